@@ -1,0 +1,1 @@
+"""Evaluation: ``functional`` is arithmetic on arrays, ``metrics`` adapts it to the runner."""

@@ -1,0 +1,30 @@
+"""Registries of every component that a config can name.
+
+Each one is a child of mmengine's registry of the same kind, so that a config can also name
+mmengine's components. The modules behind a registry are imported when something is first looked
+up, which keeps ``import mmpose`` cheap.
+"""
+
+from mmengine import registry as root
+from mmengine.registry import Registry
+
+
+def _child(parent: Registry, *locations: str) -> Registry:
+    return Registry(
+        parent.name, parent=parent, scope='mmpose', locations=[f'mmpose.{x}' for x in locations]
+    )
+
+
+MODELS = _child(root.MODELS, 'models')
+DATASETS = _child(root.DATASETS, 'datasets')
+TRANSFORMS = _child(root.TRANSFORMS, 'datasets.transforms')
+DATA_SAMPLERS = _child(root.DATA_SAMPLERS, 'datasets.samplers')
+FUNCTIONS = _child(root.FUNCTIONS, 'datasets.collate')
+METRICS = _child(root.METRICS, 'evaluation.metrics')
+VISUALIZERS = _child(root.VISUALIZERS, 'visualization')
+HOOKS = _child(root.HOOKS, 'engine')
+LOOPS = _child(root.LOOPS, 'engine')
+RUNNERS = _child(root.RUNNERS, 'engine')
+OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS, 'engine')
+
+CODECS = Registry('codec', scope='mmpose', locations=['mmpose.codecs'])
