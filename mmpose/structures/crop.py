@@ -1,0 +1,98 @@
+"""The one place that knows how a box becomes a network input, and back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmpose.structures.bbox import fix_aspect_ratio, xywh_to_center_wh
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class CropWindow:
+    """A rotated window of an image that is resampled to the network input.
+
+    With the window centre ``c``, its size ``s`` and the input size ``n`` (``input_wh``), rotation
+    0 maps ``in = (img - c + s / 2) * n / s``. UDP (Huang et al., CVPR 2020) counts distances
+    between pixel centres, so an *aligned* window uses ``n - 1``. A window that is not aligned
+    scales both axes by the horizontal factor, as the affine of the classic top-down pipelines
+    does; the two agree whenever the window has the aspect ratio of the input.
+
+    Attributes:
+        center: (2,), img px. Centre of the window.
+        scale: (2,), img px. Width and height of the window, padding included.
+        rotation: Degrees. The sign follows the published code: an aligned window turns the
+            content clockwise on the screen (y points down), one that is not turns it the other
+            way.
+        input_wh: Width and height of the network input, px.
+        aligned: True for UDP codecs.
+    """
+
+    center: Array
+    scale: Array
+    input_wh: tuple[int, int]
+    rotation: float = 0.0
+    aligned: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'center', np.asarray(self.center, np.float64).reshape(2))
+        object.__setattr__(self, 'scale', np.asarray(self.scale, np.float64).reshape(2))
+        if not (self.scale > 0).all():
+            raise ValueError(f'a crop window needs a positive size, got {self.scale.tolist()}')
+
+    @classmethod
+    def from_bbox(
+        cls,
+        bbox_xywh: ArrayLike,
+        input_wh: tuple[int, int],
+        padding: float = 1.25,
+        aligned: bool = False,
+    ) -> CropWindow:
+        """Returns the upright window around a box.
+
+        Args:
+            bbox_xywh: (4,), img px. Left, top, width, height.
+            input_wh: Network input; the short side of the box grows to its aspect ratio.
+            padding: Factor on both sides afterwards; 1.25 in the top-down literature.
+            aligned: True for UDP codecs.
+        """
+        center, box_wh = xywh_to_center_wh(np.asarray(bbox_xywh, np.float64))
+        scale = fix_aspect_ratio(box_wh, input_wh[0] / input_wh[1]) * padding
+        return cls(center, scale, input_wh, 0.0, aligned)
+
+    def matrix(self) -> Array:
+        """Returns the (2, 3) affine from img px to in px."""
+        cos, sin = math.cos(math.radians(self.rotation)), math.sin(math.radians(self.rotation))
+        in_w, in_h = self.input_wh
+        if self.aligned:
+            factors = np.array([in_w - 1, in_h - 1]) / self.scale
+            linear = factors[:, None] * np.array([[cos, -sin], [sin, cos]])
+            target = factors * self.scale / 2
+        else:
+            linear = in_w / self.scale[0] * np.array([[cos, sin], [-sin, cos]])
+            target = np.array([in_w, in_h]) / 2
+        return np.concatenate([linear, (target - linear @ self.center)[:, None]], axis=1)
+
+    def to_input(self, points: ArrayLike) -> Array:
+        """Maps points (..., 2) from img px to in px."""
+        return transform_points(points, self.matrix())
+
+    def to_image(self, points: ArrayLike) -> Array:
+        """Maps points (..., 2) from in px to img px: the exact inverse of :meth:`to_input`."""
+        return transform_points(points, invert_affine(self.matrix()))
+
+
+def transform_points(points: ArrayLike, matrix: Array) -> Array:
+    """Applies a (2, 3) affine to points (..., 2)."""
+    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def invert_affine(matrix: Array) -> Array:
+    """Returns the (2, 3) inverse of a (2, 3) affine."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.concatenate([linear, -(linear @ matrix[:, 2:])], axis=1)

@@ -1,0 +1,37 @@
+"""What a model says about one person, on its way to metrics, drawings, files and apps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class PoseResult:
+    """The pose of one person (animal, hand) in one image.
+
+    Attributes:
+        img_id: Id of the image in its annotation file; its path where there is no such file.
+        ann_id: Id of the annotation or running number of the box: unique within a dataset.
+        category_id: COCO category of the box.
+        keypoints: (K, 2), img px.
+        scores: (K,). Confidence of each keypoint.
+        bbox_xywh: (4,), img px. The box that was given, without padding.
+        bbox_score: Confidence of the box; 1 for ground truth.
+        area: Area of the padded crop window in img px², which OKS-NMS uses as the object scale.
+        image_file: Path of the image, where known.
+        dataset_index: Which dataset of a multi-dataset model the sample belongs to.
+    """
+
+    img_id: int | str
+    ann_id: int
+    category_id: int
+    keypoints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    bbox_xywh: NDArray[np.float32]
+    bbox_score: float = 1.0
+    area: float = 0.0
+    image_file: str = ''
+    dataset_index: int = 0
