@@ -1,7 +1,12 @@
 """Values that travel between the parts: crop windows, skeletons, results. Plain numpy."""
 
 from mmpose.structures.bbox import clip_xywh, fix_aspect_ratio, xywh_to_center_wh
-from mmpose.structures.crop import CropWindow, invert_affine, transform_points
+from mmpose.structures.crop import (
+    CropWindow,
+    invert_affine,
+    transform_points,
+    window_matrices,
+)
 from mmpose.structures.pose_meta import PoseMeta
 from mmpose.structures.pose_result import PoseResult
 
@@ -13,5 +18,6 @@ __all__ = [
     'fix_aspect_ratio',
     'invert_affine',
     'transform_points',
+    'window_matrices',
     'xywh_to_center_wh',
 ]

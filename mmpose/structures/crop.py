@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmpose.structures.bbox import fix_aspect_ratio, xywh_to_center_wh
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,32 +67,56 @@ class CropWindow:
 
     def matrix(self) -> Array:
         """Returns the (2, 3) affine from img px to in px."""
-        cos, sin = math.cos(math.radians(self.rotation)), math.sin(math.radians(self.rotation))
-        in_w, in_h = self.input_wh
-        if self.aligned:
-            factors = np.array([in_w - 1, in_h - 1]) / self.scale
-            linear = factors[:, None] * np.array([[cos, -sin], [sin, cos]])
-            target = factors * self.scale / 2
-        else:
-            linear = in_w / self.scale[0] * np.array([[cos, sin], [-sin, cos]])
-            target = np.array([in_w, in_h]) / 2
-        return np.concatenate([linear, (target - linear @ self.center)[:, None]], axis=1)
+        return window_matrices(
+            self.center, self.scale, np.float64(self.rotation), self.input_wh, self.aligned
+        )
 
     def to_input(self, points: ArrayLike) -> Array:
-        """Maps points (..., 2) from img px to in px."""
+        """Maps points (..., N, 2) from img px to in px."""
         return transform_points(points, self.matrix())
 
     def to_image(self, points: ArrayLike) -> Array:
-        """Maps points (..., 2) from in px to img px: the exact inverse of :meth:`to_input`."""
+        """Maps points (..., N, 2) from in px to img px: the exact inverse of :meth:`to_input`."""
         return transform_points(points, invert_affine(self.matrix()))
 
 
+def window_matrices(
+    center: Array, scale: Array, rotation: Array, input_wh: tuple[int, int], aligned: bool
+) -> Array:
+    """Returns the affines (..., 2, 3) from img px to in px of any number of windows.
+
+    Args:
+        center: (..., 2), img px.
+        scale: (..., 2), img px.
+        rotation: (...), degrees.
+        input_wh: Network input, px, the same for all.
+        aligned: Whether the windows are aligned (UDP), the same for all.
+    """
+    angle = np.radians(rotation)
+    cos, sin = np.cos(angle), np.sin(angle)
+    in_wh = np.array(input_wh, np.float64)
+    if aligned:
+        factors = (in_wh - 1) / scale  # (..., 2)
+        turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
+        target = (in_wh - 1) / 2
+    else:
+        factors = in_wh[0] / scale[..., :1]  # (..., 1)
+        turn = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2)
+        target = in_wh / 2
+    linear = factors[..., None] * turn  # (..., 2, 2)
+    offset = target[..., None] - linear @ center[..., None]
+    return np.concatenate([linear, offset], axis=-1)
+
+
 def transform_points(points: ArrayLike, matrix: Array) -> Array:
-    """Applies a (2, 3) affine to points (..., 2)."""
-    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    """Applies affines (..., 2, 3) to points (..., N, 2)."""
+    return (
+        np.asarray(points, np.float64) @ np.swapaxes(matrix[..., :2], -1, -2)
+        + matrix[..., None, :, 2]
+    )
 
 
 def invert_affine(matrix: Array) -> Array:
-    """Returns the (2, 3) inverse of a (2, 3) affine."""
-    linear = np.linalg.inv(matrix[:, :2])
-    return np.concatenate([linear, -(linear @ matrix[:, 2:])], axis=1)
+    """Returns the inverses (..., 2, 3) of affines (..., 2, 3)."""
+    linear = np.linalg.inv(matrix[..., :2])
+    return np.concatenate([linear, -(linear @ matrix[..., 2:])], axis=-1)

@@ -1,0 +1,36 @@
+"""COCO 2017 keypoints: train on train2017, evaluate on val2017 with the 56-AP person detector."""
+metainfo = 'coco'
+dataset_type = 'CocoDataset'
+data_root = 'data/coco/'
+
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/person_keypoints_train2017.json',
+        img_prefix='train2017/',
+    ),
+)
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/person_keypoints_val2017.json',
+        img_prefix='val2017/',
+        bbox_file='person_detection_results/COCO_val2017_detections_AP_H_56_person.json',
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='CocoMetric')
+test_evaluator = val_evaluator

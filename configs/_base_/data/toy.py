@@ -1,0 +1,35 @@
+"""Generated people in the COCO format; `python tools/make_toy_dataset.py --out data/toy` makes them."""
+metainfo = 'coco'
+dataset_type = 'CocoDataset'
+data_root = 'data/toy/'
+
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/person_keypoints_train.json',
+        img_prefix='train/',
+    ),
+)
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/person_keypoints_val.json',
+        img_prefix='val/',
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='CocoMetric')
+test_evaluator = val_evaluator

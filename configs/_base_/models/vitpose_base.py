@@ -1,0 +1,5 @@
+_base_ = ['./vitpose.py']
+model = dict(
+    backbone=dict(embed_dim=768, depth=12, num_heads=12, drop_path_rate=0.3),
+    head=dict(in_channels=768),
+)

@@ -1,0 +1,24 @@
+"""ViTPose-L with the simple decoder, COCO val2017, 256x192: 78.2 AP published, 56-AP detector."""
+_base_ = [
+    '../../../../_base_/default_runtime.py',
+    '../../../../_base_/data/coco.py',
+    '../../../../_base_/models/vitpose_large.py',
+    '../../../../_base_/pipelines/topdown_udp_256x192.py',
+    '../../../../_base_/schedules/vit_210e.py',
+]
+
+model = dict(
+    metainfo=_base_.metainfo,
+    head=dict(
+        out_channels=17,
+        codec=_base_.codec,
+        deconv_channels=(),
+        deconv_kernels=(),
+        upsample=4,
+        final_kernel=3,
+    ),
+)
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = val_dataloader
+optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.8))

@@ -1,0 +1,13 @@
+"""A small ViT behind a convolutional stem on generated people: minutes on two CPU cores."""
+_base_ = [
+    '../../../../_base_/default_runtime.py',
+    '../../../../_base_/data/toy.py',
+    '../../../../_base_/models/vitpose_tiny_conv.py',
+    '../../../../_base_/pipelines/topdown_udp_128x96.py',
+    '../../../../_base_/schedules/toy_adamw.py',
+]
+
+model = dict(metainfo=_base_.metainfo, head=dict(out_channels=17, codec=_base_.codec))
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = val_dataloader

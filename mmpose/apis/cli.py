@@ -1,0 +1,64 @@
+"""What the commands share: common flags, and errors in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from mmengine.config import DictAction
+
+from mmpose.engine.distributed import LAUNCHERS
+
+TRACEBACK_VARIABLE = 'MMPOSE_TRACEBACK'
+USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPointError)
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of every command that runs a config."""
+    parser.add_argument('--work-dir', help='folder for logs, checkpoints and results')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override anything, e.g. train_dataloader.batch_size=16',
+    )
+    parser.add_argument(
+        '--data-root', help='folder that holds the datasets, instead of data/ (MMPOSE_DATA_ROOT)'
+    )
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how ranks start')
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, help='set by torch.distributed.launch'
+    )
+    parser.add_argument('--show-dir', help='folder for pictures of samples and predictions')
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='load checkpoints that run code when they are read; only for files you trust',
+    )
+
+
+def run_tool(main: Callable[[], None]) -> None:
+    """Runs a command and turns the errors of its user into one sentence and exit code 1.
+
+    With ``MMPOSE_TRACEBACK=1`` in the environment the traceback is shown as well.
+    """
+    try:
+        main()
+    except USER_ERRORS as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        print(f'error: {one_sentence(error)}', file=sys.stderr)
+        print(f'(set {TRACEBACK_VARIABLE}=1 to see where)', file=sys.stderr)
+        sys.exit(1)
+
+
+def one_sentence(error: BaseException) -> str:
+    """Returns the message of an error, without the traceback that a loader worker adds to it."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if 'Traceback (most recent call last)' not in text:
+        return text or type(error).__name__
+    last = text.strip().splitlines()[-1]
+    return last.split(': ', 1)[-1]

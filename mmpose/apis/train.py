@@ -1,0 +1,87 @@
+"""Training from a config."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmpose.engine.distributed import init_distributed
+from mmpose.engine.runner import PoseRunner
+
+
+def prepare_training(
+    cfg: Config,
+    *,
+    work_dir: str | None = None,
+    resume: str | None = None,
+    validate: bool = True,
+    seed: int | None = None,
+    deterministic: bool = False,
+    amp: bool = False,
+    compile_model: bool = False,
+    auto_scale_lr: bool = False,
+    show_dir: str | None = None,
+    trust_checkpoint: bool = False,
+) -> Config:
+    """Writes the choices of a run into its config.
+
+    Args:
+        cfg: The config; changed in place.
+        work_dir: Folder of the run; ``work_dirs/<config name>`` by default.
+        resume: ``auto`` to go on from the last checkpoint in the work dir, or a checkpoint.
+        validate: Whether to evaluate during training.
+        seed: Seed of every random number; drawn and logged if None.
+        deterministic: Whether to use deterministic algorithms only.
+        amp: Whether to train in mixed precision.
+        compile_model: Whether to compile the backbone.
+        auto_scale_lr: Whether to scale the learning rate with the total batch.
+        show_dir: Folder that gets the preview pictures too.
+        trust_checkpoint: Whether checkpoints may run code.
+
+    Returns:
+        The same config.
+    """
+    default = Path('work_dirs', Path(cfg.filename or 'run').stem)
+    cfg.work_dir = str(work_dir or cfg.get('work_dir') or default)
+    if resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if resume == 'auto' else resume
+    if not validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if seed is not None or deterministic:
+        cfg.randomness = dict(seed=seed, deterministic=deterministic)
+    if amp:
+        cfg.optim_wrapper.type = 'MixedPrecisionOptimWrapper'
+    if compile_model:
+        cfg.compile = cfg.get('compile') or True
+    if auto_scale_lr:
+        _enable_lr_scaling(cfg)
+    if show_dir:
+        cfg.default_hooks.preview.out_dir = show_dir
+    if trust_checkpoint:
+        cfg.trust_checkpoint = cfg.model.trust_checkpoint = True
+    # test parts are for tools/test.py
+    cfg.test_cfg = cfg.test_dataloader = cfg.test_evaluator = None
+    return cfg
+
+
+def _enable_lr_scaling(cfg: Config) -> None:
+    if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+        raise ValueError(
+            f'{cfg.filename} does not say which total batch its learning rate is for; set '
+            'auto_scale_lr.base_batch_size'
+        )
+    cfg.auto_scale_lr.enable = True
+
+
+def run_training(cfg: Config, launcher: str = 'none') -> PoseRunner:
+    """Trains a prepared config and returns the runner, which holds the model."""
+    init_distributed(launcher)
+    cfg.launcher = launcher
+    if cfg.train_dataloader.get('num_workers', 0) > 1:
+        os.environ.setdefault('OMP_NUM_THREADS', '1')
+    runner = PoseRunner.from_cfg(cfg)
+    runner.train()
+    return runner

@@ -1,0 +1,73 @@
+"""Starts torch.distributed before mmengine's runner does.
+
+mmengine 0.10.7 sets a CUDA device in its launcher whatever the machine has. A process group that
+exists already makes it skip that, so this is the one place where a group is made: NCCL where there
+is a GPU, gloo elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+DEFAULT_PORT = '29500'
+
+
+def init_distributed(launcher: str, timeout_minutes: float = 30) -> None:
+    """Joins the process group that the launcher describes; does nothing for ``none``.
+
+    Args:
+        launcher: ``pytorch`` (torchrun or torch.distributed.launch), ``slurm`` (srun), ``mpi``
+            (Open MPI's mpirun) or ``none``.
+        timeout_minutes: How long a training collective may wait. Evaluation has a group of its
+            own that waits far longer.
+
+    Raises:
+        ValueError: For another launcher.
+        RuntimeError: If the launcher's environment variables are missing.
+    """
+    if launcher not in LAUNCHERS:
+        raise ValueError(f"launcher is '{launcher}', expected one of {LAUNCHERS}")
+    if launcher == 'none' or dist.is_initialized():
+        return
+    if launcher == 'slurm':
+        _export_slurm()
+    elif launcher == 'mpi':
+        _export_ranks('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK')
+        os.environ.setdefault('MASTER_ADDR', '127.0.0.1')
+        os.environ.setdefault('MASTER_PORT', DEFAULT_PORT)
+    missing = [k for k in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK') if k not in os.environ]
+    if missing:
+        raise RuntimeError(
+            f"launcher '{launcher}' needs {missing} in the environment; start with "
+            'tools/dist_train.sh, torchrun, srun or mpirun'
+        )
+    use_gpu = torch.cuda.is_available()
+    if use_gpu:
+        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
+    dist.init_process_group(
+        'nccl' if use_gpu else 'gloo', timeout=timedelta(minutes=timeout_minutes)
+    )
+
+
+def _export_ranks(rank: str, world_size: str, local_rank: str) -> None:
+    for name, source in (('RANK', rank), ('WORLD_SIZE', world_size), ('LOCAL_RANK', local_rank)):
+        if source not in os.environ:
+            raise RuntimeError(f'this launcher should have set {source}, but it is not there')
+        os.environ[name] = os.environ[source]
+
+
+def _export_slurm() -> None:
+    _export_ranks('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID')
+    os.environ.setdefault('MASTER_PORT', DEFAULT_PORT)
+    if 'MASTER_ADDR' not in os.environ:
+        nodes = os.environ.get('SLURM_STEP_NODELIST') or os.environ['SLURM_NODELIST']
+        hosts = subprocess.run(
+            ['scontrol', 'show', 'hostnames', nodes], capture_output=True, text=True, check=True
+        )
+        os.environ['MASTER_ADDR'] = hosts.stdout.split()[0]

@@ -1,0 +1,204 @@
+"""Saves checkpoints so that a kill, a full disk or a Ctrl-C never costs more than an iteration."""
+
+from __future__ import annotations
+
+import math
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmpose.registry import HOOKS
+
+SMALLER_IS_BETTER = ('loss', 'EPE', 'NME')
+
+
+@HOOKS.register_module()
+class PoseCheckpointHook(Hook):
+    """Saves the latest checkpoints, the best one, and one when the run is interrupted.
+
+    A file is written beside its final name first and renamed when it is complete, and an old
+    checkpoint is deleted only after the new one is there. If saving fails (no space left), the
+    training goes on with an error in the log, and it ends with an error unless a later save
+    succeeds.
+
+    Args:
+        interval: Epochs between two checkpoints. One is also saved before each evaluation and after
+            the last epoch.
+        interval_iters: Iterations between two checkpoints within an epoch; None for none.
+        max_keep: How many of the latest to keep; 0 keeps all.
+        save_best: Metric whose best checkpoint is kept, ``auto`` for the first one that the
+            evaluation gives, None for none.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(
+        self,
+        interval: int = 10,
+        interval_iters: int | None = None,
+        max_keep: int = 2,
+        save_best: str | None = 'auto',
+    ) -> None:
+        self.interval = interval
+        self.interval_iters = interval_iters
+        self.max_keep = max_keep
+        self.save_best = save_best
+        self.state: dict[str, Any] = {'kept': [], 'best_score': None, 'best_file': None}
+        self.failure: OSError | None = None
+        self.signal_number: int | None = None
+        self._handlers: dict[int, Any] = {}
+
+    def before_train(self, runner: Runner) -> None:
+        """Starts to listen for Ctrl-C and SIGTERM."""
+        self._logger = runner.logger
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, self._on_signal)
+
+    def after_train(self, runner: Runner) -> None:
+        """Stops listening; raises if the last save failed."""
+        self._restore_handlers()
+        if self.failure is not None:
+            raise self.failure
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Saves every ``interval`` epochs, before an evaluation, and after the last epoch."""
+        epoch = runner.epoch + 1
+        validates = runner.val_loop is not None and epoch % runner.val_interval == 0
+        last = self.is_last_train_epoch(runner)
+        if validates or last or self.every_n_epochs(runner, self.interval):
+            self._save_latest(runner, f'epoch_{epoch}.pth', epoch)
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Saves every ``interval_iters`` iterations, and at once when interrupted."""
+        due = self.interval_iters and (runner.iter + 1) % self.interval_iters == 0
+        stop_early = runner.iter + 1 >= runner.max_iters and not self._ends_epoch(runner)
+        if due or stop_early or self.signal_number is not None:
+            self._save_latest(
+                runner,
+                f'iter_{runner.iter + 1}.pth',
+                epoch=runner.epoch,
+                iteration=runner.iter + 1,
+                batches_done=runner.train_loop.batches_done,
+            )
+        self._leave_if_asked(runner)
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict[str, Any] | None = None,
+        outputs: Any = None,
+    ) -> None:
+        """Leaves an evaluation that is interrupted; a checkpoint was saved before it began."""
+        self._leave_if_asked(runner)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Keeps the checkpoint of the best evaluation."""
+        if self.save_best is None or not metrics:
+            return
+        key = next(iter(metrics)) if self.save_best == 'auto' else self.save_best
+        if key not in metrics:
+            raise ValueError(
+                f"default_hooks.checkpoint.save_best is '{key}', but the evaluation gives "
+                f'{list(metrics)}'
+            )
+        if not self._is_better(key, metrics[key]):
+            return
+        previous = self.state['best_file']
+        name = f'best_{key.replace("/", "_").replace(" ", "")}_epoch_{runner.epoch}.pth'
+        self.state.update(best_score=float(metrics[key]), best_file=name)
+        if not self._save(runner, name, epoch=runner.epoch):
+            self.state['best_file'] = previous
+            return
+        runner.logger.info(f'best {key} so far: {metrics[key]:.4f}, saved as {name}')
+        if previous and previous != name and runner.rank == 0:
+            Path(runner.work_dir, previous).unlink(missing_ok=True)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Stores which files are kept."""
+        checkpoint['checkpoint_hook'] = dict(self.state)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Restores it when a run resumes."""
+        if runner.is_resuming:
+            self.state.update(checkpoint.get('checkpoint_hook', {}))
+
+    def _is_better(self, key: str, score: float) -> bool:
+        best = self.state['best_score']
+        if not math.isfinite(score):
+            return False
+        if best is None:
+            return True
+        return score < best if key.rsplit('/', 1)[-1] in SMALLER_IS_BETTER else score > best
+
+    def _ends_epoch(self, runner: Runner) -> bool:
+        return runner.train_loop.batches_done == len(runner.train_dataloader)
+
+    def _save_latest(
+        self,
+        runner: Runner,
+        name: str,
+        epoch: int,
+        iteration: int | None = None,
+        batches_done: int = 0,
+    ) -> None:
+        kept = [file for file in self.state['kept'] if file != name]
+        self.state['kept'] = [*kept, name]
+        if not self._save(runner, name, epoch, iteration, batches_done):
+            self.state['kept'] = kept
+            return
+        if runner.rank == 0:
+            runner.mark_last_checkpoint(name)
+        while self.max_keep and len(self.state['kept']) > self.max_keep:
+            old = self.state['kept'].pop(0)
+            if runner.rank == 0:
+                Path(runner.work_dir, old).unlink(missing_ok=True)
+
+    def _save(
+        self,
+        runner: Runner,
+        name: str,
+        epoch: int,
+        iteration: int | None = None,
+        batches_done: int = 0,
+    ) -> bool:
+        iteration = runner.iter if iteration is None else iteration
+        try:
+            runner.save_training_state(name, epoch, iteration, batches_done)
+        except OSError as error:
+            self.failure = error
+            runner.logger.error(f'{error}; the training goes on')
+            return False
+        self.failure = None
+        return True
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.signal_number = number
+        self._restore_handlers()
+        self._logger.warning(
+            f'{signal.Signals(number).name}: saving a checkpoint after this iteration; '
+            'once more stops at once'
+        )
+
+    def _restore_handlers(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()
+
+    def _leave_if_asked(self, runner: Runner) -> None:
+        if self.signal_number is None:
+            return
+        runner.logger.warning(
+            f'stopped at iteration {runner.iter + 1}; add --resume to the same command to go on'
+        )
+        raise SystemExit(128 + self.signal_number)

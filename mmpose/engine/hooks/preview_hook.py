@@ -1,0 +1,82 @@
+"""Shows what the model is fed and what it makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmpose.engine.sharding import is_sharded
+from mmpose.registry import HOOKS
+from mmpose.visualization import training_preview
+
+
+@HOOKS.register_module()
+class TrainingPreviewHook(Hook):
+    """Draws some training crops with their targets and the predictions of the moment.
+
+    Args:
+        interval: Iterations between two pictures; the first is drawn at once. 0 draws none.
+        max_samples: Crops in a picture.
+        out_dir: Folder that gets the pictures too, as PNG files.
+    """
+
+    priority = 'LOW'
+
+    def __init__(
+        self, interval: int = 1000, max_samples: int = 8, out_dir: str | None = None
+    ) -> None:
+        self.interval = interval
+        self.max_samples = max_samples
+        self.out_dir = out_dir
+
+    @master_only
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Draws when it is time; a sharded model cannot predict on one rank alone."""
+        if not self.interval or runner.iter % self.interval or is_sharded(runner.model):
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        picture = preview(model, data_batch, self.max_samples)
+        runner.visualizer.add_image('train_preview', picture[..., ::-1], step=runner.iter)
+        if self.out_dir is not None:
+            Path(self.out_dir).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(Path(self.out_dir, f'train_{runner.iter:06d}.png')), picture)
+
+
+@torch.no_grad()
+def preview(model: torch.nn.Module, data_batch: dict[str, Any], max_samples: int) -> Any:
+    """Returns a BGR picture of the first samples of a batch; leaves the model's mode as it was."""
+    part = {
+        'inputs': data_batch['inputs'][:max_samples],
+        'batch': {key: value[:max_samples] for key, value in data_batch['batch'].items()},
+    }
+    was_training = model.training
+    model.eval()
+    data = model.data_preprocessor(part)
+    predicted, scores = model.head.predict(model(data['inputs']))
+    codec, batch = model.head.codec, data['batch']
+    targets, _ = codec.encode(batch['keypoints'], batch['visible'])
+    targets = targets[:, :: codec.num_channels(1)]  # without the offsets of a combined codec
+    model.train(was_training)
+    return training_preview(
+        part['inputs'].permute(0, 2, 3, 1).cpu().numpy(),
+        part['batch']['keypoints'].cpu().numpy(),
+        part['batch']['visible'].cpu().numpy(),
+        predicted.float().cpu().numpy(),
+        scores.float().cpu().numpy(),
+        targets.cpu().numpy(),
+        meta=model.meta,
+        aligned=codec.aligned,
+    )

@@ -1,0 +1,73 @@
+"""Fully sharded training (FSDP2) for backbones that do not fit a GPU with their optimizer.
+
+``strategy = 'fsdp'`` in a config, or ``--cfg-options strategy=fsdp``, shards every block of the
+backbone and then the rest. Checkpoints are gathered and have the keys of the plain model, so they
+load anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+STRATEGIES = ('ddp', 'fsdp')
+
+
+def shard_model(model: nn.Module) -> nn.Module:
+    """Shards the blocks of the backbone and the model around them over all ranks, in place.
+
+    Raises:
+        ImportError: If torch is older than 2.6, which has no ``fully_shard``.
+    """
+    try:
+        from torch.distributed.fsdp import fully_shard
+    except ImportError as error:
+        raise ImportError(
+            f"strategy 'fsdp' needs torch >= 2.6, this is {torch.__version__}"
+        ) from error
+
+    for block in getattr(model.backbone, 'blocks', []):
+        fully_shard(block)
+    return fully_shard(model)
+
+
+def is_sharded(model: nn.Module) -> bool:
+    """Tells whether the parameters are spread over the ranks."""
+    return hasattr(model, 'reshard')  # a method that fully_shard adds
+
+
+def full_state(model: nn.Module, optimizer: Optimizer | None) -> dict[str, Any]:
+    """Gathers the state of a sharded model, and of its optimizer by parameter name, on the CPU.
+
+    A collective: every rank has to call it; rank 0 gets the values.
+    """
+    from torch.distributed.checkpoint import state_dict as dcp
+
+    options = dcp.StateDictOptions(full_state_dict=True, cpu_offload=True)
+    state = {'state_dict': dcp.get_model_state_dict(model, options=options)}
+    if optimizer is not None:
+        state['optimizer'] = dcp.get_optimizer_state_dict(model, optimizer, options=options)
+    return state
+
+
+def load_full_state(model: nn.Module, optimizer: Optimizer, checkpoint: dict[str, Any]) -> None:
+    """Spreads what :func:`full_state` gathered over the ranks again."""
+    from torch.distributed.checkpoint import state_dict as dcp
+
+    options = dcp.StateDictOptions(full_state_dict=True, strict=True)
+    dcp.set_model_state_dict(model, checkpoint['state_dict'], options=options)
+    dcp.set_optimizer_state_dict(model, optimizer, checkpoint['optimizer'], options=options)
+
+
+def to_cpu(value: Any) -> Any:
+    """Copies the tensors in nested dicts and lists to the CPU."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu()
+    if isinstance(value, dict):
+        return {key: to_cpu(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(to_cpu(item) for item in value)
+    return value

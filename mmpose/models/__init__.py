@@ -1,0 +1,7 @@
+"""Networks: backbones, heads, losses and the estimators that join them. Plain torch, batched."""
+
+from mmpose.models import backbones, heads, losses
+from mmpose.models.data_preprocessor import PoseDataPreprocessor
+from mmpose.models.pose_estimators import TopdownPoseEstimator
+
+__all__ = ['PoseDataPreprocessor', 'TopdownPoseEstimator', 'backbones', 'heads', 'losses']

@@ -1,0 +1,58 @@
+"""From input pixels on the device to results in image pixels on the CPU, a batch at a time."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from mmpose.structures import PoseResult, invert_affine, transform_points, window_matrices
+
+
+class _Codec(Protocol):
+    input_wh: tuple[int, int]
+    aligned: bool
+
+
+def batch_to_results(
+    keypoints_in: Tensor, scores: Tensor, batch: dict[str, Any], codec: _Codec
+) -> list[PoseResult]:
+    """Returns one result a crop.
+
+    Args:
+        keypoints_in: (B, K, 2), in px.
+        scores: (B, K).
+        batch: Crop windows and ids as the collate function makes them.
+        codec: Says the input size and whether the crops are aligned (UDP).
+    """
+    arrays = {key: _numpy(value) for key, value in batch.items()}
+    matrices = window_matrices(
+        arrays['center'].astype(np.float64),
+        arrays['scale'].astype(np.float64),
+        arrays['rotation'].astype(np.float64),
+        codec.input_wh,
+        codec.aligned,
+    )
+    keypoints = transform_points(_numpy(keypoints_in), invert_affine(matrices)).astype(np.float32)
+    scores_np = _numpy(scores).astype(np.float32)
+    areas = arrays['scale'].prod(axis=1)
+    return [
+        PoseResult(
+            img_id=arrays['img_id'][i],
+            ann_id=int(arrays['ann_id'][i]),
+            category_id=int(arrays['category_id'][i]),
+            keypoints=keypoints[i],
+            scores=scores_np[i],
+            bbox_xywh=arrays['bbox_xywh'][i],
+            bbox_score=float(arrays['bbox_score'][i]),
+            area=float(areas[i]),
+            image_file=arrays['image_file'][i],
+            dataset_index=int(arrays['dataset_index'][i]),
+        )
+        for i in range(len(keypoints))
+    ]
+
+
+def _numpy(value: Any) -> Any:
+    return value.detach().cpu().numpy() if isinstance(value, Tensor) else value

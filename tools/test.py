@@ -1,0 +1,42 @@
+"""Evaluates a checkpoint: python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE]."""
+
+import argparse
+
+from mmpose.apis.cli import add_common_arguments, run_tool
+from mmpose.apis.config import load_config
+from mmpose.apis.test import prepare_test, run_test
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Evaluate a pose model.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    add_common_arguments(parser)
+    parser.add_argument('--out', help='JSON file for the predictions, as the COCO server takes it')
+    parser.add_argument('--dump', help='.npz file for every prediction before suppression')
+    parser.add_argument(
+        '--eval', nargs='+', metavar='METRIC', help='metrics instead of those of the config'
+    )
+    parser.add_argument(
+        '--fuse-conv-bn', action='store_true', help='fold BatchNorm into the convolutions'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.cfg_options, args.data_root)
+    prepare_test(
+        cfg,
+        args.checkpoint,
+        work_dir=args.work_dir,
+        metrics=args.eval,
+        dump=args.dump,
+        show_dir=args.show_dir,
+        trust_checkpoint=args.trust_checkpoint,
+    )
+    run_test(cfg, args.launcher, out=args.out, fuse_conv_bn=args.fuse_conv_bn)
+
+
+if __name__ == '__main__':
+    run_tool(main)

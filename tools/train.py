@@ -1,0 +1,56 @@
+"""Trains a model: python tools/train.py CONFIG [--work-dir DIR] [--cfg-options KEY=VALUE ...]."""
+
+import argparse
+
+from mmpose.apis.cli import add_common_arguments, run_tool
+from mmpose.apis.config import load_config
+from mmpose.apis.train import prepare_training, run_training
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Train a pose model.')
+    parser.add_argument('config', help='config file')
+    add_common_arguments(parser)
+    parser.add_argument(
+        '--resume',
+        '--resume-from',
+        nargs='?',
+        const='auto',
+        metavar='auto|PATH',
+        help='go on from the last checkpoint of the work dir, or from this one',
+    )
+    parser.add_argument('--no-validate', action='store_true', help='do not evaluate on the way')
+    parser.add_argument('--seed', type=int, help='seed of every random number')
+    parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms')
+    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument('--compile', action='store_true', help='torch.compile the backbone')
+    parser.add_argument(
+        '--auto-scale-lr',
+        '--autoscale-lr',
+        action='store_true',
+        help='scale the learning rate with the total batch',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.cfg_options, args.data_root)
+    prepare_training(
+        cfg,
+        work_dir=args.work_dir,
+        resume=args.resume,
+        validate=not args.no_validate,
+        seed=args.seed,
+        deterministic=args.deterministic,
+        amp=args.amp,
+        compile_model=args.compile,
+        auto_scale_lr=args.auto_scale_lr,
+        show_dir=args.show_dir,
+        trust_checkpoint=args.trust_checkpoint,
+    )
+    run_training(cfg, args.launcher)
+
+
+if __name__ == '__main__':
+    run_tool(main)
