@@ -9,6 +9,8 @@ from mmengine import registry as root
 from mmengine.registry import Registry
 
 
+# Registries that hold nothing of ours yet name this module as their location: without one,
+# mmengine searches for a package that registers everything, and warns.
 def _child(parent: Registry, *locations: str) -> Registry:
     return Registry(
         parent.name, parent=parent, scope='mmpose', locations=[f'mmpose.{x}' for x in locations]
@@ -26,12 +28,12 @@ LOOPS = _child(root.LOOPS, 'engine')
 RUNNERS = _child(root.RUNNERS, 'engine')
 OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS, 'engine')
 
-OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS)
-PARAM_SCHEDULERS = _child(root.PARAM_SCHEDULERS)
-OPTIMIZERS = _child(root.OPTIMIZERS)
-MODEL_WRAPPERS = _child(root.MODEL_WRAPPERS)
-EVALUATOR = _child(root.EVALUATOR)
-LOG_PROCESSORS = _child(root.LOG_PROCESSORS)
-VISBACKENDS = _child(root.VISBACKENDS)
+OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS, 'registry')
+PARAM_SCHEDULERS = _child(root.PARAM_SCHEDULERS, 'registry')
+OPTIMIZERS = _child(root.OPTIMIZERS, 'registry')
+MODEL_WRAPPERS = _child(root.MODEL_WRAPPERS, 'registry')
+EVALUATOR = _child(root.EVALUATOR, 'registry')
+LOG_PROCESSORS = _child(root.LOG_PROCESSORS, 'registry')
+VISBACKENDS = _child(root.VISBACKENDS, 'registry')
 
 CODECS = Registry('codec', scope='mmpose', locations=['mmpose.codecs'])

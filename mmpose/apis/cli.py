@@ -47,6 +47,8 @@ def run_tool(main: Callable[[], None]) -> None:
     """
     try:
         main()
+    except BrokenPipeError:  # the reader of a pipe, such as head, has enough
+        os._exit(1)
     except USER_ERRORS as error:
         if os.environ.get(TRACEBACK_VARIABLE):
             raise

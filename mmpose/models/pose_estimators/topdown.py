@@ -47,7 +47,7 @@ class TopdownPoseEstimator(BaseModel):
         pretrained: str | None = None,
         trust_checkpoint: bool = False,
     ) -> None:
-        super().__init__(data_preprocessor or dict(type='PoseDataPreprocessor'))
+        super().__init__(MODELS.build(data_preprocessor or dict(type='PoseDataPreprocessor')))
         self.meta = load_metainfo(metainfo)
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck) if neck is not None else None

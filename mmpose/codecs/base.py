@@ -1,0 +1,157 @@
+"""What every codec is: a pair of batched maps between keypoints and heatmaps."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class Codec(ABC):
+    """Draws keypoints as heatmaps and reads them back, a batch at a time on any device.
+
+    Nothing here waits for the device: there is no loop over persons or joints, no read-out of a
+    value, and constants are kept on the device after their first use.
+
+    A map without a positive value holds no keypoint. It decodes to the cell (-1, -1), which is
+    minus one stride in input px, with a score <= 0.
+
+    Attributes:
+        aligned: Whether the crop has to be a UDP crop, in which the centres of the corner pixels
+            of input and heatmap coincide: x_in = x_hm * (w - 1) / (W - 1). Otherwise
+            x_in = x_hm * w / W.
+    """
+
+    aligned: bool = False
+
+    def __init__(self, input_wh: Sequence[int], heatmap_wh: Sequence[int]) -> None:
+        """Stores the two sizes.
+
+        Args:
+            input_wh: Width and height of the network input, px.
+            heatmap_wh: Width and height of the heatmaps, cells.
+        """
+        self.input_wh = _as_size('input_wh', input_wh)
+        self.heatmap_wh = _as_size('heatmap_wh', heatmap_wh)
+
+    @property
+    def stride_wh(self) -> tuple[float, float]:
+        """Input px per heatmap cell along x and y."""
+        less = 1 if self.aligned else 0
+        (w, h), (map_w, map_h) = self.input_wh, self.heatmap_wh
+        return (w - less) / (map_w - less), (h - less) / (map_h - less)
+
+    def num_channels(self, num_keypoints: int) -> int:
+        """Number of heatmap channels C for K keypoints."""
+        return num_keypoints
+
+    def encode(self, keypoints: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+        """Draws the target heatmaps.
+
+        Args:
+            keypoints: (B, K, 2), input px. What stands at an invisible joint is never read.
+            visible: (B, K). Joints above 0.5 are drawn; the others get an empty map.
+
+        Returns:
+            Heatmaps (B, C, H, W) and weights (B, K), float32. A weight is the visibility, or 0
+            for a joint that the map cannot show.
+
+        Raises:
+            ValueError: If the shapes do not fit together.
+        """
+        if keypoints.ndim != 3 or keypoints.shape[2] != 2 or visible.shape != keypoints.shape[:2]:
+            raise ValueError(
+                f'encode got keypoints {tuple(keypoints.shape)} and visible '
+                f'{tuple(visible.shape)}; expected (B, K, 2) and (B, K)'
+            )
+        stride_x, stride_y = self.stride_wh
+        x, y = keypoints.float().unbind(-1)
+        points_hm = torch.stack((x / stride_x, y / stride_y), -1)
+        return self._encode(points_hm, visible.float())
+
+    @torch.no_grad()
+    def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """Reads the keypoints off predicted heatmaps.
+
+        Args:
+            heatmaps: (B, C, H, W), any floating type; computed in float32. Left unchanged.
+
+        Returns:
+            Keypoints (B, K, 2), input px, and scores (B, K), float32.
+
+        Raises:
+            ValueError: If the maps are not those of this codec.
+        """
+        self._check_maps(heatmaps)
+        points_hm, scores = self._decode(heatmaps.float())
+        points_hm = torch.where((scores > 0)[..., None], points_hm, -1.0)
+        stride_x, stride_y = self.stride_wh
+        x, y = points_hm.unbind(-1)
+        return torch.stack((x * stride_x, y * stride_y), -1), scores
+
+    def unflip(self, heatmaps: Tensor, flip_indices: Tensor) -> Tensor:
+        """Heatmaps of a mirrored input, brought into the frame of the input itself.
+
+        Args:
+            heatmaps: (B, C, H, W) that the network gave for the mirrored input.
+            flip_indices: (K,) int64 on the same device. Left-right partner of every keypoint.
+
+        Returns:
+            (B, C, H, W), ready to be averaged with the heatmaps of the input itself.
+
+        Raises:
+            ValueError: If the maps are not those of this codec and K.
+        """
+        self._check_maps(heatmaps)
+        if heatmaps.shape[1] != self.num_channels(len(flip_indices)):
+            raise ValueError(
+                f'unflip got {heatmaps.shape[1]} channels; expected '
+                f'{self.num_channels(len(flip_indices))} for {len(flip_indices)} flip indices; '
+                'set head.out_channels or the metainfo'
+            )
+        group = torch.arange(self.num_channels(1), device=flip_indices.device)
+        channels = (flip_indices[:, None] * len(group) + group).flatten()  # (K, n) -> (C,)
+        return heatmaps.index_select(1, channels).flip(-1)
+
+    @abstractmethod
+    def _encode(self, points_hm: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+        """Heatmaps (B, C, H, W) and weights (B, K) of float32 points (B, K, 2), heatmap cells."""
+
+    @abstractmethod
+    def _decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """Points (B, K, 2), heatmap cells, and scores (B, K) of float32 maps (B, C, H, W)."""
+
+    def _check_maps(self, heatmaps: Tensor) -> None:
+        width, height = self.heatmap_wh
+        if heatmaps.ndim != 4 or heatmaps.shape[2:] != (height, width):
+            raise ValueError(
+                f'{type(self).__name__} got heatmaps {tuple(heatmaps.shape)}; expected '
+                f'(B, C, {height}, {width}); set codec.heatmap_wh to what the head produces'
+            )
+        if heatmaps.shape[1] % self.num_channels(1):
+            raise ValueError(
+                f'{type(self).__name__} got {heatmaps.shape[1]} channels; expected '
+                f'{self.num_channels(1)} per keypoint; set head.out_channels'
+            )
+
+
+def check_kernel(name: str, size: int, heatmap_wh: tuple[int, int]) -> int:
+    """The blur size itself, when it is odd and its reflection fits into the heatmap.
+
+    Raises:
+        ValueError: If the size is even, not positive, or too large for the heatmap.
+    """
+    if size < 1 or size % 2 == 0:
+        raise ValueError(f'codec.{name} is {size}; expected an odd number of cells')
+    if size // 2 + 3 > min(heatmap_wh):
+        raise ValueError(
+            f'codec.{name} is {size}, too large for heatmap_wh {heatmap_wh}; '
+            f'expected at most {2 * min(heatmap_wh) - 5}'
+        )
+    return size
+
+
+def _as_size(name: str, size_wh: Sequence[int]) -> tuple[int, int]:
+    if len(size_wh) != 2 or any(int(side) != side or side < 2 for side in size_wh):
+        raise ValueError(f'codec.{name} is {tuple(size_wh)}; expected (width, height) in whole px')
+    return int(size_wh[0]), int(size_wh[1])

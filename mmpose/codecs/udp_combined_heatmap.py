@@ -1,0 +1,84 @@
+"""UDP's combined classification and offset maps."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmpose.codecs.base import Codec, check_kernel
+from mmpose.codecs.gaussian import blur, blur_at
+from mmpose.codecs.peaks import find_peaks
+from mmpose.registry import CODECS
+
+
+@CODECS.register_module()
+class UDPCombinedHeatmap(Codec):
+    """A disc and the x and y offsets to its middle per keypoint (Huang et al., CVPR 2020).
+
+    Channels 3k, 3k + 1 and 3k + 2 are score, x offset and y offset of keypoint k. Offsets are
+    in units of the radius. The weight is the visibility, also for a disc outside the map: an
+    empty score map is then what is to be learnt.
+    """
+
+    aligned = True
+
+    def __init__(
+        self,
+        input_wh: Sequence[int],
+        heatmap_wh: Sequence[int],
+        radius_factor: float = 0.0546875,
+        blur_kernel_size: int = 11,
+    ) -> None:
+        """Stores the rules of drawing and reading.
+
+        Args:
+            input_wh: Width and height of the network input, px.
+            heatmap_wh: Width and height of the heatmaps, cells.
+            radius_factor: Radius of the disc over the height of the heatmap; 3.5 cells of 64.
+            blur_kernel_size: Window of the blur of the offset maps, cells. That of the score
+                maps is twice as wide plus one.
+
+        Raises:
+            ValueError: If the blur does not fit the heatmap.
+        """
+        super().__init__(input_wh, heatmap_wh)
+        self.radius = radius_factor * self.heatmap_wh[1]
+        self.offset_kernel_size = blur_kernel_size
+        self.score_kernel_size = 2 * blur_kernel_size + 1
+        check_kernel('blur_kernel_size', blur_kernel_size, self.heatmap_wh)
+        check_kernel('blur_kernel_size * 2 + 1', self.score_kernel_size, self.heatmap_wh)
+
+    def num_channels(self, num_keypoints: int) -> int:
+        """Three channels for each of K keypoints."""
+        return 3 * num_keypoints
+
+    def unflip(self, heatmaps: Tensor, flip_indices: Tensor) -> Tensor:
+        """See the base class; x offsets change their sign."""
+        heatmaps = super().unflip(heatmaps, flip_indices)
+        score, offset_x, offset_y = heatmaps.unflatten(1, (-1, 3)).unbind(2)  # (B, K, H, W)
+        return torch.stack((score, -offset_x, offset_y), 2).flatten(1, 2)  # -> (B, 3K, H, W)
+
+    def _encode(self, points_hm: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+        width, height = self.heatmap_wh
+        drawn = visible > 0.5
+        points_hm = torch.where(drawn[..., None], points_hm, 0.0)
+        cell_x = torch.arange(width, device=points_hm.device)
+        cell_y = torch.arange(height, device=points_hm.device)
+        offset_x = (points_hm[..., 0, None] - cell_x)[..., None, :] / self.radius  # (B, K, 1, W)
+        offset_y = (points_hm[..., 1, None] - cell_y)[..., :, None] / self.radius  # (B, K, H, 1)
+        disc = offset_x.square() + offset_y.square() <= 1
+        disc = disc & drawn[..., None, None]  # (B, K, H, W)
+        maps = offset_x.new_empty(*drawn.shape, 3, height, width)
+        maps[:, :, 0] = disc
+        torch.mul(disc, offset_x, out=maps[:, :, 1])
+        torch.mul(disc, offset_y, out=maps[:, :, 2])
+        return maps.flatten(1, 2), visible  # (B, K, 3, H, W) -> (B, 3K, H, W)
+
+    def _decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        score, offset_x, offset_y = heatmaps.unflatten(1, (-1, 3)).unbind(2)  # (B, K, H, W)
+        cells, scores = find_peaks(blur(score, self.score_kernel_size, 'reflect'))
+        offsets = [
+            blur_at(offset, cells, self.offset_kernel_size, 0, 'reflect')[..., 0, 0]
+            for offset in (offset_x, offset_y)
+        ]
+        return cells + torch.stack(offsets, -1) * self.radius, scores

@@ -1,0 +1,176 @@
+"""The heatmap head of ViTPose: transposed convolutions, or bilinear upsampling."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmpose.codecs import Codec
+from mmpose.models.heads.accuracy import heatmap_accuracy
+from mmpose.registry import CODECS, MODELS
+
+# Kernel of a transposed convolution -> (padding, output padding) that double the size exactly.
+DECONV_PADDING = {2: (0, 0), 3: (1, 1), 4: (1, 0)}
+# Published initialisation of all convolutions (Xiao et al., ECCV 2018).
+INIT_STD = 0.001
+
+
+@MODELS.register_module()
+class HeatmapHead(nn.Module):
+    """Predicts heatmaps from the last feature map (Xu et al., NeurIPS 2022, section 3.1).
+
+    The classic decoder doubles the size once per entry of ``deconv_channels``. The simple decoder
+    has none: ``deconv_channels=(), deconv_kernels=(), upsample=4, final_kernel=3``.
+
+    Attributes:
+        codec: Draws the targets and reads the predictions.
+        num_keypoints: K, from ``out_channels`` and the codec.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        codec: Codec | dict[str, Any],
+        deconv_channels: Sequence[int] = (256, 256),
+        deconv_kernels: Sequence[int] = (4, 4),
+        upsample: int = 1,
+        final_kernel: int = 1,
+        loss: nn.Module | dict[str, Any] | None = None,
+    ) -> None:
+        """Builds the layers and draws their weights.
+
+        Args:
+            in_channels: Channels of the features.
+            out_channels: C, channels of the heatmaps: the number of keypoints times the codec's
+                channels per keypoint.
+            codec: A codec or its config.
+            deconv_channels: Channels behind each transposed convolution.
+            deconv_kernels: Kernel of each transposed convolution: 2, 3 or 4.
+            upsample: Factor by which the features are enlarged first.
+            final_kernel: Kernel of the last convolution: 1 or 3.
+            loss: A loss or its config; None takes JointsMSELoss with target weights.
+
+        Raises:
+            ValueError: If an argument is out of range or does not fit another one.
+        """
+        super().__init__()
+        self.codec: Codec = CODECS.build(codec) if isinstance(codec, dict) else codec
+        self.num_keypoints = _count_keypoints(out_channels, self.codec)
+        if upsample < 1:
+            raise ValueError(f'head.upsample is {upsample}; expected 1 or more')
+        if final_kernel not in (1, 3):
+            raise ValueError(f'head.final_kernel is {final_kernel}; expected 1 or 3')
+        self.upsample = upsample
+        self.deconv_layers = _make_deconv_layers(in_channels, deconv_channels, deconv_kernels)
+        channels = deconv_channels[-1] if deconv_channels else in_channels
+        self.final_layer = nn.Conv2d(
+            channels, out_channels, final_kernel, padding=final_kernel // 2
+        )
+        self.loss_module: nn.Module = _build_loss(loss)
+        self._init_weights()
+
+    def forward(self, feats: Tensor) -> Tensor:
+        """Heatmaps (B, C, H, W).
+
+        Args:
+            feats: (B, in_channels, H', W').
+
+        Raises:
+            ValueError: If the heatmaps do not have the size that the codec expects.
+        """
+        if self.upsample > 1:
+            feats = F.interpolate(
+                F.relu(feats), scale_factor=self.upsample, mode='bilinear', align_corners=False
+            )
+        heatmaps = self.final_layer(self.deconv_layers(feats))
+        size_wh = (heatmaps.shape[3], heatmaps.shape[2])
+        if size_wh != self.codec.heatmap_wh:
+            raise ValueError(
+                f'head produces heatmaps of (width, height) {size_wh} but the codec expects '
+                f'{self.codec.heatmap_wh}; set codec.heatmap_wh, or codec.input_wh together with '
+                'the crop and the backbone'
+            )
+        return heatmaps
+
+    def loss(self, feats: Tensor, keypoints: Tensor, visible: Tensor) -> dict[str, Tensor]:
+        """Training loss and accuracy; the targets are drawn on the device of the features.
+
+        Args:
+            feats: (B, in_channels, H', W').
+            keypoints: (B, K, 2), input px.
+            visible: (B, K).
+
+        Returns:
+            loss_heatmap: Scalar to be minimised.
+            acc_pose: Scalar, see `heatmap_accuracy`; for watching only.
+
+        Raises:
+            ValueError: If K is not that of the head.
+        """
+        if keypoints.shape[1] != self.num_keypoints:
+            raise ValueError(
+                f'head has {self.num_keypoints} keypoints but the batch has {keypoints.shape[1]}; '
+                f'set head.out_channels={self.codec.num_channels(keypoints.shape[1])}'
+            )
+        heatmaps = self.forward(feats)
+        with torch.no_grad():
+            targets, weights = self.codec.encode(keypoints, visible)
+        step = self.codec.num_channels(1)  # score maps come first in each keypoint's group
+        accuracy = heatmap_accuracy(heatmaps.detach()[:, ::step], targets[:, ::step], weights)
+        loss = self.loss_module(heatmaps, targets, weights)
+        return {'loss_heatmap': loss, 'acc_pose': accuracy}
+
+    def predict(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """Keypoints (B, K, 2), input px, and scores (B, K) of heatmaps (B, C, H, W)."""
+        return self.codec.decode(heatmaps)
+
+    def _init_weights(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.normal_(module.weight, std=INIT_STD)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+
+def _build_loss(loss: nn.Module | dict[str, Any] | None) -> nn.Module:
+    if isinstance(loss, nn.Module):
+        return loss
+    return MODELS.build(loss or {'type': 'JointsMSELoss', 'use_target_weight': True})
+
+
+def _count_keypoints(out_channels: int, codec: Codec) -> int:
+    """K with codec.num_channels(K) == out_channels."""
+    num_keypoints = out_channels // codec.num_channels(1)
+    if num_keypoints < 1 or codec.num_channels(num_keypoints) != out_channels:
+        raise ValueError(
+            f'head.out_channels is {out_channels} but {type(codec).__name__} draws '
+            f'{codec.num_channels(1)} channel(s) per keypoint; set head.out_channels to '
+            f'{codec.num_channels(1)} times the number of keypoints'
+        )
+    return num_keypoints
+
+
+def _make_deconv_layers(
+    in_channels: int, channels: Sequence[int], kernels: Sequence[int]
+) -> nn.Sequential:
+    """Transposed convolution, batch norm and ReLU per entry; each doubles the size."""
+    if len(channels) != len(kernels):
+        raise ValueError(
+            f'head.deconv_channels has {len(channels)} entries but head.deconv_kernels has '
+            f'{len(kernels)}; expected one kernel per layer'
+        )
+    layers: list[nn.Module] = []
+    for width, kernel in zip(channels, kernels, strict=True):
+        if kernel not in DECONV_PADDING:
+            raise ValueError(f'head.deconv_kernels has {kernel}; expected 2, 3 or 4')
+        padding, output_padding = DECONV_PADDING[kernel]
+        layers += [
+            nn.ConvTranspose2d(in_channels, width, kernel, 2, padding, output_padding, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        ]
+        in_channels = width
+    return nn.Sequential(*layers)

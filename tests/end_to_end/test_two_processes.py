@@ -1,0 +1,45 @@
+"""The same commands in two processes that talk through gloo."""
+
+import json
+
+import pytest
+from conftest import CONFIG, SMALL, losses, run, train_options
+
+
+@pytest.fixture(scope='module')
+def two_ranks(toy, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('two_ranks')
+    options = train_options(toy, 'train_cfg.max_epochs=1')
+    run('bash', 'tools/dist_train.sh', options[0], 2, '--work-dir', work_dir, *options[1:])
+    return work_dir
+
+
+def test_two_ranks_train_with_one_log(two_ranks):
+    assert (two_ranks / 'epoch_1.pth').is_file()
+    assert len(list(two_ranks.glob('*/vis_data/scalars.json'))) == 1
+    assert len(losses(two_ranks)) >= 1
+
+
+def test_two_ranks_test_like_one(two_ranks, toy, tmp_path):
+    metrics = []
+    for ranks in (1, 2):
+        work_dir = tmp_path / str(ranks)
+        run(
+            *('bash', 'tools/dist_test.sh', CONFIG, two_ranks / 'epoch_1.pth', ranks),
+            *('--work-dir', work_dir, '--data-root', toy.parent, '--cfg-options', *SMALL),
+        )
+        metrics.append(json.loads((work_dir / 'metrics.json').read_text()))
+        results = json.loads((work_dir / 'result_keypoints.json').read_text())
+        annotations = json.loads((toy / 'annotations/person_keypoints_val.json').read_text())
+        assert len(results) <= len(annotations['annotations'])
+    assert metrics[0] == pytest.approx(metrics[1], abs=1e-6)
+
+
+def test_two_ranks_resume(two_ranks, toy, tmp_path):
+    options = train_options(toy, 'train_cfg.max_epochs=2')
+    done = run(
+        *('bash', 'tools/dist_train.sh', options[0], 2, '--work-dir', two_ranks),
+        *(*options[1:3], '--resume', *options[3:]),
+    )
+    assert 'resumed from' in done.stdout
+    assert (two_ranks / 'epoch_2.pth').is_file()
