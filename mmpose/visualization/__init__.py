@@ -1,0 +1,17 @@
+"""Pictures of poses, heatmaps, batches and training runs. NumPy and OpenCV; images are BGR."""
+
+from mmpose.visualization.curves import plot_training, read_scalars
+from mmpose.visualization.draw import draw_pose, draw_results, overlay_heatmaps, put_label
+from mmpose.visualization.grid import make_grid, side_by_side, training_preview
+
+__all__ = [
+    'draw_pose',
+    'draw_results',
+    'make_grid',
+    'overlay_heatmaps',
+    'plot_training',
+    'put_label',
+    'read_scalars',
+    'side_by_side',
+    'training_preview',
+]
