@@ -1,0 +1,98 @@
+"""Where the people of an image stand: sizes, overlaps and cuts by the image border."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmpose.datasets.toy.chance import pick
+from mmpose.datasets.toy.outlines import View
+from mmpose.datasets.toy.person import Person, joint_extent
+
+_TRUNCATED_SHARE = 0.13  # of persons, pushed over the image border
+_CROWDED_SHARE = 0.5  # of persons that may overlap others a good deal
+_TRIES = 14
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A person with its view."""
+
+    person: Person
+    view: View
+    low: np.ndarray  # (2,) px, corner of the box around all joints
+    high: np.ndarray  # (2,) px
+
+
+def _random_origin(
+    rng: np.random.Generator, extent: np.ndarray, size_wh: np.ndarray, is_truncated: bool
+) -> np.ndarray:
+    """Pelvis position (2,) px for a body of ``extent`` (2, 2) px, low and high corner."""
+    first, last = -extent[0] + 1.0, size_wh - extent[1] - 2.0
+    place = rng.uniform(0, 1, 2)
+    place[1] = np.sqrt(place[1])  # more often near the lower border
+    origin = first + place * (last - first)
+    if np.any(last < first):
+        origin = np.where(last < first, 0.5 * (first + last), origin)
+    if not is_truncated:
+        return origin
+    cut = rng.uniform(0.12, 0.5) * (extent[1] - extent[0])
+    side = pick(rng, (0.28, 0.28, 0.36, 0.08))
+    if side == 0:
+        origin[0] = first[0] - cut[0]
+    elif side == 1:
+        origin[0] = last[0] + cut[0]
+    elif side == 2:
+        origin[1] = last[1] + cut[1]
+    else:
+        origin[1] = first[1] - 0.4 * cut[1]
+    return origin
+
+
+def _overlap(low: np.ndarray, high: np.ndarray, others: list[Placement]) -> float:
+    """Largest shared part of the box with another one, relative to the smaller of the two."""
+    worst = 0.0
+    for other in others:
+        shared = np.minimum(high, other.high) - np.maximum(low, other.low)
+        smaller = min(float(np.prod(high - low)), float(np.prod(other.high - other.low)))
+        worst = max(worst, float(np.prod(np.maximum(shared, 0.0))) / smaller)
+    return worst
+
+
+def _place(
+    rng: np.random.Generator,
+    person: Person,
+    height_px: float,
+    size_wh: np.ndarray,
+    light: np.ndarray,
+    others: list[Placement],
+) -> Placement | None:
+    """The first place of several with an acceptable overlap; None when all are crowded."""
+    extent = joint_extent(person.body) * height_px
+    fit = float(np.min((size_wh - 4) / (extent[1] - extent[0])))
+    is_truncated = bool(rng.random() < _TRUNCATED_SHARE)
+    if fit < 1 and not is_truncated:
+        height_px, extent = height_px * fit, extent * fit
+    limit = 0.65 if rng.random() < _CROWDED_SHARE else 0.10
+    for _ in range(_TRIES):
+        origin = _random_origin(rng, extent, size_wh, is_truncated)
+        low, high = origin + extent
+        if _overlap(low, high, others) <= limit:
+            return Placement(person, View(height_px, origin, light), low, high)
+    return None
+
+
+def place_persons(
+    rng: np.random.Generator, persons: list[Person], width: int, height: int
+) -> list[Placement]:
+    """Places for all persons that fit, the farthest (highest feet) first."""
+    size_wh = np.array([width, height], float)
+    angle = rng.uniform(0, 2 * np.pi)
+    light = np.array([np.cos(angle), -abs(np.sin(angle))])
+    common = rng.uniform(0.45, 0.92) * height
+    placed: list[Placement] = []
+    for person in persons:
+        height_px = float(np.clip(common * rng.uniform(0.8, 1.2), 90, 230))
+        place = _place(rng, person, height_px, size_wh, light, placed)
+        if place is not None:
+            placed.append(place)
+    return sorted(placed, key=lambda place: float(place.high[1]))
