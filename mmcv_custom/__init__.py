@@ -1,0 +1,24 @@
+"""Extensions of mmengine that know nothing about poses.
+
+Importing the package registers the optimizer-wrapper constructor for layer-wise learning rates.
+"""
+
+from mmcv_custom.checkpoint import LoadReport, load_backbone, load_model
+from mmcv_custom.checkpoint_io import (
+    allow_in_checkpoints,
+    extract_state_dict,
+    harmless_globals,
+    read_checkpoint,
+)
+from mmcv_custom.layer_decay import LayerDecayOptimWrapperConstructor
+
+__all__ = [
+    'LayerDecayOptimWrapperConstructor',
+    'LoadReport',
+    'allow_in_checkpoints',
+    'extract_state_dict',
+    'harmless_globals',
+    'load_backbone',
+    'load_model',
+    'read_checkpoint',
+]

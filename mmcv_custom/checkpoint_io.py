@@ -1,0 +1,215 @@
+"""Reading checkpoint files without running code that they may carry."""
+
+import argparse
+import hashlib
+import os
+import pathlib
+import pickle
+import re
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlparse
+
+import mmengine.dist
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from torch import Tensor
+
+_extra_classes: list[type] = []
+
+
+def allow_in_checkpoints(*classes: type) -> None:
+    """Lets checkpoints hold objects of further classes.
+
+    For plain data classes that a package itself stores in its checkpoints. Reading a checkpoint
+    creates objects of these classes from data in the file, so they must do nothing else.
+    """
+    _extra_classes.extend(x for x in classes if x not in _extra_classes)
+
+
+def harmless_globals() -> list[type | Callable[..., Any] | tuple[Any, str]]:
+    """Returns what a checkpoint may name besides PyTorch's own list, for ``safe_globals``.
+
+    These are what mmengine (log histories, NumPy arrays and numbers) and the scripts of MAE and
+    its descendants (their command line) put beside the weights.
+    """
+    scalar = np._core.multiarray.scalar
+    reconstruct = np._core.multiarray._reconstruct
+    dtypes = {type(np.dtype(code)) for code in '?bBhHiIlLqQefdFDUSOmM'}
+    return [
+        HistoryBuffer,
+        (_history_method, 'builtins.getattr'),
+        defaultdict,
+        int,
+        float,
+        list,
+        dict,
+        argparse.Namespace,
+        pathlib.PosixPath,
+        pathlib.PurePosixPath,
+        np.ndarray,
+        np.dtype,
+        *sorted(dtypes, key=lambda x: x.__name__),
+        # NumPy 1 and 2 call the same functions by different names
+        *((scalar, f'numpy.{core}.multiarray.scalar') for core in ('core', '_core')),
+        *((reconstruct, f'numpy.{core}.multiarray._reconstruct') for core in ('core', '_core')),
+        *_extra_classes,
+    ]
+
+
+def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[str, Any]:
+    """Returns the content of a checkpoint file, on the CPU.
+
+    Args:
+        path: Local file, or http(s) address, which is downloaded once into PyTorch's cache.
+            ``.safetensors`` files are read by safetensors.
+        trust: Unpickle whatever the file holds. It can then run any code: only for files from
+            a source you trust.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged, is no checkpoint, or holds classes that are refused.
+    """
+    local = str(path)
+    if urlparse(local).scheme in ('http', 'https'):
+        local = _download(local)
+    if not os.path.isfile(local):
+        raise FileNotFoundError(f"there is no checkpoint file '{path}'")
+    if os.path.getsize(local) == 0:
+        raise ValueError(f"'{path}' is empty; download or copy it again")
+    if local.endswith('.safetensors'):
+        return _read_safetensors(local)
+    content = _read_pickled(local, trust)
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"'{path}' holds a {type(content).__name__}, expected a dict of weights; save "
+            'dict(state_dict=model.state_dict()) with torch.save'
+        )
+    return content
+
+
+def extract_state_dict(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """Returns the weights of a checkpoint, without a leading 'module.' in their names.
+
+    They are looked for under 'state_dict' (mmengine, mmcv), 'model' (MAE, HAP) and 'module'
+    (DeepSpeed), else in the checkpoint itself.
+
+    Raises:
+        ValueError: If there are no tensors.
+    """
+    state = checkpoint
+    for key in ('state_dict', 'model', 'module'):
+        if isinstance(checkpoint.get(key), dict):
+            state = checkpoint[key]
+            break
+    tensors = {str(k): v for k, v in state.items() if isinstance(v, Tensor)}
+    if not tensors:
+        raise ValueError(
+            f'the checkpoint holds no weights but {first_names(map(str, checkpoint))}; '
+            "expected tensors there or under 'state_dict', 'model' or 'module'"
+        )
+    return {name.removeprefix('module.'): tensor for name, tensor in tensors.items()}
+
+
+def first_names(names: Iterable[str], num: int = 5) -> str:
+    """Returns the first few names in quotes, and how many more there are."""
+    names = list(names)
+    more = f' and {len(names) - num} more' if len(names) > num else ''
+    return ', '.join(f"'{name}'" for name in names[:num]) + more
+
+
+def _history_method(owner: object, name: str) -> Callable[..., Any]:
+    """Stands in for ``getattr``, by which a pickled HistoryBuffer names its four statistics."""
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise pickle.UnpicklingError(f'GLOBAL builtins.getattr of {name}')
+    return getattr(HistoryBuffer, name)
+
+
+def _read_pickled(path: str, trust: bool) -> Any:
+    if trust:
+        return _load(path, weights_only=False)
+    refused: list[str] = []
+    with torch.serialization.safe_globals(harmless_globals()):
+        if zipfile.is_zipfile(path):
+            refused = _refused_classes(path)
+        if not refused:
+            return _load(path, weights_only=True)
+    raise _refusal(path, refused)
+
+
+def _refused_classes(path: str) -> list[str]:
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    except Exception:  # a damaged file fails in many ways; reading it says which
+        return []
+
+
+def _load(path: str, weights_only: bool) -> Any:
+    try:
+        return torch.load(path, map_location='cpu', weights_only=weights_only)
+    except (OSError, MemoryError):
+        raise
+    except ImportError as error:
+        raise ValueError(f"'{path}' holds objects of a missing package: {error}") from error
+    except Exception as error:  # torch.load raises a dozen types for a damaged file
+        match = re.search(r'GLOBAL (\S+)', str(error))
+        if weights_only and isinstance(error, pickle.UnpicklingError) and match:
+            raise _refusal(path, [match[1]]) from error
+        raise ValueError(
+            f"'{path}' ({os.path.getsize(path)} bytes{_looks_like(path)}) is damaged or is no "
+            f'PyTorch checkpoint ({type(error).__name__}); download or copy it again'
+        ) from error
+
+
+def _refusal(path: str, classes: list[str]) -> ValueError:
+    return ValueError(
+        f"'{path}' holds {first_names(classes)}, which could run code when read; if you trust its "
+        'source, pass --trust-checkpoint'
+    )
+
+
+def _looks_like(path: str) -> str:
+    with open(path, 'rb') as file:
+        head = file.read(64).lstrip().lower()
+    if head.startswith((b'<!doctype', b'<html')):
+        return ', a web page'
+    if head.startswith(b'version https://git-lfs'):
+        return ', a Git LFS pointer'
+    return ''
+
+
+def _read_safetensors(path: str) -> dict[str, Any]:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ImportError(
+            f"'{path}' needs safetensors; install it with: pip install safetensors"
+        ) from error
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(
+            f"'{path}' cannot be read as safetensors, download or copy it again: {error}"
+        ) from error
+
+
+def _download(url: str) -> str:
+    """Returns the local copy of an address; one process per machine fetches it, the others wait."""
+    stem, suffix = os.path.splitext(os.path.basename(urlparse(url).path))
+    name = f'{stem}-{hashlib.sha256(url.encode()).hexdigest()[:8]}{suffix}'
+    folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
+    target = os.path.join(folder, name)
+    try:
+        if mmengine.dist.get_local_rank() == 0 and not os.path.isfile(target):
+            os.makedirs(folder, exist_ok=True)
+            torch.hub.download_url_to_file(url, target, progress=False)
+    except (URLError, OSError) as error:
+        raise ValueError(f"'{url}' cannot be downloaded: {error}") from error
+    finally:
+        mmengine.dist.barrier()
+    return target

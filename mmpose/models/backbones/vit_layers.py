@@ -1,0 +1,123 @@
+"""Parts of a vision transformer block."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+NORM_EPS = 1e-6  # of every LayerNorm in MAE, ViTPose and HAP
+
+
+class DropPath(nn.Module):
+    """Drops a residual branch of some samples and scales the kept ones by 1 / (1 - rate).
+
+    Deep networks with stochastic depth, Huang et al. 2016, one draw per sample.
+
+    Args:
+        rate: Probability of dropping the branch, in (0, 1).
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns ``x`` (B, ...), some samples zeroed while training."""
+        if not self.training:
+            return x
+        keep = 1 - self.rate
+        mask = x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1)).bernoulli_(keep)
+        return x * (mask / keep)
+
+    def extra_repr(self) -> str:
+        """Returns the rate, for printing the model."""
+        return f'rate={self.rate:.3f}'
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with one projection for query, key and value.
+
+    Args:
+        dim: D, width of a token.
+        num_heads: Number of heads; must divide ``dim``.
+        qkv_bias: Whether the query, key and value projections have a bias.
+        qk_scale: Factor on the products of queries and keys; None is ``head_dim ** -0.5``.
+        attn_drop: Dropout rate of the attention weights.
+        proj_drop: Dropout rate of the output.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        qkv_bias: bool = True,
+        qk_scale: float | None = None,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if dim % num_heads:
+            raise ValueError(
+                f'embed_dim={dim} is not a multiple of num_heads={num_heads}; '
+                'set model.backbone.num_heads to a divisor of embed_dim'
+            )
+        self.num_heads = num_heads
+        self.qk_scale = qk_scale
+        self.attn_drop = attn_drop
+        self.qkv = nn.Linear(dim, dim * 3, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+        self.proj_drop = nn.Dropout(proj_drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the attended tokens, (B, T, D) like ``x``."""
+        b, t, d = x.shape
+        # (B, T, 3D) -> (3, B, heads, T, D / heads); rows of qkv are ordered q, k, v, head-major
+        qkv = self.qkv(x).reshape(b, t, 3, self.num_heads, d // self.num_heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        drop = self.attn_drop if self.training else 0.0
+        x = F.scaled_dot_product_attention(query, key, value, dropout_p=drop, scale=self.qk_scale)
+        x = x.transpose(1, 2).reshape(b, t, d)  # (B, heads, T, D / heads) -> (B, T, D)
+        return self.proj_drop(self.proj(x))
+
+
+class Mlp(nn.Module):
+    """Two linear layers with an exact (erf) GELU between them.
+
+    Args:
+        dim: Width of a token.
+        hidden_dim: Width between the two layers.
+        drop: Dropout rate of the output.
+    """
+
+    def __init__(self, dim: int, hidden_dim: int, drop: float = 0.0) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden_dim)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden_dim, dim)
+        self.drop = nn.Dropout(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the transformed tokens, (B, T, D) like ``x``."""
+        return self.drop(self.fc2(self.act(self.fc1(x))))
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block: ``x + attn(norm1(x))``, then ``x + mlp(norm2(x))``.
+
+    Args:
+        attn: Attention, (B, T, D) to (B, T, D).
+        mlp: Feed-forward part, (B, T, D) to (B, T, D).
+        dim: D, width of a token.
+        drop_path: Stochastic depth rate of both branches; 0 makes the path an identity.
+    """
+
+    def __init__(self, attn: nn.Module, mlp: nn.Module, dim: int, drop_path: float) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=NORM_EPS)
+        self.attn = attn
+        self.norm2 = nn.LayerNorm(dim, eps=NORM_EPS)
+        self.mlp = mlp
+        self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the tokens after the block, (B, T, D) like ``x``."""
+        x = x + self.drop_path(self.attn(self.norm1(x)))
+        return x + self.drop_path(self.mlp(self.norm2(x)))
