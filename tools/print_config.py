@@ -2,16 +2,15 @@
 
 import argparse
 
-from mmengine.config import DictAction
-
 from mmpose.apis.cli import run_tool
 from mmpose.apis.config import load_config
+from mmpose.apis.options import ConfigOptions
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description='Print a composed and overridden config.')
     parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     parser.add_argument('--data-root', help='folder that holds the datasets, instead of data/')
     args = parser.parse_args()
     print(load_config(args.config, args.cfg_options, args.data_root).pretty_text)

@@ -7,8 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from mmengine.config import DictAction
-
+from mmpose.apis.options import ConfigOptions
 from mmpose.engine.distributed import LAUNCHERS
 
 TRACEBACK_VARIABLE = 'MMPOSE_TRACEBACK'
@@ -21,7 +20,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         metavar='KEY=VALUE',
         help='override anything, e.g. train_dataloader.batch_size=16',
     )

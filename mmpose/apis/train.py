@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from mmengine.config import Config
@@ -80,8 +79,6 @@ def run_training(cfg: Config, launcher: str = 'none') -> PoseRunner:
     """Trains a prepared config and returns the runner, which holds the model."""
     init_distributed(launcher)
     cfg.launcher = launcher
-    if cfg.train_dataloader.get('num_workers', 0) > 1:
-        os.environ.setdefault('OMP_NUM_THREADS', '1')
     runner = PoseRunner.from_cfg(cfg)
     runner.train()
     return runner

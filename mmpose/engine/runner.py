@@ -32,6 +32,7 @@ from mmpose.engine.sharding import (
     shard_model,
     to_cpu,
 )
+from mmpose.evaluation.metrics.gather import evaluation_group
 from mmpose.registry import RUNNERS
 from mmpose.version import __version__
 
@@ -110,6 +111,12 @@ class PoseRunner(Runner):
             if optimizer.get('type') in ('Adam', 'AdamW'):
                 optimizer.setdefault('fused', True)
         return super().build_optim_wrapper(optim_wrapper)
+
+    def build_evaluator(self, evaluator: Any) -> Any:
+        """Builds the metrics, and on all ranks at once the group over which they gather."""
+        if self.distributed:
+            evaluation_group()
+        return super().build_evaluator(evaluator)
 
     def _maybe_compile(self, target: str) -> None:
         """Compiles the backbone in place, which leaves the keys of checkpoints alone."""
@@ -197,6 +204,7 @@ class PoseRunner(Runner):
             },
             **self._gather_state(),
             'param_schedulers': [s.state_dict() for s in self.param_schedulers or []],
+            'log_window': self._log_window(),
         }
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         if self.rank == 0:
@@ -208,6 +216,15 @@ class PoseRunner(Runner):
         return {
             'state_dict': self.bare_model.state_dict(),
             'optimizer': self.optim_wrapper.state_dict(),
+        }
+
+    def _log_window(self) -> dict[str, torch.Tensor]:
+        """The latest values of what the log averages, so that it goes on with the same averages."""
+        size = self.log_processor.window_size
+        return {
+            name: torch.tensor(buffer.data[0][-size:])
+            for name, buffer in self.message_hub.log_scalars.items()
+            if name.startswith('train/') and ('loss' in name or 'grad_norm' in name)
         }
 
     def mark_last_checkpoint(self, name: str) -> None:
@@ -269,6 +286,9 @@ class PoseRunner(Runner):
             self.param_schedulers, checkpoint['param_schedulers'], strict=True
         ):
             scheduler.load_state_dict(state)
+        for name, values in checkpoint['log_window'].items():
+            for value in values.tolist():
+                self.message_hub.update_scalar(name, value)
         meta = checkpoint['meta']
         self.train_loop.resume_at(meta['epoch'], meta['iter'], meta['batches_done'])
         self.logger.info(

@@ -1,0 +1,63 @@
+"""Overrides from the command line: ``--cfg-options KEY=VALUE ...``."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+CONSTANTS = {'true': True, 'false': False, 'none': None, 'null': None}
+
+
+class ConfigOptions(argparse.Action):
+    """Collects ``KEY=VALUE`` words into a dict; the flag may be given several times."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Adds the words of one flag."""
+        options = dict(getattr(namespace, self.dest) or {})
+        for word in values or ():
+            key, equals, text = word.partition('=')
+            if not (key and equals):
+                parser.error(f"--cfg-options got '{word}', expected KEY=VALUE without spaces")
+            options[key] = parse_value(text)
+        setattr(namespace, self.dest, options)
+
+
+def parse_value(text: str) -> Any:
+    """Returns the value of an override.
+
+    A Python literal is taken as such, also with ``dict(type=...)`` calls in it as configs have
+    them; ``true``, ``false``, ``none`` in any case are constants; ``a,b`` is a list; anything else
+    is the text itself.
+    """
+    if text.lower() in CONSTANTS:
+        return CONSTANTS[text.lower()]
+    try:
+        return _evaluate(ast.parse(text, mode='eval').body)
+    except (SyntaxError, ValueError):
+        pass
+    if ',' in text and not set(text) & set('()[]{}\'"'):
+        return [parse_value(part) for part in text.split(',') if part]
+    return text
+
+
+def _evaluate(node: ast.expr) -> Any:
+    """Evaluates literals and ``dict`` calls, and nothing else."""
+    if isinstance(node, ast.Call):
+        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict') or node.args:
+            raise ValueError('only dict(key=value, ...) can be called')
+        return {str(word.arg): _evaluate(word.value) for word in node.keywords}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        items = [_evaluate(item) for item in node.elts]
+        return items if isinstance(node, ast.List) else tuple(items)
+    if isinstance(node, ast.Dict):
+        keys = [_evaluate(key) for key in node.keys if key is not None]
+        return dict(zip(keys, map(_evaluate, node.values), strict=True))
+    return ast.literal_eval(node)
