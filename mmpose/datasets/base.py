@@ -1,0 +1,218 @@
+"""What all datasets of single instances (persons, animals, hands) share."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from torch.utils.data import Dataset, get_worker_info
+
+from mmpose.datasets.annotation_cache import load_or_build
+from mmpose.datasets.annotations import AnnotationStore
+from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
+from mmpose.datasets.samplers import Draw
+from mmpose.datasets.transforms import BadImageError, Compose
+from mmpose.metainfo import load_metainfo
+from mmpose.structures import PoseMeta
+
+MAX_REPLACEMENTS = 10
+
+
+class KeypointDataset(Dataset[Sample]):
+    """Top-down samples, one per instance, out of an annotation store.
+
+    A reader of another format subclasses this and implements :meth:`parse`; if further files or
+    arguments decide about the result, also :meth:`sources` and :meth:`parse_options`.
+
+    Args:
+        ann_file: Annotation file, relative to ``data_root`` unless absolute.
+        data_root: Folder that the other paths start from.
+        img_prefix: Image folder that the file names in the annotations start from.
+        metainfo: Name, path or object of the skeleton.
+        pipeline: Configs of the transforms.
+        test_mode: Samples come without ``keypoints`` and ``visible``.
+        indices: Only the first n instances, or those in a list.
+        on_bad_image: What to do with a missing or damaged image. 'raise' stops. 'skip' warns once
+            per file and process, and counts in ``bad_images``; a training sample is replaced by
+            another one, which follows from the draw alone; a test sample stays, as a blank image
+            with box score 0, so that the metric counts it as not found and nothing is lost.
+        dataset_index: Number of this dataset in a mixture; samples carry it.
+
+    Attributes:
+        store: All instances of the file.
+        rows: (len(self),). Rows of the store that ``indices`` and the like left over.
+        bad_images: How often each bad file was met by this process.
+    """
+
+    def __init__(
+        self,
+        ann_file: str,
+        data_root: str = '',
+        img_prefix: str = '',
+        metainfo: str | Path | PoseMeta = 'coco',
+        pipeline: Sequence[Any] = (),
+        test_mode: bool = False,
+        indices: int | Sequence[int] | None = None,
+        on_bad_image: str = 'raise',
+        dataset_index: int = 0,
+    ) -> None:
+        if on_bad_image not in ('raise', 'skip'):
+            raise ValueError(
+                f"dataset.on_bad_image is '{on_bad_image}', expected 'raise' or 'skip'"
+            )
+        self.data_root = data_root
+        self.ann_file = self._path('ann_file', ann_file)
+        self.image_folder = str(self._path('img_prefix', img_prefix))
+        if not os.path.isdir(self.image_folder):
+            raise FileNotFoundError(
+                f'image folder {self.image_folder} does not exist; set dataset.data_root and '
+                'dataset.img_prefix'
+            )
+        self.pose_meta = load_metainfo(metainfo)
+        self.test_mode = test_mode
+        self.on_bad_image = on_bad_image
+        self.dataset_index = dataset_index
+        self.bad_images: Counter[str] = Counter()
+        kind = f'{type(self).__module__}.{type(self).__qualname__}'
+        self.store = load_or_build(
+            self.sources(), {'reader': kind, **self.parse_options()}, self.parse
+        )
+        self.rows = self._select(self.candidates(), indices)
+        self.pipeline = Compose(pipeline, self._sample_keys())
+
+    @abstractmethod
+    def parse(self) -> AnnotationStore:
+        """Reads the annotation files; called only when the cache has nothing."""
+
+    def sources(self) -> list[Path]:
+        """Returns the files that :meth:`parse` reads."""
+        return [self.ann_file]
+
+    def parse_options(self) -> dict[str, Any]:
+        """Returns what else decides about the result of :meth:`parse`, as JSON values."""
+        return {'num_keypoints': self.pose_meta.num_keypoints}
+
+    def candidates(self) -> np.ndarray:
+        """Returns the rows of the store that belong to the dataset."""
+        return np.arange(len(self.store))
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """What metrics and visualisers need to know."""
+        return {
+            'pose_meta': self.pose_meta,
+            'ann_file': str(self.ann_file),
+            'dataset_type': type(self).__name__,
+        }
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, draw: int | Draw) -> Sample:
+        """Returns a sample that went through the pipeline.
+
+        Args:
+            draw: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
+        """
+        # A forked worker has the threads of OpenCV in name only: using them hangs it.
+        if get_worker_info() is not None and cv2.getNumThreads() > 1:
+            cv2.setNumThreads(0)
+        if not isinstance(draw, Draw):
+            draw = Draw(int(draw))
+        for attempt in range(MAX_REPLACEMENTS):
+            try:
+                return self._visit(draw)
+            except BadImageError as error:
+                if self.on_bad_image == 'raise':
+                    raise
+                self._note(draw, error)
+            if self.test_mode:
+                return self._visit(draw, blank=True)
+            draw = self._replacement(draw, attempt)
+        raise BadImageError(
+            f'{MAX_REPLACEMENTS} images in a row are missing or damaged; check {self.image_folder}'
+        )
+
+    def get_sample(self, index: int) -> Sample:
+        """Returns a sample as it is annotated, before the pipeline; see ``datasets/sample.py``."""
+        if not 0 <= index < len(self):
+            raise IndexError(f'sample {index} of {len(self)}')
+        row = int(self.rows[index])
+        store = self.store
+        image = int(store.image_index[row])
+        width, height = store.image_wh[image].tolist()
+        sample: Sample = {
+            'image_file': os.path.join(self.image_folder, store.file_name(image)),
+            'image_wh': (width, height),
+            'img_id': int(store.image_ids[image]),
+            'ann_id': int(store.ann_ids[row]),
+            'category_id': int(store.category_ids[row]),
+            'bbox_xywh': store.bbox_xywh[row].copy(),
+            'bbox_score': float(store.bbox_score[row]),
+            'area': float(store.area[row]),
+            'dataset_index': self.dataset_index,
+            'meta': self.pose_meta,
+        }
+        if not self.test_mode:
+            sample['keypoints'] = store.keypoints[row].copy()
+            sample['visible'] = (store.visible[row] > 0).astype(np.float32)
+        for name, array in store.extras.items():
+            sample[name] = np.array(array[row])
+        return sample
+
+    def _visit(self, draw: Draw, blank: bool = False) -> Sample:
+        sample = self.get_sample(draw.index)
+        sample['rng'] = draw.generator()
+        if blank:
+            width, height = sample['image_wh']
+            sample['image'] = np.zeros((max(height, 1), max(width, 1), 3), np.uint8)
+            sample['bbox_score'] = 0.0
+        return self.pipeline(sample)
+
+    def _replacement(self, draw: Draw, attempt: int) -> Draw:
+        rng = np.random.default_rng((draw.seed, draw.epoch, draw.index, attempt))
+        return draw._replace(index=int(rng.integers(len(self))))
+
+    def _note(self, draw: Draw, error: BadImageError) -> None:
+        path = self.get_sample(draw.index)['image_file']
+        self.bad_images[path] += 1
+        if self.bad_images[path] == 1:
+            instead = 'a blank image with score 0' if self.test_mode else 'another sample'
+            warnings.warn(f'{error}; using {instead} instead', stacklevel=3)
+
+    def _path(self, field: str, path: str) -> Path:
+        if not isinstance(path, str | Path):
+            raise TypeError(f'dataset.{field} is {path!r}, expected a path')
+        return Path(os.path.abspath(Path(self.data_root).expanduser() / Path(path).expanduser()))
+
+    def _select(self, rows: np.ndarray, indices: int | Sequence[int] | None) -> np.ndarray:
+        if isinstance(indices, int):
+            rows = rows[: max(indices, 0)]
+        elif indices is not None:
+            wanted = np.asarray(indices, np.int64)
+            outside = wanted[(wanted < 0) | (wanted >= len(rows))]
+            if outside.size:
+                raise ValueError(
+                    f'dataset.indices holds {outside[0]}, but {self.ann_file} has {len(rows)} '
+                    'instances'
+                )
+            rows = rows[wanted]
+        if not len(rows):
+            raise ValueError(f'dataset.indices={indices!r} leaves no instance of {self.ann_file}')
+        if not self.test_mode and not self.store.visible[rows].any():
+            raise ValueError(
+                f'{self.ann_file}: none of the {len(rows)} chosen instances has a keypoint with '
+                'visibility > 0; there is nothing to train on'
+            )
+        return rows
+
+    def _sample_keys(self) -> set[str]:
+        annotated = () if self.test_mode else FROM_ANNOTATION
+        return {*FROM_DATASET, *annotated, *self.store.extras}

@@ -1,0 +1,93 @@
+"""Packs samples into the batch that a model takes: uint8 crops and small tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import get_worker_info
+
+from mmpose.datasets.sample import FROM_ANNOTATION, NOT_PACKED, Sample
+
+FLOATS = ('center', 'scale', 'rotation', 'bbox_xywh', 'bbox_score')
+INTEGERS = ('ann_id', 'category_id', 'dataset_index')
+LISTS = ('img_id', 'image_file')
+REQUIRED = frozenset({'image', *FLOATS, *INTEGERS, *LISTS})
+ALLOWED = REQUIRED | NOT_PACKED | set(FROM_ANNOTATION)
+
+
+def collate_poses(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Returns the keyword arguments of a model's forward for B samples.
+
+    Args:
+        samples: B samples that ``TopdownAffine`` has cropped to one size.
+
+    Returns:
+        ``inputs``: (B, 3, h, w) uint8 BGR, stored channels last, so that packing is a plain copy.
+        ``batch``: dict of ``center``, ``scale`` (B, 2), ``rotation``, ``bbox_score`` (B,) and
+        ``bbox_xywh`` (B, 4), float32, img px; ``ann_id``, ``category_id``, ``dataset_index``
+        (B,) int64; lists ``img_id`` and ``image_file``; and, where the samples have them,
+        ``keypoints`` (B, K, 2) in px and ``visible`` (B, K), float32.
+
+    Raises:
+        ValueError: If a sample has unknown or lacks required keys, or the shapes differ.
+    """
+    _check_keys(samples)
+    batch: dict[str, Any] = {key: [sample[key] for sample in samples] for key in LISTS}
+    floats = FLOATS + tuple(key for key in FROM_ANNOTATION if key in samples[0])
+    for key in floats:
+        batch[key] = _stack(samples, key, np.float32)
+    for key in INTEGERS:
+        batch[key] = _stack(samples, key, np.int64)
+    return {'inputs': _stack_images([sample['image'] for sample in samples]), 'batch': batch}
+
+
+def _check_keys(samples: Sequence[Sample]) -> None:
+    for sample in samples:
+        unknown = sample.keys() - ALLOWED
+        if unknown:
+            raise ValueError(
+                f'{sample.get("image_file")}: unknown sample keys {sorted(unknown)}; remove the '
+                'transform that adds them, or describe them in mmpose/datasets/sample.py and pack '
+                'them in mmpose/datasets/collate.py'
+            )
+        missing = REQUIRED - sample.keys()
+        if missing:
+            raise ValueError(
+                f'{sample.get("image_file")}: the sample lacks {sorted(missing)}; a pipeline ends '
+                'with LoadImage, BoxToWindow and TopdownAffine'
+            )
+    for key in FROM_ANNOTATION:
+        has_key = {key in sample for sample in samples}
+        if len(has_key) > 1:
+            raise ValueError(f"some samples of a batch have '{key}' and others do not")
+
+
+def _stack(samples: Sequence[Sample], key: str, dtype: type) -> Tensor:
+    values = [sample[key] for sample in samples]
+    shapes = {np.shape(value) for value in values}
+    if len(shapes) > 1:
+        raise ValueError(f"'{key}' has different shapes within a batch: {sorted(shapes)}")
+    return torch.from_numpy(np.array(values, dtype))
+
+
+def _stack_images(images: Sequence[np.ndarray]) -> Tensor:
+    kinds = {(image.shape, str(image.dtype)) for image in images}
+    if len(kinds) > 1 or images[0].ndim != 3 or images[0].dtype != np.uint8:
+        raise ValueError(
+            f'the images of a batch are {sorted(kinds)}, expected one (h, w, 3) uint8 crop size'
+        )
+    shape = (len(images), *images[0].shape)
+    # A worker writes where the main process can read, which saves the copy that sending makes.
+    share = get_worker_info() is not None
+    if share:
+        storage = torch.UntypedStorage._new_shared(prod(shape), device='cpu')
+        out = torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
+    else:
+        out = torch.empty(shape, dtype=torch.uint8)
+    np.stack(images, out=out.numpy())
+    return out.permute(0, 3, 1, 2)  # (B, h, w, 3) -> (B, 3, h, w)

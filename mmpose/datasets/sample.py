@@ -1,0 +1,48 @@
+"""The keys of a sample, the dictionary that travels through the pipeline of one dataset.
+
+A transform declares what it needs in ``reads`` and what it adds or changes in ``writes``; the
+pipeline is checked against these when it is built. One key has one shape and one frame, except
+that ``TopdownAffine`` moves ``keypoints`` from the image (img px) to the crop (in px).
+
+A horizontal flip is lazy: ``flipped`` says that all coordinates are those of the mirrored image,
+while ``image`` holds the pixels as they were read, until ``TopdownAffine`` mirrors and crops in
+one step. So ``center``, ``bbox_xywh`` and ``crop`` of a flipped sample speak of the mirrored image.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Sample = dict[str, Any]
+
+SAMPLE_KEYS = {
+    'image_file': 'str. Path of the image.',
+    'image_wh': '(2,) ints, px. Size of the whole image; (0, 0) while nobody knows it.',
+    'img_id': 'int. Id of the image in the annotation file.',
+    'ann_id': 'int. Id of the annotation, or running number of the detection.',
+    'category_id': 'int.',
+    'bbox_xywh': '(4,) float32, img px. The box without padding.',
+    'bbox_score': 'float. Confidence of the box; 1 for ground truth.',
+    'area': 'float, px². Annotated area.',
+    'keypoints': '(K, 2) float32, img px; in px after the crop. Absent at test time.',
+    'visible': '(K,) float32, 1 labelled or 0 not. Absent at test time.',
+    'dataset_index': 'int. Which dataset of a mixture the sample belongs to.',
+    'meta': 'PoseMeta. The skeleton.',
+    'rng': 'np.random.Generator. The only source of randomness.',
+    'image': '(H, W, 3) uint8, BGR. The image; after the crop (h, w, 3).',
+    'shrink': 'int. Factor by which ``image`` was decoded smaller; 1 if absent.',
+    'center': '(2,) float64, img px. Centre of the crop window.',
+    'scale': '(2,) float64, img px. Width and height of the window, padding included.',
+    'rotation': 'float, degrees. Rotation of the window; 0 if absent.',
+    'flipped': 'bool. The coordinates are those of the mirrored image; False if absent.',
+    'crop': 'CropWindow. The window as it was cropped.',
+}
+
+# Keys that are of no use to a model.
+NOT_PACKED = {'area', 'meta', 'rng', 'image_wh', 'shrink', 'flipped', 'crop'}
+
+FROM_DATASET = (
+    'image_file', 'image_wh', 'img_id', 'ann_id', 'category_id', 'bbox_xywh', 'bbox_score',
+    'area', 'dataset_index', 'meta', 'rng',
+)  # fmt: skip
+FROM_ANNOTATION = ('keypoints', 'visible')

@@ -1,0 +1,111 @@
+"""Who sees which sample when: the same order for any number of workers and after any resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sized
+from typing import NamedTuple
+
+import numpy as np
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import Sampler
+
+from mmpose.registry import DATA_SAMPLERS
+
+
+class Draw(NamedTuple):
+    """One visit to a sample. All random numbers of the visit follow from these three.
+
+    Attributes:
+        index: Position in the dataset.
+        epoch: Number of the pass over the dataset, from 0.
+        seed: Seed of the run, not negative.
+    """
+
+    index: int
+    epoch: int = 0
+    seed: int = 0
+
+    def generator(self) -> np.random.Generator:
+        """Returns the random numbers of this visit, from their start."""
+        return np.random.default_rng((self.seed, self.epoch, self.index))
+
+
+@DATA_SAMPLERS.register_module()
+class PoseSampler(Sampler[Draw]):
+    """Deals the samples out to the ranks, in an order that depends on seed and epoch only.
+
+    Rank r of R takes places r, r + R, r + 2R, ... of the order. For training, shuffle and round
+    up, so that every rank makes the same number of steps; for testing do neither, and every
+    sample is seen exactly once.
+
+    Args:
+        dataset: Anything with a length.
+        seed: Seed of the order and of all augmentation; None for one drawn by rank 0.
+        shuffle: False for the order of the dataset.
+        round_up: Repeats the first places at the end until every rank has the same number.
+
+    Attributes:
+        epoch: Number of the current pass; see :meth:`set_epoch`.
+        start: Samples of this rank that the current pass leaves out; see :meth:`set_start`.
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        seed: int | None = None,
+        shuffle: bool = True,
+        round_up: bool = True,
+    ) -> None:
+        if seed is not None and seed < 0:
+            raise ValueError(f'sampler seed is {seed}, expected None or a number >= 0')
+        if not len(dataset):
+            raise ValueError('the dataset of this sampler is empty')
+        self.rank, self.world_size = get_dist_info()
+        self.num_total = len(dataset)
+        self.seed = sync_random_seed() if seed is None else seed
+        self.shuffle = shuffle
+        self.round_up = round_up
+        self.epoch = 0
+        self.start = 0
+
+    def __len__(self) -> int:
+        """Number of samples of this rank in a whole epoch, wherever it starts."""
+        spare = self.world_size - 1 if self.round_up else self.world_size - 1 - self.rank
+        return (self.num_total + spare) // self.world_size
+
+    def __iter__(self) -> Iterator[Draw]:
+        epoch, seed = self.epoch, self.seed
+        for index in self._indices()[self.start :].tolist():
+            yield Draw(index, epoch, seed)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the order of the next pass; a new epoch starts at its first sample."""
+        if epoch != self.epoch:
+            self.start = 0
+        self.epoch = epoch
+
+    def set_start(self, num_samples: int, epoch: int | None = None) -> None:
+        """Leaves out the first samples of this rank, without loading them, to resume an epoch.
+
+        It holds until :meth:`set_epoch` names another epoch.
+
+        Args:
+            num_samples: Samples that this rank has already used in the epoch.
+            epoch: The epoch that goes on; None for the current one.
+        """
+        if not 0 <= num_samples <= len(self):
+            raise ValueError(
+                f'cannot start at sample {num_samples}: rank {self.rank} has {len(self)} samples '
+                'in an epoch'
+            )
+        if epoch is not None:
+            self.epoch = epoch
+        self.start = num_samples
+
+    def _indices(self) -> np.ndarray:
+        order = np.arange(self.num_total)
+        if self.shuffle:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_total)
+        if self.round_up:
+            order = np.resize(order, len(self) * self.world_size)
+        return order[self.rank :: self.world_size]

@@ -1,0 +1,28 @@
+"""Steps of a data pipeline. The keys they read and write are listed in ``datasets/sample.py``."""
+
+from mmpose.datasets.transforms.affine import TopdownAffine
+from mmpose.datasets.transforms.compose import Compose
+from mmpose.datasets.transforms.loading import BadImageError, LoadImage, MissingImageError
+from mmpose.datasets.transforms.photometric import Albumentation, PhotometricDistortion
+from mmpose.datasets.transforms.window import (
+    BoxToWindow,
+    HalfBody,
+    RandomCenterJitter,
+    RandomFlip,
+    RandomScaleRotation,
+)
+
+__all__ = [
+    'Albumentation',
+    'BadImageError',
+    'BoxToWindow',
+    'Compose',
+    'HalfBody',
+    'LoadImage',
+    'MissingImageError',
+    'PhotometricDistortion',
+    'RandomCenterJitter',
+    'RandomFlip',
+    'RandomScaleRotation',
+    'TopdownAffine',
+]

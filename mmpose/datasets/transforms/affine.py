@@ -1,0 +1,79 @@
+"""Cuts the network input out of the image."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.datasets.sample import Sample
+from mmpose.registry import TRANSFORMS
+from mmpose.structures import CropWindow, fix_aspect_ratio, transform_points
+
+
+@TRANSFORMS.register_module()
+class TopdownAffine:
+    """Replaces ``image`` by its (h, w, 3) crop and moves ``keypoints`` along, to in px.
+
+    One affine warp goes from the decoded image straight to the crop: scale, rotation, a pending
+    flip and a reduced decoding are folded into its matrix, so none of them costs a pass over the
+    image. All keypoints move, also those that are not labelled (the published code moves only
+    labelled ones in the classic affine; their weight is 0 either way).
+
+    Args:
+        input_wh: Width and height of the crop, px.
+        use_udp: True for the aligned window that UDP codecs need.
+        fix_aspect: Enlarges the short side of the window to the aspect of the crop. False
+            stretches the window as it is (MPII's square windows).
+    """
+
+    reads = ('image', 'center', 'scale')
+    writes = ('image', 'keypoints', 'center', 'scale', 'rotation', 'crop')
+
+    def __init__(
+        self, input_wh: tuple[int, int], use_udp: bool = False, fix_aspect: bool = True
+    ) -> None:
+        if len(input_wh) != 2 or min(input_wh) < 2:
+            raise ValueError(f'TopdownAffine: input_wh is {input_wh}, expected (width, height)')
+        self.input_wh = (int(input_wh[0]), int(input_wh[1]))
+        self.use_udp = use_udp
+        self.fix_aspect = fix_aspect
+
+    def __call__(self, sample: Sample) -> Sample:
+        scale = np.asarray(sample['scale'], np.float64)
+        if self.fix_aspect:
+            scale = fix_aspect_ratio(scale, self.input_wh[0] / self.input_wh[1])
+        rotation = float(sample.get('rotation', 0.0))
+        window = CropWindow(sample['center'], scale, self.input_wh, rotation, self.use_udp)
+        matrix = window.matrix()
+        if 'keypoints' in sample:
+            moved = transform_points(sample['keypoints'], matrix)
+            sample['keypoints'] = moved.astype(np.float32)
+        sample['image'] = cv2.warpAffine(
+            sample['image'],
+            _from_stored_pixels(matrix, sample),
+            self.input_wh,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=0,
+        )
+        sample['center'], sample['scale'] = window.center, window.scale
+        sample['rotation'] = rotation
+        sample['crop'] = window
+        return sample
+
+
+def _from_stored_pixels(matrix: NDArray[np.float64], sample: Sample) -> NDArray[np.float64]:
+    """Turns an affine from img px into one from the pixels of the array ``image``.
+
+    The array is what the decoder gave: not mirrored, even if the sample is, and perhaps reduced.
+    """
+    stored = matrix.copy()
+    if sample.get('flipped', False):  # x_img = W - 1 - x
+        stored[:, 2] += stored[:, 0] * (sample['image_wh'][0] - 1)
+        stored[:, 0] *= -1
+    shrink = sample.get('shrink', 1)
+    if shrink > 1:  # a stored pixel is the mean of shrink x shrink pixels around its centre
+        stored[:, 2] += stored[:, :2].sum(axis=1) * (shrink - 1) / 2
+        stored[:, :2] *= shrink
+    return stored

@@ -1,0 +1,106 @@
+"""Reads and decodes images."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.datasets.sample import Sample
+from mmpose.registry import TRANSFORMS
+
+REDUCED_FLAGS = {4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+
+
+class BadImageError(ValueError):
+    """An image cannot be used: it is missing or damaged."""
+
+
+class MissingImageError(BadImageError, FileNotFoundError):
+    """An image file does not exist."""
+
+
+@TRANSFORMS.register_module()
+class LoadImage:
+    """Adds ``image``, (H, W, 3) uint8 BGR; leaves an image alone that is already there.
+
+    The pixels are those of the published top-down loaders: 8-bit colour, turned upright by the
+    EXIF orientation. Annotation files speak of one definite pixel grid, so an image whose size is
+    not the annotated one is an error and not a silently shifted target.
+
+    Args:
+        apply_exif: False for annotations that were made on the pixels as they are stored.
+        reduced_for_wh: Size of the crop in px, to decode JPEG at 1/2 or 1/4 of its size as long
+            as the window still has at least one pixel per pixel of the crop. That is faster for
+            large persons, but the pixels differ (they are averaged, not picked), so it is off
+            by default. The transforms that shape the window must come before this one then.
+    """
+
+    reads = ('image_file', 'image_wh')
+    writes = ('image', 'image_wh', 'shrink')
+
+    def __init__(
+        self, apply_exif: bool = True, reduced_for_wh: tuple[int, int] | None = None
+    ) -> None:
+        self.apply_exif = apply_exif
+        self.reduced_for_wh = reduced_for_wh
+        if reduced_for_wh is not None:
+            self.reads = (*self.reads, 'scale')
+
+    def __call__(self, sample: Sample) -> Sample:
+        if 'image' in sample:
+            sample['image_wh'] = sample['image'].shape[1::-1]
+            sample['shrink'] = 1
+            return sample
+        shrink = self._shrink(sample)
+        image = self._decode(sample['image_file'], shrink)
+        found_wh = image.shape[1::-1]
+        annotated_wh = tuple(sample['image_wh'])
+        if annotated_wh == (0, 0):
+            sample['image_wh'] = (found_wh[0] * shrink, found_wh[1] * shrink)
+        elif found_wh != tuple(-(-size // shrink) for size in annotated_wh):
+            self._fail_size(sample['image_file'], found_wh, annotated_wh, shrink)
+        sample['image'] = image
+        sample['shrink'] = shrink
+        return sample
+
+    def _shrink(self, sample: Sample) -> int:
+        if self.reduced_for_wh is None or tuple(sample['image_wh']) == (0, 0):
+            return 1
+        room = min(np.asarray(sample['scale']) / self.reduced_for_wh)
+        return next((factor for factor in REDUCED_FLAGS if room >= factor), 1)
+
+    def _decode(self, path: str, shrink: int) -> NDArray[np.uint8]:
+        flag = REDUCED_FLAGS.get(shrink, cv2.IMREAD_COLOR)
+        if not self.apply_exif:
+            flag |= cv2.IMREAD_IGNORE_ORIENTATION
+        try:
+            # cv2.imread fills what a truncated file lacks with grey; imdecode refuses it.
+            with open(path, 'rb', buffering=0) as file:
+                data = np.frombuffer(file.read(), np.uint8)
+        except FileNotFoundError as error:
+            raise MissingImageError(
+                f'image {path} does not exist; set dataset.data_root and dataset.img_prefix'
+            ) from error
+        image = cv2.imdecode(data, flag) if data.size else None
+        if image is None:
+            raise BadImageError(
+                f'image {path} ({data.size} bytes) cannot be decoded; it is damaged, truncated or '
+                'not an image'
+            )
+        return image
+
+    def _fail_size(
+        self, path: str, found_wh: tuple[int, ...], annotated_wh: tuple[int, ...], shrink: int
+    ) -> None:
+        turned = shrink == 1 and found_wh == annotated_wh[::-1]
+        hint = (
+            f'; it may be its EXIF orientation, set LoadImage.apply_exif={not self.apply_exif}'
+            if turned
+            else '; is it the image that was annotated?'
+        )
+        size = 'x'.join(str(x * shrink) for x in found_wh)
+        raise ValueError(
+            f'image {path} is {size} px (width x height) but the annotation file says '
+            f'{"x".join(map(str, annotated_wh))}{hint}'
+        )

@@ -1,0 +1,109 @@
+"""Nothing is lost or doubled, in any number of processes, after any resume."""
+
+from itertools import chain
+
+import numpy as np
+import pytest
+
+from mmpose.datasets import samplers
+from mmpose.datasets.samplers import Draw, PoseSampler
+from mmpose.registry import DATA_SAMPLERS
+
+
+@pytest.fixture
+def make(monkeypatch):
+    def build(num, rank=0, world=1, **options):
+        monkeypatch.setattr(samplers, 'get_dist_info', lambda: (rank, world))
+        return PoseSampler(range(num), **{'seed': 3, **options})
+
+    return build
+
+
+TABLE = [(num, world) for world in (1, 2, 3) for num in (1, 2, 3, 10, 12)]
+
+
+def test_is_registered():
+    built = DATA_SAMPLERS.build(
+        {'type': 'PoseSampler', 'shuffle': False}, default_args={'dataset': range(3), 'seed': 1}
+    )
+    assert [draw.index for draw in built] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(('num', 'world'), TABLE)
+def test_training_deals_evenly(make, num, world):
+    ranks = [make(num, rank, world) for rank in range(world)]
+    dealt = [[draw.index for draw in sampler] for sampler in ranks]
+    lengths = {len(part) for part in dealt} | {len(sampler) for sampler in ranks}
+    assert lengths == {-(-num // world)}
+    counts = np.bincount(np.concatenate(dealt), minlength=num)
+    extra = lengths.pop() * world - num
+    assert counts.min() >= 1
+    assert counts.sum() == num + extra
+
+
+@pytest.mark.parametrize(('num', 'world'), TABLE)
+def test_testing_loses_and_doubles_nothing(make, num, world):
+    ranks = [make(num, r, world, shuffle=False, round_up=False) for r in range(world)]
+    dealt = [[draw.index for draw in sampler] for sampler in ranks]
+    assert [len(part) for part in dealt] == [len(sampler) for sampler in ranks]
+    assert sorted(chain(*dealt)) == list(range(num))
+    assert all(part == sorted(part) for part in dealt)
+
+
+@pytest.mark.parametrize('world', [1, 2, 3])
+def test_the_order_does_not_depend_on_the_number_of_ranks(make, world):
+    ranks = [list(make(12, rank, world)) for rank in range(world)]
+    merged = [draw for step in zip(*ranks, strict=True) for draw in step]
+    assert merged == list(make(12))
+
+
+def test_order_follows_from_seed_and_epoch(make):
+    sampler = make(100)
+    first, again = list(sampler), list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
+    other = list(make(100, seed=4))
+    assert first == again
+    assert all(draw == Draw(draw.index, 1, 3) for draw in second)
+    orders = {tuple(draw.index for draw in draws) for draws in (first, second, other)}
+    assert len(orders) == 3, 'three different orders'
+    assert first != [Draw(i, 0, 3) for i in range(100)], 'shuffled'
+
+
+@pytest.mark.parametrize('world', [1, 2, 3])
+@pytest.mark.parametrize('shuffle', [True, False])
+def test_resume_in_the_middle(make, world, shuffle):
+    for rank in range(world):
+        whole = make(10, rank, world, shuffle=shuffle)
+        whole.set_epoch(5)
+        expected = list(whole)
+        for start in range(len(whole) + 1):
+            resumed = make(10, rank, world, shuffle=shuffle)
+            resumed.set_start(start, epoch=5)
+            resumed.set_epoch(5)  # what the training loop does before the epoch
+            assert list(resumed) == expected[start:]
+            assert len(resumed) == len(expected), 'the length of an epoch stays'
+            resumed.set_epoch(6)
+            assert len(list(resumed)) == len(expected), 'the next epoch is whole'
+
+
+def test_bad_input(make):
+    sampler = make(10, 1, 3)
+    with pytest.raises(ValueError, match='cannot start at sample 5: rank 1 has 4 samples'):
+        sampler.set_start(5)
+    with pytest.raises(ValueError, match='sampler seed is -1'):
+        make(10, seed=-1)
+    with pytest.raises(ValueError, match='dataset of this sampler is empty'):
+        make(0)
+
+
+def test_a_draw_without_a_seed_given(make):
+    sampler = make(10, seed=None)
+    assert sampler.seed >= 0
+    assert {draw.seed for draw in sampler} == {sampler.seed}
+
+
+def test_draws_have_random_numbers_of_their_own():
+    draws = [Draw(i, e, s) for i in range(3) for e in range(3) for s in range(3)]
+    assert len({draw.generator().random() for draw in draws}) == len(draws)
+    assert Draw(1, 2, 3).generator().random() == Draw(1, 2, 3).generator().random()
