@@ -43,3 +43,16 @@ def test_two_ranks_resume(two_ranks, toy, tmp_path):
     )
     assert 'resumed from' in done.stdout
     assert (two_ranks / 'epoch_2.pth').is_file()
+
+
+def test_sharded_training_saves_a_plain_checkpoint_and_resumes(toy, tmp_path):
+    options = train_options(toy, 'strategy=fsdp', 'train_cfg.max_epochs=1')
+    command = ['bash', 'tools/dist_train.sh', options[0], 2, '--work-dir', tmp_path]
+    run(*command, *options[1:])
+    done = run(*command, '--resume', *options[1:], 'train_cfg.max_epochs=2')
+    assert 'resumed from' in done.stdout
+    tested = run(
+        *('bash', 'tools/dist_test.sh', CONFIG, tmp_path / 'epoch_2.pth', 1),
+        *('--work-dir', tmp_path, '--data-root', toy.parent, '--cfg-options', *SMALL),
+    )
+    assert 'coco/AP' in tested.stdout
