@@ -6,6 +6,6 @@ import os
 # cores, spinning made a training step five times slower. OpenMP reads this when torch loads.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-from mmpose.apis.config import load_config  # noqa: E402
+from mmpose.apis.config import load_config
 
 __all__ = ['load_config']

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from mmengine.config import Config
 
-from mmpose.apis.test import METRICS_FILE, RESULTS_FILE, format_metrics
+from mmpose.apis.test import METRICS_FILE, RESULTS_FILE
 from mmpose.engine.runner import TEST_CONFIG
+from mmpose.evaluation.functional import format_scores
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import PoseMeta, PoseResult
 from mmpose.visualization import draw_results, make_grid, plot_training, read_scalars
@@ -39,7 +40,7 @@ def summarize_run(work_dir: str | Path) -> str:
     for path in (metrics_path, results_path):
         if not path.is_file():
             raise FileNotFoundError(f'{path} does not exist; run tools/test.py with this work dir')
-    lines = [format_metrics(json.loads(metrics_path.read_text()))]
+    lines = [format_scores(json.loads(metrics_path.read_text()))]
     scalars = [
         record
         for path in sorted(work_dir.glob('*/vis_data/scalars.json'))

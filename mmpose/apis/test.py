@@ -6,7 +6,6 @@ import json
 import shutil
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 from torch import nn
@@ -14,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mmpose.engine.distributed import init_distributed
 from mmpose.engine.runner import PoseRunner
+from mmpose.evaluation.functional import format_scores
 
 RESULTS_FILE = 'result_keypoints.json'
 METRICS_FILE = 'metrics.json'
@@ -104,7 +104,7 @@ def run_test(
 
 def _write(metrics: dict[str, float], work_dir: Path, out: str | None) -> None:
     (work_dir / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + '\n')
-    print(format_metrics(metrics))
+    print(format_scores(metrics))
     if out is None:
         return
     results = work_dir / RESULTS_FILE
@@ -113,12 +113,6 @@ def _write(metrics: dict[str, float], work_dir: Path, out: str | None) -> None:
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(results, out)
     print(f'predictions: {out}')
-
-
-def format_metrics(metrics: dict[str, Any]) -> str:
-    """Returns metrics as an aligned table of two columns."""
-    width = max((len(name) for name in metrics), default=0)
-    return '\n'.join(f'{name:<{width}}  {value:8.4f}' for name, value in metrics.items())
 
 
 def fuse_batch_norms(model: nn.Module) -> int:

@@ -14,11 +14,11 @@ from mmpose.datasets.toy.textures import add_noise, smooth_field
 
 def paint_background(canvas: Canvas, rng: np.random.Generator) -> None:
     """Cover the canvas with a random scene without people."""
-    scene = (_paint_room, _paint_street, _paint_clutter)[pick(rng, (0.4, 0.35, 0.25))]
+    scene = (_paint_room, _paint_street, _paint_clutter)[pick(rng, (0.5, 0.38, 0.12))]
     scene(canvas, rng)
     for _ in range(int(rng.integers(0, 4))):
         _paint_furniture(canvas, rng)
-    for _ in range(int(rng.integers(0, 6))):
+    for _ in range(int(rng.integers(0, 3))):
         _paint_distractor(canvas, rng)
     grain = (0.0, 1.0, 2.0)[int(rng.integers(0, 3))]
     canvas.image = add_noise(canvas.image, rng, grain, float(rng.uniform(0, 6)))
@@ -195,7 +195,7 @@ def _paint_furniture(canvas: Canvas, rng: np.random.Generator) -> None:
 def _paint_distractor(canvas: Canvas, rng: np.random.Generator) -> None:
     """A stroke shaped and coloured like a limb, sometimes with a head-like ball."""
     start = rng.uniform(0, 1, 2) * (canvas.width, canvas.height)
-    color = random_skin(rng) if rng.random() < 0.4 else random_color(rng)
+    color = random_skin(rng) if rng.random() < 0.2 else random_color(rng)
     radius = rng.uniform(2, 9)
     end = start + rng.normal(0, 30, 2)
     _paint_rod(canvas, start, end, radius, radius * rng.uniform(0.5, 1.0), color)

@@ -81,7 +81,7 @@ def _stride(
 
 def _view(rng: np.random.Generator) -> np.ndarray:
     """Root rotation (3, 3) of an upright body: mostly frontal, also from the side and behind."""
-    facing = pick(rng, (0.56, 0.24, 0.20))
+    facing = pick(rng, (0.74, 0.14, 0.12))
     side = 1.0 if rng.random() < 0.5 else -1.0
     low, high = ((0, 50), (50, 120), (120, 180))[facing]
     camera = rotation_z(rng.normal(0, 3)) @ rotation_x(rng.uniform(-4, 18))
@@ -174,16 +174,16 @@ def _lying(rng: np.random.Generator) -> Pose:
 
 
 _FAMILIES: tuple[tuple[Callable[[np.random.Generator], Pose], float], ...] = (
-    (_standing, 0.30),
-    (_walking, 0.19),
-    (_running, 0.09),
-    (_sitting, 0.13),
-    (_arms_up, 0.08),
-    (_crouching, 0.05),
-    (_bending, 0.04),
+    (_standing, 0.34),
+    (_walking, 0.21),
+    (_running, 0.10),
+    (_sitting, 0.10),
+    (_arms_up, 0.10),
+    (_crouching, 0.02),
+    (_bending, 0.02),
     (_sport, 0.05),
-    (_star, 0.04),
-    (_lying, 0.03),
+    (_star, 0.05),
+    (_lying, 0.01),
 )
 
 

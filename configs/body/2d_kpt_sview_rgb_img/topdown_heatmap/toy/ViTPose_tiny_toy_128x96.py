@@ -7,7 +7,11 @@ _base_ = [
     '../../../../_base_/schedules/toy_adamw.py',
 ]
 
-model = dict(metainfo=_base_.metainfo, head=dict(out_channels=17, codec=_base_.codec))
+model = dict(
+    metainfo=_base_.metainfo,
+    backbone=dict(img_size=(128, 96)),
+    head=dict(out_channels=17, codec=_base_.codec),
+)
 train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
 test_dataloader = val_dataloader

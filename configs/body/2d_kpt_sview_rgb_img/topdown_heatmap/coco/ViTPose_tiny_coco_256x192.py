@@ -1,0 +1,17 @@
+"""A small ViT behind a convolutional stem on COCO, for trials on a CPU; not published."""
+_base_ = [
+    '../../../../_base_/default_runtime.py',
+    '../../../../_base_/data/coco.py',
+    '../../../../_base_/models/vitpose_tiny_conv.py',
+    '../../../../_base_/pipelines/topdown_udp_256x192.py',
+    '../../../../_base_/schedules/vit_210e.py',
+]
+
+model = dict(
+    metainfo=_base_.metainfo,
+    head=dict(out_channels=17, codec=_base_.codec),
+)
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = val_dataloader
+optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=1.0))

@@ -1,0 +1,118 @@
+"""Drawing and reading heatmaps: persons per second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from mmpose.apis.benchmark.machine import pick_device, synchronizer
+from mmpose.apis.benchmark.peer import Peer
+from mmpose.apis.benchmark.plain_codec import decode_person, encode_person
+from mmpose.apis.benchmark.report import Figure, Report, start_report
+from mmpose.apis.benchmark.timing import limit_threads, stopwatch, take_turns
+from mmpose.codecs import Codec
+from mmpose.metainfo import load_metainfo
+from mmpose.registry import CODECS
+
+NOISE = 0.01  # on the maps that are read, so that no two neighbours are equal
+PLAIN = 'plain numpy'
+
+
+def benchmark_codec(
+    cfg: Config,
+    *,
+    repeat: int = 5,
+    batch_size: int = 64,
+    device: str | None = None,
+    num_threads: int | None = 1,
+    peer_python: str | None = None,
+    min_seconds: float = 0.2,
+) -> Report:
+    """Times encoding and decoding of a batch with a config's codec.
+
+    Beside it run, in turns, a plain per-person implementation (for ``UDPHeatmap``) and, where
+    asked for, MMPose 1.x; both on the CPU, in one thread.
+
+    Args:
+        cfg: The config.
+        repeat: Rounds.
+        batch_size: B, persons a batch.
+        device: Device of our codec; a GPU by default, where there is one.
+        num_threads: Threads of our codec on a CPU; None for PyTorch's choice.
+        peer_python: Python with MMPose 1.x.
+        min_seconds: How long a measurement of ours lasts at least.
+
+    Returns:
+        Persons/s of each, and ratios.
+    """
+    where = pick_device(device)
+    codec_cfg = cfg.model.head.codec.to_dict()
+    codec = CODECS.build(dict(codec_cfg))
+    num_keypoints = load_metainfo(cfg.model.get('metainfo', 'coco')).num_keypoints
+    rng = np.random.default_rng(0)
+    keypoints = rng.uniform(0, 1, (batch_size, num_keypoints, 2)) * (np.array(codec.input_wh) - 1)
+    with limit_threads(num_threads), ExitStack() as stack:
+        settings = dict(type=codec_cfg['type'], batch=batch_size, keypoints=num_keypoints)
+        report = start_report('codec', where, {**settings, 'repeat': repeat})
+        contestants = _ours(codec, keypoints, where, min_seconds)
+        if codec_cfg['type'] == 'UDPHeatmap':
+            contestants |= _plain(codec, keypoints)
+        if peer_python is not None:
+            peer = stack.enter_context(Peer(peer_python, codec_cfg))
+            contestants[peer.name] = lambda: peer.code(keypoints.tolist())
+        seconds = take_turns(contestants, repeat)
+    for job in ('encode', 'decode'):
+        _report_job(report, job, seconds, batch_size)
+    if codec_cfg['type'] != 'UDPHeatmap':
+        report.notes.append(f'no plain implementation of {codec_cfg["type"]} to compare with')
+    return report
+
+
+Contestants = dict[str, Callable[[], dict[str, float]]]
+
+
+def _ours(
+    codec: Codec, keypoints: np.ndarray, device: torch.device, min_seconds: float
+) -> Contestants:
+    points = torch.tensor(keypoints, dtype=torch.float32, device=device)
+    visible = torch.ones(points.shape[:2], device=device)
+    maps, _ = codec.encode(points, visible)
+    maps = maps + NOISE * torch.rand_like(maps)
+    wait = synchronizer(device)
+    encode = stopwatch(lambda: codec.encode(points, visible), min_seconds, wait)
+    decode = stopwatch(lambda: codec.decode(maps), min_seconds, wait)
+    return {'ours': lambda: {'encode': encode(), 'decode': decode()}}
+
+
+def _plain(codec: Any, keypoints: np.ndarray) -> Contestants:
+    points_hm = keypoints / np.array(codec.stride_wh)
+    rng = np.random.default_rng(0)
+
+    def encode_all() -> list[np.ndarray]:
+        return [encode_person(person, codec.heatmap_wh, codec.sigma) for person in points_hm]
+
+    maps = [x + NOISE * rng.random(x.shape, np.float32) for x in encode_all()]
+
+    def decode_all() -> None:
+        for heatmaps in maps:
+            decode_person(heatmaps, codec.blur_kernel_size)
+
+    encode, decode = stopwatch(encode_all), stopwatch(decode_all)
+    return {PLAIN: lambda: {'encode': encode(), 'decode': decode()}}
+
+
+def _report_job(
+    report: Report, job: str, seconds: dict[str, list[dict[str, float]]], batch_size: int
+) -> None:
+    speeds: dict[str, Figure] = {}
+    for name, rounds in seconds.items():
+        values = [batch_size / measured[job] for measured in rounds]
+        speeds[name] = report.add(f'{job}, {name}', 'persons/s', values)
+    for name, speed in speeds.items():
+        if name != 'ours':
+            report.add_ratio(f'{job}, ours / {name}', speeds['ours'], speed)

@@ -1,0 +1,135 @@
+"""The forward pass of a model: images per second and share of the arithmetic peak."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from mmpose.apis.benchmark.flops import count_model_flops, utilisation
+from mmpose.apis.benchmark.huggingface import build_twin, largest_difference, why_no_twin
+from mmpose.apis.benchmark.machine import (
+    device_name,
+    peak_tflops,
+    pick_device,
+    synchronizer,
+)
+from mmpose.apis.benchmark.report import Report, start_report
+from mmpose.apis.benchmark.timing import limit_threads, stopwatch, take_turns
+from mmpose.registry import MODELS
+
+DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
+OURS, TWIN = 'ours', 'transformers'
+
+
+def benchmark_forward(
+    cfg: Config,
+    *,
+    repeat: int = 5,
+    batch_sizes: Sequence[int] = (1, 8),
+    dtypes: Sequence[str] | None = None,
+    device: str | None = None,
+    num_threads: int | None = None,
+    peak: float | None = None,
+    min_seconds: float = 0.3,
+) -> Report:
+    """Times backbone and head in eval mode, from normalised images to heatmaps, without flip test.
+
+    Where Hugging Face transformers is installed and has the architecture, its VitPose with the
+    same weights takes turns with ours.
+
+    Args:
+        cfg: The config.
+        repeat: Rounds.
+        batch_sizes: Images a batch.
+        dtypes: ``fp32`` and ``bf16`` (weights and images); both by default on a GPU, the first
+            one on a CPU.
+        device: Device; a GPU by default, where there is one.
+        num_threads: Threads on a CPU; None for PyTorch's choice.
+        peak: Arithmetic peak of the device in TFLOP/s for bf16; None looks it up.
+        min_seconds: How long a measurement lasts at least.
+
+    Returns:
+        Images/s, TFLOP/s, utilisation and ratios.
+    """
+    where = pick_device(device)
+    dtypes = dtypes or (['fp32', 'bf16'] if where.type == 'cuda' else ['fp32'])
+    for name in dtypes:
+        if name not in DTYPES:
+            raise ValueError(f"--dtypes has '{name}', expected some of {', '.join(DTYPES)}")
+    peak = peak or peak_tflops(device_name(where))
+    flops = count_model_flops(cfg.model.to_dict())
+    with limit_threads(num_threads):
+        settings = dict(input=_input_text(cfg), repeat=repeat)
+        report = start_report('forward', where, settings)
+        report.add('operations of an image', 'GFLOP', flops / 1e9)
+        models = _build(cfg, where, report)
+        for dtype in dtypes:
+            cast = {name: model.to(DTYPES[dtype]) for name, model in models.items()}
+            for size in batch_sizes:
+                _compare(report, cast, size, dtype, where, repeat, min_seconds, flops, peak)
+    if peak is None and 'bf16' in dtypes:
+        report.notes.append('the peak of this device is not known, give --peak-tflops for the MFU')
+    return report
+
+
+def _input_text(cfg: Config) -> str:
+    width, height = cfg.model.head.codec.input_wh
+    return f'{height}x{width} (h x w)'
+
+
+def _build(cfg: Config, device: torch.device, report: Report) -> dict[str, nn.Module]:
+    torch.manual_seed(0)
+    model = MODELS.build(dict(cfg.model.to_dict(), pretrained=None)).eval()
+    models: dict[str, nn.Module] = {OURS: model}
+    reason = why_no_twin(model)
+    if importlib.util.find_spec('transformers') is None:
+        reason = 'it is not installed'
+    if reason:
+        report.notes.append(f'no comparison with transformers: {reason}')
+    else:
+        models[TWIN] = build_twin(model)
+    models = {name: x.to(device) for name, x in models.items()}
+    if TWIN in models:
+        width, height = model.head.codec.input_wh
+        image = torch.randn(1, 3, height, width, device=device)
+        gap = largest_difference(model, models[TWIN], image)
+        report.notes.append(f'largest difference to the heatmaps of transformers, fp32: {gap:.1e}')
+    return models
+
+
+@torch.inference_mode()
+def _compare(
+    report: Report,
+    models: dict[str, nn.Module],
+    batch_size: int,
+    dtype: str,
+    device: torch.device,
+    repeat: int,
+    min_seconds: float,
+    flops: int,
+    peak: float | None,
+) -> None:
+    width, height = models[OURS].head.codec.input_wh
+    images = torch.randn(batch_size, 3, height, width, device=device, dtype=DTYPES[dtype])
+    wait = synchronizer(device)
+    contestants = {
+        name: stopwatch(lambda model=model: model(images), min_seconds, wait)
+        for name, model in models.items()
+    }
+    measured = take_turns(contestants, repeat)
+    case = f'{dtype}, batch {batch_size}'
+    speeds = {
+        name: report.add(f'{case}, {name}', 'images/s', [batch_size / x for x in seconds])
+        for name, seconds in measured.items()
+    }
+    total = flops * batch_size
+    report.add(f'{case}, rate', 'TFLOP/s', [total / x / 1e12 for x in measured[OURS]])
+    if peak is not None and dtype == 'bf16':
+        shares = [100 * utilisation(total, x, peak) for x in measured[OURS]]
+        report.add(f'{case}, MFU', '% of peak', shares)
+    if TWIN in speeds:
+        report.add_ratio(f'{case}, {OURS} / {TWIN}', speeds[OURS], speeds[TWIN])

@@ -1,0 +1,115 @@
+"""The same COCO figures from this package or from another installed evaluator."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mmpose.evaluation.functional.coco_ap import STATISTICS, evaluate_coco
+from mmpose.evaluation.functional.coco_io import (
+    detection_records,
+    load_detections,
+    load_ground_truth,
+)
+from mmpose.evaluation.functional.keypoint_arrays import KeypointDetections, check_detections_fit
+
+BACKENDS = ('numpy', 'xtcocotools', 'faster_coco_eval')
+
+
+def evaluate_files(
+    annotation_file: str | Path,
+    result_file: str | Path,
+    sigmas: npt.NDArray[np.floating],
+    use_area: bool = True,
+    backend: str = 'numpy',
+) -> dict[str, float]:
+    """The ten COCO figures of a result file.
+
+    Args:
+        annotation_file: COCO annotations.
+        result_file: COCO keypoint results.
+        sigmas: (K,). OKS constants of the skeleton.
+        use_area: Whether the annotated area is the object area; else 0.53 of the box is.
+        backend: One of ``BACKENDS``.
+
+    Returns:
+        ``AP``, ``AP .5``, ..., ``AR (L)``; -1 where nothing is annotated.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If a file is malformed, or the backend is unknown.
+    """
+    detections = load_detections(result_file, len(sigmas))
+    return evaluate_with_backend(annotation_file, detections, sigmas, use_area, backend)
+
+
+def evaluate_with_backend(
+    annotation_file: str | Path,
+    detections: KeypointDetections,
+    sigmas: npt.NDArray[np.floating],
+    use_area: bool = True,
+    backend: str = 'numpy',
+) -> dict[str, float]:
+    """The ten COCO figures of detections in memory; arguments as in ``evaluate_files``."""
+    if backend not in BACKENDS:
+        raise ValueError(f"backend '{backend}' is unknown; use one of {', '.join(BACKENDS)}")
+    if backend == 'faster_coco_eval' and not use_area:
+        raise ValueError(
+            "backend 'faster_coco_eval' sorts objects into (M) and (L) by the annotated area even "
+            "with use_area=False; use the backend 'numpy' or 'xtcocotools'"
+        )
+    gt = load_ground_truth(annotation_file, len(sigmas))
+    if backend == 'numpy':
+        return evaluate_coco(gt, detections, sigmas, use_area).summary()
+    check_detections_fit(gt, detections)
+    if len(detections.scores) == 0:
+        raise ValueError(f"{detections.source}: no pose; backend '{backend}' needs at least one")
+    records = detection_records(detections)
+    with contextlib.redirect_stdout(io.StringIO()):
+        if backend == 'xtcocotools':
+            stats = _evaluate_xtcocotools(str(annotation_file), records, sigmas, use_area)
+        else:
+            stats = _evaluate_faster_coco_eval(str(annotation_file), records, sigmas)
+    return {name: float(value) for name, value in zip(STATISTICS, stats[:10], strict=True)}
+
+
+def _evaluate_xtcocotools(
+    annotation_file: str,
+    records: list[dict[str, Any]],
+    sigmas: npt.NDArray[np.floating],
+    use_area: bool,
+) -> Any:
+    from xtcocotools.coco import COCO
+    from xtcocotools.cocoeval import COCOeval
+
+    gt = COCO(annotation_file)
+    evaluator = COCOeval(gt, gt.loadRes(records), 'keypoints', np.asarray(sigmas), use_area)
+    evaluator.evaluate()
+    evaluator.accumulate()
+    evaluator.summarize()
+    return evaluator.stats
+
+
+def _evaluate_faster_coco_eval(
+    annotation_file: str,
+    records: list[dict[str, Any]],
+    sigmas: npt.NDArray[np.floating],
+) -> Any:
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    gt = COCO(annotation_file)
+    evaluator = COCOeval_faster(
+        gt,
+        gt.loadRes(records),
+        'keypoints',
+        kpt_oks_sigmas=np.asarray(sigmas, dtype=np.float64).tolist(),
+    )
+    evaluator.evaluate()
+    evaluator.accumulate()
+    evaluator.summarize()
+    return evaluator.stats

@@ -1,0 +1,155 @@
+"""Greedy matching of detections to annotations for all images, thresholds and ranges at once.
+
+Detections claim annotations in the order of their score inside their own image and category, so
+the detections of one rank in all images are independent of each other: the loop runs over ranks,
+at most as often as an image has detections. Pairs below the lowest threshold can never match and
+are dropped first, which leaves far fewer pairs than there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmpose.evaluation.functional.keypoint_arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    KeypointDetections,
+    KeypointGroundTruth,
+)
+from mmpose.evaluation.functional.oks import oks_to_ground_truth
+from mmpose.evaluation.functional.ragged import iterate_pairs, segment_starts
+
+CEILING = 1 - 1e-10  # an OKS of 1 must pass a threshold of 1 in spite of rounding
+COUNTED = 1 << 30  # added to the preference for an annotation that counts, above any rank
+
+
+@dataclass(frozen=True)
+class CandidatePairs:
+    """Pairs of a detection and an annotation of the same group: P pairs.
+
+    Attributes:
+        detection: (P,). Index of the detection, ascending.
+        annotation: (P,). Index of the annotation, ascending within a detection.
+        oks: (P,).
+    """
+
+    detection: IntArray
+    annotation: IntArray
+    oks: FloatArray
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Outcome for D detections in A ranges at T thresholds.
+
+    Attributes:
+        is_true: (A, T, D). Matched to an annotation that counts.
+        is_ignored: (A, T, D). Neither true nor false positive.
+    """
+
+    is_true: BoolArray
+    is_ignored: BoolArray
+
+
+def find_candidates(
+    gt: KeypointGroundTruth,
+    gt_group: IntArray,
+    gt_area: FloatArray,
+    dt: KeypointDetections,
+    dt_group: IntArray,
+    variances: FloatArray,
+    min_oks: float,
+) -> CandidatePairs:
+    """Pairs of the same group with an OKS of at least ``min_oks``.
+
+    Args:
+        gt: Ground truth sorted by group.
+        gt_group: (G,), ascending. Group (image and category) of each annotation.
+        gt_area: (G,), px^2. Object area that the OKS takes.
+        dt: Detections sorted by group.
+        dt_group: (D,), ascending. Group of each detection.
+        variances: (K,), of ``oks.joint_variances``.
+        min_oks: Lowest threshold of the matching.
+
+    Returns:
+        Pairs of row numbers.
+    """
+    starts = np.searchsorted(gt_group, dt_group, side='left')
+    counts = np.searchsorted(gt_group, dt_group, side='right') - starts
+    kept = [CandidatePairs(starts[:0], starts[:0], np.zeros(0))]
+    for detection, annotation in iterate_pairs(starts, counts):
+        oks = oks_to_ground_truth(
+            dt.keypoints[detection],
+            gt.keypoints[annotation],
+            gt.visible[annotation],
+            gt_area[annotation],
+            gt.bbox_xywh[annotation],
+            variances,
+        )
+        close = oks >= min(min_oks, CEILING)
+        kept.append(CandidatePairs(detection[close], annotation[close], oks[close]))
+    return CandidatePairs(
+        np.concatenate([pairs.detection for pairs in kept]),
+        np.concatenate([pairs.annotation for pairs in kept]),
+        np.concatenate([pairs.oks for pairs in kept]),
+    )
+
+
+def match_detections(
+    pairs: CandidatePairs,
+    dt_rank: IntArray,
+    dt_outside: BoolArray,
+    gt_ignored: BoolArray,
+    gt_iscrowd: BoolArray,
+    thresholds: FloatArray,
+) -> Matches:
+    """The greedy matching of the COCO evaluation.
+
+    A detection takes, among the free annotations that reach the threshold, one that counts
+    before an ignored one, then the one with the highest OKS, then the last. A crowd stays free.
+
+    Args:
+        pairs: Candidate pairs.
+        dt_rank: (D,). Position of a detection by score in its group.
+        dt_outside: (A, D). True where a detection, if unmatched, is ignored in a range.
+        gt_ignored: (A, G). True where an annotation does not count in a range.
+        gt_iscrowd: (G,). True where an annotation can be matched any number of times.
+        thresholds: (T,). OKS thresholds.
+
+    Returns:
+        True and ignored detections per range and threshold.
+    """
+    num_ranges, num_detections = dt_outside.shape
+    preference = _preferences(pairs, gt_ignored)  # (P, A)
+    best = np.zeros((num_detections, num_ranges, len(thresholds)), dtype=np.int32)
+    taken = np.zeros((len(gt_iscrowd), num_ranges, len(thresholds)), dtype=np.bool_)
+    limits = np.minimum(thresholds, CEILING)
+    order = np.argsort(dt_rank[pairs.detection], kind='stable')
+    rank_starts = segment_starts(dt_rank[pairs.detection][order])
+    for rows in np.split(order, rank_starts[1:]) if len(order) else []:
+        annotation = pairs.annotation[rows]
+        is_free = ~taken[annotation] & (pairs.oks[rows, None, None] >= limits)  # (p, A, T)
+        claim = np.where(is_free, preference[rows, :, None], 0)
+        starts = segment_starts(pairs.detection[rows])
+        winner = np.maximum.reduceat(claim, starts, axis=0)  # (d, A, T)
+        best[pairs.detection[rows[starts]]] = winner
+        sizes = np.diff(np.append(starts, len(rows)))
+        has_won = is_free & (claim == np.repeat(winner, sizes, axis=0))
+        # one detection per group and rank: no annotation occurs twice among these rows
+        taken[annotation] |= has_won & ~gt_iscrowd[annotation, None, None]
+    best = best.transpose(1, 2, 0)  # (D, A, T) -> (A, T, D)
+    is_unmatched = best == 0
+    is_true = best > COUNTED
+    return Matches(is_true, np.where(is_unmatched, dt_outside[:, None], ~is_true))
+
+
+def _preferences(pairs: CandidatePairs, gt_ignored: BoolArray) -> IntArray:
+    """Rank of each pair among all pairs by (OKS, annotation), from 1, ``COUNTED`` on top."""
+    order = np.lexsort((pairs.annotation, pairs.oks))
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(1, len(order) + 1, dtype=np.int32)
+    counts = ~gt_ignored[:, pairs.annotation].T  # (P, A)
+    return np.asarray(rank[:, None] + np.where(counts, COUNTED, 0).astype(np.int32))

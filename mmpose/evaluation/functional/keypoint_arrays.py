@@ -1,0 +1,213 @@
+"""Ground truth and detections of a keypoint data set as packed arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+IdArray = npt.NDArray[Any]  # int64 or str: what the annotation file uses
+
+
+@dataclass(frozen=True)
+class KeypointGroundTruth:
+    """Annotated people (or animals) of a set of images: G instances of K joints.
+
+    Attributes:
+        image_ids: (I,). Every image of the set, with or without an instance.
+        category_ids: (C,). Every category of the set.
+        ann_id: (G,). Annotation ids.
+        image_id: (G,). Image of each instance.
+        category_id: (G,). Category of each instance.
+        keypoints: (G, K, 2), image px.
+        visible: (G, K). True where a joint is labelled.
+        area: (G,), px^2. Object area; NaN where the file gives none.
+        bbox_xywh: (G, 4), image px.
+        iscrowd: (G,). True for a region that holds many objects.
+        num_keypoints: (G,). As the file states it; 0 excludes an instance from the count.
+        source: Where the arrays come from, for messages.
+    """
+
+    image_ids: IdArray
+    category_ids: IntArray
+    ann_id: IntArray
+    image_id: IdArray
+    category_id: IntArray
+    keypoints: FloatArray
+    visible: BoolArray
+    area: FloatArray
+    bbox_xywh: FloatArray
+    iscrowd: BoolArray
+    num_keypoints: IntArray
+    source: str = 'ground truth'
+
+    def __post_init__(self) -> None:
+        num, joints = _joint_shape(self.keypoints, self.source)
+        expected = {
+            'ann_id': (num,),
+            'image_id': (num,),
+            'category_id': (num,),
+            'visible': (num, joints),
+            'area': (num,),
+            'bbox_xywh': (num, 4),
+            'iscrowd': (num,),
+            'num_keypoints': (num,),
+        }
+        _check_shapes(self, expected)
+        _check_finite(self, ('keypoints', 'bbox_xywh'))
+        _check_known(self, 'image_id', self.image_ids, f'the images of {self.source}')
+        _check_known(self, 'category_id', self.category_ids, f'the categories of {self.source}')
+
+    @property
+    def num_joints(self) -> int:
+        """K, joints per instance."""
+        return int(self.keypoints.shape[1])
+
+    def take(self, rows: IntArray) -> KeypointGroundTruth:
+        """The same set of images with only these instances, in this order.
+
+        Args:
+            rows: (M,). Indices of instances.
+
+        Returns:
+            Ground truth of M instances.
+        """
+        return replace(
+            self,
+            ann_id=self.ann_id[rows],
+            image_id=self.image_id[rows],
+            category_id=self.category_id[rows],
+            keypoints=self.keypoints[rows],
+            visible=self.visible[rows],
+            area=self.area[rows],
+            bbox_xywh=self.bbox_xywh[rows],
+            iscrowd=self.iscrowd[rows],
+            num_keypoints=self.num_keypoints[rows],
+        )
+
+
+@dataclass(frozen=True)
+class KeypointDetections:
+    """Estimated poses: N instances of K joints.
+
+    Attributes:
+        image_id: (N,). Image of each pose.
+        category_id: (N,). Category of each pose.
+        keypoints: (N, K, 2), image px.
+        keypoint_scores: (N, K). Confidence of each joint; the evaluation does not read it.
+        scores: (N,). Confidence of each pose, by which poses are ranked.
+        source: Where the arrays come from, for messages.
+    """
+
+    image_id: IdArray
+    category_id: IntArray
+    keypoints: FloatArray
+    keypoint_scores: FloatArray
+    scores: FloatArray
+    source: str = 'detections'
+
+    def __post_init__(self) -> None:
+        num, joints = _joint_shape(self.keypoints, self.source)
+        expected = {
+            'image_id': (num,),
+            'category_id': (num,),
+            'keypoint_scores': (num, joints),
+            'scores': (num,),
+        }
+        _check_shapes(self, expected)
+        _check_finite(self, ('keypoints', 'keypoint_scores', 'scores'))
+
+    @property
+    def num_joints(self) -> int:
+        """K, joints per pose."""
+        return int(self.keypoints.shape[1])
+
+    def take(self, rows: IntArray) -> KeypointDetections:
+        """Only these poses, in this order.
+
+        Args:
+            rows: (M,). Indices of poses.
+
+        Returns:
+            M poses.
+        """
+        return replace(
+            self,
+            image_id=self.image_id[rows],
+            category_id=self.category_id[rows],
+            keypoints=self.keypoints[rows],
+            keypoint_scores=self.keypoint_scores[rows],
+            scores=self.scores[rows],
+        )
+
+
+def check_detections_fit(gt: KeypointGroundTruth, dt: KeypointDetections) -> None:
+    """Returns if the detections can be evaluated against the ground truth.
+
+    Args:
+        gt: Ground truth.
+        dt: Detections.
+
+    Raises:
+        ValueError: If the number of joints differs, or a detection names an image or a category
+            that the ground truth does not have.
+    """
+    if dt.num_joints != gt.num_joints:
+        raise ValueError(
+            f'{dt.source}: poses have {dt.num_joints} keypoints but {gt.source} has '
+            f'{gt.num_joints}; use results and annotations of the same skeleton'
+        )
+    _check_known(dt, 'image_id', gt.image_ids, f'the images of {gt.source}')
+    _check_known(dt, 'category_id', gt.category_ids, f'the categories of {gt.source}')
+
+
+def _joint_shape(keypoints: FloatArray, source: str) -> tuple[int, int]:
+    if keypoints.ndim != 3 or keypoints.shape[2] != 2:
+        raise ValueError(f'{source}: keypoints has shape {keypoints.shape}; expected (N, K, 2)')
+    return keypoints.shape[0], keypoints.shape[1]
+
+
+def _check_shapes(
+    arrays: KeypointGroundTruth | KeypointDetections, expected: dict[str, tuple[int, ...]]
+) -> None:
+    for name, shape in expected.items():
+        actual = getattr(arrays, name).shape
+        if actual != shape:
+            raise ValueError(f'{arrays.source}: {name} has shape {actual}; expected {shape}')
+
+
+def _check_finite(arrays: KeypointGroundTruth | KeypointDetections, names: tuple[str, ...]) -> None:
+    for name in names:
+        finite = np.isfinite(getattr(arrays, name))
+        if finite.all():
+            continue
+        row = int(np.argwhere(~finite)[0, 0])
+        raise ValueError(
+            f'{arrays.source}: {name} of entry {row} (image_id {arrays.image_id[row]}) holds NaN '
+            'or infinity; expected finite numbers'
+        )
+
+
+def _check_known(
+    arrays: KeypointGroundTruth | KeypointDetections, name: str, known: IdArray, where: str
+) -> None:
+    values = getattr(arrays, name)
+    if len(values) == 0:
+        return
+    if len(known) and values.dtype.kind != known.dtype.kind:
+        raise ValueError(
+            f'{arrays.source}: {name} {values.tolist()[0]!r} is of another type than '
+            f'{known.tolist()[0]!r} among {where}; write both as numbers or both as strings'
+        )
+    unknown = np.flatnonzero(~np.isin(values, known))
+    if len(unknown):
+        raise ValueError(
+            f'{arrays.source}: {name} {values[unknown[0]]} of entry {unknown[0]} is not among '
+            f'{where} ({len(known)} ids); evaluate against the annotations the results were made '
+            'for'
+        )

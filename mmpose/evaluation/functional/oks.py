@@ -1,0 +1,116 @@
+"""Object keypoint similarity (OKS): how close two poses are, from 0 to 1.
+
+OKS = mean over joints of exp(-d_i^2 / (2 * s^2 * k_i^2)), with s^2 the object area and
+k_i = 2 * sigma_i (https://cocodataset.org/#keypoints-eval).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mmpose.evaluation.functional.keypoint_arrays import BoolArray, FloatArray
+
+EPS = float(np.spacing(1))  # keeps an area of 0 from dividing by 0, as the COCO code does
+
+
+def joint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
+    """(2 * sigma)^2 of each joint.
+
+    Args:
+        sigmas: (K,). Standard deviation of the annotators, in units of the square root of the
+            object area.
+
+    Returns:
+        (K,).
+    """
+    doubled = np.asarray(sigmas, dtype=np.float64) * 2
+    return doubled**2
+
+
+def oks_of_pairs(
+    first: FloatArray, second: FloatArray, area: FloatArray, variances: FloatArray
+) -> FloatArray:
+    """OKS of each row of two arrays of poses, over all joints.
+
+    Args:
+        first: (P, K, 2), image px.
+        second: (P, K, 2), image px.
+        area: (P,), px^2. Object area of each pair.
+        variances: (K,), of ``joint_variances``.
+
+    Returns:
+        (P,), in [0, 1].
+    """
+    return np.asarray(np.exp(_negative_exponent(first, second, area, variances)).mean(axis=1))
+
+
+def oks_iou(
+    pose: FloatArray,
+    others: FloatArray,
+    pose_area: float,
+    other_areas: FloatArray,
+    sigmas: npt.NDArray[np.floating],
+) -> FloatArray:
+    """OKS between one pose and N others, with the mean of the two areas.
+
+    Args:
+        pose: (K, 2), image px.
+        others: (N, K, 2), image px.
+        pose_area: px^2.
+        other_areas: (N,), px^2.
+        sigmas: (K,).
+
+    Returns:
+        (N,), in [0, 1].
+    """
+    area = (pose_area + np.asarray(other_areas, dtype=np.float64)) / 2
+    return oks_of_pairs(np.asarray(pose)[None], others, area, joint_variances(sigmas))
+
+
+def oks_to_ground_truth(
+    poses: FloatArray,
+    gt_keypoints: FloatArray,
+    gt_visible: BoolArray,
+    gt_area: FloatArray,
+    gt_bbox_xywh: FloatArray,
+    variances: FloatArray,
+) -> FloatArray:
+    """OKS of each estimated pose with its annotated pose, over the labelled joints.
+
+    An annotation without labelled joints is compared by its box: a joint is at distance 0 inside
+    the box enlarged to three times its size, which lets detections of unlabelled people be ignored.
+
+    Args:
+        poses: (P, K, 2), image px.
+        gt_keypoints: (P, K, 2), image px.
+        gt_visible: (P, K). True where a joint is labelled.
+        gt_area: (P,), px^2.
+        gt_bbox_xywh: (P, 4), image px.
+        variances: (K,), of ``joint_variances``.
+
+    Returns:
+        (P,), in [0, 1].
+    """
+    similarity = np.exp(_negative_exponent(poses, gt_keypoints, gt_area, variances))  # (P, K)
+    num_visible = gt_visible.sum(axis=1)
+    oks = np.einsum('pk,pk->p', similarity, gt_visible) / np.maximum(num_visible, 1)
+    unlabelled = np.flatnonzero(num_visible == 0)
+    if len(unlabelled):
+        nearest = _nearest_in_enlarged_box(poses[unlabelled], gt_bbox_xywh[unlabelled])
+        oks[unlabelled] = oks_of_pairs(poses[unlabelled], nearest, gt_area[unlabelled], variances)
+    return np.asarray(oks)
+
+
+def _negative_exponent(
+    first: FloatArray, second: FloatArray, area: FloatArray, variances: FloatArray
+) -> FloatArray:
+    delta = first - second
+    squared = delta[..., 0] ** 2 + delta[..., 1] ** 2  # (P, K)
+    return np.asarray(squared / variances / (area[:, None] + EPS) / -2)
+
+
+def _nearest_in_enlarged_box(poses: FloatArray, bbox_xywh: FloatArray) -> FloatArray:
+    low = bbox_xywh[:, None, :2] - bbox_xywh[:, None, 2:]  # (P, 1, 2)
+    high = bbox_xywh[:, None, :2] + 2 * bbox_xywh[:, None, 2:]
+    return np.clip(poses, low, high)

@@ -1,0 +1,83 @@
+"""Index arithmetic for groups of unequal size that lie one after the other in an array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mmpose.evaluation.functional.keypoint_arrays import IntArray
+
+PAIRS_PER_CHUNK = 8192  # 17 joints of float64 coordinates: about 2 MB, which stays in the L2 cache
+
+
+def segment_starts(sorted_groups: IntArray) -> IntArray:
+    """Positions at which a new group begins.
+
+    Args:
+        sorted_groups: (N,), group of each row, equal values adjacent.
+
+    Returns:
+        (S,), ascending, the first one 0; empty when N is 0.
+    """
+    if len(sorted_groups) == 0:
+        return np.zeros(0, dtype=np.int64)
+    changes = np.flatnonzero(sorted_groups[1:] != sorted_groups[:-1]) + 1
+    return np.concatenate([np.zeros(1, dtype=np.int64), changes.astype(np.int64)])
+
+
+def rank_in_group(sorted_groups: IntArray) -> IntArray:
+    """Position of each row inside its own group.
+
+    Args:
+        sorted_groups: (N,), group of each row, equal values adjacent.
+
+    Returns:
+        (N,), 0 for the first row of each group.
+    """
+    starts = segment_starts(sorted_groups)
+    counts = np.diff(np.append(starts, len(sorted_groups)))
+    return np.arange(len(sorted_groups), dtype=np.int64) - np.repeat(starts, counts)
+
+
+def expand_ranges(starts: IntArray, counts: IntArray) -> IntArray:
+    """The ranges ``starts[i] ... starts[i] + counts[i] - 1`` one after the other.
+
+    Args:
+        starts: (N,), first index of each range.
+        counts: (N,), length of each range; 0 is allowed.
+
+    Returns:
+        (sum of counts,).
+    """
+    total = int(counts.sum())
+    offsets = np.cumsum(counts) - counts  # (N,), where each range begins in the output
+    return np.asarray(np.arange(total) + np.repeat(starts - offsets, counts), dtype=np.int64)
+
+
+def iterate_pairs(
+    starts: IntArray, counts: IntArray, pairs_per_chunk: int = PAIRS_PER_CHUNK
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """All pairs (row, partner) in chunks of bounded size, rows ascending.
+
+    Args:
+        starts: (N,), first partner of each row.
+        counts: (N,), number of partners of each row.
+        pairs_per_chunk: Upper bound of a chunk; only one row with more partners exceeds it.
+
+    Yields:
+        row: (P,), index of the row.
+        partner: (P,), index of its partner.
+    """
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    first, done = 0, 0
+    while done < total:
+        last = int(np.searchsorted(ends, done + pairs_per_chunk, side='right'))
+        last = max(last, int(np.searchsorted(ends, done, side='right')) + 1)
+        rows = np.arange(first, last, dtype=np.int64)
+        yield (
+            np.repeat(rows, counts[first:last]),
+            expand_ranges(starts[first:last], counts[first:last]),
+        )
+        first, done = last, int(ends[last - 1])

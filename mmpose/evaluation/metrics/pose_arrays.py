@@ -1,0 +1,124 @@
+"""Many PoseResults as packed arrays, which are small to keep and quick to send."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from mmpose.structures import PoseResult
+
+
+@dataclass(frozen=True, eq=False)
+class PoseArrays:
+    """N poses of K joints; the fields are those of ``PoseResult``.
+
+    Attributes:
+        img_id: (N,), int64 or str.
+        ann_id: (N,).
+        category_id: (N,).
+        dataset_index: (N,).
+        keypoints: (N, K, 2), img px.
+        scores: (N, K).
+        bbox_xywh: (N, 4), img px.
+        bbox_score: (N,).
+        area: (N,), px^2 of the padded crop window.
+    """
+
+    img_id: np.ndarray
+    ann_id: np.ndarray
+    category_id: np.ndarray
+    dataset_index: np.ndarray
+    keypoints: np.ndarray
+    scores: np.ndarray
+    bbox_xywh: np.ndarray
+    bbox_score: np.ndarray
+    area: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.img_id)
+
+
+def pack_results(results: Sequence[PoseResult]) -> PoseArrays:
+    """PoseResults as arrays.
+
+    Args:
+        results: At least one pose, all with the same number of joints.
+
+    Returns:
+        The poses in the given order.
+    """
+    return PoseArrays(
+        **{
+            field.name: np.asarray([getattr(result, field.name) for result in results])
+            for field in fields(PoseArrays)
+        }
+    )
+
+
+def concatenate_poses(parts: Sequence[PoseArrays]) -> PoseArrays:
+    """All poses of several parts, in order.
+
+    Args:
+        parts: At least one part.
+
+    Returns:
+        The poses of the first part, then of the second, ...
+
+    Raises:
+        ValueError: If the parts have different numbers of joints.
+    """
+    joints = sorted({part.keypoints.shape[1] for part in parts})
+    if len(joints) > 1:
+        raise ValueError(
+            f'poses with {joints} keypoints came together; expected one skeleton, use one metric '
+            'per dataset'
+        )
+    return PoseArrays(
+        **{
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(PoseArrays)
+        }
+    )
+
+
+def check_each_sample_once(poses: PoseArrays, size: int) -> None:
+    """Returns if each sample of the dataset was evaluated exactly once.
+
+    Args:
+        poses: The poses of all ranks.
+        size: Number of samples of the dataset.
+
+    Raises:
+        ValueError: If a sample came twice or the number is not ``size``.
+    """
+    keys = zip(
+        poses.dataset_index.tolist(), poses.img_id.tolist(), poses.ann_id.tolist(), strict=True
+    )
+    key, count = Counter(keys).most_common(1)[0]
+    if count > 1:
+        raise ValueError(
+            f'sample dataset_index={key[0]}, img_id={key[1]}, ann_id={key[2]} was evaluated '
+            f'{count} times, expected once; the sampler must not pad (round_up=False) and '
+            'annotation ids must be unique'
+        )
+    check_number_of_samples(len(poses), size)
+
+
+def check_number_of_samples(num: int, size: int) -> None:
+    """Returns if as many samples were evaluated as the dataset has.
+
+    Args:
+        num: Poses of all ranks together.
+        size: Number of samples of the dataset.
+
+    Raises:
+        ValueError: If they differ or there is nothing to evaluate.
+    """
+    if num != size or num == 0:
+        raise ValueError(
+            f'{num} poses came for a dataset of {size} samples; expected one per sample, so look '
+            'at the sampler and at drop_last of the loader'
+        )

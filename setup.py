@@ -1,0 +1,59 @@
+"""Packages mmpose and mmcv_custom; refuses an environment where another mmpose is installed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from check_environment import DISTRIBUTION, read_requirements  # noqa: E402
+
+EXTRAS = ['timm', 'coco', 'albumentations', 'io', 'all', 'tests']
+
+
+def read_version() -> str:
+    """Returns the version without importing the package."""
+    scope: dict[str, str] = {}
+    exec((ROOT / 'mmpose/version.py').read_text(encoding='utf-8'), scope)
+    return scope['__version__']
+
+
+def refuse_conflict() -> None:
+    """Stops when the Python that installs us holds another distribution of our packages.
+
+    pip builds behind a PYTHONPATH that hides the environment, so the check runs without it.
+
+    Raises:
+        SystemExit: If there is one; the message names it and the way out.
+    """
+    environment = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
+    command = [sys.executable, str(ROOT / 'tools/check_environment.py'), '--quick']
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+
+
+readme = ROOT / 'README.md'
+refuse_conflict()
+setup(
+    name=DISTRIBUTION,
+    version=read_version(),
+    description='Top-down pose estimation with plain vision transformers',
+    long_description=readme.read_text(encoding='utf-8') if readme.is_file() else '',
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    package_dir={'': '.'},  # an editable install then is a plain path, which type checkers follow
+    packages=find_packages(include=['mmpose', 'mmpose.*', 'mmcv_custom', 'mmcv_custom.*']),
+    package_data={
+        'mmpose': ['py.typed'],
+        'mmpose.metainfo': ['*.csv'],
+        'mmcv_custom': ['py.typed'],
+    },
+    install_requires=read_requirements(ROOT / 'requirements/runtime.txt'),
+    extras_require={x: read_requirements(ROOT / f'requirements/{x}.txt') for x in EXTRAS},
+)

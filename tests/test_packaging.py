@@ -1,0 +1,167 @@
+"""The wheel is complete, and an environment that does not fit is described in one sentence."""
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECK = ROOT / 'tools/check_environment.py'
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from check_environment import find_missing, meets, read_requirements  # noqa: E402
+
+
+def run(*command, **variables):
+    return subprocess.run(
+        [sys.executable, *command],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def install_fake(folder, name, provides):
+    """Makes a distribution that claims to provide a package."""
+    info = folder / f'{name}-1.3.2.dist-info'
+    info.mkdir(parents=True)
+    (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: 1.3.2\n')
+    (info / 'top_level.txt').write_text(f'{provides}\n')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    """Builds the wheel from a copy, offline, and returns it opened."""
+    pytest.importorskip('setuptools', reason='setuptools is not installed')
+    source = tmp_path_factory.mktemp('source')
+    for name in ('setup.py', 'pyproject.toml', 'LICENSE', 'MANIFEST.in', 'requirements', 'tools'):
+        (source / name).symlink_to(ROOT / name)
+    for name in ('mmpose', 'mmcv_custom'):
+        (source / name).symlink_to(ROOT / name)
+    code = 'from setuptools.build_meta import build_wheel; print(build_wheel("."))'
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=source, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(source / done.stdout.split()[-1]) as file:
+        yield file
+
+
+def test_wheel_holds_every_module_and_data_file(wheel):
+    packed = {name for name in wheel.namelist() if '.dist-info/' not in name}
+    expected = {
+        str(path.relative_to(ROOT))
+        for package in ('mmpose', 'mmcv_custom')
+        for path in (ROOT / package).rglob('*')
+        if path.is_file() and '__pycache__' not in path.parts
+    }
+    assert packed == expected
+    assert {'mmpose/py.typed', 'mmpose/metainfo/coco.csv'} <= packed
+
+
+def test_wheel_metadata(wheel):
+    info = next(name for name in wheel.namelist() if name.endswith('.dist-info/METADATA'))
+    metadata = message_from_string(wheel.read(info).decode())
+    scope = {}
+    exec((ROOT / 'mmpose/version.py').read_text(), scope)
+    assert (metadata['Name'], metadata['Version']) == ('topdown-pose', scope['__version__'])
+    assert metadata['Requires-Python'] == '>=3.10'
+    assert {'timm', 'coco', 'albumentations', 'all', 'tests'} <= set(
+        metadata.get_all('Provides-Extra')
+    )
+    always = [x for x in metadata.get_all('Requires-Dist') if 'extra ==' not in x]
+    assert sorted(always) == sorted(read_requirements(ROOT / 'requirements/runtime.txt'))
+
+
+@pytest.mark.parametrize(
+    ('version', 'bounds', 'is_met'),
+    [
+        ('2.15.0+cu130', '>=2.4', True),
+        ('2.4', '>=2.4.0', True),
+        ('2.3.9', '>=2.4', False),
+        ('0.17.5', '>=0.17,<0.18', True),
+        ('0.18.0', '>=0.17,<0.18', False),
+        ('1.0', '', True),
+    ],
+)
+def test_bounds(version, bounds, is_met):
+    assert meets(version, bounds) == is_met
+
+
+def test_unreadable_bound():
+    with pytest.raises(ValueError, match=r"cannot read the bound '~=1.2': expected >="):
+        meets('1.2', '~=1.2')
+
+
+def test_missing_requirements(tmp_path):
+    (tmp_path / 'a.txt').write_text('# why\n--no-binary x\nabsent-thing>=2  # what for\n-r b.txt\n')
+    (tmp_path / 'b.txt').write_text('pytest>=7\npytest<1\n')
+    assert list(find_missing(tmp_path / 'a.txt')) == [
+        'absent-thing>=2 is not installed',
+        f'pytest<1 is needed but pytest {pytest.__version__} is installed',
+    ]
+
+
+@pytest.mark.parametrize(
+    'path', sorted((ROOT / 'requirements').glob('*.txt')), ids=lambda x: x.name
+)
+def test_requirement_files_are_readable(path):
+    requirements = read_requirements(path)
+    assert requirements
+    assert all(isinstance(problem, str) for problem in find_missing(path))
+
+
+@pytest.mark.parametrize(('name', 'provides'), [('mmpose', 'mmpose'), ('vitpose', 'mmcv_custom')])
+def test_other_owner_is_named(tmp_path, name, provides):
+    site = install_fake(tmp_path / 'site', name, provides)
+    done = run(CHECK, '--quick', PYTHONPATH=str(site))
+    assert done.returncode == 1
+    assert f"'{name}' 1.3.2 in {site}" in done.stdout
+    assert f"already provides the package '{provides}'" in done.stdout
+    assert f'run `pip uninstall {name}`' in done.stdout
+
+
+def test_own_distribution_is_no_conflict(tmp_path):
+    site = install_fake(tmp_path / 'site', 'topdown_pose', 'mmpose')
+    done = run(CHECK, '--quick', PYTHONPATH=str(site))
+    assert (done.returncode, done.stdout) == (0, '')
+
+
+def test_setup_refuses_an_environment_that_holds_another_mmpose(tmp_path):
+    """As pip runs it: setuptools comes from a PYTHONPATH, and the environment is hidden."""
+    setuptools = pytest.importorskip('setuptools', reason='setuptools is not installed')
+    venv.create(tmp_path / 'env', with_pip=False)
+    python = tmp_path / 'env/bin/python'
+    command = [python, 'setup.py', '--version']
+    options = dict(
+        cwd=ROOT,
+        env={**os.environ, 'PYTHONPATH': str(Path(setuptools.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    done = subprocess.run(command, **options)
+    assert done.returncode == 0, done.stderr
+    site = next((tmp_path / 'env/lib').glob('python3*/site-packages'))
+    install_fake(site, 'mmpose', 'mmpose')
+    done = subprocess.run(command, **options)
+    assert done.returncode == 1
+    assert "already provides the package 'mmpose'" in done.stderr
+
+
+def test_report_names_a_foreign_package(tmp_path):
+    """A copy of mmpose elsewhere on the path hides the checkout; the report says where it is."""
+    other = tmp_path / 'mmpose'
+    other.mkdir()
+    (other / '__init__.py').touch()
+    done = run(CHECK, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert f'`import mmpose` finds {other}/__init__.py, not {ROOT}/mmpose' in done.stdout
+    assert 'device ' in done.stdout

@@ -1,0 +1,136 @@
+"""Measures a part: python tools/benchmark.py {loader,codec,eval,forward,train} [CONFIG]."""
+
+import argparse
+
+from mmengine.config import Config, DictAction
+
+from mmpose.apis.benchmark import (
+    Report,
+    benchmark_codec,
+    benchmark_evaluation,
+    benchmark_forward,
+    benchmark_loader,
+    benchmark_training,
+)
+from mmpose.apis.cli import run_tool
+from mmpose.apis.config import load_config
+from mmpose.apis.train import prepare_training
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Measure a part of the framework.')
+    commands = parser.add_subparsers(dest='benchmark', required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument('--out', help='JSON file for the results')
+    common.add_argument('--repeat', type=int, default=5, help='rounds (5)')
+    config = argparse.ArgumentParser(add_help=False)
+    config.add_argument('config', help='config file')
+    config.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    config.add_argument('--data-root', help='folder that holds the datasets, instead of data/')
+    peer = argparse.ArgumentParser(add_help=False)
+    peer.add_argument('--peer-python', help='Python with MMPose 1.x, to run it in turns with ours')
+    device = argparse.ArgumentParser(add_help=False)
+    device.add_argument('--device', help='cpu, cuda or cuda:N; a GPU by default')
+    device.add_argument('--threads', type=int, help='threads on a CPU; codec: 1, others: all cores')
+    peak = argparse.ArgumentParser(add_help=False)
+    peak.add_argument('--peak-tflops', type=float, help='bf16 peak of a device not in our table')
+
+    loader = commands.add_parser('loader', parents=[common, config, peer], help='training loader')
+    loader.add_argument('--samples', type=int, default=256, help='samples a round')
+    loader.add_argument(
+        '--annotations', type=int, metavar='N', help='also open N generated annotations'
+    )
+    codec = commands.add_parser('codec', parents=[common, config, peer, device], help='heatmaps')
+    codec.add_argument('--batch-size', type=int, default=64)
+    evaluation = commands.add_parser('eval', parents=[common], help='COCO evaluation')
+    evaluation.add_argument('config', nargs='?', help='config file, for its skeleton; else COCO')
+    evaluation.add_argument('--images', type=int, default=5000)
+    evaluation.add_argument('--ground-truths', type=int, default=11_127)
+    evaluation.add_argument('--detections', type=int, default=101_127)
+    forward = commands.add_parser('forward', parents=[common, config, device, peak], help='model')
+    forward.add_argument('--batch-sizes', type=int, nargs='+', default=[1, 8])
+    forward.add_argument('--dtypes', nargs='+', choices=['fp32', 'bf16'])
+    train = commands.add_parser('train', parents=[common, config, device, peak], help='training')
+    train.add_argument('--batch-size', type=int)
+    train.add_argument('--amp', action='store_true', help='mixed precision')
+    train.add_argument('--compile', action='store_true', help='torch.compile the backbone')
+    return parser.parse_args()
+
+
+def read_config(args: argparse.Namespace) -> Config:
+    return load_config(args.config, args.cfg_options, args.data_root)
+
+
+def run_loader(args: argparse.Namespace) -> Report:
+    return benchmark_loader(
+        read_config(args),
+        repeat=args.repeat,
+        num_samples=args.samples,
+        peer_python=args.peer_python,
+        num_annotations=args.annotations,
+    )
+
+
+def run_codec(args: argparse.Namespace) -> Report:
+    return benchmark_codec(
+        read_config(args),
+        repeat=args.repeat,
+        batch_size=args.batch_size,
+        device=args.device,
+        num_threads=args.threads or 1,
+        peer_python=args.peer_python,
+    )
+
+
+def run_eval(args: argparse.Namespace) -> Report:
+    return benchmark_evaluation(
+        repeat=args.repeat,
+        num_images=args.images,
+        num_gt=args.ground_truths,
+        num_dt=args.detections,
+        metainfo=load_config(args.config).metainfo if args.config else 'coco',
+    )
+
+
+def run_forward(args: argparse.Namespace) -> Report:
+    return benchmark_forward(
+        read_config(args),
+        repeat=args.repeat,
+        batch_sizes=args.batch_sizes,
+        dtypes=args.dtypes,
+        device=args.device,
+        num_threads=args.threads,
+        peak=args.peak_tflops,
+    )
+
+
+def run_train(args: argparse.Namespace) -> Report:
+    cfg = prepare_training(read_config(args), amp=args.amp, compile_model=args.compile)
+    return benchmark_training(
+        cfg,
+        repeat=args.repeat,
+        batch_size=args.batch_size,
+        device=args.device,
+        num_threads=args.threads,
+        peak=args.peak_tflops,
+    )
+
+
+def main() -> None:
+    args = parse_args()
+    runs = {
+        'loader': run_loader,
+        'codec': run_codec,
+        'eval': run_eval,
+        'forward': run_forward,
+        'train': run_train,
+    }
+    report = runs[args.benchmark](args)
+    print(report.format())
+    if args.out:
+        report.write(args.out)
+        print(f'results: {args.out}')
+
+
+if __name__ == '__main__':
+    run_tool(main)

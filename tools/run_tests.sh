@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs the linters, the type checker and the tests, in an environment made for them if need be.
+#
+#   bash tools/run_tests.sh                          everything
+#   bash tools/run_tests.sh tests/codecs -k udp      pytest alone, with these arguments
+#
+# The environment is the active one if it holds requirements/tests.txt; otherwise .venv in the
+# checkout, which is made, or completed, and used again the next time. PYTHON=/path/to/python uses
+# that one as it is. MMPOSE_TEST_DATA names a folder with real images for the tests that want some.
+
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/_env.sh"
+answer_help "$@"
+
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # the tensors are small and some tests run processes
+make_environment tests.txt
+cd "$REPO"
+
+failed=""
+if [[ $# -eq 0 ]]; then
+    say "ruff"
+    "$PYTHON" -m ruff check || failed+=" 'ruff check'"
+    "$PYTHON" -m ruff format --check || failed+=" 'ruff format --check'"
+    say "mypy"
+    "$PYTHON" -m mypy || failed+=" 'mypy'"
+fi
+say "pytest"
+status=0
+"$PYTHON" -m pytest "$@" || status=$?
+[[ -z "$failed" ]] || fail "see above for what these found:$failed"
+exit "$status"
