@@ -11,7 +11,7 @@ from mmengine.config import Config
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mmpose.engine.distributed import init_distributed
+from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.runner import PoseRunner
 from mmpose.evaluation.functional import format_scores
 
@@ -99,6 +99,7 @@ def run_test(
     metrics = runner.test()
     if runner.rank == 0:
         _write(metrics, Path(runner.work_dir), out)
+    leave_distributed()
     return metrics
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmpose.engine.distributed import init_distributed
+from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.runner import PoseRunner
 
 
@@ -81,4 +81,5 @@ def run_training(cfg: Config, launcher: str = 'none') -> PoseRunner:
     cfg.launcher = launcher
     runner = PoseRunner.from_cfg(cfg)
     runner.train()
+    leave_distributed()
     return runner

@@ -55,6 +55,17 @@ def init_distributed(launcher: str, timeout_minutes: float = 30) -> None:
     )
 
 
+def leave_distributed() -> None:
+    """Leaves the process group together with all other ranks; does nothing without one.
+
+    A rank that ends while another is still talking to it brings the other one down.
+    """
+    if not dist.is_initialized():
+        return
+    dist.barrier()
+    dist.destroy_process_group()
+
+
 def _export_ranks(rank: str, world_size: str, local_rank: str) -> None:
     for name, source in (('RANK', rank), ('WORLD_SIZE', world_size), ('LOCAL_RANK', local_rank)):
         if source not in os.environ:

@@ -105,8 +105,8 @@ class PoseRunner(Runner):
                 loop.dataloader._iterator = None
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
-        """Builds the optimizer, with fused kernels on GPUs unless the config says otherwise."""
-        if isinstance(optim_wrapper, dict) and next(self.model.parameters()).is_cuda:
+        """Builds the optimizer, with fused kernels unless the config says otherwise."""
+        if isinstance(optim_wrapper, dict):
             optimizer = optim_wrapper.get('optimizer', {})
             if optimizer.get('type') in ('Adam', 'AdamW'):
                 optimizer.setdefault('fused', True)

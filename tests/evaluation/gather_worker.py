@@ -16,6 +16,7 @@ import numpy as np
 import torch.distributed as dist
 from evaluation_cases import pose_result, shifted
 
+from mmpose.engine.distributed import leave_distributed
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import PoseResult
@@ -72,7 +73,7 @@ def main() -> None:
     )
     results = {case: evaluate(case, ann_file, rank) for case in SPLITS}
     Path(folder, f'{rank}.json').write_text(json.dumps(results))
-    dist.destroy_process_group()
+    leave_distributed()
 
 
 if __name__ == '__main__':

@@ -4,8 +4,8 @@ dataset_type = 'CocoDataset'
 data_root = 'data/toy/'
 
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
+    batch_size=16,
+    num_workers=1,
     persistent_workers=True,
     sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
@@ -18,7 +18,7 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     batch_size=64,
-    num_workers=2,
+    num_workers=1,
     persistent_workers=True,
     sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(

@@ -8,8 +8,8 @@ from mmpose.datasets.toy.chance import pick
 from mmpose.datasets.toy.outlines import View
 from mmpose.datasets.toy.person import Person, joint_extent
 
-_TRUNCATED_SHARE = 0.13  # of persons, pushed over the image border
-_CROWDED_SHARE = 0.3  # of persons that may overlap others a good deal
+_TRUNCATED_SHARE = 0.1  # of persons, pushed over the image border
+_CROWDED_SHARE = 0.2  # of persons that may overlap others a good deal
 _TRIES = 14
 
 
@@ -72,7 +72,7 @@ def _place(
     is_truncated = bool(rng.random() < _TRUNCATED_SHARE)
     if fit < 1 and not is_truncated:
         height_px, extent = height_px * fit, extent * fit
-    limit = 0.5 if rng.random() < _CROWDED_SHARE else 0.10
+    limit = 0.4 if rng.random() < _CROWDED_SHARE else 0.05
     for _ in range(_TRIES):
         origin = _random_origin(rng, extent, size_wh, is_truncated)
         low, high = origin + extent

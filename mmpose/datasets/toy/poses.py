@@ -44,7 +44,7 @@ def _any_arm(rng: np.random.Generator) -> LimbAngles:
 
 
 _CASUAL_ARMS = (_hanging, _on_hip, _bent_forward, _pointing, _waving, _any_arm)
-_CASUAL_SHARES = (0.46, 0.14, 0.18, 0.07, 0.07, 0.08)
+_CASUAL_SHARES = (0.50, 0.14, 0.14, 0.09, 0.09, 0.04)
 
 
 def _casual_arms(rng: np.random.Generator) -> Limbs:
@@ -81,9 +81,9 @@ def _stride(
 
 def _view(rng: np.random.Generator) -> np.ndarray:
     """Root rotation (3, 3) of an upright body: mostly frontal, also from the side and behind."""
-    facing = pick(rng, (0.74, 0.14, 0.12))
+    facing = pick(rng, (0.86, 0.08, 0.06))
     side = 1.0 if rng.random() < 0.5 else -1.0
-    low, high = ((0, 50), (50, 120), (120, 180))[facing]
+    low, high = ((0, 45), (45, 120), (120, 180))[facing]
     camera = rotation_z(rng.normal(0, 3)) @ rotation_x(rng.uniform(-4, 18))
     return camera @ rotation_y(side * rng.uniform(low, high))
 
@@ -174,10 +174,10 @@ def _lying(rng: np.random.Generator) -> Pose:
 
 
 _FAMILIES: tuple[tuple[Callable[[np.random.Generator], Pose], float], ...] = (
-    (_standing, 0.34),
+    (_standing, 0.38),
     (_walking, 0.21),
     (_running, 0.10),
-    (_sitting, 0.10),
+    (_sitting, 0.06),
     (_arms_up, 0.10),
     (_crouching, 0.02),
     (_bending, 0.02),

@@ -15,8 +15,8 @@ from mmpose.datasets.toy.visibility import OUTSIDE, keypoint_flag
 
 _SIZES_WH = ((320, 240), (288, 216), (256, 192), (320, 214), (240, 320), (216, 288))
 _SIZE_SHARES = (0.32, 0.14, 0.14, 0.14, 0.16, 0.10)
-_PERSON_SHARES = (0.18, 0.32, 0.29, 0.21)  # of images with 1, 2, 3 and 4 people wanted
-_OCCLUDER_SHARE = 0.1  # of persons with something in front
+_PERSON_SHARES = (0.20, 0.36, 0.30, 0.14)  # of images with 1, 2, 3 and 4 people wanted
+_OCCLUDER_SHARE = 0.06  # of persons with something in front
 _MIN_VISIBLE_PX = 60  # a person that shows less than this is not annotated
 
 

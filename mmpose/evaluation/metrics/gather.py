@@ -7,6 +7,7 @@ are no files in between.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -18,7 +19,9 @@ T = TypeVar('T')
 # far beyond any evaluation; a rank that dies is noticed by the launcher, not by this limit
 GROUP_TIMEOUT = timedelta(days=7)
 
-_groups: dict[str, Any] = {}  # 'world': the default group it was made for, 'group': ours
+# Weak, because torch owns its groups: a reference of ours would keep the threads of the group alive
+# after destroy_process_group, and a thread that outlives the interpreter aborts the process.
+_groups: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
 
 def is_distributed() -> bool:
@@ -36,11 +39,11 @@ def evaluation_group() -> Any:
     Returns:
         The process group.
     """
-    world = dist.group.WORLD
-    if _groups.get('world') is not world:
-        _groups['group'] = dist.new_group(backend='gloo', timeout=GROUP_TIMEOUT)
-        _groups['world'] = world
-    return _groups['group']
+    group = _groups.get('evaluation')
+    if group is None:
+        group = dist.new_group(backend='gloo', timeout=GROUP_TIMEOUT)
+        _groups['evaluation'] = group
+    return group
 
 
 def gather_to_main(part: T) -> list[T] | None:
