@@ -16,7 +16,7 @@ has_bfloat16() { command -v nvidia-smi >/dev/null || grep -qE 'avx512_bf16|amx_b
 
 CONFIG=configs/body/2d_kpt_sview_rgb_img/topdown_heatmap/toy/ViTPose_tiny_toy_128x96.py
 case "${1:-}" in
-    "") WORK_DIR=work_dirs/quickstart DATA_ROOT=data NUM_TRAIN=7000 EPOCHS=3 ;;
+    "") WORK_DIR=work_dirs/quickstart DATA_ROOT=data NUM_TRAIN=5600 EPOCHS=3 ;;
     --long) WORK_DIR=work_dirs/quickstart_long DATA_ROOT=data/long NUM_TRAIN=16000 EPOCHS=10 ;;
     *) usage_error "unknown option '$1'" ;;
 esac

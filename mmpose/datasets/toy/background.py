@@ -14,11 +14,11 @@ from mmpose.datasets.toy.textures import add_noise, smooth_field
 
 def paint_background(canvas: Canvas, rng: np.random.Generator) -> None:
     """Cover the canvas with a random scene without people."""
-    scene = (_paint_room, _paint_street, _paint_clutter)[pick(rng, (0.5, 0.38, 0.12))]
+    scene = (_paint_room, _paint_street, _paint_clutter)[pick(rng, (0.54, 0.40, 0.06))]
     scene(canvas, rng)
-    for _ in range(int(rng.integers(0, 4))):
-        _paint_furniture(canvas, rng)
     for _ in range(int(rng.integers(0, 3))):
+        _paint_furniture(canvas, rng)
+    for _ in range(int(rng.integers(0, 2))):
         _paint_distractor(canvas, rng)
     grain = (0.0, 1.0, 2.0)[int(rng.integers(0, 3))]
     canvas.image = add_noise(canvas.image, rng, grain, float(rng.uniform(0, 6)))

@@ -12,8 +12,8 @@ def photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     spread = rng.uniform(5, 40)
     light = smooth_field(rng, height, width, 2, 128 - spread, 128 + spread, 0.25)
     image = cv2.multiply(image, light, scale=float(rng.uniform(0.8, 1.2)) / 128)
-    if rng.random() < 0.4:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.1)))
+    if rng.random() < 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 0.9)))
     return add_noise(image, rng, 0.0, float(rng.uniform(0, 5)))
 
 

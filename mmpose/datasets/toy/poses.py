@@ -81,7 +81,7 @@ def _stride(
 
 def _view(rng: np.random.Generator) -> np.ndarray:
     """Root rotation (3, 3) of an upright body: mostly frontal, also from the side and behind."""
-    facing = pick(rng, (0.86, 0.08, 0.06))
+    facing = pick(rng, (0.90, 0.06, 0.04))
     side = 1.0 if rng.random() < 0.5 else -1.0
     low, high = ((0, 45), (45, 120), (120, 180))[facing]
     camera = rotation_z(rng.normal(0, 3)) @ rotation_x(rng.uniform(-4, 18))
