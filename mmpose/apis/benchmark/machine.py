@@ -128,6 +128,13 @@ def peak_rss_mib() -> float:
     return peak / MIB if sys.platform == 'darwin' else peak / 1024  # bytes, KiB
 
 
+def page_faults() -> int:
+    """Returns how many pages of memory the system has given to this process so far."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
 def rss_mib() -> dict[str, float]:
     """Returns the resident memory of this process and its private part, MiB.
 
