@@ -22,6 +22,8 @@ class PredictionDump(GatheredMetric):
         out_file: Path of the file.
     """
 
+    default_prefix = 'dump'
+
     def __init__(self, out_file: str) -> None:
         super().__init__()
         if not out_file.endswith('.npz'):
