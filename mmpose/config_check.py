@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from mmpose.metainfo import load_metainfo
+from mmpose.registry import CODECS
 
 Config = Mapping[str, Any]
 
@@ -22,8 +23,6 @@ TOP_LEVEL_KEYS = {
 }
 # fmt: on
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-CODEC_CHANNELS = {'UDPCombinedHeatmap': 3}
-UDP_PREFIX = 'UDP'
 
 
 def check_config(cfg: Config) -> list[str]:
@@ -50,7 +49,7 @@ def _check_head(cfg: Config) -> Iterator[str]:
     if 'out_channels' not in head or 'codec' not in head:
         return
     meta = load_metainfo(model.get('metainfo', 'coco'))
-    expected = meta.num_keypoints * CODEC_CHANNELS.get(head['codec']['type'], 1)
+    expected = CODECS.build(dict(head['codec'])).num_channels(meta.num_keypoints)
     if head['out_channels'] != expected:
         yield (
             f"head has {head['out_channels']} channels but '{meta.name}' has "
@@ -85,7 +84,7 @@ def _check_crops(cfg: Config) -> Iterator[str]:
     codec = cfg.get('model', {}).get('head', {}).get('codec', {})
     if not codec:
         return
-    input_wh, is_udp = tuple(codec['input_wh']), codec['type'].startswith(UDP_PREFIX)
+    input_wh, is_udp = tuple(codec['input_wh']), CODECS.build(dict(codec)).aligned
     for loader, crop in _crops(cfg):
         where = f'{loader}.dataset.pipeline'
         if tuple(crop['input_wh']) != input_wh:
