@@ -49,7 +49,7 @@ class AnnotationStore:
         area: (N,) float32, px². Annotated area, box area where there is none.
         ann_ids: (N,) int64.
         category_ids: (N,) int32.
-        extras: Further arrays with N rows; each becomes the sample key of its name.
+        extras: Further arrays with N rows, such as head sizes.
         folder: Where the arrays are mapped from; None while they are only in memory.
     """
 

@@ -19,6 +19,7 @@ from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
 from mmpose.datasets.samplers import Draw
 from mmpose.datasets.transforms import BadImageError, Compose
+from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import PoseMeta
 
@@ -48,8 +49,11 @@ class KeypointDataset(Dataset[Sample]):
     Attributes:
         store: All instances of the file.
         rows: (len(self),). Rows of the store that ``indices`` and the like left over.
+        sample_extras: Extra arrays of the store that become keys of the samples.
         bad_images: How often each bad file was met by this process.
     """
+
+    sample_extras: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -110,7 +114,28 @@ class KeypointDataset(Dataset[Sample]):
             'pose_meta': self.pose_meta,
             'ann_file': str(self.ann_file),
             'dataset_type': type(self).__name__,
+            'ground_truth': self.ground_truth,
         }
+
+    def ground_truth(self) -> KeypointGroundTruth:
+        """Returns all instances of the store, in its order, as the evaluation takes them."""
+        store = self.store
+        visible = store.visible > 0
+        return KeypointGroundTruth(
+            image_ids=store.image_ids,
+            category_ids=np.unique(store.category_ids).astype(np.int64),
+            ann_id=store.ann_ids,
+            image_id=store.image_ids[store.image_index],
+            category_id=store.category_ids.astype(np.int64),
+            keypoints=store.keypoints.astype(np.float64),
+            visible=visible,
+            area=store.area.astype(np.float64),
+            bbox_xywh=store.bbox_xywh.astype(np.float64),
+            iscrowd=np.zeros(len(store), np.bool_),
+            num_keypoints=visible.sum(axis=1),
+            source=str(self.ann_file),
+            extras=store.extras,
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -163,8 +188,8 @@ class KeypointDataset(Dataset[Sample]):
         if not self.test_mode:
             sample['keypoints'] = store.keypoints[row].copy()
             sample['visible'] = (store.visible[row] > 0).astype(np.float32)
-        for name, array in store.extras.items():
-            sample[name] = np.array(array[row])
+        for name in self.sample_extras:
+            sample[name] = np.array(store.extras[name][row])
         return sample
 
     def _visit(self, draw: Draw, blank: bool = False) -> Sample:
@@ -215,4 +240,4 @@ class KeypointDataset(Dataset[Sample]):
 
     def _sample_keys(self) -> set[str]:
         annotated = () if self.test_mode else FROM_ANNOTATION
-        return {*FROM_DATASET, *annotated, *self.store.extras}
+        return {*FROM_DATASET, *annotated, *self.sample_extras}

@@ -3,8 +3,10 @@
 from mmpose.visualization.curves import plot_training, read_scalars
 from mmpose.visualization.draw import draw_pose, draw_results, overlay_heatmaps, put_label
 from mmpose.visualization.grid import make_grid, side_by_side, training_preview
+from mmpose.visualization.html_report import HtmlReport
 
 __all__ = [
+    'HtmlReport',
     'draw_pose',
     'draw_results',
     'make_grid',

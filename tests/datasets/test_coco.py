@@ -136,7 +136,14 @@ def test_test_mode_gives_no_keypoints(tiny):
 def test_metainfo_says_what_metrics_need(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data = CocoDataset(**{**tiny, 'data_root': 'data'})
-    assert data.metainfo == {
+    metainfo = data.metainfo
+    truth = metainfo.pop('ground_truth')()
+    sample = data.get_sample(0)
+    row = truth.ann_id.tolist().index(sample['ann_id'])
+    np.testing.assert_array_equal(truth.keypoints[row], sample['keypoints'])
+    np.testing.assert_array_equal(truth.bbox_xywh[row], sample['bbox_xywh'])
+    assert truth.image_id[row] == sample['img_id']
+    assert metainfo == {
         'pose_meta': load_metainfo('coco'),
         'ann_file': str(tmp_path / 'data' / 'ann.json'),
         'dataset_type': 'CocoDataset',

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class KeypointGroundTruth:
         iscrowd: (G,). True for a region that holds many objects.
         num_keypoints: (G,). As the file states it; 0 excludes an instance from the count.
         source: Where the arrays come from, for messages.
+        extras: Further arrays by name with G rows each, such as ``head_size`` in px.
     """
 
     image_ids: IdArray
@@ -45,6 +47,7 @@ class KeypointGroundTruth:
     iscrowd: BoolArray
     num_keypoints: IntArray
     source: str = 'ground truth'
+    extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         num, joints = _joint_shape(self.keypoints, self.source)
@@ -88,6 +91,7 @@ class KeypointGroundTruth:
             bbox_xywh=self.bbox_xywh[rows],
             iscrowd=self.iscrowd[rows],
             num_keypoints=self.num_keypoints[rows],
+            extras={name: array[rows] for name, array in self.extras.items()},
         )
 
 
