@@ -1,0 +1,233 @@
+"""Labels in memory: what every annotation format is read into and written from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.structures import PoseMeta
+
+Box = tuple[float, float, float, float]  # x, y, width, height in img px
+Point = tuple[float, float, int]  # x, y in img px; visibility
+UNLABELLED, OCCLUDED, VISIBLE = 0, 1, 2  # visibility in COCO's sense
+NEUTRAL_NAME = 'kpt-{}'
+
+
+class LabelledImage(NamedTuple):
+    """An image: its name relative to the image folder, and (width, height) in px."""
+
+    file_name: str
+    wh: tuple[int, int]
+
+
+class Draft(NamedTuple):
+    """An instance as formats without a fixed order of keypoints give it.
+
+    Attributes:
+        image: Row of its image.
+        category: Name of its category.
+        points: Keypoint name -> x, y, visibility; unlabelled ones may be missing.
+        bbox_xywh: The labelled box, or None.
+    """
+
+    image: int
+    category: str
+    points: Mapping[str, Point]
+    bbox_xywh: Box | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledInstance:
+    """One person, animal or thing.
+
+    Attributes:
+        image: Row of its image.
+        category: Row of its category.
+        keypoints: (K, 3) float64. x and y in img px, and COCO's visibility: 0 not labelled,
+            1 labelled but occluded, 2 visible. Coordinates mean nothing where it is 0.
+        bbox_xywh: The labelled box in img px; None if the format has no box.
+    """
+
+    image: int
+    category: int
+    keypoints: NDArray[np.float64]
+    bbox_xywh: Box | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSet:
+    """Labelled images of one skeleton.
+
+    Attributes:
+        keypoint_names: (K,), unique.
+        limbs: Pairs of keypoint rows.
+        categories: Names; every category has the same keypoints.
+        images: Those without an instance too.
+        instances: In the order of the file.
+        notes: What a reader left out or guessed, a sentence each.
+        flip_indices: (K,) mirror partner of each keypoint; None if nobody said.
+    """
+
+    keypoint_names: tuple[str, ...]
+    limbs: tuple[tuple[int, int], ...]
+    categories: tuple[str, ...]
+    images: tuple[LabelledImage, ...]
+    instances: tuple[LabelledInstance, ...]
+    notes: tuple[str, ...] = ()
+    flip_indices: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        states = (UNLABELLED, OCCLUDED, VISIBLE)
+        for instance in self.instances:
+            values = instance.keypoints
+            good = np.isin(values[:, 2], states) & np.isfinite(values).all(1)
+            if not good.all():
+                row = int(np.argmin(good))
+                raise ValueError(
+                    f"image '{self.images[instance.image].file_name}': keypoint "
+                    f"'{self.keypoint_names[row]}' is {values[row].tolist()}, expected x, y and a "
+                    'visibility of 0, 1 or 2'
+                )
+
+    def of_image(self) -> list[list[LabelledInstance]]:
+        """Returns the instances of each image."""
+        found: list[list[LabelledInstance]] = [[] for _ in self.images]
+        for instance in self.instances:
+            found[instance.image].append(instance)
+        return found
+
+
+def neutral_names(count: int) -> list[str]:
+    """Returns names for keypoints of which only the order is known."""
+    return [NEUTRAL_NAME.format(i) for i in range(count)]
+
+
+def order_of_appearance(drafts: Iterable[Draft]) -> list[str]:
+    """Returns the keypoint names of drafts, in the order in which they first appear."""
+    return list(dict.fromkeys(name for draft in drafts for name in draft.points))
+
+
+def assemble(
+    source: object,
+    names: Sequence[str],
+    images: Sequence[LabelledImage],
+    drafts: Sequence[Draft],
+    limbs: Sequence[tuple[int, int]] = (),
+    notes: Sequence[str] = (),
+) -> LabelSet:
+    """Returns the label set of drafts.
+
+    Args:
+        source: What was read, for messages.
+        names: (K,) keypoint names in order.
+
+    Raises:
+        ValueError: If there is no instance, or a keypoint has a name that is not among ``names``.
+    """
+    if not drafts:
+        raise ValueError(f'{source}: there is no instance with labelled keypoints')
+    row = {name: i for i, name in enumerate(names)}
+    categories = list(dict.fromkeys(draft.category for draft in drafts))
+    instances = []
+    for draft in drafts:
+        keypoints = np.zeros((len(names), 3))
+        for name, point in draft.points.items():
+            if name not in row:
+                raise ValueError(
+                    f"{source}: '{images[draft.image].file_name}' has a keypoint '{name}', "
+                    f'expected one of {list(names)}'
+                )
+            keypoints[row[name]] = point
+        instances.append(
+            LabelledInstance(
+                draft.image, categories.index(draft.category), keypoints, draft.bbox_xywh
+            )
+        )
+    return LabelSet(
+        tuple(names), tuple(limbs), tuple(categories), tuple(images), tuple(instances), tuple(notes)
+    )
+
+
+def count_notes(left_out: Counter[str]) -> list[str]:
+    """Returns the notes on what was left out, as kind -> how many."""
+    return [f'left out: {count} {kind}' for kind, count in left_out.items() if count]
+
+
+def with_skeleton(labels: LabelSet, meta: PoseMeta) -> LabelSet:
+    """Returns the labels with the keypoints and limbs of a skeleton, in its order.
+
+    Keypoints are matched by name; neutral names (``kpt-0``, ...) are matched by place. Keypoints
+    of the skeleton that the labels lack become unlabelled ones.
+
+    Raises:
+        ValueError: If the labels have a keypoint that the skeleton lacks.
+    """
+    names = list(labels.keypoint_names)
+    if names == neutral_names(len(names)) and len(names) == meta.num_keypoints:
+        names = list(meta.keypoint_names)
+    strange = [name for name in names if name not in meta.keypoint_names]
+    if strange:
+        raise ValueError(
+            f"keypoints {strange} are none of the skeleton '{meta.name}', which has "
+            f'{list(meta.keypoint_names)}; rename them in the annotation tool or give --metainfo '
+            'another skeleton'
+        )
+    rows = [meta.keypoint_names.index(name) for name in names]
+    instances = []
+    for instance in labels.instances:
+        keypoints = np.zeros((meta.num_keypoints, 3))
+        keypoints[rows] = instance.keypoints
+        instances.append(replace(instance, keypoints=keypoints))
+    return replace(
+        labels,
+        keypoint_names=meta.keypoint_names,
+        limbs=tuple((int(a), int(b)) for a, b in meta.limbs),
+        instances=tuple(instances),
+        flip_indices=tuple(int(i) for i in meta.flip_indices),
+    )
+
+
+def with_boxes(labels: LabelSet, margin: float = 0.0) -> LabelSet:
+    """Returns the labels with a box for every instance, for formats that have none.
+
+    A missing box is the smallest one around the labelled keypoints, at least 1 px wide and high,
+    grown on each side by ``margin`` times its longer side and clipped to the image.
+    """
+    instances = []
+    num_made = 0
+    for instance in labels.instances:
+        if instance.bbox_xywh is None:
+            wh = labels.images[instance.image].wh
+            instance = replace(instance, bbox_xywh=box_around(instance.keypoints, wh, margin))
+            num_made += 1
+        instances.append(instance)
+    notes = labels.notes
+    if num_made:
+        notes += (
+            f'{num_made} of {len(instances)} instances have no box; theirs is drawn round the '
+            f'labelled keypoints with --box-margin {margin:g}',
+        )
+    return replace(labels, instances=tuple(instances), notes=notes)
+
+
+def box_around(keypoints: NDArray[np.float64], wh: tuple[int, int], margin: float) -> Box:
+    """Returns the box (x, y, width, height) around the labelled keypoints (K, 3), img px."""
+    xy = keypoints[keypoints[:, 2] > 0, :2]
+    if not len(xy):
+        return (0.0, 0.0, 0.0, 0.0)
+    low, high = xy.min(0), xy.max(0)
+    grow = np.maximum(1 - (high - low), 0) / 2 + margin * (high - low).max()
+    low, high = np.maximum(low - grow, 0), np.minimum(high + grow, wh)
+    x, y, width, height = (float(value) for value in (*low, *(high - low)))
+    return (x, y, width, height)
+
+
+def tidy(value: float, digits: int = 3) -> float | int:
+    """Returns a number as JSON should show it: rounded, and without a needless '.0'."""
+    rounded = round(float(value), digits)
+    return int(rounded) if rounded == int(rounded) else rounded

@@ -1,0 +1,68 @@
+#!/usr/bin/env python
+"""Converts keypoint annotations between COCO and the formats of annotation tools.
+
+Examples:
+    python tools/dataset_converters/convert_annotations.py annotations.xml train.json \
+        --from cvat --to coco
+    python tools/dataset_converters/convert_annotations.py CollectedData_me.csv train.json \
+        --from deeplabcut --to coco --images path/to/project --box-margin 0.1
+    python tools/dataset_converters/convert_annotations.py train.json yolo \
+        --from coco --to ultralytics
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mmpose.datasets.annotation_tools import FORMATS, convert_annotations
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description='Convert keypoint annotations.')
+    parser.add_argument('input', help='file; folder for labelme and ultralytics')
+    parser.add_argument('output', help='file; folder for labelme and ultralytics')
+    parser.add_argument('--from', dest='source_format', required=True, choices=FORMATS)
+    parser.add_argument('--to', dest='target_format', required=True, choices=FORMATS)
+    parser.add_argument('--images', help='folder of the images, for formats without image sizes')
+    parser.add_argument(
+        '--metainfo', help='skeleton that gives keypoint names, order and limbs: a name or a .csv'
+    )
+    parser.add_argument('--split', default='train', help='split of an ultralytics dataset')
+    parser.add_argument(
+        '--box-margin',
+        type=float,
+        default=0.0,
+        help='margin of boxes made from keypoints, as a fraction of the longer side',
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Converts and prints what was written, left out and guessed."""
+    args = parse_args()
+    labels = convert_annotations(
+        args.input,
+        args.output,
+        args.source_format,
+        args.target_format,
+        images=args.images,
+        metainfo=args.metainfo,
+        split=args.split,
+        box_margin=args.box_margin,
+        overwrite=args.overwrite,
+    )
+    for note in labels.notes:
+        print(f'note: {note}')
+    print(
+        f'{args.output}: {len(labels.images)} images, {len(labels.instances)} instances, '
+        f'{len(labels.keypoint_names)} keypoints, categories {list(labels.categories)}'
+    )
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except (OSError, TypeError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from None
