@@ -1,26 +1,32 @@
 #!/usr/bin/env python
-"""Draw a dataset of generated people in COCO's keypoint format.
+"""Draw a dataset of generated people, animals or hands in the layout of a real dataset.
 
-Example:
+Examples:
     python tools/make_toy_dataset.py --out data/toy --num-train 4000 --num-val 400 --seed 0
+    python tools/make_toy_dataset.py --format mpii --out data/mpii --num-train 400 --num-val 40
 """
 
 import argparse
 import sys
 import time
 
-from mmpose.datasets.toy import ToySpec, generate_toy_dataset
+from mmpose.datasets.toy import FORMATS, ToySpec, generate_toy_dataset
 
 
 def parse_args() -> argparse.Namespace:
     """Command line arguments."""
     default = ToySpec()
-    parser = argparse.ArgumentParser(description='Draw a dataset of generated people.')
-    parser.add_argument('--out', default='data/toy', help='folder of the dataset')
+    parser = argparse.ArgumentParser(description='Draw a dataset of generated pictures.')
     parser.add_argument(
-        '--num-train', type=int, default=default.num_train, help='training images, 1-4 people each'
+        '--format', choices=FORMATS, default=default.format, help='whose files and keypoints'
     )
-    parser.add_argument('--num-val', type=int, default=default.num_val, help='validation images')
+    parser.add_argument('--out', default='data/toy', help='folder of the dataset, its data_root')
+    parser.add_argument(
+        '--num-train', type=int, default=default.num_train, help='images of split train'
+    )
+    parser.add_argument(
+        '--num-val', type=int, default=default.num_val, help='images of each other split'
+    )
     parser.add_argument('--seed', type=int, default=default.seed)
     parser.add_argument('--workers', type=int, help='processes; default: one per core')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing dataset')
@@ -32,17 +38,17 @@ def main() -> int:
     args = parse_args()
     started = time.perf_counter()
     try:
-        spec = ToySpec(args.num_train, args.num_val, args.seed)
+        spec = ToySpec(args.num_train, args.num_val, args.seed, args.format)
         summary = generate_toy_dataset(args.out, spec, args.workers, args.overwrite)
     except (FileExistsError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     for split, num_images in summary.num_images.items():
-        print(f'{split}: {num_images} images, {summary.num_persons[split]} persons')
+        print(f'{split}: {num_images} images, {summary.num_instances[split]} {summary.instances}')
     if not summary.is_reused:
-        persons = sum(summary.num_persons.values())
+        count = sum(summary.num_instances.values())
         seconds = time.perf_counter() - started
-        print(f'{seconds:.1f} s, {persons / seconds:.0f} persons/s')
+        print(f'{seconds:.1f} s, {count / seconds:.0f} {summary.instances}/s')
     return 0
 
 

@@ -2,7 +2,19 @@
 
 from mmpose.datasets.base import KeypointDataset
 from mmpose.datasets.coco import CocoDataset
+from mmpose.datasets.coco_wholebody import CocoWholeBodyDataset
 from mmpose.datasets.collate import collate_poses
+from mmpose.datasets.interhand2d import InterHand2DDataset
+from mmpose.datasets.mpii import MpiiDataset
 from mmpose.datasets.samplers import Draw, PoseSampler
 
-__all__ = ['CocoDataset', 'Draw', 'KeypointDataset', 'PoseSampler', 'collate_poses']
+__all__ = [
+    'CocoDataset',
+    'CocoWholeBodyDataset',
+    'Draw',
+    'InterHand2DDataset',
+    'KeypointDataset',
+    'MpiiDataset',
+    'PoseSampler',
+    'collate_poses',
+]

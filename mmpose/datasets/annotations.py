@@ -19,7 +19,7 @@ HEADER = 'store.json'
 FIELDS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     'file_names': ('uint8', ('F',)),
     'file_ends': ('int64', ('I',)),
-    'image_ids': ('int64', ('I',)),
+    'image_ids': ('int64', ('I',)),  # or strings
     'image_wh': ('int32', ('I', 2)),
     'image_index': ('int32', ('N',)),
     'bbox_xywh': ('float32', ('N', 4)),
@@ -39,7 +39,7 @@ class AnnotationStore:
     Attributes:
         file_names: (F,) uint8. All image file names, UTF-8, one after the other.
         file_ends: (I,) int64. Where each name ends in ``file_names``.
-        image_ids: (I,) int64.
+        image_ids: (I,) int64, or strings where the source numbers its images by strings.
         image_wh: (I, 2) int32, px. Sizes of the images; (0, 0) where the source does not say.
         image_index: (N,) int32. Row of the image of each instance.
         bbox_xywh: (N, 4) float32, img px.
@@ -55,7 +55,7 @@ class AnnotationStore:
 
     file_names: NDArray[np.uint8]
     file_ends: NDArray[np.int64]
-    image_ids: NDArray[np.int64]
+    image_ids: NDArray[Any]
     image_wh: NDArray[np.int32]
     image_index: NDArray[np.int32]
     bbox_xywh: NDArray[np.float32]
@@ -76,7 +76,8 @@ class AnnotationStore:
                 sizes.setdefault(x, n) if isinstance(x, str) else x
                 for x, n in zip(letters, array.shape, strict=False)
             )
-            if array.dtype != dtype or array.shape != expected or array.ndim != len(letters):
+            good_type = array.dtype == dtype or (name == 'image_ids' and array.dtype.kind == 'U')
+            if not good_type or array.shape != expected or array.ndim != len(letters):
                 raise ValueError(
                     f'annotation store: {name} is {array.dtype} {array.shape}, expected {dtype} '
                     f'with shape {letters} where {sizes}'
@@ -116,6 +117,7 @@ class AnnotationStore:
         box_area = boxes[:, 2] * boxes[:, 3]
         areas = box_area if area is None else np.asarray(area, np.float64)
         names = [name.encode() for name in file_names]
+        image_ids = np.asarray(image_ids)
         columns = {
             'file_names': np.frombuffer(b''.join(names), np.uint8),
             'file_ends': np.cumsum([len(name) for name in names]),
@@ -130,9 +132,10 @@ class AnnotationStore:
             'ann_ids': ann_ids,
             'category_ids': np.broadcast_to(category_ids, len(boxes)),
         }
-        arrays = {
-            name: np.ascontiguousarray(columns[name], dtype=FIELDS[name][0]) for name in FIELDS
-        }
+        dtypes = {name: dtype for name, (dtype, _) in FIELDS.items()}
+        if image_ids.dtype.kind == 'U':
+            dtypes['image_ids'] = image_ids.dtype.str
+        arrays = {name: np.ascontiguousarray(columns[name], dtype=dtypes[name]) for name in FIELDS}
         return cls(**arrays, extras=dict(extras or {}))
 
     def __len__(self) -> int:

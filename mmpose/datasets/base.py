@@ -176,7 +176,7 @@ class KeypointDataset(Dataset[Sample]):
         sample: Sample = {
             'image_file': os.path.join(self.image_folder, store.file_name(image)),
             'image_wh': (width, height),
-            'img_id': int(store.image_ids[image]),
+            'img_id': store.image_ids[image].item(),
             'ann_id': int(store.ann_ids[row]),
             'category_id': int(store.category_ids[row]),
             'bbox_xywh': store.bbox_xywh[row].copy(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.base import KeypointDataset
 from mmpose.datasets.coco_json import read_coco_annotations, read_coco_detections
+from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.registry import DATASETS
 from mmpose.structures import PoseMeta
 
@@ -19,13 +20,23 @@ from mmpose.structures import PoseMeta
 class CocoDataset(KeypointDataset):
     """Persons of a COCO keypoint file, or the boxes that a detector found on its images.
 
+    Also reads OCHuman, AIC, CrowdPose, Human-Art, AP-10K, APT-36K and Animal-Pose, with the
+    skeleton of the dataset as ``metainfo``. The names in the file have to be in the order of the
+    skeleton; their spelling is free.
+
     Args:
         bbox_file: Result file of a person detector, relative to ``data_root`` unless absolute;
             for tests only. None for the annotated boxes.
         bbox_score_thr: Leaves out detections with a lower score.
 
     The other arguments are those of ``KeypointDataset``.
+
+    Attributes:
+        parts: Fields of an annotation that hold the keypoints, with the number in each; None for
+            all in ``keypoints``.
     """
+
+    parts: Mapping[str, int] | None = None
 
     def __init__(
         self,
@@ -64,7 +75,18 @@ class CocoDataset(KeypointDataset):
     def parse(self) -> AnnotationStore:
         if self.bbox_file is not None:
             return read_coco_detections(self.bbox_file, self.ann_file)
-        return read_coco_annotations(self.ann_file, self.pose_meta)
+        return read_coco_annotations(self.ann_file, self.pose_meta, self.parts)
+
+    def parse_options(self) -> dict[str, Any]:
+        return {'keypoint_names': list(self.pose_meta.keypoint_names)}
+
+    def ground_truth(self) -> KeypointGroundTruth:
+        if self.bbox_file is not None:
+            raise ValueError(
+                f'dataset.bbox_file={self.bbox_file} has boxes without annotations, and the '
+                'metric compares each pose with its annotation; leave out dataset.bbox_file'
+            )
+        return super().ground_truth()
 
     def sources(self) -> list[Path]:
         if self.bbox_file is not None:

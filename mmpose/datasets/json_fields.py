@@ -32,6 +32,16 @@ def integer(item: Json, key: str, where: str) -> int:
     return value
 
 
+def identifier(item: Json, key: str, where: str) -> int | str:
+    """Returns a field that is an integer or a non-empty string, or raises a TypeError."""
+    value = item.get(key)
+    if type(value) is int or (isinstance(value, str) and value):
+        return value
+    raise TypeError(
+        f"{where}: field '{key}' is {_show(item, key)}, expected an integer or a string"
+    )
+
+
 def number(item: Json, key: str, where: str, default: float | None = None) -> float:
     """Returns a number field, or raises a TypeError; None and absence stand for the default."""
     value = item.get(key)
@@ -54,6 +64,31 @@ def numbers(item: Json, key: str, where: str, length: int) -> list[float]:
             f"{where}: field '{key}' is {_show(item, key)}, expected a list of {length} numbers"
         )
     return values
+
+
+def table(item: Json, key: str, where: str, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Returns a field that is a list of so many lists of so many finite numbers.
+
+    Raises:
+        TypeError: If it is anything else.
+        ValueError: If a number is NaN or infinite.
+    """
+    values = item.get(key)
+    rows, columns = shape
+    if (
+        not isinstance(values, list)
+        or len(values) != rows
+        or not all(isinstance(row, list) and len(row) == columns for row in values)
+        or not {type(value) for row in values for value in row} <= {int, float}
+    ):
+        came = f'a list of {len(values)}' if isinstance(values, list) else _show(item, key)
+        raise TypeError(
+            f"{where}: field '{key}' is {came}, expected {rows} lists of {columns} numbers"
+        )
+    array = np.array(values, np.float64).reshape(shape)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{where}: field '{key}' holds NaN or infinity, expected finite numbers")
+    return array
 
 
 def check_boxes(bbox_xywh: NDArray[np.float64], name_row: Namer) -> None:

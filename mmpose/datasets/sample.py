@@ -18,7 +18,7 @@ Sample = dict[str, Any]
 SAMPLE_KEYS = {
     'image_file': 'str. Path of the image.',
     'image_wh': '(2,) ints, px. Size of the whole image; (0, 0) while nobody knows it.',
-    'img_id': 'int. Id of the image in the annotation file.',
+    'img_id': 'int or str. Id of the image in the annotation file.',
     'ann_id': 'int. Id of the annotation, or running number of the detection.',
     'category_id': 'int.',
     'bbox_xywh': '(4,) float32, img px. The box without padding.',

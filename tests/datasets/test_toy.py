@@ -32,6 +32,9 @@ from mmpose.metainfo import load_metainfo
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_toy_dataset.py'
 SPEC = ToySpec(num_train=44, num_val=24, seed=3)  # enough images for two workers
+FIRST_IMAGE = 'train2017/000000000001.jpg'
+FIRST_IMAGE_SHAPE = (240, 320, 3)
+FIRST_IMAGE_MEAN_BGR = (114.724, 108.846, 114.840)  # of SPEC.seed, measured with version 1
 NAMES = tuple(load_metainfo('coco').keypoint_names)
 
 
@@ -73,7 +76,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(folder: Path, split: str) -> dict:
-    return json.loads((folder / 'annotations' / f'person_keypoints_{split}.json').read_text())
+    return json.loads((folder / 'annotations' / f'person_keypoints_{split}2017.json').read_text())
 
 
 def test_bytes_depend_on_seed_only(toy: Path, tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_bytes_depend_on_seed_only(toy: Path, tmp_path: Path) -> None:
     assert digest(tmp_path / 'workers') == digest(toy)
     generate(tmp_path / 'seed', ToySpec(2, 1, seed=4))
     other = digest(tmp_path / 'seed')
-    assert other['train/toy_train_000000.jpg'] != digest(toy)['train/toy_train_000000.jpg']
+    assert other[FIRST_IMAGE] != digest(toy)[FIRST_IMAGE]
 
 
 def test_images_do_not_depend_on_counts(toy: Path, tmp_path: Path) -> None:
@@ -107,15 +110,22 @@ def test_file_is_coco(toy: Path, split: str, count: int) -> None:
     ids = [annotation['id'] for annotation in content['annotations']]
     assert len(set(ids)) == len(ids) >= count
     for image in content['images']:
-        assert image['file_name'].startswith('toy_')
-        pixels = cv2.imread(str(toy / split / image['file_name']))
+        assert image['file_name'] == f'{image["id"]:012d}.jpg'
+        pixels = cv2.imread(str(toy / f'{split}2017' / image['file_name']))
         assert pixels.shape == (image['height'], image['width'], 3)
+
+
+def test_images_of_format_coco_never_change(toy: Path) -> None:
+    """The quickstart's figures were measured on these bytes; libjpeg builds may differ by a bit."""
+    image = cv2.imread(str(toy / FIRST_IMAGE))
+    assert image.shape == FIRST_IMAGE_SHAPE
+    np.testing.assert_allclose(image.mean(axis=(0, 1)), FIRST_IMAGE_MEAN_BGR, atol=0.5)  # of 255
 
 
 def test_splits_share_no_image(toy: Path) -> None:
     train, val = (load(toy, split)['images'] for split in ('train', 'val'))
     assert not {image['id'] for image in train} & {image['id'] for image in val}
-    assert not set(digest(toy / 'train').values()) & set(digest(toy / 'val').values())
+    assert not set(digest(toy / 'train2017').values()) & set(digest(toy / 'val2017').values())
 
 
 def test_annotations_agree_with_themselves(toy: Path) -> None:
@@ -146,7 +156,7 @@ def test_annotations_agree_with_themselves(toy: Path) -> None:
 
 def test_coco_tools_can_read_it(toy: Path) -> None:
     coco_module = pytest.importorskip('xtcocotools.coco', reason='xtcocotools is not installed')
-    coco = coco_module.COCO(str(toy / 'annotations' / 'person_keypoints_val.json'))
+    coco = coco_module.COCO(str(toy / 'annotations' / 'person_keypoints_val2017.json'))
     content = load(toy, 'val')
     assert len(coco.getAnnIds(catIds=coco.getCatIds(['person']))) == len(content['annotations'])
     assert coco.loadCats(1)[0]['keypoints'] == list(NAMES)
@@ -296,7 +306,7 @@ def test_killed_generation_recovers(
         with pytest.raises(KeyboardInterrupt):
             generate(out)
     assert not list(out.rglob('*.json'))
-    assert (out / 'train' / 'toy_train_000008.jpg').exists()
+    assert (out / 'train2017' / '000000000009.jpg').exists()
     generate(out)
     assert digest(out) == digest(toy)
 
@@ -306,7 +316,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     out = tmp_path / 'toy'
     command = [sys.executable, str(TOOL), '--out', str(out), '--num-train', '20000']
     parent = subprocess.Popen([*command, '--workers', '2'], stdout=subprocess.DEVNULL)
-    wait_until(lambda: any(out.glob('train/*.jpg')))
+    wait_until(lambda: any(out.glob('train2017/*.jpg')))
     listed = subprocess.run(['ps', '-eo', 'pid=,ppid='], capture_output=True, text=True, check=True)
     pairs = [line.split() for line in listed.stdout.splitlines()]
     children = {pid for pid, ppid in pairs if ppid == str(parent.pid)}
@@ -320,7 +330,7 @@ def test_missing_images_are_drawn_again(tmp_path: Path) -> None:
     spec = ToySpec(3, 1, 0)
     generate(tmp_path / 'toy', spec)
     whole = digest(tmp_path / 'toy')
-    (tmp_path / 'toy' / 'train' / 'toy_train_000001.jpg').unlink()
+    (tmp_path / 'toy' / 'train2017' / '000000000002.jpg').unlink()
     assert 'already' not in generate(tmp_path / 'toy', spec)
     assert digest(tmp_path / 'toy') == whole
 

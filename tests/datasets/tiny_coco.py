@@ -71,3 +71,9 @@ def write(folder: Path, data: dict[str, Any] | None = None) -> dict[str, str]:
         cv2.imwrite(str(folder / 'images' / f'{i}.png'), smooth_image(IMAGE_WH, i))
     (folder / 'ann.json').write_text(json.dumps(data))
     return {'data_root': str(folder), 'ann_file': 'ann.json', 'img_prefix': 'images'}
+
+
+def write_image(path: Path, wh: tuple[int, int] = IMAGE_WH) -> None:
+    """Writes an image into a folder, which is made if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), smooth_image(wh))

@@ -88,11 +88,11 @@ def test_checkpoint_that_runs_code_is_refused(toy, tmp_path):
 def test_truncated_annotations(toy, tmp_path):
     folder = tmp_path / 'toy' / 'annotations'
     folder.mkdir(parents=True)
-    (tmp_path / 'toy/train').mkdir()
-    text = (toy / 'annotations/person_keypoints_train.json').read_text()
-    (folder / 'person_keypoints_train.json').write_text(text[:-100])
+    (tmp_path / 'toy/train2017').mkdir()
+    text = (toy / 'annotations/person_keypoints_train2017.json').read_text()
+    (folder / 'person_keypoints_train2017.json').write_text(text[:-100])
     done = tool('train', CONFIG, '--data-root', tmp_path, '--work-dir', tmp_path, check=False)
-    assert 'person_keypoints_train.json' in sentence(done)
+    assert 'person_keypoints_train2017.json' in sentence(done)
 
 
 def test_nan_loss_names_the_images(toy, tmp_path):
@@ -100,5 +100,5 @@ def test_nan_loss_names_the_images(toy, tmp_path):
     done = tool('train', *options, '--work-dir', tmp_path, check=False)
     text = sentence(done)
     assert 'the loss is nan at iteration 1' in text
-    assert 'toy_train_' in text
+    assert 'train2017/0000' in text
     assert not list(tmp_path.glob('*.pth'))

@@ -87,7 +87,7 @@ def test_results_evaluate_to_the_same_numbers_without_the_model(toy, trained, tm
         *('--show-dir', tmp_path / 'drawn', '--cfg-options', *SMALL),
     )
     assert 'coco/AP' in tested.stdout
-    annotations = toy / 'annotations/person_keypoints_val.json'
+    annotations = toy / 'annotations/person_keypoints_val2017.json'
     metrics = tmp_path / 'metrics_again.json'
     tool('evaluate', results, '--dataset', 'coco', '--ann', annotations, '--out', metrics)
     ours = json.loads((tmp_path / 'metrics.json').read_text())

@@ -30,7 +30,7 @@ def test_two_ranks_test_like_one(two_ranks, toy, tmp_path):
         )
         metrics.append(json.loads((work_dir / 'metrics.json').read_text()))
         results = json.loads((work_dir / 'result_keypoints.json').read_text())
-        annotations = json.loads((toy / 'annotations/person_keypoints_val.json').read_text())
+        annotations = json.loads((toy / 'annotations/person_keypoints_val2017.json').read_text())
         assert len(results) <= len(annotations['annotations'])
     assert metrics[0] == pytest.approx(metrics[1], abs=1e-6)
 

@@ -12,8 +12,8 @@ train_dataloader = dict(
         type=dataset_type,
         metainfo=metainfo,
         data_root=data_root,
-        ann_file='annotations/person_keypoints_train.json',
-        img_prefix='train/',
+        ann_file='annotations/person_keypoints_train2017.json',
+        img_prefix='train2017/',
     ),
 )
 val_dataloader = dict(
@@ -25,8 +25,8 @@ val_dataloader = dict(
         type=dataset_type,
         metainfo=metainfo,
         data_root=data_root,
-        ann_file='annotations/person_keypoints_val.json',
-        img_prefix='val/',
+        ann_file='annotations/person_keypoints_val2017.json',
+        img_prefix='val2017/',
         test_mode=True,
     ),
 )

@@ -1,26 +1,28 @@
 """The folder of a generated dataset: what is in it, and how it is filled without half states.
 
 A marker file is written before anything else and removed after everything else, so a generation
-that was killed can be told from a finished one.
+that was killed can be told from a finished one. A record says what a finished folder holds.
 """
 
 import json
-import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mmpose.datasets.toy.formats import load_format
+from mmpose.datasets.toy.formats.base import write_json
+
 # Raise this whenever the same arguments would give other bytes.
-GENERATOR_VERSION = 1
-SPLITS = ('train', 'val')
+GENERATOR_VERSION = 2
 _MARKER = 'UNFINISHED'
+_RECORD = 'GENERATED.json'
 _README = """GENERATED DATA
 
-These pictures are drawn by a program and show no real person. They exist to try out training and
-evaluation on any machine; scores on them cannot be compared with scores on COCO.
+These pictures are drawn by a program and show nothing real. They exist to try out training and
+evaluation on any machine; scores on them cannot be compared with scores on the real dataset.
 
-Layout: annotations/person_keypoints_{{train,val}}.json in COCO's keypoint format, images in train/
-and val/.
+Layout: {layout}
 Made by mmpose.datasets.toy, {spec}.
 """
 
@@ -32,6 +34,7 @@ class ToySpec:
     num_train: int = 4000
     num_val: int = 400
     seed: int = 0
+    format: str = 'coco'
 
     def __post_init__(self) -> None:
         for name in ('num_train', 'num_val', 'seed'):
@@ -40,55 +43,48 @@ class ToySpec:
                     f'{name} is {getattr(self, name)}, expected 0 or more; '
                     f'set --{name.replace("_", "-")}'
                 )
+        load_format(self.format)
 
     def num_images(self, split: str) -> int:
-        """Number of images of 'train' or 'val'."""
-        return {'train': self.num_train, 'val': self.num_val}[split]
+        """Number of images of a split: ``num_val`` for each one but 'train'."""
+        return self.num_train if split == 'train' else self.num_val
 
     def as_info(self) -> dict[str, Any]:
-        """Generator version and arguments, as kept in the annotation files."""
-        return {'version': GENERATOR_VERSION, **asdict(self)}
+        """Generator version and arguments, as kept in the folder and in annotation files."""
+        arguments = asdict(self)
+        return {'version': GENERATOR_VERSION, 'format': arguments.pop('format'), **arguments}
 
-
-def annotation_path(out: Path, split: str) -> Path:
-    """Annotation file of a split."""
-    return out / 'annotations' / f'person_keypoints_{split}.json'
-
-
-def image_name(split: str, index: int) -> str:
-    """File name of an image inside its split's folder."""
-    return f'toy_{split}_{index:06d}.jpg'
+    def image_paths(self) -> Iterator[tuple[str, int, str]]:
+        """Split, index and path below the folder of every image."""
+        layout = load_format(self.format)
+        for split in layout.splits:
+            for index in range(self.num_images(split)):
+                yield split, index, layout.image_path(split, index)
 
 
 def is_finished(out: Path, spec: ToySpec) -> bool:
     """Whether the folder holds exactly the dataset that ``spec`` describes."""
-    if (out / _MARKER).exists() or read_generator_info(out) != spec.as_info():
+    record = read_record(out)
+    if (out / _MARKER).exists() or record is None or record['generator'] != spec.as_info():
         return False
-    return all(
-        sum(1 for _ in (out / split).glob('toy_*.jpg')) == spec.num_images(split)
-        for split in SPLITS
-    )
+    layout = load_format(spec.format)
+    files = set(layout.files) - set(layout.optional_files)
+    images = (path for _, _, path in spec.image_paths())
+    return all((out / path).is_file() for path in (*files, *images))
 
 
-def read_annotations(out: Path) -> dict[str, dict[str, Any]]:
-    """The annotation files that can be read, split -> content."""
-    contents = {}
-    for split in SPLITS:
-        path = annotation_path(out, split)
-        if not path.is_file():
-            continue
-        try:
-            contents[split] = json.loads(path.read_text())
-        except json.JSONDecodeError:
-            continue  # someone else's file; a generation that was killed leaves none
-    return contents
+def read_record(out: Path) -> dict[str, Any] | None:
+    """What a finished generation wrote about itself; None when there is no such thing."""
+    return _read_info(out / _RECORD)
 
 
-def read_generator_info(out: Path) -> dict[str, Any] | None:
-    """Version and arguments of the dataset in the folder; None when there is no complete one."""
-    infos = [content.get('info', {}).get('generator') for content in read_annotations(out).values()]
-    is_complete = len(infos) == len(SPLITS) and infos[0] == infos[1]
-    return infos[0] if is_complete else None
+def _read_info(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None  # not there, or someone else's
+    is_ours = isinstance(content, dict) and isinstance(content.get('generator'), dict)
+    return content if is_ours else None
 
 
 def check_writable(out: Path, spec: ToySpec, overwrite: bool) -> None:
@@ -102,37 +98,51 @@ def check_writable(out: Path, spec: ToySpec, overwrite: bool) -> None:
         return
     if not out.is_dir():
         raise FileExistsError(f'{out} is a file, expected a folder; choose another --out')
-    info = read_generator_info(out)
-    if info is None and any(out.iterdir()):
+    record = read_record(out)
+    if record is None and any(out.iterdir()):
         raise FileExistsError(
             f'{out} holds files but no generated dataset, expected an empty folder; '
             'choose another --out'
         )
-    if info is not None and info != spec.as_info() and not overwrite:
+    if record is not None and record['generator'] != spec.as_info() and not overwrite:
         raise FileExistsError(
-            f'{out} holds a dataset generated with {info}, expected {spec.as_info()}; '
-            'pass --overwrite to replace it or choose another --out'
+            f'{out} holds a dataset generated with {record["generator"]}, expected '
+            f'{spec.as_info()}; pass --overwrite to replace it or choose another --out'
         )
 
 
 def start_folder(out: Path, spec: ToySpec) -> None:
-    """Mark the folder as unfinished and remove what an earlier generation left."""
+    """Mark the folder as unfinished, remove what an earlier generation left, make folders."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / _MARKER).write_text('This dataset is being generated, or its generation was killed.\n')
-    for split in SPLITS:
-        annotation_path(out, split).unlink(missing_ok=True)
-        for image in (out / split).glob('toy_*.jpg'):
-            image.unlink()
-        (out / split).mkdir(exist_ok=True)
-    (out / 'annotations').mkdir(exist_ok=True)
-    (out / 'README.txt').write_text(_README.format(spec=spec.as_info()))
+    for path in (out / _RECORD, out / _MARKER):
+        left = _read_info(path)
+        if left is not None:
+            _remove_generated(out, left['generator'])
+    write_json(out / _MARKER, {'generator': spec.as_info()})
+    (out / _RECORD).unlink(missing_ok=True)
+    for folder in {(out / path).parent for _, _, path in spec.image_paths()}:
+        folder.mkdir(parents=True, exist_ok=True)
+    text = _README.format(layout=load_format(spec.format).layout, spec=spec.as_info())
+    (out / 'README.txt').write_text(text)
 
 
-def finish_folder(out: Path, contents: dict[str, dict[str, Any]]) -> None:
-    """Write the annotation files of all splits, each in one step, and remove the marker."""
-    for split, content in contents.items():
-        path = annotation_path(out, split)
-        draft = path.with_suffix('.json.part')
-        draft.write_text(json.dumps(content, separators=(',', ':')))
-        os.replace(draft, path)
+def _remove_generated(out: Path, info: dict[str, Any]) -> None:
+    """Delete the files of a generation with these arguments, and folders that get empty."""
+    old = ToySpec(info['num_train'], info['num_val'], info['seed'], info['format'])
+    paths = [out / path for _, _, path in old.image_paths()]
+    paths += [out / path for path in load_format(old.format).files]
+    for path in paths:
+        path.unlink(missing_ok=True)
+    inside = {parent for path in paths for parent in path.parents if out in parent.parents}
+    for folder in sorted(inside, key=lambda each: len(each.parts), reverse=True):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def finish_folder(
+    out: Path, spec: ToySpec, num_images: dict[str, int], num_instances: dict[str, int]
+) -> None:
+    """Write what the folder holds and remove the marker."""
+    record = {'generator': spec.as_info(), 'images': num_images, 'instances': num_instances}
+    write_json(out / _RECORD, record)
     (out / _MARKER).unlink()

@@ -14,31 +14,28 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from mmpose.datasets.toy.coco_format import annotation_file, image_entry, person_entry
 from mmpose.datasets.toy.folder import (
-    SPLITS,
     ToySpec,
     check_writable,
     finish_folder,
-    image_name,
     is_finished,
-    read_annotations,
+    read_record,
     start_folder,
 )
-from mmpose.datasets.toy.scene import render_scene
-from mmpose.metainfo import load_metainfo
+from mmpose.datasets.toy.formats import load_format
+from mmpose.datasets.toy.formats.base import LabelledImage
 
-_FIRST_IMAGE_ID = {'train': 1, 'val': 10_000_001}  # no id occurs in both
 _MIN_IMAGES_PER_WORKER = 32  # fewer are drawn faster than a process starts
 _CHUNK = 16
+_AFTER_IMAGES = 1000  # takes the place of the split's number in the seed of what is no image
 
 
 class _Task(NamedTuple):
-    folder: str
+    format_name: str
+    path: str  # of the file to write
     split: str
     index: int
     seed: int
-    keypoint_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,8 @@ class ToySummary:
 
     is_reused: bool
     num_images: dict[str, int]  # split -> count
-    num_persons: dict[str, int]  # split -> count
+    num_instances: dict[str, int]  # split -> count
+    instances: str  # what is counted, plural
 
 
 def default_workers() -> int:
@@ -66,19 +64,20 @@ def generate_toy_dataset(
 ) -> ToySummary:
     """Make the dataset in ``out``, or find that it is there already.
 
-    Each image depends only on the seed, its split and its number, so neither the workers nor the
-    counts change its bytes. Worker processes are spawned: a script that calls this needs the usual
-    ``if __name__ == '__main__'``. Two generations must not share a folder at the same time.
+    Each image depends only on the format, the seed, its split and its number, so neither the
+    workers nor the counts change its bytes. Worker processes are spawned: a script that calls this
+    needs the usual ``if __name__ == '__main__'``. Two generations must not share a folder at the
+    same time.
 
     Args:
         out: Folder of the dataset.
-        spec: Counts and seed.
+        spec: Format, counts and seed.
         workers: Number of processes; None for one per core.
         overwrite: Replace a finished dataset, even the same one.
         report: Is given lines about the progress.
 
     Returns:
-        Counts of images and annotated persons.
+        Counts of images and annotated persons, animals or hands.
 
     Raises:
         FileExistsError: ``out`` holds something else that must not be replaced.
@@ -88,49 +87,43 @@ def generate_toy_dataset(
     workers = default_workers() if workers is None else workers
     if workers < 1:
         raise ValueError(f'workers is {workers}, expected 1 or more; set --workers')
-    if is_finished(out, spec) and not overwrite:
+    layout = load_format(spec.format)
+    record = read_record(out)
+    if record is not None and is_finished(out, spec) and not overwrite:
         report(f'{out} already holds this dataset ({spec}); nothing to do')
-        return _summarise(read_annotations(out), is_reused=True)
+        return ToySummary(True, record['images'], record['instances'], layout.instances)
     check_writable(out, spec, overwrite)
     start_folder(out, spec)
-    contents = _render_all(out, spec, workers, report)
-    finish_folder(out, contents)
-    return _summarise(contents, is_reused=False)
-
-
-def _summarise(contents: dict[str, dict[str, Any]], is_reused: bool) -> ToySummary:
-    return ToySummary(
-        is_reused=is_reused,
-        num_images={split: len(content['images']) for split, content in contents.items()},
-        num_persons={split: len(content['annotations']) for split, content in contents.items()},
-    )
+    images = _render_all(out, spec, workers, report)
+    rng = np.random.default_rng((spec.seed, _AFTER_IMAGES, *layout.salt))
+    layout.write_annotations(out, images, spec.as_info(), rng)
+    num_images = {split: len(found) for split, found in images.items()}
+    num_instances = {
+        split: sum(layout.count(image.label) for image in found) for split, found in images.items()
+    }
+    finish_folder(out, spec, num_images, num_instances)
+    return ToySummary(False, num_images, num_instances, layout.instances)
 
 
 def _render_all(
     out: Path, spec: ToySpec, workers: int, report: Callable[[str], None]
-) -> dict[str, dict[str, Any]]:
-    """Write all images and return the annotation files, split -> content."""
-    meta = load_metainfo('coco')
+) -> dict[str, list[LabelledImage]]:
+    """Write all images and return what is on them, split -> images."""
+    placed = list(spec.image_paths())
     tasks = [
-        _Task(str(out / split), split, index, spec.seed, tuple(meta.keypoint_names))
-        for split in SPLITS
-        for index in range(spec.num_images(split))
+        _Task(spec.format, str(out / path), split, index, spec.seed)
+        for split, index, path in placed
     ]
-    images: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
-    persons: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
+    images: dict[str, list[LabelledImage]] = {s: [] for s in load_format(spec.format).splits}
     step = max(1, len(tasks) // 10)
     with _mapper(min(workers, max(1, len(tasks) // _MIN_IMAGES_PER_WORKER))) as render:
-        for number, (task, (image, people)) in enumerate(
-            zip(tasks, render(tasks), strict=True), start=1
+        for number, ((split, _, path), drawn) in enumerate(
+            zip(placed, render(tasks), strict=True), start=1
         ):
-            images[task.split].append(image)
-            persons[task.split].extend(people)
+            images[split].append(LabelledImage(path, *drawn))
             if number % step == 0:
                 report(f'generated {number} of {len(tasks)} images')
-    return {
-        split: annotation_file(images[split], persons[split], meta, spec.as_info())
-        for split in SPLITS
-    }
+    return images
 
 
 @contextmanager
@@ -157,12 +150,11 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _render(task: _Task) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Write one image; return its entry and those of its people."""
-    rng = np.random.default_rng((task.seed, SPLITS.index(task.split), task.index))
-    scene = render_scene(rng, task.keypoint_names)
-    name = image_name(task.split, task.index)
-    (Path(task.folder) / name).write_bytes(scene.jpeg)
-    image_id = _FIRST_IMAGE_ID[task.split] + task.index
-    people = [person_entry(person, image_id) for person in scene.persons]
-    return image_entry(scene, image_id, name), people
+def _render(task: _Task) -> tuple[int, int, Any]:
+    """Write one image; return its width, height and label."""
+    layout = load_format(task.format_name)
+    split_number = layout.splits.index(task.split)
+    rng = np.random.default_rng((task.seed, split_number, task.index, *layout.salt))
+    drawn = layout.render(rng, task.split, task.index)
+    Path(task.path).write_bytes(drawn.jpeg)
+    return drawn.width, drawn.height, drawn.label

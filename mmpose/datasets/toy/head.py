@@ -1,5 +1,7 @@
 """Heads: a skull, hair or a cap, and a face that shows only from the front."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mmpose.datasets.toy.appearance import Color, Outfit, shade
@@ -46,7 +48,7 @@ def is_face_point_seen(body: Body, outfit: Outfit, keypoint: str) -> bool:
 _BROW = np.array([0.0, 0.2, 0.0])  # from the eye
 
 
-class _HeadPainter:
+class HeadPainter:
     """Collects the polygons of one head."""
 
     def __init__(self, body: Body, outfit: Outfit, view: View) -> None:
@@ -97,7 +99,7 @@ class _HeadPainter:
         )
 
 
-def _paint_ears(painter: _HeadPainter) -> None:
+def _paint_ears(painter: HeadPainter) -> None:
     for name in ('left_ear', 'right_ear'):
         if is_face_point_seen(painter.body, painter.outfit, name):
             skin = painter.outfit.skin
@@ -105,7 +107,8 @@ def _paint_ears(painter: _HeadPainter) -> None:
             painter.spot(FACE_DIRECTIONS[name], 0.08, 0.14, shade(skin, 0.6), across=2)
 
 
-def _paint_face(painter: _HeadPainter) -> None:
+def paint_face(painter: HeadPainter) -> None:
+    """Eyes, nose, mouth and beard of a small face."""
     outfit = painter.outfit
     if outfit.has_beard:
         painter.surface(_BEARD, 1.02, outfit.hair)
@@ -127,7 +130,7 @@ def _paint_face(painter: _HeadPainter) -> None:
         painter.hull(nose * (0.5, 0.9, 1.0), shade(outfit.skin, 1.08))
 
 
-def _long_hair(painter: _HeadPainter) -> Patch:
+def _long_hair(painter: HeadPainter) -> Patch:
     """Hair down to the shoulders; it lies behind the head, so it hides the back from behind."""
     body, radii = painter.body, painter.radii
     back = -0.55 * radii[2] * body.head[:, 2]
@@ -146,9 +149,20 @@ def _long_hair(painter: _HeadPainter) -> Patch:
     return Patch(BodyPart.HEAD, depth, (outline,), ((outline, shade(painter.outfit.hair, 0.8)),))
 
 
-def head_patches(body: Body, outfit: Outfit, view: View) -> list[Patch]:
-    """Painted pieces of the head."""
-    painter = _HeadPainter(body, outfit, view)
+def skull_outline(body: Body, view: View) -> np.ndarray:
+    """Outline (16, 2) px of the head without hair and nose."""
+    axes = view.directions((body.head * body.proportions.head_radii).T)
+    return ellipsoid_outline(view.points(body.joints['head']), axes)
+
+
+def head_patches(
+    body: Body,
+    outfit: Outfit,
+    view: View,
+    paint: Callable[[HeadPainter], None] = paint_face,
+) -> list[Patch]:
+    """Painted pieces of the head; ``paint`` adds the face."""
+    painter = HeadPainter(body, outfit, view)
     hair = outfit.skin if outfit.hair_style == 'bald' else outfit.hair
     depth = float(body.joints['head'][2]) + 0.02
     brim_is_near = body.head[2, 2] > 0
@@ -159,7 +173,7 @@ def head_patches(body: Body, outfit: Outfit, view: View) -> list[Patch]:
     painter.surface(_FACE, 1.0, shade(outfit.skin, 0.9))
     painter.surface(_FACE * (0.82, 0.9, 1.0), 0.98, outfit.skin)
     _paint_ears(painter)
-    _paint_face(painter)
+    paint(painter)
     if outfit.hair_style == 'cap':
         painter.surface(_CAP, 1.12, outfit.cap)
     if outfit.hair_style == 'cap' and brim_is_near:

@@ -79,13 +79,18 @@ def _leg_rods(body: Body, outfit: Outfit, side: str) -> list[Rod]:
     return rods
 
 
-def limb_patches(body: Body, outfit: Outfit, view: View) -> list[Patch]:
-    """Painted pieces of both arms and both legs."""
+def limb_patches(
+    body: Body, outfit: Outfit, view: View, hands: list[Rod] | None = None
+) -> list[Patch]:
+    """Painted pieces of both arms and both legs; ``hands`` replace the plain ones."""
     rods = [
         rod
         for side in ('left', 'right')
         for rod in (*_arm_rods(body, outfit, side), *_leg_rods(body, outfit, side))
     ]
+    if hands is not None:
+        plain = (BodyPart.LEFT_HAND, BodyPart.RIGHT_HAND)
+        rods = [rod for rod in rods if rod.part not in plain] + hands
     scale = view.height_px * body.proportions.girth
     starts = np.stack([rod.start for rod in rods])
     ends = np.stack([rod.end for rod in rods])

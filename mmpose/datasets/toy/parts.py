@@ -51,6 +51,34 @@ PARTS_AT_KEYPOINT: dict[str, frozenset[BodyPart]] = {
     for joint, limbs in _LIMBS_OF_JOINT.items()
 }
 
+_FEET = ('toe', 'big_toe', 'small_toe', 'heel')
+_AXIAL: dict[str, frozenset[BodyPart]] = {
+    'head_top': frozenset({BodyPart.HEAD}),
+    'top_head': frozenset({BodyPart.HEAD}),
+    'upper_neck': frozenset({BodyPart.HEAD, BodyPart.NECK, BodyPart.TORSO}),
+    'neck': frozenset({BodyPart.NECK, BodyPart.TORSO}),
+    'thorax': frozenset({BodyPart.NECK, BodyPart.TORSO}),
+    'pelvis': frozenset(
+        {
+            *(BodyPart.TORSO, BodyPart.PELVIS, BodyPart.SKIRT),
+            *(BodyPart.LEFT_THIGH, BodyPart.RIGHT_THIGH),
+        }
+    ),
+}
+
+
+def parts_at_keypoint(name: str) -> frozenset[BodyPart]:
+    """Body parts that show a keypoint of any people dataset."""
+    if name in PARTS_AT_KEYPOINT:
+        return PARTS_AT_KEYPOINT[name]
+    if name in _AXIAL:
+        return _AXIAL[name]
+    if name.startswith('face-'):
+        return frozenset({BodyPart.HEAD})
+    side, joint = name.split('_', 1)
+    return frozenset({BodyPart[f'{side.upper()}_{"FOOT" if joint in _FEET else "HAND"}']})
+
+
 # The trunk also shows these joints, unless they are on its far side.
 TRUNK_AT_KEYPOINT: dict[str, frozenset[BodyPart]] = {
     'left_shoulder': frozenset({BodyPart.TORSO}),

@@ -1,13 +1,17 @@
 """One person: a random body in random clothes, painted onto the canvas."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import cv2
 import numpy as np
 
 from mmpose.datasets.toy.appearance import Outfit, sample_outfit
 from mmpose.datasets.toy.canvas import Canvas
-from mmpose.datasets.toy.head import head_patches
+from mmpose.datasets.toy.face import paint_landmarks, sample_landmarks
+from mmpose.datasets.toy.fingers import finger_rods, sample_hands
+from mmpose.datasets.toy.head import head_patches, paint_face
 from mmpose.datasets.toy.limbs import limb_patches
 from mmpose.datasets.toy.outlines import View
 from mmpose.datasets.toy.parts import PARTS_PER_PERSON, BodyPart, Patch
@@ -32,12 +36,19 @@ class Person:
     family: str
     body: Body
     outfit: Outfit
+    details: Mapping[str, np.ndarray] = field(default_factory=dict)  # face and fingers, as joints
 
 
 def sample_person(rng: np.random.Generator) -> Person:
     """A random person in a random pose."""
     pose = sample_pose(rng)
     return Person(pose.family, pose_body(pose, sample_proportions(rng)), sample_outfit(rng))
+
+
+def add_details(rng: np.random.Generator, person: Person) -> Person:
+    """The person with a face of 68 landmarks and with fingers, which show in large pictures."""
+    details = {**sample_landmarks(rng, person.body), **sample_hands(rng, person.body)}
+    return replace(person, details=details)
 
 
 def joint_extent(body: Body) -> np.ndarray:
@@ -50,10 +61,12 @@ def joint_extent(body: Body) -> np.ndarray:
 
 
 def _person_patches(person: Person, view: View) -> list[Patch]:
+    rods = finger_rods(person.details, person.outfit) if person.details else None
+    face = partial(paint_landmarks, person.details) if person.details else paint_face
     patches = (
         trunk_patches(person.body, person.outfit, view)
-        + limb_patches(person.body, person.outfit, view)
-        + head_patches(person.body, person.outfit, view)
+        + limb_patches(person.body, person.outfit, view, rods)
+        + head_patches(person.body, person.outfit, view, face)
     )
     return sorted(patches, key=lambda patch: patch.depth)
 

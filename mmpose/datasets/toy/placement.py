@@ -7,9 +7,8 @@ import numpy as np
 from mmpose.datasets.toy.chance import pick
 from mmpose.datasets.toy.outlines import View
 from mmpose.datasets.toy.person import Person, joint_extent
+from mmpose.datasets.toy.style import SceneStyle
 
-_TRUNCATED_SHARE = 0.1  # of persons, pushed over the image border
-_CROWDED_SHARE = 0.2  # of persons that may overlap others a good deal
 _TRIES = 14
 
 
@@ -48,6 +47,21 @@ def _random_origin(
     return origin
 
 
+def _origin_beside(
+    rng: np.random.Generator,
+    extent: np.ndarray,
+    size_wh: np.ndarray,
+    first: View,
+    distance: tuple[float, float],
+) -> np.ndarray:
+    """Pelvis position (2,) px beside the first person, moved into the image if that is possible."""
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    away = first.height_px * np.array([side * rng.uniform(*distance), rng.normal(0, 0.03)])
+    origin = first.origin + away
+    low, high = -extent[0] + 1.0, size_wh - extent[1] - 2.0
+    return np.where(low < high, np.clip(origin, low, np.maximum(low, high)), origin)
+
+
 def _overlap(low: np.ndarray, high: np.ndarray, others: list[Placement]) -> float:
     """Largest shared part of the box with another one, relative to the smaller of the two."""
     worst = 0.0
@@ -65,16 +79,20 @@ def _place(
     size_wh: np.ndarray,
     light: np.ndarray,
     others: list[Placement],
+    style: SceneStyle,
 ) -> Placement | None:
     """The first place of several with an acceptable overlap; None when all are crowded."""
     extent = joint_extent(person.body) * height_px
     fit = float(np.min((size_wh - 4) / (extent[1] - extent[0])))
-    is_truncated = bool(rng.random() < _TRUNCATED_SHARE)
+    is_truncated = bool(rng.random() < style.truncated_share)
     if fit < 1 and not is_truncated:
         height_px, extent = height_px * fit, extent * fit
-    limit = 0.4 if rng.random() < _CROWDED_SHARE else 0.05
+    limit = style.overlaps[1 if rng.random() < style.crowded_share else 0]
     for _ in range(_TRIES):
-        origin = _random_origin(rng, extent, size_wh, is_truncated)
+        if style.huddle is not None and others:
+            origin = _origin_beside(rng, extent, size_wh, others[0].view, style.huddle)
+        else:
+            origin = _random_origin(rng, extent, size_wh, is_truncated)
         low, high = origin + extent
         if _overlap(low, high, others) <= limit:
             return Placement(person, View(height_px, origin, light), low, high)
@@ -82,17 +100,17 @@ def _place(
 
 
 def place_persons(
-    rng: np.random.Generator, persons: list[Person], width: int, height: int
+    rng: np.random.Generator, persons: list[Person], width: int, height: int, style: SceneStyle
 ) -> list[Placement]:
     """Places for all persons that fit, the farthest (highest feet) first."""
     size_wh = np.array([width, height], float)
     angle = rng.uniform(0, 2 * np.pi)
     light = np.array([np.cos(angle), -abs(np.sin(angle))])
-    common = rng.uniform(0.45, 0.92) * height
+    common = rng.uniform(*style.height_share) * height
     placed: list[Placement] = []
     for person in persons:
-        height_px = float(np.clip(common * rng.uniform(0.8, 1.2), 90, 230))
-        place = _place(rng, person, height_px, size_wh, light, placed)
+        height_px = float(np.clip(common * rng.uniform(0.8, 1.2), *style.height_px))
+        place = _place(rng, person, height_px, size_wh, light, placed, style)
         if place is not None:
             placed.append(place)
     return sorted(placed, key=lambda place: float(place.high[1]))

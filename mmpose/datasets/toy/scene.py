@@ -1,5 +1,6 @@
 """One generated photograph with its annotations."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -9,14 +10,13 @@ from mmpose.datasets.toy.background import paint_background, paint_occluder, pai
 from mmpose.datasets.toy.camera import encode_jpeg, photograph
 from mmpose.datasets.toy.canvas import Canvas
 from mmpose.datasets.toy.chance import pick
-from mmpose.datasets.toy.person import paint_person, person_mask, sample_person
+from mmpose.datasets.toy.head import skull_outline
+from mmpose.datasets.toy.landmarks import landmark_points
+from mmpose.datasets.toy.person import add_details, paint_person, person_mask, sample_person
 from mmpose.datasets.toy.placement import Placement, place_persons
+from mmpose.datasets.toy.style import DEFAULT_STYLE, SceneStyle
 from mmpose.datasets.toy.visibility import OUTSIDE, keypoint_flag
 
-_SIZES_WH = ((320, 240), (288, 216), (256, 192), (320, 214), (240, 320), (216, 288))
-_SIZE_SHARES = (0.32, 0.14, 0.14, 0.14, 0.16, 0.10)
-_PERSON_SHARES = (0.20, 0.36, 0.30, 0.14)  # of images with 1, 2, 3 and 4 people wanted
-_OCCLUDER_SHARE = 0.06  # of persons with something in front
 _MIN_VISIBLE_PX = 60  # a person that shows less than this is not annotated
 
 
@@ -31,6 +31,7 @@ class PersonLabel:
     hidden_share: float  # of the silhouette inside the image, covered by others or objects
     outside_share: float  # of the box around the silhouette, outside the image
     polygons: list[list[float]]  # outlines of what is visible, COCO's x, y, x, y, ...
+    head_xyxy: tuple[float, float, float, float]  # box of the skull, also where it is hidden
 
 
 @dataclass(frozen=True)
@@ -41,29 +42,53 @@ class Scene:
     width: int
     height: int
     persons: list[PersonLabel]
+    masks: list[np.ndarray]  # (H, W) uint8 of each person, 255 where it can be seen
 
 
-def render_scene(rng: np.random.Generator, keypoint_names: tuple[str, ...]) -> Scene:
-    """Paint a random image with 1 to 4 people and label them in the order of the names."""
-    width, height = _SIZES_WH[pick(rng, _SIZE_SHARES)]
+def render_scene(
+    rng: np.random.Generator,
+    keypoint_names: tuple[str, ...],
+    style: SceneStyle = DEFAULT_STYLE,
+    treat: Callable[[np.ndarray, np.random.Generator], np.ndarray] = photograph,
+) -> Scene:
+    """Paint a random image with people.
+
+    Args:
+        rng: The only source of chance.
+        keypoint_names: What is labelled, in this order; names of `landmark_points`.
+        style: What kind of picture.
+        treat: Turns the painting (H, W, 3) uint8 into the picture of the same size.
+    """
+    width, height = style.sizes_wh[pick(rng, style.size_shares)]
     canvas = Canvas(width, height)
     paint_background(canvas, rng)
-    wanted = 1 + pick(rng, _PERSON_SHARES)
+    wanted = 1 + pick(rng, style.person_shares)
     persons = [sample_person(rng) for _ in range(wanted)]
-    placements = place_persons(rng, persons, width, height)
-    silhouettes = [_paint(canvas, rng, place, index) for index, place in enumerate(placements)]
+    if style.has_details:
+        persons = [add_details(rng, person) for person in persons]
+    placements = place_persons(rng, persons, width, height, style)
+    silhouettes = [
+        _paint(canvas, rng, place, index, style.occluder_share)
+        for index, place in enumerate(placements)
+    ]
     labels = [
         _label(canvas, place, index, corners, own_area, keypoint_names)
         for index, (place, (corners, own_area)) in enumerate(
             zip(placements, silhouettes, strict=True)
         )
     ]
-    jpeg = encode_jpeg(photograph(canvas.image, rng), rng)
-    return Scene(jpeg, width, height, [label for label in labels if label is not None])
+    jpeg = encode_jpeg(treat(canvas.image, rng), rng)
+    known = [(index, label) for index, label in enumerate(labels) if label is not None]
+    masks = [person_mask(canvas.ids, index) for index, _ in known]
+    return Scene(jpeg, width, height, [label for _, label in known], masks)
 
 
 def _paint(
-    canvas: Canvas, rng: np.random.Generator, place: Placement, index: int
+    canvas: Canvas,
+    rng: np.random.Generator,
+    place: Placement,
+    index: int,
+    occluder_share: float,
 ) -> tuple[np.ndarray, int]:
     """Paint one person with seat, shadow and occluder.
 
@@ -78,7 +103,7 @@ def _paint(
     corners = paint_person(canvas, rng, place.person, view, index)
     own_area = int(cv2.countNonZero(person_mask(canvas.ids, index)))
     is_upright = corners[1, 1] - corners[0, 1] > corners[1, 0] - corners[0, 0]
-    if is_upright and rng.random() < _OCCLUDER_SHARE:
+    if is_upright and rng.random() < occluder_share:
         paint_occluder(canvas, rng, corners[0], corners[1])
     return corners, own_area
 
@@ -115,8 +140,8 @@ def _label(
     area = int(cv2.countNonZero(mask))
     if area < _MIN_VISIBLE_PX:
         return None
-    view, body = place.view, place.person.body
-    points = view.points(np.stack([body.joints[name] for name in keypoint_names]))
+    view = place.view
+    points = view.points(landmark_points(place.person, keypoint_names))
     keypoints = np.zeros((len(keypoint_names), 3))
     for row, name, point in zip(keypoints, keypoint_names, points, strict=True):
         flag = keypoint_flag(canvas.ids, place.person, index, name, point, view.height_px)
@@ -127,6 +152,7 @@ def _label(
     inside_low = np.clip(low, 0, (canvas.width, canvas.height))
     inside_high = np.clip(high, 0, (canvas.width, canvas.height))
     inside = inside_high - inside_low
+    skull = skull_outline(place.person.body, view)
     return PersonLabel(
         family=place.person.family,
         keypoints=keypoints,
@@ -135,6 +161,7 @@ def _label(
         hidden_share=1.0 - area / own_area,
         outside_share=1.0 - float(np.prod(inside) / np.prod(high - low)),
         polygons=_polygons(mask),
+        head_xyxy=(*skull.min(axis=0).tolist(), *skull.max(axis=0).tolist()),
     )
 
 

@@ -4,18 +4,20 @@ from functools import lru_cache
 
 import numpy as np
 
+from mmpose.datasets.toy.face import is_landmark_seen
 from mmpose.datasets.toy.head import is_face_point_seen
 from mmpose.datasets.toy.parts import (
     FACE_KEYPOINTS,
-    PARTS_AT_KEYPOINT,
     PARTS_PER_PERSON,
     TRUNK_AT_KEYPOINT,
+    parts_at_keypoint,
 )
 from mmpose.datasets.toy.person import Person
 
 OUTSIDE, OCCLUDED, VISIBLE = 0, 1, 2  # COCO's v
 
 _WINDOW_SHARE = 0.012  # half side of the inspected square, in body heights
+_DETAIL_WINDOW_SHARE = 0.004  # the same for points of faces and fingers
 _MIN_SHOWN = 0.3  # of the square must show a part that belongs to the keypoint
 _FAR_SIDE = 0.7  # of the half width of shoulders or hips: from here on the trunk hides the joint
 
@@ -33,7 +35,7 @@ def keypoint_flag(
         ids: (H, W) uint8, what is on top at each pixel.
         person: whose keypoint.
         index: number of the person in the image.
-        name: COCO keypoint name.
+        name: Keypoint name, one of `landmark_points`.
         point: (2,) img px.
         height_px: body height, px.
     """
@@ -43,17 +45,21 @@ def keypoint_flag(
         return OUTSIDE
     if name in FACE_KEYPOINTS and not is_face_point_seen(person.body, person.outfit, name):
         return OCCLUDED
-    reach = max(1, round(_WINDOW_SHARE * height_px))
+    is_detail = name in person.details
+    if name.startswith('face-') and not is_landmark_seen(person.body, name, person.details[name]):
+        return OCCLUDED
+    share = _DETAIL_WINDOW_SHARE if is_detail else _WINDOW_SHARE
+    reach = max(1, round(share * height_px))
     window = ids[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
     belongs = _parts_table(name, not _is_on_far_side(person, name))
     shown = np.count_nonzero(belongs[window - np.uint8(PARTS_PER_PERSON * index)])
     return VISIBLE if shown >= _MIN_SHOWN * window.size else OCCLUDED
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _parts_table(name: str, with_trunk: bool) -> np.ndarray:
     """Whether each body part shows a keypoint, (256,) bool; ids of other people wrap round."""
-    parts = PARTS_AT_KEYPOINT[name]
+    parts = parts_at_keypoint(name)
     if with_trunk:
         parts = parts | TRUNK_AT_KEYPOINT.get(name, frozenset())
     table = np.zeros(256, bool)

@@ -1,0 +1,65 @@
+"""InterHand2.6M: single hands in single images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmpose.datasets.annotations import AnnotationStore
+from mmpose.datasets.base import KeypointDataset
+from mmpose.datasets.interhand_json import read_interhand
+from mmpose.registry import DATASETS
+from mmpose.structures import PoseMeta
+
+
+@DATASETS.register_module()
+class InterHand2DDataset(KeypointDataset):
+    """Hands of InterHand2.6M, one instance each: a right one, a left one, or both of an image.
+
+    ``ann_id`` is twice the annotation id, plus 1 for a left hand. The box is the tight one around
+    the valid joints.
+
+    Args:
+        ann_file: ``InterHand2.6M_SPLIT_data.json``.
+        camera_file: ``InterHand2.6M_SPLIT_camera.json``, relative to ``data_root`` unless
+            absolute.
+        joint_file: ``InterHand2.6M_SPLIT_joint_3d.json``, likewise.
+
+    The other arguments are those of ``KeypointDataset``.
+    """
+
+    def __init__(
+        self,
+        ann_file: str,
+        camera_file: str,
+        joint_file: str,
+        data_root: str = '',
+        img_prefix: str = '',
+        metainfo: str | Path | PoseMeta = 'interhand2d',
+        pipeline: Sequence[Any] = (),
+        test_mode: bool = False,
+        indices: int | Sequence[int] | None = None,
+        on_bad_image: str = 'raise',
+        dataset_index: int = 0,
+    ) -> None:
+        self.data_root = data_root
+        self.camera_file = self._path('camera_file', camera_file)
+        self.joint_file = self._path('joint_file', joint_file)
+        super().__init__(
+            ann_file=ann_file,
+            data_root=data_root,
+            img_prefix=img_prefix,
+            metainfo=metainfo,
+            pipeline=pipeline,
+            test_mode=test_mode,
+            indices=indices,
+            on_bad_image=on_bad_image,
+            dataset_index=dataset_index,
+        )
+
+    def parse(self) -> AnnotationStore:
+        return read_interhand(self.ann_file, self.camera_file, self.joint_file, self.pose_meta)
+
+    def sources(self) -> list[Path]:
+        return [self.ann_file, self.camera_file, self.joint_file]

@@ -1,0 +1,40 @@
+#!/usr/bin/env python
+"""Turn the XML files of Animal-Pose into COCO files.
+
+Example:
+    python tools/dataset_converters/animalpose.py data/animalpose --out data/animalpose/annotations
+"""
+
+import argparse
+import sys
+
+from mmpose.datasets.official import convert_animalpose
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line arguments."""
+    parser = argparse.ArgumentParser(
+        description='Turn the XML files of Animal-Pose into COCO files.'
+    )
+    parser.add_argument('root', help='folder of the unpacked archives')
+    parser.add_argument('--out', default='data/animalpose/annotations', help='folder to write into')
+    parser.add_argument('--seed', type=int, default=0, help='of the split')
+    parser.add_argument('--val-list', help='names of the validation images, one per line')
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Convert and print the counts."""
+    args = parse_args()
+    try:
+        counts = convert_animalpose(args.root, args.out, args.seed, args.val_list)
+    except (OSError, ImportError, TypeError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    for name, count in counts.items():
+        print(f'{name}: {count}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
