@@ -1,0 +1,202 @@
+"""What is wrong with each estimated pose, in the taxonomy of Ronchi and Perona.
+
+"Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation" (ICCV 2017), section 3. With
+the keypoint similarity ks = exp(-d^2 / (2 s^2 k^2)) of a joint, a labelled joint of a matched pose
+is good within the error of human annotators (ks >= 0.85), and else of the kind whose annotated
+place is nearest: jitter (its own place), inversion (the left/right partner of the same person) or
+swap (the same joint or its partner on another person). It is a miss where none has ks >= 0.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mmpose.evaluation.functional.error_matching import (
+    EXPLAINED_OKS,
+    FOUND_OKS,
+    NONE,
+    OksPairs,
+    counted,
+    image_index,
+    iterate_group_pairs,
+    match_for_errors,
+    oks_pairs,
+)
+from mmpose.evaluation.functional.keypoint_arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    KeypointDetections,
+    KeypointGroundTruth,
+)
+from mmpose.evaluation.functional.oks import EPS, joint_variances
+from mmpose.evaluation.functional.ragged import segment_starts
+
+JOINT_KINDS = ('good', 'jitter', 'inversion', 'swap', 'miss')
+GOOD, JITTER, INVERSION, SWAP, MISS = range(len(JOINT_KINDS))
+NO_KIND = -1
+GOOD_SIMILARITY = 0.85  # section 3.1 of the paper, as is the next
+CLOSE_SIMILARITY = 0.5
+
+
+@dataclass(frozen=True)
+class PoseErrors:
+    """Errors of D detections of K joints against G annotations.
+
+    Attributes:
+        matched: (D,). Row of the annotation that a detection was matched to, -1 for none.
+        oks: (D,). OKS with that annotation, 0 for none.
+        similarity: (D, K). Keypoint similarity of the joints to their own places; 0 without.
+        kinds: (D, K). Index into ``JOINT_KINDS``; -1 where unmatched or not labelled.
+        is_false_positive: (D,). Neither matched nor on a region or person that does not count.
+        is_duplicate: (D,). False positive with OKS >= 0.5 to a person who was matched already.
+        better: (D,). Score error: row of the unmatched detection that has a higher OKS with the
+            annotation but a lower score; -1 for none.
+        is_missed: (G,). Annotation that counts and has no detection.
+    """
+
+    matched: IntArray
+    oks: FloatArray
+    similarity: FloatArray
+    kinds: IntArray
+    is_false_positive: BoolArray
+    is_duplicate: BoolArray
+    better: IntArray
+    is_missed: BoolArray
+
+
+def find_errors(
+    gt: KeypointGroundTruth,
+    dt: KeypointDetections,
+    sigmas: npt.NDArray[np.floating],
+    flip_indices: npt.NDArray[np.integer],
+) -> PoseErrors:
+    """Matches detections to annotations and names the errors of each.
+
+    Poses are matched as in the COCO evaluation and, where it has no match, down to OKS 0.1, so that
+    a pose with many wrong joints is explained joint by joint instead of counting as missing and
+    superfluous.
+
+    Args:
+        gt: Ground truth with the object area in ``area``.
+        dt: Detections in images and categories of ``gt``.
+        sigmas: (K,). OKS constants of the skeleton.
+        flip_indices: (K,). Left/right partner of each joint, itself for joints without.
+
+    Returns:
+        Errors by row of ``dt`` and of ``gt``.
+    """
+    variances = joint_variances(sigmas)
+    pairs = oks_pairs(gt, dt, sigmas, EXPLAINED_OKS)
+    is_counted = counted(gt)
+    claimed = match_for_errors(pairs, dt.scores, is_counted, gt.iscrowd)
+    # -1 reads the last annotation, which the first condition discards
+    is_matched = (claimed != NONE) & (is_counted[claimed] if len(is_counted) else False)
+    matched = np.where(is_matched, claimed, NONE)
+    oks = np.zeros(len(matched))
+    own = pairs.annotation == matched[pairs.detection]
+    oks[pairs.detection[own]] = pairs.oks[own]
+    similarity, kinds = _joint_kinds(gt, dt, matched, variances, flip_indices)
+    close = pairs.take((pairs.oks >= FOUND_OKS) & is_counted[pairs.annotation])
+    is_duplicate = np.zeros(len(matched), dtype=np.bool_)
+    is_duplicate[close.detection] = True
+    is_duplicate &= claimed == NONE
+    is_missed = is_counted.copy()
+    is_missed[matched[is_matched]] = False
+    return PoseErrors(
+        matched=matched,
+        oks=oks,
+        similarity=similarity,
+        kinds=kinds,
+        is_false_positive=claimed == NONE,
+        is_duplicate=is_duplicate,
+        better=_better_detections(close.take(is_duplicate[close.detection]), matched, oks),
+        is_missed=is_missed,
+    )
+
+
+def keypoint_similarity(
+    points: FloatArray, targets: FloatArray, area: FloatArray, variances: FloatArray
+) -> FloatArray:
+    """ks = exp(-d^2 / (2 s^2 k^2)) of each joint.
+
+    Args:
+        points: (P, K, 2), image px.
+        targets: (P, K, 2), image px.
+        area: (P,), px^2. s^2, of the annotated person that the targets belong to.
+        variances: (K,). k^2, of ``oks.joint_variances``.
+
+    Returns:
+        (P, K), in [0, 1].
+    """
+    squared = ((points - targets) ** 2).sum(axis=2)
+    return np.asarray(np.exp(-squared / variances / (area[:, None] + EPS) / 2))
+
+
+def _better_detections(close: OksPairs, matched: IntArray, oks: FloatArray) -> IntArray:
+    """Best duplicate that beats the matched detection in OKS, by detection, -1 for none: (D,)."""
+    better = np.full(len(matched), NONE, dtype=np.int64)
+    holder = {annotation: row for row, annotation in enumerate(matched.tolist())}
+    for row in np.argsort(close.oks, kind='stable').tolist():
+        owner = holder.get(int(close.annotation[row]), NONE)
+        if owner != NONE and close.oks[row] > oks[owner]:
+            better[owner] = close.detection[row]
+    return better
+
+
+def _joint_kinds(
+    gt: KeypointGroundTruth,
+    dt: KeypointDetections,
+    matched: IntArray,
+    variances: FloatArray,
+    flip_indices: npt.NDArray[np.integer],
+) -> tuple[FloatArray, IntArray]:
+    """Similarity to the own place and kind of error of each joint: (D, K) both."""
+    similarity = np.zeros((len(matched), gt.num_joints))
+    kinds = np.full(similarity.shape, NO_KIND, dtype=np.int64)
+    rows = np.flatnonzero(matched != NONE)
+    people = matched[rows]
+    places, visible, area = gt.keypoints[people], gt.visible[people], gt.area[people]
+    points = dt.keypoints[rows]
+    own = keypoint_similarity(points, places, area, variances) * visible
+    # the sigma of the joint at whose place the point lies, the same for partners as a rule
+    inverted = keypoint_similarity(points, places[:, flip_indices], area, variances[flip_indices])
+    has_partner = visible[:, flip_indices] & (flip_indices != np.arange(len(flip_indices)))
+    swapped = _similarity_to_others(gt, dt, rows, people, variances, flip_indices)
+    candidates = np.stack([own, inverted * has_partner, swapped])  # (3, M, K); ties: the first
+    kind = np.array([JITTER, INVERSION, SWAP])[candidates.argmax(axis=0)]
+    kind[candidates.max(axis=0) < CLOSE_SIMILARITY] = MISS
+    kind[own >= GOOD_SIMILARITY] = GOOD
+    similarity[rows] = own
+    kinds[rows] = np.where(visible, kind, NO_KIND)
+    return similarity, kinds
+
+
+def _similarity_to_others(
+    gt: KeypointGroundTruth,
+    dt: KeypointDetections,
+    rows: IntArray,
+    people: IntArray,
+    variances: FloatArray,
+    flip_indices: npt.NDArray[np.integer],
+) -> FloatArray:
+    """Highest similarity to the same joint or its partner on any other person: (M, K)."""
+    highest = np.zeros((len(rows), gt.num_joints))
+    others = np.flatnonzero(gt.visible.any(axis=1) & ~gt.iscrowd)
+    images = image_index(gt, gt)
+    for first, second in iterate_group_pairs(image_index(gt, dt)[rows], images[others]):
+        other = others[second]
+        points, area = dt.keypoints[rows[first]], gt.area[other]
+        places, visible = gt.keypoints[other], gt.visible[other]
+        same = keypoint_similarity(points, places, area, variances) * visible
+        partner = keypoint_similarity(
+            points, places[:, flip_indices], area, variances[flip_indices]
+        )
+        best = np.maximum(same, partner * visible[:, flip_indices])
+        best[other == people[first]] = 0
+        starts = segment_starts(first)
+        highest[first[starts]] = np.maximum.reduceat(best, starts, axis=0)
+    return highest

@@ -1,0 +1,238 @@
+"""Where the OKS of a result is lost: by kind of error, joint, size of the person and crowding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mmpose.evaluation.functional.coco_ap import (
+    AREA_RANGES,
+    BOX_TO_OBJECT_AREA,
+    MAX_DETECTIONS,
+    evaluate_coco,
+)
+from mmpose.evaluation.functional.error_correction import CorrectedAP, measure_corrections
+from mmpose.evaluation.functional.error_kinds import JOINT_KINDS, PoseErrors, find_errors
+from mmpose.evaluation.functional.error_matching import (
+    NONE,
+    counted,
+    group_index,
+    image_index,
+    iterate_group_pairs,
+)
+from mmpose.evaluation.functional.keypoint_arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    KeypointDetections,
+    KeypointGroundTruth,
+)
+from mmpose.evaluation.functional.ragged import rank_in_group
+
+OVERLAP_IOU = 0.1  # of two boxes, as Ronchi and Perona (ICCV 2017) count crowding
+MOST_OVERLAPS = 3  # the last row of the table holds this many and more
+
+
+@dataclass(frozen=True)
+class ErrorAnalysis:
+    """Errors of a result and the AP behind them.
+
+    Attributes:
+        gt: Ground truth with the object area in ``area``: G annotations.
+        dt: The detections that the evaluation keeps, in the order of the file: D.
+        errors: By row of ``gt`` and ``dt``.
+        ap: AP before and after corrections.
+        num_overlaps: (G,). Other people whose box has an IoU above 0.1 with that of a person.
+    """
+
+    gt: KeypointGroundTruth
+    dt: KeypointDetections
+    errors: PoseErrors
+    ap: CorrectedAP
+    num_overlaps: IntArray
+
+
+@dataclass(frozen=True)
+class GroupErrors:
+    """Errors of some of the people.
+
+    Attributes:
+        num_people: Annotations that count.
+        num_missed: Those without a detection.
+        joints: (5,). Labelled joints of matched people by ``JOINT_KINDS``.
+        mean_oks: Over the people; 0 for a missed one. NaN where there is nobody.
+    """
+
+    num_people: int
+    num_missed: int
+    joints: IntArray
+    mean_oks: float
+
+
+def analyze_errors(
+    gt: KeypointGroundTruth,
+    dt: KeypointDetections,
+    sigmas: npt.NDArray[np.floating],
+    flip_indices: npt.NDArray[np.integer],
+    use_area: bool = True,
+) -> ErrorAnalysis:
+    """Finds the errors of a result and what their correction would bring.
+
+    Args:
+        gt: Ground truth.
+        dt: Detections; of equal scores the earlier one ranks first.
+        sigmas: (K,). OKS constants of the skeleton.
+        flip_indices: (K,). Left/right partner of each joint, itself for joints without.
+        use_area: Whether ``gt.area`` is the object area; else 0.53 of the box is.
+
+    Returns:
+        The analysis.
+
+    Raises:
+        ValueError: If the parts do not fit together or an area is needed and missing.
+    """
+    if not use_area:
+        gt = replace(gt, area=gt.bbox_xywh[:, 2:].prod(axis=1) * BOX_TO_OBJECT_AREA)
+    evaluate_coco(gt, dt, sigmas)  # for its checks, before anything relies on them
+    group = group_index(gt, dt)
+    order = np.lexsort((-dt.scores, group))
+    kept = order[rank_in_group(group[order]) < MAX_DETECTIONS]
+    dt = dt.take(np.sort(kept))
+    errors = find_errors(gt, dt, sigmas, flip_indices)
+    return ErrorAnalysis(
+        gt=gt,
+        dt=dt,
+        errors=errors,
+        ap=measure_corrections(gt, dt, errors, sigmas),
+        num_overlaps=count_overlaps(gt),
+    )
+
+
+def lost_oks(analysis: ErrorAnalysis) -> dict[str, float]:
+    """The mean OKS that people lose to each kind; with the mean OKS the values add up to 1.
+
+    Args:
+        analysis: Of ``analyze_errors``.
+
+    Returns:
+        ``good`` (the error within the human margin), ``jitter``, ``inversion``, ``swap``,
+        ``miss`` and ``false_negative``; 0 each where nobody counts.
+    """
+    errors = analysis.errors
+    num_people = max(int(counted(analysis.gt).sum()), 1)
+    share = 1 / np.maximum((errors.kinds >= 0).sum(axis=1), 1)  # (D,), of one joint
+    loss = (1 - errors.similarity) * share[:, None]
+    lost = {
+        kind: float(loss[errors.kinds == i].sum()) / num_people
+        for i, kind in enumerate(JOINT_KINDS)
+    }
+    return {**lost, 'false_negative': float(errors.is_missed.sum()) / num_people}
+
+
+def count_errors(analysis: ErrorAnalysis) -> dict[str, int]:
+    """Joints of each kind, then detections and people with errors.
+
+    Args:
+        analysis: Of ``analyze_errors``.
+
+    Returns:
+        The kinds of ``JOINT_KINDS``, ``score``, ``false_positive`` and ``false_negative``.
+    """
+    errors = analysis.errors
+    joints = {kind: int((errors.kinds == i).sum()) for i, kind in enumerate(JOINT_KINDS)}
+    return {
+        **joints,
+        'score': int((errors.better != NONE).sum()),
+        'false_positive': int(errors.is_false_positive.sum()),
+        'false_negative': int(errors.is_missed.sum()),
+    }
+
+
+def joint_table(analysis: ErrorAnalysis) -> IntArray:
+    """Labelled joints of matched people by joint and kind: (K, 5)."""
+    kinds = analysis.errors.kinds
+    return np.stack([(kinds == i).sum(axis=0) for i in range(len(JOINT_KINDS))], axis=1)
+
+
+def size_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
+    """Errors of small, medium and large people; the AP has figures for the last two."""
+    area = analysis.gt.area
+    low, high = AREA_RANGES['medium'][0], AREA_RANGES['large'][0]
+    return {
+        'small': _group(analysis, area < low),
+        'medium': _group(analysis, (area >= low) & (area < high)),
+        'large': _group(analysis, area >= high),
+    }
+
+
+def crowding_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
+    """Errors of people by the number of others whose boxes overlap theirs."""
+    overlaps = np.minimum(analysis.num_overlaps, MOST_OVERLAPS)
+    names = [*map(str, range(MOST_OVERLAPS)), f'{MOST_OVERLAPS} or more']
+    return {name: _group(analysis, overlaps == i) for i, name in enumerate(names)}
+
+
+def image_losses(analysis: ErrorAnalysis) -> FloatArray:
+    """How bad each image is, in people: 0 where all is right.
+
+    A person adds the OKS that was lost, 1 if missed. A false positive adds the share of the
+    matched detections that score lower than it: nearly 0 for one that hardly costs precision.
+
+    Args:
+        analysis: Of ``analyze_errors``.
+
+    Returns:
+        (I,), images in ascending order of their ids.
+    """
+    gt, dt, errors = analysis.gt, analysis.dt, analysis.errors
+    losses = np.zeros(len(np.unique(gt.image_ids)))
+    np.add.at(losses, image_index(gt, gt)[errors.is_missed], 1.0)
+    cost = np.where(errors.matched != NONE, 1 - errors.oks, false_positive_costs(analysis))
+    np.add.at(losses, image_index(gt, dt), cost)
+    return losses
+
+
+def false_positive_costs(analysis: ErrorAnalysis) -> FloatArray:
+    """Share of the matched detections that score below each false positive; 0 for others: (D,)."""
+    errors, scores = analysis.errors, analysis.dt.scores
+    found = np.sort(scores[errors.matched != NONE])
+    share = np.searchsorted(found, scores, side='left') / max(len(found), 1)
+    return np.asarray(np.where(errors.is_false_positive, share, 0.0))
+
+
+def count_overlaps(gt: KeypointGroundTruth) -> IntArray:
+    """Other people of the same image whose box overlaps with an IoU above 0.1: (G,)."""
+    num = np.zeros(len(gt.ann_id), dtype=np.int64)
+    image = image_index(gt, gt)
+    people = np.flatnonzero(~gt.iscrowd)
+    for row, partner in iterate_group_pairs(image, image[people]):
+        other = people[partner]
+        overlaps = _box_iou(gt.bbox_xywh[row], gt.bbox_xywh[other]) > OVERLAP_IOU
+        np.add.at(num, row, overlaps & (row != other))
+    return num
+
+
+def _box_iou(first_xywh: FloatArray, second_xywh: FloatArray) -> FloatArray:
+    low = np.maximum(first_xywh[:, :2], second_xywh[:, :2])
+    high = np.minimum(
+        first_xywh[:, :2] + first_xywh[:, 2:], second_xywh[:, :2] + second_xywh[:, 2:]
+    )
+    shared = np.maximum(high - low, 0).prod(axis=1)
+    union = first_xywh[:, 2:].prod(axis=1) + second_xywh[:, 2:].prod(axis=1) - shared
+    return np.asarray(shared / np.maximum(union, np.finfo(float).tiny))
+
+
+def _group(analysis: ErrorAnalysis, is_member: BoolArray) -> GroupErrors:
+    errors = analysis.errors
+    rows = np.flatnonzero(errors.matched != NONE)
+    rows = rows[is_member[errors.matched[rows]]]
+    kinds = errors.kinds[rows]
+    num_people = int((counted(analysis.gt) & is_member).sum())
+    return GroupErrors(
+        num_people=num_people,
+        num_missed=int((errors.is_missed & is_member).sum()),
+        joints=np.array([(kinds == i).sum() for i in range(len(JOINT_KINDS))], dtype=np.int64),
+        mean_oks=float(errors.oks[rows].sum()) / num_people if num_people else float('nan'),
+    )
