@@ -1,0 +1,194 @@
+"""Pictures of samples as training sees them: annotation, augmented crops, target heatmaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mmpose.codecs import Codec
+from mmpose.datasets import CocoDataset, Draw, KeypointDataset
+from mmpose.datasets.sample import Sample
+from mmpose.registry import CODECS, DATASETS, TRANSFORMS
+from mmpose.visualization import draw_pose, make_grid, overlay_heatmaps
+
+TILE_HEIGHT = 384
+PAD = 6
+# The whole image takes as much room as this many crops at most.
+IMAGE_WIDTH_IN_CROPS = 2.5
+# The close-up shows so much on each side of the box, in longer sides of it.
+BOX_MARGIN = 0.25
+
+Config = Mapping[str, Any]
+Image = NDArray[np.uint8]
+
+
+def browse_dataset(
+    cfg: Config,
+    out: str | Path,
+    split: str = 'train',
+    num: int = 16,
+    views: int = 4,
+    seed: int = 0,
+) -> list[Path]:
+    """Draws random samples of a config, one picture each.
+
+    A picture shows the annotated image and its part around the box, and for every view the crop
+    with the keypoints and the target heatmaps over it.
+
+    Args:
+        cfg: A composed config.
+        out: Folder of the pictures.
+        split: train, val or test. Where it tests on the boxes of a detector, the annotated ones
+            are shown.
+        num: Number of samples, spread evenly over the parts of a mixture of datasets.
+        views: Number of visits to each sample; they differ where the pipeline augments.
+        seed: Seed of the choice and of the augmentation.
+
+    Returns:
+        The pictures, in the order of the samples.
+
+    Raises:
+        ValueError: If the config has no such split or no codec, or a number is not positive.
+    """
+    loader = cfg.get(f'{split}_dataloader')
+    if loader is None:
+        raise ValueError(f'the config has no {split}_dataloader; take one of train, val, test')
+    if num < 1 or views < 1:
+        raise ValueError(f'num is {num} and views is {views}, expected at least 1')
+    codec_config = cfg.get('model', {}).get('head', {}).get('codec')
+    if codec_config is None:
+        raise ValueError('the config has no model.head.codec, which draws the target heatmaps')
+    codec = CODECS.build(dict(codec_config))
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = list(dataset_parts(split, loader['dataset']))
+    paths = []
+    for i, (name, part) in enumerate(parts):
+        dataset = build_annotated(part)
+        count = min(num // len(parts) + (i < num % len(parts)), len(dataset))
+        rows = np.random.default_rng((seed, i)).choice(len(dataset), count, replace=False)
+        for row in sorted(rows.tolist()):
+            path = folder / f'{name}_{row:06d}.png'
+            cv2.imwrite(str(path), draw_views(dataset, row, codec, views, seed))
+            paths.append(path)
+    return paths
+
+
+def dataset_parts(name: str, dataset: Config | None) -> Iterator[tuple[str, Config]]:
+    """Yields the datasets of a loader by name: one, or those of a mixture one after the other."""
+    if dataset is None:
+        return
+    if 'datasets' not in dataset:
+        yield name, dataset
+        return
+    for i, part in enumerate(dataset['datasets']):
+        yield from dataset_parts(f'{name}.{i}', part)
+
+
+def build_annotated(dataset: Config) -> KeypointDataset:
+    """Builds a dataset with its keypoints, also one that is meant for tests."""
+    options = {**dataset, 'test_mode': False}
+    if issubclass(DATASETS.get(dataset['type']), CocoDataset):
+        options |= {'bbox_file': None, 'bbox_score_thr': 0.0}
+    return DATASETS.build(options)
+
+
+def draw_views(dataset: KeypointDataset, row: int, codec: Codec, views: int, seed: int) -> Image:
+    """Returns the picture of one sample (H, W, 3), uint8 BGR.
+
+    Args:
+        dataset: With its pipeline.
+        row: Number of the sample.
+        codec: Draws the target heatmaps.
+        views: Number of visits.
+        seed: Seed of the augmentation.
+    """
+    samples = [dataset[Draw(row, epoch=epoch, seed=seed)] for epoch in range(views)]
+    crops, targets = zip(*(_draw_view(sample, codec) for sample in samples), strict=True)
+    titles = [f'view {i + 1}' for i in range(views)]
+    crop_grid = make_grid(crops, views, PAD, titles=titles)
+    target_titles = [_count_targets(sample, codec) for sample in samples]
+    target_grid = make_grid(targets, views, PAD, titles=target_titles)
+    images, names = _draw_annotation(dataset, row, crops[0].shape[1])
+    image_grid = [
+        make_grid([image], 1, PAD, titles=[name], tile_hw=(TILE_HEIGHT, images[0].shape[1]))
+        for image, name in zip(images, names, strict=True)
+    ]
+    left, right = np.concatenate(image_grid), np.concatenate([crop_grid, target_grid])
+    return np.concatenate([left, right], axis=1)
+
+
+def _draw_annotation(
+    dataset: KeypointDataset, row: int, crop_width: int
+) -> tuple[list[Image], list[str]]:
+    """Returns the annotated image before any augmentation, and what is around the box of it.
+
+    Returns:
+        Two pictures of the same width or less, and their titles.
+    """
+    sample = dataset.get_sample(row)
+    loading = next(
+        (step for step in dataset.pipeline.transforms if type(step).__name__ == 'LoadImage'), None
+    )
+    exif = True if loading is None else loading.apply_exif
+    image = TRANSFORMS.build({'type': 'LoadImage', 'apply_exif': exif})(dict(sample))['image']
+    whole_wh = np.array(image.shape[1::-1])
+    box = sample['bbox_xywh'].astype(np.float64)
+    margin = BOX_MARGIN * box[2:].max()
+    first = np.clip(np.floor(box[:2] - margin), 0, whole_wh - 1).astype(int)
+    last = np.clip(np.ceil(box[:2] + box[2:] + margin), first + 1, whole_wh).astype(int)
+    widest = round(IMAGE_WIDTH_IN_CROPS * crop_width)
+    whole = _draw_region(image, sample, np.zeros(2, int), whole_wh, widest)
+    around = _draw_region(image, sample, first, last, whole.shape[1])
+    title = f'{Path(sample["image_file"]).name}, annotation {sample["ann_id"]}'
+    return [whole, around], [title, 'around the box']
+
+
+def _draw_region(
+    image: Image, sample: Sample, first: NDArray[np.int_], last: NDArray[np.int_], widest: int
+) -> Image:
+    """Returns the pixels from first to last (x, y), excluded, with the annotation."""
+    region = image[first[1] : last[1], first[0] : last[0]]
+    scale = min(TILE_HEIGHT / region.shape[0], widest / region.shape[1])
+    points = (sample['keypoints'] - first + 0.5) * scale - 0.5
+    box = sample['bbox_xywh'] * scale
+    box[:2] -= first * scale
+    large = _resize(region, scale)
+    return draw_pose(large, points, sample['visible'], sample['meta'], bbox_xywh=box)
+
+
+def _draw_view(sample: Sample, codec: Codec) -> tuple[Image, Image]:
+    """Returns a crop with its keypoints, and the same crop under its target heatmaps."""
+    image = sample['image']
+    scale = TILE_HEIGHT / image.shape[0]
+    points = (sample['keypoints'] + 0.5) * scale - 0.5
+    large = _resize(image, scale)
+    crop = draw_pose(large, points, sample['visible'], sample['meta'])
+    heatmaps, _ = _encode(sample, codec)
+    return crop, _resize(overlay_heatmaps(image, heatmaps, aligned=codec.aligned), scale)
+
+
+def _encode(sample: Sample, codec: Codec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Returns one heatmap per keypoint (K, H, W), without offsets, and the weights (K,)."""
+    heatmaps, weights = codec.encode(
+        torch.as_tensor(sample['keypoints'])[None], torch.as_tensor(sample['visible'])[None]
+    )
+    per_keypoint = codec.num_channels(1)
+    return heatmaps[0, ::per_keypoint].numpy(), weights[0].numpy()
+
+
+def _count_targets(sample: Sample, codec: Codec) -> str:
+    _, weights = _encode(sample, codec)
+    return f'target: {(weights > 0).sum()} of {(sample["visible"] > 0).sum()} keypoints'
+
+
+def _resize(image: Image, scale: float) -> Image:
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(image, size, interpolation=method)

@@ -1,0 +1,215 @@
+"""What can be wrong with a dataset, and the list of what is."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+SEVERITIES = ERROR, WARNING, NOTE = 'error', 'warning', 'note'
+KEPT_NOTES = 100  # of every kind; the rest is only counted
+VERDICTS = {ERROR: 'DO NOT TRAIN', WARNING: 'WARNINGS', NOTE: 'OK'}
+
+
+class Kind(NamedTuple):
+    """A kind of fault.
+
+    Attributes:
+        severity: 'error' if training stops or learns something wrong, 'warning' if someone should
+            look, 'note' if it is usual and only counted.
+        title: What is wrong, in a few words.
+        remedy: What to do about it.
+    """
+
+    severity: str
+    title: str
+    remedy: str
+
+
+KINDS: dict[str, Kind] = {
+    'unreadable_annotations': Kind(
+        ERROR, 'annotation file cannot be read', 'mend the file or the path in the config'
+    ),
+    'reader_refuses': Kind(
+        ERROR, 'the dataset reader stops', 'training would stop with the same message'
+    ),
+    'malformed_image_entry': Kind(ERROR, 'malformed image entry', 'mend the entry in the JSON'),
+    'malformed_annotation': Kind(ERROR, 'malformed annotation', 'mend the entry in the JSON'),
+    'wrong_keypoint_count': Kind(
+        ERROR, 'wrong number of keypoints', 'set dataset.metainfo to the skeleton of this file'
+    ),
+    'bad_box': Kind(ERROR, 'box is NaN or negative', 'mend or remove the annotation'),
+    'bad_keypoints': Kind(ERROR, 'keypoints are no finite numbers', 'mend the annotation'),
+    'bad_visibility': Kind(WARNING, 'visibility is not 0, 1 or 2', 'mend the annotation'),
+    'duplicate_image_id': Kind(ERROR, 'image id occurs twice', 'give every image its own id'),
+    'duplicate_annotation_id': Kind(
+        ERROR, 'annotation id occurs twice', 'give every annotation its own id'
+    ),
+    'unlisted_image': Kind(
+        ERROR, 'annotation on an image that is not listed', 'list the image or drop the annotation'
+    ),
+    'missing_image': Kind(
+        ERROR, 'image file is missing', 'set dataset.data_root and dataset.img_prefix, or fetch it'
+    ),
+    'corrupt_image': Kind(ERROR, 'image is damaged or truncated', 'fetch the file again'),
+    'image_size': Kind(
+        ERROR, 'image has another size than annotated', 'use the images that were annotated'
+    ),
+    'flip_pairs': Kind(
+        ERROR, 'flip pairs contradict the names', 'mend the swap column of the skeleton table'
+    ),
+    'leak': Kind(
+        ERROR, 'the same image is in both splits', 'remove it from one; its score means nothing'
+    ),
+    'few_leaks': Kind(
+        WARNING, 'the same image is in both splits (under 1 %)', 'remove it from one of them'
+    ),
+    'near_leak': Kind(
+        WARNING, 'looks like a re-encoded copy in both splits', 'look at both, remove one'
+    ),
+    'duplicate_image': Kind(
+        WARNING, 'same picture under two names', 'keep one; annotations may contradict each other'
+    ),
+    'duplicate_file_name': Kind(WARNING, 'file name occurs twice', 'list every image once'),
+    'exif_rotation': Kind(
+        WARNING,
+        'image is turned by its EXIF orientation',
+        'check the picture; set LoadImage.apply_exif to how it was annotated',
+    ),
+    'duplicate_annotation': Kind(WARNING, 'annotation occurs twice', 'drop one of them'),
+    'empty_box': Kind(WARNING, 'box or area is empty', 'it is left out; mend the annotation'),
+    'box_outside_image': Kind(
+        WARNING, 'box lies outside the image', 'it is left out; is it [x, y, width, height]?'
+    ),
+    'box_leaves_image': Kind(
+        WARNING,
+        'more than a tenth of the box is outside the image',
+        'it is clipped; is it [x, y, width, height] rather than corners?',
+    ),
+    'keypoint_outside_box': Kind(
+        WARNING, 'labelled keypoint far outside its box', 'mend the box or the keypoint'
+    ),
+    'keypoint_outside_image': Kind(
+        WARNING, 'labelled keypoint outside the image', 'set its visibility to 0, or mend it'
+    ),
+    'no_visible_keypoint': Kind(
+        WARNING, 'no labelled keypoint although num_keypoints promises some', 'it is left out'
+    ),
+    'empty_target': Kind(
+        WARNING, 'all labelled keypoints leave the crop', 'it teaches nothing; mend the box'
+    ),
+    'num_keypoints': Kind(
+        WARNING, 'num_keypoints is not the number of labelled keypoints', 'mend the field'
+    ),
+    'unknown_category': Kind(WARNING, 'category is not listed', 'list it under categories'),
+    'keypoint_names': Kind(
+        ERROR,
+        'keypoints are in another order than in the skeleton',
+        'set dataset.metainfo to the skeleton of this file',
+    ),
+    'left_right': Kind(
+        WARNING,
+        'left and right of a pair stand the other way round than those of the other pairs',
+        'look at pictures; the pair may be exchanged in the table or in the annotations',
+    ),
+    'sigmas': Kind(
+        WARNING, 'sigmas are missing or meaningless', 'OKS and AP of this skeleton mean little'
+    ),
+    'unlabelled': Kind(NOTE, 'no keypoint is labelled', 'left out, as usual'),
+    'crowd': Kind(NOTE, 'crowd region', 'left out, as usual'),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault.
+
+    Attributes:
+        kind: Key of ``KINDS``.
+        split: train, val or test.
+        file: File to mend: annotation file, image or skeleton table.
+        entry: Where in the file, such as ``annotation 12``; '' for the whole file.
+        image: File name of the image concerned, '' if none.
+        found: What is there.
+        expected: What should be.
+    """
+
+    kind: str
+    split: str
+    file: str
+    entry: str
+    found: str
+    expected: str
+    image: str = ''
+
+    @property
+    def severity(self) -> str:
+        """'error', 'warning' or 'note'."""
+        return KINDS[self.kind].severity
+
+    def __str__(self) -> str:
+        place = ', '.join(part for part in (self.entry, self.image) if part)
+        where = f'{self.file}: {place}' if place else self.file
+        return f'[{self.split}] {where}: found {self.found}, expected {self.expected}'
+
+
+class ProblemLog:
+    """All faults of a dataset, in the order in which they were found, and a few of the notes."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, problem: Problem) -> None:
+        """Adds a fault."""
+        self._counts[problem.kind] += 1
+        if problem.severity != NOTE or self._counts[problem.kind] <= KEPT_NOTES:
+            self.problems.append(problem)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of faults per kind, the worst kinds first."""
+        worst_first = sorted(KINDS, key=lambda kind: SEVERITIES.index(KINDS[kind].severity))
+        return {kind: self._counts[kind] for kind in worst_first if self._counts[kind]}
+
+    @property
+    def verdict(self) -> str:
+        """OK, WARNINGS or DO NOT TRAIN."""
+        severities = {problem.severity for problem in self.problems}
+        return VERDICTS[next((s for s in (ERROR, WARNING) if s in severities), NOTE)]
+
+    def of_kind(self, kind: str) -> list[Problem]:
+        """Returns the faults of one kind."""
+        return [problem for problem in self.problems if problem.kind == kind]
+
+    def text(self, first: int = 5) -> str:
+        """Returns the counts, and the first faults of every kind, for a terminal."""
+        lines = []
+        for kind, count in self.counts.items():
+            about = KINDS[kind]
+            lines.append(f'{about.severity}: {about.title}: {count} ({about.remedy})')
+            if about.severity == NOTE:
+                continue
+            lines += [f'    {problem}' for problem in self.of_kind(kind)[:first]]
+            if count > first:
+                lines.append(f'    ... and {count - first} more')
+        return '\n'.join(lines)
+
+    def write(self, path: Path, about: Mapping[str, object]) -> Path:
+        """Writes every fault as JSON.
+
+        Args:
+            path: The file.
+            about: Further entries of the top-level object.
+        """
+        content = {
+            'verdict': self.verdict,
+            'counts': self.counts,
+            **about,
+            'problems': [{'severity': p.severity, **asdict(p)} for p in self.problems],
+        }
+        path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+        return path
