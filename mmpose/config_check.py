@@ -23,6 +23,9 @@ TOP_LEVEL_KEYS = {
 }
 # fmt: on
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# These read a COCO file and weigh distances by the sigmas of the skeleton.
+COCO_METRICS = ('CocoMetric', 'CrowdPoseMetric', 'CocoWholeBodyMetric', 'HumanArtMetric')
+OTHER_LAYOUTS = ('MpiiDataset', 'InterHand2DDataset')
 
 
 def check_config(cfg: Config) -> list[str]:
@@ -99,11 +102,31 @@ def _check_crops(cfg: Config) -> Iterator[str]:
             )
 
 
+def _check_windows(cfg: Config) -> Iterator[str]:
+    for kind, key, default in (
+        ('BoxToWindow', 'padding', 1.25),
+        ('TopdownAffine', 'fix_aspect', True),
+    ):
+        values = {loader: step.get(key, default) for loader, step in _steps(cfg, kind)}
+        first = next(iter(values), '')
+        for loader, value in values.items():
+            if value != values[first]:
+                yield (
+                    f'{loader}.dataset.pipeline has {key}={value} in {kind} but {first} has '
+                    f'{values[first]}; a model reads the windows that it was trained on, so give '
+                    'them the same'
+                )
+
+
 def _crops(cfg: Config) -> Iterator[tuple[str, Config]]:
+    return _steps(cfg, 'TopdownAffine')
+
+
+def _steps(cfg: Config, kind: str) -> Iterator[tuple[str, Config]]:
     for loader in LOADERS:
         dataset = (cfg.get(loader) or {}).get('dataset', {})
         for step in dataset.get('pipeline', []):
-            if step.get('type') == 'TopdownAffine':
+            if step.get('type') == kind:
                 yield loader, step
 
 
@@ -127,13 +150,32 @@ def _check_evaluators(cfg: Config) -> Iterator[str]:
         evaluators = cfg.get(f'{phase}_evaluator') or []
         evaluators = [evaluators] if isinstance(evaluators, Mapping) else evaluators
         for evaluator in evaluators:
-            ann_file = evaluator.get('ann_file')
-            own = dataset.get('ann_file')
-            if ann_file and own and not str(ann_file).endswith(str(own)):
-                yield (
-                    f'{phase}_evaluator reads {ann_file} but {phase}_dataloader reads {own}; '
-                    'drop ann_file from the evaluator, it takes that of the dataset'
-                )
+            yield from _check_evaluator(phase, evaluator, dataset)
+
+
+def _check_evaluator(phase: str, evaluator: Config, dataset: Config) -> Iterator[str]:
+    ann_file = evaluator.get('ann_file')
+    own = dataset.get('ann_file')
+    if ann_file and own and not str(ann_file).endswith(str(own)):
+        yield (
+            f'{phase}_evaluator reads {ann_file} but {phase}_dataloader reads {own}; '
+            'drop ann_file from the evaluator, it takes that of the dataset'
+        )
+    kind = evaluator.get('type')
+    if kind not in COCO_METRICS:
+        return
+    if dataset.get('type') in OTHER_LAYOUTS and not ann_file:
+        yield (
+            f'{phase}_evaluator is {kind}, which reads COCO annotations, but the {phase} data are '
+            f'a {dataset["type"]}; take a metric that compares keypoints (MpiiPCKh, PCKAccuracy, '
+            'AUC, EPE)'
+        )
+    meta = load_metainfo(dataset.get('metainfo', 'coco'))
+    if meta.sigmas is None:
+        yield (
+            f"{phase}_evaluator is {kind}, which needs sigmas, but the skeleton '{meta.name}' has "
+            'none; take PCKAccuracy, AUC, EPE or NME'
+        )
 
 
 _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
@@ -142,6 +184,7 @@ _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_widths,
     _check_sizes,
     _check_crops,
+    _check_windows,
     _check_skeletons,
     _check_evaluators,
 )

@@ -1,46 +1,92 @@
-"""Prints the COCO keypoint figures of a result file: no model and no images are needed.
+"""Prints the official figures of a result file: no model and no images are needed.
 
 python tools/evaluate.py result_keypoints.json --dataset coco --ann person_keypoints_val2017.json
+python tools/evaluate.py result_keypoints.json --dataset mpii --ann mpii_val.json
+python tools/evaluate.py result_keypoints.json --dataset interhand2d \\
+    --ann InterHand2.6M_test_data.json
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import warnings
 from pathlib import Path
 
-from mmpose.evaluation.functional import BACKENDS, evaluate_files, format_scores
-from mmpose.metainfo import load_metainfo
+from mmpose.evaluation.functional import (
+    BACKENDS,
+    PROTOCOLS,
+    KeypointGroundTruth,
+    evaluate_joint_figures,
+    evaluate_results,
+    find_protocol,
+    format_scores,
+)
+
+INTERHAND_DATA = '_data.json'  # beside it lie the files that end in _camera and _joint_3d
 
 
 def parse_args() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description='Evaluate a COCO keypoint result file.')
-    parser.add_argument('results', help='result file: image_id, category_id, keypoints, score')
-    parser.add_argument('--dataset', default='coco', help='skeleton, by name or file')
-    parser.add_argument('--ann', required=True, help='annotation file in COCO format')
+    parser = argparse.ArgumentParser(description='Evaluate a keypoint result file of any system.')
+    parser.add_argument(
+        'results',
+        help='result file: image_id, category_id, keypoints, score; and ann_id where each pose is '
+        'compared with its own annotation',
+    )
+    parser.add_argument(
+        '--dataset',
+        default='coco',
+        help=f'{", ".join(PROTOCOLS)}; or a skeleton, by name or file, to evaluate as COCO',
+    )
+    parser.add_argument('--ann', required=True, help='official annotation file')
     parser.add_argument('--out', help='JSON file to which the figures are written as well')
-    parser.add_argument('--backend', default='numpy', choices=BACKENDS, help='evaluator')
+    parser.add_argument('--backend', default='numpy', choices=BACKENDS, help='evaluator of COCO AP')
     parser.add_argument(
         '--no-area', action='store_true', help='take 0.53 of the box as the object area'
     )
+    parser.add_argument('--gt-mat', help='mpii_gt_val.mat, if it is not beside the annotations')
     return parser.parse_args()
+
+
+def read_interhand(ann_file: str) -> KeypointGroundTruth:
+    """Ground truth of the three files of InterHand2.6M, by the first of them."""
+    from mmpose.datasets import InterHand2DDataset
+
+    stem = ann_file.removesuffix(INTERHAND_DATA)
+    dataset = InterHand2DDataset(
+        ann_file=ann_file,
+        camera_file=f'{stem}_camera.json',
+        joint_file=f'{stem}_joint_3d.json',
+        data_root=str(Path(ann_file).parent),
+        test_mode=True,
+    )
+    return dataset.ground_truth()
 
 
 def main() -> None:
     """Evaluates, prints, and writes if asked to."""
     args = parse_args()
-    sigmas = load_metainfo(args.dataset).sigmas
-    if sigmas is None:
-        raise ValueError(f'--dataset {args.dataset} has no sigmas, which OKS needs')
-    figures = evaluate_files(args.ann, args.results, sigmas, not args.no_area, args.backend)
+    if args.dataset == 'interhand2d' and args.ann.endswith(INTERHAND_DATA):
+        gt = read_interhand(str(Path(args.ann).resolve()))
+        figures = evaluate_joint_figures(find_protocol(args.dataset), gt, args.results)
+    else:
+        figures = evaluate_results(
+            args.dataset,
+            args.results,
+            args.ann,
+            use_area=False if args.no_area else None,
+            backend=args.backend,
+            mat_file=args.gt_mat,
+        )
     print(format_scores(figures))
     if args.out:
         Path(args.out).write_text(json.dumps(figures, indent=2) + '\n')
 
 
 if __name__ == '__main__':
+    warnings.formatwarning = lambda message, *_: f'warning: {message}\n'
     try:
         main()
-    except (ImportError, OSError, ValueError) as error:
+    except (ImportError, OSError, TypeError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None

@@ -26,7 +26,8 @@ def load_config(
         path: The config file.
         options: Overrides by dotted key, as ``--cfg-options`` gives them.
         data_root: Folder that holds the datasets. Paths that begin with ``data/`` in the config
-            move there; the environment variable ``MMPOSE_DATA_ROOT`` does the same.
+            move there; the environment variable ``MMPOSE_DATA_ROOT`` does the same. Paths of a
+            dataset with a ``data_root`` are relative to it and move with it.
         check: Whether to look for contradictions.
 
     Raises:
@@ -69,8 +70,11 @@ def _shared_parts(cfg: Config) -> dict[str, str]:
 
 
 def _move_data(node: Any, data_root: str) -> None:
-    items = node.items() if isinstance(node, (Config, ConfigDict, dict)) else enumerate(node)
-    for key, value in list(items):
+    is_dict = isinstance(node, (Config, ConfigDict, dict))
+    is_dataset = is_dict and 'type' in node and bool(node.get('data_root'))
+    for key, value in list(node.items() if is_dict else enumerate(node)):
+        if is_dataset and isinstance(value, str) and key != 'data_root':
+            continue
         if isinstance(value, str) and value.startswith(DATA_PREFIX):
             node[key] = os.path.join(data_root, value[len(DATA_PREFIX) :])
         elif isinstance(value, (dict, list)):

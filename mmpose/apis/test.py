@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from torch import nn
@@ -14,11 +16,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.runner import PoseRunner
 from mmpose.evaluation.functional import format_scores
+from mmpose.registry import METRICS
 
 RESULTS_FILE = 'result_keypoints.json'
 METRICS_FILE = 'metrics.json'
-# names of the 0.x command line
-EVAL_NAMES = {'mAP': 'CocoMetric', 'AP': 'CocoMetric', 'PCK': 'PCKAccuracy'}
+# names of the 0.x command line: the first metric that the config has, or else the first
+EVAL_NAMES = {
+    'mAP': ('CocoMetric', 'CrowdPoseMetric', 'CocoWholeBodyMetric', 'HumanArtMetric'),
+    'PCK': ('PCKAccuracy',),
+    'PCKh': ('MpiiPCKh',),
+}
 
 
 def prepare_test(
@@ -37,7 +44,7 @@ def prepare_test(
         cfg: The config; changed in place.
         checkpoint: Weights to evaluate.
         work_dir: Folder for logs and results; ``work_dirs/<config name>`` by default.
-        metrics: Metrics instead of those of the config: class names, or mAP and PCK.
+        metrics: Metrics instead of those of the config: class names, or mAP, PCK and PCKh.
         dump: ``.npz`` file that gets every prediction, before any suppression.
         show_dir: Folder that gets drawn predictions.
         trust_checkpoint: Whether the checkpoint may run code.
@@ -53,9 +60,9 @@ def prepare_test(
     evaluators = cfg.test_evaluator
     evaluators = [evaluators] if isinstance(evaluators, dict) else list(evaluators)
     if metrics:
-        evaluators = [dict(type=EVAL_NAMES.get(name, name)) for name in metrics]
+        evaluators = [_choose(name, evaluators) for name in metrics]
     for evaluator in evaluators:
-        if evaluator['type'] == 'CocoMetric':
+        if 'out_dir' in signature(METRICS.get(evaluator['type'])).parameters:
             evaluator.setdefault('out_dir', cfg.work_dir)
     if dump:
         evaluators.append(dict(type='PredictionDump', out_file=dump))
@@ -73,6 +80,12 @@ def prepare_test(
     for key in ('val_cfg', 'val_dataloader', 'val_evaluator', 'auto_scale_lr'):
         cfg[key] = None
     return cfg
+
+
+def _choose(name: str, evaluators: list[dict[str, Any]]) -> dict[str, Any]:
+    types = EVAL_NAMES.get(name, (name,))
+    own = [evaluator for evaluator in evaluators if evaluator['type'] in types]
+    return own[0] if own else dict(type=types[0])
 
 
 def run_test(
@@ -110,7 +123,7 @@ def _write(metrics: dict[str, float], work_dir: Path, out: str | None) -> None:
         return
     results = work_dir / RESULTS_FILE
     if not results.is_file():
-        raise ValueError(f'--out {out}: only CocoMetric writes results, use --dump for the others')
+        raise ValueError(f'--out {out}: the metrics of the config write no result file; use --dump')
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(results, out)
     print(f'predictions: {out}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from mmpose.datasets.coco_json import read_coco_annotations, read_coco_detection
 from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.registry import DATASETS
 from mmpose.structures import PoseMeta
+
+BBOX_FORMATS = ('xywh', 'xyxy')
+# Of a file with corners, this share of the boxes at least leaves the image when read as a size.
+MIN_OUTSIDE_SHARE = 0.2
 
 
 @DATASETS.register_module()
@@ -28,6 +33,8 @@ class CocoDataset(KeypointDataset):
         bbox_file: Result file of a person detector, relative to ``data_root`` unless absolute;
             for tests only. None for the annotated boxes.
         bbox_score_thr: Leaves out detections with a lower score.
+        bbox_format: What the four numbers of a box in ``bbox_file`` are: ``xywh`` (left, top,
+            width, height), as COCO says, or ``xyxy`` (two corners).
 
     The other arguments are those of ``KeypointDataset``.
 
@@ -47,6 +54,7 @@ class CocoDataset(KeypointDataset):
         pipeline: Sequence[Any] = (),
         bbox_file: str | None = None,
         bbox_score_thr: float = 0.0,
+        bbox_format: str = 'xywh',
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
         on_bad_image: str = 'raise',
@@ -57,7 +65,10 @@ class CocoDataset(KeypointDataset):
                 f'dataset.bbox_file={bbox_file!r} has boxes without keypoints, which can only be '
                 'tested; set dataset.test_mode=True'
             )
+        if bbox_format not in BBOX_FORMATS:
+            raise ValueError(f"dataset.bbox_format is '{bbox_format}', expected 'xywh' or 'xyxy'")
         self.data_root = data_root
+        self.bbox_format = bbox_format
         self.bbox_file = self._path('bbox_file', bbox_file) if bbox_file else None
         self.bbox_score_thr = bbox_score_thr
         super().__init__(
@@ -71,14 +82,17 @@ class CocoDataset(KeypointDataset):
             on_bad_image=on_bad_image,
             dataset_index=dataset_index,
         )
+        if self.bbox_file is not None and bbox_format == 'xywh':
+            self._warn_of_corners()
 
     def parse(self) -> AnnotationStore:
         if self.bbox_file is not None:
-            return read_coco_detections(self.bbox_file, self.ann_file)
+            return read_coco_detections(self.bbox_file, self.ann_file, self.bbox_format)
         return read_coco_annotations(self.ann_file, self.pose_meta, self.parts)
 
     def parse_options(self) -> dict[str, Any]:
-        return {'keypoint_names': list(self.pose_meta.keypoint_names)}
+        options: dict[str, Any] = {'keypoint_names': list(self.pose_meta.keypoint_names)}
+        return options if self.bbox_file is None else {**options, 'bbox_format': self.bbox_format}
 
     def ground_truth(self) -> KeypointGroundTruth:
         if self.bbox_file is not None:
@@ -101,3 +115,19 @@ class CocoDataset(KeypointDataset):
                 f'of at least dataset.bbox_score_thr={self.bbox_score_thr}'
             )
         return rows
+
+    def _warn_of_corners(self) -> None:
+        """Warns if the boxes would all fit into their images as corners but not as sizes."""
+        boxes = self.store.bbox_xywh
+        image_wh = self.store.image_wh[self.store.image_index]
+        start, end = boxes[:, :2], boxes[:, 2:]
+        known = (image_wh > 0).all(axis=1)
+        fits_as_corners = ((end > start) & (end <= image_wh + 1)).all(axis=1) | ~known
+        leaves_as_size = ((start + end > 1.1 * image_wh).any(axis=1) & known).mean()
+        if fits_as_corners.all() and leaves_as_size >= MIN_OUTSIDE_SHARE:
+            warnings.warn(
+                f'{self.bbox_file}: as [x, y, width, height], {leaves_as_size:.0%} of the boxes '
+                'leave their image, and as [x1, y1, x2, y2] all fit; if they are corners, set '
+                "dataset.bbox_format='xyxy'",
+                stacklevel=3,
+            )

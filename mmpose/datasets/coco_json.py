@@ -70,12 +70,13 @@ def read_coco_annotations(
     return instances.pack(images)
 
 
-def read_coco_detections(path: Path, ann_file: Path) -> AnnotationStore:
+def read_coco_detections(path: Path, ann_file: Path, bbox_format: str = 'xywh') -> AnnotationStore:
     """Returns the person boxes of a COCO result file, in its order, without clipping them.
 
     Args:
         path: List of ``{image_id, category_id, bbox, score}``.
         ann_file: Annotation file that lists the images.
+        bbox_format: ``xywh``, or ``xyxy`` if the file holds corners.
 
     Raises:
         FileNotFoundError: If a file does not exist.
@@ -109,6 +110,8 @@ def read_coco_detections(path: Path, ann_file: Path) -> AnnotationStore:
         return f'{path}: person detection {row}'
 
     bbox_xywh = as_matrix(boxes, 4)
+    if bbox_format == 'xyxy':
+        bbox_xywh[:, 2:] -= bbox_xywh[:, :2]
     check_boxes(bbox_xywh, name_row)
     empty = (bbox_xywh[:, 2:] == 0).all(axis=1)
     if empty.any():

@@ -79,6 +79,15 @@ CONTRADICTIONS = [
     ({'model.head.in_channels': 384}, r'gives 768 channels.*head takes 384'),
     ({'optim_wraper.optimizer.lr': 1}, r"'optim_wraper'; did you mean 'optim_wrapper'"),
     ({'val_evaluator.ann_file': 'x/other.json'}, r'val_evaluator reads x/other.json'),
+    ({'val_dataloader.dataset.pipeline.1.padding': 1.5}, r'val_.*padding=1.5 .* train_.* has 1.25'),
+    (
+        {'val_dataloader.dataset.pipeline.2.fix_aspect': False},
+        r'fix_aspect=False in TopdownAffine but train_dataloader has True',
+    ),
+    (
+        {'test_evaluator': [{'type': 'PCKAccuracy'}, {'type': 'CocoMetric', 'ann_file': 'a.json'}]},
+        r'test_evaluator reads a\.json',
+    ),
 ]
 
 
@@ -86,6 +95,20 @@ CONTRADICTIONS = [
 def test_contradictions_are_refused(overrides, message):
     with pytest.raises(ValueError, match=message):
         load_config(BASE, overrides)
+
+
+def test_coco_metric_on_another_layout_is_refused():
+    path = COCO.parent / 'mpii/ViTPose_base_mpii_256x192.py'
+    message = r'val_evaluator is CocoMetric.*the val data are a MpiiDataset; take .*MpiiPCKh'
+    with pytest.raises(ValueError, match=message):
+        load_config(path, {'val_evaluator.type': 'CocoMetric'})
+
+
+def test_coco_metric_without_sigmas_is_refused():
+    hand = 'hand/2d_kpt_sview_rgb_img/topdown_heatmap/interhand2d'
+    path = ROOT / hand / 'ViTPose_base_interhand2d_all_256x192.py'
+    with pytest.raises(ValueError, match=r"needs sigmas, but the skeleton 'interhand2d' has none"):
+        load_config(path, {'test_evaluator.2.type': 'CocoMetric'})
 
 
 def test_other_skeleton_than_the_data_is_reported(tmp_path):

@@ -173,6 +173,18 @@ def test_detections(tmp_path):
     assert 'keypoints' not in samples[0]
 
 
+def test_detections_as_corners(tmp_path):
+    corners = [detection(101, 0.9, bbox=(30, 20, 60, 45)), detection(100, 0.5, (40, 30, 62, 47))]
+    with pytest.warns(
+        UserWarning, match=r"100% of the boxes leave their image.*bbox_format='xyxy'"
+    ):
+        detections(tmp_path, corners)
+    data = detections(tmp_path, corners, bbox_format='xyxy')
+    np.testing.assert_array_equal(data.get_sample(0)['bbox_xywh'], np.float32([30, 20, 30, 25]))
+    with pytest.raises(ValueError, match="bbox_format is 'cxcywh', expected 'xywh' or 'xyxy'"):
+        detections(tmp_path, corners, bbox_format='cxcywh')
+
+
 @pytest.mark.parametrize(('threshold', 'expected'), [(0.0, 3), (0.5, 2), (0.51, 1)])
 def test_detection_threshold(tmp_path, threshold, expected):
     boxes = [detection(100, 0.9), detection(100, 0.5), detection(101, 0.1)]

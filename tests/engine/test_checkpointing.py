@@ -135,3 +135,11 @@ def test_second_signal_is_not_ours_any_more(runner):
     with pytest.raises(SystemExit) as leave:
         hook._leave_if_asked(runner)
     assert leave.value.code == 130
+
+
+def test_best_checkpoint_follows_the_figure_that_papers_report(runner, tmp_path):
+    hook = PoseCheckpointHook(save_best='auto')
+    for epoch, head, pckh in [(1, 90.0, 80.0), (2, 85.0, 82.0)]:
+        runner.epoch = epoch
+        hook.after_val_epoch(runner, {'mpii/Head': head, 'mpii/PCKh': pckh})
+    assert names(tmp_path) == ['best_mpii_PCKh_epoch_2.pth']

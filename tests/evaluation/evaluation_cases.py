@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from mmpose.evaluation.functional import KeypointDetections, KeypointGroundTruth
 from mmpose.metainfo import load_metainfo
+from mmpose.registry import METRICS
 from mmpose.structures import PoseResult
 
 SIGMAS = load_metainfo('coco').sigmas
@@ -65,6 +70,62 @@ def pose_result(img_id: int, ann_id: int, keypoints: np.ndarray, **changes: Any)
         'area': 2 * SIDE**2,
     }
     return PoseResult(img_id=img_id, ann_id=ann_id, category_id=1, **{**fields, **changes})
+
+
+def poses_of(dt: KeypointDetections, ann_id: np.ndarray | None = None) -> list[PoseResult]:
+    """Detections as a model gives them, boxes of different sizes, all float32."""
+    ids = np.arange(len(dt.scores)) if ann_id is None else ann_id
+    return [
+        PoseResult(
+            img_id=dt.image_id[i].item(),
+            ann_id=int(ids[i]),
+            category_id=int(dt.category_id[i]),
+            keypoints=dt.keypoints[i].astype(np.float32),
+            scores=dt.keypoint_scores[i].astype(np.float32),
+            bbox_xywh=np.array([10, 10, SIDE + i, SIDE], dtype=np.float32),
+            bbox_score=float(dt.scores[i]),
+            area=float(2000 + 50 * i),
+        )
+        for i in range(len(ids))
+    ]
+
+
+def run_metric(config: dict[str, Any], meta: dict[str, Any], poses: list[PoseResult]) -> Any:
+    """The figures of a metric from the registry, which got the poses in two batches."""
+    metric = METRICS.build(config)
+    metric.dataset_meta = meta
+    half = len(poses) // 2
+    metric.process({}, poses[:half])
+    metric.process({}, poses[half:])
+    return metric.evaluate(len(poses))
+
+
+def run_xtcocotools(
+    annotation_file: Path, records: Any, iou_type: str, sigmas: np.ndarray, use_area: bool
+) -> Any:
+    """The evaluator of xtcocotools after its work, with ``stats`` and ``eval``.
+
+    Args:
+        annotation_file: COCO annotations.
+        records: Result records, or their file.
+        iou_type: Mode.
+        sigmas: (K,).
+        use_area: Whether the annotated area is used.
+    """
+    reason = 'xtcocotools is not installed'
+    coco = pytest.importorskip('xtcocotools.coco', reason=reason)
+    cocoeval = pytest.importorskip('xtcocotools.cocoeval', reason=reason)
+    records = json.loads(records.read_text()) if isinstance(records, Path) else records
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # it says which scores it takes
+        gt = coco.COCO(str(annotation_file))
+        evaluator = cocoeval.COCOeval(
+            gt, gt.loadRes(records), iou_type, np.asarray(sigmas), use_area
+        )
+        evaluator.evaluate()
+        evaluator.accumulate()
+        evaluator.summarize()
+    return evaluator
 
 
 def annotation_file(folder: Path, num_images: int, people_per_image: int) -> Path:

@@ -4,10 +4,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_cases import POSE, SIDE, annotation_file, pose_result, shifted
+from evaluation_cases import (
+    POSE,
+    SIDE,
+    annotation_file,
+    pose_result,
+    poses_of,
+    run_metric,
+    run_xtcocotools,
+    shifted,
+)
 from mmengine.evaluator import Evaluator
 
-from mmpose.evaluation.functional import evaluate_files
+from mmpose.evaluation.functional import (
+    evaluate_files,
+    evaluate_results,
+    make_synthetic_coco,
+    write_synthetic_coco,
+)
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import METRICS
 
@@ -126,6 +140,33 @@ def test_suppression(dataset_meta, tmp_path, arguments, num):
     assert len(json.loads((tmp_path / 'result_keypoints.json').read_text())) == num
 
 
+def test_categories_are_averaged_and_suppression_looks_across_them(tmp_path):
+    """AP-10K: of two poses in one place the better one stays, whatever their categories."""
+    gt, dt = make_synthetic_coco(20, 80, 250, seed=2, num_categories=5)
+    files = write_synthetic_coco(gt, dt, tmp_path)
+    meta = {'ann_file': str(files[0]), 'pose_meta': load_metainfo('ap10k')}
+    doubled = dt.take(np.repeat(np.arange(len(dt.scores)), 2))
+    second = np.arange(len(doubled.scores)) % 2 == 1
+    doubled = replace(
+        doubled,
+        category_id=np.where(second, doubled.category_id % 5 + 1, doubled.category_id),
+        scores=doubled.scores * np.where(second, 0.5, 1) + 1e-3,
+    )
+    areas = {'area': 1.0}  # so small that only poses in the very same place are alike
+    singles = [replace(pose, **areas) for pose in poses_of(dt)]
+    doubles = [replace(pose, **areas) for pose in poses_of(doubled)]
+    config = {'type': 'CocoMetric', 'score_mode': 'bbox', 'out_dir': str(tmp_path / 'out')}
+    figures = run_metric(config, meta, doubles)
+    assert figures == run_metric({**config, 'out_dir': None}, meta, singles)
+    unsuppressed = run_metric({**config, 'out_dir': None, 'nms_mode': 'none'}, meta, doubles)
+    assert unsuppressed['coco/AP'] < figures['coco/AP'] < 1
+    written = tmp_path / 'out' / 'result_keypoints.json'
+    stats = run_xtcocotools(files[0], written, 'keypoints', meta['pose_meta'].sigmas, True).stats
+    np.testing.assert_allclose(list(figures.values()), stats, atol=1e-6)
+    again = evaluate_results('ap10k', written, files[0])
+    assert figures == {f'coco/{name}': value for name, value in again.items()}
+
+
 def test_suppression_takes_the_area_of_the_crop(dataset_meta, tmp_path):
     """At 4 px the OKS is below 0.9 for an area of 6400 and above it for a hundred times that."""
     for factor, num in ((1, 2), (100, 1)):
@@ -192,19 +233,6 @@ def test_a_skeleton_without_sigmas_and_a_dataset_without_metainfo(dataset_meta):
         _evaluate({**dataset_meta, 'pose_meta': bare}, _poses())
     with pytest.raises(ValueError, match=r"needs 'pose_meta' in the metainfo.*\['ann_file'\]"):
         _evaluate({'ann_file': 'x'}, _poses())
-
-
-def test_pck_accuracy(dataset_meta):
-    metric = METRICS.build({'type': 'PCKAccuracy', 'thr': 0.05})
-    metric.dataset_meta = dataset_meta
-    poses = _poses()
-    # 5 % of 80 px is 4 px; one pose of six is 5 px away
-    poses[2] = replace(poses[2], keypoints=poses[2].keypoints + np.float32([5, 0]))
-    metric.process({}, poses)
-    assert metric.evaluate(6) == {'pck/PCK': pytest.approx(5 / 6)}
-    metric.process({}, [replace(poses[0], ann_id=50)])
-    with pytest.raises(ValueError, match=r'ann_id=50, img_id=1 has no annotation .*ground-truth'):
-        metric.evaluate(1)
 
 
 def test_prediction_dump_keeps_all_poses(tmp_path):

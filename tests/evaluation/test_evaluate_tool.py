@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 from evaluation_cases import SIGMAS
+from instance_cases import estimates, write_instances
 
 from mmpose.evaluation.functional import (
+    PROTOCOLS,
     evaluate_files,
+    evaluate_results,
+    load_instances,
     make_synthetic_coco,
     write_synthetic_coco,
 )
+from mmpose.metainfo import load_metainfo
+from mmpose.registry import METRICS
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,6 +55,50 @@ def test_area_of_the_box(files, tmp_path):
     figures = json.loads(out.read_text())
     assert figures == evaluate_files(*files, SIGMAS, use_area=False)
     assert figures != evaluate_files(*files, SIGMAS)
+
+
+def test_the_protocol_of_the_data_set(files, tmp_path):
+    """AIC takes 0.53 of the box without being told; OCHuman is COCO."""
+    gt, dt = make_synthetic_coco(20, 60, 200, seed=8, num_keypoints=14)
+    aic = write_synthetic_coco(gt, dt, tmp_path)
+    out = tmp_path / 'metrics.json'
+    _run(aic[1], '--dataset', 'aic', '--ann', aic[0], '--out', out)
+    sigmas = load_metainfo('aic').sigmas
+    assert json.loads(out.read_text()) == evaluate_files(*aic, sigmas, use_area=False)
+    assert evaluate_results('ochuman', files[1], files[0]) == evaluate_files(*files, SIGMAS)
+
+
+def test_every_protocol_has_a_skeleton_that_it_can_use():
+    for name, protocol in PROTOCOLS.items():
+        meta = load_metainfo(protocol.skeleton)
+        needs_sigmas = protocol.kind not in ('mpii', 'joints', 'posetrack18')
+        assert meta.sigmas is not None or not needs_sigmas, name
+        assert bool(protocol.figures) == (protocol.kind == 'joints'), name
+        for figure in protocol.figures:
+            joints = figure.norm if isinstance(figure.norm, tuple) else ()
+            assert all(joint < meta.num_keypoints for joint in joints), name
+
+
+def test_warnings_are_one_line_and_not_a_failure(tmp_path):
+    ann_file = write_instances(tmp_path, 6, 21)
+    gt = load_instances(ann_file, 21)
+    metric = METRICS.build({'type': 'EPE', 'ann_file': str(ann_file), 'out_dir': str(tmp_path)})
+    metric.dataset_meta = {'pose_meta': load_metainfo('freihand')}
+    poses = estimates(gt, noise=5.0)[:4]
+    metric.process({}, poses)
+    figures = metric.evaluate(4)
+    done = _run(tmp_path / 'result_keypoints.json', '--dataset', 'freihand', '--ann', ann_file)
+    assert done.stdout.splitlines()[-1] == f'EPE  {figures["epe/EPE"]:8.4f}'
+    (line,) = done.stderr.splitlines()
+    assert line.startswith('warning: ')
+    assert '2 of 6 annotations have labelled joints but no pose' in line
+
+
+def test_an_unknown_data_set(files):
+    done = _run(files[1], '--dataset', 'cocoa', '--ann', files[0], code=1)
+    (line,) = done.stderr.splitlines()
+    assert "error: data set 'cocoa' is unknown (no skeleton 'cocoa'" in line
+    assert 'or one of coco, ochuman, aic' in line
 
 
 def test_a_bad_file_gives_one_sentence(files):

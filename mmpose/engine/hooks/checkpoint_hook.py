@@ -14,6 +14,8 @@ from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
 SMALLER_IS_BETTER = ('loss', 'EPE', 'NME')
+# what `save_best='auto'` looks for, in this order: the figures that papers report
+MAIN_FIGURES = ('AP', 'whole AP', 'PCKh', 'AUC', 'PCK', 'NME', 'EPE')
 
 
 @HOOKS.register_module()
@@ -30,8 +32,8 @@ class PoseCheckpointHook(Hook):
             the last epoch.
         interval_iters: Iterations between two checkpoints within an epoch; None for none.
         max_keep: How many of the latest to keep; 0 keeps all.
-        save_best: Metric whose best checkpoint is kept, ``auto`` for the first one that the
-            evaluation gives, None for none.
+        save_best: Metric whose best checkpoint is kept, None for none. ``auto`` takes the one
+            that papers report: AP, PCKh, AUC, PCK, NME or EPE, else the first of the evaluation.
     """
 
     priority = 'VERY_LOW'
@@ -106,7 +108,7 @@ class PoseCheckpointHook(Hook):
         """Keeps the checkpoint of the best evaluation."""
         if self.save_best is None or not metrics:
             return
-        key = next(iter(metrics)) if self.save_best == 'auto' else self.save_best
+        key = _main_figure(list(metrics)) if self.save_best == 'auto' else self.save_best
         if key not in metrics:
             raise ValueError(
                 f"default_hooks.checkpoint.save_best is '{key}', but the evaluation gives "
@@ -202,3 +204,11 @@ class PoseCheckpointHook(Hook):
             f'stopped at iteration {runner.iter + 1}; add --resume to the same command to go on'
         )
         raise SystemExit(128 + self.signal_number)
+
+
+def _main_figure(keys: list[str]) -> str:
+    for figure in MAIN_FIGURES:
+        for key in keys:
+            if key.rsplit('/', 1)[-1] == figure:
+                return key
+    return keys[0]

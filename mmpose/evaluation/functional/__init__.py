@@ -2,8 +2,10 @@
 
 from mmpose.evaluation.functional.coco_ap import (
     CocoScores,
+    MatchedPoses,
     evaluate_coco,
     format_scores,
+    match_poses,
 )
 from mmpose.evaluation.functional.coco_backends import (
     BACKENDS,
@@ -15,28 +17,88 @@ from mmpose.evaluation.functional.coco_io import (
     load_ground_truth,
     write_detections,
 )
+from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
+from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
+from mmpose.evaluation.functional.instances import (
+    Norm,
+    find_instances,
+    load_instances,
+    norm_lengths,
+    pair_detections,
+)
+from mmpose.evaluation.functional.joint_errors import (
+    area_under_curve,
+    joint_accuracies,
+    joint_distances,
+    mean_distance,
+    pck_accuracy,
+)
+from mmpose.evaluation.functional.joint_figures import JointFigure
 from mmpose.evaluation.functional.keypoint_arrays import KeypointDetections, KeypointGroundTruth
+from mmpose.evaluation.functional.mpii import (
+    evaluate_mpii,
+    load_mpii_annotations,
+    mpii_ground_truth,
+    write_pred_mat,
+)
 from mmpose.evaluation.functional.nms import oks_nms, soft_oks_nms
 from mmpose.evaluation.functional.oks import oks_iou
-from mmpose.evaluation.functional.pck import pck_accuracy
+from mmpose.evaluation.functional.posetrack import evaluate_posetrack18, load_posetrack18
+from mmpose.evaluation.functional.protocols import (
+    PROTOCOLS,
+    Protocol,
+    evaluate_joint_figures,
+    evaluate_results,
+    find_protocol,
+)
 from mmpose.evaluation.functional.synthetic import make_synthetic_coco, write_synthetic_coco
+from mmpose.evaluation.functional.wholebody import WHOLEBODY_FIELDS, evaluate_wholebody
 
 __all__ = [
     'BACKENDS',
+    'CROWD_INDEX',
+    'FILE_NAME',
+    'PROTOCOLS',
+    'WHOLEBODY_FIELDS',
     'CocoScores',
+    'JointFigure',
     'KeypointDetections',
     'KeypointGroundTruth',
+    'MatchedPoses',
+    'Norm',
+    'Protocol',
+    'area_under_curve',
     'evaluate_coco',
+    'evaluate_crowdpose',
     'evaluate_files',
+    'evaluate_humanart',
+    'evaluate_joint_figures',
+    'evaluate_mpii',
+    'evaluate_posetrack18',
+    'evaluate_results',
+    'evaluate_wholebody',
     'evaluate_with_backend',
+    'find_instances',
+    'find_protocol',
     'format_scores',
+    'joint_accuracies',
+    'joint_distances',
     'load_detections',
     'load_ground_truth',
+    'load_instances',
+    'load_mpii_annotations',
+    'load_posetrack18',
     'make_synthetic_coco',
+    'match_poses',
+    'mean_distance',
+    'mpii_ground_truth',
+    'norm_lengths',
     'oks_iou',
     'oks_nms',
+    'pair_detections',
     'pck_accuracy',
     'soft_oks_nms',
     'write_detections',
+    'write_pred_mat',
     'write_synthetic_coco',
 ]

@@ -7,6 +7,7 @@ equal those of xtcocotools and faster-coco-eval.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from mmpose.evaluation.functional.coco_matching import (
 from mmpose.evaluation.functional.keypoint_arrays import (
     BoolArray,
     FloatArray,
+    IdArray,
     IntArray,
     KeypointDetections,
     KeypointGroundTruth,
@@ -64,27 +66,77 @@ class CocoScores:
     precision: FloatArray
     recall: FloatArray
 
-    def summary(self, category_id: int | None = None) -> dict[str, float]:
-        """The ten COCO figures, averaged over categories or of one category.
+    def summary(
+        self,
+        category_id: int | None = None,
+        statistics: Mapping[str, tuple[str, str, float | None]] = STATISTICS,
+    ) -> dict[str, float]:
+        """Figures averaged over categories or of one category.
 
         Args:
             category_id: The category; all of them if None.
+            statistics: Table, area range and threshold (None for all) of each figure.
 
         Returns:
-            ``AP``, ``AP .5``, ..., ``AR (L)`` in [0, 1]; -1 where nothing is annotated.
+            A value in [0, 1] for each name of ``statistics``, by default ``AP``, ``AP .5``, ...,
+            ``AR (L)``; -1 where nothing is annotated.
         """
         rows = np.ones(len(self.category_ids), dtype=np.bool_)
         if category_id is not None:
             rows = self.category_ids == category_id
         ranges = list(AREA_RANGES)
         figures = {}
-        for name, (table, area_range, threshold) in STATISTICS.items():
+        for name, (table, area_range, threshold) in statistics.items():
             values = getattr(self, table)[rows, ranges.index(area_range)]
             if threshold is not None:
                 values = values[:, np.isclose(OKS_THRESHOLDS, threshold)]
             values = values[values > -1]
             figures[name] = float(values.mean()) if values.size else -1.0
         return figures
+
+
+@dataclass(frozen=True)
+class MatchedPoses:
+    """Detections that were matched to annotations, of which any set of images can be scored.
+
+    Attributes:
+        category_ids: (C,).
+        gt: Ground truth in the order of the matching.
+        dt: The detections that were kept, in the order of the matching.
+        matches: Outcome for ``dt``.
+        gt_ignored: (A, G). True where an annotation does not count in an area range.
+    """
+
+    category_ids: IntArray
+    gt: KeypointGroundTruth
+    dt: KeypointDetections
+    matches: Matches
+    gt_ignored: BoolArray
+
+    def scores(self, image_ids: IdArray | None = None) -> CocoScores:
+        """Precision and recall on some images.
+
+        The matching never looks beyond an image, so the result is that of annotation and result
+        files which hold these images alone.
+
+        Args:
+            image_ids: The images; all of them if None.
+
+        Returns:
+            Tables of precision and recall.
+        """
+        if image_ids is None:
+            return _accumulate(self)
+        dt_rows = np.flatnonzero(np.isin(self.dt.image_id, image_ids))
+        gt_rows = np.flatnonzero(np.isin(self.gt.image_id, image_ids))
+        part = MatchedPoses(
+            self.category_ids,
+            self.gt.take(gt_rows),
+            self.dt.take(dt_rows),
+            self.matches.take(dt_rows),
+            self.gt_ignored[:, gt_rows],
+        )
+        return _accumulate(part)
 
 
 def evaluate_coco(
@@ -94,7 +146,19 @@ def evaluate_coco(
     use_area: bool = True,
     max_detections: int = MAX_DETECTIONS,
 ) -> CocoScores:
-    """Precision and recall of detections against ground truth.
+    """Precision and recall of detections; arguments and errors as in ``match_poses``."""
+    return match_poses(gt, dt, sigmas, use_area, max_detections).scores()
+
+
+def match_poses(
+    gt: KeypointGroundTruth,
+    dt: KeypointDetections,
+    sigmas: npt.NDArray[np.floating],
+    use_area: bool = True,
+    max_detections: int = MAX_DETECTIONS,
+    dt_extents: FloatArray | None = None,
+) -> MatchedPoses:
+    """Detections matched to ground truth.
 
     Args:
         gt: Ground truth.
@@ -102,9 +166,11 @@ def evaluate_coco(
         sigmas: (K,). OKS constants of the skeleton.
         use_area: Whether ``gt.area`` is the object area; else 0.53 of the box is.
         max_detections: Best detections kept per image and category.
+        dt_extents: (N,), px^2. Size of each detection, by which an unmatched one is left out of
+            an area range; None for the box around its joints.
 
     Returns:
-        Tables of precision and recall.
+        The matching, ready to be scored.
 
     Raises:
         ValueError: If the parts do not fit together or an area is needed and missing.
@@ -115,6 +181,7 @@ def evaluate_coco(
             'evaluate with the skeleton of the annotations'
         )
     check_detections_fit(gt, dt)
+    dt_extents = extents(dt.keypoints) if dt_extents is None else dt_extents
     category_ids = np.unique(gt.category_ids)
     gt_group = _groups(gt, gt, category_ids)
     gt_order = np.argsort(gt_group, kind='stable')
@@ -129,10 +196,16 @@ def evaluate_coco(
         gt, gt_group, gt_area, dt, dt_group, joint_variances(sigmas), float(OKS_THRESHOLDS.min())
     )
     gt_ignored = _outside_ranges(gt_area) | (gt.num_keypoints == 0) | gt.iscrowd  # (A, G)
-    dt_outside = _outside_ranges(_extents(dt.keypoints))
+    dt_outside = _outside_ranges(dt_extents[dt_order])
     dt_rank = rank_in_group(dt_group)
     matches = match_detections(pairs, dt_rank, dt_outside, gt_ignored, gt.iscrowd, OKS_THRESHOLDS)
-    return _accumulate(category_ids, matches, dt, gt, gt_ignored)
+    return MatchedPoses(category_ids, gt, dt, matches, gt_ignored)
+
+
+def extents(keypoints: FloatArray) -> FloatArray:
+    """Area of the box around all joints of a pose: (N, K, 2) -> (N,)."""
+    x, y = keypoints[..., 0], keypoints[..., 1]
+    return np.asarray((x.max(axis=1) - x.min(axis=1)) * (y.max(axis=1) - y.min(axis=1)))
 
 
 def format_scores(figures: dict[str, float]) -> str:
@@ -169,26 +242,16 @@ def _outside_ranges(area: FloatArray) -> BoolArray:
     return np.stack([(area < low) | (area > high) for low, high in AREA_RANGES.values()])
 
 
-def _extents(keypoints: FloatArray) -> FloatArray:
-    """Area of the box around all joints of a pose: (D, K, 2) -> (D,)."""
-    x, y = keypoints[..., 0], keypoints[..., 1]
-    return np.asarray((x.max(axis=1) - x.min(axis=1)) * (y.max(axis=1) - y.min(axis=1)))
-
-
-def _accumulate(
-    category_ids: IntArray,
-    matches: Matches,
-    dt: KeypointDetections,
-    gt: KeypointGroundTruth,
-    gt_ignored: BoolArray,
-) -> CocoScores:
+def _accumulate(matched: MatchedPoses) -> CocoScores:
+    category_ids, matches = matched.category_ids, matched.matches
     shape = (len(category_ids), len(AREA_RANGES), len(OKS_THRESHOLDS))
     precision = np.full((*shape, len(RECALL_POINTS)), -1.0)
     recall = np.full(shape, -1.0)
     for c, category_id in enumerate(category_ids):
-        rows = np.flatnonzero(dt.category_id == category_id)
-        rows = rows[np.argsort(-dt.scores[rows], kind='stable')]
-        num_annotations = (~gt_ignored[:, gt.category_id == category_id]).sum(axis=1)  # (A,)
+        rows = np.flatnonzero(matched.dt.category_id == category_id)
+        rows = rows[np.argsort(-matched.dt.scores[rows], kind='stable')]
+        is_member = matched.gt.category_id == category_id
+        num_annotations = (~matched.gt_ignored[:, is_member]).sum(axis=1)  # (A,)
         for a in np.flatnonzero(num_annotations):
             is_true = matches.is_true[a][:, rows]  # (T, d)
             num_counted = np.cumsum(~matches.is_ignored[a][:, rows], axis=1)

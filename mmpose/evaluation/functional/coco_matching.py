@@ -53,6 +53,10 @@ class Matches:
     is_true: BoolArray
     is_ignored: BoolArray
 
+    def take(self, rows: IntArray) -> Matches:
+        """Outcome for some of the detections: rows (M,) of D."""
+        return Matches(self.is_true[..., rows], self.is_ignored[..., rows])
+
 
 def find_candidates(
     gt: KeypointGroundTruth,

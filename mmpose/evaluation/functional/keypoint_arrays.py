@@ -33,6 +33,7 @@ class KeypointGroundTruth:
         num_keypoints: (G,). As the file states it; 0 excludes an instance from the count.
         source: Where the arrays come from, for messages.
         extras: Further arrays by name with G rows each, such as ``head_size`` in px.
+        image_extras: Further arrays by name with I rows each, such as ``crowdIndex``.
     """
 
     image_ids: IdArray
@@ -48,6 +49,7 @@ class KeypointGroundTruth:
     num_keypoints: IntArray
     source: str = 'ground truth'
     extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    image_extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         num, joints = _joint_shape(self.keypoints, self.source)
@@ -62,6 +64,8 @@ class KeypointGroundTruth:
             'num_keypoints': (num,),
         }
         _check_shapes(self, expected)
+        _check_rows(self.extras, num, self.source)
+        _check_rows(self.image_extras, len(self.image_ids), self.source)
         _check_finite(self, ('keypoints', 'bbox_xywh'))
         _check_known(self, 'image_id', self.image_ids, f'the images of {self.source}')
         _check_known(self, 'category_id', self.category_ids, f'the categories of {self.source}')
@@ -106,6 +110,9 @@ class KeypointDetections:
         keypoint_scores: (N, K). Confidence of each joint; the evaluation does not read it.
         scores: (N,). Confidence of each pose, by which poses are ranked.
         source: Where the arrays come from, for messages.
+        extras: Further arrays by name with N rows each; result files hold them under these names:
+            ``ann_id``, the annotation that a pose belongs to, or the ``foot_score`` of a whole
+            body.
     """
 
     image_id: IdArray
@@ -114,6 +121,7 @@ class KeypointDetections:
     keypoint_scores: FloatArray
     scores: FloatArray
     source: str = 'detections'
+    extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         num, joints = _joint_shape(self.keypoints, self.source)
@@ -124,6 +132,7 @@ class KeypointDetections:
             'scores': (num,),
         }
         _check_shapes(self, expected)
+        _check_rows(self.extras, num, self.source)
         _check_finite(self, ('keypoints', 'keypoint_scores', 'scores'))
 
     @property
@@ -147,6 +156,7 @@ class KeypointDetections:
             keypoints=self.keypoints[rows],
             keypoint_scores=self.keypoint_scores[rows],
             scores=self.scores[rows],
+            extras={name: array[rows] for name, array in self.extras.items()},
         )
 
 
@@ -183,6 +193,12 @@ def _check_shapes(
         actual = getattr(arrays, name).shape
         if actual != shape:
             raise ValueError(f'{arrays.source}: {name} has shape {actual}; expected {shape}')
+
+
+def _check_rows(extras: Mapping[str, npt.NDArray[Any]], num: int, source: str) -> None:
+    for name, array in extras.items():
+        if len(array) != num:
+            raise ValueError(f"{source}: extra '{name}' has {len(array)} rows; expected {num}")
 
 
 def _check_finite(arrays: KeypointGroundTruth | KeypointDetections, names: tuple[str, ...]) -> None:

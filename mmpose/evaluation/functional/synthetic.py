@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmpose.evaluation.functional.coco_io import to_json, write_detections
+from mmpose.evaluation.functional.coco_io import write_detections
+from mmpose.evaluation.functional.json_columns import to_json
 from mmpose.evaluation.functional.keypoint_arrays import (
     FloatArray,
     IntArray,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from mmpose.evaluation.functional import KeypointDetections
 from mmpose.structures import PoseResult
 
 
@@ -39,6 +40,32 @@ class PoseArrays:
 
     def __len__(self) -> int:
         return len(self.img_id)
+
+    def detections(self, scores: np.ndarray, with_ann_id: bool = False) -> KeypointDetections:
+        """The poses as the evaluation takes them.
+
+        Args:
+            scores: (N,). Scores of the poses.
+            with_ann_id: Whether the poses name the annotation of their box.
+
+        Returns:
+            All poses in the same order.
+        """
+        return KeypointDetections(
+            image_id=self.img_id,
+            category_id=self.category_id,
+            keypoints=self.keypoints.astype(np.float64),
+            keypoint_scores=self.scores.astype(np.float64),
+            scores=scores,
+            source='poses of the model',
+            extras={'ann_id': self.ann_id} if with_ann_id else {},
+        )
+
+    def mean_scores(self, above: float) -> np.ndarray:
+        """Mean of the joint scores above a threshold: (N,); 0 where there is none."""
+        is_confident = self.scores > above  # (N, K)
+        total = np.where(is_confident, self.scores, 0).sum(axis=1, dtype=np.float64)
+        return total / np.maximum(is_confident.sum(axis=1), 1)
 
 
 def pack_results(results: Sequence[PoseResult]) -> PoseArrays:

@@ -1,0 +1,36 @@
+"""COCO-WholeBody 1.0: train on train2017, evaluate on val2017 with the 56-AP person detector."""
+metainfo = 'coco_wholebody'
+dataset_type = 'CocoWholeBodyDataset'
+data_root = 'data/coco/'
+
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/coco_wholebody_train_v1.0.json',
+        img_prefix='train2017/',
+    ),
+)
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/coco_wholebody_val_v1.0.json',
+        img_prefix='val2017/',
+        bbox_file='person_detection_results/COCO_val2017_detections_AP_H_56_person.json',
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='CocoWholeBodyMetric')
+test_evaluator = val_evaluator

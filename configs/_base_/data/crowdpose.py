@@ -1,0 +1,36 @@
+"""CrowdPose: train on trainval, evaluate on test with the boxes of a YOLOv3 detector."""
+metainfo = 'crowdpose'
+dataset_type = 'CocoDataset'
+data_root = 'data/crowdpose/'
+
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/mmpose_crowdpose_trainval.json',
+        img_prefix='images/',
+    ),
+)
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/mmpose_crowdpose_test.json',
+        img_prefix='images/',
+        bbox_file='annotations/det_for_crowd_test_0.1_0.5.json',
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='CrowdPoseMetric')
+test_evaluator = val_evaluator

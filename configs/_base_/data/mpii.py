@@ -1,0 +1,38 @@
+"""MPII Human Pose: train on the training part, evaluate PCKh on the validation part.
+
+The windows come from the annotated centres and scales; the head boxes from ``mpii_gt_val.mat``.
+"""
+metainfo = 'mpii'
+dataset_type = 'MpiiDataset'
+data_root = 'data/mpii/'
+
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/mpii_train.json',
+        img_prefix='images/',
+    ),
+)
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/mpii_val.json',
+        img_prefix='images/',
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='MpiiPCKh')
+test_evaluator = val_evaluator

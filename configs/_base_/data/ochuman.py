@@ -1,0 +1,48 @@
+"""OCHuman: train on COCO train2017, validate on val and test on test with the annotated boxes."""
+metainfo = 'coco'
+dataset_type = 'CocoDataset'
+data_root = 'data/ochuman/'
+
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root='data/coco/',
+        ann_file='annotations/person_keypoints_train2017.json',
+        img_prefix='train2017/',
+    ),
+)
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/ochuman_coco_format_val_range_0.00_1.00.json',
+        img_prefix='images/',
+        test_mode=True,
+    ),
+)
+test_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type=dataset_type,
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file='annotations/ochuman_coco_format_test_range_0.00_1.00.json',
+        img_prefix='images/',
+        test_mode=True,
+    ),
+)
+val_evaluator = dict(type='CocoMetric')
+test_evaluator = val_evaluator

@@ -1,0 +1,19 @@
+"""UDP crops that stretch the square windows of MPII to 192x256 px, with heatmaps of 48x64 cells.
+
+MPII gives a centre and a scale per person, not a box: there is nothing to jitter, and the
+published figures hold for windows whose aspect ratio is not mended.
+"""
+codec = dict(type='UDPHeatmap', input_wh=(192, 256), heatmap_wh=(48, 64), sigma=2)
+
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='BoxToWindow', padding=1.25),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='RandomScaleRotation', scale_factor=0.5, rotation_factor=40, rotation_prob=0.6),
+    dict(type='TopdownAffine', input_wh=codec['input_wh'], use_udp=True, fix_aspect=False),
+]
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='BoxToWindow', padding=1.25),
+    dict(type='TopdownAffine', input_wh=codec['input_wh'], use_udp=True, fix_aspect=False),
+]

@@ -1,0 +1,21 @@
+"""ViTPose-L, CrowdPose test with YOLOv3 boxes, 256x192, published settings: 76.6 AP.
+
+The figure is that of the ViTPose*-L weights in the README of ViTPose, trained on COCO, AIC,
+MPII and CrowdPose.
+"""
+_base_ = [
+    '../../../../_base_/default_runtime.py',
+    '../../../../_base_/data/crowdpose.py',
+    '../../../../_base_/models/vitpose_large.py',
+    '../../../../_base_/pipelines/topdown_msra_halfbody6_256x192.py',
+    '../../../../_base_/schedules/adam_210e.py',
+]
+
+model = dict(
+    metainfo=_base_.metainfo,
+    backbone=dict(drop_path_rate=0.3),
+    head=dict(out_channels=14, codec=_base_.codec),
+)
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = val_dataloader

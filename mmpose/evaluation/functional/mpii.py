@@ -1,0 +1,286 @@
+"""PCKh of MPII: the share of joints within half the size of the head.
+
+Andriluka et al., CVPR 2014 (http://human-pose.mpi-inf.mpg.de). The published figures come from
+``mpii_gt_val.mat``, whose coordinates count pixels from 1; all arrays here count from 0. A head is
+as long as 0.6 of the diagonal of its box (``SC_BIAS`` of the official tool). Pelvis and thorax are
+not among the joints of the mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmpose.evaluation.functional.instances import HEAD_SIZE, distances_of, extra_norm
+from mmpose.evaluation.functional.json_columns import (
+    Record,
+    column,
+    matrix,
+    optional_column,
+    read_json,
+)
+from mmpose.evaluation.functional.keypoint_arrays import (
+    FloatArray,
+    KeypointDetections,
+    KeypointGroundTruth,
+)
+
+NUM_JOINTS = 16
+HEAD_BOX_TO_HEAD = 0.6
+FIRST_PIXEL = 1  # of the official coordinates
+WINDOW_SIDE = 200.0  # px that a person of scale 1 is high
+MAT_FILE = 'mpii_gt_val.mat'
+# names in the mat file, in the order of the annotation file; the figures need those of four letters
+MAT_JOINTS = (
+    *('rank', 'rkne', 'rhip', 'lhip', 'lkne', 'lank', 'pelvis', 'thorax'),
+    *('upper_neck', 'head', 'rwri', 'relb', 'rsho', 'lsho', 'lelb', 'lwri'),
+)
+# joints of each published figure; the figure is the mean of their PCKh
+JOINT_GROUPS = {
+    'Head': ('head',),
+    'Shoulder': ('lsho', 'rsho'),
+    'Elbow': ('lelb', 'relb'),
+    'Wrist': ('lwri', 'rwri'),
+    'Hip': ('lhip', 'rhip'),
+    'Knee': ('lkne', 'rkne'),
+    'Ankle': ('lank', 'rank'),
+}
+LEFT_OUT = ('pelvis', 'thorax')
+
+
+def evaluate_mpii(
+    keypoints: FloatArray, gt: KeypointGroundTruth, thr: float = 0.5
+) -> dict[str, float]:
+    """The published figures of MPII.
+
+    Args:
+        keypoints: (N, 16, 2), image px counted from 0.
+        gt: The N instances of the poses, with ``head_size`` among their extras.
+        thr: Largest distance of a correct joint, in head sizes.
+
+    Returns:
+        ``Head``, ``Shoulder``, ``Elbow``, ``Wrist``, ``Hip``, ``Knee``, ``Ankle`` (means of left
+        and right), ``PCKh`` (over all labelled joints but pelvis and thorax) and ``PCKh@0.1``, in
+        percent; -1 where nothing is labelled.
+
+    Raises:
+        ValueError: If there are no head sizes, or the poses do not have 16 joints.
+    """
+    if gt.num_joints != NUM_JOINTS or keypoints.shape[1] != NUM_JOINTS:
+        raise ValueError(
+            f'{gt.source}: poses have {keypoints.shape[1]} keypoints and annotations '
+            f'{gt.num_joints}; MPII has {NUM_JOINTS}'
+        )
+    distances = distances_of(keypoints, gt, extra_norm(gt, HEAD_SIZE))
+    num_labelled = np.isfinite(distances).sum(axis=0)  # (16,)
+    num_correct = (distances <= thr).sum(axis=0)
+    per_joint = np.where(num_labelled > 0, num_correct / np.maximum(num_labelled, 1), np.nan)
+    figures = {}
+    for name, joints in JOINT_GROUPS.items():
+        shares = per_joint[[MAT_JOINTS.index(joint) for joint in joints]]
+        shares = shares[~np.isnan(shares)]
+        figures[name] = 100 * float(shares.mean()) if shares.size else -1.0
+    figures['PCKh'] = _share_of_all(distances, thr)
+    figures['PCKh@0.1'] = _share_of_all(distances, 0.1)
+    return figures
+
+
+def _share_of_all(distances: FloatArray, thr: float) -> float:
+    """Percentage over all labelled joints that count: (N, 16) -> one figure."""
+    counted = distances[:, [name not in LEFT_OUT for name in MAT_JOINTS]]
+    counted = counted[np.isfinite(counted)]
+    return 100 * float((counted <= thr).mean()) if counted.size else -1.0
+
+
+def head_size_of_boxes(box_wh: FloatArray) -> FloatArray:
+    """Length of a head by the size of its box: (N, 2) -> (N,), px."""
+    return np.asarray(np.hypot(box_wh[:, 0], box_wh[:, 1]) * HEAD_BOX_TO_HEAD)
+
+
+def load_mpii_annotations(path: str | Path) -> KeypointGroundTruth:
+    """Annotations of an MPII file such as ``mpii_val.json``.
+
+    Args:
+        path: JSON list of ``{image, center, scale, joints, joints_vis}``, counted from pixel 1;
+            ``head_box`` (x1, y1, x2, y2) may be there too.
+
+    Returns:
+        One instance per entry, counted from pixel 0: ``ann_id`` is the row, ``image_id`` the
+        running number of the image name; ``head_size`` is among the extras if the entries have a
+        ``head_box``.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is not such a file; the message names entry and field.
+    """
+    source = str(path)
+    content = read_json(path)
+    if not isinstance(content, list) or not content or not isinstance(content[0], dict):
+        raise ValueError(
+            f'{source}: not an MPII annotation file; expected a list of persons with image, '
+            f'joints and joints_vis, found {type(content).__name__}'
+        )
+    joints = _joints(content, source)
+    visible = matrix(column(content, 'joints_vis', source), 'joints_vis', source, NUM_JOINTS) > 0
+    names = column(content, 'image', source)
+    number_of: dict[str, int] = {}
+    image_id = np.array([number_of.setdefault(name, len(number_of)) for name in names])
+    bbox_xywh = _windows(content, source)
+    return KeypointGroundTruth(
+        image_ids=np.arange(len(number_of)),
+        category_ids=np.array([1]),
+        ann_id=np.arange(len(content)),
+        image_id=image_id,
+        category_id=np.ones(len(content), dtype=np.int64),
+        keypoints=joints - FIRST_PIXEL,
+        visible=visible,
+        area=bbox_xywh[:, 2] * bbox_xywh[:, 3],
+        bbox_xywh=bbox_xywh,
+        iscrowd=np.zeros(len(content), dtype=np.bool_),
+        num_keypoints=visible.sum(axis=1),
+        source=source,
+        extras=_head_sizes(content, source),
+    )
+
+
+def _joints(content: list[Record], source: str) -> FloatArray:
+    """(N, 16, 2), as the file states them."""
+    rows = column(content, 'joints', source)
+    for row, points in enumerate(rows):
+        if not isinstance(points, list) or len(points) != NUM_JOINTS:
+            found = len(points) if isinstance(points, list) else repr(points)
+            raise ValueError(
+                f"{source}: 'joints' of entry {row} has {found} points; expected {NUM_JOINTS}"
+            )
+    flat = [point for points in rows for point in points]
+    return matrix(flat, 'joints', source, 2).reshape(-1, NUM_JOINTS, 2)
+
+
+def _head_sizes(content: list[Record], source: str) -> dict[str, FloatArray]:
+    if 'head_box' not in content[0]:
+        return {}
+    corners = matrix(column(content, 'head_box', source), 'head_box', source, 4)
+    return {HEAD_SIZE: head_size_of_boxes(corners[:, 2:] - corners[:, :2])}
+
+
+def _windows(content: list[Record], source: str) -> FloatArray:
+    """The square of side 200 * scale px around each person: (N, 4)."""
+    center = matrix(column(content, 'center', source), 'center', source, 2)
+    scale = optional_column(content, 'scale', source)
+    side = WINDOW_SIDE * scale
+    # the published loader shifts the centre down, to crop less of the legs
+    center = center + np.stack([np.zeros_like(scale), 15 * scale], axis=1) - FIRST_PIXEL
+    return np.column_stack([center - side[:, None] / 2, side, side])
+
+
+def with_official_mat(gt: KeypointGroundTruth, path: str | Path) -> KeypointGroundTruth:
+    """The same instances with joints, visibility and head sizes of ``mpii_gt_val.mat``.
+
+    Args:
+        gt: Instances of the annotation file; ``ann_id`` is the row of the file.
+        path: The mat file, which has one column per row of the annotation file.
+
+    Returns:
+        Ground truth in the order of ``gt``.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ImportError: If scipy, which reads it, is not installed.
+        ValueError: If it is not such a file or holds another number of persons.
+    """
+    mat = _read_mat(path)
+    names = [str(np.ravel(name)[0]) for name in np.ravel(mat['dataset_joints'])]
+    if len(names) != NUM_JOINTS or any(
+        len(ours) == 4 and ours != theirs for ours, theirs in zip(MAT_JOINTS, names, strict=True)
+    ):
+        raise ValueError(f'{path}: dataset_joints are {names}; expected {list(MAT_JOINTS)}')
+    points = np.asarray(mat['pos_gt_src'], dtype=np.float64)  # (16, 2, N)
+    num, num_rows = points.shape[2], int(gt.ann_id.max(initial=-1)) + 1
+    if num != num_rows:
+        raise ValueError(
+            f'{path} has {num} persons but {gt.source} has {num_rows} rows; use the annotation '
+            'file of the same split (mpii_val.json), whole'
+        )
+    boxes = np.asarray(mat['headboxes_src'], dtype=np.float64)  # (2 corners, 2, N)
+    head_size = head_size_of_boxes((boxes[1] - boxes[0]).T)
+    visible = np.asarray(mat['jnt_missing']).T == 0  # (16, N) -> (N, 16)
+    return replace(
+        gt,
+        keypoints=(points.transpose(2, 0, 1) - FIRST_PIXEL)[gt.ann_id],  # (16, 2, N) -> (N, 16, 2)
+        visible=visible[gt.ann_id],
+        num_keypoints=visible[gt.ann_id].sum(axis=1),
+        source=str(path),
+        extras={**gt.extras, HEAD_SIZE: head_size[gt.ann_id]},
+    )
+
+
+def mpii_ground_truth(
+    gt: KeypointGroundTruth, mat_file: str | Path | None, beside: str | Path
+) -> KeypointGroundTruth:
+    """Ground truth with head sizes: of the mat file, or those that ``gt`` has.
+
+    Args:
+        gt: Instances of the annotation file.
+        mat_file: The mat file. If None, ``mpii_gt_val.mat`` beside the annotation file, because
+            it is what the published figures come from; or the head sizes that ``gt`` has, if
+            there is no such file or it is of another split.
+        beside: The annotation file.
+
+    Returns:
+        Ground truth in the order of ``gt``.
+
+    Raises:
+        ValueError: If there are no head sizes anywhere.
+    """
+    neighbour = Path(beside).with_name(MAT_FILE)
+    if mat_file is not None:
+        return with_official_mat(gt, mat_file)
+    if neighbour.is_file():
+        try:
+            return with_official_mat(gt, neighbour)
+        except (ImportError, ValueError):
+            if HEAD_SIZE not in gt.extras:
+                raise
+    if HEAD_SIZE in gt.extras:
+        return gt
+    raise ValueError(
+        f"{beside}: the entries have no 'head_box' and there is no {MAT_FILE} beside them; PCKh "
+        'needs one of them, so put the file there, name it (gt_mat), or add head boxes'
+    )
+
+
+def write_pred_mat(path: str | Path, detections: KeypointDetections) -> None:
+    """Writes the file that the official tool reads: ``preds`` (N, 16, 2), counted from pixel 1.
+
+    Args:
+        path: File to write; its folder is made if needed.
+        detections: Poses with ``ann_id`` among their extras; they are written in its order.
+    """
+    from scipy.io import savemat
+
+    order = np.argsort(detections.extras['ann_id'])
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    savemat(str(path), {'preds': detections.keypoints[order] + FIRST_PIXEL})
+
+
+def _read_mat(path: str | Path) -> dict[str, Any]:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such file; expected {MAT_FILE} of MPII')
+    try:
+        from scipy.io import loadmat
+    except ImportError:
+        raise ImportError(f'{path}: scipy reads this file; pip install scipy') from None
+    mat: dict[str, Any] = loadmat(str(path))
+    shapes = {
+        'dataset_joints': 'names of 16 joints',
+        'jnt_missing': '(16, N)',
+        'pos_gt_src': '(16, 2, N)',
+        'headboxes_src': '(2, 2, N)',
+    }
+    for name, shape in shapes.items():
+        if name not in mat:
+            raise ValueError(f"{path}: '{name}' {shape} is missing; expected {MAT_FILE} of MPII")
+    return mat

@@ -1,0 +1,221 @@
+"""Average precision of joints as PoseTrack defines it.
+
+Andriluka et al., CVPR 2018 (https://github.com/leonid-pishchulin/poseval). A pose of an image is
+assigned to the person with which it shares most joints; then each joint is a detection task of its
+own. A joint is at its annotation within half a head size, 0.6 of the diagonal of the head box.
+Published results use the 15 joints of the challenge: the ears of the 17 are never annotated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mmpose.evaluation.functional.coco_io import load_ground_truth
+from mmpose.evaluation.functional.instances import HEAD_SIZE, extra_norm
+from mmpose.evaluation.functional.keypoint_arrays import (
+    BoolArray,
+    FloatArray,
+    IdArray,
+    IntArray,
+    KeypointDetections,
+    KeypointGroundTruth,
+    check_detections_fit,
+)
+from mmpose.evaluation.functional.mpii import head_size_of_boxes
+from mmpose.evaluation.functional.ragged import iterate_pairs, segment_starts
+
+NUM_JOINTS = 17
+HEAD_BOX = 'bbox_head'  # field of an annotation: left, top, width, height
+IGNORED = ('ignore_regions_x', 'ignore_regions_y')  # of an image: corners of each polygon
+MAX_HEADS = 0.5  # distance of a correct joint
+# joints of each published figure, which is the mean of their AP
+JOINT_GROUPS = {
+    'Head AP': (0, 1, 2),  # nose, neck (head_bottom), head_top
+    'Shou AP': (5, 6),
+    'Elb AP': (7, 8),
+    'Wri AP': (9, 10),
+    'Hip AP': (11, 12),
+    'Knee AP': (13, 14),
+    'Ankl AP': (15, 16),
+}
+JOINTS = tuple(joint for group in JOINT_GROUPS.values() for joint in group)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs of a detection and an annotation of one image: P pairs in the order of detections.
+
+    Attributes:
+        detection: (P,).
+        annotation: (P,).
+        hits: (P, K). True where the joints of the two are close.
+        share: (P,). Hits per annotated joint.
+    """
+
+    detection: IntArray
+    annotation: IntArray
+    hits: BoolArray
+    share: FloatArray
+
+
+def load_posetrack18(path: str | Path) -> KeypointGroundTruth:
+    """Annotations of a PoseTrack18 file in COCO format, with ``head_size`` (px) of the head boxes.
+
+    Args:
+        path: JSON file whose annotations have ``bbox_head``; images may have polygons
+            ``ignore_regions_x`` and ``ignore_regions_y``.
+
+    Returns:
+        All annotations.
+    """
+    gt = load_ground_truth(path, NUM_JOINTS, (HEAD_BOX,), optional_image_extras=IGNORED)
+    boxes = gt.extras[HEAD_BOX].reshape(-1, 4)
+    return replace(gt, extras={HEAD_SIZE: head_size_of_boxes(boxes[:, 2:])})
+
+
+def evaluate_posetrack18(gt: KeypointGroundTruth, dt: KeypointDetections) -> dict[str, float]:
+    """The published figures of PoseTrack18, multi-person pose estimation.
+
+    Images without an annotation are not evaluated. Of equal scores the earlier pose ranks first.
+    A joint in a region to ignore of its image counts neither as annotated nor as found.
+
+    Args:
+        gt: Ground truth of 17 joints with ``head_size`` among its extras.
+        dt: Detections; joints are ranked by ``keypoint_scores``.
+
+    Returns:
+        ``Head AP``, ``Shou AP``, ``Elb AP``, ``Wri AP``, ``Hip AP``, ``Knee AP``, ``Ankl AP`` and
+        ``Total AP`` (mean over the 15 joints), in percent; a joint that is never annotated is left
+        out of the means, and -1 stands for no joint at all.
+
+    Raises:
+        ValueError: If the parts do not fit together or head sizes are missing.
+    """
+    if gt.num_joints != NUM_JOINTS:
+        raise ValueError(
+            f'{gt.source}: instances have {gt.num_joints} keypoints; PoseTrack18 has {NUM_JOINTS}'
+        )
+    check_detections_fit(gt, dt)
+    dt = dt.take(np.flatnonzero(np.isin(dt.image_id, gt.image_id)))
+    visible = gt.visible & ~_in_ignored_regions(gt, gt.image_id, gt.keypoints)
+    gt = replace(gt, visible=visible & np.isin(np.arange(NUM_JOINTS), JOINTS))
+    has_joint = ~_in_ignored_regions(gt, dt.image_id, dt.keypoints)
+    is_true = _true_joints(gt, dt, has_joint)
+    num_annotated = gt.visible.sum(axis=0)
+    ap = np.full(NUM_JOINTS, np.nan)
+    for joint in JOINTS:
+        if num_annotated[joint]:
+            order = np.argsort(-dt.keypoint_scores[:, joint], kind='stable')
+            order = order[has_joint[order, joint]]
+            ap[joint] = 100 * _average_precision(is_true[order, joint], int(num_annotated[joint]))
+    groups = {**JOINT_GROUPS, 'Total AP': JOINTS}
+    return {name: _mean(ap[list(joints)]) for name, joints in groups.items()}
+
+
+def _mean(values: FloatArray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else -1.0
+
+
+def _in_ignored_regions(
+    gt: KeypointGroundTruth, image_id: IdArray, joints: FloatArray
+) -> BoolArray:
+    """(N, K). True where a joint (N, K, 2) lies in a polygon of its image."""
+    inside = np.zeros(joints.shape[:2], dtype=np.bool_)
+    if not set(IGNORED) <= gt.image_extras.keys():
+        return inside
+    columns = [gt.image_extras[name] for name in IGNORED]
+    for image, all_x, all_y in zip(gt.image_ids, *columns, strict=True):
+        if not all_x:
+            continue
+        rows = np.flatnonzero(image_id == image)
+        for x, y in zip(all_x, all_y, strict=True):
+            corners = np.stack([x, y], axis=1).astype(np.float64)
+            inside[rows] |= _in_polygon(joints[rows], corners)
+    return inside
+
+
+def _in_polygon(points: FloatArray, corners: FloatArray) -> BoolArray:
+    """(...). True where a point (..., 2) is inside: a ray crosses an odd number of sides."""
+    start, end = corners, np.roll(corners, -1, axis=0)
+    slanted = start[:, 1] != end[:, 1]  # a ray along x crosses no side along x
+    start, end = start[slanted], end[slanted]
+    x, y = points[..., :1], points[..., 1:]  # (..., 1) against the (S,) sides
+    spans = (start[:, 1] > y) != (end[:, 1] > y)
+    slope = (end[:, 0] - start[:, 0]) / (end[:, 1] - start[:, 1])
+    crosses = spans & (x < start[:, 0] + (y - start[:, 1]) * slope)
+    return np.asarray(crosses.sum(axis=-1) % 2 == 1)
+
+
+def _true_joints(
+    gt: KeypointGroundTruth, dt: KeypointDetections, has_joint: BoolArray
+) -> BoolArray:
+    """(N, K). True where the joint of a detection is at that of the person it is assigned to."""
+    is_true = np.zeros(dt.keypoint_scores.shape, dtype=np.bool_)
+    pairs = _pairs(gt, dt, has_joint)
+    if len(pairs.detection) == 0:
+        return is_true
+    # each detection keeps the person that it shares most with, the first of equals
+    best = _first_maxima(pairs.detection, pairs.share)
+    # each person keeps the detection that it shares most with, the first of equals
+    best = best[np.argsort(pairs.annotation[best], kind='stable')]
+    best = best[_first_maxima(pairs.annotation[best], pairs.share[best])]
+    is_true[pairs.detection[best]] = pairs.hits[best]
+    return is_true
+
+
+def _pairs(gt: KeypointGroundTruth, dt: KeypointDetections, has_joint: BoolArray) -> _Pairs:
+    order = np.argsort(gt.image_id, kind='stable')
+    starts = np.searchsorted(gt.image_id, dt.image_id, side='left', sorter=order)
+    counts = np.searchsorted(gt.image_id, dt.image_id, side='right', sorter=order) - starts
+    reach = MAX_HEADS * extra_norm(gt, HEAD_SIZE)
+    kept = [_Pairs(starts[:0], starts[:0], np.zeros((0, NUM_JOINTS), np.bool_), np.zeros(0))]
+    for detection, place in iterate_pairs(starts, counts):
+        annotation = order[place]
+        delta = dt.keypoints[detection] - gt.keypoints[annotation]  # (P, K, 2)
+        distance = np.hypot(delta[..., 0], delta[..., 1])
+        hits = gt.visible[annotation] & has_joint[detection]
+        hits &= distance <= reach[annotation, None]
+        share = hits.sum(axis=1) / np.maximum(gt.visible[annotation].sum(axis=1), 1)
+        kept.append(_Pairs(detection, annotation, hits, share))
+    return _Pairs(
+        np.concatenate([pairs.detection for pairs in kept]),
+        np.concatenate([pairs.annotation for pairs in kept]),
+        np.concatenate([pairs.hits for pairs in kept]),
+        np.concatenate([pairs.share for pairs in kept]),
+    )
+
+
+def _first_maxima(groups: IntArray, values: FloatArray) -> IntArray:
+    """Row of the highest value of each group, the first of equals.
+
+    Args:
+        groups: (P,), equal values adjacent.
+        values: (P,).
+
+    Returns:
+        One row per group.
+    """
+    starts = segment_starts(groups)
+    number = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(groups))))
+    order = np.lexsort((np.arange(len(groups)), -values, number))
+    return order[starts]
+
+
+def _average_precision(is_true: BoolArray, num_annotated: int) -> float:
+    """Area under the precision envelope, every recall step counted (VOC).
+
+    Args:
+        is_true: (N,), by descending score.
+        num_annotated: Joints to be found.
+
+    Returns:
+        Value in [0, 1].
+    """
+    num_true = np.cumsum(is_true)
+    precision = num_true / np.arange(1, len(is_true) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(envelope[is_true].sum() / num_annotated)

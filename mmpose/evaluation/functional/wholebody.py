@@ -1,0 +1,111 @@
+"""The figures of COCO-WholeBody: body, foot, face, hands and the whole of 133 joints.
+
+Jin et al., ECCV 2020 (https://github.com/jin-s13/COCO-WholeBody). Each part is evaluated as COCO,
+on its own joints with their own sigmas, and with the annotated area of the person. As xtcocotools
+does it, an annotation counts for a part if a joint of the part is labelled: neither the stated
+``num_keypoints`` nor ``foot_valid``, ``face_valid``, ``lefthand_valid`` and ``righthand_valid`` are
+read, and the size of a detection is that of the box around its 17 body joints for every part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mmpose.evaluation.functional.coco_ap import extents, match_poses
+from mmpose.evaluation.functional.keypoint_arrays import KeypointDetections, KeypointGroundTruth
+
+# fields of annotation and result files that hold the joints, in order, with the number of each
+WHOLEBODY_FIELDS = {
+    'keypoints': 17,
+    'foot_kpts': 6,
+    'face_kpts': 68,
+    'lefthand_kpts': 21,
+    'righthand_kpts': 21,
+}
+
+
+@dataclass(frozen=True)
+class WholeBodyPart:
+    """Some of the 133 joints.
+
+    Attributes:
+        first: First joint of the part.
+        last: Joint after its last one.
+        score_name: Field of a result that ranks the part if it is there; ``score`` otherwise.
+    """
+
+    first: int
+    last: int
+    score_name: str
+
+
+PARTS = {
+    'body': WholeBodyPart(0, 17, 'score'),
+    'foot': WholeBodyPart(17, 23, 'foot_score'),
+    'face': WholeBodyPart(23, 91, 'face_score'),
+    'left hand': WholeBodyPart(91, 112, 'lefthand_score'),
+    'right hand': WholeBodyPart(112, 133, 'righthand_score'),
+    'whole': WholeBodyPart(0, 133, 'wholebody_score'),
+}
+PART_SCORES = tuple(part.score_name for part in PARTS.values() if part.score_name != 'score')
+NUM_BODY = PARTS['body'].last
+NUM_WHOLEBODY = PARTS['whole'].last
+
+
+def evaluate_wholebody(
+    gt: KeypointGroundTruth, dt: KeypointDetections, sigmas: npt.NDArray[np.floating]
+) -> dict[str, float]:
+    """The ten COCO figures of each part and of the whole.
+
+    Args:
+        gt: Ground truth of 133 joints.
+        dt: Detections of 133 joints; scores of parts may be among ``extras``.
+        sigmas: (133,). OKS constants.
+
+    Returns:
+        ``body AP``, ``body AP .5``, ..., ``body AR (L)``, and so on for ``foot``, ``face``,
+        ``left hand``, ``right hand`` and ``whole``: 60 figures in [0, 1]; -1 where nothing is
+        annotated. ``whole AP`` is the one that papers report.
+
+    Raises:
+        ValueError: If the poses do not have 133 joints or the parts do not fit together.
+    """
+    for num, source in ((gt.num_joints, gt.source), (dt.num_joints, dt.source)):
+        if num != NUM_WHOLEBODY:
+            raise ValueError(
+                f'{source}: poses have {num} keypoints; COCO-WholeBody has {NUM_WHOLEBODY}'
+            )
+    body_extents = extents(dt.keypoints[:, :NUM_BODY])
+    figures = {}
+    for name, part in PARTS.items():
+        matched = match_poses(
+            _part_of_ground_truth(gt, part),
+            _part_of_detections(dt, part),
+            sigmas[part.first : part.last],
+            dt_extents=body_extents,
+        )
+        summary = matched.scores().summary()
+        figures.update({f'{name} {figure}': value for figure, value in summary.items()})
+    return figures
+
+
+def _part_of_ground_truth(gt: KeypointGroundTruth, part: WholeBodyPart) -> KeypointGroundTruth:
+    visible = gt.visible[:, part.first : part.last]
+    return replace(
+        gt,
+        keypoints=gt.keypoints[:, part.first : part.last],
+        visible=visible,
+        num_keypoints=visible.sum(axis=1),
+    )
+
+
+def _part_of_detections(dt: KeypointDetections, part: WholeBodyPart) -> KeypointDetections:
+    return replace(
+        dt,
+        keypoints=dt.keypoints[:, part.first : part.last],
+        keypoint_scores=dt.keypoint_scores[:, part.first : part.last],
+        scores=np.asarray(dt.extras.get(part.score_name, dt.scores), dtype=np.float64),
+    )

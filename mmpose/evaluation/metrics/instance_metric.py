@@ -1,0 +1,86 @@
+"""Base of the metrics that compare each pose with the annotation of its own box."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+
+import numpy as np
+
+from mmpose.evaluation.functional import (
+    KeypointGroundTruth,
+    find_instances,
+    load_instances,
+    write_detections,
+)
+from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
+from mmpose.evaluation.metrics.oks_metric import RESULT_FILE
+from mmpose.evaluation.metrics.pose_arrays import PoseArrays
+
+
+class InstanceMetric(GatheredMetric):
+    """Pairs poses with ground truth by ``ann_id``, writes the result file, and evaluates.
+
+    Args:
+        ann_file: COCO annotations; the ground truth of the dataset if None.
+        out_dir: Folder in which ``result_keypoints.json`` is written; None writes nothing.
+        prefix: First part of the names of the figures.
+    """
+
+    def __init__(
+        self,
+        ann_file: str | None = None,
+        out_dir: str | None = None,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(prefix=prefix)
+        self.ann_file = ann_file
+        self.out_dir = out_dir
+
+    def compute_metrics(self, results: PoseArrays) -> dict[str, float]:
+        """Writes and evaluates the poses.
+
+        Args:
+            results: One pose per annotation; detected boxes have no annotation to compare with.
+
+        Returns:
+            The figures.
+        """
+        if self.out_dir is not None:
+            self.write(results, Path(self.out_dir))
+        gt = self.ground_truth()
+        rows = find_instances(gt, results.ann_id, results.img_id, type(self).__name__)
+        num = results.keypoints.shape[1]
+        if num != gt.num_joints:
+            raise ValueError(
+                f'{type(self).__name__}: poses have {num} keypoints but {gt.source} has '
+                f'{gt.num_joints}; evaluate a model of this skeleton'
+            )
+        return self.figures(results.keypoints.astype(np.float64), gt.take(rows))
+
+    @abstractmethod
+    def figures(self, keypoints: np.ndarray, gt: KeypointGroundTruth) -> dict[str, float]:
+        """The figures of poses.
+
+        Args:
+            keypoints: (N, K, 2), img px.
+            gt: The N instances of the poses.
+
+        Returns:
+            Name without prefix to value.
+        """
+
+    def ground_truth(self) -> KeypointGroundTruth:
+        """All annotated instances."""
+        if self.ann_file is None:
+            return self._from_dataset('ground_truth')()
+        return load_instances(self.ann_file, self._skeleton().num_keypoints, self.extras())
+
+    def extras(self) -> tuple[str, ...]:
+        """Fields of the annotations in ``ann_file`` that the figures need."""
+        return ()
+
+    def write(self, poses: PoseArrays, folder: Path) -> None:
+        """Writes the result file: COCO results with ``ann_id``."""
+        detections = poses.detections(poses.bbox_score.astype(np.float64), with_ann_id=True)
+        write_detections(folder / RESULT_FILE, detections)

@@ -1,0 +1,193 @@
+"""PCK, AUC, EPE and NME of poses on ground-truth boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmpose.evaluation.functional import JointFigure, KeypointGroundTruth, Norm
+from mmpose.evaluation.metrics.instance_metric import InstanceMetric
+from mmpose.registry import METRICS
+
+# name of the figure and, for lengths that the ground truth states, of the length
+PCK_NORMS = {'bbox': ('PCK', 'bbox'), 'head': ('PCKh', 'head_size'), 'torso': ('tPCK', None)}
+Joint = int | str
+
+
+class JointFigureMetric(InstanceMetric):
+    """One ``JointFigure``, which subclasses choose by their arguments."""
+
+    def figure(self) -> JointFigure:
+        """What is measured; the skeleton of the dataset is known when this is called."""
+        raise NotImplementedError
+
+    def figures(self, keypoints: np.ndarray, gt: KeypointGroundTruth) -> dict[str, float]:
+        figure = self.figure()
+        return {figure.name: figure.evaluate(keypoints, gt)}
+
+    def extras(self) -> tuple[str, ...]:
+        norm = self.figure().norm
+        return (norm,) if isinstance(norm, str) and norm != 'bbox' else ()
+
+    def _joint_pair(self, joints: Sequence[Joint]) -> tuple[int, int]:
+        names = self._skeleton().keypoint_names
+        numbers = []
+        for joint in joints:
+            if isinstance(joint, str) and joint not in names:
+                raise ValueError(
+                    f"{type(self).__name__} names the joint '{joint}', which skeleton "
+                    f"'{self._skeleton().name}' does not have; it has {list(names)}"
+                )
+            numbers.append(names.index(joint) if isinstance(joint, str) else joint)
+        return numbers[0], numbers[1]
+
+
+@METRICS.register_module()
+class PCKAccuracy(JointFigureMetric):
+    """Percentage of correct keypoints, as a share: the mean over the joints of the skeleton.
+
+    Figure: ``pck/PCK`` by the box, ``pck/PCKh`` by the head, ``pck/tPCK`` by the torso; -1 if no
+    joint is labelled.
+
+    Args:
+        thr: A joint is correct below this distance, in units of the norm. Published results take
+            0.2 of the box or torso and, outside MPII, 0.7 of the head.
+        norm: ``bbox``, the longer side of the box; ``head``, the ``head_size`` of the ground
+            truth; ``torso``, the distance between the ``torso_joints``.
+        torso_joints: Names or numbers of two joints.
+        ann_file: COCO annotations; the ground truth of the dataset if None.
+        out_dir: Folder in which ``result_keypoints.json`` is written; None writes nothing.
+        prefix: First part of the name of the figure.
+    """
+
+    default_prefix = 'pck'
+
+    def __init__(
+        self,
+        thr: float = 0.2,
+        norm: str = 'bbox',
+        torso_joints: Sequence[Joint] | None = None,
+        ann_file: str | None = None,
+        out_dir: str | None = None,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(ann_file=ann_file, out_dir=out_dir, prefix=prefix)
+        if norm not in PCK_NORMS:
+            raise ValueError(
+                f"norm of PCKAccuracy is '{norm}'; expected one of {', '.join(PCK_NORMS)}"
+            )
+        if (norm == 'torso') != (torso_joints is not None):
+            raise ValueError(
+                f"PCKAccuracy has norm='{norm}' and torso_joints={torso_joints}; the torso needs "
+                'two joints, and only the torso'
+            )
+        if torso_joints is not None:
+            _check_pair('torso_joints of PCKAccuracy', torso_joints)
+        self.thr = thr
+        self.norm = norm
+        self.torso_joints = torso_joints
+
+    def figure(self) -> JointFigure:
+        name, norm = PCK_NORMS[self.norm]
+        if norm is None:
+            assert self.torso_joints is not None
+            return JointFigure(name, 'pck', self._joint_pair(self.torso_joints), self.thr)
+        return JointFigure(name, 'pck', norm, self.thr)
+
+
+@METRICS.register_module()
+class AUC(JointFigureMetric):
+    """Area under the curve of PCK over thresholds, ``auc/AUC``; at most 0.95 with 20 thresholds.
+
+    Args:
+        norm: px that count as 1.
+        num_thresholds: n thresholds 0, 1/n, ..., (n - 1)/n.
+        ann_file: COCO annotations; the ground truth of the dataset if None.
+        out_dir: Folder in which ``result_keypoints.json`` is written; None writes nothing.
+        prefix: First part of the name of the figure.
+    """
+
+    default_prefix = 'auc'
+
+    def __init__(
+        self,
+        norm: float = 30.0,
+        num_thresholds: int = 20,
+        ann_file: str | None = None,
+        out_dir: str | None = None,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(ann_file=ann_file, out_dir=out_dir, prefix=prefix)
+        if norm <= 0 or num_thresholds < 1:
+            raise ValueError(
+                f'AUC has norm={norm} and num_thresholds={num_thresholds}; expected both above 0'
+            )
+        self.norm = norm
+        self.num_thresholds = num_thresholds
+
+    def figure(self) -> JointFigure:
+        return JointFigure('AUC', 'auc', float(self.norm), num_thresholds=self.num_thresholds)
+
+
+@METRICS.register_module()
+class EPE(JointFigureMetric):
+    """End-point error, ``epe/EPE``: mean distance over all labelled joints, px.
+
+    The arguments are those of ``InstanceMetric``.
+    """
+
+    default_prefix = 'epe'
+
+    def figure(self) -> JointFigure:
+        return JointFigure('EPE', 'mean', 1.0)
+
+
+@METRICS.register_module()
+class NME(JointFigureMetric):
+    """Normalised mean error, ``nme/NME``: mean distance in units of a length of the instance.
+
+    Args:
+        joints: Names or numbers of two joints, whose annotated distance is the length, such as
+            the outer corners of the eyes. An instance without both is left out.
+        item: Instead, ``bbox`` for the longer side of the box, or the name of an extra of the
+            ground truth, such as ``box_size``.
+        ann_file: COCO annotations; the ground truth of the dataset if None.
+        out_dir: Folder in which ``result_keypoints.json`` is written; None writes nothing.
+        prefix: First part of the name of the figure.
+    """
+
+    default_prefix = 'nme'
+
+    def __init__(
+        self,
+        joints: Sequence[Joint] | None = None,
+        item: str | None = None,
+        ann_file: str | None = None,
+        out_dir: str | None = None,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(ann_file=ann_file, out_dir=out_dir, prefix=prefix)
+        if (joints is None) == (item is None):
+            raise ValueError(
+                f'NME has joints={joints} and item={item}; set one of them, two joints or the name '
+                'of a length'
+            )
+        if joints is not None:
+            _check_pair('joints of NME', joints)
+        self.joints = joints
+        self.item = item
+
+    def figure(self) -> JointFigure:
+        norm: Norm
+        if self.item is not None:
+            norm = self.item
+        else:
+            assert self.joints is not None
+            norm = self._joint_pair(self.joints)
+        return JointFigure('NME', 'mean', norm)
+
+
+def _check_pair(name: str, joints: Sequence[Joint]) -> None:
+    if isinstance(joints, str) or len(joints) != 2:
+        raise ValueError(f'{name} is {joints!r}; expected two joints, by name or number')

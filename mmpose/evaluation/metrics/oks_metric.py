@@ -1,0 +1,139 @@
+"""Base of the metrics that match poses to people by OKS."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mmpose.evaluation.functional import (
+    KeypointDetections,
+    oks_nms,
+    soft_oks_nms,
+    write_detections,
+)
+from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
+from mmpose.evaluation.metrics.pose_arrays import PoseArrays
+
+RESULT_FILE = 'result_keypoints.json'
+SCORE_MODES = ('bbox_keypoint', 'bbox', 'keypoint')
+NMS_MODES = ('oks_nms', 'soft_oks_nms', 'none')
+
+
+class OksMetric(GatheredMetric):
+    """Scores poses, removes repeated ones, writes the result file, and evaluates.
+
+    Args:
+        ann_file: Annotations; those of the dataset if None.
+        score_mode: Score of a pose: ``bbox_keypoint`` is the box score times the mean of the joint
+            scores above ``keypoint_score_thr``, ``bbox`` and ``keypoint`` are one factor of it.
+        keypoint_score_thr: Joints at or below this do not count in the mean.
+        nms_mode: ``oks_nms`` drops poses that repeat a better one of the image, whatever their
+            categories; ``soft_oks_nms`` keeps 20 per image, ``none`` keeps all.
+        nms_thr: OKS threshold, or softness, of the suppression.
+        format_only: Only write the result file, for data without public annotations.
+        out_dir: Folder in which ``result_keypoints.json`` is written; None writes nothing.
+        prefix: First part of the names of the figures.
+    """
+
+    # fields of the result file that hold the joints; all in 'keypoints' if None
+    joint_fields: Mapping[str, int] | None = None
+
+    def __init__(
+        self,
+        ann_file: str | None = None,
+        score_mode: str = 'bbox_keypoint',
+        keypoint_score_thr: float = 0.2,
+        nms_mode: str = 'oks_nms',
+        nms_thr: float = 0.9,
+        format_only: bool = False,
+        out_dir: str | None = None,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(prefix=prefix)
+        self._check_choice('score_mode', score_mode, SCORE_MODES)
+        self._check_choice('nms_mode', nms_mode, NMS_MODES)
+        name = type(self).__name__
+        if format_only and out_dir is None:
+            raise ValueError(f'{name} has format_only=True but no out_dir; set out_dir')
+        if ann_file is not None and not Path(ann_file).is_file():
+            raise FileNotFoundError(f'{ann_file}: no such file; set ann_file of {name}')
+        self.ann_file = ann_file
+        self.score_mode = score_mode
+        self.keypoint_score_thr = keypoint_score_thr
+        self.nms_mode = nms_mode
+        self.nms_thr = nms_thr
+        self.format_only = format_only
+        self.out_dir = out_dir
+
+    def compute_metrics(self, results: PoseArrays) -> dict[str, float]:
+        """Scores, suppresses, writes and evaluates the poses.
+
+        Args:
+            results: One pose per sample of the dataset.
+
+        Returns:
+            The figures; nothing if ``format_only``.
+        """
+        sigmas = self._sigmas()
+        detections = self._detections(results, sigmas)
+        if self.out_dir is not None:
+            write_detections(Path(self.out_dir) / RESULT_FILE, detections, self.joint_fields)
+        if self.format_only:
+            return {}
+        return self.figures(detections, sigmas)
+
+    @abstractmethod
+    def figures(self, detections: KeypointDetections, sigmas: np.ndarray) -> dict[str, float]:
+        """The figures of scored and suppressed poses.
+
+        Args:
+            detections: Poses.
+            sigmas: (K,). OKS constants of the skeleton.
+
+        Returns:
+            Name without prefix to value.
+        """
+
+    def _annotation_file(self) -> str:
+        return str(self.ann_file or self._from_dataset('ann_file'))
+
+    def _sigmas(self) -> np.ndarray:
+        skeleton = self._skeleton()
+        if skeleton.sigmas is None:
+            raise ValueError(
+                f"skeleton '{skeleton.name}' has no sigmas, which OKS needs; use another metric, "
+                'such as PCKAccuracy'
+            )
+        return skeleton.sigmas
+
+    def _detections(self, poses: PoseArrays, sigmas: np.ndarray) -> KeypointDetections:
+        detections = poses.detections(self._pose_scores(poses))
+        if self.nms_mode == 'none':
+            return detections
+        suppress = oks_nms if self.nms_mode == 'oks_nms' else soft_oks_nms
+        kept = suppress(
+            detections.keypoints,
+            detections.scores,
+            poses.area.astype(np.float64),
+            sigmas,
+            self.nms_thr,
+            image_index=np.unique(poses.img_id, return_inverse=True)[1],
+        )
+        return detections.take(kept)
+
+    def _pose_scores(self, poses: PoseArrays) -> np.ndarray:
+        bbox_score = poses.bbox_score.astype(np.float64)
+        if self.score_mode == 'bbox':
+            return bbox_score
+        keypoint_score = poses.mean_scores(self.keypoint_score_thr)
+        return keypoint_score if self.score_mode == 'keypoint' else bbox_score * keypoint_score
+
+    def _check_choice(self, name: str, value: str, choices: tuple[str, ...]) -> None:
+        if value not in choices:
+            raise ValueError(
+                f"{name} of {type(self).__name__} is '{value}'; expected one of "
+                f'{", ".join(choices)}'
+            )
