@@ -33,7 +33,7 @@ from mmpose.engine.sharding import (
     to_cpu,
 )
 from mmpose.evaluation.metrics.gather import evaluation_group
-from mmpose.registry import RUNNERS
+from mmpose.registry import METRICS, RUNNERS
 from mmpose.version import __version__
 
 LAST_CHECKPOINT = 'last_checkpoint'
@@ -113,9 +113,14 @@ class PoseRunner(Runner):
         return super().build_optim_wrapper(optim_wrapper)
 
     def build_evaluator(self, evaluator: Any) -> Any:
-        """Builds the metrics, and on all ranks at once the group over which they gather."""
+        """Builds the metrics, and on all ranks at once the group over which they gather.
+
+        mmengine takes a config with ``metrics`` for one of an evaluator, also that of a metric.
+        """
         if self.distributed:
             evaluation_group()
+        if isinstance(evaluator, dict) and METRICS.get(evaluator.get('type', '')) is not None:
+            evaluator = [evaluator]
         return super().build_evaluator(evaluator)
 
     def _maybe_compile(self, target: str) -> None:
