@@ -13,7 +13,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Split the errors of a result file by kind.')
     parser.add_argument('results', help='result file: image_id, category_id, keypoints, score')
     parser.add_argument('--ann', required=True, help='annotation file in COCO format')
-    parser.add_argument('--dataset', default='coco', help='skeleton, by name or .csv file')
+    parser.add_argument(
+        '--dataset', default='coco', help='dataset, or skeleton by name or .csv file'
+    )
     parser.add_argument('--images', help='folder of the images; without it there are no pictures')
     parser.add_argument('--out', help='folder of the report; default: beside the result file')
     parser.add_argument('--num-worst', type=int, default=20, help='images to list and draw')
@@ -34,7 +36,7 @@ def main() -> None:
             image_folder=args.images,
             out_dir=args.out,
             num_worst=args.num_worst,
-            use_area=not args.no_area,
+            use_area=False if args.no_area else None,
         )
     )
 

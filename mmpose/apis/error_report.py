@@ -21,6 +21,7 @@ from mmpose.apis.error_tables import (
 from mmpose.evaluation.functional import load_detections, load_ground_truth
 from mmpose.evaluation.functional.error_matching import counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors
+from mmpose.evaluation.functional.protocols import find_protocol
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import PoseMeta
 from mmpose.visualization import HtmlReport
@@ -31,23 +32,24 @@ JSON_FILE, PAGE_FILE, BAR_FILE = 'errors.json', 'errors.html', 'errors.png'
 def report_errors(
     result_file: str | Path,
     ann_file: str | Path,
-    dataset: str | Path | PoseMeta = 'coco',
+    dataset: str | Path = 'coco',
     image_folder: str | Path | None = None,
     out_dir: str | Path | None = None,
     num_worst: int = 20,
-    use_area: bool = True,
+    use_area: bool | None = None,
 ) -> str:
     """Writes ``errors.json``, ``errors.html`` and ``errors.png``.
 
     Args:
         result_file: Keypoint results in COCO's layout.
         ann_file: Annotations in COCO's layout.
-        dataset: Skeleton, by name or ``.csv`` table.
+        dataset: Name of a dataset, or a skeleton by name or ``.csv`` table.
         image_folder: Folder that ``file_name`` of the annotations starts from; None leaves the
             pictures of the worst images out.
         out_dir: Where to write; None is a folder beside the result file.
         num_worst: Images to list.
-        use_area: Whether the annotated area is the object area; else 0.53 of the box is.
+        use_area: Whether the annotated area is the object area; else 0.53 of the box is. None
+            does as the evaluation of the dataset.
 
     Returns:
         The tables as text, and where the files are.
@@ -58,7 +60,9 @@ def report_errors(
     """
     if num_worst < 0:
         raise ValueError(f'--num-worst is {num_worst}; expected 0 or more images')
-    meta = load_metainfo(dataset)
+    protocol = find_protocol(str(dataset))
+    meta = load_metainfo(protocol.skeleton)
+    use_area = protocol.use_area if use_area is None else use_area
     analysis = _analyze(result_file, ann_file, meta, use_area)
     worst = find_worst_images(analysis, _file_names(ann_file), num_worst)
     if image_folder is not None:

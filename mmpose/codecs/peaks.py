@@ -15,7 +15,8 @@ def find_peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
     flat = maps.flatten(-2)
     if flat.device.type == 'cpu' and not torch.compiler.is_compiling():
         # On a CPU, PyTorch's maximum with index takes 10 times as long as NumPy's argmax.
-        index = torch.from_numpy(np.asarray(flat.detach().numpy().argmax(-1)))
+        exact = flat.float() if flat.dtype == torch.bfloat16 else flat  # unknown to NumPy
+        index = torch.from_numpy(np.asarray(exact.detach().numpy().argmax(-1)))
     else:
         index = flat.argmax(-1)
     value = flat.gather(-1, index[..., None]).squeeze(-1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -317,10 +318,22 @@ class PoseRunner(Runner):
 
 
 def init_worker(worker_id: int) -> None:
-    """Leaves Ctrl-C to the main process, which ends the workers when it has saved."""
+    """Leaves Ctrl-C and SIGTERM to the main process, which ends the workers when it has saved.
+
+    A terminal sends Ctrl-C, and a scheduler that ends a job sends SIGTERM, to every process of it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, 'sigwaitinfo'):  # not on macOS
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_on_word_of_parent, daemon=True).start()
     torch.set_num_threads(1)
+
+
+def _end_on_word_of_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)
 
 
 def write_atomically(checkpoint: dict[str, Any], path: Path) -> None:

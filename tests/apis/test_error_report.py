@@ -211,6 +211,19 @@ def test_a_skeleton_of_your_own_and_names_for_images(tmp_path):
     assert re.search(r'left +1 +0.0 +0.0 +100.0', text)
 
 
+def test_areas_are_those_of_the_evaluation_of_the_dataset(tmp_path):
+    ann_file, result_file = tmp_path / 'ann.json', tmp_path / 'results.json'
+    joints = np.concatenate([POSE[:14], np.full((14, 1), 2)], axis=1)
+    annotation = {'id': 1, 'image_id': 1, 'category_id': 1, 'bbox': [0, 0, 100, 200]}
+    annotation['keypoints'] = joints.ravel().tolist()
+    content = {'images': [{'id': 1, 'file_name': 'a.jpg'}], 'annotations': [annotation]}
+    ann_file.write_text(json.dumps({**content, 'categories': [{'id': 1, 'name': 'person'}]}))
+    result_file.write_text(json.dumps([pose(1, POSE[:14], 0.5)]))
+    assert report_errors(result_file, ann_file, dataset='crowdpose')
+    with pytest.raises(ValueError, match="annotation 1 has no 'area'"):
+        report_errors(result_file, ann_file, dataset='crowdpose', use_area=True)
+
+
 def cut_skeleton(ann_file, result_file, images):
     result_file.write_text(json.dumps([pose(1, POSE[:14], 0.5)]))
 

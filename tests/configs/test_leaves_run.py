@@ -34,7 +34,7 @@ TINY = {
     'default_hooks.preview.interval': 0,
     'train_cfg.max_epochs': 1,
     'train_cfg.val_interval': 1,
-    'train_cfg.max_iters': 2,
+    'train_dataloader.dataset.indices': 8,
     'train_dataloader.batch_size': 4,
     **{
         f'{phase}_dataloader.{key}': value

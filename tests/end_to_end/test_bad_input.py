@@ -33,11 +33,11 @@ def test_missing_data_names_the_way_out(tmp_path):
 
 def test_damaged_image_is_named_from_a_worker(toy, tmp_path):
     folder = tmp_path / 'toy'
-    for name in ('annotations', 'train', 'val'):
+    for name in ('annotations', 'train2017', 'val2017'):
         (folder / name).mkdir(parents=True)
         for path in (toy / name).iterdir():
             (folder / name / path.name).write_bytes(path.read_bytes())
-    damaged = sorted((folder / 'train').iterdir())[0]
+    damaged = sorted((folder / 'train2017').iterdir())[0]
     damaged.write_bytes(damaged.read_bytes()[:500])
     options = [CONFIG, '--data-root', tmp_path, '--work-dir', tmp_path / 'out']
     options += ['--cfg-options', *SMALL, 'train_cfg.max_epochs=1']

@@ -46,7 +46,7 @@ TINY = [
     'test_dataloader.persistent_workers=False',
     'train_cfg.max_epochs=1',
     'train_cfg.val_interval=1',
-    'train_cfg.max_iters=2',
+    'train_dataloader.dataset.indices=8',
     'default_hooks.preview.interval=1',
 ]
 

@@ -1,6 +1,7 @@
 """Train, kill, resume, test and evaluate through the commands of the README."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -51,6 +52,7 @@ def running(toy, tmp_path):
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
     wait_for(tmp_path / 'last_checkpoint', process)
     yield process, tmp_path, command
@@ -68,11 +70,13 @@ def test_killed_run_resumes_with_the_same_losses(running, trained):
     assert losses(work_dir) == expected
 
 
-def test_sigterm_saves_and_says_how_to_go_on(running):
+@pytest.mark.parametrize('send', [os.kill, os.killpg])
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_signal_saves_and_says_how_to_go_on(number, send, running):
     process, _, command = running
-    process.send_signal(signal.SIGTERM)
+    send(process.pid, number)  # the id of a group is that of its first process
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM
+    assert process.returncode == 128 + number, output[-2000:]
     assert 'add --resume to the same command' in output
     assert 'Traceback' not in output
     done = tool('train', *command[2:], '--resume', 'auto')
