@@ -1,7 +1,7 @@
 """COCO, AIC, MPII and CrowdPose in crops of 192x256 px; COCO and MPII with UDP, as published."""
-from mmengine import Config
-
 _base_ = ['./loaders.py']
+from mmpose.config_mixture import compose_mixture
+
 # name, fragment in data/, fragment in pipelines/
 table = [
     ('coco', 'coco', 'topdown_udp_256x192'),
@@ -9,37 +9,12 @@ table = [
     ('mpii', 'mpii', 'topdown_udp_stretched_256x192'),
     ('crowdpose', 'crowdpose', 'topdown_msra_halfbody6_256x192'),
 ]
-root = '{{ fileDirname }}/..'
-data = [Config.fromfile(f'{root}/data/{row[1]}.py') for row in table]
-steps = [Config.fromfile(f'{root}/pipelines/{row[2]}.py') for row in table]
+mixture = compose_mixture('{{ fileDirname }}/..', table)
 
-names = [row[0] for row in table]
-metainfo = [one.metainfo for one in data]
-codecs = [one.codec for one in steps]
-train_dataloader = dict(
-    dataset=dict(
-        datasets=[
-            dict(one.train_dataloader.dataset, pipeline=own.train_pipeline)
-            for one, own in zip(data, steps, strict=True)
-        ]
-    )
-)
-val_dataloader = dict(
-    dataset=dict(
-        datasets=[
-            dict(one.val_dataloader.dataset, pipeline=own.val_pipeline)
-            for one, own in zip(data, steps, strict=True)
-        ]
-    )
-)
-test_dataloader = dict(
-    dataset=dict(
-        datasets=[
-            dict(one.test_dataloader.dataset, pipeline=own.val_pipeline)
-            for one, own in zip(data, steps, strict=True)
-        ]
-    )
-)
-val_evaluator = dict(names=names, metrics=[one.val_evaluator for one in data])
-test_evaluator = dict(names=names, metrics=[one.test_evaluator for one in data])
-del Config, table, root, data, steps
+names, metainfo, codecs = mixture.names, mixture.metainfo, mixture.codecs
+train_dataloader = dict(dataset=dict(datasets=mixture.datasets['train']))
+val_dataloader = dict(dataset=dict(datasets=mixture.datasets['val']))
+test_dataloader = dict(dataset=dict(datasets=mixture.datasets['test']))
+val_evaluator = dict(names=names, metrics=mixture.metrics['val'])
+test_evaluator = dict(names=names, metrics=mixture.metrics['test'])
+del compose_mixture, table, mixture
