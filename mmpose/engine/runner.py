@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 
 from mmcv_custom.checkpoint import load_model, read_checkpoint
 from mmpose.datasets.collate import collate_poses
+from mmpose.engine.config_text import format_configs_once
 from mmpose.engine.sharding import (
     STRATEGIES,
     full_state,
@@ -152,6 +153,11 @@ class PoseRunner(Runner):
             config['persistent_workers'] = False
             config.pop('prefetch_factor', None)
         return Runner.build_dataloader(config, seed, diff_rank_seed)
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """Sets up the process, as mmengine does, and lets it format the config once."""
+        format_configs_once()
+        super().setup_env(env_cfg)
 
     def _log_env(self, env_cfg: dict[str, Any]) -> None:
         """Writes the environment and the git state to the work dir; the console gets a line."""

@@ -34,7 +34,6 @@ TINY = {
     'default_hooks.preview.interval': 0,
     'train_cfg.max_epochs': 1,
     'train_cfg.val_interval': 1,
-    'train_dataloader.dataset.indices': 8,
     'train_dataloader.batch_size': 4,
     **{
         f'{phase}_dataloader.{key}': value
@@ -67,9 +66,23 @@ def parts_of(cfg):
 
 
 def tiny(cfg):
-    """Overrides that make the network of a config tiny."""
-    heads = [f'heads.{i}' for i in range(len(cfg.model.get('heads', ())))] or ['head']
-    return {**TINY, **{f'model.{head}.in_channels': 24 for head in heads}}
+    """Overrides that make the network of a config and an epoch tiny."""
+    model = cfg.model
+    heads = {f'heads.{i}': head for i, head in enumerate(model.get('heads', ()))} or {
+        'head': model.get('head')
+    }
+    num = len(cfg.train_dataloader.dataset.get('datasets', ()))
+    parts = [f'dataset.datasets.{i}' for i in range(num)] or ['dataset']
+    return {
+        **TINY,
+        **{f'model.{name}.in_channels': 24 for name in heads},
+        **{
+            f'model.{name}.deconv_channels': (8, 8)
+            for name, head in heads.items()
+            if head.get('deconv_channels', (256, 256))
+        },
+        **{f'train_dataloader.{part}.indices': max(8 // len(parts), 2) for part in parts},
+    }
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=name_of)
