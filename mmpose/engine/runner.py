@@ -109,9 +109,7 @@ class PoseRunner(Runner):
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """Builds the optimizer, with fused kernels unless the config says otherwise."""
         if isinstance(optim_wrapper, dict):
-            optimizer = optim_wrapper.get('optimizer', {})
-            if optimizer.get('type') in ('Adam', 'AdamW'):
-                optimizer.setdefault('fused', True)
+            prefer_fused(optim_wrapper.get('optimizer', {}))
         return super().build_optim_wrapper(optim_wrapper)
 
     def build_evaluator(self, evaluator: Any) -> Any:
@@ -126,10 +124,8 @@ class PoseRunner(Runner):
         return super().build_evaluator(evaluator)
 
     def _maybe_compile(self, target: str) -> None:
-        """Compiles the backbone in place, which leaves the keys of checkpoints alone."""
-        options = self.cfg.get('compile', None)
-        if options:
-            self.bare_model.backbone.compile(**(options if isinstance(options, dict) else {}))
+        """Compiles the backbone if the config says so."""
+        if compile_backbone(self.bare_model, self.cfg.get('compile', None)):
             self.logger.info('the backbone is compiled; the first iterations are slow')
 
     @staticmethod
@@ -321,6 +317,24 @@ class PoseRunner(Runner):
         self._randomness_cfg.update(seed=meta['seed'])
         self.set_randomness(**self._randomness_cfg)
         self.train_dataloader.sampler.seed = meta['seed']
+
+
+def prefer_fused(optimizer: dict[str, Any]) -> None:
+    """Sets the fused kernels in the config of an Adam that does not say otherwise."""
+    if optimizer.get('type') in ('Adam', 'AdamW'):
+        optimizer.setdefault('fused', True)
+
+
+def compile_backbone(model: nn.Module, options: bool | dict[str, Any] | None) -> bool:
+    """Compiles in place, which leaves the keys of checkpoints alone; returns whether it did.
+
+    Args:
+        model: A bare estimator.
+        options: ``compile`` of the config: true, or arguments of ``torch.compile``.
+    """
+    if options:
+        model.backbone.compile(**(options if isinstance(options, dict) else {}))
+    return bool(options)
 
 
 def init_worker(worker_id: int) -> None:

@@ -31,6 +31,7 @@ from mmpose.apis.benchmark.models import (
 )
 from mmpose.apis.benchmark.report import Report, start_report
 from mmpose.apis.benchmark.timing import limit_threads, stopwatch, take_turns
+from mmpose.engine.runner import compile_backbone, prefer_fused
 from mmpose.models.pose_estimators.base import PoseEstimator
 
 Batch = dict[str, Any]
@@ -151,7 +152,7 @@ def _stepper(
     """Moves a model to the device and returns what measures the seconds of its training step."""
     model.to(device).train()
     wrapper = _build_optimizer(cfg, model)
-    _compile(cfg, model)
+    compile_backbone(model, cfg.get('compile', None))
     return stopwatch(
         lambda: model.train_step(_shallow_copy(batch), wrapper), min_seconds, synchronizer(device)
     )
@@ -172,16 +173,9 @@ def _shallow_copy(batch: Batch) -> Batch:
 
 def _build_optimizer(cfg: Config, model: nn.Module) -> OptimWrapper:
     config = cfg.optim_wrapper.to_dict()
-    if config['optimizer']['type'] in ('Adam', 'AdamW'):
-        config['optimizer'].setdefault('fused', True)  # as the runner does
+    prefer_fused(config['optimizer'])
     with DefaultScope.overwrite_default_scope('mmpose'):
         return build_optim_wrapper(model, config)
-
-
-def _compile(cfg: Config, model: nn.Module) -> None:
-    options = cfg.get('compile', None)
-    if options:
-        model.backbone.compile(**(options if isinstance(options, dict) else {}))
 
 
 def _report_speed(report: Report, seconds: list[float], batch_size: int, flops: int) -> None:
