@@ -3,20 +3,30 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+import mmengine.dist
 from torch import Tensor, nn
 
 from mmcv_custom.checkpoint_compare import explain_difference, require_same
-from mmcv_custom.checkpoint_convert import (
+from mmcv_custom.checkpoint_convert import Converted, convert_state_dict
+from mmcv_custom.checkpoint_export import UNFOLDED, unfold_class_row
+from mmcv_custom.checkpoint_formats import (
     FORMAT_NAMES,
     PRETRAIN_FORMATS,
-    Converted,
     StateDict,
-    convert_state_dict,
 )
-from mmcv_custom.checkpoint_io import extract_state_dict, first_names, read_checkpoint
+from mmcv_custom.checkpoint_heads import fit_heads, refuse_experts
+from mmcv_custom.checkpoint_huggingface import check_huggingface_config
+from mmcv_custom.checkpoint_io import (
+    checkpoint_sha256,
+    extract_state_dict,
+    first_names,
+    read_checkpoint,
+)
 from mmcv_custom.embed_resize import fit_patch_kernel, resize_pos_embed, source_grid
+from mmcv_custom.experts import has_experts
 
 GridHW = tuple[int, int]
 DINOV2_HEAD_DIM = 64  # of every published DINOv2 model; weights do not show the number of heads
@@ -33,6 +43,7 @@ class LoadReport:
         dropped: Name in the file -> why it was left out.
         missing: Parameters of the model that the file does not have.
         notes: What was changed on the way, one sentence each.
+        sha256: Of the file, in hexadecimal digits; empty in processes that do not log.
     """
 
     file: str
@@ -41,10 +52,12 @@ class LoadReport:
     dropped: dict[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    sha256: str = ''
 
     def __str__(self) -> str:
         lines = [f"loaded {self.num_matched} tensors from '{self.file}'"]
         lines.append(f'  format: {FORMAT_NAMES[self.format]}')
+        lines += [f'  sha256: {self.sha256}'] if self.sha256 else []
         for why in dict.fromkeys(self.dropped.values()):
             names = [name for name, reason in self.dropped.items() if reason == why]
             lines.append(f'  left out {len(names)} ({why}): {first_names(names, 3)}')
@@ -75,12 +88,17 @@ def load_backbone(
     Raises:
         ValueError: If names or shapes of the file do not fit the backbone.
     """
-    converted = _convert_file(path, trust)
+    converted = convert_file(path, trust, getattr(backbone, 'num_heads', None))
     is_pretrained = converted.format in PRETRAIN_FORMATS
     state, others = _only_backbone(converted.state)
     target = backbone.state_dict()
-    with _naming(path):
+    with naming(path):
         state, notes = _fit_embeddings(state, target, backbone, is_pretrained, source_hw)
+        if hasattr(backbone, 'adapt_state'):
+            state, adapted = backbone.adapt_state(state)
+            notes += adapted
+        elif has_experts(state):
+            refuse_experts()
 
     fresh = [x for x in target if x.startswith('last_norm.') and x not in state and is_pretrained]
     wanted = {name: tensor for name, tensor in target.items() if name not in fresh}
@@ -95,6 +113,7 @@ def load_backbone(
         dropped=converted.dropped | dict.fromkeys(others, 'not part of the backbone'),
         missing=tuple(fresh),
         notes=(*converted.notes, *notes),
+        sha256=_sha256(path),
     )
 
 
@@ -104,7 +123,9 @@ def load_model(
     """Loads the checkpoint of a whole pose model.
 
     Args:
-        model: Network with ``backbone`` and ``head``.
+        model: Network with ``backbone`` and ``head``, or ``heads`` of several datasets. Of a file
+            with several heads a model with one takes the first, or that of the backbone's
+            ``default_dataset``.
         path: File or address, see ``read_checkpoint``.
         trust: See ``read_checkpoint``.
         strict: Every weight of the file must fit the model and the other way round. False loads
@@ -113,7 +134,7 @@ def load_model(
     Raises:
         ValueError: If the file is no pose model, or its names or shapes do not fit the model.
     """
-    converted = _convert_file(path, trust)
+    converted = convert_file(path, trust, getattr(model.backbone, 'num_heads', None))
     source = f"'{path}' ({FORMAT_NAMES[converted.format]})"
     if not any(name.startswith('backbone.') for name in converted.state):
         raise ValueError(
@@ -121,11 +142,15 @@ def load_model(
             'start training from a pre-trained backbone, set model.pretrained'
         )
     target = model.state_dict()
-    inner, others = _only_backbone(converted.state)
-    inner_target, _ = _only_backbone(target)
-    with _naming(path):
+    with naming(path):
+        dataset = getattr(model.backbone, 'default_dataset', None) or 0
+        fitted, other_heads, head_notes = fit_heads(converted.state, target, dataset)
+        inner, others = _only_backbone(fitted)
+        inner_target, _ = _only_backbone(target)
         inner, notes = _fit_embeddings(inner, inner_target, model.backbone, False, None)
     state = {f'backbone.{name}': tensor for name, tensor in inner.items()} | others
+    if other_heads:
+        source += f', head {dataset} of it (tools/model_split.py extracts the others)'
 
     unfit: list[str] = []
     if strict:
@@ -140,20 +165,55 @@ def load_model(
         file=str(path),
         format=converted.format,
         num_matched=len(state),
-        dropped=converted.dropped | dict.fromkeys(unfit, 'does not fit the model'),
+        dropped=converted.dropped | other_heads | dict.fromkeys(unfit, 'does not fit the model'),
         missing=tuple(name for name in target if name not in state),
-        notes=(*converted.notes, *notes),
+        notes=(*converted.notes, *notes, *head_notes),
+        sha256=_sha256(path),
     )
 
 
-def _convert_file(path: str | os.PathLike[str], trust: bool) -> Converted:
-    content = read_checkpoint(path, trust)
-    with _naming(path):
-        return convert_state_dict(extract_state_dict(content))
+def convert_file(
+    path: str | os.PathLike[str], trust: bool = False, num_heads: int | None = None
+) -> Converted:
+    """Returns the weights of a file or folder under our names.
+
+    Args:
+        path: See ``read_checkpoint``.
+        trust: See ``read_checkpoint``.
+        num_heads: Attention heads of the model to be loaded, which some files tell; None if
+            unknown.
+
+    Raises:
+        ValueError: If the file is damaged or refused, or belongs to another network.
+    """
+    return convert_content(read_checkpoint(path, trust), path, num_heads)
+
+
+def convert_content(
+    content: dict[str, Any], path: str | os.PathLike[str], num_heads: int | None = None
+) -> Converted:
+    """Returns the weights of what was read from a checkpoint, see ``convert_file``.
+
+    Raises:
+        ValueError: If they belong to another network; the message names ``path``.
+    """
+    with naming(path):
+        config = content.get('huggingface_config')
+        notes = () if config is None else check_huggingface_config(config, num_heads)
+        converted = convert_state_dict(extract_state_dict(content))
+    state, unfolded = converted.state, (content.get('meta') or {}).get(UNFOLDED)
+    if converted.format == 'mmpose1' and isinstance(unfolded, Tensor):
+        name = 'backbone.pos_embed'
+        state = state | {name: unfold_class_row(state[name], unfolded)}
+    return replace(converted, state=state, notes=(*converted.notes, *notes))
+
+
+def _sha256(path: str | os.PathLike[str]) -> str:
+    return checkpoint_sha256(path) if mmengine.dist.is_main_process() else ''
 
 
 @contextmanager
-def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     """Puts the file's name before the message of a ValueError."""
     try:
         yield

@@ -2,8 +2,10 @@
 
 import re
 
-from mmcv_custom.checkpoint_convert import StateDict
+from mmcv_custom.checkpoint_formats import StateDict
+from mmcv_custom.checkpoint_heads import num_heads_of
 from mmcv_custom.checkpoint_io import first_names
+from mmcv_custom.experts import num_experts
 
 
 def require_same(state: StateDict, target: StateDict, source: str) -> None:
@@ -47,12 +49,23 @@ def explain_difference(state: StateDict, target: StateDict) -> str:
     for name, describe in (
         ('embed_dim', _embed_dim),
         ('depth', _depth),
+        ('number of experts', num_experts),
+        ('part_features', _part_features),
+        ('number of heads', num_heads_of),
         ('number of deconvolutions in the head', _num_deconvs),
         ('head.out_channels', _out_channels),
     ):
         in_file, in_model = describe(state), describe(target)
         if in_file != in_model and in_file is not None and in_model is not None:
             return f'{name} is {in_file} in the file and {in_model} in the model'
+    for name in target:
+        is_final = name.startswith('heads.') and name.endswith('.final_layer.weight')
+        if is_final and name in state and len(state[name]) != len(target[name]):
+            head = name.removesuffix('.final_layer.weight')
+            return (
+                f'{head}.out_channels is {len(state[name])} in the file and {len(target[name])} '
+                'in the model'
+            )
     return 'names or shapes differ'
 
 
@@ -63,6 +76,10 @@ def _embed_dim(state: StateDict) -> int | None:
 def _depth(state: StateDict) -> int | None:
     blocks = {m[1] for k in state if (m := re.search(r'(?:^|\.)blocks\.(\d+)\.', k))}
     return len(blocks) or None
+
+
+def _part_features(state: StateDict) -> int | None:
+    return next((len(x) for k, x in state.items() if k.endswith('.experts.0.weight')), None)
 
 
 def _num_deconvs(state: StateDict) -> int | None:

@@ -1,8 +1,8 @@
 """Weights of other code bases under our parameter names.
 
 Every converter takes a state dict and returns a new one; nothing is read or loaded here. Weights
-of whole pose models come back as ``backbone.*`` and ``head.*``, weights of a backbone alone
-without a prefix.
+of whole pose models come back as ``backbone.*`` and ``head.*``, those of models with a head per
+dataset as ``backbone.*`` and ``heads.{d}.*``, weights of a backbone alone without a prefix.
 """
 
 import math
@@ -13,24 +13,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-StateDict = dict[str, Tensor]
-
-FORMAT_NAMES = {
-    'mmpose': 'pose model of this package',
-    'vitpose': 'ViTPose or mmpose 0.x pose model',
-    'vitpose+': 'ViTPose+ model with experts',
-    'mmpose1': 'MMPose 1.x ViTPose or mmpretrain ViT',
-    'huggingface': 'Hugging Face VitPose',
-    'vit': 'ViT backbone of this package',
-    'mae': 'MAE or timm ViT',
-    'hap': 'HAP pre-trained ViT',
-    'dinov2': 'DINOv2 ViT',
-    'unknown': 'unknown',
-}
-PRETRAIN_FORMATS = ('mae', 'hap', 'dinov2')
-"""Backbones trained for something else: their last norm is left out and ours starts fresh."""
+from mmcv_custom.checkpoint_formats import (
+    StateDict,
+    detect_format,
+    is_pos_embed,
+    refuse_impossible,
+)
+from mmcv_custom.checkpoint_huggingface import from_huggingface
 
 NO_CLASS_TOKEN = 'the network has no class token'
+LEFT_BY_SPLIT = 'left over from splitting a ViTPose+ file'
 OTHER_TASK = 'belongs to another task'
 FRESH_NORM = 'norm of the pre-training task; last_norm starts fresh'
 
@@ -52,44 +44,21 @@ class Converted:
     notes: tuple[str, ...] = ()
 
 
-def detect_format(state: StateDict) -> str:
-    """Returns the key in FORMAT_NAMES of the code base that a state dict comes from."""
-
-    def has(pattern: str) -> bool:
-        return any(re.search(pattern, name) for name in state)
-
-    if _has_experts_unmerged(state):
-        return 'vitpose+'
-    if has(r'^backbone\.encoder\.layer\.\d+\.attention\.attention\.query\.'):
-        return 'huggingface'
-    if has(r'(^|\.)layers\.\d+\.ln1\.'):
-        return 'mmpose1'
-    if has(r'^keypoint_head\.'):
-        return 'vitpose'
-    if has(r'^backbone\.') and has(r'^head\.'):
-        return 'mmpose'
-    if has(r'(^|\.)blocks\.\d+\.ls1\.gamma$'):
-        return 'dinov2'
-    if not has(r'(^|\.)blocks\.\d+\.attn\.qkv\.'):
-        return 'unknown'
-    if has(r'(^|\.)last_norm\.'):
-        return 'vit'
-    rows = [tensor.shape[1] for name, tensor in state.items() if _is_pos_embed(name, tensor)]
-    return 'hap' if 129 in rows else 'mae'
-
-
 def convert_state_dict(state: StateDict) -> Converted:
     """Returns a state dict under our parameter names, whatever code base it comes from.
 
     Raises:
-        ValueError: For a ViTPose+ model, whose experts have to be merged first.
+        ValueError: For a network that our ViT cannot reproduce.
     """
+    refuse_impossible(state)
     name = detect_format(state)
     converters: dict[str, Callable[[StateDict], Converted]] = {
-        'vitpose+': _refuse_experts,
+        'vitpose+': convert_vitpose,
+        'vitpose-multi': convert_vitpose,
         'vitpose': convert_vitpose,
         'mmpose1': convert_mmpose1,
         'huggingface': convert_huggingface,
+        'huggingface+': convert_huggingface,
         'mae': convert_pretrained_vit,
         'hap': convert_pretrained_vit,
         'dinov2': convert_dinov2,
@@ -100,17 +69,30 @@ def convert_state_dict(state: StateDict) -> Converted:
 
 
 def convert_vitpose(state: StateDict) -> Converted:
-    """Renames a pose model of ViTPose or mmpose 0.x: ``keypoint_head`` becomes ``head``."""
-    kept, dropped = _drop(
-        state,
-        {
-            r'^backbone\.cls_token$': NO_CLASS_TOKEN,
-            r'^associate_keypoint_heads\.': 'head of another dataset, see tools/model_split.py',
-            r'\.mlp\.experts\.': 'left over from splitting a ViTPose+ file',
-        },
-    )
-    renamed = {re.sub(r'^keypoint_head\.', 'head.', name): x for name, x in kept.items()}
-    return Converted(renamed, 'vitpose', dropped)
+    """Renames a pose model of ViTPose or mmpose 0.x: ``keypoint_head`` becomes ``head``.
+
+    With a head per dataset ``keypoint_head`` becomes ``heads.0`` and
+    ``associate_keypoint_heads.{i}`` becomes ``heads.{i + 1}``.
+    """
+    name = detect_format(state)
+    reasons = {r'(^|\.)cls_token$': NO_CLASS_TOKEN}
+    main = 'heads.0.'
+    if name == 'vitpose':
+        main = 'head.'
+        reasons |= {
+            r'^associate_keypoint_heads\.': LEFT_BY_SPLIT,
+            r'\.mlp\.experts\.': LEFT_BY_SPLIT,
+        }
+    kept, dropped = _drop(state, reasons)
+    renamed = {
+        re.sub(
+            r'^associate_keypoint_heads\.(\d+)\.',
+            lambda match: f'heads.{int(match[1]) + 1}.',
+            re.sub(r'^keypoint_head\.', main, key),
+        ): tensor
+        for key, tensor in kept.items()
+    }
+    return Converted(renamed, name, dropped)
 
 
 def convert_mmpose1(state: StateDict) -> Converted:
@@ -131,39 +113,20 @@ def convert_mmpose1(state: StateDict) -> Converted:
     has_class_token = any(name.endswith('cls_token') for name in dropped)
     notes = []
     for name, tensor in renamed.items():
-        if _is_pos_embed(name, tensor) and not has_class_token:
+        if not is_pos_embed(name, tensor):
+            continue
+        if has_class_token:
+            renamed[name], changed = _zero_class_row(tensor, True)
+            notes += [changed] if changed else []
+        else:
             renamed[name] = _prepend_zero_row(tensor)
             notes.append('a zero row was put before pos_embed, which has none for a class token')
     return Converted(renamed, 'mmpose1', dropped, tuple(notes))
 
 
 def convert_huggingface(state: StateDict) -> Converted:
-    """Renames a VitPose model of transformers; query, key and value become one projection."""
-    layer = r'^backbone\.encoder\.layer\.(\d+)\.'
-    renames = (
-        (r'^backbone\.embeddings\.position_embeddings$', 'backbone.pos_embed'),
-        (r'^backbone\.embeddings\.patch_embeddings\.projection\.', 'backbone.patch_embed.proj.'),
-        (layer + r'layernorm_before\.', r'backbone.blocks.\1.norm1.'),
-        (layer + r'layernorm_after\.', r'backbone.blocks.\1.norm2.'),
-        (layer + r'attention\.output\.dense\.', r'backbone.blocks.\1.attn.proj.'),
-        (layer + r'attention\.attention\.query\.', r'backbone.blocks.\1.attn.qkv.'),
-        (layer + r'mlp\.', r'backbone.blocks.\1.mlp.'),
-        (r'^backbone\.layernorm\.', 'backbone.last_norm.'),
-        (r'^head\.deconv1\.', 'head.deconv_layers.0.'),
-        (r'^head\.batchnorm1\.', 'head.deconv_layers.1.'),
-        (r'^head\.deconv2\.', 'head.deconv_layers.3.'),
-        (r'^head\.batchnorm2\.', 'head.deconv_layers.4.'),
-        (r'^head\.conv\.', 'head.final_layer.'),
-    )
-    renamed: StateDict = {}
-    for name, tensor in state.items():
-        if '.attention.attention.query.' in name:
-            parts = [state[name.replace('.query.', f'.{x}.')] for x in ('query', 'key', 'value')]
-            tensor = torch.cat(parts, dim=0)  # 3 of (D, D) -> (3 D, D), rows ordered q, k, v
-        elif re.search(r'\.attention\.attention\.(key|value)\.', name):
-            continue
-        renamed[_rename(name, renames)] = tensor
-    return Converted(renamed, 'huggingface')
+    """Renames a VitPose model of transformers, see ``from_huggingface``."""
+    return Converted(from_huggingface(state), detect_format(state))
 
 
 def convert_pretrained_vit(state: StateDict) -> Converted:
@@ -213,23 +176,6 @@ def convert_dinov2(state: StateDict) -> Converted:
     return Converted(folded, 'dinov2', plain.dropped, (*plain.notes, note))
 
 
-def _has_experts_unmerged(state: StateDict) -> bool:
-    """Tells whether fc2 lacks the rows that the experts hold (a split file keeps idle experts)."""
-    for name in state:
-        if '.mlp.experts.' in name:
-            fc2, fc1 = (f'{name.split(".experts.")[0]}.{x}.weight' for x in ('fc2', 'fc1'))
-            if fc2 not in state or fc1 not in state or len(state[fc2]) != state[fc1].shape[1]:
-                return True
-    return False
-
-
-def _refuse_experts(state: StateDict) -> Converted:
-    raise ValueError(
-        'the checkpoint is a ViTPose+ model with one expert per dataset; extract the model of one '
-        'dataset with tools/model_split.py and load that'
-    )
-
-
 def _strip_wrapper(state: StateDict) -> StateDict:
     """Returns only ``backbone.*`` or ``encoder.*``, without the prefix, if there are any."""
     for prefix in ('backbone.', 'encoder.'):
@@ -256,10 +202,6 @@ def _rename(name: str, renames: tuple[tuple[str, str], ...]) -> str:
         if count:
             return renamed
     return name
-
-
-def _is_pos_embed(name: str, tensor: Tensor) -> bool:
-    return name.rpartition('.')[2] == 'pos_embed' and 'decoder' not in name and tensor.ndim == 3
 
 
 def _prepend_zero_row(pos: Tensor) -> Tensor:

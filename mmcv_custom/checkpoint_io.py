@@ -19,6 +19,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
+HASH_CHUNK = 1 << 20  # bytes
 _extra_classes: list[type] = []
 
 
@@ -62,11 +63,12 @@ def harmless_globals() -> list[type | Callable[..., Any] | tuple[Any, str]]:
 
 
 def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[str, Any]:
-    """Returns the content of a checkpoint file, on the CPU.
+    """Returns the content of a checkpoint file or folder, on the CPU.
 
     Args:
-        path: Local file, or http(s) address, which is downloaded once into PyTorch's cache.
-            ``.safetensors`` files are read by safetensors.
+        path: Local file; or http(s) address, which is downloaded once into PyTorch's cache; or
+            folder of Hugging Face or DeepSpeed, see ``read_folder``. ``.safetensors`` files are
+            read by safetensors.
         trust: Unpickle whatever the file holds. It can then run any code: only for files from
             a source you trust.
 
@@ -74,9 +76,11 @@ def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[s
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged, is no checkpoint, or holds classes that are refused.
     """
-    local = str(path)
-    if urlparse(local).scheme in ('http', 'https'):
-        local = _download(local)
+    local = local_copy(path)
+    if os.path.isdir(local):
+        from mmcv_custom.checkpoint_folder import read_folder
+
+        return read_folder(local, trust)
     if not os.path.isfile(local):
         raise FileNotFoundError(f"there is no checkpoint file '{path}'")
     if os.path.getsize(local) == 0:
@@ -90,6 +94,32 @@ def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[s
             'dict(state_dict=model.state_dict()) with torch.save'
         )
     return content
+
+
+def local_copy(path: str | os.PathLike[str]) -> str:
+    """Returns the local path of a file or folder; an http(s) address is downloaded once."""
+    local = str(path)
+    return _download(local) if urlparse(local).scheme in ('http', 'https') else local
+
+
+def checkpoint_sha256(path: str | os.PathLike[str]) -> str:
+    """Returns the SHA-256 of a checkpoint, in hexadecimal digits.
+
+    Of a folder with one weight file it is that file's; of several files it is that of their
+    hashes, one a line, in the order of their names.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    local = local_copy(path)
+    if not os.path.isdir(local):
+        return _file_sha256(local)
+    from mmcv_custom.checkpoint_folder import weight_files
+
+    hashes = [_file_sha256(file) for file in sorted(weight_files(local))]
+    if len(hashes) == 1:
+        return hashes[0]
+    return hashlib.sha256('\n'.join(hashes).encode()).hexdigest()
 
 
 def extract_state_dict(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
@@ -107,6 +137,11 @@ def extract_state_dict(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
             state = checkpoint[key]
             break
     tensors = {str(k): v for k, v in state.items() if isinstance(v, Tensor)}
+    if tensors and not any(x.numel() for x in tensors.values()) and 'module' in checkpoint:
+        raise ValueError(
+            'the checkpoint is one part of a DeepSpeed run with ZeRO stage 3, whose weights are '
+            "spread over its files; join them with DeepSpeed's zero_to_fp32.py and load the result"
+        )
     if not tensors:
         raise ValueError(
             f'the checkpoint holds no weights but {first_names(map(str, checkpoint))}; '
@@ -122,6 +157,14 @@ def first_names(names: Iterable[str], num: int = 5) -> str:
     return ', '.join(f"'{name}'" for name in names[:num]) + more
 
 
+def _file_sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while chunk := file.read(HASH_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def _history_method(owner: object, name: str) -> Callable[..., Any]:
     """Stands in for ``getattr``, by which a pickled HistoryBuffer names its four statistics."""
     if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
@@ -135,10 +178,24 @@ def _read_pickled(path: str, trust: bool) -> Any:
     refused: list[str] = []
     with torch.serialization.safe_globals(harmless_globals()):
         if zipfile.is_zipfile(path):
+            _refuse_programs(path)
             refused = _refused_classes(path)
         if not refused:
             return _load(path, weights_only=True)
     raise _refusal(path, refused)
+
+
+def _refuse_programs(path: str) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:  # reading it says what is wrong
+        return
+    if any(name.endswith('/constants.pkl') for name in names):
+        raise ValueError(
+            f"'{path}' is a TorchScript program (as OpenAI's CLIP files are) and not a file of "
+            'weights; save the state_dict() of its model with torch.save'
+        )
 
 
 def _refused_classes(path: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import CODECS
@@ -13,19 +13,44 @@ Config = Mapping[str, Any]
 
 # fmt: off
 TOP_LEVEL_KEYS = {
-    'auto_scale_lr', 'codec', 'compile', 'custom_hooks', 'custom_imports', 'data_root',
+    'auto_scale_lr', 'codec', 'codecs', 'compile', 'custom_hooks', 'custom_imports', 'data_root',
     'dataset_type', 'default_hooks', 'default_scope', 'env_cfg', 'experiment_name',
-    'find_unused_parameters', 'launcher', 'load_from', 'log_level', 'log_processor', 'metainfo',
-    'model', 'model_wrapper_cfg', 'optim_wrapper', 'param_scheduler', 'randomness', 'resume',
-    'strategy', 'sync_bn', 'test_cfg', 'test_dataloader', 'test_evaluator', 'test_pipeline',
-    'train_cfg', 'train_dataloader', 'train_pipeline', 'trust_checkpoint', 'val_cfg',
-    'val_dataloader', 'val_evaluator', 'val_pipeline', 'vis_backends', 'visualizer', 'work_dir',
+    'find_unused_parameters', 'head', 'launcher', 'load_from', 'log_level', 'log_processor',
+    'metainfo', 'model', 'model_wrapper_cfg', 'names', 'optim_wrapper', 'param_scheduler',
+    'randomness', 'resume', 'strategy', 'sync_bn', 'test_cfg', 'test_dataloader',
+    'test_evaluator', 'test_pipeline', 'train_cfg', 'train_dataloader', 'train_pipeline',
+    'trust_checkpoint', 'val_cfg', 'val_dataloader', 'val_evaluator', 'val_pipeline',
+    'vis_backends', 'visualizer', 'work_dir',
 }
 # fmt: on
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # These read a COCO file and weigh distances by the sigmas of the skeleton.
 COCO_METRICS = ('CocoMetric', 'CrowdPoseMetric', 'CocoWholeBodyMetric', 'HumanArtMetric')
 OTHER_LAYOUTS = ('MpiiDataset', 'InterHand2DDataset')
+MIXTURE_METRIC = 'PerDatasetMetric'
+
+
+class _Head(NamedTuple):
+    """A head of the model and the skeleton that it is for."""
+
+    where: str
+    config: Config
+    metainfo: Any
+
+
+class _Part(NamedTuple):
+    """A dataset of a loader: its only one, or one of a mixture."""
+
+    loader: str
+    where: str
+    number: int
+    config: Config
+
+    def steps(self, kind: str) -> Iterator[Config]:
+        """Yields the steps of the pipeline that are of a kind."""
+        for step in self.config.get('pipeline', []):
+            if step.get('type') == kind:
+                yield step
 
 
 def check_config(cfg: Config) -> list[str]:
@@ -46,60 +71,134 @@ def _check_keys(cfg: Config) -> Iterator[str]:
         yield f"unknown top-level key '{key}'; {hint}"
 
 
-def _check_head(cfg: Config) -> Iterator[str]:
-    model = cfg.get('model', {})
-    head = model.get('head', {})
-    if 'out_channels' not in head or 'codec' not in head:
+def _heads(cfg: Config) -> list[_Head]:
+    model = cfg.get('model') or {}
+    if 'heads' not in model:
+        return [_Head('model.head', model.get('head') or {}, model.get('metainfo', 'coco'))]
+    metainfo = model.get('metainfo', ())
+    pairs = zip(model['heads'], () if isinstance(metainfo, str) else metainfo, strict=False)
+    return [_Head(f'model.heads.{i}', head, meta) for i, (head, meta) in enumerate(pairs)]
+
+
+def _parts(cfg: Config, *loaders: str) -> Iterator[_Part]:
+    for loader in loaders or LOADERS:
+        dataset = (cfg.get(loader) or {}).get('dataset') or {}
+        where = f'{loader}.dataset'
+        if 'datasets' not in dataset:
+            yield _Part(loader, where, dataset.get('dataset_index', 0), dataset)
+            continue
+        for i, part in enumerate(dataset['datasets']):
+            yield _Part(loader, f'{where}.datasets.{i}', i, part)
+
+
+def _pairs(cfg: Config) -> Iterator[tuple[_Part, _Head]]:
+    """Yields each dataset with the head that learns from it."""
+    heads = _heads(cfg)
+    is_single = 'heads' not in (cfg.get('model') or {})
+    for part in _parts(cfg):
+        if is_single:
+            yield part, heads[0]
+        elif part.number < len(heads):
+            yield part, heads[part.number]
+
+
+def _check_counts(cfg: Config) -> Iterator[str]:
+    model = cfg.get('model') or {}
+    if 'heads' not in model:
         return
-    meta = load_metainfo(model.get('metainfo', 'coco'))
-    expected = CODECS.build(dict(head['codec'])).num_channels(meta.num_keypoints)
-    if head['out_channels'] != expected:
+    num = len(model['heads'])
+    for key in ('metainfo', 'names'):
+        value = model.get(key, ())
+        if isinstance(value, str) or len(value) != num:
+            yield (
+                f'the model has {num} heads but model.{key} is {value}; list one entry per head, '
+                'in the order of the datasets'
+            )
+    for loader in LOADERS:
+        parts = list(_parts(cfg, loader)) if cfg.get(loader) else []
+        is_mixture = 'datasets' in ((cfg.get(loader) or {}).get('dataset') or {})
+        if is_mixture and len(parts) != num:
+            yield (
+                f'{loader}.dataset has {len(parts)} datasets but the model has {num} heads; give '
+                'each dataset a head, and leave out those that shall not be read by '
+                f'{loader}.dataset.only'
+            )
+        for part in () if is_mixture else parts:
+            if part.number >= num:
+                yield (
+                    f'{part.where}.dataset_index is {part.number} but the model has {num} heads; '
+                    f'set a number from 0 to {num - 1}'
+                )
+
+
+def _check_experts(cfg: Config) -> Iterator[str]:
+    experts = ((cfg.get('model') or {}).get('backbone') or {}).get('num_expert')
+    parts = list(_parts(cfg))
+    if experts is None or not parts:
+        return
+    needed = max(part.number for part in parts) + 1
+    if experts < needed:
         yield (
-            f"head has {head['out_channels']} channels but '{meta.name}' has "
-            f'{meta.num_keypoints} keypoints; set model.head.out_channels={expected}'
+            f'the backbone has {experts} experts for {needed} datasets; '
+            f'set model.backbone.num_expert={needed}'
         )
+
+
+def _check_head(cfg: Config) -> Iterator[str]:
+    for where, head, metainfo in _heads(cfg):
+        if 'out_channels' not in head or 'codec' not in head:
+            continue
+        meta = load_metainfo(metainfo)
+        expected = CODECS.build(dict(head['codec'])).num_channels(meta.num_keypoints)
+        if head['out_channels'] != expected:
+            yield (
+                f"head has {head['out_channels']} channels but '{meta.name}' has "
+                f'{meta.num_keypoints} keypoints; set {where}.out_channels={expected}'
+            )
 
 
 def _check_widths(cfg: Config) -> Iterator[str]:
-    model = cfg.get('model', {})
-    width = model.get('backbone', {}).get('embed_dim')
-    channels = model.get('head', {}).get('in_channels')
-    if width is not None and channels is not None and width != channels and not model.get('neck'):
-        yield (
-            f'the backbone gives {width} channels but the head takes {channels}; '
-            f'set model.head.in_channels={width}'
-        )
+    model = cfg.get('model') or {}
+    width = (model.get('backbone') or {}).get('embed_dim')
+    for where, head, _ in _heads(cfg):
+        channels = head.get('in_channels')
+        fits = width is None or channels is None or width == channels
+        if not fits and not model.get('neck'):
+            yield (
+                f'the backbone gives {width} channels but the head takes {channels}; '
+                f'set {where}.in_channels={width}'
+            )
 
 
 def _check_sizes(cfg: Config) -> Iterator[str]:
-    model = cfg.get('model', {})
-    codec = model.get('head', {}).get('codec', {})
-    input_wh = tuple(codec.get('input_wh', ()))
-    img_size = model.get('backbone', {}).get('img_size')
-    if input_wh and img_size is not None and tuple(img_size)[::-1] != input_wh:
-        yield (
-            f'the codec reads inputs of {input_wh[0]}x{input_wh[1]} px (w x h) but '
-            f'model.backbone.img_size is {tuple(img_size)} (h, w); set it to {input_wh[::-1]}'
-        )
+    img_size = ((cfg.get('model') or {}).get('backbone') or {}).get('img_size')
+    for where, head, _ in _heads(cfg):
+        input_wh = tuple((head.get('codec') or {}).get('input_wh', ()))
+        if input_wh and img_size is not None and tuple(img_size)[::-1] != input_wh:
+            yield (
+                f'the codec reads inputs of {input_wh[0]}x{input_wh[1]} px (w x h, {where}) but '
+                f'model.backbone.img_size is {tuple(img_size)} (h, w); set it to {input_wh[::-1]}'
+            )
 
 
 def _check_crops(cfg: Config) -> Iterator[str]:
-    codec = cfg.get('model', {}).get('head', {}).get('codec', {})
-    if not codec:
-        return
-    input_wh, is_udp = tuple(codec['input_wh']), CODECS.build(dict(codec)).aligned
-    for loader, crop in _crops(cfg):
-        where = f'{loader}.dataset.pipeline'
-        if tuple(crop['input_wh']) != input_wh:
-            yield (
-                f'{where} crops to {tuple(crop["input_wh"])} but the codec reads {input_wh}; '
-                'use the pipeline of the fragment that holds the codec'
-            )
-        if bool(crop.get('use_udp', False)) != is_udp:
-            yield (
-                f'{where} crops with use_udp={crop.get("use_udp", False)} but the codec is '
-                f'{codec["type"]}; set use_udp={is_udp} in TopdownAffine'
-            )
+    for part, head in _pairs(cfg):
+        codec = head.config.get('codec')
+        if not codec:
+            continue
+        input_wh, is_udp = tuple(codec['input_wh']), CODECS.build(dict(codec)).aligned
+        where = f'{part.where}.pipeline'
+        for crop in part.steps('TopdownAffine'):
+            if tuple(crop['input_wh']) != input_wh:
+                yield (
+                    f'{where} crops to {tuple(crop["input_wh"])} but the codec reads {input_wh}; '
+                    'use the pipeline of the fragment that holds the codec'
+                )
+            if bool(crop.get('use_udp', False)) != is_udp:
+                yield (
+                    f'{where} crops with use_udp={crop.get("use_udp", False)} but the codec is '
+                    f'{codec["type"]} ({head.where}); set use_udp={is_udp} in TopdownAffine'
+                )
 
 
 def _check_windows(cfg: Config) -> Iterator[str]:
@@ -107,50 +206,71 @@ def _check_windows(cfg: Config) -> Iterator[str]:
         ('BoxToWindow', 'padding', 1.25),
         ('TopdownAffine', 'fix_aspect', True),
     ):
-        values = {loader: step.get(key, default) for loader, step in _steps(cfg, kind)}
-        first = next(iter(values), '')
-        for loader, value in values.items():
-            if value != values[first]:
-                yield (
-                    f'{loader}.dataset.pipeline has {key}={value} in {kind} but {first} has '
-                    f'{values[first]}; a model reads the windows that it was trained on, so give '
-                    'them the same'
-                )
-
-
-def _crops(cfg: Config) -> Iterator[tuple[str, Config]]:
-    return _steps(cfg, 'TopdownAffine')
-
-
-def _steps(cfg: Config, kind: str) -> Iterator[tuple[str, Config]]:
-    for loader in LOADERS:
-        dataset = (cfg.get(loader) or {}).get('dataset', {})
-        for step in dataset.get('pipeline', []):
-            if step.get('type') == kind:
-                yield loader, step
+        first: dict[int, tuple[_Part, Any]] = {}
+        for part in _parts(cfg):
+            for step in part.steps(kind):
+                value = step.get(key, default)
+                known, expected = first.setdefault(part.number, (part, value))
+                if value != expected:
+                    yield (
+                        f'{part.where}.pipeline has {key}={value} in {kind} but {known.loader} has '
+                        f'{expected}; a model reads the windows that it was trained on, so give '
+                        'them the same'
+                    )
 
 
 def _check_skeletons(cfg: Config) -> Iterator[str]:
-    wanted = load_metainfo(cfg.get('model', {}).get('metainfo', 'coco')).name
-    for loader in LOADERS:
-        dataset = (cfg.get(loader) or {}).get('dataset', {})
-        if 'metainfo' not in dataset:
+    for part, head in _pairs(cfg):
+        if 'metainfo' not in part.config:
             continue
-        name = load_metainfo(dataset['metainfo']).name
+        name, wanted = (load_metainfo(one).name for one in (part.config['metainfo'], head.metainfo))
         if name != wanted:
+            place = 'model.metainfo' + head.where.removeprefix('model.head').removeprefix('s')
             yield (
-                f"{loader}.dataset has the skeleton '{name}' but the model has '{wanted}'; "
-                f"set model.metainfo='{name}'"
+                f"{part.where} has the skeleton '{name}' but the model has '{wanted}'; "
+                f"set {place}='{name}'"
             )
 
 
 def _check_evaluators(cfg: Config) -> Iterator[str]:
     for phase in ('val', 'test'):
-        dataset = (cfg.get(f'{phase}_dataloader') or {}).get('dataset', {})
-        evaluators = cfg.get(f'{phase}_evaluator') or []
-        evaluators = [evaluators] if isinstance(evaluators, Mapping) else evaluators
-        for evaluator in evaluators:
-            yield from _check_evaluator(phase, evaluator, dataset)
+        loader = f'{phase}_dataloader'
+        parts = list(_parts(cfg, loader))
+        is_mixture = 'datasets' in ((cfg.get(loader) or {}).get('dataset') or {})
+        for evaluator in _as_list(cfg.get(f'{phase}_evaluator') or []):
+            if evaluator.get('type') == MIXTURE_METRIC:
+                yield from _check_mixture_metric(cfg, phase, evaluator, parts)
+            elif is_mixture:
+                yield (
+                    f'{phase}_evaluator is {evaluator.get("type")} but the {phase} data are a '
+                    f'mixture of {len(parts)} datasets; take {MIXTURE_METRIC} with a metric for '
+                    'each'
+                )
+            else:
+                yield from _check_evaluator(phase, evaluator, parts[0].config)
+
+
+def _check_mixture_metric(
+    cfg: Config, phase: str, evaluator: Config, parts: list[_Part]
+) -> Iterator[str]:
+    groups, names = evaluator.get('metrics', []), list(evaluator.get('names', []))
+    if not len(groups) == len(names) == len(parts):
+        yield (
+            f'{phase}_evaluator has metrics for {len(groups)} datasets and {len(names)} names but '
+            f'the {phase} data have {len(parts)} datasets; list one of each per dataset'
+        )
+    own = list((cfg.get('model') or {}).get('names', names))
+    if names != own:
+        yield (
+            f'{phase}_evaluator.names is {names} but model.names is {own}; give a dataset one name'
+        )
+    for group, part in zip(groups, parts, strict=False):
+        for child in _as_list(group):
+            yield from _check_evaluator(phase, child, part.config)
+
+
+def _as_list(configs: Any) -> list[Config]:
+    return [configs] if isinstance(configs, Mapping) else list(configs)
 
 
 def _check_evaluator(phase: str, evaluator: Config, dataset: Config) -> Iterator[str]:
@@ -180,6 +300,8 @@ def _check_evaluator(phase: str, evaluator: Config, dataset: Config) -> Iterator
 
 _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_keys,
+    _check_counts,
+    _check_experts,
     _check_head,
     _check_widths,
     _check_sizes,

@@ -29,6 +29,7 @@ RANKS = {
     'mmpose.visualization': 2,
     'mmpose.engine': 3,
     'mmpose.config_check': 3,
+    'mmpose.config_mixture': 3,
     'mmpose.apis': 4,
     'realtime_pose': 5,
     'tools': 5,

@@ -88,8 +88,14 @@ def run_eval(args: argparse.Namespace) -> Report:
         num_images=args.images,
         num_gt=args.ground_truths,
         num_dt=args.detections,
-        metainfo=load_config(args.config).metainfo if args.config else 'coco',
+        metainfo=_skeleton(args.config),
     )
+
+
+def _skeleton(config: str | None) -> str:
+    """The skeleton of a config; the first one of a mixture."""
+    names = load_config(config).metainfo if config else 'coco'
+    return names if isinstance(names, str) else names[0]
 
 
 def run_forward(args: argparse.Namespace) -> Report:

@@ -61,15 +61,12 @@ def browse_dataset(
         raise ValueError(f'the config has no {split}_dataloader; take one of train, val, test')
     if num < 1 or views < 1:
         raise ValueError(f'num is {num} and views is {views}, expected at least 1')
-    codec_config = cfg.get('model', {}).get('head', {}).get('codec')
-    if codec_config is None:
-        raise ValueError('the config has no model.head.codec, which draws the target heatmaps')
-    codec = CODECS.build(dict(codec_config))
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
     parts = list(dataset_parts(split, loader['dataset']))
+    codecs = _build_codecs(cfg, len(parts))
+    folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for i, (name, part) in enumerate(parts):
+    for i, ((name, part), codec) in enumerate(zip(parts, codecs, strict=True)):
         dataset = build_annotated(part)
         count = min(num // len(parts) + (i < num % len(parts)), len(dataset))
         rows = np.random.default_rng((seed, i)).choice(len(dataset), count, replace=False)
@@ -78,6 +75,19 @@ def browse_dataset(
             cv2.imwrite(str(path), draw_views(dataset, row, codec, views, seed))
             paths.append(path)
     return paths
+
+
+def _build_codecs(cfg: Config, num: int) -> list[Codec]:
+    """Returns the codec of each of the datasets: that of its head, or of the only head."""
+    model = cfg.get('model', {})
+    heads = model.get('heads', [model.get('head', {})] * num)
+    configs = [head.get('codec') for head in heads]
+    if None in configs or len(configs) != num:
+        raise ValueError(
+            'the config has no model.head.codec, or no codec in each of model.heads, for its '
+            f'{num} dataset(s); it draws the target heatmaps'
+        )
+    return [CODECS.build(dict(config)) for config in configs]
 
 
 def dataset_parts(name: str, dataset: Config | None) -> Iterator[tuple[str, Config]]:

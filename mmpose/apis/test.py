@@ -14,12 +14,14 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mmpose.engine.distributed import init_distributed, leave_distributed
+from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import PoseRunner
 from mmpose.evaluation.functional import format_scores
 from mmpose.registry import METRICS
 
 RESULTS_FILE = 'result_keypoints.json'
 METRICS_FILE = 'metrics.json'
+MIXTURE_METRIC = 'PerDatasetMetric'
 # names of the 0.x command line: the first metric that the config has, or else the first
 EVAL_NAMES = {
     'mAP': ('CocoMetric', 'CrowdPoseMetric', 'CocoWholeBodyMetric', 'HumanArtMetric'),
@@ -45,7 +47,8 @@ def prepare_test(
         checkpoint: Weights to evaluate.
         work_dir: Folder for logs and results; ``work_dirs/<config name>`` by default.
         metrics: Metrics instead of those of the config: class names, or mAP, PCK and PCKh.
-        dump: ``.npz`` file that gets every prediction, before any suppression.
+        dump: ``.npz`` file that gets every prediction, before any suppression; of a mixture of
+            datasets a file for each, with the name of the dataset at the end of its own.
         show_dir: Folder that gets drawn predictions.
         trust_checkpoint: Whether the checkpoint may run code.
 
@@ -57,6 +60,8 @@ def prepare_test(
     cfg.load_from, cfg.resume = checkpoint, False
     cfg.trust_checkpoint = trust_checkpoint
     cfg.model.pretrained = None
+    if 'pretrained_metainfo' in cfg.model:
+        cfg.model.pretrained_metainfo = None
     evaluators = cfg.test_evaluator
     evaluators = [evaluators] if isinstance(evaluators, dict) else list(evaluators)
     if metrics:
@@ -65,7 +70,7 @@ def prepare_test(
         if 'out_dir' in signature(METRICS.get(evaluator['type'])).parameters:
             evaluator.setdefault('out_dir', cfg.work_dir)
     if dump:
-        evaluators.append(dict(type='PredictionDump', out_file=dump))
+        evaluators = _add_dump(evaluators, dump)
     cfg.test_evaluator = evaluators
     cfg.default_hooks = {
         key: hook
@@ -84,8 +89,47 @@ def prepare_test(
 
 def _choose(name: str, evaluators: list[dict[str, Any]]) -> dict[str, Any]:
     types = EVAL_NAMES.get(name, (name,))
-    own = [evaluator for evaluator in evaluators if evaluator['type'] in types]
-    return own[0] if own else dict(type=types[0])
+    for evaluator in evaluators:
+        if evaluator['type'] in types:
+            return evaluator
+        if evaluator['type'] == MIXTURE_METRIC:
+            return _choose_of_mixture(name, types, evaluator)
+    return dict(type=types[0])
+
+
+def _choose_of_mixture(
+    name: str, types: tuple[str, ...], evaluator: dict[str, Any]
+) -> dict[str, Any]:
+    """Leaves the metrics of these types to each dataset."""
+    chosen = [[own for own in group if own['type'] in types] for group in _groups(evaluator)]
+    if not any(chosen):
+        has = sorted({own['type'] for group in _groups(evaluator) for own in group})
+        raise ValueError(
+            f'--eval {name}: no dataset of the mixture has this metric; they have {has}, and '
+            'without --eval each is evaluated by its own'
+        )
+    return {**evaluator, 'metrics': chosen}
+
+
+def _groups(evaluator: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    return [[own] if isinstance(own, dict) else list(own) for own in evaluator['metrics']]
+
+
+def _add_dump(evaluators: list[dict[str, Any]], dump: str) -> list[dict[str, Any]]:
+    mixtures = [one for one in evaluators if one['type'] == MIXTURE_METRIC]
+    if not mixtures:
+        return [*evaluators, dict(type='PredictionDump', out_file=dump)]
+    for mixture in mixtures:
+        mixture['metrics'] = [
+            [*group, dict(type='PredictionDump', out_file=str(_with_name(dump, name)))]
+            for name, group in zip(mixture['names'], _groups(mixture), strict=True)
+        ]
+    return evaluators
+
+
+def _with_name(path: str | Path, name: str) -> Path:
+    """Returns ``folder/file_name.suffix`` for ``folder/file.suffix``."""
+    return Path(path).with_stem(f'{Path(path).stem}_{name}')
 
 
 def run_test(
@@ -111,22 +155,55 @@ def run_test(
         runner.logger.info(f'folded {fused} BatchNorms into the convolutions before them')
     metrics = runner.test()
     if runner.rank == 0:
-        _write(metrics, Path(runner.work_dir), out)
+        _write(metrics, Path(runner.work_dir), out, _dataset_names(cfg))
     leave_distributed()
     return metrics
 
 
-def _write(metrics: dict[str, float], work_dir: Path, out: str | None) -> None:
+def _dataset_names(cfg: Config) -> list[str]:
+    """Returns the names of the datasets of a mixture; none if there is one dataset."""
+    found = [own['names'] for own in cfg.test_evaluator if own['type'] == MIXTURE_METRIC]
+    return list(found[0]) if found else []
+
+
+def format_tables(metrics: dict[str, float], names: list[str]) -> str:
+    """Returns a table of all figures; for a mixture one a dataset, after its main figures.
+
+    Args:
+        metrics: Figures by name.
+        names: Datasets of the mixture, whose figures begin with ``{name}/``.
+    """
+    tables = {name: _figures_of(name, metrics) for name in names}
+    tables = {name: table for name, table in tables.items() if table}
+    if not tables:
+        return format_scores(metrics)
+    main = {name: main_figure(list(table)) for name, table in tables.items()}
+    overview = {f'{name:<12} {key}': tables[name][key] for name, key in main.items()}
+    blocks = [format_scores(overview)]
+    blocks += [f'{name}\n{format_scores(table)}' for name, table in tables.items()]
+    return '\n\n'.join(blocks)
+
+
+def _figures_of(name: str, metrics: dict[str, float]) -> dict[str, float]:
+    start = f'{name}/'
+    return {key[len(start) :]: value for key, value in metrics.items() if key.startswith(start)}
+
+
+def _write(metrics: dict[str, float], work_dir: Path, out: str | None, names: list[str]) -> None:
     (work_dir / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + '\n')
-    print(format_scores(metrics))
+    print(format_tables(metrics, names))
     if out is None:
         return
-    results = work_dir / RESULTS_FILE
-    if not results.is_file():
+    targets = {work_dir / RESULTS_FILE: Path(out)}
+    if names:
+        folders = [(name, work_dir / name / RESULTS_FILE) for name in names]
+        targets = {file: _with_name(out, name) for name, file in folders if file.is_file()}
+    if not targets or not all(file.is_file() for file in targets):
         raise ValueError(f'--out {out}: the metrics of the config write no result file; use --dump')
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(results, out)
-    print(f'predictions: {out}')
+    for results, target in targets.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(results, target)
+        print(f'predictions: {target}')
 
 
 def fuse_batch_norms(model: nn.Module) -> int:

@@ -4,6 +4,7 @@ from mmpose.datasets.base import KeypointDataset
 from mmpose.datasets.coco import CocoDataset
 from mmpose.datasets.coco_wholebody import CocoWholeBodyDataset
 from mmpose.datasets.collate import collate_poses
+from mmpose.datasets.combined import CombinedDataset
 from mmpose.datasets.interhand2d import InterHand2DDataset
 from mmpose.datasets.mpii import MpiiDataset
 from mmpose.datasets.samplers import Draw, PoseSampler
@@ -11,6 +12,7 @@ from mmpose.datasets.samplers import Draw, PoseSampler
 __all__ = [
     'CocoDataset',
     'CocoWholeBodyDataset',
+    'CombinedDataset',
     'Draw',
     'InterHand2DDataset',
     'KeypointDataset',

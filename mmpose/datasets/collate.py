@@ -31,19 +31,22 @@ def collate_poses(samples: Sequence[Sample]) -> dict[str, Any]:
         ``batch``: dict of ``center``, ``scale`` (B, 2), ``rotation``, ``bbox_score`` (B,) and
         ``bbox_xywh`` (B, 4), float32, img px; ``ann_id``, ``category_id``, ``dataset_index``
         (B,) int64; lists ``img_id`` and ``image_file``; and, where the samples have them,
-        ``keypoints`` (B, K, 2) in px and ``visible`` (B, K), float32.
+        ``keypoints`` (B, K, 2) in px and ``visible`` (B, K), float32. In a mixture of datasets K
+        is the largest of the batch; rows of a smaller skeleton end in zeros.
 
     Raises:
         ValueError: If a sample has unknown or lacks required keys, or the shapes differ.
     """
     _check_keys(samples)
     batch: dict[str, Any] = {key: [sample[key] for sample in samples] for key in LISTS}
-    floats = FLOATS + tuple(key for key in FROM_ANNOTATION if key in samples[0])
-    for key in floats:
+    for key in FLOATS:
         batch[key] = _stack(samples, key, np.float32)
+    for key in FROM_ANNOTATION:
+        if key in samples[0]:
+            batch[key] = _stack_padded(samples, key)
     for key in INTEGERS:
         batch[key] = _stack(samples, key, np.int64)
-    return {'inputs': _stack_images([sample['image'] for sample in samples]), 'batch': batch}
+    return {'inputs': _stack_images(samples), 'batch': batch}
 
 
 def _check_keys(samples: Sequence[Sample]) -> None:
@@ -75,11 +78,35 @@ def _stack(samples: Sequence[Sample], key: str, dtype: type) -> Tensor:
     return torch.from_numpy(np.array(values, dtype))
 
 
-def _stack_images(images: Sequence[np.ndarray]) -> Tensor:
-    kinds = {(image.shape, str(image.dtype)) for image in images}
+def _stack_padded(samples: Sequence[Sample], key: str) -> Tensor:
+    """Stacks rows of different lengths, one length per dataset, filled up with zeros."""
+    shapes = {(sample['dataset_index'], np.shape(sample[key])) for sample in samples}
+    if len({shape for _, shape in shapes}) == 1:
+        return _stack(samples, key, np.float32)
+    for index in {index for index, _ in shapes}:
+        own = sorted(shape for i, shape in shapes if i == index)
+        if len(own) > 1:
+            raise ValueError(
+                f"'{key}' has different shapes within the samples of dataset {index}: {own}"
+            )
+    first = samples[0][key]
+    longest = max(len(sample[key]) for sample in samples)
+    out = np.zeros((len(samples), longest, *np.shape(first)[1:]), np.float32)
+    for row, sample in zip(out, samples, strict=True):
+        row[: len(sample[key])] = sample[key]
+    return torch.from_numpy(out)
+
+
+def _stack_images(samples: Sequence[Sample]) -> Tensor:
+    images = [sample['image'] for sample in samples]
+    kinds = {(image.shape, str(image.dtype)): i for i, image in enumerate(images)}
     if len(kinds) > 1 or images[0].ndim != 3 or images[0].dtype != np.uint8:
+        named = [
+            f'{shape} {dtype} (dataset {samples[i]["dataset_index"]}, {samples[i]["image_file"]})'
+            for (shape, dtype), i in sorted(kinds.items())
+        ]
         raise ValueError(
-            f'the images of a batch are {sorted(kinds)}, expected one (h, w, 3) uint8 crop size'
+            f'the images of a batch are {", ".join(named)}; expected one (h, w, 3) uint8 crop size'
         )
     shape = (len(images), *images[0].shape)
     # A worker writes where the main process can read, which saves the copy that sending makes.

@@ -26,7 +26,7 @@ SAMPLE_KEYS = {
     'area': 'float, px². Annotated area.',
     'keypoints': '(K, 2) float32, img px; in px after the crop. Absent at test time.',
     'visible': '(K,) float32, 1 labelled or 0 not. Absent at test time.',
-    'dataset_index': 'int. Which dataset of a mixture the sample belongs to.',
+    'dataset_index': 'int. Place of its dataset in a mixture, from 0.',
     'meta': 'PoseMeta. The skeleton.',
     'rng': 'np.random.Generator. The only source of randomness.',
     'image': '(H, W, 3) uint8, BGR. The image; after the crop (h, w, 3).',

@@ -13,21 +13,25 @@ from mmpose.registry import DATA_SAMPLERS
 
 
 class Draw(NamedTuple):
-    """One visit to a sample. All random numbers of the visit follow from these three.
+    """One visit to a sample. All random numbers of the visit follow from these numbers.
 
     Attributes:
         index: Position in the dataset.
         epoch: Number of the pass over the dataset, from 0.
         seed: Seed of the run, not negative.
+        visit: How often the epoch has visited the sample before; above 0 only where a mixture
+            of datasets repeats samples on purpose.
     """
 
     index: int
     epoch: int = 0
     seed: int = 0
+    visit: int = 0
 
     def generator(self) -> np.random.Generator:
         """Returns the random numbers of this visit, from their start."""
-        return np.random.default_rng((self.seed, self.epoch, self.index))
+        repeated = (self.visit,) if self.visit else ()
+        return np.random.default_rng((self.seed, self.epoch, self.index, *repeated))
 
 
 @DATA_SAMPLERS.register_module()
@@ -37,6 +41,9 @@ class PoseSampler(Sampler[Draw]):
     Rank r of R takes places r, r + R, r + 2R, ... of the order. For training, shuffle and round
     up, so that every rank makes the same number of steps; for testing do neither, and every
     sample is seen exactly once.
+
+    A dataset with a method ``draw_order(rng)`` makes the order of a shuffled epoch itself, out of
+    the random numbers of seed and epoch; of other datasets it is a permutation.
 
     Args:
         dataset: Anything with a length.
@@ -61,6 +68,7 @@ class PoseSampler(Sampler[Draw]):
         if not len(dataset):
             raise ValueError('the dataset of this sampler is empty')
         self.rank, self.world_size = get_dist_info()
+        self.dataset = dataset
         self.num_total = len(dataset)
         self.seed = sync_random_seed() if seed is None else seed
         self.shuffle = shuffle
@@ -75,8 +83,11 @@ class PoseSampler(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         epoch, seed = self.epoch, self.seed
-        for index in self._indices()[self.start :].tolist():
-            yield Draw(index, epoch, seed)
+        order = self._order()
+        visits = _count_earlier(order) if self._is_drawn else np.zeros_like(order)
+        indices, repeats = self._own_places(order).tolist(), self._own_places(visits).tolist()
+        for index, visit in zip(indices, repeats, strict=True):
+            yield Draw(index, epoch, seed, visit)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the order of the next pass; a new epoch starts at its first sample."""
@@ -102,10 +113,34 @@ class PoseSampler(Sampler[Draw]):
             self.epoch = epoch
         self.start = num_samples
 
-    def _indices(self) -> np.ndarray:
-        order = np.arange(self.num_total)
-        if self.shuffle:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_total)
+    @property
+    def _is_drawn(self) -> bool:
+        return self.shuffle and hasattr(self.dataset, 'draw_order')
+
+    def _order(self) -> np.ndarray:
+        """The samples of the epoch over all ranks, (num_total,)."""
+        if not self.shuffle:
+            return np.arange(self.num_total)
+        rng = np.random.default_rng((self.seed, self.epoch))
+        if not self._is_drawn:
+            return rng.permutation(self.num_total)
+        order = self.dataset.draw_order(rng)
+        assert order.shape == (self.num_total,)
+        return order
+
+    def _own_places(self, places: np.ndarray) -> np.ndarray:
+        """The places of this rank that are left in the epoch."""
         if self.round_up:
-            order = np.resize(order, len(self) * self.world_size)
-        return order[self.rank :: self.world_size]
+            places = np.resize(places, len(self) * self.world_size)
+        return places[self.rank :: self.world_size][self.start :]
+
+
+def _count_earlier(values: np.ndarray) -> np.ndarray:
+    """How often each value stands before its place, (N,)."""
+    by_value = np.argsort(values, kind='stable')
+    ranked = values[by_value]
+    is_first = np.r_[True, ranked[1:] != ranked[:-1]]
+    places = np.arange(len(values))
+    counts = np.empty(len(values), np.int64)
+    counts[by_value] = places - np.maximum.accumulate(np.where(is_first, places, 0))
+    return counts

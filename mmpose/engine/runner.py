@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 
 from mmcv_custom.checkpoint import load_model, read_checkpoint
 from mmpose.datasets.collate import collate_poses
+from mmpose.engine.config_text import format_configs_once
 from mmpose.engine.sharding import (
     STRATEGIES,
     full_state,
@@ -34,7 +35,7 @@ from mmpose.engine.sharding import (
     to_cpu,
 )
 from mmpose.evaluation.metrics.gather import evaluation_group
-from mmpose.registry import RUNNERS
+from mmpose.registry import METRICS, RUNNERS
 from mmpose.version import __version__
 
 LAST_CHECKPOINT = 'last_checkpoint'
@@ -108,22 +109,23 @@ class PoseRunner(Runner):
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """Builds the optimizer, with fused kernels unless the config says otherwise."""
         if isinstance(optim_wrapper, dict):
-            optimizer = optim_wrapper.get('optimizer', {})
-            if optimizer.get('type') in ('Adam', 'AdamW'):
-                optimizer.setdefault('fused', True)
+            prefer_fused(optim_wrapper.get('optimizer', {}))
         return super().build_optim_wrapper(optim_wrapper)
 
     def build_evaluator(self, evaluator: Any) -> Any:
-        """Builds the metrics, and on all ranks at once the group over which they gather."""
+        """Builds the metrics, and on all ranks at once the group over which they gather.
+
+        mmengine takes a config with ``metrics`` for one of an evaluator, also that of a metric.
+        """
         if self.distributed:
             evaluation_group()
+        if isinstance(evaluator, dict) and METRICS.get(evaluator.get('type', '')) is not None:
+            evaluator = [evaluator]
         return super().build_evaluator(evaluator)
 
     def _maybe_compile(self, target: str) -> None:
-        """Compiles the backbone in place, which leaves the keys of checkpoints alone."""
-        options = self.cfg.get('compile', None)
-        if options:
-            self.bare_model.backbone.compile(**(options if isinstance(options, dict) else {}))
+        """Compiles the backbone if the config says so."""
+        if compile_backbone(self.bare_model, self.cfg.get('compile', None)):
             self.logger.info('the backbone is compiled; the first iterations are slow')
 
     @staticmethod
@@ -147,6 +149,11 @@ class PoseRunner(Runner):
             config['persistent_workers'] = False
             config.pop('prefetch_factor', None)
         return Runner.build_dataloader(config, seed, diff_rank_seed)
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """Sets up the process, as mmengine does, and lets it format the config once."""
+        format_configs_once()
+        super().setup_env(env_cfg)
 
     def _log_env(self, env_cfg: dict[str, Any]) -> None:
         """Writes the environment and the git state to the work dir; the console gets a line."""
@@ -310,6 +317,24 @@ class PoseRunner(Runner):
         self._randomness_cfg.update(seed=meta['seed'])
         self.set_randomness(**self._randomness_cfg)
         self.train_dataloader.sampler.seed = meta['seed']
+
+
+def prefer_fused(optimizer: dict[str, Any]) -> None:
+    """Sets the fused kernels in the config of an Adam that does not say otherwise."""
+    if optimizer.get('type') in ('Adam', 'AdamW'):
+        optimizer.setdefault('fused', True)
+
+
+def compile_backbone(model: nn.Module, options: bool | dict[str, Any] | None) -> bool:
+    """Compiles in place, which leaves the keys of checkpoints alone; returns whether it did.
+
+    Args:
+        model: A bare estimator.
+        options: ``compile`` of the config: true, or arguments of ``torch.compile``.
+    """
+    if options:
+        model.backbone.compile(**(options if isinstance(options, dict) else {}))
+    return bool(options)
 
 
 def init_worker(worker_id: int) -> None:

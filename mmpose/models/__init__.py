@@ -2,6 +2,13 @@
 
 from mmpose.models import backbones, heads, losses
 from mmpose.models.data_preprocessor import PoseDataPreprocessor
-from mmpose.models.pose_estimators import TopdownPoseEstimator
+from mmpose.models.pose_estimators import MultiHeadPoseEstimator, TopdownPoseEstimator
 
-__all__ = ['PoseDataPreprocessor', 'TopdownPoseEstimator', 'backbones', 'heads', 'losses']
+__all__ = [
+    'MultiHeadPoseEstimator',
+    'PoseDataPreprocessor',
+    'TopdownPoseEstimator',
+    'backbones',
+    'heads',
+    'losses',
+]

@@ -27,7 +27,12 @@ from mmpose.apis.benchmark import (
     timing,
     training,
 )
-from mmpose.apis.benchmark.flops import count_model_flops, training_flops, utilisation
+from mmpose.apis.benchmark.flops import (
+    ModelFlops,
+    count_model_flops,
+    training_flops,
+    utilisation,
+)
 from mmpose.apis.benchmark.huggingface import build_twin, largest_difference, why_no_twin
 from mmpose.apis.benchmark.machine import describe_machine, peak_tflops, pick_device
 from mmpose.apis.benchmark.peer import Peer, translate_codec, translate_dataset
@@ -186,7 +191,7 @@ def test_forward_runs_beside_transformers():
     ours, theirs = (found.find(f'bf16, batch 1, {x}') for x in ('ours', 'transformers'))
     ratio = found.find('bf16, batch 1, ours / transformers')
     assert ratio.values == tuple(x / y for x, y in zip(ours.values, theirs.values, strict=True))
-    flops = count_model_flops(cfg.model.to_dict())
+    flops = count_model_flops(cfg.model.to_dict()).of_batch(1, [1])
     share = found.find('bf16, batch 1, MFU').values[0]
     assert share == pytest.approx(100 * flops * ours.values[0] / 0.5e12)
     assert 'fp32, batch 1, MFU' not in names(found)
@@ -224,7 +229,7 @@ def test_training_reports_speed_and_memory():
     speed, step = found.find('speed'), found.find('step')
     assert speed.values == pytest.approx([2000 / ms for ms in step.values])
     flops = 1e9 * found.find('operations of a step').median
-    assert flops == 6 * count_model_flops(cfg.model.to_dict())
+    assert flops == 3 * count_model_flops(cfg.model.to_dict()).of_batch(2, [2])
     assert found.find('MFU').values[0] == pytest.approx(flops / step.values[0] / 0.5e12 * 1e5)
     assert found.find('peak memory of the process').median > 10
     assert found.settings['amp'] is True
@@ -486,12 +491,14 @@ def test_operations_follow_from_the_architecture():
     block = attention + 2 * tokens * dim * 4 * dim
     deconvs = 16 * tokens * dim * channels + 16 * 4 * tokens * channels * channels
     final = 16 * tokens * channels * 17
-    expected = 2 * (patch + depth * block + deconvs + final)
-    assert count_model_flops(cfg.model.to_dict()) == expected
+    found = count_model_flops(cfg.model.to_dict())
+    assert found.shared == 2 * (patch + depth * block)
+    assert found.heads == (2 * (deconvs + final),)
 
 
 def test_arithmetic_of_utilisation():
-    assert training_flops(10, batch_size=4) == 120
+    assert training_flops(10) == 30
+    assert ModelFlops(10, (1, 5)).of_batch(4, [3, 1]) == 40 + 3 + 5
     assert utilisation(flops=5e12, seconds=0.1, peak_tflops=100) == pytest.approx(0.5)
 
 

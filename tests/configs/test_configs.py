@@ -28,9 +28,14 @@ def test_leaf_loads_dumps_and_builds(path, tmp_path):
     assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
-    assert model.head.num_keypoints == model.meta.num_keypoints
+    if hasattr(model, 'heads'):
+        pairs = list(zip(model.heads, model.metas, strict=True))
+    else:
+        pairs = [(model.head, model.meta)]
+    assert all(head.num_keypoints == meta.num_keypoints for head, meta in pairs)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-        assert loader.dataset.pipeline[-1].type == 'TopdownAffine'
+        for part in loader.dataset.get('datasets', [loader.dataset]):
+            assert part.pipeline[-1].type == 'TopdownAffine'
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=name_of)

@@ -11,30 +11,29 @@ from mmpose.apis.test import prepare_test, run_test
 from mmpose.apis.train import prepare_training, run_training
 from mmpose.datasets.toy import ToySpec, generate_toy_dataset
 
-# folder of the configs: formats and the folders they belong into
-NEEDS = {
-    'toy': {'coco': 'toy'},
-    'coco': {'coco': 'coco'},
-    'mpii': {'mpii': 'mpii'},
-    'aic': {'aic': 'aic'},
-    'crowdpose': {'crowdpose': 'crowdpose'},
-    'ochuman': {'ochuman': 'ochuman', 'coco': 'coco'},
-    'humanart': {'humanart': 'HumanArt'},
-    'ap10k': {'ap10k': 'ap10k'},
-    'apt36k': {'apt36k': 'apt36k'},
-    'animalpose': {'animalpose': 'animalpose'},
-    'coco-wholebody': {'coco_wholebody': 'coco'},
-    'interhand2d': {'interhand2d': 'interhand2.6m'},
+# data root below data/: format; where two datasets share a folder, the one that holds both
+FORMATS = {
+    'toy': 'coco',
+    'coco': 'coco_wholebody',
+    'mpii': 'mpii',
+    'aic': 'aic',
+    'crowdpose': 'crowdpose',
+    'ochuman': 'ochuman',
+    '': 'humanart',
+    'ap10k': 'ap10k',
+    'apt36k': 'apt36k',
+    'animalpose': 'animalpose',
+    'interhand2.6m': 'interhand2d',
 }
 TINY = {
     'model.backbone.embed_dim': 24,
     'model.backbone.depth': 1,
     'model.backbone.num_heads': 2,
-    'model.head.in_channels': 24,
+    'model.pretrained': None,
+    'model.pretrained_metainfo': None,
     'default_hooks.preview.interval': 0,
     'train_cfg.max_epochs': 1,
     'train_cfg.val_interval': 1,
-    'train_dataloader.dataset.indices': 8,
     'train_dataloader.batch_size': 4,
     **{
         f'{phase}_dataloader.{key}': value
@@ -46,31 +45,57 @@ TINY = {
 
 @pytest.fixture(scope='session')
 def data_root(tmp_path_factory):
-    """Returns a function: folder of configs -> data root with what they need, made once."""
-    made = {}
+    """Returns a function: config -> data root with what it needs, made once."""
+    root = tmp_path_factory.mktemp('data')
 
-    def root_for(folder):
-        if folder not in made:
-            made[folder] = tmp_path_factory.mktemp('data')
-            for layout, name in NEEDS[folder].items():
-                spec = ToySpec(num_train=8, num_val=3, seed=4, format=layout)
-                out = made[folder] / name
-                generate_toy_dataset(out, spec, workers=1, report=lambda line: None)
-        return made[folder]
+    def root_for(cfg):
+        for folder in sorted({part.data_root for part in parts_of(cfg)}):
+            name = folder.removeprefix('data/').rstrip('/')
+            spec = ToySpec(num_train=8, num_val=3, seed=4, format=FORMATS[name])
+            generate_toy_dataset(
+                root / (name or 'HumanArt'), spec, workers=1, report=lambda line: None
+            )
+        return root
 
     return root_for
 
 
+def parts_of(cfg):
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        yield from loader.dataset.get('datasets', [loader.dataset])
+
+
+def tiny(cfg):
+    """Overrides that make the network of a config and an epoch tiny."""
+    model = cfg.model
+    heads = {f'heads.{i}': head for i, head in enumerate(model.get('heads', ()))} or {
+        'head': model.get('head')
+    }
+    num = len(cfg.train_dataloader.dataset.get('datasets', ()))
+    parts = [f'dataset.datasets.{i}' for i in range(num)] or ['dataset']
+    return {
+        **TINY,
+        **{f'model.{name}.in_channels': 24 for name in heads},
+        **{
+            f'model.{name}.deconv_channels': (8, 8)
+            for name, head in heads.items()
+            if head.get('deconv_channels', (256, 256))
+        },
+        **{f'train_dataloader.{part}.indices': max(8 // len(parts), 2) for part in parts},
+    }
+
+
 @pytest.mark.parametrize('path', LEAVES, ids=name_of)
 def test_leaf_trains_validates_and_tests(path, data_root, tmp_path):
-    root = data_root(path.parent.name)
+    plain = load_config(path)
+    root, options = data_root(plain), tiny(plain)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        cfg = load_config(path, TINY, data_root=str(root))
+        cfg = load_config(path, options, data_root=str(root))
         run_training(prepare_training(cfg, work_dir=str(tmp_path), seed=0))
         checkpoint = str(tmp_path / (tmp_path / 'last_checkpoint').read_text())
-        cfg = load_config(path, TINY, data_root=str(root))
+        cfg = load_config(path, options, data_root=str(root))
         metrics = run_test(prepare_test(cfg, checkpoint, work_dir=str(tmp_path)))
     finally:
         torch.set_num_threads(threads)

@@ -107,3 +107,40 @@ def test_draws_have_random_numbers_of_their_own():
     draws = [Draw(i, e, s) for i in range(3) for e in range(3) for s in range(3)]
     assert len({draw.generator().random() for draw in draws}) == len(draws)
     assert Draw(1, 2, 3).generator().random() == Draw(1, 2, 3).generator().random()
+
+
+class Drawn:
+    """A dataset that wants some of its samples more than once."""
+
+    def __init__(self, order):
+        self.order = order
+
+    def __len__(self):
+        return len(self.order)
+
+    def draw_order(self, rng):
+        return rng.permutation(self.order)
+
+
+def test_visits_are_counted_over_all_ranks(monkeypatch):
+    dealt = []
+    for rank in range(2):
+        monkeypatch.setattr(samplers, 'get_dist_info', lambda rank=rank: (rank, 2))
+        dealt.append(list(PoseSampler(Drawn(np.array([4, 4, 1, 4])), seed=1)))
+    seen = sorted((draw.index, draw.visit) for draw in chain(*dealt))
+    assert seen == [(1, 0), (4, 0), (4, 1), (4, 2)]
+    first_four = next(draw for step in zip(*dealt, strict=True) for draw in step if draw.index == 4)
+    assert first_four.visit == 0
+
+
+def test_a_first_visit_has_the_random_numbers_of_the_sample():
+    assert Draw(1, 2, 3, 0).generator().random() == np.random.default_rng((3, 2, 1)).random()
+    numbers = {Draw(1, 2, 3, visit).generator().random() for visit in range(4)}
+    assert len(numbers) == 4
+
+
+def test_order_of_a_plain_dataset_stays_what_it_was(make):
+    expected = np.random.default_rng((3, 2)).permutation(7)
+    sampler = make(7, rank=1, world=2)
+    sampler.set_epoch(2)
+    assert [draw.index for draw in sampler] == [*expected[1::2], expected[0]]

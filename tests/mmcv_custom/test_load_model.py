@@ -84,19 +84,32 @@ def test_equal_square_count_of_a_pose_model_is_no_square(write):
     assert torch.equal(model.backbone.pos_embed, state['backbone.pos_embed'])
 
 
-def test_leftovers_of_a_split_and_other_heads_are_named(write):
-    """The published splitter leaves idle experts; joint trainings have a head per dataset."""
+def test_leftovers_of_a_split_are_named(write):
+    """The published splitter leaves idle experts, and in coco.pth the heads of the others."""
     state = randomised(Pose())
     foreign = as_vitpose(state) | {
         'backbone.blocks.0.mlp.experts.1.weight': torch.rand(4, 4 * DIM),
         'associate_keypoint_heads.0.final_layer.bias': torch.rand(14),
     }
-    model = Pose()
-    report = load_model(model, write(foreign))
+    report = load_model(Pose(), write(foreign))
 
+    assert report.format == 'vitpose'
     assert report.num_matched == len(state)
-    assert "left out 1 (left over from splitting a ViTPose+ file): 'backbone.blocks" in str(report)
-    assert "left out 1 (head of another dataset, see tools/model_split.py): 'assoc" in str(report)
+    assert "left out 2 (left over from splitting a ViTPose+ file): 'backbone.blocks" in str(report)
+
+
+def test_head_of_the_first_dataset_is_taken_of_a_multi_task_model(write):
+    state = randomised(Pose())
+    other = {'associate_keypoint_heads.0.final_layer.bias': torch.rand(14)}
+    path = write(as_vitpose(state) | other)
+    model = Pose()
+    report = load_model(model, path)
+
+    assert report.format == 'vitpose-multi'
+    assert torch.equal(model.head.final_layer.bias, state['head.final_layer.bias'])
+    assert "left out 1 (head of another dataset, see tools/model_split.py): 'heads.1" in str(report)
+    with pytest.raises(ValueError, match=r'head 0 of it \(tools/model_split\.py extracts.*is 17'):
+        load_model(Pose(out_channels=16), path)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import torch
 from mmengine.config import Config
 
 from mmpose.apis.benchmark.machine import page_faults, pick_device, synchronizer
+from mmpose.apis.benchmark.models import CodecCase, codec_cases
 from mmpose.apis.benchmark.peer import Peer
 from mmpose.apis.benchmark.plain_codec import decode_person, encode_person
 from mmpose.apis.benchmark.report import Figure, Report, start_report
 from mmpose.apis.benchmark.timing import limit_threads, stopwatch, take_turns
 from mmpose.codecs import Codec
-from mmpose.metainfo import load_metainfo
 from mmpose.registry import CODECS
 
 NOISE = 0.01  # on the maps that are read, so that no two neighbours are equal
@@ -39,7 +39,8 @@ def benchmark_codec(
     """Times encoding and decoding of a batch with a config's codec.
 
     Beside it run, in turns, a plain per-person implementation (for ``UDPHeatmap``) and, where
-    asked for, MMPose 1.x; both on the CPU, in one thread.
+    asked for, MMPose 1.x; both on the CPU, in one thread. The codecs of several heads are timed one
+    after the other, equal ones once.
 
     Args:
         cfg: The config.
@@ -54,26 +55,45 @@ def benchmark_codec(
         Persons/s of each, and ratios.
     """
     where = pick_device(device)
-    codec_cfg = cfg.model.head.codec.to_dict()
-    codec = CODECS.build(dict(codec_cfg))
-    num_keypoints = load_metainfo(cfg.model.get('metainfo', 'coco')).num_keypoints
-    rng = np.random.default_rng(0)
-    keypoints = rng.uniform(0, 1, (batch_size, num_keypoints, 2)) * (np.array(codec.input_wh) - 1)
-    with limit_threads(num_threads), ExitStack() as stack:
-        settings = dict(type=codec_cfg['type'], batch=batch_size, keypoints=num_keypoints)
-        report = start_report('codec', where, {**settings, 'repeat': repeat})
-        contestants = _ours(codec, keypoints, where, min_seconds)
-        if codec_cfg['type'] == 'UDPHeatmap':
+    cases = codec_cases(cfg.model.to_dict())
+    types = ', '.join(dict.fromkeys(case.config['type'] for case in cases))
+    keypoints = ', '.join(str(case.num_keypoints) for case in cases)
+    settings = dict(type=types, batch=batch_size, keypoints=keypoints, repeat=repeat)
+    with limit_threads(num_threads):
+        report = start_report('codec', where, settings)
+        for case in cases:
+            _measure_case(report, case, batch_size, repeat, where, peer_python, min_seconds)
+    return report
+
+
+def _measure_case(
+    report: Report,
+    case: CodecCase,
+    batch_size: int,
+    repeat: int,
+    device: torch.device,
+    peer_python: str | None,
+    min_seconds: float,
+) -> None:
+    codec = CODECS.build(dict(case.config))
+    is_udp = case.config['type'] == 'UDPHeatmap'
+    label = f'{"/".join(case.names)}: ' if case.names else ''
+    shape = (batch_size, case.num_keypoints, 2)
+    keypoints = np.random.default_rng(0).uniform(0, 1, shape) * (np.array(codec.input_wh) - 1)
+    with ExitStack() as stack:
+        contestants = _ours(codec, keypoints, device, min_seconds)
+        if is_udp:
             contestants |= _plain(codec, keypoints)
         if peer_python is not None:
-            peer = stack.enter_context(Peer(peer_python, codec_cfg))
+            peer = stack.enter_context(Peer(peer_python, case.config))
             contestants[peer.name] = lambda: peer.code(keypoints.tolist())
         seconds = take_turns(contestants, repeat)
     for job in ('encode', 'decode'):
-        _report_job(report, job, seconds, batch_size)
-    if codec_cfg['type'] != 'UDPHeatmap':
-        report.notes.append(f'no plain implementation of {codec_cfg["type"]} to compare with')
-    return report
+        _report_job(report, job, label, seconds, batch_size)
+    if not is_udp:
+        report.notes.append(
+            f'{label}no plain implementation of {case.config["type"]} to compare with'
+        )
 
 
 Contestants = dict[str, Callable[[], dict[str, float]]]
@@ -120,14 +140,18 @@ def _plain(codec: Any, keypoints: np.ndarray) -> Contestants:
 
 
 def _report_job(
-    report: Report, job: str, seconds: dict[str, list[dict[str, float]]], batch_size: int
+    report: Report,
+    job: str,
+    label: str,
+    seconds: dict[str, list[dict[str, float]]],
+    batch_size: int,
 ) -> None:
     speeds: dict[str, Figure] = {}
     for name, rounds in seconds.items():
         values = [batch_size / measured[job] for measured in rounds]
-        speeds[name] = report.add(f'{job}, {name}', 'persons/s', values)
+        speeds[name] = report.add(f'{label}{job}, {name}', 'persons/s', values)
     faults = [measured[f'{job} {FAULTS}'] for measured in seconds['ours']]
-    report.add(f'{job}, ours, {FAULTS}', 'per batch', faults)
+    report.add(f'{label}{job}, ours, {FAULTS}', 'per batch', faults)
     for name, speed in speeds.items():
         if name != 'ours':
-            report.add_ratio(f'{job}, ours / {name}', speeds['ours'], speed)
+            report.add_ratio(f'{label}{job}, ours / {name}', speeds['ours'], speed)

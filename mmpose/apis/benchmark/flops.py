@@ -2,48 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmpose.registry import MODELS
+from mmpose.apis.benchmark.models import build_model, deal_datasets, input_wh
 
 # The backward pass multiplies by the weights and by the activations, the forward pass once.
 TRAINING_TO_FORWARD = 3
 
 
-def count_model_flops(model_cfg: dict[str, Any]) -> int:
-    """Returns the operations of one forward pass of one image through backbone and head.
+@dataclass(frozen=True)
+class ModelFlops:
+    """Operations of one forward pass of one image.
+
+    Attributes:
+        shared: Of backbone and neck.
+        heads: Of each head.
+    """
+
+    shared: int
+    heads: tuple[int, ...]
+
+    def of_batch(self, batch_size: int, images_per_head: Sequence[int]) -> int:
+        """Returns the operations of a batch.
+
+        Args:
+            batch_size: Images.
+            images_per_head: How many of them each head sees.
+        """
+        pairs = zip(self.heads, images_per_head, strict=True)
+        return batch_size * self.shared + sum(flops * num for flops, num in pairs)
+
+
+def count_model_flops(model_cfg: dict[str, Any]) -> ModelFlops:
+    """Returns the operations of a model, by its parts.
 
     Matrix products, convolutions and attention count; norms and activations, which are below one
-    per cent, do not. Nothing is computed: the model is built without memory.
+    per cent, do not. Nothing is computed: the model is built without memory. A backbone with
+    experts runs one of them on an image, which makes it as costly as the plain one.
 
     Args:
         model_cfg: Config of an estimator.
     """
     with torch.device('meta'):
-        model = MODELS.build(dict(model_cfg, pretrained=None))
-        width, height = model.head.codec.input_wh
+        model = build_model(model_cfg).eval()
+        width, height = input_wh(model)
         image = torch.empty(1, 3, height, width)
-    return count_flops(model.eval(), image)
+    index = deal_datasets(model, 1)
+    features = model.extract_feat(image, index)
+    return ModelFlops(
+        count_flops(lambda: model.extract_feat(image, index)),
+        tuple(count_flops(lambda head=head: head(features)) for head in model.all_heads()),
+    )
 
 
-def count_flops(model: nn.Module, inputs: torch.Tensor) -> int:
-    """Returns the operations of one forward pass.
+def count_flops(run: Callable[[], Tensor]) -> int:
+    """Returns the operations of a forward pass.
 
     Attention is counted by its matrix products, whatever kernel the device would use.
     """
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        model(inputs)
+        run()
     return counter.get_total_flops()
 
 
-def training_flops(forward_flops: int, batch_size: int) -> int:
-    """Returns the operations of one training step: forward and, twice as much, backward."""
-    return TRAINING_TO_FORWARD * forward_flops * batch_size
+def training_flops(forward_flops: int) -> int:
+    """Returns the operations of a training step: forward and, twice as much, backward."""
+    return TRAINING_TO_FORWARD * forward_flops
 
 
 def utilisation(flops: float, seconds: float, peak_tflops: float) -> float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmpose.apis.benchmark.flops import count_model_flops, utilisation
+from mmpose.apis.benchmark.flops import ModelFlops, count_model_flops, utilisation
 from mmpose.apis.benchmark.huggingface import build_twin, largest_difference, why_no_twin
 from mmpose.apis.benchmark.machine import (
     device_name,
@@ -17,12 +18,20 @@ from mmpose.apis.benchmark.machine import (
     pick_device,
     synchronizer,
 )
+from mmpose.apis.benchmark.models import (
+    build_model,
+    build_plain,
+    deal_datasets,
+    input_wh,
+    own_heatmaps,
+    rows_per_head,
+)
 from mmpose.apis.benchmark.report import Report, start_report
 from mmpose.apis.benchmark.timing import limit_threads, stopwatch, take_turns
-from mmpose.registry import MODELS
+from mmpose.models.pose_estimators.base import PoseEstimator
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
-OURS, TWIN = 'ours', 'transformers'
+OURS, PLAIN, TWIN = 'ours', 'plain ViT', 'transformers'
 
 
 def benchmark_forward(
@@ -38,8 +47,10 @@ def benchmark_forward(
 ) -> Report:
     """Times backbone and head in eval mode, from normalised images to heatmaps, without flip test.
 
-    Where Hugging Face transformers is installed and has the architecture, its VitPose with the
-    same weights takes turns with ours.
+    In a batch for several datasets they take turns, and each head gets its own crops. Beside a
+    backbone with experts runs the plain one with the same heads, with other weights. Where
+    Hugging Face transformers is installed and has the architecture, its VitPose with the same
+    weights takes turns with ours.
 
     Args:
         cfg: The config.
@@ -63,10 +74,15 @@ def benchmark_forward(
     peak = peak or peak_tflops(device_name(where))
     flops = count_model_flops(cfg.model.to_dict())
     with limit_threads(num_threads):
-        settings = dict(input=_input_text(cfg), repeat=repeat)
+        torch.manual_seed(0)
+        model = build_model(cfg.model.to_dict()).eval()
+        width, height = input_wh(model)
+        settings = dict(input=f'{height}x{width} (h x w)', repeat=repeat)
         report = start_report('forward', where, settings)
-        report.add('operations of an image', 'GFLOP', flops / 1e9)
-        models = _build(cfg, where, report)
+        models = _add_others(model, cfg.model.to_dict(), where, report)
+        num = len(flops.heads)
+        of_image = flops.of_batch(num, [1] * num) / num  # the mean over the heads
+        report.add('operations of an image', 'GFLOP', of_image / 1e9)
         for dtype in dtypes:
             cast = {name: model.to(DTYPES[dtype]) for name, model in models.items()}
             for size in batch_sizes:
@@ -76,15 +92,14 @@ def benchmark_forward(
     return report
 
 
-def _input_text(cfg: Config) -> str:
-    width, height = cfg.model.head.codec.input_wh
-    return f'{height}x{width} (h x w)'
-
-
-def _build(cfg: Config, device: torch.device, report: Report) -> dict[str, nn.Module]:
-    torch.manual_seed(0)
-    model = MODELS.build(dict(cfg.model.to_dict(), pretrained=None)).eval()
+def _add_others(
+    model: PoseEstimator, model_cfg: dict[str, Any], device: torch.device, report: Report
+) -> dict[str, nn.Module]:
+    """Returns our model and, on the device, what runs beside it."""
     models: dict[str, nn.Module] = {OURS: model}
+    plain = build_plain(model, model_cfg)
+    if plain is not None:
+        models[PLAIN] = plain.eval()
     reason = why_no_twin(model)
     if importlib.util.find_spec('transformers') is None:
         reason = 'it is not installed'
@@ -94,7 +109,7 @@ def _build(cfg: Config, device: torch.device, report: Report) -> dict[str, nn.Mo
         models[TWIN] = build_twin(model)
     models = {name: x.to(device) for name, x in models.items()}
     if TWIN in models:
-        width, height = model.head.codec.input_wh
+        width, height = input_wh(model)
         image = torch.randn(1, 3, height, width, device=device)
         gap = largest_difference(model, models[TWIN], image)
         report.notes.append(f'largest difference to the heatmaps of transformers, fp32: {gap:.1e}')
@@ -110,14 +125,22 @@ def _compare(
     device: torch.device,
     repeat: int,
     min_seconds: float,
-    flops: int,
+    flops: ModelFlops,
     peak: float | None,
 ) -> None:
-    width, height = models[OURS].head.codec.input_wh
+    width, height = input_wh(models[OURS])
     images = torch.randn(batch_size, 3, height, width, device=device, dtype=DTYPES[dtype])
+    dataset_index = deal_datasets(models[OURS], batch_size)
+    rows = rows_per_head(models[OURS], dataset_index)
+
+    def run(model: nn.Module) -> object:
+        if isinstance(model, PoseEstimator):
+            return own_heatmaps(model, images, dataset_index, rows)
+        return model(images)
+
     wait = synchronizer(device)
     contestants = {
-        name: stopwatch(lambda model=model: model(images), min_seconds, wait)
+        name: stopwatch(lambda model=model: run(model), min_seconds, wait)
         for name, model in models.items()
     }
     measured = take_turns(contestants, repeat)
@@ -126,10 +149,11 @@ def _compare(
         name: report.add(f'{case}, {name}', 'images/s', [batch_size / x for x in seconds])
         for name, seconds in measured.items()
     }
-    total = flops * batch_size
+    total = flops.of_batch(batch_size, [len(own) for own in rows])
     report.add(f'{case}, rate', 'TFLOP/s', [total / x / 1e12 for x in measured[OURS]])
     if peak is not None and dtype == 'bf16':
         shares = [100 * utilisation(total, x, peak) for x in measured[OURS]]
         report.add(f'{case}, MFU', '% of peak', shares)
-    if TWIN in speeds:
-        report.add_ratio(f'{case}, {OURS} / {TWIN}', speeds[OURS], speeds[TWIN])
+    for name, speed in speeds.items():
+        if name != OURS:
+            report.add_ratio(f'{case}, {OURS} / {name}', speeds[OURS], speed)

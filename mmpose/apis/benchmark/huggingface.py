@@ -10,6 +10,7 @@ from mmpose.models.backbones import ViT
 from mmpose.models.backbones.patch_embed import PatchEmbed
 from mmpose.models.heads import HeatmapHead
 from mmpose.models.pose_estimators import TopdownPoseEstimator
+from mmpose.models.pose_estimators.base import PoseEstimator
 
 LAYER_NORM_EPS = 1e-6  # of the published models; transformers' own default is smaller
 
@@ -59,9 +60,12 @@ def build_twin(model: TopdownPoseEstimator) -> nn.Module:
     return HeatmapsOf(twin)
 
 
-def why_no_twin(model: TopdownPoseEstimator) -> str:
+def why_no_twin(model: PoseEstimator) -> str:
     """Returns what our model has and VitPose has not; nothing if it can be rebuilt there."""
-    backbone, head = model.backbone, model.head
+    heads, backbone = list(model.all_heads()), model.backbone
+    if len(heads) > 1 or getattr(backbone, 'takes_dataset_index', False):
+        return 'it is for one dataset'
+    head = heads[0]
     if not isinstance(backbone, ViT) or not isinstance(backbone.patch_embed, PatchEmbed):
         return 'the backbone is not a plain ViT with a patch embedding'
     if backbone.stride != backbone.patch_size or not isinstance(backbone.last_norm, nn.LayerNorm):

@@ -82,13 +82,14 @@ def benchmark_loader(
 
 
 def _build_dataset(config: dict[str, Any]) -> KeypointDataset:
-    dataset = DATASETS.build(copy.deepcopy(config))
-    if not isinstance(dataset, KeypointDataset):
+    kind = DATASETS.get(config['type'])
+    if kind is None or not issubclass(kind, KeypointDataset):
         raise ValueError(
-            f'train_dataloader.dataset is a {type(dataset).__name__}, expected a dataset with one '
-            'annotation store and one pipeline; time the parts of a mixture one by one'
+            f'train_dataloader.dataset is a {config["type"]}, expected a dataset with one '
+            'annotation store and one pipeline; time the parts of a mixture one by one, with the '
+            'config of each dataset'
         )
-    return dataset
+    return DATASETS.build(copy.deepcopy(config))
 
 
 def _draw(dataset: KeypointDataset, num_samples: int) -> list[Draw]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,11 +21,24 @@ from mmpose.apis.benchmark.machine import (
     pick_device,
     synchronizer,
 )
+from mmpose.apis.benchmark.models import (
+    build_model,
+    build_plain,
+    deal_datasets,
+    input_wh,
+    rows_per_head,
+    trained_crops_per_head,
+)
 from mmpose.apis.benchmark.report import Report, start_report
 from mmpose.apis.benchmark.timing import limit_threads, stopwatch, take_turns
-from mmpose.registry import MODELS
+from mmpose.engine.runner import compile_backbone, prefer_fused
+from mmpose.models.pose_estimators.base import PoseEstimator
+
+Batch = dict[str, Any]
 
 STEP = 'step'
+PLAIN = 'step, plain ViT'
+RATIO = 'step, ViTMoE / ViT'
 MIXED_PRECISION = 'MixedPrecisionOptimWrapper'
 
 
@@ -41,7 +55,9 @@ def benchmark_training(
     """Times training steps: normalisation, targets, forward, loss, backward, clipping, optimizer.
 
     Images and keypoints are random and already in memory, so the loader plays no part. One device;
-    mixed precision and compilation as the config says (``tools/train.py --amp --compile``).
+    mixed precision and compilation as the config says (``tools/train.py --amp --compile``). A batch
+    for several datasets has equal shares of them. Beside a backbone with experts runs, in turns,
+    the plain one with the same heads.
 
     Args:
         cfg: The config.
@@ -53,7 +69,7 @@ def benchmark_training(
         min_seconds: How long a measurement lasts at least.
 
     Returns:
-        Images/s, ms a step, peak memory, TFLOP/s and utilisation.
+        Images/s, ms a step, peak memory, TFLOP/s and utilisation; the ratio to a plain ViT.
     """
     where = pick_device(device)
     mixed = cfg.optim_wrapper.type == MIXED_PRECISION
@@ -63,87 +79,119 @@ def benchmark_training(
             'one; hide it with CUDA_VISIBLE_DEVICES= or leave out --amp'
         )
     size = batch_size or cfg.train_dataloader.batch_size
-    flops = training_flops(count_model_flops(cfg.model.to_dict()), size)
+    model_cfg = cfg.model.to_dict()
     peak = peak or peak_tflops(device_name(where))
     settings = dict(batch=size, amp=mixed, compile=bool(cfg.get('compile')), repeat=repeat)
     with limit_threads(num_threads):
         report = start_report('train', where, settings)
         torch.manual_seed(0)
-        model = MODELS.build(dict(cfg.model.to_dict(), pretrained=None)).to(where).train()
-        wrapper = _build_optimizer(cfg, model)
-        _compile(cfg, model)
+        model = build_model(model_cfg)
         batch = make_batch(model, size, where)
-        measure = stopwatch(
-            lambda: model.train_step(_shallow_copy(batch), wrapper),
-            min_seconds,
-            synchronizer(where),
-        )
+        contestants = {STEP: _stepper(cfg, model, batch, where, min_seconds)}
         if where.type == 'cuda':
             torch.cuda.reset_peak_memory_stats(where)
-        seconds = take_turns({STEP: measure}, repeat)[STEP]
-    report.add('speed', 'images/s', [size / x for x in seconds])
-    report.add(STEP, 'ms', [1000 * x for x in seconds])
-    report.add('operations of a step', 'GFLOP', flops / 1e9)
-    report.add('rate', 'TFLOP/s', [flops / x / 1e12 for x in seconds])
+        contestants[STEP]()
+        memory = _peak_memory(where)  # before there is another model
+        plain = _build_plain(report, model, model_cfg)
+        if plain is not None:
+            contestants[PLAIN] = _stepper(cfg, plain, batch, where, min_seconds)
+        seconds = take_turns(contestants, repeat)
+    crops = trained_crops_per_head(model, batch['batch']['dataset_index'])
+    flops = training_flops(count_model_flops(model_cfg).of_batch(size, crops))
+    _report_speed(report, seconds[STEP], size, flops)
     if peak is not None and mixed:
-        report.add('MFU', '% of peak', [100 * utilisation(flops, x, peak) for x in seconds])
-    _report_memory(report, where)
+        shares = [100 * utilisation(flops, x, peak) for x in seconds[STEP]]
+        report.add('MFU', '% of peak', shares)
+    if PLAIN in seconds:
+        theirs = report.add(PLAIN, 'ms', [1000 * x for x in seconds[PLAIN]])
+        report.add_ratio(RATIO, report.find(STEP), theirs)
+    for name, mib in memory.items():
+        report.add(name, 'MiB', mib)
     _report_limits(report, model, peak, mixed)
     return report
 
 
-def make_batch(
-    model: nn.Module, batch_size: int, device: torch.device
-) -> dict[str, torch.Tensor | dict[str, torch.Tensor]]:
+def make_batch(model: PoseEstimator, batch_size: int, device: torch.device) -> Batch:
     """Returns a batch of noise as the loader would deliver it, on the device.
 
     Args:
-        model: An estimator; says the input size and the number of keypoints.
+        model: An estimator; says the input size, the datasets and their numbers of keypoints.
         batch_size: B.
-        device: Where the tensors are.
+        device: Where the tensors are, but for ``dataset_index``, which training leaves on the CPU.
 
     Returns:
-        ``inputs`` (B, 3, h, w) uint8; ``batch`` with ``keypoints`` (B, K, 2), input px, and
-        ``visible`` (B, K).
+        ``inputs`` (B, 3, h, w) uint8; ``batch`` with ``keypoints`` (B, K, 2), input px,
+        ``visible`` (B, K) and ``dataset_index`` (B,). K is that of the largest skeleton; rows of
+        a smaller one end in zeros.
     """
-    width, height = model.head.codec.input_wh
+    width, height = input_wh(model)
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randint(
         0, 256, (batch_size, 3, height, width), dtype=torch.uint8, generator=generator
     )
-    keypoints = torch.rand(batch_size, model.head.num_keypoints, 2, generator=generator)
+    dataset_index = deal_datasets(model, batch_size)
+    sizes = [head.num_keypoints for head in model.all_heads()]
+    visible = torch.zeros(batch_size, max(sizes))
+    for num, rows in zip(sizes, rows_per_head(model, dataset_index), strict=True):
+        visible[rows, :num] = 1
+    keypoints = torch.rand(*visible.shape, 2, generator=generator) * visible[..., None]
     keypoints = keypoints * torch.tensor([width - 1.0, height - 1.0])
-    visible = torch.ones(keypoints.shape[:2])
     return {
         'inputs': inputs.to(device),
-        'batch': {'keypoints': keypoints.to(device), 'visible': visible.to(device)},
+        'batch': {
+            'keypoints': keypoints.to(device),
+            'visible': visible.to(device),
+            'dataset_index': dataset_index,
+        },
     }
 
 
-def _shallow_copy(batch: dict[str, Any]) -> dict[str, Any]:
+def _stepper(
+    cfg: Config, model: PoseEstimator, batch: Batch, device: torch.device, min_seconds: float
+) -> Callable[[], float]:
+    """Moves a model to the device and returns what measures the seconds of its training step."""
+    model.to(device).train()
+    wrapper = _build_optimizer(cfg, model)
+    compile_backbone(model, cfg.get('compile', None))
+    return stopwatch(
+        lambda: model.train_step(_shallow_copy(batch), wrapper), min_seconds, synchronizer(device)
+    )
+
+
+def _build_plain(
+    report: Report, model: PoseEstimator, model_cfg: dict[str, Any]
+) -> PoseEstimator | None:
+    if getattr(model.backbone, 'trained_expert', None) is not None:
+        report.notes.append('no comparison with a plain ViT: only one expert is trained')
+        return None
+    return build_plain(model, model_cfg)
+
+
+def _shallow_copy(batch: Batch) -> Batch:
     return {'inputs': batch['inputs'], 'batch': dict(batch['batch'])}
 
 
 def _build_optimizer(cfg: Config, model: nn.Module) -> OptimWrapper:
     config = cfg.optim_wrapper.to_dict()
-    if next(model.parameters()).is_cuda and config['optimizer']['type'] in ('Adam', 'AdamW'):
-        config['optimizer'].setdefault('fused', True)
+    prefer_fused(config['optimizer'])
     with DefaultScope.overwrite_default_scope('mmpose'):
         return build_optim_wrapper(model, config)
 
 
-def _compile(cfg: Config, model: nn.Module) -> None:
-    options = cfg.get('compile', None)
-    if options:
-        model.backbone.compile(**(options if isinstance(options, dict) else {}))
+def _report_speed(report: Report, seconds: list[float], batch_size: int, flops: int) -> None:
+    report.add('speed', 'images/s', [batch_size / x for x in seconds])
+    report.add(STEP, 'ms', [1000 * x for x in seconds])
+    report.add('operations of a step', 'GFLOP', flops / 1e9)
+    report.add('rate', 'TFLOP/s', [flops / x / 1e12 for x in seconds])
 
 
-def _report_memory(report: Report, device: torch.device) -> None:
-    if device.type == 'cuda':
-        report.add('peak memory of tensors', 'MiB', torch.cuda.max_memory_allocated(device) / MIB)
-        report.add('peak memory reserved', 'MiB', torch.cuda.max_memory_reserved(device) / MIB)
-    else:
-        report.add('peak memory of the process', 'MiB', peak_rss_mib())
+def _peak_memory(device: torch.device) -> dict[str, float]:
+    if device.type != 'cuda':
+        return {'peak memory of the process': peak_rss_mib()}
+    return {
+        'peak memory of tensors': torch.cuda.max_memory_allocated(device) / MIB,
+        'peak memory reserved': torch.cuda.max_memory_reserved(device) / MIB,
+    }
 
 
 def _report_limits(report: Report, model: nn.Module, peak: float | None, mixed: bool) -> None:

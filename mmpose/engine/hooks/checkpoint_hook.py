@@ -11,6 +11,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmpose.evaluation.metrics import PerDatasetMetric
 from mmpose.registry import HOOKS
 
 SMALLER_IS_BETTER = ('loss', 'EPE', 'NME')
@@ -33,7 +34,8 @@ class PoseCheckpointHook(Hook):
         interval_iters: Iterations between two checkpoints within an epoch; None for none.
         max_keep: How many of the latest to keep; 0 keeps all.
         save_best: Metric whose best checkpoint is kept, None for none. ``auto`` takes the one
-            that papers report: AP, PCKh, AUC, PCK, NME or EPE, else the first of the evaluation.
+            that papers report: AP, PCKh, AUC, PCK, NME or EPE, else the first of the evaluation;
+            in a mixture of datasets the one of the first dataset.
     """
 
     priority = 'VERY_LOW'
@@ -108,7 +110,9 @@ class PoseCheckpointHook(Hook):
         """Keeps the checkpoint of the best evaluation."""
         if self.save_best is None or not metrics:
             return
-        key = _main_figure(list(metrics)) if self.save_best == 'auto' else self.save_best
+        key = self.save_best
+        if key == 'auto':
+            key = main_figure(_figures_of_first_dataset(runner, list(metrics)))
         if key not in metrics:
             raise ValueError(
                 f"default_hooks.checkpoint.save_best is '{key}', but the evaluation gives "
@@ -206,9 +210,21 @@ class PoseCheckpointHook(Hook):
         raise SystemExit(128 + self.signal_number)
 
 
-def _main_figure(keys: list[str]) -> str:
+def main_figure(keys: list[str]) -> str:
+    """Returns the figure by which papers compare, of those that an evaluation gives."""
     for figure in MAIN_FIGURES:
         for key in keys:
             if key.rsplit('/', 1)[-1] == figure:
                 return key
     return keys[0]
+
+
+def _figures_of_first_dataset(runner: Runner, keys: list[str]) -> list[str]:
+    """Of a mixture, the figures of the first dataset that has any; otherwise all."""
+    evaluator = getattr(getattr(runner, 'val_loop', None), 'evaluator', None)
+    for metric in getattr(evaluator, 'metrics', ()):
+        for name in metric.names if isinstance(metric, PerDatasetMetric) else ():
+            own = [key for key in keys if key.startswith(f'{name}/')]
+            if own:
+                return own
+    return keys

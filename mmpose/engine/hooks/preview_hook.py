@@ -14,7 +14,8 @@ from mmengine.runner import Runner
 
 from mmpose.engine.sharding import is_sharded
 from mmpose.registry import HOOKS
-from mmpose.visualization import training_preview
+from mmpose.structures import PoseMeta
+from mmpose.visualization import make_grid, training_preview
 
 
 @HOOKS.register_module()
@@ -57,7 +58,10 @@ class TrainingPreviewHook(Hook):
 
 @torch.no_grad()
 def preview(model: torch.nn.Module, data_batch: dict[str, Any], max_samples: int) -> Any:
-    """Returns a BGR picture of the first samples of a batch; leaves the model's mode as it was."""
+    """Returns a BGR picture of the first samples of a batch; leaves the model's mode as it was.
+
+    The samples of a mixture of datasets are drawn one by one, each with its own skeleton.
+    """
     part = {
         'inputs': data_batch['inputs'][:max_samples],
         'batch': {key: value[:max_samples] for key, value in data_batch['batch'].items()},
@@ -65,18 +69,57 @@ def preview(model: torch.nn.Module, data_batch: dict[str, Any], max_samples: int
     was_training = model.training
     model.eval()
     data = model.data_preprocessor(part)
-    predicted, scores = model.head.predict(model(data['inputs']))
-    codec, batch = model.head.codec, data['batch']
-    targets, _ = codec.encode(batch['keypoints'], batch['visible'])
-    targets = targets[:, :: codec.num_channels(1)]  # without the offsets of a combined codec
+    if hasattr(model, 'heads'):
+        picture = _draw_mixed(model, part, data)
+    else:
+        rows = torch.arange(len(part['inputs']))
+        picture = _draw(part, rows, model.head, model.meta, model(**data))
     model.train(was_training)
+    return picture
+
+
+def _draw_mixed(model: torch.nn.Module, part: dict[str, Any], data: dict[str, Any]) -> Any:
+    index = data['batch']['dataset_index']
+    features = model.extract_feat(data['inputs'], index)
+    pictures, titles = [], []
+    for row, i in enumerate(index.tolist()):
+        heatmaps = model.heads[i](features[row : row + 1])
+        pictures.append(_draw(part, torch.tensor([row]), model.heads[i], model.metas[i], heatmaps))
+        titles.append(model.names[i])
+    return make_grid(pictures, columns=min(2, len(pictures)), titles=titles)
+
+
+def _draw(
+    part: dict[str, Any],
+    rows: torch.Tensor,
+    head: torch.nn.Module,
+    meta: PoseMeta,
+    heatmaps: torch.Tensor,
+) -> Any:
+    """Returns the picture of some samples of one skeleton.
+
+    Args:
+        part: A batch as the loader gives it.
+        rows: (n,). The samples.
+        head: The head of the skeleton.
+        meta: The skeleton, with K keypoints.
+        heatmaps: (n, C, H, W). What the head gives for the samples.
+    """
+    predicted, scores = head.predict(heatmaps)
+    rows, num = rows.cpu(), meta.num_keypoints
+    keypoints = part['batch']['keypoints'].cpu()[rows, :num]  # zeros behind the K of the skeleton
+    visible = part['batch']['visible'].cpu()[rows, :num]
+    codec = head.codec
+    device = heatmaps.device
+    targets, _ = codec.encode(keypoints.to(device), visible.to(device))
+    targets = targets[:, :: codec.num_channels(1)]  # without the offsets of a combined codec
     return training_preview(
-        part['inputs'].permute(0, 2, 3, 1).cpu().numpy(),
-        part['batch']['keypoints'].cpu().numpy(),
-        part['batch']['visible'].cpu().numpy(),
+        part['inputs'].cpu()[rows].permute(0, 2, 3, 1).numpy(),
+        keypoints.numpy(),
+        visible.numpy(),
         predicted.float().cpu().numpy(),
         scores.float().cpu().numpy(),
         targets.cpu().numpy(),
-        meta=model.meta,
+        meta=meta,
         aligned=codec.aligned,
     )

@@ -7,6 +7,7 @@ from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
 from mmpose.evaluation.metrics.humanart_metric import HumanArtMetric
 from mmpose.evaluation.metrics.joint_metrics import AUC, EPE, NME, PCKAccuracy
 from mmpose.evaluation.metrics.mpii_metric import MpiiPCKh
+from mmpose.evaluation.metrics.per_dataset import PerDatasetMetric
 from mmpose.evaluation.metrics.posetrack18_metric import PoseTrack18Metric
 from mmpose.evaluation.metrics.prediction_dump import PredictionDump
 
@@ -21,6 +22,7 @@ __all__ = [
     'HumanArtMetric',
     'MpiiPCKh',
     'PCKAccuracy',
+    'PerDatasetMetric',
     'PoseTrack18Metric',
     'PredictionDump',
 ]

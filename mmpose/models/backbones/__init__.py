@@ -1,10 +1,12 @@
 """Backbones: an image batch in, one feature map out.
 
 Every backbone has ``out_channels`` and ``stride``, and answers for its own parameters:
-``num_layers``, ``get_layer_depth(name)`` and ``no_weight_decay()``.
+``num_layers``, ``get_layer_depth(name)`` and ``no_weight_decay()``. One with
+``takes_dataset_index`` is called with the dataset of each image too.
 """
 
 from mmpose.models.backbones.timm_backbone import TimmBackbone
 from mmpose.models.backbones.vit import ViT
+from mmpose.models.backbones.vit_moe import ViTMoE
 
-__all__ = ['TimmBackbone', 'ViT']
+__all__ = ['TimmBackbone', 'ViT', 'ViTMoE']

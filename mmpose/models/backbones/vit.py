@@ -102,7 +102,7 @@ class ViT(nn.Module):
         self.blocks = nn.ModuleList(
             Block(
                 Attention(embed_dim, num_heads, qkv_bias, qk_scale, attn_drop_rate, drop_rate),
-                Mlp(embed_dim, int(embed_dim * mlp_ratio), drop_rate),
+                self._make_mlp(embed_dim, int(embed_dim * mlp_ratio), drop_rate),
                 embed_dim,
                 drop_path=drop_path_rate * i / max(depth - 1, 1),
             )
@@ -122,6 +122,14 @@ class ViT(nn.Module):
         Returns:
             (B, D, h / stride, w / stride), contiguous.
         """
+        return self._encode(x)
+
+    def _make_mlp(self, dim: int, hidden_dim: int, drop: float) -> nn.Module:
+        """Returns the feed-forward part of a block."""
+        return Mlp(dim, hidden_dim, drop)
+
+    def _encode(self, x: Tensor, *group_sizes: int) -> Tensor:
+        """Returns the feature map (B, D, H, W) of images; the sizes go to every block."""
         grid_hw = self._grid_hw(x.shape[-2], x.shape[-1])
         pos_embed = self.pos_embed
         if grid_hw != self.patch_shape:
@@ -131,7 +139,10 @@ class ViT(nn.Module):
         x = x + pos_embed[:, 1:] + pos_embed[:, :1]
         is_recomputing = self.use_checkpoint and self.training
         for block in self.blocks:
-            x = checkpoint(block, x, use_reentrant=False) if is_recomputing else block(x)
+            if is_recomputing:
+                x = checkpoint(block, x, *group_sizes, use_reentrant=False)
+            else:
+                x = block(x, *group_sizes)
         x = self.last_norm(x)
         # (B, T, D) -> (B, D, H, W)
         return x.transpose(1, 2).reshape(x.shape[0], -1, *grid_hw).contiguous()

@@ -104,7 +104,7 @@ class Block(nn.Module):
 
     Args:
         attn: Attention, (B, T, D) to (B, T, D).
-        mlp: Feed-forward part, (B, T, D) to (B, T, D).
+        mlp: Feed-forward part, (B, T, D) to (B, T, D); may take sizes of groups of samples too.
         dim: D, width of a token.
         drop_path: Stochastic depth rate of both branches; 0 makes the path an identity.
     """
@@ -117,7 +117,12 @@ class Block(nn.Module):
         self.mlp = mlp
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns the tokens after the block, (B, T, D) like ``x``."""
+    def forward(self, x: Tensor, *group_sizes: int) -> Tensor:
+        """Returns the tokens after the block, (B, T, D) like ``x``.
+
+        Args:
+            x: (B, T, D).
+            group_sizes: Passed to the feed-forward part; none for a plain one.
+        """
         x = x + self.drop_path(self.attn(self.norm1(x)))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
+        return x + self.drop_path(self.mlp(self.norm2(x), *group_sizes))

@@ -1,5 +1,6 @@
 """Estimators: a backbone, a head, and what turns their output into poses."""
 
+from mmpose.models.pose_estimators.multi_head import MultiHeadPoseEstimator
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 
-__all__ = ['TopdownPoseEstimator']
+__all__ = ['MultiHeadPoseEstimator', 'TopdownPoseEstimator']

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from mmengine.logging import print_log
-from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmpose.metainfo import load_metainfo
+from mmpose.models.pose_estimators.base import (
+    Batch,
+    Config,
+    PoseEstimator,
+    average_of_mirrored,
+)
+from mmpose.models.pose_estimators.pretrained_heads import load_head, read_heads
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.registry import MODELS
 from mmpose.structures import PoseMeta, PoseResult
 
-Config = dict[str, Any]
-
 
 @MODELS.register_module()
-class TopdownPoseEstimator(BaseModel):
+class TopdownPoseEstimator(PoseEstimator):
     """Estimates the pose of the person in the middle of each crop.
 
     Args:
@@ -31,6 +33,9 @@ class TopdownPoseEstimator(BaseModel):
         pretrained: Checkpoint of a backbone (MAE, DINOv2, timm, HAP, ...), path or URL. It is
             read by :meth:`init_weights`, which the runner calls before training.
         trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
+        pretrained_metainfo: Skeleton of ``pretrained``, where that is a pose model whose head is
+            to be loaded too (the first of several, or that of the backbone's
+            ``default_dataset``). Joints with the same name in both skeletons start from it.
 
     Raises:
         ValueError: If the head has another number of keypoints than the skeleton.
@@ -46,15 +51,17 @@ class TopdownPoseEstimator(BaseModel):
         flip_test: bool = True,
         pretrained: str | None = None,
         trust_checkpoint: bool = False,
+        pretrained_metainfo: str | PoseMeta | None = None,
     ) -> None:
-        super().__init__(MODELS.build(data_preprocessor or dict(type='PoseDataPreprocessor')))
+        super().__init__(backbone, neck, data_preprocessor, flip_test, pretrained, trust_checkpoint)
         self.meta = load_metainfo(metainfo)
-        self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck) if neck is not None else None
         self.head = MODELS.build(head)
-        self.flip_test = flip_test
-        self.pretrained = pretrained
-        self.trust_checkpoint = trust_checkpoint
+        self.pretrained_meta = pretrained_metainfo and load_metainfo(pretrained_metainfo)
+        if self.pretrained_meta and pretrained is None:
+            raise ValueError(
+                'model.pretrained_metainfo is the skeleton of a checkpoint, but there is none; '
+                'set model.pretrained'
+            )
         if self.head.num_keypoints != self.meta.num_keypoints:
             raise ValueError(
                 f"the head has {self.head.num_keypoints} keypoints but '{self.meta.name}' has "
@@ -65,53 +72,39 @@ class TopdownPoseEstimator(BaseModel):
         self.register_buffer('flip_indices', flips, persistent=False)
 
     def init_weights(self) -> None:
-        """Initialises what starts at random and loads ``pretrained`` into the backbone."""
-        for part in (self.backbone, self.neck, self.head):
-            if hasattr(part, 'init_weights'):
-                part.init_weights()
-        if self.pretrained is None:
+        """Initialises what starts at random and loads ``pretrained``."""
+        super().init_weights()
+        if self.pretrained is None or self.pretrained_meta is None:
             return
-        from mmcv_custom.checkpoint import load_backbone
+        states = read_heads(self.pretrained, self.trust_checkpoint)
+        number = getattr(self.backbone, 'default_dataset', None) or 0
+        name = 'head' if len(states) == 1 else f'head {number} of {len(states)} in the checkpoint'
+        note = load_head(self.head, self.meta, states[number], self.pretrained_meta, name)
+        print_log(note, logger='current')
 
-        report = load_backbone(self.backbone, self.pretrained, trust=self.trust_checkpoint)
-        print_log(str(report), logger='current')
+    def all_heads(self) -> tuple[nn.Module]:
+        """Returns the only head."""
+        return (self.head,)
 
-    def extract_feat(self, inputs: Tensor) -> Tensor:
-        """Returns the features (B, C, H', W') of normalised images (B, 3, h, w)."""
-        features = self.backbone(inputs)
-        return features if self.neck is None else self.neck(features)
+    def heatmaps_of(self, inputs: Tensor, dataset_index: Tensor | None = None) -> Tensor:
+        """Returns heatmaps (B, C, H, W) of normalised images (B, 3, h, w)."""
+        return self.head(self.extract_feat(inputs, dataset_index))
 
-    def forward(
-        self, inputs: Tensor, batch: dict[str, Any] | None = None, mode: str = 'tensor'
-    ) -> Tensor | dict[str, Tensor] | list[PoseResult]:
-        """Returns heatmaps, losses or poses.
+    def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Returns the losses of the head."""
+        features = self.extract_feat(inputs, batch.get('dataset_index'))
+        return self.head.loss(features, batch['keypoints'], batch['visible'])
 
-        Args:
-            inputs: (B, 3, h, w), normalised.
-            batch: What the collate function gives beside the images; ``mode='tensor'`` needs none.
-            mode: ``tensor`` for heatmaps (B, C, H, W), ``loss`` for a dict of losses, ``predict``
-                for one ``PoseResult`` a crop.
-        """
-        if mode == 'tensor':
-            return self.head(self.extract_feat(inputs))
-        if batch is None:
-            raise ValueError(f"mode '{mode}' needs the batch that the collate function makes")
-        if mode == 'loss':
-            features = self.extract_feat(inputs)
-            return self.head.loss(features, batch['keypoints'], batch['visible'])
-        if mode == 'predict':
-            return self.predict(inputs, batch)
-        raise ValueError(f"mode is '{mode}', expected 'tensor', 'loss' or 'predict'")
-
-    def predict(self, inputs: Tensor, batch: dict[str, Any]) -> list[PoseResult]:
+    def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:
         """Returns the pose of each crop in image coordinates."""
-        keypoints_in, scores = self.head.predict(self.predict_heatmaps(inputs))
+        heatmaps = self.predict_heatmaps(inputs, batch.get('dataset_index'))
+        keypoints_in, scores = self.head.predict(heatmaps)
         return batch_to_results(keypoints_in, scores, batch, self.head.codec)
 
-    def predict_heatmaps(self, inputs: Tensor) -> Tensor:
+    def predict_heatmaps(self, inputs: Tensor, dataset_index: Tensor | None = None) -> Tensor:
         """Returns heatmaps (B, C, H, W), averaged with those of the mirror image if asked for."""
-        heatmaps = self.head(self.extract_feat(inputs))
+        heatmaps = self.heatmaps_of(inputs, dataset_index)
         if not self.flip_test:
             return heatmaps
-        mirrored = self.head(self.extract_feat(inputs.flip(-1)))
-        return (heatmaps + self.head.codec.unflip(mirrored, self.flip_indices)) / 2
+        mirrored = self.heatmaps_of(inputs.flip(-1), dataset_index)
+        return average_of_mirrored(heatmaps, mirrored, self.head.codec, self.flip_indices)

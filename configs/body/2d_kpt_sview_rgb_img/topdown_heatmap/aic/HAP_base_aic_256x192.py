@@ -1,0 +1,20 @@
+"""HAP: ViT-B on AIC, 256x192: 31.5 AP on AIC val, annotated boxes.
+
+Published by HAP (NeurIPS 2023). Start from its weights: --cfg-options model.pretrained=CHECKPOINT.
+The published config has the name of that of ViTPose, which is another recipe.
+"""
+_base_ = [
+    '../../../../_base_/default_runtime.py',
+    '../../../../_base_/data/aic.py',
+    '../../../../_base_/models/vitpose_base.py',
+    '../../../../_base_/pipelines/topdown_msra_256x192.py',
+    '../../../../_base_/schedules/adam_210e.py',
+]
+
+model = dict(
+    metainfo=_base_.metainfo,
+    head=dict(out_channels=14, codec=_base_.codec),
+)
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = val_dataloader

@@ -1,0 +1,241 @@
+"""Several datasets with different skeletons as one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from mmpose.datasets.base import KeypointDataset
+from mmpose.datasets.sample import Sample
+from mmpose.datasets.samplers import Draw
+from mmpose.registry import DATASETS
+
+
+@DATASETS.register_module()
+class CombinedDataset(Dataset[Sample]):
+    """The samples of several datasets, one after the other, each through its own pipeline.
+
+    A sample is what its dataset gives alone, but for ``dataset_index``, its dataset's place in
+    the list, by which a model chooses the expert, the head and the skeleton.
+
+    By default an epoch visits each sample once, so the datasets have their natural shares. With
+    ``ratios`` or ``temperature`` a ``PoseSampler`` that shuffles deals an epoch of the same length
+    in other shares: a dataset that gets fewer visits than it has samples shows some of them, one
+    that gets more starts again when all were seen, with other augmentation.
+
+    Args:
+        datasets: Datasets or their configs; all for training, or all with ``test_mode``.
+        ratios: Share of each dataset in an epoch, relative to the others.
+        temperature: Instead, the share is ``n ** (1 / temperature)`` of a dataset of n samples: 1
+            is natural, larger values bring the datasets nearer to each other.
+        only: Places of the datasets to read; the others are not built, as if they had no samples,
+            and the indices of these stay. None reads all.
+
+    Attributes:
+        parts: The datasets; None where ``only`` leaves one out.
+        shares: (number of datasets,), their sum is 1; None for natural proportions.
+    """
+
+    def __init__(
+        self,
+        datasets: Sequence[KeypointDataset | dict[str, Any]],
+        ratios: Sequence[float] | None = None,
+        temperature: float | None = None,
+        only: Sequence[int] | None = None,
+    ) -> None:
+        if not len(datasets):
+            raise ValueError('CombinedDataset.datasets is empty, expected at least one dataset')
+        wanted = _checked_choice(only, len(datasets))
+        self.parts = [
+            _build(config, i) if i in wanted else None for i, config in enumerate(datasets)
+        ]
+        self.lengths = np.array([0 if part is None else len(part) for part in self.parts])
+        self.ends = np.cumsum(self.lengths)
+        for i in wanted:
+            if not self.lengths[i]:
+                raise ValueError(f'dataset {self.describe(i)} has no samples; remove it')
+        self._check_overlap()
+        self._check_phase()
+        self._check_crops()
+        self.shares = self._shares(ratios, temperature)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, draw: int | Draw) -> Sample:
+        """Returns a sample that went through the pipeline of its dataset.
+
+        Args:
+            draw: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
+        """
+        if not isinstance(draw, Draw):
+            draw = Draw(int(draw))
+        part, index = self._locate(draw.index)
+        return part[draw._replace(index=index)]
+
+    def get_sample(self, index: int) -> Sample:
+        """Returns a sample as it is annotated, before the pipeline."""
+        part, index = self._locate(index)
+        return part.get_sample(index)
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """What metrics and visualisers need to know, a dict for each dataset in ``parts``."""
+        parts = [
+            {'num_samples': 0} if part is None else {**part.metainfo, 'num_samples': len(part)}
+            for part in self.parts
+        ]
+        return {'parts': parts, 'dataset_type': type(self).__name__}
+
+    @property
+    def bad_images(self) -> Counter[str]:
+        """How often each bad file was met by this process."""
+        counters = (part.bad_images for part in self.parts if part is not None)
+        return sum(counters, Counter())
+
+    def draw_order(self, rng: np.random.Generator) -> np.ndarray:
+        """Returns the samples of an epoch in random order, (len(self),).
+
+        Args:
+            rng: The random numbers of the epoch.
+        """
+        if self.shares is None:
+            return rng.permutation(len(self))
+        starts = self.ends - self.lengths
+        dealt = [
+            start + _deal(rng, length, count)
+            for start, length, count in zip(starts, self.lengths, self._visits(), strict=True)
+        ]
+        return rng.permutation(np.concatenate(dealt))
+
+    def describe(self, index: int) -> str:
+        """Returns the place and the annotation file of a dataset, for messages."""
+        part = self.parts[index]
+        return f'{index} (left out)' if part is None else f'{index} ({part.ann_file})'
+
+    def _locate(self, index: int) -> tuple[KeypointDataset, int]:
+        if not 0 <= index < len(self):
+            raise IndexError(f'sample {index} of {len(self)}')
+        number = int(np.searchsorted(self.ends, index, side='right'))
+        part = self.parts[number]
+        assert part is not None
+        return part, int(index - self.ends[number] + self.lengths[number])
+
+    def _visits(self) -> np.ndarray:
+        """Visits to each dataset in an epoch: the shares, rounded so that the sum is right."""
+        assert self.shares is not None
+        exact = self.shares * len(self)
+        visits = np.floor(exact).astype(np.int64)
+        by_rest = np.argsort(visits - exact, kind='stable')
+        visits[by_rest[: len(self) - visits.sum()]] += 1
+        return visits
+
+    def _shares(
+        self, ratios: Sequence[float] | None, temperature: float | None
+    ) -> np.ndarray | None:
+        if ratios is None and temperature is None:
+            return None
+        if ratios is not None and temperature is not None:
+            raise ValueError(
+                f'CombinedDataset has ratios={ratios} and temperature={temperature}; set one'
+            )
+        if ratios is None:
+            assert temperature is not None
+            if not 0 < temperature < float('inf'):
+                raise ValueError(
+                    f'CombinedDataset.temperature is {temperature}, expected a number above 0'
+                )
+            weights = self.lengths.astype(np.float64)
+            weights[weights > 0] **= 1 / temperature
+            return weights / weights.sum()
+        weights = np.asarray(ratios, np.float64)
+        if weights.shape != (len(self.parts),):
+            raise ValueError(
+                f'CombinedDataset.ratios has {weights.size} numbers for {len(self.parts)} '
+                'datasets, expected one per dataset'
+            )
+        if not (np.isfinite(weights) & (weights > 0)).all():
+            raise ValueError(
+                f'CombinedDataset.ratios is {list(ratios)}, expected numbers above 0; a dataset '
+                'that shall not be read is left out of CombinedDataset.only'
+            )
+        weights = weights * (self.lengths > 0)
+        return weights / weights.sum()
+
+    def _check_overlap(self) -> None:
+        known: dict[Any, int] = {}
+        for i, part in enumerate(self.parts):
+            if part is None:
+                continue
+            first = known.setdefault(part.ann_file.resolve(), i)
+            if first != i:
+                raise ValueError(
+                    f'datasets {first} and {i} of CombinedDataset both read {part.ann_file}, so '
+                    'that its instances would count twice; remove one, and change the share of '
+                    'the other by CombinedDataset.ratios'
+                )
+
+    def _check_phase(self) -> None:
+        modes = {part.test_mode: i for i, part in enumerate(self.parts) if part is not None}
+        if len(modes) > 1:
+            raise ValueError(
+                f'dataset {self.describe(modes[True])} has test_mode=True but dataset '
+                f'{self.describe(modes[False])} has not; give all datasets the same'
+            )
+
+    def _check_crops(self) -> None:
+        sizes: dict[tuple[int, int], int] = {}
+        for i, part in enumerate(self.parts):
+            steps = [] if part is None else part.pipeline.transforms
+            for size in [step.input_wh for step in steps if hasattr(step, 'input_wh')][-1:]:
+                sizes.setdefault(size, i)
+        if len(sizes) > 1:
+            (size, i), (other, j) = list(sizes.items())[:2]
+            raise ValueError(
+                f'dataset {self.describe(i)} crops to {size} but dataset {self.describe(j)} to '
+                f'{other}; give the TopdownAffine of all datasets one input_wh'
+            )
+
+
+def _checked_choice(only: Sequence[int] | None, num: int) -> list[int]:
+    if only is None:
+        return list(range(num))
+    wanted = sorted({int(i) for i in only})
+    if not wanted or wanted[0] < 0 or wanted[-1] >= num:
+        raise ValueError(
+            f'CombinedDataset.only is {list(only)}, expected some of the places 0 to {num - 1} of '
+            'its datasets'
+        )
+    return wanted
+
+
+def _build(config: KeypointDataset | dict[str, Any], index: int) -> KeypointDataset:
+    """Returns a dataset whose samples carry the index."""
+    dataset = config
+    if isinstance(config, dict):
+        own = config.get('dataset_index', index)
+        if own != index:
+            raise ValueError(
+                f'dataset {index} of CombinedDataset has dataset_index={own}; leave it out, it is '
+                'the place in the list'
+            )
+        dataset = DATASETS.build(config)
+    if not isinstance(dataset, KeypointDataset):
+        raise TypeError(
+            f'dataset {index} of CombinedDataset is a {type(dataset).__name__}, expected a '
+            'KeypointDataset or its config; list the datasets of an inner mixture themselves'
+        )
+    dataset.dataset_index = index
+    return dataset
+
+
+def _deal(rng: np.random.Generator, length: int, count: int) -> np.ndarray:
+    """Numbers 0 to ``length - 1`` in random rounds of all of them, (count,)."""
+    if not count:
+        return np.zeros(0, np.int64)
+    rounds = [rng.permutation(length) for _ in range(-(-count // length))]
+    return np.concatenate(rounds)[:count]

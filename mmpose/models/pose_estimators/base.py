@@ -1,0 +1,120 @@
+"""What the top-down estimators share: one backbone, one forward method with three modes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from mmpose.codecs import Codec
+from mmpose.registry import MODELS
+from mmpose.structures import PoseResult
+
+Config = dict[str, Any]
+Batch = dict[str, Any]
+
+
+class PoseEstimator(BaseModel):
+    """A backbone and a neck for what a subclass puts behind them.
+
+    A subclass says what its heads are, ``all_heads``, and what the three modes of :meth:`forward`
+    give: ``heatmaps_of``, ``loss`` and ``predict``.
+
+    Args:
+        backbone: Config of a backbone: images (B, 3, h, w) to features (B, C, H', W').
+        neck: Config of a module behind it, if any.
+        data_preprocessor: Config of the preprocessor.
+        flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
+        pretrained: Checkpoint of a backbone, path or URL.
+        trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
+    """
+
+    def __init__(
+        self,
+        backbone: Config,
+        neck: Config | None,
+        data_preprocessor: Config | None,
+        flip_test: bool,
+        pretrained: str | None,
+        trust_checkpoint: bool,
+    ) -> None:
+        super().__init__(MODELS.build(data_preprocessor or dict(type='PoseDataPreprocessor')))
+        self.backbone = MODELS.build(backbone)
+        self.neck = MODELS.build(neck) if neck is not None else None
+        self.flip_test = flip_test
+        self.pretrained = pretrained
+        self.trust_checkpoint = trust_checkpoint
+
+    def init_weights(self) -> None:
+        """Initialises what starts at random and loads ``pretrained``."""
+        for part in (self.backbone, self.neck, *self.all_heads()):
+            if hasattr(part, 'init_weights'):
+                part.init_weights()
+        if self.pretrained is None:
+            return
+        from mmcv_custom.checkpoint import load_backbone
+
+        report = load_backbone(self.backbone, self.pretrained, trust=self.trust_checkpoint)
+        print_log(str(report), logger='current')
+
+    def extract_feat(self, inputs: Tensor, dataset_index: Tensor | None = None) -> Tensor:
+        """Returns features (B, C, H', W').
+
+        Args:
+            inputs: (B, 3, h, w), normalised.
+            dataset_index: (B,) int64, read by a backbone with a part per dataset only.
+        """
+        if getattr(self.backbone, 'takes_dataset_index', False):
+            features = self.backbone(inputs, dataset_index)
+        else:
+            features = self.backbone(inputs)
+        return features if self.neck is None else self.neck(features)
+
+    def forward(
+        self, inputs: Tensor, batch: Batch | None = None, mode: str = 'tensor'
+    ) -> Tensor | list[Tensor] | dict[str, Tensor] | list[PoseResult]:
+        """Returns heatmaps, losses or poses.
+
+        Args:
+            inputs: (B, 3, h, w), normalised.
+            batch: What the collate function gives beside the images; ``mode='tensor'`` needs none.
+            mode: ``tensor`` for heatmaps, ``loss`` for a dict of losses, ``predict`` for one
+                ``PoseResult`` a crop.
+        """
+        if mode == 'tensor':
+            return self.heatmaps_of(inputs, (batch or {}).get('dataset_index'))
+        if batch is None:
+            raise ValueError(f"mode '{mode}' needs the batch that the collate function makes")
+        if mode == 'loss':
+            return self.loss(inputs, batch)
+        if mode == 'predict':
+            return self.predict(inputs, batch)
+        raise ValueError(f"mode is '{mode}', expected 'tensor', 'loss' or 'predict'")
+
+    def all_heads(self) -> Iterable[nn.Module]:
+        """Returns the heads in the order of their datasets."""
+        raise NotImplementedError
+
+    def heatmaps_of(
+        self, inputs: Tensor, dataset_index: Tensor | None = None
+    ) -> Tensor | list[Tensor]:
+        """Returns the plain output of the network for normalised images (B, 3, h, w)."""
+        raise NotImplementedError
+
+    def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Returns losses, whose names hold 'loss', and figures to watch."""
+        raise NotImplementedError
+
+    def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:
+        """Returns the pose of each crop in image coordinates, in the order of the batch."""
+        raise NotImplementedError
+
+
+def average_of_mirrored(
+    heatmaps: Tensor, mirrored: Tensor, codec: Codec, flip_indices: Tensor
+) -> Tensor:
+    """Returns the mean of the heatmaps (B, C, H, W) of images and of their mirror images."""
+    return (heatmaps + codec.unflip(mirrored, flip_indices)) / 2

@@ -1,0 +1,282 @@
+"""One backbone for several datasets, each with its own head, codec and skeleton."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmcv_custom.experts import has_experts, merge_expert
+from mmpose.metainfo import load_metainfo
+from mmpose.models.backbones.vit_moe import plain_config
+from mmpose.models.pose_estimators.base import Batch, Config, PoseEstimator, average_of_mirrored
+from mmpose.models.pose_estimators.pretrained_heads import check_num_heads, load_head, read_heads
+from mmpose.models.pose_estimators.results import batch_to_results
+from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
+from mmpose.registry import MODELS
+from mmpose.structures import PoseMeta, PoseResult
+
+
+@MODELS.register_module()
+class MultiHeadPoseEstimator(PoseEstimator):
+    """Estimates poses of several skeletons; the dataset of a crop says which head is asked.
+
+    As ViTPose and ViTPose+ were trained, every head sees the features of the whole mixed batch
+    (so that batch norm takes the statistics of all datasets) and its loss is divided by the size
+    of the whole batch (so that a dataset weighs as much as its share of the batch).
+
+    Args:
+        backbone: Config of a backbone. One with experts needs one per head.
+        heads: Config of a head per dataset, with its codec.
+        metainfo: Skeleton per dataset.
+        names: Name per dataset, for losses and figures; None takes those of the skeletons.
+        neck: Config of a module between the two, if any.
+        data_preprocessor: Config of the preprocessor.
+        flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
+        pretrained: Checkpoint of a backbone or of a pose model, path or URL.
+        trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
+        pretrained_metainfo: Skeleton per head of ``pretrained``, to load the heads too: head i
+            from head i of the checkpoint, those that it lacks from the one of the backbone's
+            ``new_expert_from``. Joints with the same name start from it.
+        clean: Whether a head sees the samples of its own dataset only, with their batch
+            statistics and a mean over them.
+
+    Attributes:
+        metas: Skeleton per dataset.
+        names: Name per dataset.
+
+    Raises:
+        ValueError: If the lists do not fit each other.
+    """
+
+    def __init__(
+        self,
+        backbone: Config,
+        heads: Sequence[Config],
+        metainfo: Sequence[str | PoseMeta],
+        names: Sequence[str] | None = None,
+        neck: Config | None = None,
+        data_preprocessor: Config | None = None,
+        flip_test: bool = True,
+        pretrained: str | None = None,
+        trust_checkpoint: bool = False,
+        pretrained_metainfo: Sequence[str | PoseMeta] | None = None,
+        clean: bool = False,
+    ) -> None:
+        super().__init__(backbone, neck, data_preprocessor, flip_test, pretrained, trust_checkpoint)
+        self._parts = copy.deepcopy(dict(backbone=backbone, heads=heads, neck=neck))
+        self._preprocessor = copy.deepcopy(data_preprocessor)
+        self.metas = [load_metainfo(meta) for meta in metainfo]
+        self.names = [meta.name for meta in self.metas] if names is None else list(names)
+        self.heads = nn.ModuleList(MODELS.build(head) for head in heads)
+        self.pretrained_metas = [load_metainfo(meta) for meta in pretrained_metainfo or ()]
+        self.clean = clean
+        self._check()
+        for i, meta in enumerate(self.metas):
+            flips = torch.from_numpy(meta.flip_indices.copy())
+            self.register_buffer(f'flip_indices_{i}', flips, persistent=False)
+        self.trained_head: int | None = getattr(self.backbone, 'trained_expert', None)
+        for part in self._frozen_parts():
+            part.requires_grad_(False).eval()
+
+    @property
+    def meta(self) -> PoseMeta:
+        """Skeleton of the first dataset, by which a checkpoint of the model is named."""
+        return self.metas[0]
+
+    def init_weights(self) -> None:
+        """Initialises what starts at random and loads ``pretrained``."""
+        super().init_weights()
+        if self.pretrained is None or not self.pretrained_metas:
+            return
+        states = read_heads(self.pretrained, self.trust_checkpoint)
+        check_num_heads(states, self.pretrained_metas, self.pretrained)
+        for i, (head, name) in enumerate(zip(self.heads, self.names, strict=True)):
+            source = i if i < len(states) else getattr(self.backbone, 'new_expert_from', None)
+            if source is None:
+                print_log(f"head '{name}': as initialised", logger='current')
+                continue
+            meta = self.pretrained_metas[source]
+            note = load_head(head, self.metas[i], states[source], meta, f"head '{name}'")
+            print_log(note, logger='current')
+
+    def train(self, mode: bool = True) -> MultiHeadPoseEstimator:
+        """Sets training mode everywhere but in the frozen parts, which stay in eval mode."""
+        super().train(mode)
+        for part in self._frozen_parts():
+            part.eval()
+        return self
+
+    def all_heads(self) -> nn.ModuleList:
+        """Returns the heads in the order of their datasets."""
+        return self.heads
+
+    def heatmaps_of(self, inputs: Tensor, dataset_index: Tensor | None = None) -> list[Tensor]:
+        """Returns heatmaps (B, C_d, H, W) of each head d, all for the whole batch."""
+        features = self.extract_feat(inputs, dataset_index)
+        return [head(features) for head in self.heads]
+
+    def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Returns ``loss_{name}`` of each dataset and ``acc_{name}`` of those in the batch.
+
+        Args:
+            inputs: (B, 3, h, w), normalised.
+            batch: ``keypoints`` (B, Kmax, 2), input px, ``visible`` (B, Kmax) and
+                ``dataset_index`` (B,). Rows behind a sample's own K are not read.
+        """
+        rows_of = self._rows_by_dataset(batch['dataset_index'])
+        features = self.extract_feat(inputs, batch['dataset_index'])
+        results: dict[str, Tensor] = {}
+        for i, (head, name) in enumerate(zip(self.heads, self.names, strict=True)):
+            if self.trained_head is not None and i != self.trained_head:
+                continue
+            rows = torch.tensor(rows_of[i], dtype=torch.long)
+            rows = rows.to(features.device, non_blocking=True)
+            keypoints = _fit_joints(batch['keypoints'], self.metas[i].num_keypoints)
+            visible = _fit_joints(batch['visible'], self.metas[i].num_keypoints)
+            if self.clean:
+                losses = _own_loss(head, features, keypoints, visible, rows)
+            else:
+                own = torch.zeros_like(visible).index_fill_(0, rows, 1)
+                losses = head.loss(features, keypoints, visible * own)
+            results[f'loss_{name}'] = losses['loss_heatmap']
+            if rows_of[i]:
+                results[f'acc_{name}'] = losses['acc_pose']
+        return results
+
+    def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:
+        """Returns the pose of each crop, read by the head of its dataset."""
+        index = batch['dataset_index']
+        rows_of = self._rows_by_dataset(index)
+        features = self.extract_feat(inputs, index)
+        mirrored = self.extract_feat(inputs.flip(-1), index) if self.flip_test else None
+        poses: dict[int, PoseResult] = {}
+        for i, rows in enumerate(rows_of):
+            if not rows:
+                continue
+            head = self.heads[i]
+            heatmaps = head(features[rows])
+            if mirrored is not None:
+                flips = getattr(self, f'flip_indices_{i}')
+                heatmaps = average_of_mirrored(heatmaps, head(mirrored[rows]), head.codec, flips)
+            keypoints_in, scores = head.predict(heatmaps)
+            part = {key: _take(value, rows) for key, value in batch.items()}
+            found = batch_to_results(keypoints_in, scores, part, head.codec)
+            poses.update(zip(rows, found, strict=True))
+        return [poses[row] for row in range(len(poses))]
+
+    def single(self, name: str) -> TopdownPoseEstimator:
+        """Returns the plain model of one dataset, with copies of the weights.
+
+        Experts become part of a plain ViT, so that the state has the names of a single-dataset
+        model and nothing else.
+
+        Args:
+            name: One of ``names``.
+
+        Raises:
+            ValueError: If there is no such dataset.
+        """
+        if name not in self.names:
+            raise ValueError(f"the model has no dataset '{name}', only {', '.join(self.names)}")
+        index = self.names.index(name)
+        backbone, state = self._parts['backbone'], self.backbone.state_dict()
+        if getattr(self.backbone, 'takes_dataset_index', False):
+            backbone = plain_config(backbone)
+            state = merge_expert(state, index) if has_experts(state) else state
+        model = TopdownPoseEstimator(
+            backbone=backbone,
+            head=self._parts['heads'][index],
+            metainfo=self.metas[index],
+            neck=self._parts['neck'],
+            data_preprocessor=self._preprocessor,
+            flip_test=self.flip_test,
+        )
+        model.backbone.load_state_dict(state)
+        model.head.load_state_dict(self.heads[index].state_dict())
+        if self.neck is not None:
+            model.neck.load_state_dict(self.neck.state_dict())
+        return model.to(next(self.parameters()).device).train(self.training)
+
+    def _rows_by_dataset(self, dataset_index: Tensor) -> list[list[int]]:
+        """Returns the rows of the batch that belong to each dataset."""
+        rows: list[list[int]] = [[] for _ in self.heads]
+        for row, index in enumerate(dataset_index.tolist()):
+            if not 0 <= index < len(rows):
+                raise ValueError(
+                    f'dataset_index is {index} but the model has {len(rows)} heads, 0 to '
+                    f'{len(rows) - 1}; list one head per dataset in model.heads'
+                )
+            rows[index].append(row)
+        return rows
+
+    def _frozen_parts(self) -> list[nn.Module]:
+        """Returns what stays as it is while one expert and its head are trained."""
+        if self.trained_head is None:
+            return []
+        others = [head for i, head in enumerate(self.heads) if i != self.trained_head]
+        return others if self.neck is None else [*others, self.neck]
+
+    def _check(self) -> None:
+        num = len(self.heads)
+        for what, values in (('metainfo', self.metas), ('names', self.names)):
+            if len(values) != num:
+                raise ValueError(
+                    f'the model has {num} heads but model.{what} has {len(values)} entries; give '
+                    'one per head'
+                )
+        if len(set(self.names)) != num:
+            raise ValueError(
+                f'the names of the datasets are {self.names}, but they must differ; set model.names'
+            )
+        num_expert = getattr(self.backbone, 'num_expert', num)
+        if num_expert != num:
+            raise ValueError(
+                f'the model has {num} heads but the backbone {num_expert} experts; set '
+                f'model.backbone.num_expert={num}'
+            )
+        if self.pretrained_metas and self.pretrained is None:
+            raise ValueError(
+                'model.pretrained_metainfo lists the skeletons of a checkpoint, but there is '
+                'none; set model.pretrained'
+            )
+        for i, (head, meta) in enumerate(zip(self.heads, self.metas, strict=True)):
+            self._check_head(i, head, meta)
+
+    def _check_head(self, index: int, head: nn.Module, meta: PoseMeta) -> None:
+        if head.num_keypoints != meta.num_keypoints:
+            raise ValueError(
+                f"head {index} has {head.num_keypoints} keypoints but '{meta.name}' has "
+                f'{meta.num_keypoints}; set model.heads[{index}].out_channels to '
+                f'{head.codec.num_channels(meta.num_keypoints)}'
+            )
+        if not self.clean and not getattr(head.loss_module, 'use_target_weight', True):
+            raise ValueError(
+                f'head {index} has a loss with use_target_weight=False, which would train it on '
+                'the samples of the other datasets; set it to True, or set model.clean=True'
+            )
+
+
+def _fit_joints(values: Tensor, num_keypoints: int) -> Tensor:
+    """Returns (B, K, ...) of (B, Kmax, ...): cut, or with zeros where Kmax is less than K."""
+    missing = num_keypoints - values.shape[1]
+    if missing <= 0:
+        return values[:, :num_keypoints]
+    return F.pad(values, (0, 0) * (values.ndim - 2) + (0, missing))
+
+
+def _own_loss(
+    head: nn.Module, features: Tensor, keypoints: Tensor, visible: Tensor, rows: Tensor
+) -> dict[str, Tensor]:
+    """Returns the loss of some samples; of none, a zero that still reaches every parameter."""
+    if len(rows):
+        return head.loss(features[rows], keypoints[rows], visible[rows])
+    return {'loss_heatmap': 0 * sum(parameter.sum() for parameter in head.parameters())}
+
+
+def _take(value: Tensor | list, rows: list[int]) -> Tensor | list:
+    return value[rows] if isinstance(value, Tensor) else [value[row] for row in rows]

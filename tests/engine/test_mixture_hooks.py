@@ -1,0 +1,148 @@
+"""Hooks draw each sample of a mixed batch with its own skeleton, and know the main figure."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmpose.codecs import UDPHeatmap
+from mmpose.engine import PoseCheckpointHook
+from mmpose.engine.hooks import checkpoint_hook, drawing_hook, preview_hook
+from mmpose.evaluation.metrics import PerDatasetMetric
+from mmpose.metainfo import load_metainfo
+from mmpose.structures import PoseResult
+
+NAMES = ('coco', 'aic', 'wholebody')
+METAS = [load_metainfo(name) for name in ('coco', 'aic', 'coco_wholebody')]
+SIZE_WH, MAP_WH = (48, 64), (12, 16)
+
+
+class Head(torch.nn.Module):
+    """Gives the heatmaps of fixed keypoints."""
+
+    def __init__(self, meta):
+        super().__init__()
+        self.codec = UDPHeatmap(SIZE_WH, MAP_WH, sigma=1)
+        self.num = meta.num_keypoints
+
+    def forward(self, features):
+        points = torch.full((len(features), self.num, 2), 20.0)
+        return self.codec.encode(points, torch.ones(len(features), self.num))[0]
+
+    def predict(self, heatmaps):
+        assert heatmaps.shape[1] == self.num
+        return self.codec.decode(heatmaps)
+
+
+class Model(torch.nn.Module):
+    """As much of a multi-head estimator as the hooks ask for."""
+
+    def __init__(self):
+        super().__init__()
+        self.heads = torch.nn.ModuleList(Head(meta) for meta in METAS)
+        self.metas, self.names = METAS, list(NAMES)
+        self.asked = None
+
+    def data_preprocessor(self, data):
+        return {'inputs': data['inputs'].float(), 'batch': data['batch']}
+
+    def extract_feat(self, inputs, dataset_index):
+        self.asked = dataset_index.tolist()
+        return inputs
+
+
+def mixed_batch(indices):
+    num = [METAS[i].num_keypoints for i in indices]
+    visible = torch.zeros(len(indices), max(num))
+    for row, count in zip(visible, num, strict=True):
+        row[:count] = 1
+    return {
+        'inputs': torch.zeros(len(indices), 3, SIZE_WH[1], SIZE_WH[0], dtype=torch.uint8),
+        'batch': {
+            'keypoints': torch.full((*visible.shape, 2), 20.0),
+            'visible': visible,
+            'dataset_index': torch.tensor(indices),
+        },
+    }
+
+
+def test_preview_draws_each_dataset_with_its_skeleton(monkeypatch):
+    drawn = []
+    plain = preview_hook.training_preview
+
+    def note(inputs, keypoints, *rest, **options):
+        drawn.append((options['meta'].name, np.shape(keypoints)))
+        return plain(inputs, keypoints, *rest, **options)
+
+    monkeypatch.setattr(preview_hook, 'training_preview', note)
+    model = Model().train()
+    picture = preview_hook.preview(model, mixed_batch([2, 0, 0, 2, 1]), max_samples=4)
+    whole, body = ('coco_wholebody', (1, 133, 2)), ('coco', (1, 17, 2))
+    assert drawn == [whole, body, body, whole], 'the first four, in the order of the batch'
+    assert model.asked == [2, 0, 0, 2]
+    assert model.training
+    assert picture.ndim == 3
+    assert picture.std() > 0
+
+
+def pose(index, file):
+    num = METAS[index].num_keypoints
+    points = np.random.default_rng(index).uniform(5, 60, (num, 2)).astype(np.float32)
+    box = np.array([2, 2, 60, 60], np.float32)
+    return PoseResult(1, 1, 1, points, np.ones(num, np.float32), box, 1.0, 1.0, file, index)
+
+
+def test_results_are_drawn_per_dataset(tmp_path):
+    for name in ('a.png', 'b.png'):
+        cv2.imwrite(str(tmp_path / name), np.zeros((70, 70, 3), np.uint8))
+    a, b = str(tmp_path / 'a.png'), str(tmp_path / 'b.png')
+    runner = SimpleNamespace(bare_model=Model())
+    hook = drawing_hook.ResultDrawingHook(str(tmp_path / 'out'), max_images=1)
+    # COCO and COCO-WholeBody have the same images
+    hook.after_test_iter(runner, 0, None, [pose(0, a), pose(2, a), pose(1, b), pose(0, b)])
+    hook.after_test_iter(runner, 1, None, [pose(0, a), pose(1, a)])
+    out = tmp_path / 'out'
+    found = sorted(str(path.relative_to(out)) for path in out.rglob('*.jpg'))
+    assert found == ['aic/b.jpg', 'coco/a.jpg', 'wholebody/a.jpg'], 'one image per dataset'
+    pictures = [cv2.imread(str(out / name)) for name in found]
+    assert all(picture.any() for picture in pictures)
+    assert (pictures[1] != pictures[2]).any()
+
+
+def test_results_of_one_dataset_stay_in_one_folder(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((70, 70, 3), np.uint8))
+    runner = SimpleNamespace(bare_model=SimpleNamespace(meta=METAS[1]))
+    result = replace(pose(1, str(tmp_path / 'a.png')), dataset_index=5)
+    drawing_hook.ResultDrawingHook(str(tmp_path / 'out')).after_test_iter(runner, 0, None, [result])
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['a.jpg']
+
+
+@pytest.mark.parametrize(
+    ('names', 'keys', 'expected'),
+    [
+        (['mpii', 'coco'], ['mpii/Head', 'mpii/PCKh', 'coco/AP'], 'mpii/PCKh'),
+        (['coco', 'mpii'], ['coco/AP', 'coco/AR', 'mpii/PCKh'], 'coco/AP'),
+        (['hand', 'coco'], ['coco/AR', 'coco/AP'], 'coco/AP'),  # the first is not evaluated
+    ],
+)
+def test_best_checkpoint_follows_the_first_dataset(names, keys, expected, monkeypatch):
+    metric = PerDatasetMetric([[] for _ in names], names)
+    runner = SimpleNamespace(
+        val_loop=SimpleNamespace(evaluator=SimpleNamespace(metrics=[metric])), epoch=3, rank=0
+    )
+    saved = []
+    monkeypatch.setattr(
+        PoseCheckpointHook, '_save', lambda self, runner, name, epoch: saved.append(name)
+    )
+    hook = PoseCheckpointHook()
+    hook.after_val_epoch(runner, dict.fromkeys(keys, 0.5))
+    assert saved == [f'best_{expected.replace("/", "_")}_epoch_3.pth']
+
+
+def test_main_figure_of_one_dataset():
+    keys = ['pck/PCK', 'auc/AUC', 'epe/EPE']
+    assert checkpoint_hook.main_figure(keys) == 'auc/AUC'
+    assert checkpoint_hook.main_figure(['x/y']) == 'x/y'
