@@ -20,6 +20,7 @@ from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
 HASH_CHUNK = 1 << 20  # bytes
+LAST_CHECKPOINT = 'last_checkpoint'  # names the last checkpoint of a work dir, in one line
 _extra_classes: list[type] = []
 
 
@@ -97,9 +98,19 @@ def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[s
 
 
 def local_copy(path: str | os.PathLike[str]) -> str:
-    """Returns the local path of a file or folder; an http(s) address is downloaded once."""
+    """Returns the local path of a file or folder; an http(s) address is downloaded once.
+
+    ``latest.pth``, as mmcv called it, stands for the last checkpoint of a work dir.
+    """
     local = str(path)
-    return _download(local) if urlparse(local).scheme in ('http', 'https') else local
+    if urlparse(local).scheme in ('http', 'https'):
+        return _download(local)
+    folder, name = os.path.split(local)
+    pointer = os.path.join(folder, LAST_CHECKPOINT)
+    if name == 'latest.pth' and not os.path.exists(local) and os.path.isfile(pointer):
+        with open(pointer, encoding='utf-8') as file:
+            return os.path.join(folder, os.path.basename(file.read().strip()))
+    return local
 
 
 def checkpoint_sha256(path: str | os.PathLike[str]) -> str:

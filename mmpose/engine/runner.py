@@ -24,6 +24,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmcv_custom.checkpoint import load_model, read_checkpoint
+from mmcv_custom.checkpoint_io import LAST_CHECKPOINT
 from mmpose.datasets.collate import collate_poses
 from mmpose.engine.config_text import format_configs_once
 from mmpose.engine.sharding import (
@@ -38,7 +39,6 @@ from mmpose.evaluation.metrics.gather import evaluation_group
 from mmpose.registry import METRICS, RUNNERS
 from mmpose.version import __version__
 
-LAST_CHECKPOINT = 'last_checkpoint'
 TRAIN_CONFIG = 'config.py'
 TEST_CONFIG = 'test_config.py'
 

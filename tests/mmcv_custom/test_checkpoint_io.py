@@ -246,3 +246,15 @@ def test_weights_are_found(key):
 def test_no_weights():
     with pytest.raises(ValueError, match="holds no weights but 'epoch', 'optimizer'"):
         extract_state_dict(dict(epoch=1, optimizer={}))
+
+
+def test_latest_is_the_last_checkpoint_of_a_work_dir(tmp_path):
+    save(tmp_path / 'epoch_2.pth', {'state_dict': {'weight': torch.arange(3)}})
+    with pytest.raises(FileNotFoundError, match='latest'):
+        read_checkpoint(tmp_path / 'latest.pth')
+    (tmp_path / 'last_checkpoint').write_text('epoch_2.pth')
+    loaded = read_checkpoint(tmp_path / 'latest.pth')
+    assert loaded['state_dict']['weight'].tolist() == [0, 1, 2]
+    save(tmp_path / 'latest.pth', {'state_dict': {'weight': torch.zeros(1)}})
+    loaded = read_checkpoint(tmp_path / 'latest.pth')
+    assert loaded['state_dict']['weight'].tolist() == [0]
