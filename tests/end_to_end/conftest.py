@@ -28,7 +28,9 @@ SMALL = [
 
 
 def environment():
-    return {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable}
+    folders = [str(Path(__file__).parent), os.environ.get('PYTHONPATH', '')]  # slow_hook.py
+    path = os.pathsep.join(filter(None, folders))
+    return {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable, 'PYTHONPATH': path}
 
 
 def run(*command, check=True, **options):

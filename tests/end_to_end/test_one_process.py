@@ -30,6 +30,12 @@ def test_log_shows_speed_and_the_wait_for_data(trained):
     assert [record['coco/AP'] for record in records if 'coco/AP' in record]
 
 
+SLOW_CONFIG = f"""_base_ = ['{ROOT / CONFIG}']
+custom_imports = dict(imports=['mmcv_custom', 'slow_hook'], allow_failed_imports=False)
+custom_hooks = [dict(type='SlowHook')]
+"""
+
+
 def wait_for(path, process):
     for _ in range(1200):
         if path.is_file() and path.read_text() == 'iter_2.pth':
@@ -41,8 +47,10 @@ def wait_for(path, process):
 
 @pytest.fixture
 def running(toy, tmp_path):
-    """A training that is in the middle of its first epoch; it waits for each batch."""
-    options = train_options(toy, 'default_hooks.checkpoint.interval_iters=1')
+    """A training that is in the middle of its first epoch; it waits after each batch."""
+    config = tmp_path / 'slow.py'
+    config.write_text(SLOW_CONFIG)
+    options = [config, *train_options(toy, 'default_hooks.checkpoint.interval_iters=1')[1:]]
     command = [sys.executable, 'tools/train.py', *options, 'train_cfg.max_epochs=2']
     command += ['--work-dir', tmp_path]
     process = subprocess.Popen(
