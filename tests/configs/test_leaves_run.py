@@ -1,4 +1,7 @@
-"""Every leaf config trains, validates and tests, with a tiny network on generated data."""
+"""Every leaf config trains, validates and tests, with a tiny network on generated data.
+
+Those of several datasets resume too.
+"""
 
 import math
 
@@ -94,6 +97,10 @@ def test_leaf_trains_validates_and_tests(path, data_root, tmp_path):
     try:
         cfg = load_config(path, options, data_root=str(root))
         run_training(prepare_training(cfg, work_dir=str(tmp_path), seed=0))
+        if 'heads' in plain.model:
+            cfg = load_config(path, {**options, 'train_cfg.max_epochs': 2}, data_root=str(root))
+            cfg = prepare_training(cfg, work_dir=str(tmp_path), resume='auto', seed=0)
+            assert run_training(cfg).epoch == 2
         checkpoint = str(tmp_path / (tmp_path / 'last_checkpoint').read_text())
         cfg = load_config(path, options, data_root=str(root))
         metrics = run_test(prepare_test(cfg, checkpoint, work_dir=str(tmp_path)))

@@ -13,6 +13,7 @@ FOLDERS = {
     'coco_wholebody': 'coco',
     'aic': 'aic',
     'mpii': 'mpii',
+    'crowdpose': 'crowdpose',
     'ap10k': 'ap10k',
     'apt36k': 'apt36k',
 }
@@ -98,3 +99,29 @@ def test_three_datasets_in_two_processes(data_root, tmp_path):
     assert 'resumed from' in resumed.stdout
     metrics = trained.stdout + resumed.stdout
     assert all(FIGURES[name] in metrics for name in ('coco', 'aic', 'mpii'))
+
+
+# every other mixture of the repository in one of its sizes: config, datasets
+OTHERS = [
+    (SIX, list(FIGURES)),
+    (f'{COCO}/ViTPose_large_multitask_coco+aic+mpii_256x192.py', ['coco', 'aic', 'mpii']),
+    (
+        f'{COCO}/ViTPose_huge_multitask_coco+aic+mpii+crowdpose_256x192.py',
+        ['coco', 'aic', 'mpii', 'crowdpose'],
+    ),
+    (f'{COCO}/ViTPose_base_coco+aic+mpii_384x288.py', ['coco', 'aic', 'mpii']),
+]
+
+
+@pytest.mark.parametrize(('config', 'names'), OTHERS, ids=[f'{i}' for i in range(4)])
+def test_mixture_in_two_processes(config, names, data_root, tmp_path):
+    command = ['bash', 'tools/dist_train.sh', config, 2, '--work-dir', tmp_path]
+    options = ['--data-root', data_root, '--seed', 0, '--cfg-options', *tiny(len(names))]
+    options += [f'train_dataloader.dataset.datasets.{i}.indices=3' for i in range(len(names))]
+    run(*command, *options, 'train_cfg.max_epochs=1')
+    resumed = run(*command, '--resume', *options, 'train_cfg.max_epochs=2')
+    assert 'resumed from' in resumed.stdout
+    assert (tmp_path / 'last_checkpoint').read_text() == 'epoch_2.pth'
+    for name in names:
+        figures = {**FIGURES, 'crowdpose': 'crowdpose/AP(H)'}
+        assert figures[name] in resumed.stdout
