@@ -16,7 +16,7 @@ from mmpose.registry import HOOKS
 
 SMALLER_IS_BETTER = ('loss', 'EPE', 'NME')
 # what `save_best='auto'` looks for, in this order: the figures that papers report
-MAIN_FIGURES = ('AP', 'whole AP', 'PCKh', 'AUC', 'PCK', 'NME', 'EPE')
+MAIN_FIGURES = ('AP', 'whole AP', 'Total AP', 'PCKh', 'AUC', 'PCK', 'tPCK', 'NME', 'EPE')
 
 
 @HOOKS.register_module()
