@@ -102,7 +102,9 @@ KINDS: dict[str, Kind] = {
         WARNING, 'all labelled keypoints leave the crop', 'it teaches nothing; mend the box'
     ),
     'num_keypoints': Kind(
-        WARNING, 'num_keypoints is not the number of labelled keypoints', 'mend the field'
+        NOTE,  # CrowdPose leaves head and neck out, others what is hidden; only 0 has a meaning
+        'num_keypoints is not the number of labelled keypoints',
+        'mend the field if it is yours',
     ),
     'unknown_category': Kind(WARNING, 'category is not listed', 'list it under categories'),
     'keypoint_names': Kind(
