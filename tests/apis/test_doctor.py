@@ -49,9 +49,13 @@ def test_one_fault(tmp_path, fault):
     # nothing else is blamed, except that an exchange of pixels shows in several ways
     others = {p.entry for p in diagnosis.log.problems if p.kind != 'reader_refuses'}
     assert others == {fault.entry}
-    severity = KINDS[fault.kind].severity
-    assert diagnosis.verdict == VERDICTS[severity] or severity == 'warning'
-    assert (diagnosis.verdict == 'OK') == (severity == 'note')
+    # the reader may refuse what the doctor only warns of
+    allowed = {
+        'error': ('DO NOT TRAIN',),
+        'warning': ('WARNINGS', 'DO NOT TRAIN'),
+        'note': ('OK',),
+    }
+    assert diagnosis.verdict in allowed[KINDS[fault.kind].severity]
 
 
 def test_all_faults_at_once(tmp_path):
