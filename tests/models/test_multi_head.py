@@ -151,7 +151,9 @@ def test_predictions_are_those_of_single_models_in_the_order_of_the_batch():
             assert pose.keypoints.shape == (NUM_KEYPOINTS[dataset], 2)
             assert pose.dataset_index == dataset
             np.testing.assert_allclose(pose.scores, expected.scores, rtol=1e-4)
-            np.testing.assert_allclose(pose.keypoints, expected.keypoints, atol=1e-3)  # image px
+            # Image px. On the flat maps of random weights, a Newton step enlarges the rounding that
+            # the sizes of batches and threads leave; another head would be tens of px away.
+            np.testing.assert_allclose(pose.keypoints, expected.keypoints, atol=1.0)
             assert pose.area == expected.area
 
 
