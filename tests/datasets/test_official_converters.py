@@ -218,7 +218,7 @@ def test_mpii_tool_says_that_the_split_is_missing(tmp_path, run_converter):
 
 def test_bad_mpii(tmp_path):
     scipy_io = pytest.importorskip('scipy.io')
-    with pytest.raises(FileNotFoundError, match=r'no\.mat does not exist'):
+    with pytest.raises(FileNotFoundError, match=r'no\.mat: no such file; expected mpii_human_pose'):
         convert_mpii(tmp_path / 'no.mat', tmp_path)
     (tmp_path / 'a.mat').write_text('<html>' * 100)
     with pytest.raises(ValueError, match=r'a\.mat is not a readable MATLAB file'):

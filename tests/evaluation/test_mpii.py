@@ -180,6 +180,9 @@ def test_other_files(tmp_path):
         _write_mat(tmp_path, ann_file, change_names=change)
         with pytest.raises(ValueError, match=r"dataset_joints are \['(tail', 'rkne|lwri', 'lelb)"):
             run_metric({'type': 'MpiiPCKh', 'gt_mat': str(mat)}, _meta(ann_file), poses)
+    (tmp_path / 'damaged.mat').write_bytes(mat.read_bytes()[:200])
+    with pytest.raises(ValueError, match=r'damaged.mat is not a readable MATLAB file'):
+        mpii_ground_truth(load_mpii_annotations(ann_file), tmp_path / 'damaged.mat', ann_file)
     with pytest.raises(FileNotFoundError, match=r'nowhere.mat: no such file; expected mpii_gt_val'):
         mpii_ground_truth(load_mpii_annotations(ann_file), tmp_path / 'nowhere.mat', ann_file)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from mmpose.datasets.json_fields import Json
 from mmpose.datasets.official.files import write_json
+from mmpose.evaluation.functional.mpii import load_matlab
 
 NUM_JOINTS = 16
 HEAD_FIELDS = ('x1', 'y1', 'x2', 'y2')
@@ -67,16 +68,7 @@ def convert_mpii(
 
 
 def _read_release(path: Path) -> Any:
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist')
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise ImportError(f'scipy is needed to read {path}; pip install scipy') from error
-    try:
-        content = loadmat(str(path), struct_as_record=False, squeeze_me=True)
-    except (ValueError, TypeError, OSError, NotImplementedError, EOFError) as error:
-        raise ValueError(f'{path} is not a readable MATLAB file: {error}') from error
+    content = load_matlab(path, 'mpii_human_pose_v1_u12_1.mat', as_structs=True)
     release = content.get('RELEASE')
     for field in ('annolist', 'img_train'):
         if not hasattr(release, field):

@@ -266,14 +266,36 @@ def write_pred_mat(path: str | Path, detections: KeypointDetections) -> None:
     savemat(str(path), {'preds': detections.keypoints[order] + FIRST_PIXEL})
 
 
-def _read_mat(path: str | Path) -> dict[str, Any]:
+def load_matlab(path: str | Path, expected: str, as_structs: bool = False) -> dict[str, Any]:
+    """The variables of a MATLAB file by name.
+
+    Args:
+        path: The file.
+        expected: What it should be, for messages.
+        as_structs: Give structures as objects and drop dimensions of length 1.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ImportError: If scipy, which reads it, is not installed.
+        ValueError: If it cannot be read.
+    """
     if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such file; expected {MAT_FILE} of MPII')
+        raise FileNotFoundError(f'{path}: no such file; expected {expected}')
     try:
         from scipy.io import loadmat
     except ImportError:
         raise ImportError(f'{path}: scipy reads this file; pip install scipy') from None
-    mat: dict[str, Any] = loadmat(str(path))
+    try:
+        content: dict[str, Any] = loadmat(
+            str(path), struct_as_record=not as_structs, squeeze_me=as_structs
+        )
+    except (ValueError, TypeError, OSError, NotImplementedError, EOFError) as error:
+        raise ValueError(f'{path} is not a readable MATLAB file: {error}') from error
+    return content
+
+
+def _read_mat(path: str | Path) -> dict[str, Any]:
+    mat = load_matlab(path, f'{MAT_FILE} of MPII')
     shapes = {
         'dataset_joints': 'names of 16 joints',
         'jnt_missing': '(16, N)',

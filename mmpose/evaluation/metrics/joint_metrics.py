@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,9 +19,9 @@ Joint = int | str
 class JointFigureMetric(InstanceMetric):
     """One ``JointFigure``, which subclasses choose by their arguments."""
 
+    @abstractmethod
     def figure(self) -> JointFigure:
         """What is measured; the skeleton of the dataset is known when this is called."""
-        raise NotImplementedError
 
     def figures(self, keypoints: np.ndarray, gt: KeypointGroundTruth) -> dict[str, float]:
         figure = self.figure()
