@@ -137,23 +137,23 @@ def test_every_parameter_has_a_gradient_though_datasets_are_missing(clean, backb
 
 def test_predictions_are_those_of_single_models_in_the_order_of_the_batch():
     """A merged expert with its head, codec and skeleton, flip test included."""
-    model = make_model().eval()
-    batch, images = make_batch(MIXED), make_images(6)
+    # In float64, because a Newton step on the flat maps of random weights enlarges what the sizes
+    # of batches and the number of threads change in float32.
+    model = make_model().eval().double()
+    batch, images = make_batch(MIXED), make_images(6).double()
     del batch['keypoints'], batch['visible']
     with torch.no_grad():
         poses = model(images, batch, mode='predict')
 
         assert [pose.ann_id for pose in poses] == batch['ann_id'].tolist()
         for row, (pose, dataset) in enumerate(zip(poses, MIXED, strict=True)):
-            single = model.single(NAMES[dataset])
+            single = model.single(NAMES[dataset]).double()
             part = {key: value[row : row + 1] for key, value in batch.items()}
             (expected,) = single(images[row : row + 1], part, mode='predict')
             assert pose.keypoints.shape == (NUM_KEYPOINTS[dataset], 2)
             assert pose.dataset_index == dataset
             np.testing.assert_allclose(pose.scores, expected.scores, rtol=1e-4)
-            # Image px. On the flat maps of random weights, a Newton step enlarges the rounding that
-            # the sizes of batches and threads leave; another head would be tens of px away.
-            np.testing.assert_allclose(pose.keypoints, expected.keypoints, atol=1.0)
+            np.testing.assert_allclose(pose.keypoints, expected.keypoints, atol=1e-3)  # image px
             assert pose.area == expected.area
 
 
