@@ -23,7 +23,9 @@ RANKS = {
     'mmpose.codecs': 1,
     'mmpose.evaluation': 1,
     'mmpose.evaluation.functional': 1,
+    'mmpose.tracking': 1,
     'mmpose.datasets': 2,
+    'mmpose.detectors': 2,
     'mmpose.models': 2,
     'mmpose.evaluation.metrics': 2,
     'mmpose.visualization': 2,
@@ -48,6 +50,8 @@ OUTSIDE = {
     'mmpose.metainfo': {'numpy'},
     'mmpose.codecs': {'numpy', 'torch', 'mmengine'},
     'mmpose.evaluation.functional': {'numpy'},
+    'mmpose.tracking': {'numpy'},
+    'mmpose.detectors': {'numpy', 'cv2'},
     'mmpose.visualization': {'numpy', 'cv2'},
     'setup': {'setuptools', 'check_environment'},
 }

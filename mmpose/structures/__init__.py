@@ -1,17 +1,21 @@
 """Values that travel between the parts: crop windows, skeletons, results. Plain numpy."""
 
 from mmpose.structures.bbox import clip_xywh, fix_aspect_ratio, xywh_to_center_wh
+from mmpose.structures.boxes import Boxes
 from mmpose.structures.crop import (
     CropWindow,
     invert_affine,
     transform_points,
     window_matrices,
 )
+from mmpose.structures.frame import Frame
 from mmpose.structures.pose_meta import PoseMeta
 from mmpose.structures.pose_result import PoseResult
 
 __all__ = [
+    'Boxes',
     'CropWindow',
+    'Frame',
     'PoseMeta',
     'PoseResult',
     'clip_xywh',

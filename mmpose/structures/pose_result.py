@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpose.structures.crop import CropWindow
+
 
 @dataclass(frozen=True, eq=False)
 class PoseResult:
@@ -23,6 +25,9 @@ class PoseResult:
         area: Area of the padded crop window in img px², which OKS-NMS uses as the object scale.
         image_file: Path of the image, where known.
         dataset_index: Which dataset of a multi-dataset model the sample belongs to.
+        track_id: Number of the person in a video; None where nobody tracks.
+        heatmaps: (C, H, W) float32 of the crop, hm cells, where they were asked for.
+        window: The crop window, where ``heatmaps`` are given: it places them in the image.
     """
 
     img_id: int | str
@@ -35,3 +40,6 @@ class PoseResult:
     area: float = 0.0
     image_file: str = ''
     dataset_index: int = 0
+    track_id: int | None = None
+    heatmaps: NDArray[np.float32] | None = None
+    window: CropWindow | None = None

@@ -1,0 +1,74 @@
+"""Where the people (animals, hands) of an image are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """N boxes in one image, as a detector, a file or a user gives them.
+
+    Attributes:
+        xywh: (N, 4) float32, img px. Left, top, width, height; may reach over the border.
+        scores: (N,) float32. Confidence; 1 where somebody drew the box.
+        category_ids: (N,) int64. COCO category, 1 for a person.
+
+    Raises:
+        ValueError: If the shapes do not fit together or a number is not finite.
+    """
+
+    xywh: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    category_ids: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.xywh.ndim != 2 or self.xywh.shape[1] != 4:
+            raise ValueError(f'boxes have shape {self.xywh.shape}, expected (N, 4)')
+        for name in ('scores', 'category_ids'):
+            shape = getattr(self, name).shape
+            if shape != (len(self.xywh),):
+                raise ValueError(f'{name} has shape {shape} for {len(self.xywh)} boxes')
+        if not (np.isfinite(self.xywh).all() and np.isfinite(self.scores).all()):
+            raise ValueError('a box or its score is not a finite number')
+
+    def __len__(self) -> int:
+        return len(self.xywh)
+
+    @classmethod
+    def from_xywh(
+        cls, xywh: ArrayLike, scores: ArrayLike | None = None, category_ids: ArrayLike | None = None
+    ) -> Boxes:
+        """Returns boxes from (N, 4) left, top, width, height; score and category default to 1.
+
+        One box may be given as (4,), none as an empty list.
+        """
+        boxes = np.asarray(xywh, np.float32)
+        boxes = boxes.reshape(-1, 4) if boxes.size == 0 or boxes.shape == (4,) else boxes
+        num = len(boxes)
+        values = np.ones(num) if scores is None else scores
+        ids = np.ones(num) if category_ids is None else category_ids
+        return cls(boxes, np.asarray(values, np.float32), np.asarray(ids, np.int64))
+
+    @classmethod
+    def from_xyxy(
+        cls, xyxy: ArrayLike, scores: ArrayLike | None = None, category_ids: ArrayLike | None = None
+    ) -> Boxes:
+        """Returns boxes from (N, 4) left, top, right, bottom; otherwise as :meth:`from_xywh`."""
+        xywh = np.array(xyxy, np.float32)
+        xywh[..., 2:] -= xywh[..., :2]
+        return cls.from_xywh(xywh, scores, category_ids)
+
+    @classmethod
+    def whole_image(cls, image_wh: tuple[int, int]) -> Boxes:
+        """Returns one box that covers an image."""
+        return cls.from_xywh([0, 0, *image_wh])
+
+    def select(self, chosen: ArrayLike) -> Boxes:
+        """Returns some of the boxes, chosen by a mask (N,) or by indices."""
+        rows = np.asarray(chosen)
+        rows = rows if rows.dtype == bool else rows.astype(np.int64)
+        return Boxes(self.xywh[rows], self.scores[rows], self.category_ids[rows])
