@@ -269,12 +269,15 @@ def test_quickstart_does_each_step_once(checkout):
     assert names == ['tools/make_toy_dataset.py', 'tools/summarize.py']
 
 
+ALL_TESTS = 'pytest -n auto --maxprocesses 8 --dist loadfile'
+
+
 @pytest.mark.parametrize(
     ('arguments', 'broken', 'status', 'ran'),
     [
-        ([], '', 0, ['ruff check', 'ruff format --check', 'mypy', 'pytest']),
-        ([], 'mypy', 1, ['ruff check', 'ruff format --check', 'mypy', 'pytest']),
-        ([], 'pytest', 1, ['ruff check', 'ruff format --check', 'mypy', 'pytest']),
+        ([], '', 0, ['ruff check', 'ruff format --check', 'mypy', ALL_TESTS]),
+        ([], 'mypy', 1, ['ruff check', 'ruff format --check', 'mypy', ALL_TESTS]),
+        ([], 'pytest', 1, ['ruff check', 'ruff format --check', 'mypy', ALL_TESTS]),
         (['tests/codecs', '-k', 'udp'], '', 0, ['pytest tests/codecs -k udp']),
     ],
 )
@@ -301,7 +304,7 @@ def test_ci_takes_the_images_beside_the_checkout(tmp_path):
             text=True,
             check=True,
         )
-        assert 'ran pytest' in done.stdout.splitlines()
+        assert f'ran {ALL_TESTS}' in done.stdout.splitlines()
         return done.stdout.splitlines()[-1]
 
     assert data() == 'data '

@@ -4,6 +4,8 @@
 #   bash tools/run_tests.sh                          everything
 #   bash tools/run_tests.sh tests/codecs -k udp      pytest alone, with these arguments
 #
+# All tests together run in a process per core; WORKERS=1 runs them one after another.
+#
 # The environment is the active one if it holds requirements/tests.txt; otherwise .venv in the
 # checkout, which is made, or completed, and used again the next time. PYTHON=/path/to/python uses
 # that one as it is. MMPOSE_TEST_DATA names a folder with real images for the tests that want some.
@@ -17,15 +19,18 @@ make_environment tests.txt
 cd "$REPO"
 
 failed=""
+parallel=()
 if [[ $# -eq 0 ]]; then
     say "ruff"
     "$PYTHON" -m ruff check || failed+=" 'ruff check'"
     "$PYTHON" -m ruff format --check || failed+=" 'ruff format --check'"
     say "mypy"
     "$PYTHON" -m mypy || failed+=" 'mypy'"
+    # a file stays in one process, which makes its fixtures once
+    parallel=(-n "${WORKERS:-auto}" --maxprocesses 8 --dist loadfile)
 fi
 say "pytest"
 status=0
-"$PYTHON" -m pytest "$@" || status=$?
+"$PYTHON" -m pytest "${parallel[@]}" "$@" || status=$?
 [[ -z "$failed" ]] || fail "see above for what these found:$failed"
 exit "$status"
