@@ -52,6 +52,8 @@ class HuggingFaceDetector:
         """Returns the boxes of each frame; all frames are one batch."""
         import torch
 
+        if not frames:
+            return []
         images = [cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2RGB) for frame in frames]
         inputs = self.processor(images=images, return_tensors='pt').to(self.model.device)
         with torch.inference_mode():

@@ -67,6 +67,8 @@ class TorchvisionDetector:
         """Returns the boxes of each frame; all frames are one batch."""
         import torch
 
+        if not frames:
+            return []
         images = [
             torch.from_numpy(np.ascontiguousarray(frame.image_bgr[..., ::-1])) for frame in frames
         ]
