@@ -1,4 +1,7 @@
-"""Networks: backbones, heads, losses, text encoders and the estimators that join them. Plain torch, batched."""
+"""Networks: backbones, heads, losses, text encoders, and the estimators that join them.
+
+Plain torch, batched.
+"""
 
 from mmpose.models import backbones, heads, language, losses, parse_graph
 from mmpose.models.data_preprocessor import PoseDataPreprocessor
