@@ -1,6 +1,7 @@
 """The parse graph of PGVL, told from its weights."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from mmcv_custom.checkpoint_formats import StateDict
@@ -45,6 +46,21 @@ def parse_graph_options(state: StateDict) -> dict[str, Any] | None:
         options['mode'] = (2 if is_reduced else 1) if is_lifted else 3
     options['groups'] = (2,) * levels
     return options
+
+
+def plain_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a ``model.parse_graph`` as ``parse_graph_options`` tells it from its weights.
+
+    Args:
+        config: Options of a parse graph; equal modes become one, defaults are written out.
+    """
+    options = {key: value for key, value in config.items() if key != 'type'}
+    options['dims'] = tuple(options['dims'])
+    options['groups'] = tuple(options.get('groups', (2, 2, 2)))
+    if options['variant'] == 'fuse':
+        return {'project_all': False, **options}
+    merged = {4: 3, 5: 3 if len(options['dims']) == 1 else 2}
+    return {**options, 'mode': merged.get(options['mode'], options['mode'])}
 
 
 def _incoming(state: StateDict, dims: tuple[int, ...]) -> int:

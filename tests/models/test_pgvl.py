@@ -171,9 +171,7 @@ def test_wrong_variant_is_named(tmp_path):
     with pytest.raises(ValueError, match=message):
         load_model(make('fuse'), tmp_path / 'v2.pth')
     publish(make('fuse'), tmp_path / 'v1.pth')
-    with pytest.raises(
-        ValueError, match=r"model\.parse_graph is \{'variant': 'fuse'.* in the file"
-    ):
+    with pytest.raises(ValueError, match=r"'variant': 'fuse'.* in the file and"):
         load_model(make('guided'), tmp_path / 'v1.pth')
 
 

@@ -1,12 +1,16 @@
 """The published PGVL networks have these tensors, and their files say what they are."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from pgvl_models import CONFIGS, build_without_memory, published_keys, published_name
 
 from mmcv_custom.checkpoint_convert import convert_state_dict
 from mmcv_custom.checkpoint_export import export_vitpose
+from mmcv_custom.describe import describe_weights
 from mmcv_custom.parse_graph_weights import parse_graph_options
+from mmpose.apis.checkpoints.repository_configs import matching_configs
 
 FUSE = dict(variant='fuse', dims=(768, 512, 1024), dim=768)
 OPTIONS = {
@@ -61,3 +65,21 @@ def test_millions_of_parameters():
             if 'running_' not in key and 'num_batches' not in key
         }
         assert sum(x.numel() for x in shapes.values()) / 1e6 == pytest.approx(expected, abs=0.005)
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_config_of_a_file_is_found(name):
+    """Of the configs with the same tensors, the one whose dataset the file's name has is first."""
+    state = convert_state_dict(published_state(name)).state
+    shape = describe_weights(state, is_pose=True)
+    hint = Path(CONFIGS[name]).parent.name
+    found = [match.path for match in matching_configs(shape, hint)]
+    assert found[0] == f'configs/{CONFIGS[name]}'
+    assert all('PGVL' in path for path in found)
+
+
+def test_config_of_a_plain_file_has_no_language():
+    state = convert_state_dict(published_state('v1_mpii_B')).state
+    plain = {key: x for key, x in state.items() if key.startswith(('backbone.', 'head.'))}
+    found = matching_configs(describe_weights(plain, is_pose=True), 'mpii')
+    assert not any('PGVL' in match.path for match in found)
