@@ -7,6 +7,7 @@ import torch
 
 from mmcv_custom import KeywordOptimWrapperConstructor, load_model
 from mmcv_custom.checkpoint_export import export_vitpose
+from mmpose.apis.checkpoints.convert_file import convert_checkpoint
 from mmpose.codecs import token_cells
 from mmpose.models import PGVLPoseEstimator, TopdownPoseEstimator
 from mmpose.registry import MODELS
@@ -202,3 +203,20 @@ def test_too_long_prompt_is_refused_in_training_and_test():
     model = make(prompts={'nose': 'left ear on the left side of the head'})
     with pytest.raises(ValueError, match='9 tokens but there is room for 3'):
         model(make_batch()[0])
+
+
+def test_files_are_converted_by_their_config_only(tmp_path):
+    publish(make(), tmp_path / 'published.pth')
+    model = config(backbone={**config()['backbone'], 'num_heads': 12})
+    (tmp_path / 'config.py').write_text(f'model = {model!r}\nmetainfo = "coco"\n')
+    options = dict(to='ours', config=tmp_path / 'config.py')
+    done = convert_checkpoint(tmp_path / 'published.pth', tmp_path / 'ours.pth', **options)
+    assert done.difference == 0
+    back = {**options, 'to': 'vitpose'}
+    convert_checkpoint(tmp_path / 'ours.pth', tmp_path / 'back.pth', **back)
+    names = [set(torch.load(tmp_path / f'{x}.pth')['state_dict']) for x in ('published', 'back')]
+    assert names[0] == names[1]
+    with pytest.raises(ValueError, match='reads texts, which only its config has; give --config'):
+        convert_checkpoint(tmp_path / 'published.pth', tmp_path / 'x.pth', 'ours')
+    with pytest.raises(ValueError, match='VitPose of Hugging Face has no model that reads texts'):
+        convert_checkpoint(tmp_path / 'published.pth', tmp_path / 'x', 'huggingface')
