@@ -220,3 +220,29 @@ def test_files_are_converted_by_their_config_only(tmp_path):
         convert_checkpoint(tmp_path / 'published.pth', tmp_path / 'x.pth', 'ours')
     with pytest.raises(ValueError, match='VitPose of Hugging Face has no model that reads texts'):
         convert_checkpoint(tmp_path / 'published.pth', tmp_path / 'x', 'huggingface')
+
+
+def test_other_joints_start_from_a_trained_model(tmp_path, capsys):
+    source = make()
+    for parameter in source.parameters():
+        parameter.data.add_(0.01)
+    publish(source, tmp_path / 'coco.pth')
+    head = {**config()['head'], 'out_channels': 14}
+    options = dict(pretrained=str(tmp_path / 'coco.pth'), pretrained_metainfo='coco')
+    prompts = {'top_head': 'upper head'}
+    model = make(metainfo='crowdpose', head=head, prompts=prompts, **options)
+    torch.nn.init.zeros_(model.my_up.weight)
+    model.init_weights()
+    for name in ('backbone.pos_embed', 'my_up.weight', 'contexts', 'text_encoder.ln_final.bias'):
+        assert torch.equal(model.state_dict()[name], source.state_dict()[name]), name
+    final, theirs = model.head.final_layer.weight, source.head.final_layer.weight
+    shoulder = source.meta.keypoint_names.index('left_shoulder')
+    assert torch.equal(final[0], theirs[shoulder])
+
+    other = make('guided', pretrained=str(tmp_path / 'coco.pth'))
+    other.init_weights()
+    assert torch.equal(other.backbone.pos_embed, source.backbone.pos_embed)
+    printed = capsys.readouterr().out
+    assert 'language: ' in printed
+    assert "the checkpoint's language does not fit" in printed
+    assert 'the text encoder starts from random weights' in printed

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn.init import trunc_normal_
 
@@ -13,6 +14,7 @@ from mmpose.codecs import token_cells
 from mmpose.metainfo import load_metainfo
 from mmpose.models.language import TextCache, freeze, joint_prompts
 from mmpose.models.pose_estimators.base import Batch, Config
+from mmpose.models.pose_estimators.pretrained_language import load_language, read_language
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.structures import PoseMeta
@@ -131,9 +133,18 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
         return {**plain, 'type': 'TopdownPoseEstimator', 'head': head}
 
     def init_weights(self) -> None:
-        """Initialises what starts at random and loads what was pre-trained."""
+        """Initialises what starts at random and loads what was pre-trained.
+
+        A ``pretrained`` that reads texts itself brings its language along, where that fits.
+        """
         super().init_weights()
-        self.text_encoder.init_weights(self.trust_checkpoint)
+        is_taken = False
+        state = read_language(self.pretrained, self.trust_checkpoint) if self.pretrained else {}
+        if state:
+            is_taken, note = load_language(self, state)
+            print_log(note, logger='current')
+        if not is_taken or self.text_encoder.pretrained is not None:
+            self.text_encoder.init_weights(self.trust_checkpoint)
 
     def extract_feat(self, inputs: Tensor, dataset_index: Tensor | None = None) -> Tensor:
         """Returns features (B, E, H', W') of images (B, 3, h, w) that know of the joints."""
