@@ -1,6 +1,7 @@
 """Extensions of mmengine that know nothing about poses.
 
-Importing the package registers the optimizer-wrapper constructor for layer-wise learning rates.
+Importing the package registers the optimizer-wrapper constructors, for learning rates by layer and
+by name.
 """
 
 from mmcv_custom.checkpoint import LoadReport, load_backbone, load_model
@@ -10,9 +11,11 @@ from mmcv_custom.checkpoint_io import (
     harmless_globals,
     read_checkpoint,
 )
+from mmcv_custom.keyword_rates import KeywordOptimWrapperConstructor
 from mmcv_custom.layer_decay import LayerDecayOptimWrapperConstructor
 
 __all__ = [
+    'KeywordOptimWrapperConstructor',
     'LayerDecayOptimWrapperConstructor',
     'LoadReport',
     'allow_in_checkpoints',

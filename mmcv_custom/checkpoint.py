@@ -113,7 +113,7 @@ def load_backbone(
         dropped=converted.dropped | dict.fromkeys(others, 'not part of the backbone'),
         missing=tuple(fresh),
         notes=(*converted.notes, *notes),
-        sha256=_sha256(path),
+        sha256=file_sha256(path),
     )
 
 
@@ -168,7 +168,7 @@ def load_model(
         dropped=converted.dropped | other_heads | dict.fromkeys(unfit, 'does not fit the model'),
         missing=tuple(name for name in target if name not in state),
         notes=(*converted.notes, *notes, *head_notes),
-        sha256=_sha256(path),
+        sha256=file_sha256(path),
     )
 
 
@@ -208,7 +208,8 @@ def convert_content(
     return replace(converted, state=state, notes=(*converted.notes, *notes))
 
 
-def _sha256(path: str | os.PathLike[str]) -> str:
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Returns the SHA-256 of a checkpoint in the process that logs, and nothing in the others."""
     return checkpoint_sha256(path) if mmengine.dist.is_main_process() else ''
 
 

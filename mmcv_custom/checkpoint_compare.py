@@ -6,6 +6,7 @@ from mmcv_custom.checkpoint_formats import StateDict
 from mmcv_custom.checkpoint_heads import num_heads_of
 from mmcv_custom.checkpoint_io import first_names
 from mmcv_custom.experts import num_experts
+from mmcv_custom.parse_graph_weights import parse_graph_options
 
 
 def require_same(state: StateDict, target: StateDict, source: str) -> None:
@@ -49,6 +50,7 @@ def explain_difference(state: StateDict, target: StateDict) -> str:
     for name, describe in (
         ('embed_dim', _embed_dim),
         ('depth', _depth),
+        ('model.parse_graph', _parse_graph),
         ('number of experts', num_experts),
         ('part_features', _part_features),
         ('number of heads', num_heads_of),
@@ -71,6 +73,11 @@ def explain_difference(state: StateDict, target: StateDict) -> str:
 
 def _embed_dim(state: StateDict) -> int | None:
     return next((x.shape[-1] for k, x in state.items() if re.search(r'(^|\.)pos_embed$', k)), None)
+
+
+def _parse_graph(state: StateDict) -> str | None:
+    options = parse_graph_options(state)
+    return None if options is None else str(options)
 
 
 def _depth(state: StateDict) -> int | None:

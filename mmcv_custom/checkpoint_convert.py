@@ -20,6 +20,7 @@ from mmcv_custom.checkpoint_formats import (
     refuse_impossible,
 )
 from mmcv_custom.checkpoint_huggingface import from_huggingface
+from mmcv_custom.parse_graph_weights import rename_parse_graph
 
 NO_CLASS_TOKEN = 'the network has no class token'
 LEFT_BY_SPLIT = 'left over from splitting a ViTPose+ file'
@@ -56,6 +57,7 @@ def convert_state_dict(state: StateDict) -> Converted:
         'vitpose+': convert_vitpose,
         'vitpose-multi': convert_vitpose,
         'vitpose': convert_vitpose,
+        'pgvl': convert_pgvl,
         'mmpose1': convert_mmpose1,
         'huggingface': convert_huggingface,
         'huggingface+': convert_huggingface,
@@ -77,7 +79,7 @@ def convert_vitpose(state: StateDict) -> Converted:
     name = detect_format(state)
     reasons = {r'(^|\.)cls_token$': NO_CLASS_TOKEN}
     main = 'heads.0.'
-    if name == 'vitpose':
+    if name in ('vitpose', 'pgvl'):
         main = 'head.'
         reasons |= {
             r'^associate_keypoint_heads\.': LEFT_BY_SPLIT,
@@ -93,6 +95,12 @@ def convert_vitpose(state: StateDict) -> Converted:
         for key, tensor in kept.items()
     }
     return Converted(renamed, name, dropped)
+
+
+def convert_pgvl(state: StateDict) -> Converted:
+    """Renames a published PGVL model: ``keypoint_head`` becomes ``head``, ``pgvl`` ``my``."""
+    plain = convert_vitpose(state)
+    return Converted(rename_parse_graph(plain.state), 'pgvl', plain.dropped)
 
 
 def convert_mmpose1(state: StateDict) -> Converted:

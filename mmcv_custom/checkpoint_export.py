@@ -46,9 +46,10 @@ def export_mmpose1(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
     to all others.
 
     Raises:
-        ValueError: For several heads or experts, which MMPose 1.x does not have.
+        ValueError: For several heads, experts or texts, which MMPose 1.x does not have.
     """
     _require_patches(state, 'MMPose 1.x')
+    _refuse_language(state, 'MMPose 1.x')
     if has_experts(state) or num_heads_of(state) > 1:
         raise ValueError(
             'MMPose 1.x has no model with experts or several heads; extract the model of one '
@@ -74,8 +75,9 @@ def export_huggingface(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
     A model with experts keeps only the first of its heads, as the published VitPose++ does.
 
     Raises:
-        ValueError: For several heads without experts, which VitPose does not have.
+        ValueError: For texts, or several heads without experts, which VitPose does not have.
     """
+    _refuse_language(state, 'VitPose of Hugging Face')
     num_heads = num_heads_of(state)
     if num_heads > 1 and not has_experts(state):
         raise ValueError(
@@ -115,6 +117,14 @@ def unfold_class_row(pos: Tensor, unfolded: Tensor) -> Tensor:
     """
     is_same = unfolded.shape == pos.shape and torch.equal(fold_class_row(unfolded), pos[:, 1:])
     return unfolded if is_same else pos
+
+
+def _refuse_language(state: StateDict, who: str) -> None:
+    if any(name.startswith('text_encoder.') for name in state):
+        raise ValueError(
+            f"{who} has no model that reads texts; convert to 'ours', 'safetensors' or 'vitpose', "
+            'whose names PGVL was published with'
+        )
 
 
 def _require_patches(state: StateDict, who: str) -> None:

@@ -15,6 +15,8 @@ FORMAT_NAMES = {
     'vitpose': 'ViTPose or mmpose 0.x pose model',
     'vitpose-multi': 'ViTPose model with a head per dataset',
     'vitpose+': 'ViTPose+ model with experts',
+    'pgvl': 'PGVL pose model',
+    'clip': 'text tower of CLIP',
     'mmpose1': 'MMPose 1.x ViTPose or mmpretrain ViT',
     'huggingface': 'Hugging Face VitPose',
     'huggingface+': 'Hugging Face VitPose++ with experts',
@@ -70,6 +72,8 @@ def detect_format(state: StateDict) -> str:
         return 'mmpose1'
     if is_unmerged:
         return 'vitpose+'
+    if has(r'^keypoint_head\.') and has(r'^(my|pgvl)\.parse_layers\.'):
+        return 'pgvl'
     if has(r'^keypoint_head\.'):
         # the published splitter leaves the heads of the others in coco.pth, beside idle experts
         is_multi = has(r'^associate_keypoint_heads\.') and not has(r'\.mlp\.experts\.')

@@ -19,6 +19,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
+from mmcv_custom.torchscript_weights import is_torchscript, read_torchscript
+
 HASH_CHUNK = 1 << 20  # bytes
 LAST_CHECKPOINT = 'last_checkpoint'  # names the last checkpoint of a work dir, in one line
 _extra_classes: list[type] = []
@@ -69,7 +71,7 @@ def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[s
     Args:
         path: Local file; or http(s) address, which is downloaded once into PyTorch's cache; or
             folder of Hugging Face or DeepSpeed, see ``read_folder``. ``.safetensors`` files are
-            read by safetensors.
+            read by safetensors, the weights of a TorchScript archive without its program.
         trust: Unpickle whatever the file holds. It can then run any code: only for files from
             a source you trust.
 
@@ -88,6 +90,8 @@ def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[s
         raise ValueError(f"'{path}' is empty; download or copy it again")
     if local.endswith('.safetensors'):
         return _read_safetensors(local)
+    if zipfile.is_zipfile(local) and is_torchscript(local):
+        return dict(read_torchscript(local))
     content = _read_pickled(local, trust)
     if not isinstance(content, dict):
         raise ValueError(
@@ -189,24 +193,10 @@ def _read_pickled(path: str, trust: bool) -> Any:
     refused: list[str] = []
     with torch.serialization.safe_globals(harmless_globals()):
         if zipfile.is_zipfile(path):
-            _refuse_programs(path)
             refused = _refused_classes(path)
         if not refused:
             return _load(path, weights_only=True)
     raise _refusal(path, refused)
-
-
-def _refuse_programs(path: str) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile:  # reading it says what is wrong
-        return
-    if any(name.endswith('/constants.pkl') for name in names):
-        raise ValueError(
-            f"'{path}' is a TorchScript program (as OpenAI's CLIP files are) and not a file of "
-            'weights; save the state_dict() of its model with torch.save'
-        )
 
 
 def _refused_classes(path: str) -> list[str]:

@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from mmcv_custom.checkpoint_formats import StateDict
 from mmcv_custom.checkpoint_heads import num_heads_of
 from mmcv_custom.checkpoint_huggingface import NORM_EPS
 from mmcv_custom.embed_resize import source_grid
 from mmcv_custom.experts import num_experts
+from mmcv_custom.parse_graph_weights import parse_graph_options
 
 POSE_ASPECT_HW = (4, 3)
 SIMPLE_UPSAMPLE = 4  # of every published head without deconvolutions
@@ -62,6 +64,7 @@ class Architecture:
         num_experts: Experts of a block, 0 without.
         part_features: Output channels of an expert, 0 without.
         heads: Heads in their order; none for a backbone alone.
+        parse_graph: ``model.parse_graph`` of a PGVL model; none in others.
     """
 
     embed_dim: int
@@ -77,6 +80,7 @@ class Architecture:
     num_experts: int
     part_features: int
     heads: tuple[HeadShape, ...]
+    parse_graph: dict[str, Any] | None = None
 
     @property
     def input_hw(self) -> tuple[int, int]:
@@ -134,6 +138,7 @@ def describe_weights(
         num_experts=num_experts(inner),
         part_features=0 if expert is None else len(expert),
         heads=tuple(_describe_head(state, prefix) for prefix in prefixes),
+        parse_graph=parse_graph_options(state),
     )
 
 

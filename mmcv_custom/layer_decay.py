@@ -1,21 +1,17 @@
 """Layer-wise learning-rate decay for a model with a backbone that knows its own depths."""
 
-import copy
-import re
 from typing import Any
 
-from mmengine.logging import print_log
-from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
-# name parts that activation checkpointing and torch.compile put between modules
-_WRAPPER_PARTS = re.compile(r'_checkpoint_wrapped_module\.|_orig_mod\.')
+from mmcv_custom.param_groups import GroupedOptimWrapperConstructor, trained_parameters
+
 _QUESTIONS = ('get_layer_depth', 'num_layers', 'no_weight_decay')
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class LayerDecayOptimWrapperConstructor:
+class LayerDecayOptimWrapperConstructor(GroupedOptimWrapperConstructor):
     """Builds an optimizer wrapper whose learning rate shrinks with the distance from the head.
 
     BEiT: BERT pre-training of image transformers, Bao et al. 2021. A parameter of depth ``d`` out
@@ -38,27 +34,12 @@ class LayerDecayOptimWrapperConstructor:
     def __init__(
         self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None
     ) -> None:
+        super().__init__(optim_wrapper_cfg)
         self.layer_decay_rate = _layer_decay_rate(paramwise_cfg)
-        self.optim_wrapper_cfg = copy.deepcopy(optim_wrapper_cfg)
-        self.optimizer_cfg = self.optim_wrapper_cfg.pop('optimizer', None)
-        if not self.optimizer_cfg or 'lr' not in self.optimizer_cfg:
-            raise ValueError(
-                'layer-wise learning rates need a base rate; set optim_wrapper.optimizer.lr'
-            )
 
-    def __call__(self, model: nn.Module) -> OptimWrapper:
-        """Returns the wrapped optimizer of a model, distributed wrappers included."""
-        groups = self.param_groups(getattr(model, 'module', model))
-        optimizer = OPTIMIZERS.build(dict(self.optimizer_cfg, params=groups))
-        wrapper_cfg = dict(self.optim_wrapper_cfg)
-        wrapper_cfg.setdefault('type', 'OptimWrapper')
-        rates = [group['lr'] for group in groups]
-        print_log(
-            f'layer decay {self.layer_decay_rate}: {len(groups)} parameter groups, '
-            f'learning rates {min(rates):.4g} to {max(rates):.4g}',
-            logger='current',
-        )
-        return OPTIM_WRAPPERS.build(wrapper_cfg, default_args=dict(optimizer=optimizer))
+    def describe(self) -> str:
+        """Returns the rate of the decay."""
+        return f'layer decay {self.layer_decay_rate}'
 
     def param_groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Returns one group per depth and kind of weight decay, in first-seen order.
@@ -71,15 +52,7 @@ class LayerDecayOptimWrapperConstructor:
         last_depth = backbone.num_layers - 1
         exempt = {f'backbone.{name}' for name in backbone.no_weight_decay()}
         groups: dict[str, dict[str, Any]] = {}
-        for raw_name, parameter in model.named_parameters():
-            if not parameter.requires_grad:
-                continue
-            name = _WRAPPER_PARTS.sub('', raw_name)
-            if '_fsdp_wrapped_module.' in name:
-                raise ValueError(
-                    'FullyShardedDataParallel flattens parameters, so that weights cannot be told '
-                    'from biases; shard the model with torch.distributed.fsdp.fully_shard instead'
-                )
+        for name, parameter in trained_parameters(model):
             depth = last_depth
             if name.startswith('backbone.'):
                 depth = backbone.get_layer_depth(name.removeprefix('backbone.'))
@@ -91,8 +64,6 @@ class LayerDecayOptimWrapperConstructor:
                 groups[group_name] = self._new_group(group_name, scale, is_decayed)
             groups[group_name]['params'].append(parameter)
             groups[group_name]['param_names'].append(name)
-        if not groups:
-            raise ValueError('every parameter is frozen, there is nothing to train')
         return list(groups.values())
 
     def _new_group(self, group_name: str, scale: float, is_decayed: bool) -> dict[str, Any]:

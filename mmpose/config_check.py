@@ -17,7 +17,7 @@ TOP_LEVEL_KEYS = {
     'dataset_type', 'default_hooks', 'default_scope', 'env_cfg', 'experiment_name',
     'find_unused_parameters', 'head', 'launcher', 'load_from', 'log_level', 'log_processor',
     'metainfo', 'model', 'model_wrapper_cfg', 'names', 'optim_wrapper', 'param_scheduler',
-    'randomness', 'resume', 'strategy', 'sync_bn', 'test_cfg', 'test_dataloader',
+    'prompts', 'randomness', 'resume', 'strategy', 'sync_bn', 'test_cfg', 'test_dataloader',
     'test_evaluator', 'test_pipeline', 'train_cfg', 'train_dataloader', 'train_pipeline',
     'trust_checkpoint', 'val_cfg', 'val_dataloader', 'val_evaluator', 'val_pipeline',
     'vis_backends', 'visualizer', 'work_dir',
@@ -163,7 +163,7 @@ def _check_widths(cfg: Config) -> Iterator[str]:
     for where, head, _ in _heads(cfg):
         channels = head.get('in_channels')
         fits = width is None or channels is None or width == channels
-        if not fits and not model.get('neck'):
+        if not fits and not model.get('neck') and not model.get('parse_graph'):
             yield (
                 f'the backbone gives {width} channels but the head takes {channels}; '
                 f'set {where}.in_channels={width}'

@@ -21,7 +21,14 @@ def shard_model(model: nn.Module) -> nn.Module:
 
     Raises:
         ImportError: If torch is older than 2.6, which has no ``fully_shard``.
+        ValueError: If a parameter is a single number, which cannot be spread.
     """
+    scalars = [name for name, parameter in model.named_parameters() if not parameter.ndim]
+    if scalars:
+        raise ValueError(
+            f"strategy is 'fsdp', but {len(scalars)} parameters of the model are single numbers "
+            f"('{scalars[0]}'), which cannot be spread over ranks; set strategy='ddp'"
+        )
     try:
         from torch.distributed.fsdp import fully_shard
     except ImportError as error:

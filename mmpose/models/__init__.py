@@ -1,14 +1,24 @@
-"""Networks: backbones, heads, losses and the estimators that join them. Plain torch, batched."""
+"""Networks: backbones, heads, losses, text encoders, and the estimators that join them.
 
-from mmpose.models import backbones, heads, losses
+Plain torch, batched.
+"""
+
+from mmpose.models import backbones, heads, language, losses, parse_graph
 from mmpose.models.data_preprocessor import PoseDataPreprocessor
-from mmpose.models.pose_estimators import MultiHeadPoseEstimator, TopdownPoseEstimator
+from mmpose.models.pose_estimators import (
+    MultiHeadPoseEstimator,
+    PGVLPoseEstimator,
+    TopdownPoseEstimator,
+)
 
 __all__ = [
     'MultiHeadPoseEstimator',
+    'PGVLPoseEstimator',
     'PoseDataPreprocessor',
     'TopdownPoseEstimator',
     'backbones',
     'heads',
+    'language',
     'losses',
+    'parse_graph',
 ]

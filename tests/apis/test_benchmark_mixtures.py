@@ -1,4 +1,4 @@
-"""The benchmarks of models with several heads and with experts; nothing here is timed."""
+"""The benchmarks of models with several heads, experts or language; nothing here is timed."""
 
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from mmpose.models.backbones import ViT, ViTMoE
 ROOT = Path(__file__).parents[2] / 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap/coco'
 SIX = ROOT / 'vitPose+_small_coco+aic+mpii+ap10k+apt36k+wholebody_256x192_udp.py'
 THREE = ROOT / 'ViTPose_base_multitask_coco+aic+mpii_256x192.py'
+LANGUAGE = ROOT / 'PGVL_ViTB_coco_256X192.py'
 QUICK = dict(repeat=2, min_seconds=0.0)
 RATIO = 'step, ViTMoE / ViT'
 BACKBONE = {
@@ -63,6 +64,29 @@ def test_training_runs_beside_a_plain_vit(six):
     assert found.find(RATIO).values == expected
     assert len(expected) == 2
     assert found.find('peak memory of the process').median > 10
+
+
+@pytest.mark.parametrize('amp', [False, True])
+def test_language_runs_beside_a_plain_vit(amp):
+    sizes = {
+        'model.text_encoder.width': 16,
+        'model.text_encoder.out_channels': 32,
+        'model.text_encoder.layers': 1,
+        'model.parse_graph.dim': 24,
+        'model.parse_graph.dims': (16, 24),
+        'model.head.in_channels': 24,
+        'model.head.deconv_channels': (8, 8),
+    }
+    cfg = load_config(LANGUAGE, BACKBONE | sizes)
+    found = benchmark_training(prepare_training(cfg, amp=amp), batch_size=2, **QUICK)
+    ours, plain = found.find('step'), found.find('step, plain ViT')
+    expected = tuple(x / y for x, y in zip(ours.values, plain.values, strict=True))
+    assert found.find('step, PGVL / ViT').values == expected
+    assert not any('frozen' in note for note in found.notes)
+    cfg = load_config(LANGUAGE, BACKBONE | sizes)
+    found = benchmark_forward(cfg, batch_sizes=[1], **QUICK)
+    assert any('it reads no texts' in note for note in found.notes)
+    assert found.find('fp32, batch 1, ours / plain ViT').median > 0
 
 
 def test_models_without_experts_have_no_plain_twin(three):

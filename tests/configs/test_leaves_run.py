@@ -1,6 +1,6 @@
 """Every leaf config trains, validates and tests, with a tiny network on generated data.
 
-Those of several datasets resume too.
+Those of several datasets and those that read texts resume too.
 """
 
 import math
@@ -13,6 +13,7 @@ from mmpose.apis import load_config
 from mmpose.apis.test import prepare_test, run_test
 from mmpose.apis.train import prepare_training, run_training
 from mmpose.datasets.toy import ToySpec, generate_toy_dataset
+from mmpose.registry import MODELS
 
 # data root below data/: format; where two datasets share a folder, the one that holds both
 FORMATS = {
@@ -68,6 +69,24 @@ def parts_of(cfg):
         yield from loader.dataset.get('datasets', [loader.dataset])
 
 
+def tiny_language(model):
+    """Overrides that make the text encoder and the parse graph of a config tiny, if it has them."""
+    if 'parse_graph' not in model:
+        return {}
+    # 8 heads at the lowest of three levels of nodes take 32 channels
+    width = 24 if model.parse_graph.variant == 'fuse' else 32
+    graph = dict(model.parse_graph, dim=width)
+    graph['dims'] = tuple(width * (i + 1) for i in range(len(graph['dims'])))
+    return {
+        'model.text_encoder.width': 16,
+        'model.text_encoder.out_channels': 32,
+        'model.text_encoder.layers': 1,
+        'model.parse_graph.dim': width,
+        'model.parse_graph.dims': graph['dims'],
+        'model.head.in_channels': MODELS.build(graph).out_channels,
+    }
+
+
 def tiny(cfg):
     """Overrides that make the network of a config and an epoch tiny."""
     model = cfg.model
@@ -85,6 +104,7 @@ def tiny(cfg):
             if head.get('deconv_channels', (256, 256))
         },
         **{f'train_dataloader.{part}.indices': max(8 // len(parts), 2) for part in parts},
+        **tiny_language(model),
     }
 
 
@@ -97,7 +117,7 @@ def test_leaf_trains_validates_and_tests(path, data_root, tmp_path):
     try:
         cfg = load_config(path, options, data_root=str(root))
         run_training(prepare_training(cfg, work_dir=str(tmp_path), seed=0))
-        if 'heads' in plain.model:
+        if 'heads' in plain.model or 'text_encoder' in plain.model:
             cfg = load_config(path, {**options, 'train_cfg.max_epochs': 2}, data_root=str(root))
             cfg = prepare_training(cfg, work_dir=str(tmp_path), resume='auto', seed=0)
             assert run_training(cfg).epoch == 2

@@ -5,7 +5,6 @@ import json
 
 import pytest
 import torch
-from torch import nn
 
 from mmcv_custom import extract_state_dict, read_checkpoint
 from mmcv_custom.checkpoint_io import checkpoint_sha256
@@ -108,10 +107,3 @@ def test_slices_of_deepspeed_have_to_be_joined_first(tmp_path):
     write_deepspeed(tmp_path / 'zero', tensor=torch.empty(0))
     with pytest.raises(ValueError, match=r'ZeRO stage 3.*zero_to_fp32\.py'):
         extract_state_dict(read_checkpoint(tmp_path / 'zero'))
-
-
-def test_torchscript_is_refused(tmp_path):
-    path = tmp_path / 'clip.pt'
-    torch.jit.script(nn.Linear(2, 2)).save(str(path))
-    with pytest.raises(ValueError, match=r"clip\.pt' is a TorchScript program .*CLIP"):
-        read_checkpoint(path)

@@ -45,7 +45,8 @@ def count_model_flops(model_cfg: dict[str, Any]) -> ModelFlops:
 
     Matrix products, convolutions and attention count; norms and activations, which are below one
     per cent, do not. Nothing is computed: the model is built without memory. A backbone with
-    experts runs one of them on an image, which makes it as costly as the plain one.
+    experts runs one of them on an image, which makes it as costly as the plain one. Texts, which
+    are read once a batch in training and once for all in evaluation, do not count.
 
     Args:
         model_cfg: Config of an estimator.
@@ -55,7 +56,8 @@ def count_model_flops(model_cfg: dict[str, Any]) -> ModelFlops:
         width, height = input_wh(model)
         image = torch.empty(1, 3, height, width)
     index = deal_datasets(model, 1)
-    features = model.extract_feat(image, index)
+    with torch.no_grad():  # text features are kept from here on
+        features = model.extract_feat(image, index)
     return ModelFlops(
         count_flops(lambda: model.extract_feat(image, index)),
         tuple(count_flops(lambda head=head: head(features)) for head in model.all_heads()),

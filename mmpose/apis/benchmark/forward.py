@@ -48,7 +48,8 @@ def benchmark_forward(
     """Times backbone and head in eval mode, from normalised images to heatmaps, without flip test.
 
     In a batch for several datasets they take turns, and each head gets its own crops. Beside a
-    backbone with experts runs the plain one with the same heads, with other weights. Where
+    backbone with experts, or a model that reads texts, runs the plain one with the same heads, with
+    other weights. Where
     Hugging Face transformers is installed and has the architecture, its VitPose with the same
     weights takes turns with ours.
 

@@ -65,6 +65,8 @@ def why_no_twin(model: PoseEstimator) -> str:
     heads, backbone = list(model.all_heads()), model.backbone
     if len(heads) > 1 or getattr(backbone, 'takes_dataset_index', False):
         return 'it is for one dataset'
+    if hasattr(model, 'text_encoder'):
+        return 'it reads no texts'
     head = heads[0]
     if not isinstance(backbone, ViT) or not isinstance(backbone.patch_embed, PatchEmbed):
         return 'the backbone is not a plain ViT with a patch embedding'

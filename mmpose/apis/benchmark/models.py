@@ -27,15 +27,32 @@ def build_model(model_cfg: dict[str, Any]) -> PoseEstimator:
 
 
 def build_plain(model: PoseEstimator, model_cfg: dict[str, Any]) -> PoseEstimator | None:
-    """Builds the same estimator with a plain ViT; None if the backbone has no experts.
+    """Builds the same estimator with a plain ViT and nothing else between it and the heads.
 
     Args:
         model: The estimator.
         model_cfg: Its config.
+
+    Returns:
+        The plain one; None if the model has neither experts nor language.
     """
+    if reads_texts(model):
+        return build_model(model.plain_config(model_cfg))
     if not getattr(model.backbone, 'takes_dataset_index', False):
         return None
     return build_model({**model_cfg, 'backbone': plain_config(model_cfg['backbone'])})
+
+
+def reads_texts(model: PoseEstimator) -> bool:
+    """Tells whether a model has a text encoder."""
+    return hasattr(model, 'text_encoder')
+
+
+def kind_of(model: PoseEstimator) -> str:
+    """Returns what a model with a plain twin is called: by its language, or by its backbone."""
+    if reads_texts(model):
+        return type(model).__name__.removesuffix('PoseEstimator')
+    return type(model.backbone).__name__
 
 
 def input_wh(model: PoseEstimator) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from mmpose.apis.benchmark.models import (
     build_plain,
     deal_datasets,
     input_wh,
+    kind_of,
     rows_per_head,
     trained_crops_per_head,
 )
@@ -38,7 +39,7 @@ Batch = dict[str, Any]
 
 STEP = 'step'
 PLAIN = 'step, plain ViT'
-RATIO = 'step, ViTMoE / ViT'
+RATIO = 'step, {} / ViT'
 MIXED_PRECISION = 'MixedPrecisionOptimWrapper'
 
 
@@ -56,8 +57,8 @@ def benchmark_training(
 
     Images and keypoints are random and already in memory, so the loader plays no part. One device;
     mixed precision and compilation as the config says (``tools/train.py --amp --compile``). A batch
-    for several datasets has equal shares of them. Beside a backbone with experts runs, in turns,
-    the plain one with the same heads.
+    for several datasets has equal shares of them. Beside a backbone with experts, or a model
+    that reads texts, runs the plain one with the same heads in turns.
 
     Args:
         cfg: The config.
@@ -104,7 +105,7 @@ def benchmark_training(
         report.add('MFU', '% of peak', shares)
     if PLAIN in seconds:
         theirs = report.add(PLAIN, 'ms', [1000 * x for x in seconds[PLAIN]])
-        report.add_ratio(RATIO, report.find(STEP), theirs)
+        report.add_ratio(RATIO.format(kind_of(model)), report.find(STEP), theirs)
     for name, mib in memory.items():
         report.add(name, 'MiB', mib)
     _report_limits(report, model, peak, mixed)
@@ -195,7 +196,8 @@ def _peak_memory(device: torch.device) -> dict[str, float]:
 
 
 def _report_limits(report: Report, model: nn.Module, peak: float | None, mixed: bool) -> None:
-    if not all(parameter.requires_grad for parameter in model.parameters()):
+    counted = (x for name, x in model.named_parameters() if not name.startswith('text_encoder.'))
+    if not all(parameter.requires_grad for parameter in counted):
         report.notes.append('some parameters are frozen, so the operations are overstated')
     if mixed and peak is None:
         report.notes.append('the peak of this device is not known, give --peak-tflops for the MFU')

@@ -62,7 +62,12 @@ def heatmaps_of_weights(state: StateDict, shape: Architecture) -> list[Tensor]:
 
     Returns:
         (B, C, H, W) per dataset.
+
+    Raises:
+        ValueError: If the model reads texts, which weights do not show.
     """
+    if shape.parse_graph is not None:
+        raise ValueError('a PGVL model reads texts, which only its config has; give --config')
     backbone = MODELS.build(backbone_config(shape)).eval()
     images = _images(shape.input_hw)
     outputs = []
@@ -99,7 +104,7 @@ def heatmaps_of_config(config: str | Path, checkpoint: str | Path, trust: bool) 
         index = torch.full((NUM_IMAGES,), dataset)
         takes_index = getattr(model.backbone, 'takes_dataset_index', False) and len(heads) > 1
         with torch.no_grad():
-            features = model.backbone(images, index) if takes_index else model.backbone(images)
+            features = model.extract_feat(images, index if takes_index else None)
             outputs.append(head(features))
     return outputs
 

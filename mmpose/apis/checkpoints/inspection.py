@@ -81,6 +81,9 @@ def _model_lines(shape: Architecture) -> list[str]:
     ]
     if shape.num_experts:
         lines.append(f'experts: {shape.num_experts} of part_features {shape.part_features}')
+    if shape.parse_graph:
+        version = {'fuse': 'v1', 'guided': 'v2'}[shape.parse_graph['variant']]
+        lines.append(f'language: PGVL {version}, model.parse_graph={shape.parse_graph}')
     for i, head in enumerate(shape.heads):
         index = f' {i}' if len(shape.heads) > 1 else ''
         lines.append(f'head{index}: {_head_words(head)}')

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmcv_custom.describe import Architecture, HeadShape
+from mmcv_custom.parse_graph_weights import plain_options
 
 CONFIG_ROOT = Path(__file__).resolve().parents[3] / 'configs'
 BASE_FOLDER = '_base_'
@@ -76,7 +77,7 @@ def _fits(model: dict[str, Any], shape: Architecture) -> bool:
         part if shape.num_experts else 0,
     )
     wanted = (shape.embed_dim, shape.depth, shape.stem, shape.num_experts, shape.part_features)
-    if own != wanted:
+    if own != wanted or not _language_fits(model, shape):
         return False
     if not shape.is_guess and backbone.get('num_heads', 12) != shape.num_heads:
         return False
@@ -85,6 +86,13 @@ def _fits(model: dict[str, Any], shape: Architecture) -> bool:
         return False
     is_multi = len(heads) > 1  # its final layers are cut at load
     return all(_head_fits(*pair, is_multi) for pair in zip(heads, shape.heads, strict=True))
+
+
+def _language_fits(model: dict[str, Any], shape: Architecture) -> bool:
+    """Tells whether a model reads texts exactly if, and as, the weights do."""
+    if 'parse_graph' not in model:
+        return shape.parse_graph is None and 'text_encoder' not in model
+    return shape.parse_graph == plain_options(model['parse_graph'])
 
 
 def _head_fits(head: dict[str, Any], shape: HeadShape, may_be_wider: bool) -> bool:

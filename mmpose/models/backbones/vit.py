@@ -43,6 +43,7 @@ class ViT(nn.Module):
         patch_padding: How a pre-trained patch kernel of another size is fitted: 'pad' with zeros,
             'bilinear' or 'bicubic'.
         stem: 'patch' for one large convolution, 'conv' for a stack of small ones.
+        norm_eps: Added to the variance by every norm; PGVL has 1e-5.
 
     Raises:
         ValueError: For sizes that do not fit each other, or an unknown option.
@@ -70,6 +71,7 @@ class ViT(nn.Module):
         last_norm: bool = True,
         patch_padding: str = 'pad',
         stem: str = 'patch',
+        norm_eps: float = NORM_EPS,
     ) -> None:
         super().__init__()
         _check_choice('stem', stem, ('patch', 'conv'))
@@ -105,10 +107,11 @@ class ViT(nn.Module):
                 self._make_mlp(embed_dim, int(embed_dim * mlp_ratio), drop_rate),
                 embed_dim,
                 drop_path=drop_path_rate * i / max(depth - 1, 1),
+                norm_eps=norm_eps,
             )
             for i in range(depth)
         )
-        self.last_norm = nn.LayerNorm(embed_dim, eps=NORM_EPS) if last_norm else nn.Identity()
+        self.last_norm = nn.LayerNorm(embed_dim, eps=norm_eps) if last_norm else nn.Identity()
 
         trunc_normal_(self.pos_embed, std=0.02)
         self._freeze()

@@ -107,13 +107,21 @@ class Block(nn.Module):
         mlp: Feed-forward part, (B, T, D) to (B, T, D); may take sizes of groups of samples too.
         dim: D, width of a token.
         drop_path: Stochastic depth rate of both branches; 0 makes the path an identity.
+        norm_eps: Added to the variance by both norms.
     """
 
-    def __init__(self, attn: nn.Module, mlp: nn.Module, dim: int, drop_path: float) -> None:
+    def __init__(
+        self,
+        attn: nn.Module,
+        mlp: nn.Module,
+        dim: int,
+        drop_path: float,
+        norm_eps: float = NORM_EPS,
+    ) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(dim, eps=NORM_EPS)
+        self.norm1 = nn.LayerNorm(dim, eps=norm_eps)
         self.attn = attn
-        self.norm2 = nn.LayerNorm(dim, eps=NORM_EPS)
+        self.norm2 = nn.LayerNorm(dim, eps=norm_eps)
         self.mlp = mlp
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 

@@ -1,0 +1,23 @@
+"""Animal-Pose for models that read joint names, as PGVL was published."""
+prompts = {
+    'L_Eye': 'left eye',
+    'R_Eye': 'right eye',
+    'L_EarBase': 'left ear base',
+    'R_EarBase': 'right ear base',
+    'Nose': 'nose',
+    'Throat': 'throat',
+    'TailBase': 'tail base',
+    'Withers': 'withers',
+    'L_F_Elbow': 'left front elbow',
+    'R_F_Elbow': 'right front elbow',
+    'L_B_Elbow': 'left back elbow',
+    'R_B_Elbow': 'right back elbow',
+    'L_F_Knee': 'left front knee',
+    'R_F_Knee': 'right front knee',
+    'L_B_Knee': 'left back knee',
+    'R_B_Knee': 'right back knee',
+    'L_F_Paw': 'left front paw',
+    'R_F_Paw': 'right front paw',
+    'L_B_Paw': 'left back paw',
+    'R_B_Paw': 'right back paw',
+}

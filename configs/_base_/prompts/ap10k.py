@@ -1,0 +1,20 @@
+"""AP-10K for models that read joint names, as PGVL was published."""
+prompts = {
+    'L_Eye': 'left eye',
+    'R_Eye': 'right eye',
+    'Nose': 'nose',
+    'Neck': 'neck',
+    'Root of tail': 'tail root',
+    'L_Shoulder': 'left shoulder',
+    'L_Elbow': 'left elbow',
+    'L_F_Paw': 'left front paw',
+    'R_Shoulder': 'right shoulder',
+    'R_Elbow': 'right elbow',
+    'R_F_Paw': 'right front paw',
+    'L_Hip': 'left hip',
+    'L_Knee': 'left knee',
+    'L_B_Paw': 'left back paw',
+    'R_Hip': 'right hip',
+    'R_Knee': 'right knee',
+    'R_B_Paw': 'right back paw',
+}

@@ -1,0 +1,16 @@
+"""PGVL-L (v1), COCO val2017 with the 56-AP person detector, 256x192: 77.0 AP published."""
+_base_ = [
+    '../../../../_base_/default_runtime.py',
+    '../../../../_base_/data/coco.py',
+    '../../../../_base_/models/pgvl_large.py',
+    '../../../../_base_/pipelines/topdown_msra_halfbody6_256x192.py',
+    '../../../../_base_/schedules/pgvl_210e.py',
+]
+
+model = dict(
+    metainfo=_base_.metainfo,
+    head=dict(out_channels=17, codec=_base_.codec, deconv_channels=(192, 256)),
+)
+train_dataloader = dict(batch_size=64, dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = val_dataloader

@@ -1,0 +1,20 @@
+"""PGVL-B (v2), MPII val, 256x256: 91.7 PCKh published, without multi-scale testing."""
+_base_ = [
+    '../../../../_base_/default_runtime.py',
+    '../../../../_base_/data/mpii.py',
+    '../../../../_base_/models/pgvl_v2_base.py',
+    '../../../../_base_/pipelines/topdown_msra_center_256x256.py',
+    '../../../../_base_/prompts/mpii.py',
+    '../../../../_base_/schedules/pgvl_210e.py',
+]
+
+model = dict(
+    metainfo=_base_.metainfo,
+    prompts=_base_.prompts,
+    backbone=dict(img_size=(256, 256)),
+    feature_loss=dict(loss_weight=0.0005),
+    head=dict(out_channels=16, codec=_base_.codec),
+)
+train_dataloader = dict(batch_size=32, dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = val_dataloader
