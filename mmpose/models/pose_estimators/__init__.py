@@ -2,5 +2,6 @@
 
 from mmpose.models.pose_estimators.multi_head import MultiHeadPoseEstimator
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
+from mmpose.models.pose_estimators.vlpose import VLPoseEstimator
 
-__all__ = ['MultiHeadPoseEstimator', 'TopdownPoseEstimator']
+__all__ = ['MultiHeadPoseEstimator', 'TopdownPoseEstimator', 'VLPoseEstimator']
