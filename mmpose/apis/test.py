@@ -103,9 +103,9 @@ def choose_test_data(
     Args:
         cfg: The config of one dataset; changed in place.
         ann_file: Annotation file relative to the folder of the datasets, such as
-            ``HumanArt/annotations/validation_humanart_cartoon.json``; None keeps that of the config.
+            ``HumanArt/annotations/validation_humanart_cartoon.json``; None changes nothing.
         bbox_files: Detection files, in the same way; ``none`` stands for the annotated boxes. With
-            several, all of them are evaluated in one run. None keeps that of the config.
+            several, all of them are evaluated in one run. None changes nothing.
         data_root: Folder that holds the datasets, as for ``load_config``.
 
     Returns:
