@@ -25,7 +25,8 @@ from mmpose.registry import METRICS
 
 RESULTS_FILE = 'result_keypoints.json'
 METRICS_FILE = 'metrics.json'
-ANNOTATED, ANNOTATED_NAME = 'none', 'annotated_boxes'  # instead of a file of boxes; its figures
+ANNOTATED = 'none'  # instead of a file of boxes
+ANNOTATED_NAME, DETECTED_NAME = 'annotated_boxes', 'detected_boxes'  # of the figures
 MIXTURE_METRIC = 'PerDatasetMetric'
 # names of the 0.x command line: the first metric that the config has, or else the first
 EVAL_NAMES = {
@@ -133,6 +134,8 @@ def choose_test_data(
     elif parts:
         cfg.test_dataloader.dataset = dict(type='CombinedDataset', datasets=parts)
         names = [ANNOTATED_NAME if one == ANNOTATED else Path(one).stem for one in bbox_files]
+        if len([name for name in names if name != ANNOTATED_NAME]) == 1:
+            names = [name if name == ANNOTATED_NAME else DETECTED_NAME for name in names]
         metrics = [copy.deepcopy(evaluators) for _ in parts]
         cfg.test_evaluator = dict(type=MIXTURE_METRIC, metrics=metrics, names=names)
     return cfg

@@ -55,7 +55,7 @@ def test_detected_and_annotated_boxes_in_one_run(cfg):
     first, second = cfg.test_dataloader.dataset.datasets
     assert first.bbox_file == f'/mnt/sets/{BOXES}'
     assert 'bbox_file' not in second
-    assert cfg.test_evaluator.names == [Path(BOXES).stem, 'annotated_boxes']
+    assert cfg.test_evaluator.names == ['detected_boxes', 'annotated_boxes']
     assert not check_config(cfg)
 
 
