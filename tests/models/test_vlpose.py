@@ -1,5 +1,7 @@
 """VLPose: published numbers and files, the way from ViTPose and back, and who shares a batch."""
 
+import sys
+
 import pytest
 import torch
 from golden_fill import check_golden, filled, golden_input
@@ -288,6 +290,14 @@ def test_reverting_names_a_tuned_backbone(tmp_path):
     changes = dict(head__freeze_main_branch=False, language=False)
     report = load_model(MODELS.build(config('ff', 0, **changes)), tmp_path / 'tuned.pth')
     assert 'the backbone and the main branch of the head and head.final_layer' in str(report)
+
+
+def test_without_language_nothing_needs_transformers(vitpose_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'transformers', None)
+    model, _ = plain_model(vitpose_file)
+    assert model(*crops('cartoon')).shape == (1, 17, 16, 12)
+    with pytest.raises(ImportError, match=r'needs transformers; install it with: pip install -r'):
+        build()
 
 
 def test_vitpose_file_as_a_whole_model_is_refused(vitpose_file):

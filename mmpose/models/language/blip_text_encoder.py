@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmcv_custom.checkpoint_compare import require_same
@@ -42,7 +41,8 @@ class BlipTextEncoder(nn.Module):
         vocab_size: Rows of the word embedding; BERT's 30522 and two of BLIP.
         max_tokens: Longest sentence, the start and end token included.
         vocab: BERT's ``vocab.txt``; None knows the words that ship with us, see ``BertTokenizer``.
-        pretrained: BLIP's ``model_base_capfilt_large.pth``, or a VLPose file; path or URL.
+        pretrained: BLIP's ``model_base_capfilt_large.pth``, or a VLPose file, path or URL, for the
+            model around this one to :meth:`load` where its own checkpoint has no text encoder.
 
     Raises:
         ImportError: If ``transformers`` is missing.
@@ -133,19 +133,17 @@ class BlipTextEncoder(nn.Module):
         output = self.text_encoder(input_ids=tokens, attention_mask=is_word.long())
         return output.last_hidden_state
 
-    def init_weights(self) -> None:
-        """Loads ``pretrained``, if any."""
-        if self.pretrained is not None:
-            print_log(self.load(self.pretrained), logger='current')
-
-    def load(self, path: str | os.PathLike[str]) -> str:
+    def load(self, path: str | os.PathLike[str], trust: bool = False) -> str:
         """Loads the text encoder of BLIP or of a VLPose file and says so.
+
+        Args:
+            path: See ``read_checkpoint``.
+            trust: See ``read_checkpoint``.
 
         Raises:
             ValueError: If the file has no such text encoder.
         """
-        state = extract_state_dict(read_checkpoint(path))
-        return self.load_state(state, str(path))
+        return self.load_state(extract_state_dict(read_checkpoint(path, trust)), str(path))
 
     def load_state(self, state: dict[str, Tensor], source: str) -> str:
         """Loads weights of BLIP, ``text_encoder.*``, or VLPose, ``text_encoder.text_encoder.*``.
