@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmcv_custom.checkpoint_compare import require_same
@@ -41,8 +42,8 @@ class BlipTextEncoder(nn.Module):
         vocab_size: Rows of the word embedding; BERT's 30522 and two of BLIP.
         max_tokens: Longest sentence, the start and end token included.
         vocab: BERT's ``vocab.txt``; None knows the words that ship with us, see ``BertTokenizer``.
-        pretrained: BLIP's ``model_base_capfilt_large.pth``, or a VLPose file, path or URL, for the
-            model around this one to :meth:`load` where its own checkpoint has no text encoder.
+        pretrained: BLIP's ``model_base_capfilt_large.pth``, or a VLPose file; path or URL. Read by
+            :meth:`init_weights`, and by the estimator where its checkpoint has no text encoder.
 
     Raises:
         ImportError: If ``transformers`` is missing.
@@ -132,6 +133,15 @@ class BlipTextEncoder(nn.Module):
         """Returns features (N, L, D) of token ids (N, L), of which ``is_word`` (N, L) count."""
         output = self.text_encoder(input_ids=tokens, attention_mask=is_word.long())
         return output.last_hidden_state
+
+    def init_weights(self, trust: bool = False) -> None:
+        """Loads ``pretrained``, if any.
+
+        Args:
+            trust: Whether the file may be a pickle that runs code.
+        """
+        if self.pretrained is not None:
+            print_log(self.load(self.pretrained, trust), logger='current')
 
     def load(self, path: str | os.PathLike[str], trust: bool = False) -> str:
         """Loads the text encoder of BLIP or of a VLPose file and says so.

@@ -167,7 +167,7 @@ class VLPoseEstimator(TopdownPoseEstimator):
         super().init_weights()
         loaded: set[str] = set()
         if self.language and self.text_encoder.pretrained is not None:
-            print_log(self._load_text(), logger='current')
+            self.text_encoder.init_weights(self.trust_checkpoint)
             loaded.add('text_encoder')
         if self.pretrained is not None:
             loaded |= self._start_from(self.pretrained, loaded)
@@ -204,9 +204,6 @@ class VLPoseEstimator(TopdownPoseEstimator):
             print_log(note, logger='current')
         return set(found)
 
-    def _load_text(self) -> str:
-        return self.text_encoder.load(self.text_encoder.pretrained, self.trust_checkpoint)
-
     def adapt_state(self, state: State) -> tuple[State, dict[str, str], list[str]]:
         """Fits the weights of a whole pose model to this one.
 
@@ -237,7 +234,7 @@ class VLPoseEstimator(TopdownPoseEstimator):
                 "the file has no text encoder; set model.text_encoder.pretrained to BLIP's "
                 'model_base_capfilt_large.pth'
             )
-        note = self._load_text()
+        note = self.text_encoder.load(self.text_encoder.pretrained, self.trust_checkpoint)
         return kept | _with_prefix(TEXT, self.text_encoder.state_dict()), dropped, [note]
 
     def _without_language(self, state: State) -> tuple[State, dict[str, str], list[str]]:

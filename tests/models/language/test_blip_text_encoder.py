@@ -84,7 +84,8 @@ def small_blip(prefix):
 def test_loads_from_blip_and_from_vlpose(encoder, prefix, tmp_path):
     others = {'visual_encoder.norm.weight': torch.ones(4), 'text_decoder.x': torch.ones(4)}
     torch.save({'model': small_blip(prefix) | others}, tmp_path / 'blip.pth')
-    encoder.load(tmp_path / 'blip.pth')
+    encoder.pretrained = str(tmp_path / 'blip.pth')
+    encoder.init_weights()
     name = 'encoder.layer.1.output.dense.weight'
     assert torch.equal(encoder.text_encoder.state_dict()[name], filled(name, (16, 24)))
 
