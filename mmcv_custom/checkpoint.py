@@ -144,7 +144,8 @@ def load_model(
     target = model.state_dict()
     with naming(path):
         dataset = getattr(model.backbone, 'default_dataset', None) or 0
-        fitted, other_heads, head_notes = fit_heads(converted.state, target, dataset)
+        given, idle, notes_on_model = _adapt(model, converted.state)
+        fitted, other_heads, head_notes = fit_heads(given, target, dataset)
         inner, others = _only_backbone(fitted)
         inner_target, _ = _only_backbone(target)
         inner, notes = _fit_embeddings(inner, inner_target, model.backbone, False, None)
@@ -165,9 +166,12 @@ def load_model(
         file=str(path),
         format=converted.format,
         num_matched=len(state),
-        dropped=converted.dropped | other_heads | dict.fromkeys(unfit, 'does not fit the model'),
+        dropped=converted.dropped
+        | idle
+        | other_heads
+        | dict.fromkeys(unfit, 'does not fit the model'),
         missing=tuple(name for name in target if name not in state),
-        notes=(*converted.notes, *notes, *head_notes),
+        notes=(*converted.notes, *notes, *head_notes, *notes_on_model),
         sha256=file_sha256(path),
     )
 
@@ -206,6 +210,13 @@ def convert_content(
         name = 'backbone.pos_embed'
         state = state | {name: unfold_class_row(state[name], unfolded)}
     return replace(converted, state=state, notes=(*converted.notes, *notes))
+
+
+def _adapt(model: nn.Module, state: StateDict) -> tuple[StateDict, dict[str, str], list[str]]:
+    """Lets a model that has parts of its own fit the weights of a file to them."""
+    if hasattr(model, 'adapt_state'):
+        return model.adapt_state(state)
+    return state, {}, []
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

@@ -8,7 +8,7 @@ dataset as ``backbone.*`` and ``heads.{d}.*``, weights of a backbone alone witho
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from mmcv_custom.parse_graph_weights import rename_parse_graph
 NO_CLASS_TOKEN = 'the network has no class token'
 LEFT_BY_SPLIT = 'left over from splitting a ViTPose+ file'
 OTHER_TASK = 'belongs to another task'
+TEXT_ENCODER = 'text_encoder.'  # of models that read texts; its names are nobody else's
 FRESH_NORM = 'norm of the pre-training task; last_norm starts fresh'
 
 
@@ -51,6 +52,11 @@ def convert_state_dict(state: StateDict) -> Converted:
     Raises:
         ValueError: For a network that our ViT cannot reproduce.
     """
+    texts = {name: tensor for name, tensor in state.items() if name.startswith(TEXT_ENCODER)}
+    if len(texts) < len(state) and texts:
+        rest = {name: tensor for name, tensor in state.items() if name not in texts}
+        converted = convert_state_dict(rest)
+        return replace(converted, state=converted.state | texts)
     refuse_impossible(state)
     name = detect_format(state)
     converters: dict[str, Callable[[StateDict], Converted]] = {

@@ -4,7 +4,7 @@ import argparse
 
 from mmpose.apis.cli import add_common_arguments, run_tool
 from mmpose.apis.config import load_config
-from mmpose.apis.test import prepare_test, run_test
+from mmpose.apis.test import choose_test_data, prepare_test, run_test
 
 
 def parse_args() -> argparse.Namespace:
@@ -18,6 +18,16 @@ def parse_args() -> argparse.Namespace:
         '--eval', nargs='+', metavar='METRIC', help='metrics instead of those of the config'
     )
     parser.add_argument(
+        '--test-ann-file', help='annotations instead of those of the config, relative to data/'
+    )
+    parser.add_argument(
+        '--test-bbox-file',
+        nargs='+',
+        metavar='FILE|none',
+        help='detected boxes instead of those of the config, relative to data/; none for the '
+        'annotated ones; several are evaluated in one run',
+    )
+    parser.add_argument(
         '--fuse-conv-bn', action='store_true', help='fold BatchNorm into the convolutions'
     )
     return parser.parse_args()
@@ -26,6 +36,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.cfg_options, args.data_root)
+    choose_test_data(cfg, args.test_ann_file, args.test_bbox_file, args.data_root)
     prepare_test(
         cfg,
         args.checkpoint,

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from mmpose.apis.published_configs import published_config
 from mmpose.config_check import check_config
 
 DATA_ROOT_VARIABLE = 'MMPOSE_DATA_ROOT'
@@ -23,7 +24,7 @@ def load_config(
     """Returns a composed, overridden and checked config.
 
     Args:
-        path: The config file.
+        path: The config file, or a name that a published README has for it.
         options: Overrides by dotted key, as ``--cfg-options`` gives them.
         data_root: Folder that holds the datasets. Paths that begin with ``data/`` in the config
             move there; the environment variable ``MMPOSE_DATA_ROOT`` does the same. Paths of a
@@ -35,6 +36,7 @@ def load_config(
         ValueError: If an override names no place in the config, or the config contradicts itself;
             the message lists every problem.
     """
+    path = path if Path(path).is_file() else published_config(path)
     if not Path(path).is_file():
         raise FileNotFoundError(f'config file {path} does not exist')
     cfg = Config.fromfile(path)

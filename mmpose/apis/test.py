@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
 import shutil
+from collections.abc import Sequence
 from inspect import signature
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +16,7 @@ from mmengine.config import Config
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mmpose.apis.config import DATA_PREFIX, DATA_ROOT_VARIABLE
 from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import PoseRunner
@@ -21,6 +25,8 @@ from mmpose.registry import METRICS
 
 RESULTS_FILE = 'result_keypoints.json'
 METRICS_FILE = 'metrics.json'
+ANNOTATED = 'none'  # instead of a file of boxes
+ANNOTATED_NAME, DETECTED_NAME = 'annotated_boxes', 'detected_boxes'  # of the figures
 MIXTURE_METRIC = 'PerDatasetMetric'
 # names of the 0.x command line: the first metric that the config has, or else the first
 EVAL_NAMES = {
@@ -85,6 +91,63 @@ def prepare_test(
     for key in ('val_cfg', 'val_dataloader', 'val_evaluator', 'auto_scale_lr'):
         cfg[key] = None
     return cfg
+
+
+def choose_test_data(
+    cfg: Config,
+    ann_file: str | None = None,
+    bbox_files: Sequence[str] | None = None,
+    data_root: str | None = None,
+) -> Config:
+    """Writes other annotations or boxes into the test part of a config.
+
+    Args:
+        cfg: The config of one dataset; changed in place.
+        ann_file: Annotation file relative to the folder of the datasets, such as
+            ``HumanArt/annotations/validation_humanart_cartoon.json``; None changes nothing.
+        bbox_files: Detection files, in the same way; ``none`` stands for the annotated boxes. With
+            several, all of them are evaluated in one run. None changes nothing.
+        data_root: Folder that holds the datasets, as for ``load_config``.
+
+    Returns:
+        The same config.
+
+    Raises:
+        ValueError: If the config tests on several datasets.
+    """
+    if not (ann_file or bbox_files):
+        return cfg
+    dataset, evaluators = cfg.test_dataloader.dataset, cfg.test_evaluator
+    if 'datasets' in dataset:
+        raise ValueError(
+            '--test-ann-file and --test-bbox-file are for configs of one dataset; set '
+            'test_dataloader.dataset.datasets.N.ann_file by --cfg-options'
+        )
+    folder = os.path.abspath(data_root or os.environ.get(DATA_ROOT_VARIABLE) or DATA_PREFIX)
+    if ann_file:
+        dataset.ann_file = os.path.join(folder, ann_file)
+        for evaluator in [evaluators] if isinstance(evaluators, dict) else evaluators:
+            evaluator.pop('ann_file', None)  # a metric takes that of its dataset
+    parts = [_with_boxes(dataset, bbox_file, folder) for bbox_file in bbox_files or ()]
+    if len(parts) == 1:
+        cfg.test_dataloader.dataset = parts[0]
+    elif parts:
+        cfg.test_dataloader.dataset = dict(type='CombinedDataset', datasets=parts)
+        names = [ANNOTATED_NAME if one == ANNOTATED else Path(one).stem for one in bbox_files]
+        if len([name for name in names if name != ANNOTATED_NAME]) == 1:
+            names = [name if name == ANNOTATED_NAME else DETECTED_NAME for name in names]
+        metrics = [copy.deepcopy(evaluators) for _ in parts]
+        cfg.test_evaluator = dict(type=MIXTURE_METRIC, metrics=metrics, names=names)
+    return cfg
+
+
+def _with_boxes(dataset: dict[str, Any], bbox_file: str, folder: str) -> dict[str, Any]:
+    """Returns the config of a dataset with the boxes of a file, or with its annotated ones."""
+    rest = {k: copy.deepcopy(v) for k, v in dataset.items() if not k.startswith('bbox_')}
+    if bbox_file == ANNOTATED:
+        return rest
+    kept = {key: value for key, value in dataset.items() if key.startswith('bbox_')}
+    return {**rest, **kept, 'bbox_file': os.path.join(folder, bbox_file)}
 
 
 def _choose(name: str, evaluators: list[dict[str, Any]]) -> dict[str, Any]:

@@ -171,7 +171,8 @@ class CombinedDataset(Dataset[Sample]):
         for i, part in enumerate(self.parts):
             if part is None:
                 continue
-            first = known.setdefault(part.ann_file.resolve(), i)
+            # the same annotations with other boxes are other samples
+            first = known.setdefault(tuple(path.resolve() for path in part.sources()), i)
             if first != i:
                 raise ValueError(
                     f'datasets {first} and {i} of CombinedDataset both read {part.ann_file}, so '

@@ -9,6 +9,7 @@ from mmpose.models.pose_estimators import (
     MultiHeadPoseEstimator,
     PGVLPoseEstimator,
     TopdownPoseEstimator,
+    VLPoseEstimator,
 )
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     'PGVLPoseEstimator',
     'PoseDataPreprocessor',
     'TopdownPoseEstimator',
+    'VLPoseEstimator',
     'backbones',
     'heads',
     'language',

@@ -24,6 +24,8 @@ def name_of(path):
 @pytest.mark.parametrize('path', LEAVES, ids=name_of)
 def test_leaf_loads_dumps_and_builds(path, tmp_path):
     cfg = load_config(path)
+    if cfg.model.type == 'VLPoseEstimator':
+        pytest.importorskip('transformers', reason='transformers is not installed')
     cfg.dump(tmp_path / 'dumped.py')
     assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
     with torch.device('meta'):

@@ -8,5 +8,6 @@ Every backbone has ``out_channels`` and ``stride``, and answers for its own para
 from mmpose.models.backbones.timm_backbone import TimmBackbone
 from mmpose.models.backbones.vit import ViT
 from mmpose.models.backbones.vit_moe import ViTMoE
+from mmpose.models.backbones.vit_prompt import ViTPrompt
 
-__all__ = ['TimmBackbone', 'ViT', 'ViTMoE']
+__all__ = ['TimmBackbone', 'ViT', 'ViTMoE', 'ViTPrompt']

@@ -140,15 +140,21 @@ class ViT(nn.Module):
 
         x = self.patch_embed(x).flatten(2).transpose(1, 2)  # (B, D, H, W) -> (B, T, D)
         x = x + pos_embed[:, 1:] + pos_embed[:, :1]
-        is_recomputing = self.use_checkpoint and self.training
-        for block in self.blocks:
-            if is_recomputing:
-                x = checkpoint(block, x, *group_sizes, use_reentrant=False)
-            else:
-                x = block(x, *group_sizes)
+        x = self._transform(x, *group_sizes)
         x = self.last_norm(x)
         # (B, T, D) -> (B, D, H, W)
         return x.transpose(1, 2).reshape(x.shape[0], -1, *grid_hw).contiguous()
+
+    def _transform(self, x: Tensor, *group_sizes: int) -> Tensor:
+        """Returns the tokens (B, T, D) after all blocks."""
+        for block in self.blocks:
+            x = self._run(block, x, *group_sizes)
+        return x
+
+    def _run(self, block: nn.Module, x: Tensor, *group_sizes: int) -> Tensor:
+        if self.use_checkpoint and self.training:
+            return checkpoint(block, x, *group_sizes, use_reentrant=False)
+        return block(x, *group_sizes)
 
     def init_weights(self) -> None:
         """Draws linear layers from a truncated normal of std 0.02, as ViTPose does.

@@ -1,6 +1,6 @@
 """The heatmap head of ViTPose: transposed convolutions, or bilinear upsampling."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -64,7 +64,7 @@ class HeatmapHead(nn.Module):
         if final_kernel not in (1, 3):
             raise ValueError(f'head.final_kernel is {final_kernel}; expected 1 or 3')
         self.upsample = upsample
-        self.deconv_layers = _make_deconv_layers(in_channels, deconv_channels, deconv_kernels)
+        self.deconv_layers = self._make_deconv_layers(in_channels, deconv_channels, deconv_kernels)
         channels = deconv_channels[-1] if deconv_channels else in_channels
         self.final_layer = nn.Conv2d(
             channels, out_channels, final_kernel, padding=final_kernel // 2
@@ -127,6 +127,22 @@ class HeatmapHead(nn.Module):
         """Keypoints (B, K, 2), input px, and scores (B, K) of heatmaps (B, C, H, W)."""
         return self.codec.decode(heatmaps)
 
+    def _make_deconv_layers(
+        self, in_channels: int, channels: Sequence[int], kernels: Sequence[int]
+    ) -> nn.Module:
+        """Transposed convolution, batch norm and ReLU per entry; each doubles the size."""
+        layers: list[nn.Module] = []
+        for width, (kernel, padding, output_padding) in deconv_sizes(channels, kernels):
+            layers += [
+                nn.ConvTranspose2d(
+                    in_channels, width, kernel, 2, padding, output_padding, bias=False
+                ),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ]
+            in_channels = width
+        return nn.Sequential(*layers)
+
     def _init_weights(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -153,24 +169,20 @@ def _count_keypoints(out_channels: int, codec: Codec) -> int:
     return num_keypoints
 
 
-def _make_deconv_layers(
-    in_channels: int, channels: Sequence[int], kernels: Sequence[int]
-) -> nn.Sequential:
-    """Transposed convolution, batch norm and ReLU per entry; each doubles the size."""
+def deconv_sizes(
+    channels: Sequence[int], kernels: Sequence[int]
+) -> Iterator[tuple[int, tuple[int, int, int]]]:
+    """Yields channels and (kernel, padding, output padding) of layers that double the size.
+
+    Raises:
+        ValueError: If the two differ in length, or a kernel cannot double the size.
+    """
     if len(channels) != len(kernels):
         raise ValueError(
             f'head.deconv_channels has {len(channels)} entries but head.deconv_kernels has '
             f'{len(kernels)}; expected one kernel per layer'
         )
-    layers: list[nn.Module] = []
     for width, kernel in zip(channels, kernels, strict=True):
         if kernel not in DECONV_PADDING:
             raise ValueError(f'head.deconv_kernels has {kernel}; expected 2, 3 or 4')
-        padding, output_padding = DECONV_PADDING[kernel]
-        layers += [
-            nn.ConvTranspose2d(in_channels, width, kernel, 2, padding, output_padding, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-        ]
-        in_channels = width
-    return nn.Sequential(*layers)
+        yield width, (kernel, *DECONV_PADDING[kernel])

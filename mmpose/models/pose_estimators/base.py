@@ -85,7 +85,7 @@ class PoseEstimator(BaseModel):
                 ``PoseResult`` a crop.
         """
         if mode == 'tensor':
-            return self.heatmaps_of(inputs, (batch or {}).get('dataset_index'))
+            return self.heatmaps_of(inputs, self.condition_of(batch or {}))
         if batch is None:
             raise ValueError(f"mode '{mode}' needs the batch that the collate function makes")
         if mode == 'loss':
@@ -93,6 +93,10 @@ class PoseEstimator(BaseModel):
         if mode == 'predict':
             return self.predict(inputs, batch)
         raise ValueError(f"mode is '{mode}', expected 'tensor', 'loss' or 'predict'")
+
+    def condition_of(self, batch: Batch) -> Tensor | None:
+        """Returns what the network reads of each sample besides its image, (B,) int64."""
+        return batch.get('dataset_index')
 
     def all_heads(self) -> Iterable[nn.Module]:
         """Returns the heads in the order of their datasets."""

@@ -57,10 +57,15 @@ def load_head(
     Raises:
         ValueError: If the layers of the two differ.
     """
+    notes: list[str] = []
+    if hasattr(head, 'adapt_state'):
+        state, notes = head.adapt_state(state)
     pairs = match_joints(source.keypoint_names, meta.keypoint_names)
     sizes = (source.num_keypoints, meta.num_keypoints)
     head.load_state_dict(remap_head(state, head.state_dict(), pairs, *sizes))
-    return describe_match(pairs, source.name, meta.name, meta.keypoint_names, name)
+    return '; '.join(
+        [describe_match(pairs, source.name, meta.name, meta.keypoint_names, name), *notes]
+    )
 
 
 def check_num_heads(states: Sequence[HeadState], metas: Sequence[PoseMeta], path: str) -> None:

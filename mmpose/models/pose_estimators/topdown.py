@@ -92,12 +92,12 @@ class TopdownPoseEstimator(PoseEstimator):
 
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Returns the losses of the head."""
-        features = self.extract_feat(inputs, batch.get('dataset_index'))
+        features = self.extract_feat(inputs, self.condition_of(batch))
         return self.head.loss(features, batch['keypoints'], batch['visible'])
 
     def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:
         """Returns the pose of each crop in image coordinates."""
-        heatmaps = self.predict_heatmaps(inputs, batch.get('dataset_index'))
+        heatmaps = self.predict_heatmaps(inputs, self.condition_of(batch))
         keypoints_in, scores = self.head.predict(heatmaps)
         return batch_to_results(keypoints_in, scores, batch, self.head.codec)
 

@@ -1,0 +1,173 @@
+"""The head of VLPose: transposed convolutions in two branches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from mmpose.codecs import Codec
+from mmpose.models.heads.heatmap_head import HeatmapHead, deconv_sizes
+from mmpose.registry import MODELS
+
+PARTS_PER_LAYER = 3  # transposed convolution, batch norm and ReLU of the classic decoder
+SIDE = re.compile(r'^deconv_layers\.\d+\.(deconv1|bn1)\.')
+
+
+class TwoBranchDeconv(nn.Module):
+    """Doubles the size of features in a main branch, to which a side branch adds.
+
+    As published: the side branch reads the main features too, and the second input, where there is
+    one, is added before the main branch only. (The figure of the paper shows another wiring.)
+
+    Args:
+        in_channels: Channels of the features.
+        out_channels: Channels behind the block.
+        sizes: Kernel, padding and output padding.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, sizes: tuple[int, int, int]) -> None:
+        super().__init__()
+        kernel, padding, output_padding = sizes
+        self.deconv0, self.deconv1 = (
+            nn.ConvTranspose2d(
+                in_channels, out_channels, kernel, 2, padding, output_padding, bias=False
+            )
+            for _ in range(2)
+        )
+        self.bn0, self.bn1 = (nn.BatchNorm2d(out_channels) for _ in range(2))
+        self.relu = nn.ReLU()
+
+    def forward(self, main: Tensor, related: Tensor | None = None) -> Tensor:
+        """Returns features of twice the size.
+
+        Args:
+            main: (B, C, H, W).
+            related: (B, C, H, W). Added before the main branch; only the first block has it.
+        """
+        side = self.relu(self.bn1(self.deconv1(main)))
+        mixed = main if related is None else main + related
+        return self.relu(self.bn0(self.deconv0(mixed))) + side
+
+
+class TwoBranchLayers(nn.Sequential):
+    """Blocks of which the first reads the image features and what became of them by language."""
+
+    def forward(self, feats: tuple[Tensor, Tensor]) -> Tensor:
+        """Returns features of the heatmaps' size of two (B, C, H, W)."""
+        x, related = feats
+        for i, block in enumerate(self):
+            x = block(x, None if i else related)
+        return x
+
+
+@MODELS.register_module()
+class TwoBranchHead(HeatmapHead):
+    """A ``HeatmapHead`` whose classic decoder is the main branch beside a new one.
+
+    It takes a pair of feature maps: those of the image and those that have read a sentence.
+
+    Args:
+        in_channels: Channels of the features.
+        out_channels: C, channels of the heatmaps.
+        codec: A codec or its config.
+        deconv_channels: Channels behind each block.
+        deconv_kernels: Kernel of each block.
+        final_kernel: Kernel of the last convolution.
+        loss: A loss or its config.
+        freeze_main_branch: Keep the classic decoder as it is loaded, statistics included. For
+            tuning only: at random initialisation it would stay useless.
+        freeze_final_layer: Keep the last convolution too, so that the model without language is
+            the original one. It is trained in the published models.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        codec: Codec | dict[str, Any],
+        deconv_channels: Sequence[int] = (256, 256),
+        deconv_kernels: Sequence[int] = (4, 4),
+        final_kernel: int = 1,
+        loss: nn.Module | dict[str, Any] | None = None,
+        freeze_main_branch: bool = False,
+        freeze_final_layer: bool = False,
+    ) -> None:
+        if not deconv_channels:
+            raise ValueError(
+                'TwoBranchHead has no branch without transposed convolutions; set '
+                'model.head.deconv_channels and model.head.deconv_kernels'
+            )
+        super().__init__(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            codec=codec,
+            deconv_channels=deconv_channels,
+            deconv_kernels=deconv_kernels,
+            final_kernel=final_kernel,
+            loss=loss,
+        )
+        self.freeze_main_branch = freeze_main_branch
+        self.freeze_final_layer = freeze_final_layer
+        for module in self._frozen_modules():
+            module.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> TwoBranchHead:
+        """Sets training mode everywhere but in the frozen parts, whose statistics stay."""
+        super().train(mode)
+        for module in self._frozen_modules():
+            module.eval()
+        return self
+
+    def _frozen_modules(self) -> list[nn.Module]:
+        blocks = self.deconv_layers if self.freeze_main_branch else ()
+        last = [self.final_layer] if self.freeze_final_layer else []
+        return [part for block in blocks for part in (block.deconv0, block.bn0)] + last
+
+    def adapt_state(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+        """Returns the weights of a head with our names, and sentences on what was changed.
+
+        Args:
+            state: Of a head like this, or of a classic one, which becomes the main branch; the
+                side branch then stays as it is.
+        """
+        if any(SIDE.match(name) for name in state):
+            return state, []
+        fresh = {name: x for name, x in self.state_dict().items() if SIDE.match(name)}
+        note = 'the classic decoder becomes the main branch, the side branch starts at random'
+        return {**from_classic(state), **fresh}, [note]
+
+    def _make_deconv_layers(
+        self, in_channels: int, channels: Sequence[int], kernels: Sequence[int]
+    ) -> nn.Module:
+        blocks = []
+        for width, sizes in deconv_sizes(channels, kernels):
+            blocks.append(TwoBranchDeconv(in_channels, width, sizes))
+            in_channels = width
+        return TwoBranchLayers(*blocks)
+
+
+def from_classic(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the weights of a classic head under the names of the main branch."""
+
+    def rename(match: re.Match[str]) -> str:
+        block, place = divmod(int(match[1]), PARTS_PER_LAYER)
+        return f'deconv_layers.{block}.{"bn0" if place else "deconv0"}.{match[2]}'
+
+    return {re.sub(r'^deconv_layers\.(\d+)\.(\w+)$', rename, k): x for k, x in state.items()}
+
+
+def to_classic(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the weights of the main branch under the names of a classic head."""
+
+    def rename(match: re.Match[str]) -> str:
+        place = PARTS_PER_LAYER * int(match[1]) + (match[2] == 'bn0')
+        return f'deconv_layers.{place}.{match[3]}'
+
+    return {
+        re.sub(r'^deconv_layers\.(\d+)\.(deconv0|bn0)\.(\w+)$', rename, name): tensor
+        for name, tensor in state.items()
+        if not SIDE.match(name)
+    }
