@@ -1,4 +1,4 @@
-"""Prints a config in its flat form: python tools/print_config.py CONFIG [--cfg-options ...]."""
+"""Prints a config in its flat form: python tools/analysis/print_config.py CONFIG."""
 
 import argparse
 
@@ -10,7 +10,14 @@ from mmpose.apis.options import ConfigOptions
 def main() -> None:
     parser = argparse.ArgumentParser(description='Print a composed and overridden config.')
     parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
+    parser.add_argument(
+        '--cfg-options',
+        '--options',
+        nargs='+',
+        action=ConfigOptions,
+        metavar='KEY=VALUE',
+        help='override anything, e.g. train_dataloader.batch_size=16',
+    )
     parser.add_argument('--data-root', help='folder that holds the datasets, instead of data/')
     args = parser.parse_args()
     print(load_config(args.config, args.cfg_options, args.data_root).pretty_text)
