@@ -129,6 +129,7 @@ def _fill(figure: Figure, panels: Sequence[Panel], title: str | None, is_own: bo
     axes = figure.subplots(len(panels), sharex=is_shared, squeeze=False)[:, 0]
     for place, panel in zip(axes, panels, strict=True):
         _draw_panel(place, panel, is_own)
+        place.label_outer()
     if title:
         figure.suptitle(title, fontsize=14, fontweight='bold', color=INK if is_own else None)
 
@@ -160,7 +161,7 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, color: str, panel: Panel) -
     label = name
     if panel.marks_best:
         best = int(values.argmin() if panel.smaller_is_better else values.argmax())
-        label = f'{name}, best {values[best]:.4g} at {panel.unit} {places[best]:g}'
+        label = f'{name}, best {values[best]:.4g} at {panel.unit} {places[best]:.4g}'
         axes.plot(places[best], values[best], 'o', color=color, markersize=8, zorder=3)
     if len(values) >= NUM_SMOOTHED:
         axes.plot(places, values, color=color, alpha=0.25, linewidth=1)

@@ -149,7 +149,7 @@ def figure_table(runs: Sequence[RunLog], keys: Sequence[str] | None = None) -> T
                 continue
             values = curve[:, 1]
             best = int(values.argmin() if is_smaller_better(key) else values.argmax())
-            places = [f'{unit} {curve[i, 0]:g}' for i in (best, -1)]
+            places = [f'{unit} {curve[i, 0]:.4g}' for i in (best, -1)]
             rows.append(
                 [run.name, key, f'{values[best]:.4g}', places[0], f'{values[-1]:.4g}', places[1]]
             )

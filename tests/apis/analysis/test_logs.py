@@ -163,8 +163,7 @@ def test_every_run_has_a_curve_in_its_place(tmp_path):
     assert blue.mean() + 100 < orange.mean()  # the legend has a little of both
 
 
-@pytest.mark.parametrize('style', ['dark', 'ggplot'])
-@pytest.mark.parametrize('suffix', ['png', 'svg'])
+@pytest.mark.parametrize(('style', 'suffix'), [('dark', 'png'), ('ggplot', 'svg')])
 def test_styles_and_formats(work_dirs, tmp_path, style, suffix):
     plain, styled = tmp_path / f'a.{suffix}', tmp_path / f'b.{suffix}'
     plot_figures(work_dirs, ['loss'], plain)
