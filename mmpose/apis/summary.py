@@ -65,7 +65,7 @@ def summarize_run(work_dir: str | Path) -> str:
     work_dir = Path(work_dir)
     metrics_path = work_dir / METRICS_FILE
     _check_tested(metrics_path)
-    tested = list(_read_tested(work_dir, Config.fromfile(work_dir / TEST_CONFIG)))
+    tested = list(read_tested(work_dir, Config.fromfile(work_dir / TEST_CONFIG)))
     names = [one.name for one in tested if one.name]
     found = [one for one in tested if one.results_path.is_file()]
     _check_tested((found or tested)[0].results_path)
@@ -94,7 +94,7 @@ def _check_tested(path: Path) -> None:
         raise FileNotFoundError(f'{path} does not exist; run tools/test.py with this work dir')
 
 
-def _read_tested(work_dir: Path, cfg: Config) -> Iterator[Tested]:
+def read_tested(work_dir: Path, cfg: Config) -> Iterator[Tested]:
     """Yields the datasets of a test; of a mixture also those that it left out."""
     evaluators = cfg.test_evaluator
     evaluators = [evaluators] if isinstance(evaluators, Mapping) else evaluators
