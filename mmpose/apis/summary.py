@@ -80,7 +80,7 @@ def summarize_run(work_dir: str | Path) -> str:
         curves = plot_training(scalars, work_dir / CURVES_FILE, keys)
         lines.append(f'loss and metrics over time: {curves}')
     num = GRID_COLUMNS if names else GRID_IMAGES
-    tiles = [tile for one in found for tile in _draw_predictions(one, num)]
+    tiles = [tile for one in found for tile in draw_predictions(one, num)]
     titles = [title for title, _ in tiles] if names else None
     images = [image for _, image in tiles]
     grid = work_dir / GRID_FILE
@@ -132,7 +132,7 @@ def _main_curves(
     return records, keys
 
 
-def _draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
+def draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
     """Yields a title and a picture for each of the first images of a dataset."""
     dataset = build_annotated(tested.dataset)
     meta = dataset.pose_meta

@@ -108,6 +108,8 @@ def comparison_verdict(found: Comparison) -> str:
         f'AP {_points(ap.first)} -> {_points(ap.second)}: {_points(ap.difference, "+")} points, '
         f'{CONFIDENCE:.0%} interval [{_points(low, "+")}, {_points(high, "+")}]'
     )
+    if low == high == 0:
+        return f'{numbers}. The two do not differ.'
     if ap.p_value >= SIGNIFICANT:
         return f'{numbers}. With other images of this kind the order might be another one.'
     winner = second if ap.difference > 0 else first

@@ -118,13 +118,22 @@ def read_work_dir(path: str | Path) -> Run:
     log = read_run(folder) if is_trained else None
     if log is not None and not log.train:
         log = None
-    metrics = json.loads((folder / METRICS_FILE).read_text()) if is_tested else {}
+    metrics = _read_metrics(folder / METRICS_FILE) if is_tested else {}
     tested = []
     if is_tested and (folder / TEST_CONFIG).is_file():
         cfg = Config.fromfile(folder / TEST_CONFIG)
         tested = [one for one in read_tested(folder, cfg) if one.results_path.is_file()]
     name = folder.resolve().name
     return Run(name, folder, log, read_config(folder), metrics, tested)
+
+
+def _read_metrics(path: Path) -> dict[str, float]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f'{path} is damaged ({error}); run tools/test.py with this work dir again'
+        ) from None
 
 
 def _tiles(run: Run) -> dict[str, str]:
@@ -246,5 +255,5 @@ def _add_environment(page: HtmlReport, run: Run, label: str) -> None:
     lines = [line for line in text.splitlines() if ': ' in line]
     lines = [line for line in lines if not line.startswith(BUILD_DETAILS)]
     page.heading(f'{label}Environment')
-    page.table(['', ''], [line.split(': ', 1) for line in lines if 'details' not in line])
+    page.table(['what', 'value'], [line.split(': ', 1) for line in lines if 'details' not in line])
     page.details('the whole environment', text)

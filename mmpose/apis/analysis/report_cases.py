@@ -17,7 +17,7 @@ from mmpose.apis.error_tables import (
     report_tables,
     report_verdict,
 )
-from mmpose.apis.summary import Tested
+from mmpose.apis.summary import GRID_COLUMNS, Tested, draw_predictions
 from mmpose.datasets import KeypointDataset
 from mmpose.evaluation.functional.error_matching import counted
 from mmpose.evaluation.functional.joint_ap import joint_average_precision
@@ -25,10 +25,11 @@ from mmpose.evaluation.functional.keypoint_arrays import FloatArray
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
 from mmpose.evaluation.metrics.oks_metric import OksMetric
 from mmpose.registry import METRICS
-from mmpose.visualization import HtmlReport
+from mmpose.visualization import HtmlReport, make_grid
 from mmpose.visualization.html_report import Bar
 
 PICTURE_QUALITY = 78
+TILE_HW = (300, 400)
 BOX_AREA_METRICS = ('CrowdPoseMetric',)  # take 0.53 of the box as the object area
 
 
@@ -47,9 +48,12 @@ def add_dataset(
 
     Raises:
         FileNotFoundError: If annotations or images are not on this machine.
-        ValueError: If the dataset is not evaluated by OKS.
+        ValueError: If the results do not fit the annotations.
     """
     metric = _oks_metric(tested)
+    if metric is None:
+        _add_predictions(page, tested, label, num_random)
+        return
     dataset = build_annotated(tested.dataset)
     meta = dataset.pose_meta
     analysis = analyze_files(
@@ -88,13 +92,24 @@ def add_dataset(
     add_pictures(page, analysis, described, folder, meta, PICTURE_QUALITY)
 
 
-def _oks_metric(tested: Tested) -> dict[str, Any]:
-    """The metric that matches poses by OKS."""
+def _oks_metric(tested: Tested) -> dict[str, Any] | None:
+    """The metric that matches poses by OKS, if there is one."""
     for metric in tested.metrics:
         if issubclass(METRICS.get(metric['type']), OksMetric):
             return dict(metric)
+    return None
+
+
+def _add_predictions(page: HtmlReport, tested: Tested, label: str, num: int) -> None:
+    """Adds the first images with their poses, where there is no OKS to split the errors by."""
     types = ', '.join(metric['type'] for metric in tested.metrics)
-    raise ValueError(f'errors are split by OKS, which {types} does not use')
+    page.heading(f'{label}Predictions')
+    page.text(f'Kinds of error and worst images follow from OKS, which {types} does not use.')
+    # of a mixture, tiles without a title fill a row
+    drawn = [image for title, image in draw_predictions(tested, num) if title == tested.name]
+    if drawn:
+        grid = make_grid(drawn, GRID_COLUMNS, tile_hw=TILE_HW)
+        page.picture(grid, 'the first images', PICTURE_QUALITY)
 
 
 def _file_names(dataset: KeypointDataset) -> dict[int | str, str]:

@@ -197,6 +197,10 @@ def test_what_is_no_run_is_refused(tmp_path, monkeypatch, capsys):
     sentence = 'is no work dir: it has neither metrics.json nor <time>/vis_data/scalars.json'
     with pytest.raises(FileNotFoundError, match=sentence):
         write_report([tmp_path / 'nowhere'])
+    (tmp_path / 'cut').mkdir()
+    (tmp_path / 'cut/metrics.json').write_text('{"coco/AP":')
+    with pytest.raises(ValueError, match=r'metrics.json is damaged .*; run tools/test.py'):
+        write_report([tmp_path / 'cut'])
     with pytest.raises(ValueError, match='--num-worst is 99; expected 0 to 40'):
         write_report([tmp_path], num_worst=99)
     monkeypatch.setattr(sys, 'argv', ['report.py', str(tmp_path)])
@@ -223,3 +227,16 @@ def test_a_browser_opens_it_without_a_complaint(data_root, tmp_path):
     )
     assert 'CONSOLE' not in done.stderr
     assert cv2.imread(str(picture)).std() > 20, done.stderr  # text and curves, not a blank page
+
+
+def test_without_oks_the_predictions_are_drawn(data_root, tmp_path):
+    work_dir = write_run(tmp_path / 'mine', data_root)
+    text = (work_dir / 'test_config.py').read_text()
+    (work_dir / 'test_config.py').write_text(
+        text + "\ntest_evaluator = [dict(type='PCKAccuracy')]\n"
+    )
+    assert 'note' not in write_report([work_dir], num_random=4)
+    page = (work_dir / 'report.html').read_text()
+    assert '>Predictions<' in page
+    assert 'which PCKAccuracy does not use' in page
+    assert pictures(page)[1].shape[1] > 4 * 400  # a row of four
