@@ -1,20 +1,7 @@
-"""Prints a config in its flat form: python tools/print_config.py CONFIG [--cfg-options ...]."""
+"""The old place of tools/analysis/print_config.py."""
 
-import argparse
-
-from mmpose.apis.cli import run_tool
-from mmpose.apis.config import load_config
-from mmpose.apis.options import ConfigOptions
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description='Print a composed and overridden config.')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
-    parser.add_argument('--data-root', help='folder that holds the datasets, instead of data/')
-    args = parser.parse_args()
-    print(load_config(args.config, args.cfg_options, args.data_root).pretty_text)
-
+import runpy
+from pathlib import Path
 
 if __name__ == '__main__':
-    run_tool(main)
+    runpy.run_path(str(Path(__file__).parent / 'analysis/print_config.py'), run_name='__main__')

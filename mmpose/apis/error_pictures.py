@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import cv2
@@ -14,7 +14,7 @@ from mmpose.evaluation.functional.error_matching import NONE, counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, false_positive_costs
 from mmpose.structures import PoseMeta
 from mmpose.visualization.draw import draw_pose, put_label
-from mmpose.visualization.grid import side_by_side
+from mmpose.visualization.grid import make_grid, side_by_side
 from mmpose.visualization.shapes import (
     OUTLINE,
     Color,
@@ -94,11 +94,42 @@ def draw_errors(
         meta: The skeleton.
     """
     shown = poses[_is_shown(analysis)[poses]]
-    left_top, scale, view = _view(image_bgr, analysis, people, shown)
+    left_top, scale, view = _view(image_bgr, _boxes(analysis, people, shown))
     painter = _Painter(analysis, meta, left_top, scale)
     return side_by_side(
         painter.annotated(view.copy(), people), painter.estimated(_shaded(view), people, shown)
     )
+
+
+def draw_both(
+    image_bgr: Image,
+    analyses: Mapping[str, ErrorAnalysis],
+    people: NDArray[np.integer],
+    poses: Sequence[NDArray[np.integer]],
+    meta: PoseMeta,
+) -> Image:
+    """Returns annotated people and the poses of several results of an image, in the same view.
+
+    Args:
+        image_bgr: (H, W, 3) uint8, not changed.
+        analyses: Of ``analyze_errors`` with the same annotations, by the name of the result.
+        people: Rows of the annotations of this image.
+        poses: Rows of the detections of this image, of each result.
+        meta: The skeleton.
+    """
+    pairs = list(zip(analyses.values(), poses, strict=True))
+    shown = [rows[_is_shown(analysis)[rows]] for analysis, rows in pairs]
+    boxes = [
+        box
+        for analysis, rows in zip(analyses.values(), shown, strict=True)
+        for box in _boxes(analysis, people, rows)
+    ]
+    left_top, scale, view = _view(image_bgr, boxes)
+    painters = [_Painter(analysis, meta, left_top, scale) for analysis in analyses.values()]
+    tiles = [painters[0].annotated(view.copy(), people)]
+    for painter, rows in zip(painters, shown, strict=True):
+        tiles.append(painter.estimated(_shaded(view), people, rows))
+    return make_grid(tiles, columns=len(tiles), titles=['ground truth', *analyses])
 
 
 def hidden_false_positives(analysis: ErrorAnalysis, poses: NDArray[np.integer]) -> int:
@@ -204,17 +235,20 @@ def _is_shown(analysis: ErrorAnalysis) -> NDArray[np.bool_]:
     return np.asarray((analysis.errors.matched != NONE) | (costs >= SHOWN_COST) | is_duplicate)
 
 
-def _view(
-    image: Image,
-    analysis: ErrorAnalysis,
-    people: NDArray[np.integer],
-    poses: NDArray[np.integer],
-) -> tuple[NDArray[np.floating], float, Image]:
-    """The part of the image around the people, its corner in image px, and its scale."""
-    boxes = [
+def _boxes(
+    analysis: ErrorAnalysis, people: NDArray[np.integer], poses: NDArray[np.integer]
+) -> list[NDArray[np.floating]]:
+    """What has to be in the picture: the people that count and the poses, (4,) xywh each."""
+    return [
         *analysis.gt.bbox_xywh[people[counted(analysis.gt)[people]]],
         *map(_extent_xywh, analysis.dt.keypoints[poses]),
     ]
+
+
+def _view(
+    image: Image, boxes: Sequence[NDArray[np.floating]]
+) -> tuple[NDArray[np.floating], float, Image]:
+    """The part of the image around the boxes, its corner in image px, and its scale."""
     size_wh = np.array(image.shape[1::-1])
     if not boxes:
         boxes = [np.array([0, 0, *size_wh], float)]

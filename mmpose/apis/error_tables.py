@@ -80,14 +80,27 @@ def find_worst_images(
         file_names: By image id.
         num_worst: Most images to return.
     """
+    losses = image_losses(analysis)
+    worst = np.argsort(-losses, kind='stable')[:num_worst]
+    return describe_images(analysis, file_names, worst[losses[worst] > 0])
+
+
+def describe_images(
+    analysis: ErrorAnalysis, file_names: dict[int | str, str], images: NDArray[np.integer]
+) -> list[WorstImage]:
+    """Images with what is wrong in them.
+
+    Args:
+        analysis: Of ``analyze_errors``.
+        file_names: By image id.
+        images: Numbers of images in the ascending order of their ids.
+    """
     gt, dt, errors = analysis.gt, analysis.dt, analysis.errors
     losses = image_losses(analysis)
     image_ids = np.unique(gt.image_ids).tolist()
     gt_image, dt_image = image_index(gt, gt), image_index(gt, dt)
-    worst = []
-    for image in np.argsort(-losses, kind='stable')[:num_worst].tolist():
-        if not losses[image] > 0:
-            break
+    described = []
+    for image in images.tolist():
         people, poses = np.flatnonzero(gt_image == image), np.flatnonzero(dt_image == image)
         counts = {
             kind: int((errors.kinds[poses] == i).sum()) for i, kind in enumerate(JOINT_KINDS) if i
@@ -96,10 +109,10 @@ def find_worst_images(
         counts['false_positive'] = int(errors.is_false_positive[poses].sum())
         counts['false_negative'] = int(errors.is_missed[people].sum())
         name = file_names[image_ids[image]]
-        worst.append(
+        described.append(
             WorstImage(image_ids[image], name, float(losses[image]), people, poses, counts)
         )
-    return worst
+    return described
 
 
 def report_content(

@@ -65,7 +65,7 @@ def summarize_run(work_dir: str | Path) -> str:
     work_dir = Path(work_dir)
     metrics_path = work_dir / METRICS_FILE
     _check_tested(metrics_path)
-    tested = list(_read_tested(work_dir, Config.fromfile(work_dir / TEST_CONFIG)))
+    tested = list(read_tested(work_dir, Config.fromfile(work_dir / TEST_CONFIG)))
     names = [one.name for one in tested if one.name]
     found = [one for one in tested if one.results_path.is_file()]
     _check_tested((found or tested)[0].results_path)
@@ -80,7 +80,7 @@ def summarize_run(work_dir: str | Path) -> str:
         curves = plot_training(scalars, work_dir / CURVES_FILE, keys)
         lines.append(f'loss and metrics over time: {curves}')
     num = GRID_COLUMNS if names else GRID_IMAGES
-    tiles = [tile for one in found for tile in _draw_predictions(one, num)]
+    tiles = [tile for one in found for tile in draw_predictions(one, num)]
     titles = [title for title, _ in tiles] if names else None
     images = [image for _, image in tiles]
     grid = work_dir / GRID_FILE
@@ -94,7 +94,7 @@ def _check_tested(path: Path) -> None:
         raise FileNotFoundError(f'{path} does not exist; run tools/test.py with this work dir')
 
 
-def _read_tested(work_dir: Path, cfg: Config) -> Iterator[Tested]:
+def read_tested(work_dir: Path, cfg: Config) -> Iterator[Tested]:
     """Yields the datasets of a test; of a mixture also those that it left out."""
     evaluators = cfg.test_evaluator
     evaluators = [evaluators] if isinstance(evaluators, Mapping) else evaluators
@@ -132,7 +132,7 @@ def _main_curves(
     return records, keys
 
 
-def _draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
+def draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
     """Yields a title and a picture for each of the first images of a dataset."""
     dataset = build_annotated(tested.dataset)
     meta = dataset.pose_meta

@@ -63,9 +63,9 @@ def plot_training(
         )
     if not all('step' in record for record in records):
         raise ValueError("a record has no 'step', the iteration or epoch it belongs to")
-    epoch_ends = _epoch_ends(train, bool(val))
-    loss = _curve(train, 'loss', epoch_ends)
-    curves = {key: _curve([r for r in val if key in r], key, None) for key in keys}
+    epoch_ends = find_epoch_ends(train, bool(val))
+    loss = curve_of(train, 'loss', epoch_ends)
+    curves = {key: curve_of([r for r in val if key in r], key, None) for key in keys}
     unit = 'epoch' if epoch_ends is not None or not train else 'iteration'
     out_path = Path(out_png)
     out_path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def _metric_keys(val: Scalars) -> list[str]:
     return [key for key in named if key.endswith('/AP')] or named
 
 
-def _epoch_ends(train: Scalars, is_validated: bool) -> Curve | None:
+def find_epoch_ends(train: Scalars, is_validated: bool) -> Curve | None:
     """Returns (N, 2) epochs and the iterations at their ends, None if the records do not tell.
 
     An unvalidated first epoch may be unfinished, so its length is unknown; that of a later last
@@ -131,7 +131,7 @@ def _epoch_ends(train: Scalars, is_validated: bool) -> Curve | None:
     return table
 
 
-def _curve(records: Scalars, key: str, epoch_ends: Curve | None) -> Curve:
+def curve_of(records: Scalars, key: str, epoch_ends: Curve | None) -> Curve:
     """Returns (N, 2) places and values in the order of the places."""
     values = {float(record['step']): float(record[key]) for record in records}
     curve = np.array(sorted(values.items()), np.float64).reshape(-1, 2)
@@ -140,7 +140,7 @@ def _curve(records: Scalars, key: str, epoch_ends: Curve | None) -> Curve:
     return curve
 
 
-def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def smooth_curve(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns a centred moving average (N,), whose window is cut at both ends."""
     half = max(1, round(len(values) * SMOOTH_PART / 2))
     sums = np.concatenate([[0.0], np.cumsum(values)])
@@ -173,7 +173,7 @@ def _draw_figure(
 def _draw_loss(axes: Axes, curve: Curve) -> None:
     is_finite = np.isfinite(curve[:, 1])
     places, values = curve[is_finite].T
-    _decorate(axes, 'Training loss', 'loss')
+    decorate_axes(axes, 'Training loss', 'loss')
     if not is_finite.all():
         axes.set_title(f'{(~is_finite).sum()} values are not finite', loc='right', color=COLORS[5])
     if len(values) and values.min() > 0:
@@ -182,12 +182,14 @@ def _draw_loss(axes: Axes, curve: Curve) -> None:
     marker = 'o' if len(values) < 3 else None
     axes.plot(places, values, color=COLORS[0], alpha=0.3, linewidth=1, marker=marker)
     if len(values) >= 3:
-        axes.plot(places, _smooth(values), color=COLORS[0], linewidth=2, label='moving average')
+        axes.plot(
+            places, smooth_curve(values), color=COLORS[0], linewidth=2, label='moving average'
+        )
         axes.legend(frameon=False)
 
 
 def _draw_metrics(axes: Axes, curves: Mapping[str, Curve], unit: str) -> None:
-    _decorate(axes, 'Validation', next(iter(curves)) if len(curves) == 1 else 'metric')
+    decorate_axes(axes, 'Validation', next(iter(curves)) if len(curves) == 1 else 'metric')
     for i, (key, curve) in enumerate(curves.items()):
         places, values = curve.T
         color = COLORS[i % len(COLORS)]
@@ -200,7 +202,7 @@ def _draw_metrics(axes: Axes, curves: Mapping[str, Curve], unit: str) -> None:
     axes.legend(frameon=False)
 
 
-def _decorate(axes: Axes, title: str, y_label: str) -> None:
+def decorate_axes(axes: Axes, title: str, y_label: str) -> None:
     axes.set_title(title, loc='left', fontweight='bold', color=INK)
     axes.set_ylabel(y_label, color=INK)
     axes.grid(which='both', color=GRID, linewidth=0.6)

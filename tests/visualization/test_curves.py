@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmpose.visualization import plot_training, read_scalars
-from mmpose.visualization.curves import _curve, _epoch_ends, _smooth
+from mmpose.visualization.curves import curve_of, find_epoch_ends, smooth_curve
 
 SIZE = (600, 480)
 BLUE_BGR = (235, 99, 37)
@@ -112,32 +112,32 @@ def test_without_ap_every_metric_is_drawn(tmp_path):
 def test_iterations_become_epochs(epochs, steps, is_validated, step, expected):
     pairs = zip(epochs, steps, strict=True)
     train = [{'loss': 1.0, 'epoch': e, 'step': s} for e, s in pairs]
-    ends = _epoch_ends(train, is_validated)
-    places = _curve([{'loss': 1.0, 'step': step}], 'loss', ends)[:, 0]
+    ends = find_epoch_ends(train, is_validated)
+    places = curve_of([{'loss': 1.0, 'step': step}], 'loss', ends)[:, 0]
     assert places == pytest.approx([expected])
 
 
 def test_iteration_runs_have_no_epochs():
-    assert _epoch_ends([{'loss': 1.0, 'step': 5}], True) is None
+    assert find_epoch_ends([{'loss': 1.0, 'step': 5}], True) is None
 
 
 def test_the_later_of_two_records_counts():
     records = [{'loss': 3.0, 'step': 2}, {'loss': 2.0, 'step': 1}, {'loss': 1.0, 'step': 2}]
-    assert _curve(records, 'loss', None).tolist() == [[1, 2], [2, 1]]
+    assert curve_of(records, 'loss', None).tolist() == [[1, 2], [2, 1]]
 
 
 @pytest.mark.parametrize('num', [1, 3, 10, 500])
 def test_smoothing_keeps_constants_and_calms_noise(num):
-    np.testing.assert_allclose(_smooth(np.full(num, 2.5)), 2.5)
+    np.testing.assert_allclose(smooth_curve(np.full(num, 2.5)), 2.5)
     noise = np.random.default_rng(0).normal(size=num)
-    smooth = _smooth(noise)
+    smooth = smooth_curve(noise)
     assert smooth.shape == noise.shape
     assert num < 3 or np.abs(np.diff(smooth)).sum() < np.abs(np.diff(noise)).sum()
 
 
 def test_smoothing_does_not_lag():
     ramp = np.arange(500.0)
-    np.testing.assert_allclose(_smooth(ramp)[20:-20], ramp[20:-20])
+    np.testing.assert_allclose(smooth_curve(ramp)[20:-20], ramp[20:-20])
 
 
 def test_values_that_are_not_finite_are_counted_not_hidden(tmp_path):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -15,6 +14,7 @@ from mmpose.apis.benchmark.models import build_model, deal_datasets, input_wh
 
 # The backward pass multiplies by the weights and by the activations, the forward pass once.
 TRAINING_TO_FORWARD = 3
+WHOLE = 'Global'  # PyTorch's name for everything that ran
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,31 @@ def count_model_flops(model_cfg: dict[str, Any]) -> ModelFlops:
     )
 
 
-def count_flops(run: Callable[[], Tensor]) -> int:
+def count_flops(run: Callable[[], object]) -> int:
     """Returns the operations of a forward pass.
 
     Attention is counted by its matrix products, whatever kernel the device would use.
     """
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    return count_module_flops(run).get(WHOLE, 0)
+
+
+def count_module_flops(run: Callable[[], object]) -> dict[str, int]:
+    """Returns the operations of a forward pass by module, those within it included.
+
+    Args:
+        run: What is counted, as :func:`count_flops` does.
+
+    Returns:
+        By ``WHOLE``, and by the path of each module that was called, which begins with the class
+        of the outermost one: ``ViT.blocks.0.attn``.
+    """
+    with (
+        torch.no_grad(),
+        sdpa_kernel(SDPBackend.MATH),
+        FlopCounterMode(display=False, depth=None) as counter,
+    ):
         run()
-    return counter.get_total_flops()
+    return {path: sum(ops.values()) for path, ops in counter.get_flop_counts().items()}
 
 
 def training_flops(forward_flops: int) -> int:

@@ -256,13 +256,13 @@ def _accumulate(matched: MatchedPoses) -> CocoScores:
             is_true = matches.is_true[a][:, rows]  # (T, d)
             num_counted = np.cumsum(~matches.is_ignored[a][:, rows], axis=1)
             for t, hits in enumerate(map(np.flatnonzero, is_true)):
-                curve = _precision_at_recalls(num_counted[t, hits], num_annotations[a])
+                curve = precision_at_recalls(num_counted[t, hits], num_annotations[a])
                 precision[c, a, t] = curve
                 recall[c, a, t] = len(hits) / num_annotations[a]
     return CocoScores(category_ids, precision, recall)
 
 
-def _precision_at_recalls(num_counted: IntArray, num_annotations: int) -> FloatArray:
+def precision_at_recalls(num_counted: IntArray, num_annotations: int) -> FloatArray:
     """Highest precision at each recall point or beyond it; 0 beyond the highest recall.
 
     Args:

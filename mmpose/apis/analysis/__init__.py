@@ -1,0 +1,1 @@
+"""What a run did, costs and gets wrong: curves, operations, comparisons, reports."""

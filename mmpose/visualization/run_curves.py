@@ -1,0 +1,170 @@
+"""Curves of several training runs in one picture, a panel for each key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmpose.visualization.curves import (
+    COLORS,
+    DPI,
+    INK,
+    Curve,
+    decorate_axes,
+    smooth_curve,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# names of the styles that the tools of MMPose took from seaborn, which matplotlib has as well
+SEABORN_STYLES = ('white', 'dark', 'whitegrid', 'darkgrid', 'ticks')
+PANEL_WH, TOP_H = (11.0, 4.2), 0.6  # inches
+NUM_SMOOTHED = 100  # curves with fewer points are drawn as they are
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The curves of one key.
+
+    Attributes:
+        key: Its name.
+        unit: What the places count: ``epoch`` or ``iteration``.
+        curves: (N, 2) places and values by label.
+        smaller_is_better: Whether the best value, which is marked, is the lowest.
+        marks_best: Whether to mark the best value at all.
+    """
+
+    key: str
+    unit: str
+    curves: Mapping[str, Curve]
+    smaller_is_better: bool = False
+    marks_best: bool = False
+
+
+def plot_runs(
+    panels: Sequence[Panel],
+    out: str | Path | None,
+    title: str | None = None,
+    style: str | None = None,
+    backend: str | None = None,
+) -> Path | None:
+    """Draws the panels one below the other.
+
+    Args:
+        panels: At least one.
+        out: Picture to write (.png, .pdf, .svg ...); None shows a window.
+        title: Heading.
+        style: A style of matplotlib, or one of ``SEABORN_STYLES``; None is the style of the
+            other pictures of this package.
+        backend: Backend of matplotlib for the window.
+
+    Returns:
+        The path of the picture, or None after a window.
+
+    Raises:
+        ValueError: If there is no such style, backend or kind of file, or no display.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with _style(style):
+        size = (PANEL_WH[0], PANEL_WH[1] * len(panels) + TOP_H)
+        if out is None:
+            _show(panels, size, title, style is None, backend)
+            return None
+        figure = Figure(figsize=size, dpi=DPI, layout='constrained')
+        FigureCanvasAgg(figure)
+        _fill(figure, panels, title, style is None)
+        path = Path(out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+    return path
+
+
+def _style(name: str | None) -> AbstractContextManager[None]:
+    import matplotlib.style
+
+    if name is None:
+        return nullcontext()
+    known = f'seaborn-v0_8-{name}' if name in SEABORN_STYLES else name
+    if known not in matplotlib.style.available:
+        raise ValueError(
+            f"--style is '{name}', expected one of {', '.join(SEABORN_STYLES)}, "
+            f'{", ".join(x for x in matplotlib.style.available if not x.startswith("_"))}'
+        )
+    return matplotlib.style.context(known)
+
+
+def _show(
+    panels: Sequence[Panel],
+    size: tuple[float, float],
+    title: str | None,
+    is_own: bool,
+    backend: str | None,
+) -> None:
+    import matplotlib
+
+    if backend is not None:
+        matplotlib.use(backend)
+    from matplotlib import pyplot
+
+    if matplotlib.get_backend().lower() in ('agg', 'pdf', 'svg', 'ps', 'cairo', 'template'):
+        raise ValueError(
+            f'backend {matplotlib.get_backend()} of matplotlib has no windows here; --out FILE.png '
+            'writes the picture'
+        )
+    _fill(pyplot.figure(figsize=size, layout='constrained'), panels, title, is_own)
+    pyplot.show()
+
+
+def _fill(figure: Figure, panels: Sequence[Panel], title: str | None, is_own: bool) -> None:
+    is_shared = len({panel.unit for panel in panels}) == 1
+    axes = figure.subplots(len(panels), sharex=is_shared, squeeze=False)[:, 0]
+    for place, panel in zip(axes, panels, strict=True):
+        _draw_panel(place, panel, is_own)
+        place.label_outer()
+    if title:
+        figure.suptitle(title, fontsize=14, fontweight='bold', color=INK if is_own else None)
+
+
+def _draw_panel(axes: Axes, panel: Panel, is_own: bool) -> None:
+    """Draws the curves: noisy ones faint, and their moving average on top."""
+    values = np.concatenate([curve[:, 1] for curve in panel.curves.values()])
+    is_finite = np.isfinite(values)
+    is_loss = 'loss' in panel.key.lower() and bool(is_finite.any() and values[is_finite].min() > 0)
+    label = f'{panel.key} (log scale)' if is_loss else panel.key
+    if is_own:
+        decorate_axes(axes, panel.key, label)
+    else:
+        axes.set(title=panel.key, ylabel=label)
+    if is_loss:
+        axes.set_yscale('log')
+    axes.set_xlabel(panel.unit)
+    for i, (name, curve) in enumerate(panel.curves.items()):
+        color = COLORS[i % len(COLORS)] if is_own else f'C{i}'
+        _draw_curve(axes, name, curve[np.isfinite(curve[:, 1])], color, panel)
+    axes.legend(frameon=False)
+
+
+def _draw_curve(axes: Axes, name: str, curve: Curve, color: str, panel: Panel) -> None:
+    places, values = curve.T
+    if not len(values):
+        axes.plot([], [], color=color, label=f'{name}: no finite value')
+        return
+    label = name
+    if panel.marks_best:
+        best = int(values.argmin() if panel.smaller_is_better else values.argmax())
+        label = f'{name}, best {values[best]:.4g} at {panel.unit} {places[best]:.4g}'
+        axes.plot(places[best], values[best], 'o', color=color, markersize=8, zorder=3)
+    if len(values) >= NUM_SMOOTHED:
+        axes.plot(places, values, color=color, alpha=0.25, linewidth=1)
+        values = smooth_curve(values)
+    marker = '.' if len(values) < NUM_SMOOTHED else None
+    axes.plot(places, values, color=color, linewidth=2, marker=marker, label=label)

@@ -1,0 +1,38 @@
+"""Counts parameters and operations of a model: python tools/analysis/get_flops.py CONFIG."""
+
+import argparse
+
+from mmpose.apis.analysis.complexity import report_complexity
+from mmpose.apis.cli import run_tool
+from mmpose.apis.config import load_config
+from mmpose.apis.options import ConfigOptions
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Count parameters and operations of a model.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--shape',
+        '--input-shape',
+        type=int,
+        nargs='+',
+        metavar='PX',
+        help='height and width of the input, or one number for both; default: of the config',
+    )
+    parser.add_argument('-b', '--batch-size', type=int, default=1, help='images')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
+    args = parser.parse_args()
+    if args.shape and len(args.shape) > 2:
+        parser.error(f'--shape takes height and width, got {args.shape}')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.cfg_options)
+    input_hw = (args.shape[0], args.shape[-1]) if args.shape else None
+    print(report_complexity(cfg.model.to_dict(), input_hw, args.batch_size))
+
+
+if __name__ == '__main__':
+    run_tool(main)
