@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from mmpose.apis.inference.backend import PoseBackend
+from mmpose.apis.inference.crops import crop_image
 from mmpose.models.pose_estimators.results import batch_to_results
-from mmpose.structures import Boxes, CropWindow, Frame, PoseResult
+from mmpose.structures import Boxes, CropWindow, Frame, PoseResult, xywh_to_center_wh
 
 
 class PosePredictor:
@@ -64,12 +64,11 @@ class PosePredictor:
 
     def _window(self, bbox_xywh: np.ndarray) -> CropWindow:
         backend = self.backend
+        if backend.stretch:
+            center, box_wh = xywh_to_center_wh(np.asarray(bbox_xywh, np.float64))
+            scale = np.full(2, box_wh.max() * backend.padding)
+            return CropWindow(center, scale, backend.input_wh, 0.0, backend.aligned)
         return CropWindow.from_bbox(bbox_xywh, backend.input_wh, backend.padding, backend.aligned)
-
-
-def crop_image(image_bgr: np.ndarray, window: CropWindow) -> np.ndarray:
-    """Returns the (h, w, 3) uint8 crop of a window, as the test pipeline cuts it."""
-    return cv2.warpAffine(image_bgr, window.matrix(), window.input_wh, flags=cv2.INTER_LINEAR)
 
 
 def _batch(people: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> dict[str, Any]:
