@@ -1,6 +1,11 @@
 """Values that travel between the parts: crop windows, skeletons, results. Plain numpy."""
 
-from mmpose.structures.bbox import clip_xywh, fix_aspect_ratio, xywh_to_center_wh
+from mmpose.structures.bbox import (
+    box_iou_xywh,
+    clip_xywh,
+    fix_aspect_ratio,
+    xywh_to_center_wh,
+)
 from mmpose.structures.boxes import Boxes
 from mmpose.structures.crop import (
     CropWindow,
@@ -18,6 +23,7 @@ __all__ = [
     'Frame',
     'PoseMeta',
     'PoseResult',
+    'box_iou_xywh',
     'clip_xywh',
     'fix_aspect_ratio',
     'invert_affine',

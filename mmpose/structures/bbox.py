@@ -29,3 +29,18 @@ def clip_xywh(bbox_xywh: Array, image_wh: Array) -> Array:
     first = np.maximum(bbox_xywh[..., :2], 0)
     last = np.minimum(first + np.maximum(bbox_xywh[..., 2:4] - 1, 0), image_wh - 1)
     return np.concatenate([first, last - first], axis=-1)
+
+
+def box_iou_xywh(first_xywh: Array, second_xywh: Array) -> Array:
+    """Returns the overlap of boxes (..., 4) with others: intersection over union (...).
+
+    The two are broadcast: ``(N, 1, 4)`` and ``(M, 4)`` give all pairs, (N, M). Two boxes without
+    an area overlap by 0.
+    """
+    start = np.maximum(first_xywh[..., :2], second_xywh[..., :2])
+    end = np.minimum(
+        first_xywh[..., :2] + first_xywh[..., 2:4], second_xywh[..., :2] + second_xywh[..., 2:4]
+    )
+    both = np.maximum(end - start, 0).prod(axis=-1)
+    either = first_xywh[..., 2:4].prod(axis=-1) + second_xywh[..., 2:4].prod(axis=-1) - both
+    return np.asarray(both / np.maximum(either, np.finfo(float).tiny))

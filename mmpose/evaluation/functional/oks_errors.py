@@ -30,6 +30,7 @@ from mmpose.evaluation.functional.keypoint_arrays import (
     KeypointGroundTruth,
 )
 from mmpose.evaluation.functional.ragged import rank_in_group
+from mmpose.structures import box_iou_xywh
 
 OVERLAP_IOU = 0.1  # of two boxes, as Ronchi and Perona (ICCV 2017) count crowding
 MOST_OVERLAPS = 3  # the last row of the table holds this many and more
@@ -209,19 +210,9 @@ def count_overlaps(gt: KeypointGroundTruth) -> IntArray:
     people = np.flatnonzero(~gt.iscrowd)
     for row, partner in iterate_group_pairs(image, image[people]):
         other = people[partner]
-        overlaps = _box_iou(gt.bbox_xywh[row], gt.bbox_xywh[other]) > OVERLAP_IOU
+        overlaps = box_iou_xywh(gt.bbox_xywh[row], gt.bbox_xywh[other]) > OVERLAP_IOU
         np.add.at(num, row, overlaps & (row != other))
     return num
-
-
-def _box_iou(first_xywh: FloatArray, second_xywh: FloatArray) -> FloatArray:
-    low = np.maximum(first_xywh[:, :2], second_xywh[:, :2])
-    high = np.minimum(
-        first_xywh[:, :2] + first_xywh[:, 2:], second_xywh[:, :2] + second_xywh[:, 2:]
-    )
-    shared = np.maximum(high - low, 0).prod(axis=1)
-    union = first_xywh[:, 2:].prod(axis=1) + second_xywh[:, 2:].prod(axis=1) - shared
-    return np.asarray(shared / np.maximum(union, np.finfo(float).tiny))
 
 
 def _group(analysis: ErrorAnalysis, is_member: BoolArray) -> GroupErrors:

@@ -1,0 +1,180 @@
+"""Boxes that were found or drawn before."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from mmpose.detectors.categories import COCO_CATEGORIES, choose_classes
+from mmpose.detectors.selection import Selection
+from mmpose.structures import Boxes, Frame
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+
+
+class BoxesFile:
+    """Takes the boxes of each image from a JSON file.
+
+    The file is one of
+
+    - COCO detections: a list of ``{image_id, category_id, bbox, score}``;
+    - COCO annotations: ``{images, annotations, categories}``, without crowds;
+    - ``{name: boxes}``, each box ``[x, y, width, height]`` or with a score as fifth number.
+
+    An image is found by its file name, of the folders as many as it takes to tell images apart;
+    in a list of detections, which has no names, by an ``image_id`` that is the name, or the
+    number that the name is, as in COCO. A frame of a video or camera is found by its number, from
+    0, as ``image_id`` or name.
+
+    Args:
+        path: The file.
+        selection: Which categories and scores are kept. ``{name: boxes}`` says no categories, so
+            all boxes are wanted.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is something else, or lacks a category.
+    """
+
+    def __init__(self, path: str | Path, selection: Selection = Selection()) -> None:  # noqa: B008
+        self.path = Path(path)
+        self.selection = selection
+        self.rows: dict[str, list[list[float]]] = {}  # x, y, width, height, score, category
+        self.has_names = True
+        content = self._read()
+        if isinstance(content, list):
+            self.has_names = False
+            self._add_detections(content)
+        elif isinstance(content, dict) and {'images', 'annotations'} <= set(content):
+            self._add_annotations(content)
+        elif isinstance(content, dict):
+            self._add_mapping(content)
+        else:
+            raise ValueError(f'{path} holds a {type(content).__name__}, expected a list or object')
+        self.by_base: dict[str, list[str]] = {}
+        for name in self.rows:
+            self.by_base.setdefault(PurePath(name).name, []).append(name)
+        self._has_warned = False
+
+    def __call__(self, frames: Sequence[Frame]) -> list[Boxes]:
+        """Returns the boxes of each frame, in the order of the file.
+
+        Raises:
+            ValueError: If the file knows the images by name and lacks one, or has several that
+                could be it.
+        """
+        return [self._boxes(frame) for frame in frames]
+
+    def _boxes(self, frame: Frame) -> Boxes:
+        rows = np.array(self._find(frame), np.float64).reshape(-1, 6)
+        rows = rows[rows[:, 4] >= self.selection.score_threshold]
+        return Boxes.from_xywh(rows[:, :4], rows[:, 4], rows[:, 5])
+
+    def _find(self, frame: Frame) -> list[list[float]]:
+        path = PurePath(frame.name)
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            return self._find_number(frame)
+        names = self.by_base.get(path.name, [])
+        if not names and not self.has_names:
+            names = [name for name in (path.stem, path.stem.lstrip('0')) if name in self.rows][:1]
+        if len(names) > 1:
+            shared = [_num_shared_folders(path, PurePath(name)) for name in names]
+            names = [name for name, num in zip(names, shared, strict=True) if num == max(shared)]
+        if len(names) == 1:
+            return self.rows[names[0]]
+        known = f'it knows {len(self.rows)} images, such as {next(iter(self.rows), "none")}'
+        if names:
+            raise ValueError(f"{self.path}: '{frame.name}' could be {' or '.join(names)}")
+        if self.has_names:
+            raise ValueError(f"{self.path} has no image '{frame.name}'; {known}")
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"{self.path} has no boxes for '{frame.name}' ({known}); nobody is taken to be in "
+                'images without boxes, without further warnings',
+                stacklevel=4,
+            )
+        return []
+
+    def _find_number(self, frame: Frame) -> list[list[float]]:
+        if not any(name.isdecimal() for name in self.rows):
+            raise ValueError(
+                f"{self.path} has boxes of images, and '{frame.name}' is a video; expected numbers "
+                'of frames from 0 as image_id or name'
+            )
+        return self.rows.get(str(frame.index), [])
+
+    def _read(self) -> Any:
+        if not self.path.is_file():
+            raise FileNotFoundError(f'{self.path}: no such file with boxes')
+        try:
+            return json.loads(self.path.read_text(encoding='utf-8-sig'))
+        except ValueError as error:
+            raise ValueError(f'{self.path} is no JSON file: {error}') from None
+
+    def _add_detections(self, entries: Sequence[Any]) -> None:
+        wanted = choose_classes(self.selection.categories, COCO_CATEGORIES, 'COCO')
+        for i, entry in enumerate(entries):
+            where = f'{self.path}: detection {i}'
+            image, category = _fields(entry, ('image_id', 'category_id'), where)
+            if category in wanted:
+                box, score = _fields(entry, ('bbox', 'score'), where)
+                row = [*_numbers(box, (4,), where), score, category]
+                self.rows.setdefault(str(image), []).append(row)
+            else:
+                self.rows.setdefault(str(image), [])
+
+    def _add_annotations(self, content: Mapping[str, Any]) -> None:
+        names = {one['id']: one['name'] for one in content.get('categories', [])}
+        wanted = choose_classes(self.selection.categories, names or COCO_CATEGORIES, str(self.path))
+        file_names = {}
+        for i, image in enumerate(content['images']):
+            number, name = _fields(image, ('id', 'file_name'), f'{self.path}: image {i}')
+            file_names[number] = name
+            self.rows[name] = []
+        for i, one in enumerate(content['annotations']):
+            where = f'{self.path}: annotation {i}'
+            image, category = _fields(one, ('image_id', 'category_id'), where)
+            if category not in wanted or one.get('iscrowd'):
+                continue
+            if image not in file_names:
+                raise ValueError(f"{where}: 'images' has no id {image!r}")
+            box = _numbers(_fields(one, ('bbox',), where)[0], (4,), where)
+            self.rows[file_names[image]].append([*box, 1.0, wanted[category]])
+
+    def _add_mapping(self, content: Mapping[str, Any]) -> None:
+        for name, boxes in content.items():
+            where = f"{self.path}: '{name}'"
+            if not isinstance(boxes, list):
+                raise ValueError(f'{where} is {boxes!r}, expected a list of boxes')
+            rows = [_numbers(box, (4, 5), where) for box in boxes]
+            self.rows[name] = [[*row[:4], row[4] if row[4:] else 1.0, 1] for row in rows]
+
+
+def _fields(entry: Any, keys: Sequence[str], where: str) -> list[Any]:
+    if not isinstance(entry, dict):
+        raise ValueError(f'{where} is {entry!r}, expected an object with {", ".join(keys)}')
+    for key in keys:
+        if key not in entry:
+            raise ValueError(f"{where} has no field '{key}'")
+    return [entry[key] for key in keys]
+
+
+def _numbers(box: Any, lengths: tuple[int, ...], where: str) -> list[float]:
+    is_right = isinstance(box, list) and len(box) in lengths
+    if not is_right or not all(isinstance(value, int | float) for value in box):
+        raise ValueError(f'{where}: box is {box!r}, expected [x, y, width, height]')
+    return [float(value) for value in box]
+
+
+def _num_shared_folders(first: PurePath, second: PurePath) -> int:
+    """Returns how many parts at the end of two paths are the same."""
+    pairs = zip(reversed(first.parts), reversed(second.parts), strict=False)
+    return next(
+        (i for i, (a, b) in enumerate(pairs) if a != b), min(len(first.parts), len(second.parts))
+    )

@@ -1,0 +1,77 @@
+"""What is kept of everything that a network finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmpose.structures import Boxes, box_iou_xywh
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which of the objects in an image are wanted.
+
+    Attributes:
+        categories: As for ``choose_classes``.
+        score_threshold: Boxes with a lower score are dropped.
+        nms_threshold: Of two boxes that overlap (IoU) by more than this, whatever their
+            categories, the one with the lower score is dropped. None keeps both.
+
+    Raises:
+        ValueError: If a threshold is outside 0..1.
+    """
+
+    categories: tuple[str | int, ...] = ('person',)
+    score_threshold: float = 0.3
+    nms_threshold: float | None = 0.65
+
+    def __post_init__(self) -> None:
+        for name in ('score_threshold', 'nms_threshold'):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f'{name} is {value}, expected a number from 0 to 1')
+
+    def boxes(
+        self, xyxy: ArrayLike, scores: ArrayLike, labels: ArrayLike, classes: Mapping[int, int]
+    ) -> Boxes:
+        """Returns the wanted ones of N boxes, best first.
+
+        Args:
+            xyxy: (N, 4), img px.
+            scores: (N,).
+            labels: (N,). Number of the class in the network.
+            classes: Of ``choose_classes``: the wanted ones and their category ids.
+        """
+        boxes, values = np.asarray(xyxy, np.float32), np.asarray(scores, np.float32)
+        numbers = np.asarray(labels, np.int64)
+        is_wanted = (values >= self.score_threshold) & np.isin(numbers, list(classes))
+        is_wanted &= (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        rows = np.flatnonzero(is_wanted)
+        rows = rows[np.argsort(-values[rows], kind='stable')]
+        ids = [classes[number] for number in numbers[rows].tolist()]
+        found = Boxes.from_xyxy(boxes[rows], values[rows], ids)
+        return found if self.nms_threshold is None else suppress(found, self.nms_threshold)
+
+    def boxes_of(self, found: Mapping[str, Any], classes: Mapping[int, int]) -> Boxes:
+        """Returns the wanted ones of the ``boxes``, ``scores`` and ``labels``, which are tensors.
+
+        Torchvision and transformers call them so; arguments are otherwise as for :meth:`boxes`.
+        """
+        xyxy, scores, labels = (found[key].cpu().numpy() for key in ('boxes', 'scores', 'labels'))
+        return self.boxes(xyxy, scores, labels, classes)
+
+
+def suppress(boxes: Boxes, max_iou: float) -> Boxes:
+    """Returns boxes, given best first, without those that overlap with a better one too much."""
+    left = np.arange(len(boxes))
+    kept: list[NDArray[np.int64]] = []
+    while len(left):
+        best, left = left[:1], left[1:]
+        kept.append(best)
+        left = left[box_iou_xywh(boxes.xywh[best], boxes.xywh[left]) <= max_iou]
+    return boxes.select(np.concatenate(kept) if kept else [])

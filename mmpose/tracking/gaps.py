@@ -1,0 +1,66 @@
+"""Fills the frames in which a tracked person was not found."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mmpose.structures import PoseResult
+
+
+def fill_gaps(frames: Iterable[Sequence[PoseResult]], max_gap: int) -> Iterator[list[PoseResult]]:
+    """Yields every frame, with the people who were missed in between put on a straight line.
+
+    A person who is in two frames with at most ``max_gap`` frames between them is in those as well:
+    joints, scores and box are interpolated. A frame is yielded ``max_gap`` frames late, so this
+    works on a stream as well as on a list.
+
+    Args:
+        frames: The people of each frame, with the numbers of ``PoseTracker``; frames follow each
+            other evenly.
+        max_gap: Longest gap to fill, frames; 0 fills none.
+
+    Raises:
+        ValueError: If somebody has no number, or the gap is negative.
+    """
+    if max_gap < 0:
+        raise ValueError(f'max_gap is {max_gap}, expected 0 or more frames')
+    window: deque[list[PoseResult]] = deque()
+    last_seen: dict[int, tuple[int, PoseResult]] = {}
+    for index, results in enumerate(frames):
+        current = list(results)
+        for result in current:
+            if result.track_id is None:
+                raise ValueError('a pose has no track_id; run PoseTracker before gaps are filled')
+            before_index, before = last_seen.get(result.track_id, (index, result))
+            num_steps = index - before_index
+            if 1 < num_steps <= max_gap + 1:
+                for step in range(1, num_steps):
+                    window[step - num_steps].append(_between(before, result, step / num_steps))
+            last_seen[result.track_id] = (index, result)
+        window.append(current)
+        if len(window) > max_gap:
+            yield window.popleft()
+        last_seen = {k: seen for k, seen in last_seen.items() if index - seen[0] <= max_gap}
+    yield from window
+
+
+def _between(before: PoseResult, after: PoseResult, share: float) -> PoseResult:
+    """Returns a pose on the way from one to another."""
+
+    def mix(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return np.asarray(first + share * (second - first), first.dtype)
+
+    return replace(
+        before,
+        keypoints=mix(before.keypoints, after.keypoints),
+        scores=mix(before.scores, after.scores),
+        bbox_xywh=mix(before.bbox_xywh, after.bbox_xywh),
+        bbox_score=before.bbox_score + share * (after.bbox_score - before.bbox_score),
+        area=before.area + share * (after.area - before.area),
+        heatmaps=None,
+        window=None,
+    )
