@@ -1,8 +1,9 @@
 """Pictures of poses, heatmaps, batches and training runs. NumPy and OpenCV; images are BGR."""
 
 from mmpose.visualization.curves import plot_training, read_scalars
-from mmpose.visualization.draw import draw_pose, draw_results, overlay_heatmaps, put_label
+from mmpose.visualization.draw import draw_pose, draw_results, put_label
 from mmpose.visualization.grid import make_grid, side_by_side, training_preview
+from mmpose.visualization.heat import overlay_heatmaps
 from mmpose.visualization.html_report import HtmlReport
 
 __all__ = [
