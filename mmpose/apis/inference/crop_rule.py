@@ -45,8 +45,8 @@ class CropRule:
         if unknown or missing:
             raise ValueError(
                 f'inference cuts crops as {", ".join(STEPS)} do, but the val pipeline of '
-                f'{cfg.filename or "the config"} has {", ".join(steps)}; set val_dataloader.dataset.'
-                'pipeline to these three'
+                f'{cfg.filename or "the config"} has {", ".join(steps)}; set '
+                'val_dataloader.dataset.pipeline to these three'
             )
         return cls(
             padding=steps['BoxToWindow'].get('padding', 1.25),

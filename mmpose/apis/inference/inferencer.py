@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ class PoseInferencer:
         det_every: Frames of a video from one detection to the next. In between, boxes come from
             the poses of the frame before, which makes these frames wait for each other.
         tracking: Whether people of a video get numbers, their ``track_id``.
+        tracking_threshold: ``min_similarity`` of ``PoseTracker``.
+        oks_weight: See ``PoseTracker``.
         smoothing: Whether joints of a video are steadied over time; needs tracking.
         max_gap: Frames that a person may be missing and is put in between; needs tracking, and
             holds frames back for as long.
@@ -92,6 +95,8 @@ class PoseInferencer:
         max_people: int | None = None,
         det_every: int = 1,
         tracking: bool = True,
+        tracking_threshold: float = 0.2,
+        oks_weight: float | None = None,
         smoothing: bool = False,
         max_gap: int = 0,
         with_heatmaps: bool = False,
@@ -127,7 +132,10 @@ class PoseInferencer:
         self.predictor = PosePredictor(backend, batch_size, with_heatmaps)
         self.max_people = max_people
         self.det_every = det_every
+        self._new_tracker = partial(PoseTracker, self.meta, oks_weight, tracking_threshold)
         self.tracking = tracking
+        if tracking:
+            self._new_tracker()  # says now what is wrong with it
         self.smoothing = smoothing
         self.max_gap = max_gap
         self.problems: list[str] = []
@@ -153,7 +161,7 @@ class PoseInferencer:
 
     def _run(self, source: Source) -> Iterator[FrameResult]:
         is_video = source.fps is not None
-        tracker = PoseTracker(self.meta) if self.tracking and is_video else None
+        tracker = self._new_tracker() if self.tracking and is_video else None
         estimator = SequenceEstimator(
             self.detector,
             self.predictor,

@@ -151,7 +151,7 @@ class NpzFile:
             return np.array(values, dtype).reshape(len(poses), *shape)
 
         ids = [-1 if pose.track_id is None else pose.track_id for pose in poses]
-        names, numbers, image_ids, times = zip(*self._frames, strict=True) if self._frames else [()] * 4
+        names, numbers, image_ids, times = ([x[i] for x in self._frames] for i in range(4))
         np.savez_compressed(
             self.path,
             keypoints=of_poses([x.keypoints for x in poses], np.float32, num_joints, 2),
