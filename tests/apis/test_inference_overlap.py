@@ -59,11 +59,9 @@ def test_an_error_comes_once_after_the_items_before_it(place):
 
     stages = [failing(17) if place == number else sleepy(5) for number in (1, 2, 3)]
     running = overlap(source(), *stages)
-    found = []
+    assert [next(running) for _ in range(17)] == list(range(17))
     with pytest.raises(ValueError, match='item 17'):
-        for item in running:
-            found.append(item)
-    assert found == list(range(17))
+        next(running)
     assert next(running, 'no more') == 'no more'
 
 
@@ -86,10 +84,13 @@ def test_closing_stops_the_source_early_and_closes_it():
 
 
 def test_an_error_of_the_reader_ends_the_threads():
-    with pytest.raises(RuntimeError, match='reader'):
+    def read():
         for item in overlap(range(NUM), sleepy(3)):
             if item == 5:
                 raise RuntimeError('reader')
+
+    with pytest.raises(RuntimeError, match='reader'):
+        read()
 
 
 def test_stages_work_at_the_same_time():

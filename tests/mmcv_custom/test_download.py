@@ -82,7 +82,7 @@ def test_the_rest_of_another_file_starts_again(server):
 
 def test_wrong_content_is_refused(server):
     server.digest = 'a' * 64
-    with pytest.raises(ValueError, match='its SHA-256 is .* but the server announced aaa'):
+    with pytest.raises(ValueError, match=r'its SHA-256 is .* but the server announced aaa'):
         download_once(f'{server.address}/w.bin')
     server.digest = hashlib.sha256(DATA).hexdigest()
     assert content_of(download_once(f'{server.address}/w.bin')) == DATA
