@@ -288,7 +288,8 @@ class _Ids:
     def __init__(self, source: Source, by_name: Mapping[str, int] | None, first: int) -> None:
         self.by_name = by_name
         self.first = first
-        images = source.images if isinstance(source, ImageSource) else []
+        is_list = isinstance(source, ImageSource) and not source.is_live
+        images = source.images if is_list else []
         stems = [Path(x).stem if isinstance(x, (str, Path)) else '' for x in images]
         self.is_numeric = bool(stems) and all(stem.isdecimal() for stem in stems)
         self.is_numeric &= len({int(stem) for stem in stems if stem.isdecimal()}) == len(stems)

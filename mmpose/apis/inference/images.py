@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Any
 
@@ -26,38 +26,40 @@ class ImageSource:
     first problem is raised.
 
     Args:
-        images: Paths, or arrays as ``as_bgr`` takes them.
+        images: Paths, or arrays as ``as_bgr`` takes them; a list, or an iterator of whatever
+            length, which is read only as images are wanted.
 
     Attributes:
         name: What the source is called in messages.
-        num_frames: Number of images.
+        num_frames: Number of images; None of an iterator.
         fps: None, as they are no video.
-        is_live: False.
+        is_live: Whether it is an iterator.
         problems: A sentence for each image that was left out so far.
     """
 
     fps = None
-    is_live = False
 
-    def __init__(self, images: Sequence[str | Path | NDArray[Any]]) -> None:
+    def __init__(self, images: Iterable[str | Path | NDArray[Any]]) -> None:
         self.images = images
-        self.num_frames = len(images)
-        is_one_file = len(images) == 1 and not isinstance(images[0], np.ndarray)
-        self.name = str(images[0]) if is_one_file else f'{len(images)} images'
+        self.num_frames = len(images) if isinstance(images, Sized) else None
+        self.is_live = self.num_frames is None
+        self.name = {None: 'images', 1: '1 image'}.get(self.num_frames, f'{self.num_frames} images')
         self.problems: list[str] = []
 
     def __iter__(self) -> Iterator[tuple[Frame, str]]:
         """Yields each frame, and an empty text where a video tells of a damaged frame."""
+        num_read = 0
         for index, image in enumerate(self.images):
             try:
                 pixels = as_bgr(image) if isinstance(image, np.ndarray) else read_image(image)
             except BadImageError as error:
-                if len(self.problems) == len(self.images) - 1:
-                    raise
                 self.problems.append(str(error))
                 continue
             name = f'image {index}' if isinstance(image, np.ndarray) else str(image)
+            num_read += 1
             yield Frame(index, pixels, name), ''
+        if self.problems and not num_read:
+            raise BadImageError(self.problems[0])
 
 
 def find_files(path: str | Path) -> list[str]:

@@ -129,7 +129,8 @@ class PoseInferencer:
         self.detector = build_detector(
             detector, str(where), bbox_threshold, nms_threshold, categories
         )
-        self.predictor = PosePredictor(backend, batch_size, with_heatmaps)
+        crop_device = where if where.type == 'cuda' else None
+        self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device)
         self.max_people = max_people
         self.det_every = det_every
         self._new_tracker = partial(PoseTracker, self.meta, oks_weight, tracking_threshold)

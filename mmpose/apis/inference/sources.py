@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,19 +45,20 @@ def open_sources(inputs: Input | Source | Iterable[Input]) -> list[Source]:
     Args:
         inputs: Path of an image or a video; a folder or pattern of them; number of a camera,
             also as text or as ``webcam`` or ``webcam:1``; URL of a stream; an image array, or
-            (N, H, W, 3) several of them; a list of any of these; or a source.
+            (N, H, W, 3) several of them; a list of any of these; an iterator of paths and arrays
+            of images; or a source.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If a file is no video, or an array no image.
         ConnectionError: If a camera or stream cannot be opened.
     """
+    if isinstance(inputs, Iterator):
+        return [ImageSource(inputs)]
     sources: list[Source] = []
     images: list[str | Path | NDArray[Any]] = []
     for item in _flat(inputs):
-        if (
-            isinstance(item, (str, Path)) and Path(item).suffix.lower() not in VIDEO_SUFFIXES
-        ) or isinstance(item, np.ndarray):
+        if _is_image(item):
             images.append(item)
         else:
             if images:
@@ -69,6 +70,12 @@ def open_sources(inputs: Input | Source | Iterable[Input]) -> list[Source]:
     if not sources:
         raise ValueError('there is nothing to look at: the list of inputs is empty')
     return sources
+
+
+def _is_image(item: Any) -> bool:
+    if isinstance(item, str):
+        return Path(item).suffix.lower() not in VIDEO_SUFFIXES
+    return isinstance(item, np.ndarray)
 
 
 def _flat(inputs: Any) -> Iterator[Any]:
@@ -109,8 +116,3 @@ def _named(text: str) -> Iterator[Any]:
 
 def _is_source(item: Any) -> bool:
     return all(hasattr(item, name) for name in ('num_frames', 'fps', 'is_live', 'problems'))
-
-
-def all_problems(sources: Sequence[Source]) -> list[str]:
-    """Returns what went wrong in any of the sources."""
-    return [problem for source in sources for problem in source.problems]
