@@ -16,20 +16,22 @@ DARKEST, STEP = 16, 3  # grey levels; compression is off by one at most
 MAX_FRAMES = 75
 
 
-def write_video(path: Path, num_frames: int, fps: float = 25.0, size_wh=(64, 48)) -> Path:
+def write_video(
+    path: Path, num_frames: int, fps: float = 25.0, size_wh=(64, 48), step: int = STEP
+) -> Path:
     """Writes a video of grey frames, each as bright as its number, MAX_FRAMES at most."""
     code = cv2.VideoWriter.fourcc(*('mp4v' if path.suffix == '.mp4' else 'MJPG'))
     writer = cv2.VideoWriter(str(path), code, fps, size_wh)
     for number in range(num_frames):
-        writer.write(np.full((size_wh[1], size_wh[0], 3), DARKEST + STEP * number, np.uint8))
+        writer.write(np.full((size_wh[1], size_wh[0], 3), DARKEST + step * number, np.uint8))
     writer.release()
     return path
 
 
-def number_of(image) -> int:
+def number_of(image, step: int = STEP) -> int:
     """Returns the number that a frame carries."""
     height, width = image.shape[:2]
-    return round((float(image[height // 2, width // 2].mean()) - DARKEST) / STEP)
+    return round((float(image[height // 2, width // 2].mean()) - DARKEST) / step)
 
 
 class NumberBackend:

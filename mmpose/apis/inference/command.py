@@ -87,7 +87,7 @@ class Summary:
         num_frames: Frames that were looked at.
         num_poses: Poses in them.
         seconds: Time that took.
-        files: What was written.
+        files: Result files, videos and folders of pictures that were written.
         problems: What went wrong and did not end it.
     """
 
@@ -264,7 +264,8 @@ class _Run:
             path = self.outputs.out_dir / (name.name if name.suffix else f'{name.name}.png')
             path = self._free(path)
         write_image(path, picture)
-        self.files.append(path)
+        written = self.outputs.out_file or self.outputs.out_dir
+        self.files += [] if written in self.files else [written]
 
     def _free(self, path: Path) -> Path:
         """Returns the path, with a number if this run has written it for another input."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -9,6 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 CODEC = 'mp4v'  # MPEG-4 part 2: what every build of OpenCV can write into .mp4
+DISPLAYS = ('DISPLAY', 'WAYLAND_DISPLAY')
+NO_WINDOWS = (
+    '--show needs a screen and an OpenCV with windows (not opencv-python-headless); write into '
+    '--out instead'
+)
 QUIT_KEYS = {ord('q'), 27}  # 27 is Escape
 Image = NDArray[np.uint8]
 
@@ -76,9 +83,15 @@ class Window:
     Args:
         title: Of the window.
         wait_ms: How long a picture stays; 0 waits for a key.
+
+    Raises:
+        OSError: If there is no screen.
     """
 
     def __init__(self, title: str, wait_ms: int) -> None:
+        needs_display = sys.platform.startswith('linux')
+        if needs_display and not any(os.environ.get(name) for name in DISPLAYS):
+            raise OSError(NO_WINDOWS)  # OpenCV would end the process instead
         self.title = title
         self.wait_ms = wait_ms
 
@@ -92,10 +105,7 @@ class Window:
             cv2.imshow(self.title, image_bgr)
             return cv2.waitKey(self.wait_ms) & 0xFF not in QUIT_KEYS
         except cv2.error as error:
-            raise OSError(
-                '--show needs a screen and an OpenCV with windows (not opencv-python-headless); '
-                'write into --out instead'
-            ) from error
+            raise OSError(NO_WINDOWS) from error
 
 
 def _fitted(image_bgr: Image, size_wh: tuple[int, int]) -> Image:
