@@ -27,7 +27,7 @@ class HuggingFaceDetector:
     Raises:
         ImportError: If transformers is not installed.
         OSError: If there is no such model, or it cannot be downloaded.
-        ValueError: If it is no detection model, or lacks a category.
+        ValueError: If it is of another kind, or lacks a category.
     """
 
     def __init__(
@@ -42,16 +42,27 @@ class HuggingFaceDetector:
             raise ImportError(
                 f"detector 'hf:{name}' needs transformers; pip install transformers"
             ) from None
-        self.processor = AutoImageProcessor.from_pretrained(name)
-        model = AutoModelForObjectDetection.from_pretrained(name)
+        try:
+            self.processor = AutoImageProcessor.from_pretrained(name)  # type: ignore[no-untyped-call]
+            model = AutoModelForObjectDetection.from_pretrained(name)
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise type(error)(
+                f"detector 'hf:{name}' is no object detection model on the Hugging Face hub, where "
+                f'that can be reached, or in a folder: {reason}'
+            ) from None
         self.model = model.to(device).eval()
-        self.classes = choose_classes(selection.categories, model.config.id2label, f'hf:{name}')
+        self.classes = choose_classes(
+            selection.categories, self.model.config.id2label, f'hf:{name}'
+        )
         self.selection = selection
 
     def __call__(self, frames: Sequence[Frame]) -> list[Boxes]:
         """Returns the boxes of each frame; all frames are one batch."""
         import torch
 
+        if not frames:
+            return []
         images = [cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2RGB) for frame in frames]
         inputs = self.processor(images=images, return_tensors='pt').to(self.model.device)
         with torch.inference_mode():

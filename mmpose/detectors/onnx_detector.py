@@ -76,6 +76,8 @@ class OnnxDetector:
 
     def __call__(self, frames: Sequence[Frame]) -> list[Boxes]:
         """Returns the boxes of each frame."""
+        if not frames:
+            return []
         boxed = [letterbox(frame.image_bgr, self.input_wh) for frame in frames]
         inputs = np.stack([image for image, _ in boxed]).astype(np.float32)
         inputs = (inputs - self.mean) / self.std

@@ -23,7 +23,7 @@ class TorchvisionDetector:
 
     Args:
         name: Such as ``fasterrcnn_resnet50_fpn_v2``.
-        weights: File with a state dict for the classes of COCO; None takes torchvision's own,
+        weights: Checkpoint of this model with the classes of COCO; None takes torchvision's own,
             which it downloads on first use.
         device: Such as ``cpu`` or ``cuda:0``.
         selection: What is kept.
@@ -67,6 +67,8 @@ class TorchvisionDetector:
         """Returns the boxes of each frame; all frames are one batch."""
         import torch
 
+        if not frames:
+            return []
         images = [
             torch.from_numpy(np.ascontiguousarray(frame.image_bgr[..., ::-1])) for frame in frames
         ]
@@ -76,12 +78,14 @@ class TorchvisionDetector:
 
 
 def _build(name: str, official: Any, weights: str | Path | None, selection: Selection) -> Any:
-    import torch
     from torchvision.models import get_model
 
-    # The names that the families have for the score below which they give no box at all.
-    family = {'fasterrcnn': 'box_', 'maskrcnn': 'box_', 'keypointrcnn': 'box_'}
-    threshold = {f'{family.get(name.split("_")[0], "")}score_thresh': selection.score_threshold}
+    from mmcv_custom.checkpoint import naming
+    from mmcv_custom.checkpoint_io import extract_state_dict, read_checkpoint
+
+    # Below this score a model gives no box at all; R-CNNs have their own name for it.
+    key = 'box_score_thresh' if 'rcnn' in name else 'score_thresh'
+    threshold = {key: selection.score_threshold}
     if weights is None:
         try:
             return get_model(name, weights=official, **threshold)
@@ -90,17 +94,17 @@ def _build(name: str, official: Any, weights: str | Path | None, selection: Sele
                 f"the weights of '{name}' cannot be downloaded ({error}); fetch {official.url} "
                 f"elsewhere and give the file: 'torchvision:{name}:FILE'"
             ) from None
-    if not Path(weights).is_file():
-        raise FileNotFoundError(f"{weights}: no such file with weights for 'torchvision:{name}'")
+    with naming(weights):
+        state = extract_state_dict(read_checkpoint(weights))
     model = get_model(
         name, weights=None, weights_backbone=None,
         num_classes=len(official.meta['categories']), **threshold,
     )  # fmt: skip
     try:
-        model.load_state_dict(torch.load(weights, map_location='cpu', weights_only=True))
-    except (RuntimeError, TypeError, AttributeError) as error:
-        reason = str(error).strip().splitlines()[0]
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = ' '.join(str(error).split())[:200]
         raise ValueError(
-            f'{weights}: not the weights of {name} with COCO classes: {reason}'
+            f'{weights}: not the weights of {name} with the classes of COCO: {reason}'
         ) from None
     return model

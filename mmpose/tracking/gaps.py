@@ -24,7 +24,8 @@ def fill_gaps(frames: Iterable[Sequence[PoseResult]], max_gap: int) -> Iterator[
         max_gap: Longest gap to fill, frames; 0 fills none.
 
     Raises:
-        ValueError: If somebody has no number, or the gap is negative.
+        ValueError: If somebody has no number, the gap is negative, or the ``img_id`` of a frame
+            where nobody was found follows neither from others in it nor from counting.
     """
     if max_gap < 0:
         raise ValueError(f'max_gap is {max_gap}, expected 0 or more frames')
@@ -39,7 +40,9 @@ def fill_gaps(frames: Iterable[Sequence[PoseResult]], max_gap: int) -> Iterator[
             num_steps = index - before_index
             if 1 < num_steps <= max_gap + 1:
                 for step in range(1, num_steps):
-                    window[step - num_steps].append(_between(before, result, step / num_steps))
+                    missed = window[step - num_steps]
+                    pose = _between(before, result, step / num_steps)
+                    missed.append(_of_frame(pose, missed, before, result, step))
             last_seen[result.track_id] = (index, result)
         window.append(current)
         if len(window) > max_gap:
@@ -64,3 +67,25 @@ def _between(before: PoseResult, after: PoseResult, share: float) -> PoseResult:
         heatmaps=None,
         window=None,
     )
+
+
+def _of_frame(
+    pose: PoseResult,
+    others: Sequence[PoseResult],
+    before: PoseResult,
+    after: PoseResult,
+    step: int,
+) -> PoseResult:
+    """Returns a pose with the name of the frame, the ``step``-th after that of ``before``."""
+    if others:
+        return replace(pose, img_id=others[0].img_id, image_file=others[0].image_file)
+    first, last = before.img_id, after.img_id
+    image_file = before.image_file if before.image_file == after.image_file else ''
+    if first == last:  # the name of the video
+        return replace(pose, image_file=image_file)
+    if not (isinstance(first, int) and isinstance(last, int)):
+        raise ValueError(
+            f'nobody was found between the images {first!r} and {last!r}, so the img_id of the '
+            'images between them is unknown; number the frames to fill gaps'
+        )
+    return replace(pose, img_id=first + step, image_file=image_file)

@@ -15,9 +15,10 @@ Array = NDArray[np.floating]
 
 @dataclass(eq=False)
 class _State:
-    """The filter of one person: joints (K, 2) in img px, velocity (K, 2) in px/s, and when."""
+    """The filter of one person when last seen: (K, 2) in img px, and in px/s."""
 
-    keypoints: Array
+    measured: Array
+    smoothed: Array
     velocity: Array
     time_s: float
 
@@ -97,17 +98,19 @@ class KeypointSmoother:
         measured = result.keypoints.astype(np.float64)
         state = self._states.get(result.track_id)
         if state is None or time_s <= state.time_s:
-            self._states[result.track_id] = _State(measured, np.zeros_like(measured), time_s)
+            self._states[result.track_id] = _State(
+                measured, measured, np.zeros_like(measured), time_s
+            )
             return result
         elapsed_s = time_s - state.time_s
-        newest = (measured - state.keypoints) / elapsed_s
+        newest = (measured - state.measured) / elapsed_s
         share = _share(self.speed_cutoff_hz, elapsed_s)
         velocity = state.velocity + share * (newest - state.velocity)
         size = max(float(np.sqrt(result.bbox_xywh[2] * result.bbox_xywh[3])), 1e-6)
         speed = np.sqrt((velocity**2).sum(axis=-1, keepdims=True)) / size  # (K, 1)
         share = _share(self.min_cutoff_hz + self.beta * speed, elapsed_s)
-        keypoints = state.keypoints + share * (measured - state.keypoints)
-        self._states[result.track_id] = _State(keypoints, velocity, time_s)
+        keypoints = state.smoothed + share * (measured - state.smoothed)
+        self._states[result.track_id] = _State(measured, keypoints, velocity, time_s)
         return replace(result, keypoints=keypoints.astype(result.keypoints.dtype))
 
 

@@ -1,0 +1,56 @@
+"""Where people are looked for in the frame after."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from walkers import person
+
+from mmpose.structures import box_iou_xywh
+from mmpose.tracking import boxes_from_poses
+
+
+def test_box_is_that_of_the_joints_and_a_margin():
+    pose = person(300, 100)
+    boxes = boxes_from_poses([pose], padding=1.5)
+    low, high = pose.keypoints.min(0), pose.keypoints.max(0)
+    np.testing.assert_allclose(boxes.xywh[0, :2], low - 0.25 * (high - low), atol=1e-3)
+    np.testing.assert_allclose(boxes.xywh[0, 2:], 1.5 * (high - low), atol=1e-3)
+    assert boxes.scores[0] == pytest.approx(0.9)
+
+
+def test_default_is_close_to_the_box_of_the_person():
+    pose = person(300, 100)
+    assert box_iou_xywh(boxes_from_poses([pose]).xywh[0], pose.bbox_xywh) > 0.95
+
+
+def test_motion_goes_on():
+    before = replace(person(300, 100), track_id=4)
+    pose = replace(person(330, 110), track_id=4)
+    still = boxes_from_poses([pose])
+    moving = boxes_from_poses([pose], [before])
+    np.testing.assert_allclose(moving.xywh - still.xywh, [[30, 10, 0, 0]], atol=1e-3)
+    stranger = boxes_from_poses([pose], [replace(before, track_id=5)])
+    np.testing.assert_array_equal(stranger.xywh, still.xywh)
+
+
+@pytest.mark.parametrize(('num_sure', 'is_kept'), [(17, True), (3, True), (2, False), (0, False)])
+def test_uncertain_joints_do_not_count(num_sure, is_kept):
+    pose = person(300, 100)
+    scores = np.where(np.arange(17) < num_sure, 0.8, 0.1).astype(np.float32)
+    wild = np.where(np.arange(17)[:, None] < num_sure, pose.keypoints, 9999)
+    boxes = boxes_from_poses([replace(pose, scores=scores, keypoints=wild)])
+    assert len(boxes) == is_kept
+    assert (boxes.xywh < 1000).all()
+
+
+def test_categories_stay_and_nobody_is_nobody():
+    boxes = boxes_from_poses([person(0, 0, category_id=17), person(900, 0, category_id=1)])
+    assert boxes.category_ids.tolist() == [17, 1]
+    assert boxes_from_poses([]).xywh.shape == (0, 4)
+
+
+@pytest.mark.parametrize('name', ['padding', 'min_joints'])
+def test_bad_arguments(name):
+    with pytest.raises(ValueError, match=f'{name} is 0, expected 1 or more'):
+        boxes_from_poses([], **{name: 0})
