@@ -13,13 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmpose.structures import PoseMeta, PoseResult
 from mmpose.visualization.heat import paint_heat_of_results
-from mmpose.visualization.labels import Label, cap_height_for, paint_joint_texts, paint_labels
+from mmpose.visualization.labels import Label, cap_height_for, paint_labels, paint_texts_beside
 from mmpose.visualization.looks import color_of_person, look_of
 from mmpose.visualization.shapes import OUTLINE, Color, Image, Points, checked_image
 from mmpose.visualization.skeleton import BOX, Pen, paint_person
 
 COLOR_CHOICES = ('joint', 'person')
 JOINT_TEXTS = ('index', 'name', 'score')
+# of the height of a label
+JOINT_TEXT_SIZE = 0.75
 
 
 def draw_pose(
@@ -202,15 +204,16 @@ def _write_labels(
 def _write_joint_texts(
     canvas: Image, painted: Sequence[_Painted], joint_text: str, meta: PoseMeta
 ) -> None:
+    labels = []
     for person in painted:
         points, scores = person.result.keypoints, person.result.scores
-        texts = []
-        for i in np.flatnonzero(person.drawn):
+        ids = np.flatnonzero(person.drawn)
+        extent = float(np.hypot(*np.ptp(points[ids], axis=0))) if len(ids) else 0.0
+        cap_height = JOINT_TEXT_SIZE * cap_height_for(canvas, extent)
+        for i in ids:
             words = {'index': str(i), 'name': meta.keypoint_names[i], 'score': f'{scores[i]:.2f}'}
-            texts.append((words[joint_text], points[i]))
-        extent = float(np.hypot(*np.ptp(points[person.drawn], axis=0))) if texts else 0.0
-        cap_height = 0.75 * cap_height_for(canvas, extent)
-        paint_joint_texts(canvas, texts, cap_height, gap=0.9 * cap_height)
+            labels.append(Label(words[joint_text], points[i], cap_height))
+    paint_texts_beside(canvas, labels)
 
 
 def _checked_pose(

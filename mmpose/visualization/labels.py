@@ -13,14 +13,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.visualization.shapes import OUTLINE, Color, Image, Points, blend, text_coverage
+from mmpose.visualization.shapes import (
+    OUTLINE,
+    Color,
+    Image,
+    Points,
+    Rectangle,
+    blend,
+    text_coverage,
+    tint,
+)
 
 WHITE: Color = (255, 255, 255)
-PLATE_OPACITY = 0.75
+# A plate lets the image through, unless it covers another one.
+PLATE_OPACITY, COVERING_OPACITY = 0.75, 1.0
 # Weights of blue, green and red in luma (ITU-R BT.601), and above which one black text reads better
 LUMA, BRIGHT = (0.114, 0.587, 0.299), 140
-
-Rectangle = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,31 +71,28 @@ def paint_labels(canvas: Image, labels: Iterable[Label]) -> None:
         coverage, side, above, plate_wh = _set_text(canvas, label)
         places = [
             _inside(canvas, label.anchor - [0, (1 + step) * plate_wh[1]], plate_wh)
-            for step in (0, 1, -1, 2, -2)
+            for step in (0, 1, -1, 2, -2, 3, -3)
         ]
-        left, top = next((p for p in places if _is_free((*p, *plate_wh), used)), places[0])
+        free = next((place for place in places if _is_free((*place, *plate_wh), used)), None)
+        left, top = free or places[0]
         used.append((left, top, *plate_wh))
-        plate = np.full(plate_wh[::-1], PLATE_OPACITY, np.float32)
-        blend(canvas, plate, (left, top), label.plate)
+        opacity = PLATE_OPACITY if free else COVERING_OPACITY
+        tint(canvas, (left, top, *plate_wh), label.plate, opacity)
         ink = OUTLINE if np.dot(label.plate, LUMA) > BRIGHT else WHITE
         blend(canvas, coverage, (left + side, top + above), ink)
 
 
-def paint_joint_texts(
-    canvas: Image, texts: Iterable[tuple[str, Points]], cap_height: float, gap: float
-) -> None:
-    """Paints white text with a dark rim beside points; leaves out what has no free place.
+def paint_texts_beside(canvas: Image, labels: Iterable[Label]) -> None:
+    """Paints white text with a dark rim and no plate beside the anchors, where there is room.
 
-    Args:
-        canvas: (H, W, 3), painted in place.
-        texts: Text and point (2,), img px.
-        cap_height: Height of a capital letter, px.
-        gap: Distance of the text from its point, px.
+    A text whose four places are taken by earlier ones is left out, as in a face of 68 keypoints.
     """
     used: list[Rectangle] = []
-    for text, (x, y) in texts:
-        coverage = np.pad(text_coverage(text, cap_height), 1)
+    for label in labels:
+        coverage = np.pad(text_coverage(label.text, label.cap_height), 1)
         height, width = coverage.shape
+        x, y = label.anchor
+        gap = 0.9 * label.cap_height
         places = (
             (x + gap, y - height / 2),
             (x - gap - width, y - height / 2),

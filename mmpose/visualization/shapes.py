@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Points = NDArray[np.floating]
 Color = tuple[int, int, int]
+Rectangle = tuple[int, int, int, int]
 
 # Nearly black: rims of limbs and dots, plates of labels.
 OUTLINE: Color = (16, 16, 16)
@@ -185,9 +186,26 @@ def blend(
     if not target.size:
         return
     first_row, first_column = max(-top, 0), max(-left, 0)
-    part = coverage[first_row:, first_column:][: target.shape[0], : target.shape[1], None]
-    mixed = target * (1 - part) + np.array(color, np.float32) * part
-    target[:] = np.round(mixed).astype(np.uint8)
+    part = coverage[first_row:, first_column:][: target.shape[0], : target.shape[1]]
+    touched = part > 0  # letters cover a fifth of their rectangle
+    opacity = part[touched][:, None]  # (touched pixels, 1)
+    mixed = target[touched] * (1 - opacity) + np.array(color, np.float32) * opacity
+    target[touched] = np.round(mixed).astype(np.uint8)
+
+
+def tint(canvas: Image, rectangle: Rectangle, color: Color, opacity: float) -> None:
+    """Mixes a colour evenly into a rectangle that lies inside the canvas.
+
+    Args:
+        canvas: (H, W, 3), painted in place.
+        rectangle: Left, top, width, height, px.
+        color: BGR.
+        opacity: From 0 to 1.
+    """
+    left, top, width, height = rectangle
+    target = canvas[top : top + height, left : left + width]
+    levels = np.arange(256)[:, None] * (1 - opacity) + np.array(color) * opacity  # (256, 3)
+    target[:] = cv2.LUT(target, np.round(levels).astype(np.uint8)[None])
 
 
 def _nearby(points: Points) -> Points:
