@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -89,11 +89,13 @@ class Summary:
         seconds: Time that took.
         files: Result files, videos and folders of pictures that were written.
         problems: What went wrong and did not end it.
+        busy_s: Seconds for which each part has worked; they work at the same time.
     """
 
     num_frames: int
     num_poses: int
     seconds: float
+    busy_s: dict[str, float]
     files: list[Path]
     problems: list[str]
 
@@ -103,6 +105,8 @@ class Summary:
             f'{self.num_poses} poses in {self.num_frames} frames, {self.seconds:.1f} s, '
             f'{rate:.1f} frames/s'
         ]
+        parts = [f'{name} {seconds:.1f} s' for name, seconds in self.busy_s.items()]
+        lines.append(f'busy at the same time: {", ".join(parts)}')
         lines += [f'wrote {path}' for path in self.files]
         lines += [f'note: {problem}' for problem in self.problems]
         return '\n'.join(lines)
@@ -138,7 +142,7 @@ def run_inference(
             if run.is_over:
                 break
     seconds = time.perf_counter() - started
-    return Summary(run.num_frames, run.num_poses, seconds, run.files, run.problems)
+    return Summary(run.num_frames, run.num_poses, seconds, run.busy_s, run.files, run.problems)
 
 
 def ids_by_name(annotation_file: str | Path) -> dict[str, int]:
@@ -196,6 +200,7 @@ class _Run:
         self.files = [file.path for file in self.result_files]
         self.problems: list[str] = []
         self.num_frames = self.num_poses = 0
+        self.busy_s = dict.fromkeys(('read', 'detect', 'pose', 'draw', 'write'), 0.0)
         self.is_over = False
         self._taken: set[Path] = set()
 
@@ -204,7 +209,7 @@ class _Run:
         outputs, is_video = self.outputs, source.fps is not None
         writes = outputs.draws_video if is_video else outputs.draws_images
         video = VideoFile(self._video_path(source), source.fps) if writes and is_video else None
-        frames: Iterator[FrameResult] = self.inferencer(source)
+        frames = self.inferencer(source)
         limited = _closing_after(frames, outputs.max_frames)
         ids = _Ids(source, outputs.image_ids, self.num_frames)
         window = self._window(is_video)
@@ -223,8 +228,9 @@ class _Run:
             return drawn
 
         progress = _Progress(source, outputs.max_frames) if outputs.progress else None
+        busy_s: list[float] = []
         try:
-            with closing(overlap(limited, draw, write)) as running:
+            with closing(overlap(limited, draw, write, busy_s=busy_s)) as running:
                 for result, picture in running:
                     self.num_frames += 1
                     self.num_poses += len(result.poses)
@@ -240,6 +246,9 @@ class _Run:
                 video.close()
         self.files += [video.path] if video is not None else []
         self.problems += self.inferencer.problems
+        both = self.inferencer.busy_s | dict(zip(('draw', 'write'), busy_s[1:], strict=True))
+        for name, seconds in both.items():
+            self.busy_s[name] += seconds
 
     def _window(self, is_video: bool) -> Window | None:
         if not self.outputs.show:
@@ -343,6 +352,8 @@ class _Progress:
         return f'{self.name}: [{bar:<20}] {self.num}/{self.total}, {rate:.1f}/s, {left:.0f} s left '
 
 
-def _closing_after(frames: Iterator[FrameResult], max_frames: int | None) -> Iterator[FrameResult]:
+def _closing_after(
+    frames: Generator[FrameResult, None, None], max_frames: int | None
+) -> Generator[FrameResult, None, None]:
     with closing(frames):
         yield from islice(frames, max_frames)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Generator, Iterable, Sized
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class ImageSource:
         self.name = {None: 'images', 1: '1 image'}.get(self.num_frames, f'{self.num_frames} images')
         self.problems: list[str] = []
 
-    def __iter__(self) -> Iterator[tuple[Frame, str]]:
+    def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
         """Yields each frame, and an empty text where a video tells of a damaged frame."""
         num_read = 0
         for index, image in enumerate(self.images):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -26,9 +26,11 @@ from mmpose.models import TopdownPoseEstimator
 from mmpose.structures import Frame, PoseMeta
 from mmpose.tracking import KeypointSmoother, PoseTracker, fill_gaps
 
+PARTS = ('read', 'detect', 'pose')
 MAX_CHUNK_PIXELS = 24_000_000  # of the frames that are worked on together; 72 MB of pixels
 
 Model = str | Path | PoseBackend | TopdownPoseEstimator
+Results = Generator[FrameResult, None, None]
 AnyDetector = str | Path | Detector | Callable[[Sequence[Frame]], Any] | None
 
 
@@ -69,6 +71,8 @@ class PoseInferencer:
     Attributes:
         meta: Skeleton of the poses.
         problems: What went wrong so far in the current or last call and did not end it.
+        busy_s: Seconds for which each part has worked in the current or last call, on its own
+            thread: ``read``, ``detect`` and ``pose``.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -140,8 +144,9 @@ class PoseInferencer:
         self.smoothing = smoothing
         self.max_gap = max_gap
         self.problems: list[str] = []
+        self.busy_s = dict.fromkeys(PARTS, 0.0)
 
-    def __call__(self, inputs: Input | Source | Iterable[Input]) -> Iterator[FrameResult]:
+    def __call__(self, inputs: Input | Source | Iterable[Input]) -> Results:
         """Yields the result of every frame, in order.
 
         Threads run from the first result on until the iterator ends or is closed.
@@ -155,12 +160,13 @@ class PoseInferencer:
             ConnectionError: If a camera or stream is away, or does not come back.
         """
         self.problems = []
+        self.busy_s = dict.fromkeys(PARTS, 0.0)
         for source in open_sources(inputs):
             with closing(self._run(source)) as results:
                 yield from results
             self.problems += source.problems
 
-    def _run(self, source: Source) -> Iterator[FrameResult]:
+    def _run(self, source: Source) -> Results:
         is_video = source.fps is not None
         tracker = self._new_tracker() if self.tracking and is_video else None
         estimator = SequenceEstimator(
@@ -171,23 +177,29 @@ class PoseInferencer:
             max_people=self.max_people,
         )
         chunks = _chunks(source, 1 if source.is_live else self.predictor.batch_size)
-        results = self._results(overlap(chunks, estimator.detect, estimator.estimate))
+        busy_s: list[float] = []
+        running = overlap(chunks, estimator.detect, estimator.estimate, busy_s=busy_s)
+        results = self._results(running)
         if tracker is not None and self.smoothing:
             results = _smoothed(results)
         if tracker is not None and self.max_gap:
             results = _with_gaps_filled(results, self.max_gap)
-        with closing(results):
-            yield from results
+        try:
+            with closing(results):
+                yield from results
+        finally:
+            for name, seconds in zip(PARTS, busy_s, strict=False):
+                self.busy_s[name] += seconds
         self.problems += estimator.problems
 
-    def _results(self, chunks: Iterator[list[FrameJob]]) -> Iterator[FrameResult]:
+    def _results(self, chunks: Generator[list[FrameJob], None, None]) -> Results:
         with closing(chunks):
             for chunk in chunks:
                 for job in chunk:
                     yield FrameResult(job.frame, job.poses, self.meta, job.problem)
 
 
-def _chunks(source: Source, max_frames: int) -> Iterator[list[FrameJob]]:
+def _chunks(source: Source, max_frames: int) -> Generator[list[FrameJob], None, None]:
     """Yields the frames of a source, as many at a time as are worked on together."""
     chunk: list[FrameJob] = []
     num_pixels = 0
@@ -202,14 +214,14 @@ def _chunks(source: Source, max_frames: int) -> Iterator[list[FrameJob]]:
         yield chunk
 
 
-def _smoothed(results: Iterator[FrameResult]) -> Iterator[FrameResult]:
+def _smoothed(results: Results) -> Results:
     smoother = KeypointSmoother()
     with closing(results):
         for result in results:
             yield replace(result, poses=smoother(result.poses, result.frame.time_s))
 
 
-def _with_gaps_filled(results: Iterator[FrameResult], max_gap: int) -> Iterator[FrameResult]:
+def _with_gaps_filled(results: Results, max_gap: int) -> Results:
     waiting: deque[FrameResult] = deque()
 
     def poses() -> Iterator[list[Any]]:

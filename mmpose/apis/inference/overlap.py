@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 
 def overlap(
-    items: Iterable[Any], *stages: Callable[[Any], Any], capacity: int = 1
-) -> Iterator[Any]:
+    items: Iterable[Any],
+    *stages: Callable[[Any], Any],
+    capacity: int = 1,
+    busy_s: list[float] | None = None,
+) -> Generator[Any, None, None]:
     """Yields what the stages make of the items, in their order, each exactly once.
 
     The iterable and every stage run in a thread of their own, so that all together take as long
@@ -23,11 +27,14 @@ def overlap(
         items: Read in a thread, lazily.
         stages: Each takes an item and returns the one for the next stage.
         capacity: Items that may wait for each stage, and for the caller.
+        busy_s: Gets the seconds for which the iterable and each stage have worked.
     """
+    busy_s = [] if busy_s is None else busy_s
+    busy_s[:] = [0.0] * (len(stages) + 1)
     channels = [_Channel(capacity) for _ in range(len(stages) + 1)]
-    threads = [threading.Thread(target=_feed, args=(items, channels[0]), daemon=True)]
-    for stage, source, target in zip(stages, channels, channels[1:], strict=False):
-        arguments = (stage, source, target)
+    threads = [threading.Thread(target=_feed, args=(items, channels[0], busy_s), daemon=True)]
+    for number, stage in enumerate(stages, start=1):
+        arguments = (stage, channels[number - 1], channels[number], busy_s, number)
         threads.append(threading.Thread(target=_work, args=arguments, daemon=True))
     for thread in threads:
         thread.start()
@@ -86,26 +93,32 @@ class _Channel:
             self._changed.notify_all()
 
 
-def _feed(items: Iterable[Any], target: _Channel) -> None:
-    error = None
+def _feed(items: Iterable[Any], target: _Channel, busy_s: list[float]) -> None:
+    end, iterator = _End(), iter(items)
     try:
-        for item in items:
+        while not isinstance(item := _timed(next, (iterator, end), busy_s, 0), _End):
             if not target.put(item):
                 break
     except BaseException as raised:  # belongs to whoever reads the results
-        error = raised
+        end = _End(raised)
     finally:
-        close = getattr(items, 'close', None)  # of a generator, in the thread that ran it
+        close = getattr(iterator, 'close', None)  # of a generator, in the thread that ran it
         if close is not None:
             close()
-    target.put(_End(error))
+    target.put(end)
 
 
-def _work(stage: Callable[[Any], Any], source: _Channel, target: _Channel) -> None:
+def _work(
+    stage: Callable[[Any], Any],
+    source: _Channel,
+    target: _Channel,
+    busy_s: list[float],
+    number: int,
+) -> None:
     end = _End()
     try:
         while not isinstance(item := source.get(), _End):
-            if not target.put(stage(item)):
+            if not target.put(_timed(stage, (item,), busy_s, number)):
                 break
         else:
             end = item
@@ -113,3 +126,13 @@ def _work(stage: Callable[[Any], Any], source: _Channel, target: _Channel) -> No
         end = _End(raised)
     source.close()
     target.put(end)
+
+
+def _timed(
+    function: Callable[..., Any], arguments: tuple[Any, ...], busy_s: list[float], number: int
+) -> Any:
+    started = time.perf_counter()
+    try:
+        return function(*arguments)
+    finally:
+        busy_s[number] += time.perf_counter() - started

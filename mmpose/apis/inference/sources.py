@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,7 +34,7 @@ class Source(Protocol):
     is_live: bool
     problems: list[str]
 
-    def __iter__(self) -> Iterator[tuple[Frame, str]]:
+    def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
         """Yields each frame, with a text if it is damaged."""
         ...
 

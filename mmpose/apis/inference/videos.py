@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class VideoSource:
         self.fps = fps if 0 < fps < 1000 else 30.0
         self.problems: list[str] = []
 
-    def __iter__(self) -> Iterator[tuple[Frame, str]]:
+    def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
         """Yields each frame, with a text if it is damaged.
 
         Raises:
@@ -163,7 +163,7 @@ class CameraSource:
         fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.fps = fps if 0 < fps < 1000 else 30.0
 
-    def __iter__(self) -> Iterator[tuple[Frame, str]]:
+    def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
         """Yields each frame as it comes.
 
         Raises:
