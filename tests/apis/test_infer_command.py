@@ -1,8 +1,11 @@
 """tools/infer.py: its flags, those of MMPose's demos, and every file it writes."""
 
+import _thread
 import argparse
 import csv
 import json
+import threading
+import time
 
 import cv2
 import numpy as np
@@ -10,14 +13,15 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmpose.apis.inference.command import run_inference
+from mmpose.apis import PoseInferencer
+from mmpose.apis.inference.command import Outputs, run_inference
 from mmpose.apis.inference.frame_result import FrameResult
 from mmpose.apis.inference.infer_options import add_arguments, inferencer_of, outputs_of
 from mmpose.apis.inference.result_files import CocoFile, CsvFile, JsonLinesFile
 from mmpose.metainfo import load_metainfo
-from mmpose.structures import Frame, PoseResult
+from mmpose.structures import Boxes, Frame, PoseResult
 from tests.apis.checkpoint_files import plain_config, plain_model
-from tests.apis.numbered_video import number_of, write_video
+from tests.apis.numbered_video import NumberBackend, number_of, write_video
 
 NUM, STEP = 12, 12  # frames, and grey levels from one to the next, for a second compression
 
@@ -187,3 +191,21 @@ def test_results_are_complete_json_also_after_an_error(files):
         bad.unlink()
         unknown.unlink()
     assert len(json.loads((files / 'partly/results.json').read_text())) == 2
+
+
+def test_ctrl_c_ends_a_run_with_complete_files(files):
+    def interrupting(frames):
+        if frames[0].index == 5:
+            _thread.interrupt_main()
+            time.sleep(0.05)
+        return [Boxes.whole_image(frame.image_wh) for frame in frames]
+
+    inferencer = PoseInferencer(NumberBackend(), detector=interrupting, batch_size=1)
+    outputs = Outputs(files / 'ended', files / 'ended', formats=('coco',), save_video=True)
+    threads = threading.active_count()
+    summary = run_inference(inferencer, str(files / 'numbers.avi'), outputs)
+    assert threading.active_count() == threads
+    assert 0 < summary.num_frames < NUM
+    assert summary.problems == [f'{files / "numbers.avi"} was interrupted']
+    num_written = len(json.loads((files / 'ended/results.json').read_text()))
+    assert len(frames_of(files / 'ended/numbers.mp4')[0]) == num_written >= summary.num_frames

@@ -239,6 +239,9 @@ class _Run:
                     if window is not None and not window.show(picture):
                         self.is_over = True
                         break
+        except KeyboardInterrupt:  # how a camera is ended
+            self.is_over = True
+            self.problems.append(f'{source.name} was interrupted')
         finally:
             if progress is not None:
                 progress.finish()
