@@ -124,7 +124,9 @@ class BoxesFile:
             image, category = _fields(entry, ('image_id', 'category_id'), where)
             if category in wanted:
                 box, score = _fields(entry, ('bbox', 'score'), where)
-                row = [*_numbers(box, (4,), where), score, category]
+                if not isinstance(score, int | float):
+                    raise ValueError(f'{where}: score is {score!r}, expected a number')
+                row = [*_numbers(box, (4,), where), float(score), category]
                 self.rows.setdefault(str(image), []).append(row)
             else:
                 self.rows.setdefault(str(image), [])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mmpose.structures import PoseMeta, PoseResult
+from mmpose.tracking.rows import Rows
 
 VELOCITY_MEMORY_S = 0.1  # over which the velocity of a person is averaged
 COASTING_S = 1.0  # after which somebody whom nobody sees has lost 1 - 1/e of the velocity
@@ -17,7 +18,7 @@ Array = NDArray[np.floating]
 
 
 @dataclass(eq=False)
-class People:
+class People(Rows):
     """N people.
 
     Attributes:
@@ -59,24 +60,15 @@ class People:
             np.full(num, time_s, np.float64),
         )
 
-    def __len__(self) -> int:
-        return len(self.ids)
+    @property
+    def centers(self) -> Array:
+        """(N, 2), img px. Of the box."""
+        return self.boxes[:, :2] + self.boxes[:, 2:] / 2
 
     @property
     def sizes(self) -> Array:
         """(N,), img px. Square root of the area of the box."""
         return np.sqrt(np.maximum(self.boxes[:, 2] * self.boxes[:, 3], 1e-9))
-
-    def select(self, rows: ArrayLike) -> People:
-        """Returns some of the people, by a mask or by rows."""
-        return People(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    def join(self, others: People) -> People:
-        """Returns these people and then others."""
-        names = [field.name for field in fields(self)]
-        return People(
-            *(np.concatenate([getattr(self, name), getattr(others, name)]) for name in names)
-        )
 
     def at(self, time_s: float) -> People:
         """Returns where the people may be by now: they coast, ever slower, as they were going."""

@@ -1,4 +1,4 @@
-"""How alike two poses are: OKS over joints that both are sure of, and overlap of boxes."""
+"""How alike two poses are: OKS over joints that both are sure of."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def pose_similarity(
     area: Array,
     variances: Array,
 ) -> Array:
-    """Returns the OKS of each of N poses with each of M, joints weighted by both their scores.
+    """Returns the OKS of P pairs of poses, joints weighted by both their scores.
 
     Args:
-        first: (N, K, 2), img px.
-        first_scores: (N, K).
-        second: (M, K, 2), img px.
-        second_scores: (M, K).
-        area: (N, M), img px². Area of the two people.
+        first: (P, K, 2), img px.
+        first_scores: (P, K).
+        second: (P, K, 2), img px.
+        second_scores: (P, K).
+        area: (P,), img px². Area of the two people.
         variances: (K,), of ``joint_variances``.
 
     Returns:
-        (N, M), from 0 to 1; 0 where no joint has a score in both.
+        (P,), from 0 to 1; 0 where no joint has a score in both.
     """
-    squared = ((first[:, None] - second[None]) ** 2).sum(axis=-1)  # (N, M, K)
-    closeness = np.exp(-squared / (2 * np.maximum(area, 1e-9)[..., None] * variances))
-    weights = np.maximum(first_scores[:, None] * second_scores[None], 0)  # (N, M, K)
+    squared = ((first - second) ** 2).sum(axis=-1)  # (P, K)
+    closeness = np.exp(-squared / (2 * np.maximum(area, 1e-9)[:, None] * variances))
+    weights = np.maximum(first_scores * second_scores, 0)
     return np.asarray((closeness * weights).sum(-1) / np.maximum(weights.sum(-1), 1e-12))

@@ -9,18 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.structures import PoseResult
+from mmpose.tracking.rows import Rows
 
 Array = NDArray[np.floating]
 
 
 @dataclass(eq=False)
-class _State:
-    """The filter of one person when last seen: (K, 2) in img px, and in px/s."""
+class _Filters(Rows):
+    """The filters of N people when they were last seen.
 
+    Attributes:
+        ids: (N,) int64.
+        measured: (N, K, 2), img px. What came in,
+        smoothed: (N, K, 2), img px. and what came out.
+        velocity: (N, K, 2), img px/s.
+        seen_s: (N,). When, seconds.
+    """
+
+    ids: NDArray[np.int64]
     measured: Array
     smoothed: Array
     velocity: Array
-    time_s: float
+    seen_s: Array
 
 
 class KeypointSmoother:
@@ -63,7 +73,7 @@ class KeypointSmoother:
 
     def reset(self) -> None:
         """Forgets everybody, as before another video."""
-        self._states: dict[int, _State] = {}
+        self._filters: _Filters | None = None
         self._time_s = -np.inf
 
     def __call__(self, results: Sequence[PoseResult], time_s: float) -> list[PoseResult]:
@@ -83,38 +93,64 @@ class KeypointSmoother:
                 'another video'
             )
         self._time_s = time_s
-        self._states = {
-            number: state
-            for number, state in self._states.items()
-            if time_s - state.time_s <= self.forget_after_s
-        }
-        return [self._smooth(result, time_s) for result in results]
-
-    def _smooth(self, result: PoseResult, time_s: float) -> PoseResult:
-        if result.track_id is None:
+        if any(result.track_id is None for result in results):
             raise ValueError(
                 'a pose has no track_id, by which its joints are followed; run PoseTracker first'
             )
-        measured = result.keypoints.astype(np.float64)
-        state = self._states.get(result.track_id)
-        if state is None or time_s <= state.time_s:
-            self._states[result.track_id] = _State(
-                measured, measured, np.zeros_like(measured), time_s
-            )
-            return result
-        elapsed_s = time_s - state.time_s
-        newest = (measured - state.measured) / elapsed_s
+        if self._filters is not None:
+            is_kept = time_s - self._filters.seen_s <= self.forget_after_s
+            self._filters = self._filters.select(is_kept)
+        if not results:
+            return []
+        after = self._follow(results, time_s)
+        smoothed = dict(zip(after.ids.tolist(), after.smoothed, strict=True))
+        return [
+            replace(x, keypoints=smoothed[x.track_id].astype(x.keypoints.dtype))
+            for x in results
+            if x.track_id is not None
+        ]
+
+    def _follow(self, results: Sequence[PoseResult], time_s: float) -> _Filters:
+        """Takes in the poses of a frame; returns the filters of the people in it."""
+        ids = np.array([x.track_id for x in results], np.int64)
+        measured = np.array([x.keypoints for x in results], np.float64)  # (N, K, 2)
+        given = _Filters(
+            ids, measured, measured, np.zeros_like(measured), np.full(len(ids), time_s)
+        )
+        before = self._filters
+        if before is None:
+            self._filters = given
+            return given
+        row_of = {number: row for row, number in enumerate(before.ids.tolist())}
+        rows = np.array([row_of.get(number, -1) for number in ids.tolist()])
+        is_known = rows >= 0
+        sizes = _sizes(results)[is_known]
+        known = self._step(before.select(rows[is_known]), given.select(is_known), sizes)
+        given = given.select(~is_known).join(known)
+        self._filters = before.select(~np.isin(before.ids, ids)).join(given)
+        return given
+
+    def _step(self, before: _Filters, given: _Filters, sizes: Array) -> _Filters:
+        """Returns filters after one more measurement each; ``sizes`` (N,) is in img px."""
+        elapsed_s = (given.seen_s - before.seen_s)[:, None, None]  # (N, 1, 1)
+        has_elapsed = elapsed_s > 0
+        newest = (given.measured - before.measured) / np.where(has_elapsed, elapsed_s, 1)
         share = _share(self.speed_cutoff_hz, elapsed_s)
-        velocity = state.velocity + share * (newest - state.velocity)
-        size = max(float(np.sqrt(result.bbox_xywh[2] * result.bbox_xywh[3])), 1e-6)
-        speed = np.sqrt((velocity**2).sum(axis=-1, keepdims=True)) / size  # (K, 1)
+        velocity = before.velocity + share * (newest - before.velocity)
+        speed = np.sqrt((velocity**2).sum(-1, keepdims=True)) / sizes[:, None, None]  # (N, K, 1)
         share = _share(self.min_cutoff_hz + self.beta * speed, elapsed_s)
-        keypoints = state.smoothed + share * (measured - state.smoothed)
-        self._states[result.track_id] = _State(measured, keypoints, velocity, time_s)
-        return replace(result, keypoints=keypoints.astype(result.keypoints.dtype))
+        smoothed = before.smoothed + share * (given.measured - before.smoothed)
+        smoothed = np.where(has_elapsed, smoothed, given.measured)
+        return _Filters(given.ids, given.measured, smoothed, velocity, given.seen_s)
 
 
-def _share(cutoff_hz: float | Array, elapsed_s: float) -> float | Array:
+def _sizes(results: Sequence[PoseResult]) -> Array:
+    """Returns the square root of the area of each box, (N,) img px."""
+    boxes = np.array([x.bbox_xywh for x in results], np.float64)
+    return np.asarray(np.sqrt(np.maximum(boxes[:, 2] * boxes[:, 3], 1e-12)))
+
+
+def _share(cutoff_hz: float | Array, elapsed_s: Array) -> Array:
     """Returns the weight of the newest value in a low-pass filter after some time."""
     turn = 2 * np.pi * cutoff_hz * elapsed_s
-    return turn / (turn + 1)
+    return np.asarray(turn / (turn + 1))

@@ -22,6 +22,7 @@ NEAR, RUN_PER_S, MAX_NEAR, MAX_SIZE_RATIO = 0.5, 8.0, 1.5, 2.0
 
 Array = NDArray[np.floating]
 Rows = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 
 class PoseTracker:
@@ -113,35 +114,41 @@ class PoseTracker:
 
     def _assign(self, expected: People, people: People) -> tuple[Rows, Rows]:
         """Returns the rows of people and of their poses, pair by pair."""
-        similarity = self._similarity(expected, people)
+        distance = _distance(expected, people)
+        similarity = self._similarity(expected, people, distance < MAX_NEAR)
         old, poses = self._best_pairs(similarity, self.min_similarity)
         old_left = np.setdiff1d(np.arange(len(expected)), old)
         poses_left = np.setdiff1d(np.arange(len(people)), poses)
         if not (len(old_left) and len(poses_left)):
             return old, poses
-        nearness = _nearness(expected.select(old_left), people.select(poses_left))
+        left = np.ix_(old_left, poses_left)
+        nearness = _nearness(expected.select(old_left), people.select(poses_left), distance[left])
         more_old, more_poses = self._best_pairs(nearness, 0.0)
         return (
             np.concatenate([old, old_left[more_old]]),
             np.concatenate([poses, poses_left[more_poses]]),
         )
 
-    def _similarity(self, expected: People, people: People) -> Array:
-        """Returns the (N, M) similarity of those who are known and the poses."""
-        similarity = np.zeros((len(expected), len(people)))
-        if self.oks_weight < 1:
-            overlap = box_iou_xywh(expected.boxes[:, None], people.boxes)
-            similarity += (1 - self.oks_weight) * overlap
+    def _similarity(self, expected: People, people: People, is_near: BoolArray) -> Array:
+        """Returns the (N, M) similarity of those who are known and the poses, 0 of far pairs."""
+        similarity: Array = np.zeros(is_near.shape)
+        rows, columns = np.nonzero(is_near)
+        if not len(rows):
+            return similarity
+        first, second = expected.select(rows), people.select(columns)
+        overlap = box_iou_xywh(first.boxes, second.boxes)
+        oks: Array = np.zeros(len(rows))
         if self._variances is not None and self.oks_weight > 0:
-            area = (expected.sizes[:, None] ** 2 + people.sizes**2) / 2
-            similarity += self.oks_weight * pose_similarity(
-                expected.keypoints,
-                expected.scores,
-                people.keypoints,
-                people.scores,
+            area = (first.sizes**2 + second.sizes**2) / 2
+            oks = pose_similarity(
+                first.keypoints,
+                first.scores,
+                second.keypoints,
+                second.scores,
                 area,
                 self._variances,
             )
+        similarity[rows, columns] = self.oks_weight * oks + (1 - self.oks_weight) * overlap
         return similarity
 
     def _best_pairs(self, similarity: Array, minimum: float) -> tuple[Rows, Rows]:
@@ -153,12 +160,15 @@ class PoseTracker:
         return rows[kept], columns[kept]
 
 
-def _nearness(expected: People, people: People) -> Array:
-    """Returns for N known people and M poses how near each is: above 0 if near enough, up to 1."""
+def _distance(expected: People, people: People) -> Array:
+    """Returns the (N, M) distances between the boxes of N people and M poses, in their size."""
     sizes = np.sqrt(expected.sizes[:, None] * people.sizes)  # (N, M)
-    centers = expected.boxes[:, :2] + expected.boxes[:, 2:] / 2
-    others = people.boxes[:, :2] + people.boxes[:, 2:] / 2
-    distance = np.linalg.norm(centers[:, None] - others, axis=-1) / sizes
+    steps = expected.centers[:, None] - people.centers  # (N, M, 2)
+    return np.asarray(np.sqrt((steps**2).sum(axis=-1)) / sizes)
+
+
+def _nearness(expected: People, people: People, distance: Array) -> Array:
+    """Returns for N known people and M poses how near each is: above 0 if near enough, up to 1."""
     unseen_s = people.seen_s - expected.seen_s[:, None]
     reach = np.minimum(NEAR + RUN_PER_S * unseen_s, MAX_NEAR)
     ratio = expected.sizes[:, None] / people.sizes

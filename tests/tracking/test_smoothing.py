@@ -105,14 +105,14 @@ def test_somebody_lost_starts_anew(away_s, is_forgotten):
     smoother([], away_s / 2)
     [back] = smoother([place(60)], away_s)
     assert np.array_equal(back.keypoints, place(60).keypoints) == is_forgotten
-    assert len(smoother._states) == 1
+    assert len(smoother._filters) == 1
 
 
 def test_nobody_is_remembered_for_ever():
     smoother = KeypointSmoother()
     for frame in range(200):
         smoother([place(0, track_id=frame)], frame / 30)
-    assert len(smoother._states) < 20
+    assert len(smoother._filters) < 20
 
 
 def test_first_frame_and_equal_times_are_as_they_were():

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from inspect import signature
 from pathlib import Path
@@ -25,6 +22,7 @@ from mmpose.apis.doctor.problems import Problem, ProblemLog
 from mmpose.apis.doctor.skeleton import check_sides, check_skeleton
 from mmpose.apis.doctor.split import Split
 from mmpose.apis.doctor.statistics import Statistics, gather_statistics
+from mmpose.apis.progress import show_progress
 from mmpose.config_check import COCO_METRICS
 from mmpose.datasets import CocoDataset, KeypointDataset
 from mmpose.metainfo import load_metainfo
@@ -32,7 +30,6 @@ from mmpose.registry import DATASETS
 
 PHASES = ('train', 'val', 'test')
 PROBLEMS_FILE, PAGE_FILE = 'problems.json', 'report.html'
-REPORT_SECONDS = 1.0
 Config = Mapping[str, Any]
 
 
@@ -203,7 +200,7 @@ def _fingerprints(
         folder = str(split.image_folder)
         log.add(Problem('missing_image', split.name, folder, '', found, expected))
         return None
-    with _progress(split.name, quiet) as progress:
+    with show_progress(split.name, quiet) as progress:
         prints = check_images(split, log, workers, apply_exif, progress)
     check_copies_within(split, prints, log)
     return prints
@@ -217,23 +214,3 @@ def _compare_splits(
         for other, other_prints in known:
             if train.name.startswith('train') and not other.name.startswith('train'):
                 check_leak(train, train_prints, other, other_prints, log)
-
-
-@contextmanager
-def _progress(name: str, quiet: bool) -> Iterator[Any]:
-    """Gives a function that shows how many images are done, about once a second."""
-    last = start = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if quiet or (now - last < REPORT_SECONDS and done < total):
-            return
-        last = now
-        rate = done / max(now - start, 1e-6)
-        line = f'{name}: {done} of {total} images ({done / total:.0%}), {rate:.0f} images/s'
-        print(line, end='\r' if sys.stderr.isatty() else '\n', file=sys.stderr, flush=True)
-
-    yield show
-    if not quiet and sys.stderr.isatty():
-        print(file=sys.stderr)
