@@ -8,16 +8,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmpose.apis.export.backend import ExportedBackend
 from mmpose.apis.inference.backend import PoseBackend, Prediction
 from mmpose.codecs import Codec
 
-HEATMAP_TOLERANCE = 1e-3  # of a peak
-KEYPOINT_TOLERANCE = 0.05  # px of the crop
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a program may be from PyTorch.
+
+    Attributes:
+        heatmaps: Of heatmaps and scores, as part of the highest one.
+        keypoints_px: Of clear joints, px of the crop; None where only the AP can judge.
+    """
+
+    heatmaps: float
+    keypoints_px: float | None
+
+
+# Of float32 a promise; of the others what no working program exceeds.
+TOLERANCES = {
+    'fp32': Tolerance(1e-3, 0.05),
+    'fp16': Tolerance(0.02, 1.0),
+    'int8': Tolerance(0.25, None),
+}
 # A joint is compared where its map says clearly where it is: noise of this part of the peak, far
-# above rounding, moves the decoded point by less than half the tolerance. Elsewhere rounding
+# above rounding, moves the decoded point by less than half of what float32 may. Elsewhere rounding
 # chooses among equal maxima.
 CLEAR_NOISE = 1e-4
+CLEAR_PX = 0.025
 NUM_NOISES = 3
 
 
@@ -50,17 +68,15 @@ class Comparison:
         """Returns what the JSON report holds."""
         return asdict(self)
 
-    def problem(self) -> str | None:
-        """Returns what is beyond the tolerances of a float32 program, if anything."""
-        if self.heatmaps is not None and not self.heatmaps <= HEATMAP_TOLERANCE:
-            return f'its heatmaps differ by {self.heatmaps:.3g}, at most {HEATMAP_TOLERANCE:g}'
-        if not self.scores <= HEATMAP_TOLERANCE:
-            return f'its scores differ by {self.scores:.3g}, at most {HEATMAP_TOLERANCE:g}'
-        if self.keypoints_px is not None and not self.keypoints_px <= KEYPOINT_TOLERANCE:
-            return (
-                f'its keypoints differ by {self.keypoints_px:.3g} px, at most '
-                f'{KEYPOINT_TOLERANCE:g}'
-            )
+    def problem(self, tolerance: Tolerance) -> str | None:
+        """Returns what is beyond a tolerance, if anything."""
+        limit, limit_px = tolerance.heatmaps, tolerance.keypoints_px
+        if self.heatmaps is not None and not self.heatmaps <= limit:
+            return f'heatmaps differ by {self.heatmaps:.3g}, at most {limit:g} is right'
+        if not self.scores <= limit:
+            return f'scores differ by {self.scores:.3g}, at most {limit:g} is right'
+        if None not in (self.keypoints_px, limit_px) and not self.keypoints_px <= limit_px:
+            return f'keypoints differ by {self.keypoints_px:.3g} px, at most {limit_px:g} is right'
         return None
 
     def __str__(self) -> str:
@@ -76,7 +92,12 @@ class Comparison:
 
 
 def compare(
-    reference: PoseBackend, codec: Codec, exported: ExportedBackend, crops: Tensor, name: str
+    reference: PoseBackend,
+    codec: Codec,
+    exported: PoseBackend,
+    crops: Tensor,
+    name: str,
+    has_maps: bool = True,
 ) -> Comparison:
     """Runs both on the same crops, the program on a single one and on all together.
 
@@ -86,10 +107,10 @@ def compare(
         exported: The program.
         crops: (N, 3, h, w) uint8 BGR.
         name: What the dataset is called.
+        has_maps: Whether the program gives heatmaps.
     """
     wanted = reference.predict(crops, with_heatmaps=True)
     assert wanted.heatmaps is not None
-    has_maps = not exported.runtime.metadata.decoded
     sizes = (1, len(crops) - 1) if len(crops) > 1 else (1,)
     found = _joined([exported.predict(part, has_maps) for part in crops.split(sizes)])
     clear = clear_joints(wanted, codec)
@@ -118,7 +139,7 @@ def clear_joints(prediction: Prediction, codec: Codec) -> Tensor:
         noise = torch.rand(maps.shape, generator=generator) * 2 - 1
         moved, _ = codec.decode(maps + CLEAR_NOISE * peak * noise)
         distance = torch.linalg.vector_norm(moved - prediction.keypoints, dim=-1)
-        is_clear &= distance < KEYPOINT_TOLERANCE / 2
+        is_clear &= distance < CLEAR_PX
     return is_clear
 
 

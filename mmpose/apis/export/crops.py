@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmpose.apis.inference.predictor import crop_image
+from mmpose.apis.inference.crops import crop_image
 from mmpose.datasets.toy.scene import render_scene
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import Boxes, CropWindow

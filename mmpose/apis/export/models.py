@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmcv_custom.checkpoint_io import checkpoint_sha256
 from mmpose.apis.config import load_config
 from mmpose.apis.export.metadata import ExportedDataset, ExportMetadata
-from mmpose.apis.inference import TorchBackend, init_model
+from mmpose.apis.inference import PoseBackend, init_model
 from mmpose.models import TopdownPoseEstimator
 
 
@@ -27,9 +27,9 @@ class Source:
     models: tuple[TopdownPoseEstimator, ...]
     metadata: ExportMetadata
 
-    def backend(self, index: int) -> TorchBackend:
-        """Returns one of the models as a backend."""
-        return TorchBackend(self.models[index], self.metadata.datasets[index].padding)
+    def backends(self) -> list[PoseBackend]:
+        """Returns the models as backends."""
+        return [model.backend for model in self.models]
 
 
 def load_source(
@@ -66,8 +66,9 @@ def load_source(
             cfg,
             checkpoint,
             dataset=name if 'heads' in cfg.model else dataset,
-            cfg_options={'model.flip_test': flip_test},
             trust_checkpoint=trust_checkpoint,
+            flip_test=flip_test,
+            input_wh=input_wh,
         )
         for name in names
     )
@@ -94,9 +95,9 @@ def load_source(
             datasets=tuple(
                 ExportedDataset(
                     name=name,
-                    aligned=model.head.codec.aligned,
-                    padding=1.25,
-                    stretch=False,
+                    aligned=model.backend.aligned,
+                    padding=model.backend.padding,
+                    stretch=model.backend.stretch,
                     meta=model.meta,
                     codec=_codec_config(model.cfg, name),
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -116,7 +117,9 @@ class TorchScriptRuntime:
     def __init__(self, path: Path, device: str = 'cpu', threads: int | None = None) -> None:
         self.device = torch.device(device)
         files = {EXTRA_FILE: ''}
-        self._module = torch.jit.load(str(path), self.device, _extra_files=files)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', FutureWarning)  # to use torch.export instead
+            self._module = torch.jit.load(str(path), self.device, _extra_files=files)
         self.metadata = _of_extra_file(files, path)
         _set_threads(threads)
 
