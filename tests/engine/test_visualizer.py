@@ -1,5 +1,7 @@
 """Pictures arrive in each backend, as they were drawn."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -22,6 +24,9 @@ class Recorder(MLflowVisBackend):
 
     def add_image(self, name, image, step=0):
         self.names.append(name)
+
+    def add_scalars(self, scalar_dict, step=0, file_path=None):
+        self.names += list(scalar_dict)
 
 
 @pytest.fixture
@@ -46,9 +51,22 @@ def test_local_and_tensorboard_get_the_picture(visualizer, tmp_path):
     np.testing.assert_array_equal(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1], PICTURE)
 
 
-def test_mlflow_gets_a_file_name_for_each_step(tmp_path):
-    recorder = Recorder(str(tmp_path))
+@pytest.fixture
+def recorder(tmp_path):
+    return Recorder(str(tmp_path))
+
+
+def test_mlflow_gets_a_file_name_for_each_step(recorder, tmp_path):
     visualizer = PoseVisualizer(vis_backends=[recorder], save_dir=str(tmp_path))
     for step in (3, 12):
         visualizer.add_image('train_preview', PICTURE, step=step)
     assert recorder.names == ['train_preview/0000003.png', 'train_preview/0000012.png']
+
+
+def test_mlflow_gets_names_of_figures_that_it_takes(recorder, visualizer, tmp_path):
+    visualizer._vis_backends['mlflow'] = recorder
+    figures = {'coco/AP (M)': 0.5, 'coco/AP .5': 0.75, 'train/images_per_s': 9.0}
+    visualizer.add_scalars(figures, step=2)
+    assert recorder.names == ['coco/AP M', 'coco/AP .5', 'train/images_per_s']
+    (line,) = (tmp_path / 'vis_data/scalars.json').read_text().splitlines()
+    assert json.loads(line) == {**figures, 'step': 2}
