@@ -112,6 +112,7 @@ def compare_poses(
     meta: PoseMeta,
     score_threshold: ArrayLike = 0.3,
     view: View | None = None,
+    matches: Sequence[int | None] | None = None,
 ) -> Image:
     """Returns the annotated people on the left and the predicted ones on the right.
 
@@ -126,6 +127,8 @@ def compare_poses(
         meta: The skeleton of all.
         score_threshold: Predicted keypoints are drawn above it; (K,) gives one per keypoint.
         view: The part of the image to show; the whole image if None.
+        matches: Row of the annotation of each result, None for none; by :func:`match_poses` if
+            not given.
     """
     if view is None:
         view = View(image_bgr, np.zeros(2), 1.0)
@@ -133,7 +136,8 @@ def compare_poses(
     look, pen = look_of(meta, 'mmpose'), Pen()
     for keypoints, visible in zip(truth.keypoints, truth.visible, strict=True):
         paint_person(left, view.points(keypoints), visible > 0, look, pen)
-    matches = match_poses(truth, results)
+    if matches is None:
+        matches = match_poses(truth, results)
     labels = []
     for result in results:
         confident = result.scores > np.asarray(score_threshold)
