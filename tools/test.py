@@ -28,6 +28,14 @@ def parse_args() -> argparse.Namespace:
         'annotated ones; several are evaluated in one run',
     )
     parser.add_argument(
+        '--badcase',
+        nargs='?',
+        type=int,
+        const=20,
+        metavar='N',
+        help='write the N worst predictions (20) with pictures to bad_cases/ of the work dir',
+    )
+    parser.add_argument(
         '--fuse-conv-bn', action='store_true', help='fold BatchNorm into the convolutions'
     )
     return parser.parse_args()
@@ -44,6 +52,7 @@ def main() -> None:
         metrics=args.eval,
         dump=args.dump,
         show_dir=args.show_dir,
+        bad_cases=args.badcase,
         trust_checkpoint=args.trust_checkpoint,
     )
     run_test(cfg, args.launcher, out=args.out, fuse_conv_bn=args.fuse_conv_bn)
