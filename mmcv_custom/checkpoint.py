@@ -113,7 +113,7 @@ def load_backbone(
         dropped=converted.dropped | dict.fromkeys(others, 'not part of the backbone'),
         missing=tuple(fresh),
         notes=(*converted.notes, *notes),
-        sha256=file_sha256(path),
+        sha256=logged_sha256(path),
     )
 
 
@@ -172,7 +172,7 @@ def load_model(
         | dict.fromkeys(unfit, 'does not fit the model'),
         missing=tuple(name for name in target if name not in state),
         notes=(*converted.notes, *notes, *head_notes, *notes_on_model),
-        sha256=file_sha256(path),
+        sha256=logged_sha256(path),
     )
 
 
@@ -219,7 +219,7 @@ def _adapt(model: nn.Module, state: StateDict) -> tuple[StateDict, dict[str, str
     return state, {}, []
 
 
-def file_sha256(path: str | os.PathLike[str]) -> str:
+def logged_sha256(path: str | os.PathLike[str]) -> str:
     """Returns the SHA-256 of a checkpoint in the process that logs, and nothing in the others."""
     return checkpoint_sha256(path) if mmengine.dist.is_main_process() else ''
 

@@ -4,7 +4,7 @@ import os
 
 from torch import Tensor, nn
 
-from mmcv_custom.checkpoint import LoadReport, file_sha256
+from mmcv_custom.checkpoint import LoadReport, logged_sha256
 from mmcv_custom.checkpoint_compare import require_same
 from mmcv_custom.checkpoint_io import extract_state_dict, read_checkpoint
 
@@ -53,5 +53,5 @@ def load_clip_text(
         num_matched=len(found),
         dropped=dict.fromkeys(set(state) - set(found), 'not part of the text tower'),
         notes=notes,
-        sha256=file_sha256(path),
+        sha256=logged_sha256(path),
     )

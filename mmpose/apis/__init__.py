@@ -1,12 +1,26 @@
 """What tools, apps and notebooks call."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING, Any
 
 # Threads that wait for work must sleep, not spin: beside loader workers or other jobs on the same
 # cores, spinning made a training step five times slower. OpenMP reads this when torch loads.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 from mmpose.apis.config import load_config
-from mmpose.apis.inference import PoseInferencer, inference_topdown, init_model
+
+if TYPE_CHECKING:
+    from mmpose.apis.inference import PoseInferencer, inference_topdown, init_model
 
 __all__ = ['PoseInferencer', 'inference_topdown', 'init_model', 'load_config']
+
+
+def __getattr__(name: str) -> Any:
+    """Imports inference, and torch with it, when it is asked for: many tools need neither."""
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from mmpose.apis import inference
+
+    return getattr(inference, name)
