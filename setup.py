@@ -1,4 +1,4 @@
-"""Packages mmpose and mmcv_custom; refuses an environment where another mmpose is installed."""
+"""Packages mmpose, mmcv_custom and realtime_pose; refuses an environment where another mmpose is installed."""
 
 import os
 import subprocess
@@ -12,7 +12,8 @@ sys.path.insert(0, str(ROOT / 'tools'))
 
 from check_environment import DISTRIBUTION, read_requirements  # noqa: E402
 
-EXTRAS = ['timm', 'coco', 'albumentations', 'io', 'all', 'tests']
+EXTRAS = ['timm', 'coco', 'albumentations', 'io', 'language', 'export', 'net', 'all', 'tests']
+PACKAGES = ['mmpose', 'mmcv_custom', 'realtime_pose']
 
 
 def read_version() -> str:
@@ -48,11 +49,14 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     package_dir={'': '.'},  # an editable install then is a plain path, which type checkers follow
-    packages=find_packages(include=['mmpose', 'mmpose.*', 'mmcv_custom', 'mmcv_custom.*']),
+    packages=find_packages(include=[*PACKAGES, *(f'{name}.*' for name in PACKAGES)]),
     package_data={
         'mmpose': ['py.typed'],
         'mmpose.metainfo': ['*.csv'],
+        'mmpose.models.language': ['*.csv', '*.yaml'],
         'mmcv_custom': ['py.typed'],
+        'realtime_pose.communication': ['*.json'],
+        'realtime_pose.model3d': ['*.glb'],
     },
     install_requires=read_requirements(ROOT / 'requirements/runtime.txt'),
     extras_require={x: read_requirements(ROOT / f'requirements/{x}.txt') for x in EXTRAS},

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECK = ROOT / 'tools/check_environment.py'
+PACKAGES = ('mmpose', 'mmcv_custom', 'realtime_pose')
 sys.path.insert(0, str(ROOT / 'tools'))
 
 from check_environment import find_missing, meets, read_requirements  # noqa: E402
@@ -43,7 +44,7 @@ def wheel(tmp_path_factory):
     source = tmp_path_factory.mktemp('source')
     for name in ('setup.py', 'pyproject.toml', 'LICENSE', 'MANIFEST.in', 'requirements', 'tools'):
         (source / name).symlink_to(ROOT / name)
-    for name in ('mmpose', 'mmcv_custom'):
+    for name in PACKAGES:
         (source / name).symlink_to(ROOT / name)
     code = 'from setuptools.build_meta import build_wheel; print(build_wheel("."))'
     done = subprocess.run(
@@ -58,7 +59,7 @@ def test_wheel_holds_every_module_and_data_file(wheel):
     packed = {name for name in wheel.namelist() if '.dist-info/' not in name}
     expected = {
         str(path.relative_to(ROOT))
-        for package in ('mmpose', 'mmcv_custom')
+        for package in PACKAGES
         for path in (ROOT / package).rglob('*')
         if path.is_file() and '__pycache__' not in path.parts
     }
