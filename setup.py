@@ -1,4 +1,4 @@
-"""Packages mmpose, mmcv_custom and realtime_pose; refuses an environment where another mmpose is installed."""
+"""Packages mmpose, mmcv_custom, realtime_pose; refuses an environment with another mmpose."""
 
 import os
 import subprocess
