@@ -44,8 +44,9 @@ def test_everyone_finds_the_same(checkpoint):
     assert report.find('batch 2, onnx / hf').median > 0
     assert report.find('batch 2, onnx, p50').median <= report.find('batch 2, onnx, p95').median
     assert report.find('onnx, median distance to torch').median < 0.05  # px
-    # Hugging Face resamples crops with SciPy or torchvision, so pixels differ by rounding.
-    assert report.find('hf, median distance to torch').median < 1
+    # The maps are equal, but Hugging Face blurs with sigma 0.8 where UDP has 2 before the Newton
+    # step, which in maps of random weights is 2 px; a wrong box would be 100 px.
+    assert report.find('hf, median distance to torch').median < 5
 
 
 def test_what_is_missing_is_noted(monkeypatch):

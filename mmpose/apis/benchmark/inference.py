@@ -190,16 +190,22 @@ def _of_rtmlib(path: Path, source: Source, threads: int) -> Contestant:
 
 
 def make_scene(num_boxes: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Returns an image (480, 640, 3) uint8 BGR of soft noise, and boxes (N, 4) xywh, img px."""
+    """Returns an image (480, 640, 3) uint8 BGR of soft noise, and boxes (N, 4) xywh, img px.
+
+    The windows of upright crops lie inside the image: at its border Hugging Face and OpenCV
+    interpolate differently.
+    """
     import cv2
 
     rng = np.random.default_rng(0)
     width, height = IMAGE_WH
     coarse = rng.integers(0, 256, (height // 8, width // 8, 3), np.uint8)
     image = cv2.resize(coarse, IMAGE_WH, interpolation=cv2.INTER_CUBIC)
-    size = rng.uniform((60, 150), (160, 400), (num_boxes, 2))
-    corner = rng.uniform(0, 1, (num_boxes, 2)) * (np.array(IMAGE_WH) - size)
-    return image, np.concatenate([corner, size], 1).astype(np.float32)
+    tall = rng.uniform(120, 300, num_boxes)
+    box_wh = np.stack([tall * rng.uniform(0.4, 0.7, num_boxes), tall], 1)
+    margin = 0.65 * tall[:, None]  # half the side of a window, and some more
+    center = margin + rng.uniform(0, 1, (num_boxes, 2)) * (np.array(IMAGE_WH) - 2 * margin)
+    return image, np.concatenate([center - box_wh / 2, box_wh], 1).astype(np.float32)
 
 
 def _compare(
