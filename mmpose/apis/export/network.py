@@ -29,7 +29,8 @@ class PoseProgram(nn.Module):
         self, model: TopdownPoseEstimator, decoded: bool, dtype: torch.dtype = torch.float32
     ) -> None:
         super().__init__()
-        self.model = copy.deepcopy(model)
+        # The backend of the model, which may hold what cannot be copied, stays behind.
+        self.model = copy.deepcopy(model, {id(model.backend): None})
         fuse_batch_norms(self.model)
         self.model.to(dtype).requires_grad_(False)
         self.decoded = decoded
