@@ -216,7 +216,7 @@ def test_rules_accept(sources):
 
 def test_no_file_names_a_path_outside():
     paths = [
-        *repository_files('configs', 'docs', 'requirements', *SOURCES),
+        *repository_files('configs', 'docs', 'examples', 'requirements', *SOURCES),
         *(path for path in ROOT.iterdir() if path.is_file()),
     ]
     found = [

@@ -18,7 +18,10 @@ BOXES = [[20.0, 30.0, 120.0, 210.0], [-10.0, 5.0, 90.0, 80.0]]  # xyxy; one reac
 @pytest.fixture(scope='module')
 def model():
     torch.manual_seed(0)
-    return init_model(CONFIG, cfg_options=TINY)
+    model = init_model(CONFIG, cfg_options=TINY)
+    # Maps of the published initialisation are flat, and rounding would decide where they peak.
+    torch.nn.init.normal_(model.head.final_layer.weight, std=0.2)
+    return model
 
 
 @pytest.fixture(scope='module')
@@ -38,7 +41,7 @@ def test_results_are_those_of_the_test_pipeline(model, image):
         keypoints, scores = model.head.predict(maps)
         expected = sample['crop'].to_image(keypoints[0].numpy())
         np.testing.assert_allclose(result.keypoints, expected, atol=1e-3)  # px, float32
-        np.testing.assert_allclose(result.scores, scores[0], atol=1e-6)
+        np.testing.assert_allclose(result.scores, scores[0], rtol=1e-5)  # float32
         np.testing.assert_array_equal(result.bbox_xywh, box)
 
 

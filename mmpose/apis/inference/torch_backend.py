@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mmpose.apis.inference.backend import Prediction
+from mmpose.apis.inference.packed import can_pack, pack, version_of
 from mmpose.engine.amp import DTYPES
 from mmpose.engine.runner import compile_backbone
 from mmpose.models import TopdownPoseEstimator
@@ -44,6 +45,8 @@ class TorchBackend:
         self.device = model.flip_indices.device
         self.dtype = _checked_dtype(dtype or FULL, self.device)
         compile_backbone(model, compile_model)
+        self._packs = not compile_model and self.dtype == torch.float32 and can_pack(model)
+        self._packed: tuple[int, TopdownPoseEstimator] | None = None
 
     @torch.inference_mode()
     def predict(self, crops: Tensor, with_heatmaps: bool = False) -> Prediction:
@@ -51,9 +54,20 @@ class TorchBackend:
         inputs = self.model.data_preprocessor.normalize(crops.to(self.device, non_blocking=True))
         is_mixed = self.dtype != torch.float32
         with torch.autocast(self.device.type, self.dtype, enabled=is_mixed):
-            heatmaps = self.model.predict_heatmaps(inputs)
+            heatmaps = self._network().predict_heatmaps(inputs)
         keypoints, scores = self.model.head.predict(heatmaps)
         return Prediction(keypoints, scores, heatmaps.float() if with_heatmaps else None)
+
+    def _network(self) -> TopdownPoseEstimator:
+        """Returns the model, or its faster copy, which is made anew when a weight has changed."""
+        if not self._packs:
+            return self.model
+        version = version_of(self.model)
+        if self._packed is None or self._packed[0] != version:
+            self._packed = version, pack(self.model)
+        network = self._packed[1]
+        network.flip_test = self.model.flip_test
+        return network
 
 
 def _checked_dtype(name: str, device: torch.device) -> torch.dtype:
