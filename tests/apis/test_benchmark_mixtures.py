@@ -81,12 +81,27 @@ def test_language_runs_beside_a_plain_vit(amp):
     found = benchmark_training(prepare_training(cfg, amp=amp), batch_size=2, **QUICK)
     ours, plain = found.find('step'), found.find('step, plain ViT')
     expected = tuple(x / y for x, y in zip(ours.values, plain.values, strict=True))
-    assert found.find('step, PGVL / ViT').values == expected
+    assert found.find('step, PGVLPose / ViT').values == expected
     assert not any('frozen' in note for note in found.notes)
     cfg = load_config(LANGUAGE, BACKBONE | sizes)
     found = benchmark_forward(cfg, batch_sizes=[1], **QUICK)
     assert any('it reads no texts' in note for note in found.notes)
     assert found.find('fp32, batch 1, ours / plain ViT').median > 0
+
+
+def test_a_frozen_text_encoder_runs_beside_a_plain_vit():
+    pytest.importorskip('transformers', reason='transformers is not installed')
+    sizes = {
+        'model.text_encoder.embed_dim': 16,
+        'model.text_encoder.depth': 1,
+        'model.text_encoder.num_heads': 2,
+        'model.text_encoder.mlp_dim': 16,
+        'model.head.in_channels': 24,
+        'model.head.deconv_channels': (8, 8),
+    }
+    cfg = load_config(ROOT / 'VLPose_base_coco_256x192.py', BACKBONE | sizes)
+    found = benchmark_training(prepare_training(cfg), batch_size=2, **QUICK)
+    assert found.find('step, VLPose / ViT').median > 0
 
 
 def test_models_without_experts_have_no_plain_twin(three):

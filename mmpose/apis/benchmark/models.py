@@ -51,7 +51,7 @@ def reads_texts(model: PoseEstimator) -> bool:
 def kind_of(model: PoseEstimator) -> str:
     """Returns what a model with a plain twin is called: by its language, or by its backbone."""
     if reads_texts(model):
-        return type(model).__name__.removesuffix('PoseEstimator')
+        return type(model).__name__.removesuffix('Estimator')
     return type(model.backbone).__name__
 
 

@@ -114,6 +114,15 @@ class VLPoseEstimator(TopdownPoseEstimator):
         )
         self.matcher = MODELS.build({**matcher, 'embed_dim': width})
 
+    @staticmethod
+    def plain_config(config: Config) -> Config:
+        """Returns the config of the same estimator without language.
+
+        Args:
+            config: Config of this estimator.
+        """
+        return {**config, 'language': False}
+
     def condition_of(self, batch: Batch) -> Tensor | None:
         """Returns the number of each image's sentence, (B,) int64 on the CPU, or None."""
         if not self.language:
