@@ -10,16 +10,15 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import urlparse
 
-import mmengine.dist
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
-HASH_CHUNK = 1 << 20  # bytes
+from mmcv_custom.download import HUB_SCHEME, download_once, file_sha256
+
 LAST_CHECKPOINT = 'last_checkpoint'  # names the last checkpoint of a work dir, in one line
 _extra_classes: list[type] = []
 
@@ -67,9 +66,9 @@ def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[s
     """Returns the content of a checkpoint file or folder, on the CPU.
 
     Args:
-        path: Local file; or http(s) address, which is downloaded once into PyTorch's cache; or
-            folder of Hugging Face or DeepSpeed, see ``read_folder``. ``.safetensors`` files are
-            read by safetensors.
+        path: Local file; or address, see ``local_copy``, which is downloaded once into PyTorch's
+            cache; or folder of Hugging Face or DeepSpeed, see ``read_folder``. ``.safetensors``
+            files are read by safetensors.
         trust: Unpickle whatever the file holds. It can then run any code: only for files from
             a source you trust.
 
@@ -98,13 +97,15 @@ def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[s
 
 
 def local_copy(path: str | os.PathLike[str]) -> str:
-    """Returns the local path of a file or folder; an http(s) address is downloaded once.
+    """Returns the local path of a file or folder; an address is downloaded once.
+
+    Addresses are http(s), or hf://organisation/name for a model of the Hugging Face hub.
 
     ``latest.pth``, as mmcv called it, stands for the last checkpoint of a work dir.
     """
     local = str(path)
-    if urlparse(local).scheme in ('http', 'https'):
-        return _download(local)
+    if urlparse(local).scheme in ('http', 'https', HUB_SCHEME):
+        return download_once(local)
     folder, name = os.path.split(local)
     pointer = os.path.join(folder, LAST_CHECKPOINT)
     if name == 'latest.pth' and not os.path.exists(local) and os.path.isfile(pointer):
@@ -124,10 +125,10 @@ def checkpoint_sha256(path: str | os.PathLike[str]) -> str:
     """
     local = local_copy(path)
     if not os.path.isdir(local):
-        return _file_sha256(local)
+        return file_sha256(local)
     from mmcv_custom.checkpoint_folder import weight_files
 
-    hashes = [_file_sha256(file) for file in sorted(weight_files(local))]
+    hashes = [file_sha256(file) for file in sorted(weight_files(local))]
     if len(hashes) == 1:
         return hashes[0]
     return hashlib.sha256('\n'.join(hashes).encode()).hexdigest()
@@ -166,14 +167,6 @@ def first_names(names: Iterable[str], num: int = 5) -> str:
     names = list(names)
     more = f' and {len(names) - num} more' if len(names) > num else ''
     return ', '.join(f"'{name}'" for name in names[:num]) + more
-
-
-def _file_sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while chunk := file.read(HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _history_method(owner: object, name: str) -> Callable[..., Any]:
@@ -264,20 +257,3 @@ def _read_safetensors(path: str) -> dict[str, Any]:
         raise ValueError(
             f"'{path}' cannot be read as safetensors, download or copy it again: {error}"
         ) from error
-
-
-def _download(url: str) -> str:
-    """Returns the local copy of an address; one process per machine fetches it, the others wait."""
-    stem, suffix = os.path.splitext(os.path.basename(urlparse(url).path))
-    name = f'{stem}-{hashlib.sha256(url.encode()).hexdigest()[:8]}{suffix}'
-    folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
-    target = os.path.join(folder, name)
-    try:
-        if mmengine.dist.get_local_rank() == 0 and not os.path.isfile(target):
-            os.makedirs(folder, exist_ok=True)
-            torch.hub.download_url_to_file(url, target, progress=False)
-    except (URLError, OSError) as error:
-        raise ValueError(f"'{url}' cannot be downloaded: {error}") from error
-    finally:
-        mmengine.dist.barrier()
-    return target

@@ -18,6 +18,14 @@ def parse_args() -> argparse.Namespace:
         '--eval', nargs='+', metavar='METRIC', help='metrics instead of those of the config'
     )
     parser.add_argument(
+        '--badcase',
+        nargs='?',
+        type=int,
+        const=20,
+        metavar='N',
+        help='write the N worst predictions (20) with pictures to bad_cases/ of the work dir',
+    )
+    parser.add_argument(
         '--fuse-conv-bn', action='store_true', help='fold BatchNorm into the convolutions'
     )
     return parser.parse_args()
@@ -33,6 +41,7 @@ def main() -> None:
         metrics=args.eval,
         dump=args.dump,
         show_dir=args.show_dir,
+        bad_cases=args.badcase,
         trust_checkpoint=args.trust_checkpoint,
     )
     run_test(cfg, args.launcher, out=args.out, fuse_conv_bn=args.fuse_conv_bn)

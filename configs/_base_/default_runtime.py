@@ -12,6 +12,7 @@ default_hooks = dict(
     checkpoint=dict(type='PoseCheckpointHook', interval=10, max_keep=2, save_best='auto'),
     loss_guard=dict(type='LossGuardHook'),
     preview=dict(type='TrainingPreviewHook', interval=1000, max_samples=8),
+    bad_cases=dict(type='BadCaseHook', num_worst=8, num_random=8),
 )
 custom_hooks = []
 
@@ -21,7 +22,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
-visualizer = dict(type='Visualizer', vis_backends=vis_backends, name='visualizer')
+visualizer = dict(type='PoseVisualizer', vis_backends=vis_backends, name='visualizer')
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True, num_digits=6)
 log_level = 'INFO'
 

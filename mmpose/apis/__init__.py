@@ -7,6 +7,6 @@ import os
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 from mmpose.apis.config import load_config
-from mmpose.apis.inference import inference_topdown, init_model
+from mmpose.apis.inference import PoseInferencer, inference_topdown, init_model
 
-__all__ = ['inference_topdown', 'init_model', 'load_config']
+__all__ = ['PoseInferencer', 'inference_topdown', 'init_model', 'load_config']

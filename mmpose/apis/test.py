@@ -38,6 +38,7 @@ def prepare_test(
     metrics: list[str] | None = None,
     dump: str | None = None,
     show_dir: str | None = None,
+    bad_cases: int | None = None,
     trust_checkpoint: bool = False,
 ) -> Config:
     """Writes the choices of an evaluation into its config.
@@ -50,6 +51,7 @@ def prepare_test(
         dump: ``.npz`` file that gets every prediction, before any suppression; of a mixture of
             datasets a file for each, with the name of the dataset at the end of its own.
         show_dir: Folder that gets drawn predictions.
+        bad_cases: How many of the worst predictions are drawn and ranked, see ``BadCaseHook``.
         trust_checkpoint: Whether the checkpoint may run code.
 
     Returns:
@@ -79,6 +81,8 @@ def prepare_test(
     }
     if show_dir:
         cfg.default_hooks.drawing = dict(type='ResultDrawingHook', out_dir=show_dir)
+    if bad_cases is not None:
+        cfg.default_hooks.bad_cases = dict(type='BadCaseHook', num_worst=bad_cases)
     # what only training needs is not built
     for key in ('train_cfg', 'train_dataloader', 'optim_wrapper', 'param_scheduler'):
         cfg[key] = None

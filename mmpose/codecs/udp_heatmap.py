@@ -57,7 +57,7 @@ class UDPHeatmap(Codec):
     def _decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         cells, scores = find_peaks(heatmaps)
         patch = blur_at(heatmaps, cells, self.blur_kernel_size, 1, 'reflect')
-        log = self._repeat_border(patch, cells).clamp(0.001, 50).log()  # (B, K, 3, 3), [y, x]
+        log = self._repeat_border(patch, cells).clamp(0.001, 50.0).log()  # (B, K, 3, 3), [y, x]
         log = log - log[..., 1:2, 1:2]  # the middle is 0, which loses less to rounding
         left, right, up, down = log[..., 1, 0], log[..., 1, 2], log[..., 0, 1], log[..., 2, 1]
         gradient_xy = (0.5 * (right - left), 0.5 * (down - up))

@@ -1,15 +1,23 @@
 """Pictures of poses, heatmaps, batches and training runs. NumPy and OpenCV; images are BGR."""
 
+from mmpose.visualization.compare import TruePoses, compare_poses, match_poses, mean_errors
 from mmpose.visualization.curves import plot_training, read_scalars
-from mmpose.visualization.draw import draw_pose, draw_results, overlay_heatmaps, put_label
+from mmpose.visualization.draw import draw_pose, draw_results, put_label
 from mmpose.visualization.grid import make_grid, side_by_side, training_preview
+from mmpose.visualization.heat import overlay_heatmaps
 from mmpose.visualization.html_report import HtmlReport
+from mmpose.visualization.view import View
 
 __all__ = [
     'HtmlReport',
+    'TruePoses',
+    'View',
+    'compare_poses',
     'draw_pose',
     'draw_results',
     'make_grid',
+    'match_poses',
+    'mean_errors',
     'overlay_heatmaps',
     'plot_training',
     'put_label',

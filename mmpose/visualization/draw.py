@@ -1,27 +1,27 @@
-"""Poses, heatmaps and labels on images.
+"""Poses, boxes, scores and labels on images.
 
-Images are (H, W, 3) uint8 BGR and are never changed: every function returns a new one.
+Images are (H, W, 3) uint8 BGR and are not changed unless the caller asks for it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmpose.structures import PoseMeta, PoseResult
-from mmpose.visualization.shapes import (
-    OUTLINE,
-    Image,
-    Points,
-    blend,
-    checked_image,
-    text_coverage,
-)
-from mmpose.visualization.skeleton import paint_person
+from mmpose.visualization.heat import paint_heat_of_results
+from mmpose.visualization.labels import Label, cap_height_for, paint_labels, paint_texts_beside
+from mmpose.visualization.looks import color_of_person, look_of
+from mmpose.visualization.shapes import OUTLINE, Color, Image, Points, checked_image
+from mmpose.visualization.skeleton import BOX, Pen, paint_person
+
+COLOR_CHOICES = ('joint', 'person')
+JOINT_TEXTS = ('index', 'name', 'score')
+# of the height of a label
+JOINT_TEXT_SIZE = 0.75
 
 
 def draw_pose(
@@ -29,7 +29,7 @@ def draw_pose(
     keypoints: ArrayLike,
     scores: ArrayLike,
     meta: PoseMeta,
-    score_threshold: float = 0.3,
+    score_threshold: ArrayLike = 0.3,
     line_width: float | None = None,
     bbox_xywh: ArrayLike | None = None,
     label: str | None = None,
@@ -43,7 +43,8 @@ def draw_pose(
         keypoints: (K, 2), img px. Not-a-number and infinite points are skipped.
         scores: (K,). Confidence or visibility.
         meta: The skeleton.
-        score_threshold: Keypoints are drawn above it, limbs when both ends are.
+        score_threshold: Keypoints are drawn above it, limbs when both ends are; one number, or
+            (K,) one per keypoint.
         line_width: Width of a limb, px; None derives it from the person's size.
         bbox_xywh: (4,), img px. Drawn as a thin box when given.
         label: Text at the box, or above the highest keypoint when there is no box; without
@@ -56,9 +57,11 @@ def draw_pose(
     canvas = checked_image(image_bgr).copy()
     points, values = _checked_pose(keypoints, scores, meta)
     box = None if bbox_xywh is None else _checked_box(bbox_xywh)
-    place = paint_person(canvas, points, values > score_threshold, meta, line_width, box)
+    confident = values > _checked_threshold(score_threshold, meta)
+    look, pen = look_of(meta, 'mmpose'), Pen(line_width)
+    place = paint_person(canvas, points, confident, look, pen, box)
     if label and place is not None:
-        _paint_label(canvas, label, place, _cap_height(canvas))
+        paint_labels(canvas, [Label(label, place, cap_height_for(canvas))])
     return canvas
 
 
@@ -66,78 +69,72 @@ def draw_results(
     image_bgr: Image,
     results: Sequence[PoseResult],
     meta: PoseMeta,
-    score_threshold: float = 0.3,
+    score_threshold: ArrayLike = 0.3,
     line_width: float | None = None,
     show_boxes: bool = False,
     show_scores: bool = False,
+    *,
+    style: str = 'mmpose',
+    color_by: str = 'joint',
+    show_ids: bool = False,
+    joint_text: str | None = None,
+    radius: float | None = None,
+    alpha: float = 1.0,
+    heatmap: str | None = None,
+    black_background: bool = False,
+    in_place: bool = False,
 ) -> Image:
     """Returns the image with every person, the small ones on top so that all can be seen.
 
     Args:
-        image_bgr: (H, W, 3) uint8, not changed.
+        image_bgr: (H, W, 3) uint8, not changed unless ``in_place``.
         results: Poses in this image; may be empty.
         meta: The skeleton of all of them.
         score_threshold: As in :func:`draw_pose`.
         line_width: As in :func:`draw_pose`.
         show_boxes: Draw the boxes that were given to the model.
-        show_scores: Write the mean score of the drawn keypoints at each person.
-    """
-    canvas = checked_image(image_bgr).copy()
-    labels: list[tuple[str, Points]] = []
-    for result in sorted(results, key=lambda r: -float(np.prod(r.bbox_xywh[2:]))):
-        points, values = _checked_pose(result.keypoints, result.scores, meta)
-        box = _checked_box(result.bbox_xywh) if show_boxes else None
-        confident = values > score_threshold
-        place = paint_person(canvas, points, confident, meta, line_width, box)
-        if show_scores and place is not None and confident.any():
-            labels.append((f'{values[confident].mean():.2f}', place))
-    for label, place in labels:
-        _paint_label(canvas, label, place, _cap_height(canvas))
-    return canvas
-
-
-def overlay_heatmaps(
-    image_bgr: Image,
-    heatmaps: NDArray[np.floating],
-    alpha: float = 0.75,
-    aligned: bool = True,
-    peak: float = 1.0,
-) -> Image:
-    """Returns the image with the strongest response of all keypoints in colour.
-
-    Where the heatmaps are zero the image shines through unchanged.
-
-    Args:
-        image_bgr: (h, w, 3) uint8 network input, not changed.
-        heatmaps: (K, H, W). Not-a-number counts as zero.
-        alpha: Opacity of the strongest response.
-        aligned: True when the codec counts distances between pixel centres (UDP), so that the
-            last cell lies on the last pixel; False when a cell covers w / W px.
-        peak: Heat that gets the last colour; what lies above it is clipped.
+        show_scores: Write the mean score of the drawn keypoints at each person, and with
+            ``show_boxes`` that of the box.
+        style: ``mmpose`` takes limbs and colours of the skeleton, ``openpose`` those of OpenPose,
+            with a neck, as translucent sticks.
+        color_by: ``joint`` as the style says; ``person`` gives each person one colour, by the
+            track id or, where nobody tracks, by the place in ``results``.
+        show_ids: Write the track id at each person that has one.
+        joint_text: ``index``, ``name`` or ``score`` is written at each keypoint that has room.
+        radius: Of a dot, px; None derives it from the person's size.
+        alpha: Opacity of the skeletons, above 0 and up to 1.
+        heatmap: ``all``, or the name of a keypoint, lays the heatmaps of the results under the
+            skeletons.
+        black_background: Draw on black instead of on the image.
+        in_place: Paint on ``image_bgr`` itself and return it, which saves a copy of each frame.
 
     Raises:
-        ValueError: If a shape is wrong.
+        ValueError: If a shape does not fit the image or the skeleton, or an option has no such
+            value.
     """
-    image = checked_image(image_bgr)
-    if heatmaps.ndim != 3 or not heatmaps.size:
-        raise ValueError(f'heatmaps have shape {heatmaps.shape}, expected (keypoints, H, W)')
-    height, width = image.shape[:2]
-    rows, columns = heatmaps.shape[1:]
-    scale = np.array([width / columns, height / rows])
-    if aligned:
-        scale = (np.array([width, height]) - 1) / np.maximum([columns - 1, rows - 1], 1)
-    heat = np.nan_to_num(heatmaps.astype(np.float32)).max(axis=0) / peak
-    heat = cv2.warpAffine(
-        np.clip(heat, 0, 1),
-        np.array([[scale[0], 0, 0], [0, scale[1], 0]]),
-        (width, height),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    heat = np.clip(heat, 0, 1)
-    colors = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    opacity = alpha * np.sqrt(heat)[..., None]  # the root keeps the flanks of a peak visible
-    return np.round(image * (1 - opacity) + colors * opacity).astype(np.uint8)
+    _check_choices(color_by, joint_text, alpha)
+    threshold, pen = _checked_threshold(score_threshold, meta), Pen(line_width, radius)
+    look = look_of(meta, style)
+    canvas = checked_image(image_bgr)
+    canvas = canvas if in_place else canvas.copy()
+    if black_background:
+        canvas[:] = 0
+    if heatmap is not None:
+        paint_heat_of_results(canvas, results, meta, heatmap)
+    painted = []
+    for number, result in _large_first(results):
+        points, values = _checked_pose(result.keypoints, result.scores, meta)
+        confident = (values > threshold) & np.isfinite(points).all(axis=1)
+        color = _person_color(result, number, color_by)
+        person_look = look if color is None else look.in_color(color)
+        box = _checked_box(result.bbox_xywh) if show_boxes else None
+        place = paint_person(canvas, points, confident, person_look, pen, box, color or BOX, alpha)
+        if place is not None:
+            painted.append(_Painted(result, confident, place, color or OUTLINE))
+    if joint_text is not None:
+        _write_joint_texts(canvas, painted, joint_text, meta)
+    _write_labels(canvas, painted, show_ids, show_scores, show_boxes)
+    return canvas
 
 
 def put_label(
@@ -156,28 +153,67 @@ def put_label(
             would be wider than the image is made smaller.
     """
     canvas = checked_image(image_bgr).copy()
-    height = _cap_height(canvas) if cap_height is None else cap_height
-    _paint_label(canvas, text, np.asarray(anchor_xy, np.float64), height)
+    height = cap_height_for(canvas) if cap_height is None else cap_height
+    paint_labels(canvas, [Label(text, np.asarray(anchor_xy, np.float64), height)])
     return canvas
 
 
-def _cap_height(canvas: Image) -> float:
-    return max(8.0, min(canvas.shape[:2]) / 55)
+@dataclass(frozen=True, eq=False)
+class _Painted:
+    """A person that was drawn: which keypoints (K,), where a label goes (2,) and in what colour."""
+
+    result: PoseResult
+    drawn: NDArray[np.bool_]
+    place: Points
+    plate: Color
 
 
-def _paint_label(canvas: Image, text: str, anchor: Points, cap_height: float) -> None:
-    height, width = canvas.shape[:2]
-    coverage = text_coverage(text, cap_height)
-    side = max(2, round(0.45 * cap_height))
-    if coverage.shape[1] + 2 * side > width:
-        cap_height *= max(width - 2 * side, 1) / coverage.shape[1]
-        coverage = text_coverage(text, cap_height)
-    above, below = math.ceil(0.4 * cap_height), math.ceil(0.15 * cap_height)
-    plate_h, plate_w = coverage.shape[0] + above + below, coverage.shape[1] + 2 * side
-    left = int(np.clip(round(float(anchor[0])), 0, max(width - plate_w, 0)))
-    top = int(np.clip(round(float(anchor[1])) - plate_h, 0, max(height - plate_h, 0)))
-    blend(canvas, np.full((plate_h, plate_w), 0.75, np.float32), (left, top), OUTLINE)
-    blend(canvas, coverage, (left + side, top + above), (255, 255, 255))
+def _large_first(results: Sequence[PoseResult]) -> list[tuple[int, PoseResult]]:
+    """Returns the results with their places in the sequence."""
+    return sorted(enumerate(results), key=lambda item: -float(np.prod(item[1].bbox_xywh[2:])))
+
+
+def _person_color(result: PoseResult, number: int, color_by: str) -> Color | None:
+    if color_by == 'joint':
+        return None
+    return color_of_person(number if result.track_id is None else result.track_id)
+
+
+def _write_labels(
+    canvas: Image,
+    painted: Sequence[_Painted],
+    show_ids: bool,
+    show_scores: bool,
+    show_boxes: bool,
+) -> None:
+    labels = []
+    for person in painted:
+        result, words = person.result, []
+        if show_ids and result.track_id is not None:
+            words.append(f'#{result.track_id}')
+        if show_scores and person.drawn.any():
+            words.append(f'{result.scores[person.drawn].mean():.2f}')
+        if show_scores and show_boxes:
+            words.append(f'box {result.bbox_score:.2f}')
+        if words:
+            cap_height = cap_height_for(canvas, float(np.hypot(*result.bbox_xywh[2:])))
+            labels.append(Label(' '.join(words), person.place, cap_height, person.plate))
+    paint_labels(canvas, labels)
+
+
+def _write_joint_texts(
+    canvas: Image, painted: Sequence[_Painted], joint_text: str, meta: PoseMeta
+) -> None:
+    labels = []
+    for person in painted:
+        points, scores = person.result.keypoints, person.result.scores
+        ids = np.flatnonzero(person.drawn)
+        extent = float(np.hypot(*np.ptp(points[ids], axis=0))) if len(ids) else 0.0
+        cap_height = JOINT_TEXT_SIZE * cap_height_for(canvas, extent)
+        for i in ids:
+            words = {'index': str(i), 'name': meta.keypoint_names[i], 'score': f'{scores[i]:.2f}'}
+            labels.append(Label(words[joint_text], points[i], cap_height))
+    paint_texts_beside(canvas, labels)
 
 
 def _checked_pose(
@@ -193,8 +229,29 @@ def _checked_pose(
     return points, values
 
 
+def _checked_threshold(score_threshold: ArrayLike, meta: PoseMeta) -> NDArray[np.float64]:
+    threshold = np.asarray(score_threshold, np.float64)
+    if threshold.shape not in ((), (meta.num_keypoints,)):
+        raise ValueError(
+            f'score_threshold has shape {threshold.shape}, expected one number or '
+            f"({meta.num_keypoints},), one per keypoint of '{meta.name}'"
+        )
+    return threshold
+
+
 def _checked_box(bbox_xywh: ArrayLike) -> Points:
     box = np.asarray(bbox_xywh, np.float64)
     if box.shape != (4,) or not np.isfinite(box).all():
         raise ValueError(f'box {box.tolist()}: expected 4 finite numbers, left top width height')
     return box
+
+
+def _check_choices(color_by: str, joint_text: str | None, alpha: float) -> None:
+    if color_by not in COLOR_CHOICES:
+        raise ValueError(f"color_by is '{color_by}', expected one of {', '.join(COLOR_CHOICES)}")
+    if joint_text is not None and joint_text not in JOINT_TEXTS:
+        raise ValueError(
+            f"joint_text is '{joint_text}', expected None or one of {', '.join(JOINT_TEXTS)}"
+        )
+    if not 0 < alpha <= 1:
+        raise ValueError(f'alpha is {alpha}, expected an opacity above 0 and up to 1')

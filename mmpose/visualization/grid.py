@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmpose.structures import PoseMeta
-from mmpose.visualization.draw import draw_pose, overlay_heatmaps
+from mmpose.visualization.draw import draw_pose
+from mmpose.visualization.heat import overlay_heatmaps
 from mmpose.visualization.shapes import Color, Image, blend, checked_image, text_coverage
 
 BACKGROUND: Color = (24, 24, 24)
@@ -98,7 +99,7 @@ def training_preview(
         meta: The skeleton.
         max_samples: Samples to show, from the first one.
         score_threshold: Predictions are drawn above it; low because early scores are.
-        aligned: True when the heatmaps come from a UDP codec; see :func:`overlay_heatmaps`.
+        aligned: True when the heatmaps come from a UDP codec; see ``overlay_heatmaps``.
         tile_height: Height of one picture, px.
 
     Raises:

@@ -1,24 +1,25 @@
 """One person on a canvas, in sizes that suit the person. Paints in place.
 
-Points are (x, y) img px. Skeleton colours are RGB and turn into the BGR of the canvas here only.
+Points are (x, y) img px; colours are BGR.
 """
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import PoseMeta
+from mmpose.visualization.looks import Look
 from mmpose.visualization.shapes import (
     OUTLINE,
     Color,
     Image,
     Points,
-    fill_capsule,
-    fill_disc,
+    capsule_corners,
+    ellipse_corners,
+    fill_polygons,
     stroke_box,
 )
 
@@ -28,7 +29,36 @@ BOX: Color = (235, 235, 235)
 SMALLEST_RING = 2.6
 # Skeletons up to this many px are drawn larger and averaged: cv2's lines are 2 px or thicker.
 SMALL_EXTENT = 256
-OVERSAMPLING = 4
+OVERSAMPLING = 2
+# Lines below this many px need more of it.
+HAIRLINE, HAIRLINE_OVERSAMPLING = 1.3, 4
+# OpenPose's limbs are sticks of half the width at the ends, 1.5 times ours in the middle, and
+# let the image through (Cao et al.'s renderer and those after it use 0.6).
+STICK_WIDTH, STICK_OPACITY = 1.5, 0.6
+
+Layer = list[tuple[NDArray[np.int32], list[Color]]]
+
+
+@dataclass(frozen=True)
+class Pen:
+    """Sizes that a caller asks for, px; None derives them from the person.
+
+    Attributes:
+        line_width: Of a limb.
+        radius: Of a dot.
+
+    Raises:
+        ValueError: If one is not positive.
+    """
+
+    line_width: float | None = None
+    radius: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ('line_width', 'radius'):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f'{name} is {value}, expected a positive number of px or None')
 
 
 @dataclass(frozen=True)
@@ -40,33 +70,55 @@ class _Stroke:
         thinnest: What stays readable in this image; nothing shrinks below it.
         outline: Of the dark rim on either side.
         smallest_ring: Dots with a smaller radius are drawn without a ring.
+        radius: Of every dot; None lets dots shrink where they crowd.
     """
 
     width: float
     thinnest: float
     outline: float
     smallest_ring: float
+    radius: float | None
 
     def scaled(self, factor: int) -> _Stroke:
-        return _Stroke(*(factor * size for size in astuple(self)))
+        return _Stroke(
+            factor * self.width,
+            factor * self.thinnest,
+            factor * self.outline,
+            factor * self.smallest_ring,
+            None if self.radius is None else factor * self.radius,
+        )
 
 
 def paint_person(
     canvas: Image,
     points: Points,
     confident: NDArray[np.bool_],
-    meta: PoseMeta,
-    line_width: float | None,
-    box: Points | None,
+    look: Look,
+    pen: Pen,
+    box: Points | None = None,
+    box_color: Color = BOX,
+    alpha: float = 1.0,
 ) -> Points | None:
-    """Paints one person and returns where a label would go (2,), None if nothing was drawn."""
+    """Paints one person and returns where a label would go (2,), None if nothing was drawn.
+
+    Args:
+        canvas: (H, W, 3), painted in place.
+        points: (K, 2), img px.
+        confident: (K,). Keypoints that are drawn where they are finite.
+        look: Limbs and colours.
+        pen: Sizes that the caller asks for.
+        box: (4,) left, top, width, height; None draws none.
+        box_color: BGR.
+        alpha: Opacity of the skeleton.
+    """
     shown = confident & np.isfinite(points).all(axis=1)
-    stroke = _stroke(canvas, points[shown], line_width, box)
+    stroke = _stroke(canvas, points[shown], pen, box)
     if box is not None:
         stroke_box(canvas, box, stroke.thinnest + 2 * stroke.outline, OUTLINE)
-        stroke_box(canvas, box, stroke.thinnest, BOX)
+        stroke_box(canvas, box, stroke.thinnest, box_color)
     if shown.any():
-        _paint_region(canvas, points, shown, meta, stroke)
+        dots, drawn = look.dots(np.where(shown[:, None], points, 0), shown)
+        _paint_region(canvas, dots, drawn, look, stroke, alpha)
     if box is not None:
         return box[:2]
     if not shown.any():
@@ -75,48 +127,107 @@ def paint_person(
 
 
 def _paint_region(
-    canvas: Image, points: Points, shown: NDArray[np.bool_], meta: PoseMeta, stroke: _Stroke
+    canvas: Image,
+    dots: Points,
+    drawn: NDArray[np.bool_],
+    look: Look,
+    stroke: _Stroke,
+    alpha: float,
 ) -> None:
     """Paints a skeleton, a small one on an enlarged copy of its part of the canvas."""
-    margin = 2 * (stroke.width + stroke.outline) + 2
+    margin = 2 * (stroke.width + stroke.outline + (stroke.radius or 0)) + 2
     image_wh = canvas.shape[1::-1]
-    first = np.clip(np.floor(points[shown].min(axis=0) - margin), 0, image_wh).astype(int)
-    last = np.clip(np.ceil(points[shown].max(axis=0) + margin), 0, image_wh).astype(int)
+    first = np.clip(np.floor(dots[drawn].min(axis=0) - margin), 0, image_wh).astype(int)
+    last = np.clip(np.ceil(dots[drawn].max(axis=0) + margin), 0, image_wh).astype(int)
     if (last <= first).any():
         return
-    if (last - first).max() > SMALL_EXTENT:
-        _paint_skeleton(canvas, points, shown, meta, stroke)
-        return
     region = canvas[first[1] : last[1], first[0] : last[0]]
-    large = region.repeat(OVERSAMPLING, axis=0).repeat(OVERSAMPLING, axis=1)
-    large_points = (points - first + 0.5) * OVERSAMPLING - 0.5
-    _paint_skeleton(large, large_points, shown, meta, stroke.scaled(OVERSAMPLING))
+    if (last - first).max() > SMALL_EXTENT:
+        _paint_skeleton(region, dots - first, drawn, look, stroke, alpha)
+        return
+    factor = OVERSAMPLING if stroke.thinnest >= HAIRLINE else HAIRLINE_OVERSAMPLING
+    large_wh = [factor * int(side) for side in last - first]
+    large = cv2.resize(region, large_wh, interpolation=cv2.INTER_NEAREST)
+    large_dots = (dots - first + 0.5) * factor - 0.5
+    _paint_skeleton(large, large_dots, drawn, look, stroke.scaled(factor), alpha)
     region[:] = cv2.resize(large, region.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 
 def _paint_skeleton(
-    canvas: Image, points: Points, shown: NDArray[np.bool_], meta: PoseMeta, stroke: _Stroke
+    canvas: Image,
+    dots: Points,
+    drawn: NDArray[np.bool_],
+    look: Look,
+    stroke: _Stroke,
+    alpha: float,
 ) -> None:
-    for (a, b), color in zip(meta.limbs, meta.limb_colors, strict=True):
-        if not (shown[a] and shown[b]):
-            continue
-        start, end = points[a], points[b]
-        length = float(np.hypot(*(end - start)))
-        width = min(max(0.3 * length, stroke.thinnest), stroke.width)
-        fill_capsule(canvas, start, end, width + 2 * stroke.outline, OUTLINE)
-        fill_capsule(canvas, start, end, width, _bgr(color))
-    ids = np.flatnonzero(shown)
-    for i, radius in zip(ids, _dot_radii(points[ids], stroke), strict=True):
-        _paint_dot(canvas, points[i], radius, stroke, _bgr(meta.keypoint_colors[i]))
-
-
-def _paint_dot(canvas: Image, point: Points, radius: float, stroke: _Stroke, color: Color) -> None:
-    fill_disc(canvas, point, radius + min(stroke.outline, 0.5 * radius), OUTLINE)
-    if radius < stroke.smallest_ring:
-        fill_disc(canvas, point, radius, color)
+    if look.is_openpose:
+        _paint_layer(canvas, [_sticks(dots, drawn, look, stroke)], alpha * STICK_OPACITY)
+        _paint_layer(canvas, [_plain_dots(dots, drawn, look, stroke)], alpha)
         return
-    fill_disc(canvas, point, radius, RING)
-    fill_disc(canvas, point, 0.7 * radius, color)
+    layer = [_limbs(dots, drawn, look, stroke), _rimmed_dots(dots, drawn, look, stroke)]
+    _paint_layer(canvas, layer, alpha)
+
+
+def _paint_layer(canvas: Image, layer: Layer, alpha: float) -> None:
+    target = canvas if alpha == 1 else canvas.copy()
+    for corners, colors in layer:
+        fill_polygons(target, corners, colors)
+    if target is not canvas:
+        canvas[:] = cv2.addWeighted(target, alpha, canvas, 1 - alpha, 0)
+
+
+def _limbs(
+    dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
+) -> tuple[NDArray[np.int32], list[Color]]:
+    """Returns polygons and colours of the limbs, each after its outline."""
+    rows, starts, ends, widths = _drawn_limbs(dots, drawn, look, stroke)
+    both = np.stack([widths + 2 * stroke.outline, widths], axis=1).ravel()  # (2 L,)
+    corners = capsule_corners(starts.repeat(2, axis=0), ends.repeat(2, axis=0), both)
+    return corners, [color for row in rows for color in (OUTLINE, look.limb_colors[row])]
+
+
+def _sticks(
+    dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
+) -> tuple[NDArray[np.int32], list[Color]]:
+    rows, starts, ends, widths = _drawn_limbs(dots, drawn, look, stroke)
+    corners = ellipse_corners(starts, ends, STICK_WIDTH * widths)
+    return corners, [look.limb_colors[row] for row in rows]
+
+
+def _drawn_limbs(
+    dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
+) -> tuple[list[int], Points, Points, Points]:
+    """Returns which limbs are drawn, their starts and ends (L, 2), and their widths (L,)."""
+    rows = np.flatnonzero(drawn[look.limbs].all(axis=1))
+    starts, ends = dots[look.limbs[rows]].transpose(1, 0, 2)  # (L, 2, 2) -> (2, L, 2)
+    lengths = np.hypot(*(ends - starts).T)
+    widths = np.minimum(np.maximum(0.3 * lengths, stroke.thinnest), stroke.width)
+    return rows.tolist(), starts, ends, widths
+
+
+def _rimmed_dots(
+    dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
+) -> tuple[NDArray[np.int32], list[Color]]:
+    """Returns polygons and colours: a dark rim, a white ring where there is room, a core."""
+    ids = np.flatnonzero(drawn)
+    radii = _dot_radii(dots[ids], stroke)
+    rims = radii + np.minimum(stroke.outline, 0.5 * radii)
+    has_ring = radii >= stroke.smallest_ring
+    discs = np.stack([rims, radii, np.where(has_ring, 0.7, 1.0) * radii], axis=1)  # (P, 3)
+    painted = np.stack([np.ones_like(has_ring), has_ring, np.ones_like(has_ring)], axis=1)
+    centers = np.broadcast_to(dots[ids, None], (len(ids), 3, 2))[painted]
+    colors = [color for i in ids for color in (OUTLINE, RING, look.dot_colors[i])]
+    kept = np.flatnonzero(painted.ravel())
+    return capsule_corners(centers, centers, 2 * discs[painted]), [colors[i] for i in kept]
+
+
+def _plain_dots(
+    dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
+) -> tuple[NDArray[np.int32], list[Color]]:
+    ids = np.flatnonzero(drawn)
+    widths = 2 * _dot_radii(dots[ids], stroke)
+    return capsule_corners(dots[ids], dots[ids], widths), [look.dot_colors[i] for i in ids]
 
 
 def _dot_radii(points: Points, stroke: _Stroke) -> NDArray[np.float64]:
@@ -125,26 +236,22 @@ def _dot_radii(points: Points, stroke: _Stroke) -> NDArray[np.float64]:
     The second nearest point counts, so that two points at one place, such as hips seen from the
     side, keep their size.
     """
+    if stroke.radius is not None:
+        return np.full(len(points), stroke.radius)
     largest = np.full(len(points), 0.95 * stroke.width)
     if len(points) < 3:
         return largest
     gaps = np.hypot(*np.moveaxis(points[:, None] - points[None], -1, 0))  # (N, N), 0 to itself
-    return np.clip(0.4 * np.sort(gaps, axis=1)[:, 2], 0.6 * stroke.thinnest, largest)
+    return np.clip(0.4 * np.partition(gaps, 2, axis=1)[:, 2], 0.6 * stroke.thinnest, largest)
 
 
-def _stroke(canvas: Image, shown: Points, line_width: float | None, box: Points | None) -> _Stroke:
+def _stroke(canvas: Image, shown: Points, pen: Pen, box: Points | None) -> _Stroke:
     """Returns the sizes for the drawn keypoints (N, 2), which may be none."""
-    if line_width is not None and not line_width > 0:
-        raise ValueError(f'line_width is {line_width}, expected a positive number of px or None')
     diagonal = float(np.hypot(*canvas.shape[:2]))
-    thinnest = max(1.3, 0.052 * diagonal**0.5)  # 1.4 at VGA, 2.4 at full HD, 3.4 at 4K
+    thinnest = max(HAIRLINE, 0.052 * diagonal**0.5)  # 1.4 at VGA, 2.4 at full HD, 3.4 at 4K
     extent = float(np.hypot(*np.ptp(shown, axis=0))) if len(shown) else 0.0
     if box is not None:
         extent = max(extent, 0.25 * float(np.hypot(*box[2:])))
-    width = max(thinnest, 0.013 * min(extent, diagonal)) if line_width is None else line_width
-    return _Stroke(width, min(thinnest, width), max(0.6, 0.25 * width), SMALLEST_RING)
-
-
-def _bgr(color_rgb: NDArray[np.uint8]) -> Color:
-    red, green, blue = (int(channel) for channel in color_rgb)
-    return blue, green, red
+    width = pen.line_width or max(thinnest, 0.013 * min(extent, diagonal))
+    outline = max(0.6, 0.25 * width)
+    return _Stroke(width, min(thinnest, width), outline, SMALLEST_RING, pen.radius)

@@ -34,9 +34,10 @@ from mmpose.apis.benchmark.flops import (
     utilisation,
 )
 from mmpose.apis.benchmark.huggingface import build_twin, largest_difference, why_no_twin
-from mmpose.apis.benchmark.machine import describe_machine, peak_tflops, pick_device
+from mmpose.apis.benchmark.machine import describe_machine, peak_tflops
 from mmpose.apis.benchmark.peer import Peer, translate_codec, translate_dataset
 from mmpose.apis.benchmark.plain_codec import decode_person, encode_person
+from mmpose.apis.device import pick_device
 from mmpose.apis.train import prepare_training
 from mmpose.codecs import UDPHeatmap
 from mmpose.datasets.toy import ToySpec, generate_toy_dataset
@@ -520,7 +521,7 @@ def test_machine_and_devices():
     machine = describe_machine(pick_device('cpu'))
     assert json.loads(json.dumps(machine)) == machine
     assert machine['cores'] >= 1
-    with pytest.raises(ValueError, match=r"--device is 'nonsense', which is not there"):
+    with pytest.raises(ValueError, match=r"device is 'nonsense', which is not there"):
         pick_device('nonsense')
 
 

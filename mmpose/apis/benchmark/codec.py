@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from mmpose.apis.benchmark.machine import page_faults, pick_device, synchronizer
+from mmpose.apis.benchmark.machine import page_faults, synchronizer
 from mmpose.apis.benchmark.models import CodecCase, codec_cases
 from mmpose.apis.benchmark.peer import Peer
 from mmpose.apis.benchmark.plain_codec import decode_person, encode_person
 from mmpose.apis.benchmark.report import Figure, Report, start_report
 from mmpose.apis.benchmark.timing import limit_threads, stopwatch, take_turns
+from mmpose.apis.device import pick_device
 from mmpose.codecs import Codec
 from mmpose.registry import CODECS
 

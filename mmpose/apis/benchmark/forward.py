@@ -15,7 +15,6 @@ from mmpose.apis.benchmark.huggingface import build_twin, largest_difference, wh
 from mmpose.apis.benchmark.machine import (
     device_name,
     peak_tflops,
-    pick_device,
     synchronizer,
 )
 from mmpose.apis.benchmark.models import (
@@ -28,6 +27,7 @@ from mmpose.apis.benchmark.models import (
 )
 from mmpose.apis.benchmark.report import Report, start_report
 from mmpose.apis.benchmark.timing import limit_threads, stopwatch, take_turns
+from mmpose.apis.device import pick_device
 from mmpose.models.pose_estimators.base import PoseEstimator
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}

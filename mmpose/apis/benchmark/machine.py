@@ -48,23 +48,6 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
     }
 
 
-def pick_device(name: str | None) -> torch.device:
-    """Returns a device by its name; None takes a GPU where there is one.
-
-    Raises:
-        ValueError: If there is no such device.
-    """
-    if name is None:
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"--device is '{name}', which is not there: {reason}") from error
-    return device
-
-
 def device_name(device: torch.device) -> str:
     """Returns the name of a GPU, or CPU."""
     return torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type.upper()

@@ -18,7 +18,6 @@ from mmpose.apis.benchmark.machine import (
     device_name,
     peak_rss_mib,
     peak_tflops,
-    pick_device,
     synchronizer,
 )
 from mmpose.apis.benchmark.models import (
@@ -31,6 +30,7 @@ from mmpose.apis.benchmark.models import (
 )
 from mmpose.apis.benchmark.report import Report, start_report
 from mmpose.apis.benchmark.timing import limit_threads, stopwatch, take_turns
+from mmpose.apis.device import pick_device
 from mmpose.engine.runner import compile_backbone, prefer_fused
 from mmpose.models.pose_estimators.base import PoseEstimator
 

@@ -33,12 +33,15 @@ class PoseBackend(Protocol):
         input_wh: Width and height of a crop, px.
         aligned: Whether crops are aligned windows (UDP); see ``CropWindow``.
         padding: Factor on both sides of a box; see ``CropWindow.from_bbox``.
+        stretch: Whether the window is the square around the box, stretched to the crop, as for
+            models of MPII; otherwise the box grows to the aspect ratio of the crop.
     """
 
     meta: PoseMeta
     input_wh: tuple[int, int]
     aligned: bool
     padding: float
+    stretch: bool
 
     def predict(self, crops: Tensor, with_heatmaps: bool = False) -> Prediction:
         """Returns the poses in crops.

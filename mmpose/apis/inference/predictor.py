@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from mmpose.apis.inference.backend import PoseBackend
+from mmpose.apis.inference.crops import crop_image, crop_on_device
 from mmpose.models.pose_estimators.results import batch_to_results
-from mmpose.structures import Boxes, CropWindow, Frame, PoseResult
+from mmpose.structures import Boxes, CropWindow, Frame, PoseResult, xywh_to_center_wh
 
 
 class PosePredictor:
@@ -23,14 +24,21 @@ class PosePredictor:
         backend: Runs the network.
         batch_size: Crops at a time.
         with_heatmaps: Whether each result keeps its heatmaps and crop window.
+        crop_device: Where crops are cut; None leaves that to OpenCV, which is six times as fast as
+            PyTorch on a CPU.
     """
 
     def __init__(
-        self, backend: PoseBackend, batch_size: int = 32, with_heatmaps: bool = False
+        self,
+        backend: PoseBackend,
+        batch_size: int = 32,
+        with_heatmaps: bool = False,
+        crop_device: torch.device | None = None,
     ) -> None:
         self.backend = backend
         self.batch_size = batch_size
         self.with_heatmaps = with_heatmaps
+        self.crop_device = crop_device
 
     def __call__(self, frames: Sequence[Frame], boxes: Sequence[Boxes]) -> list[list[PoseResult]]:
         """Returns the poses of each frame, one per box and in the order of the boxes."""
@@ -45,11 +53,7 @@ class PosePredictor:
 
     def _predict(self, people: list[tuple[Frame, Boxes, int]]) -> list[PoseResult]:
         windows = [self._window(boxes.xywh[row]) for _, boxes, row in people]
-        crops = [
-            crop_image(frame.image_bgr, window)
-            for (frame, _, _), window in zip(people, windows, strict=True)
-        ]
-        inputs = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)  # -> (B, 3, h, w)
+        inputs = self._crops([frame.image_bgr for frame, _, _ in people], windows)
         prediction = self.backend.predict(inputs, self.with_heatmaps)
         results = batch_to_results(
             prediction.keypoints, prediction.scores, _batch(people, windows), self.backend
@@ -62,14 +66,23 @@ class PosePredictor:
             for result, own, window in zip(results, maps, windows, strict=True)
         ]
 
+    def _crops(self, images: list[np.ndarray], windows: list[CropWindow]) -> Tensor:
+        """Returns (B, 3, h, w) uint8, a crop of each image; of images that follow each other only
+        one is on the device at a time."""
+        if self.crop_device is None:
+            crops = np.stack(list(map(crop_image, images, windows)))
+            return torch.from_numpy(crops).permute(0, 3, 1, 2)  # (B, h, w, 3) -> (B, 3, h, w)
+        pairs = groupby(zip(images, windows, strict=True), key=lambda pair: id(pair[0]))
+        parts = [[*zip(*group, strict=True)] for _, group in pairs]
+        return torch.cat([crop_on_device(x[0], own, self.crop_device) for x, own in parts])
+
     def _window(self, bbox_xywh: np.ndarray) -> CropWindow:
         backend = self.backend
+        if backend.stretch:
+            center, box_wh = xywh_to_center_wh(np.asarray(bbox_xywh, np.float64))
+            scale = np.full(2, box_wh.max() * backend.padding)
+            return CropWindow(center, scale, backend.input_wh, 0.0, backend.aligned)
         return CropWindow.from_bbox(bbox_xywh, backend.input_wh, backend.padding, backend.aligned)
-
-
-def crop_image(image_bgr: np.ndarray, window: CropWindow) -> np.ndarray:
-    """Returns the (h, w, 3) uint8 crop of a window, as the test pipeline cuts it."""
-    return cv2.warpAffine(image_bgr, window.matrix(), window.input_wh, flags=cv2.INTER_LINEAR)
 
 
 def _batch(people: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> dict[str, Any]:

@@ -6,7 +6,11 @@ import torch
 from torch import Tensor
 
 from mmpose.apis.inference.backend import Prediction
+from mmpose.engine.amp import DTYPES
+from mmpose.engine.runner import compile_backbone
 from mmpose.models import TopdownPoseEstimator
+
+FULL = 'float32'
 
 
 class TorchBackend:
@@ -15,28 +19,48 @@ class TorchBackend:
     Args:
         model: In eval mode, as ``init_model`` makes it.
         padding: Factor on both sides of a box.
-        dtype: float32, or bfloat16 or float16 to compute in mixed precision.
+        stretch: See ``PoseBackend``.
+        dtype: ``float32``, the default; or ``bfloat16`` or ``float16`` for mixed precision.
+        compile_model: Whether ``torch.compile`` makes the backbone faster.
+
+    Raises:
+        ValueError: If the device cannot compute in ``dtype``.
     """
 
     def __init__(
         self,
         model: TopdownPoseEstimator,
         padding: float = 1.25,
-        dtype: torch.dtype = torch.float32,
+        stretch: bool = False,
+        dtype: str | None = None,
+        compile_model: bool = False,
     ) -> None:
         self.model = model
         self.padding = padding
-        self.dtype = dtype
+        self.stretch = stretch
         self.meta = model.meta
         self.input_wh = model.head.codec.input_wh
         self.aligned = model.head.codec.aligned
+        self.device = model.flip_indices.device
+        self.dtype = _checked_dtype(dtype or FULL, self.device)
+        compile_backbone(model, compile_model)
 
     @torch.inference_mode()
     def predict(self, crops: Tensor, with_heatmaps: bool = False) -> Prediction:
         """Returns the poses in crops (B, 3, h, w) uint8 BGR; see ``PoseBackend``."""
-        device = self.model.flip_indices.device
-        inputs = self.model.data_preprocessor.normalize(crops.to(device, non_blocking=True))
-        with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
+        inputs = self.model.data_preprocessor.normalize(crops.to(self.device, non_blocking=True))
+        is_mixed = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype, enabled=is_mixed):
             heatmaps = self.model.predict_heatmaps(inputs)
         keypoints, scores = self.model.head.predict(heatmaps)
         return Prediction(keypoints, scores, heatmaps.float() if with_heatmaps else None)
+
+
+def _checked_dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == FULL:
+        return torch.float32
+    if name not in DTYPES:
+        raise ValueError(f"dtype is '{name}', expected one of {[FULL, *DTYPES]}")
+    if name == 'float16' and device.type == 'cpu':
+        raise ValueError('float16 needs a GPU; take dtype bfloat16 or float32 on a CPU')
+    return DTYPES[name]

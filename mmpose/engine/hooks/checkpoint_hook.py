@@ -110,15 +110,8 @@ class PoseCheckpointHook(Hook):
         """Keeps the checkpoint of the best evaluation."""
         if self.save_best is None or not metrics:
             return
-        key = self.save_best
-        if key == 'auto':
-            key = main_figure(_figures_of_first_dataset(runner, list(metrics)))
-        if key not in metrics:
-            raise ValueError(
-                f"default_hooks.checkpoint.save_best is '{key}', but the evaluation gives "
-                f'{list(metrics)}'
-            )
-        if not self._is_better(key, metrics[key]):
+        key = watched_figure(runner, metrics, self.save_best, 'default_hooks.checkpoint.save_best')
+        if not is_better(key, metrics[key], self.state['best_score']):
             return
         previous = self.state['best_file']
         name = f'best_{key.replace("/", "_").replace(" ", "")}_epoch_{runner.epoch}.pth'
@@ -138,14 +131,6 @@ class PoseCheckpointHook(Hook):
         """Restores it when a run resumes."""
         if runner.is_resuming:
             self.state.update(checkpoint.get('checkpoint_hook', {}))
-
-    def _is_better(self, key: str, score: float) -> bool:
-        best = self.state['best_score']
-        if not math.isfinite(score):
-            return False
-        if best is None:
-            return True
-        return score < best if key.rsplit('/', 1)[-1] in SMALLER_IS_BETTER else score > best
 
     def _ends_epoch(self, runner: Runner) -> bool:
         return runner.train_loop.batches_done == len(runner.train_dataloader)
@@ -217,6 +202,36 @@ def main_figure(keys: list[str]) -> str:
             if key.rsplit('/', 1)[-1] == figure:
                 return key
     return keys[0]
+
+
+def watched_figure(runner: Runner, metrics: dict[str, float], choice: str, option: str) -> str:
+    """Returns the name of the figure that decides which evaluation is better.
+
+    Args:
+        runner: Says which dataset of a mixture is the first.
+        metrics: Figures of an evaluation.
+        choice: Name of the figure; ``auto`` takes the one by which papers compare.
+        option: Where the choice comes from, for the message.
+
+    Raises:
+        ValueError: If the evaluation does not give the figure.
+    """
+    key = choice
+    if key == 'auto':
+        key = main_figure(_figures_of_first_dataset(runner, list(metrics)))
+    if key not in metrics:
+        raise ValueError(f"{option} is '{key}', but the evaluation gives {list(metrics)}")
+    return key
+
+
+def is_better(key: str, score: float, best: float | None, min_delta: float = 0.0) -> bool:
+    """Whether a figure beats the best one by more than ``min_delta``; NaN beats nothing."""
+    if not math.isfinite(score):
+        return False
+    if best is None:
+        return True
+    gain = best - score if key.rsplit('/', 1)[-1] in SMALLER_IS_BETTER else score - best
+    return gain > min_delta
 
 
 def _figures_of_first_dataset(runner: Runner, keys: list[str]) -> list[str]:

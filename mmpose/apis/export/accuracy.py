@@ -1,0 +1,83 @@
+"""AP of a program and of the model it was made from, on the same crops."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmpose.apis.inference import PoseBackend
+from mmpose.engine.hooks.checkpoint_hook import main_figure
+from mmpose.engine.runner import PoseRunner
+from mmpose.metainfo import load_metainfo
+from mmpose.models.pose_estimators.results import batch_to_results
+from mmpose.registry import METRICS
+
+
+def evaluate_backends(
+    cfg: Config, backends: Mapping[str, PoseBackend]
+) -> dict[str, dict[str, float]]:
+    """Evaluates backends on the validation set of a config, crop by crop one after the other.
+
+    Args:
+        cfg: Its ``val_dataloader`` and ``val_evaluator`` count; the crops get the size that the
+            backends take.
+        backends: By the name under which the figures are returned; all of one model.
+
+    Returns:
+        Name of the backend -> figures of the metric, the main one first.
+
+    Raises:
+        ValueError: If the config is for several datasets, or its crops or its skeleton are not
+            those of the backends.
+    """
+    loader_cfg = copy.deepcopy(cfg.val_dataloader)
+    _fit_crops(loader_cfg, next(iter(backends.values())))
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        loader = PoseRunner.build_dataloader(loader_cfg)
+        metrics = {name: _build_metric(cfg, loader.dataset.metainfo) for name in backends}
+    for data in loader:
+        for name, backend in backends.items():
+            found = backend.predict(data['inputs'])
+            results = batch_to_results(found.keypoints, found.scores, data['batch'], backend)
+            metrics[name].process(data, results)
+    figures = {name: metric.evaluate(len(loader.dataset)) for name, metric in metrics.items()}
+    return {name: _main_first(own) for name, own in figures.items()}
+
+
+def _fit_crops(loader_cfg: dict[str, Any], backend: PoseBackend) -> None:
+    dataset = loader_cfg['dataset']
+    if 'pipeline' not in dataset:
+        raise ValueError(
+            '--check-ap takes the config of one dataset, got one of several; give that of the '
+            'dataset you want to check'
+        )
+    meta = load_metainfo(dataset['metainfo'])
+    if meta != backend.meta:
+        raise ValueError(
+            f"--check-ap got the skeleton '{meta.name}' but the model has '{backend.meta.name}'; "
+            'give a config with the skeleton of the model'
+        )
+    for step in dataset['pipeline']:
+        if step['type'] == 'TopdownAffine':
+            if step.get('use_udp', False) != backend.aligned:
+                raise ValueError(
+                    f'--check-ap cuts crops with use_udp={not backend.aligned} but the codec of '
+                    f'the model needs {backend.aligned}; give a config with the codec of the model'
+                )
+            step['input_wh'] = backend.input_wh
+
+
+def _build_metric(cfg: Config, metainfo: dict[str, Any]) -> Any:
+    evaluators = cfg.val_evaluator
+    metric = METRICS.build(dict(evaluators if isinstance(evaluators, dict) else evaluators[0]))
+    metric.dataset_meta = metainfo
+    return metric
+
+
+def _main_first(figures: dict[str, float]) -> dict[str, float]:
+    main = main_figure(list(figures))
+    return {main: figures[main], **figures}

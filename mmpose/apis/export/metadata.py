@@ -1,0 +1,161 @@
+"""What an exported program says about itself, so that nobody needs the config to use it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mmpose.codecs import Codec
+from mmpose.registry import CODECS
+from mmpose.structures import PoseMeta
+
+KEY = 'mmpose'  # under which a file holds the text
+VERSION = 1
+_ARRAYS = {
+    'flip_indices': np.int64,
+    'limbs': np.int64,
+    'weights': np.float32,
+    'sigmas': np.float32,
+    'keypoint_colors': np.uint8,
+    'limb_colors': np.uint8,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ExportedDataset:
+    """One dataset of a program: what its outputs mean.
+
+    Attributes:
+        name: By which a user chooses it.
+        aligned: Whether crops are aligned windows (UDP); see ``CropWindow``.
+        padding: Factor on both sides of a box; see ``CropWindow.from_bbox``.
+        stretch: Whether the window is the square around the box, stretched to the crop; see
+            ``PoseBackend``.
+        meta: Its skeleton, of K keypoints; a program for several datasets gives as many as the
+            largest has, and the first K count.
+        codec: Config of the codec of its heatmaps.
+    """
+
+    name: str
+    aligned: bool
+    padding: float
+    stretch: bool
+    meta: PoseMeta
+    codec: dict[str, Any]
+
+    def build_codec(self) -> Codec:
+        """Returns the codec."""
+        return CODECS.build(dict(self.codec))
+
+
+@dataclass(frozen=True, eq=False)
+class ExportMetadata:
+    """How a program is fed and read.
+
+    Attributes:
+        config: Name of the config it comes from.
+        checkpoint_sha256: Of the weights it comes from; empty for random ones.
+        input_wh: Width and height of a crop, px.
+        channel_order: Of the input, ``rgb`` or ``bgr``.
+        mean: (3,), subtracted from the input, on the 0..255 scale, in the order of its channels.
+        std: (3,), by which it is divided then.
+        batch_size: Crops a call; None for any number.
+        decoded: Whether the outputs are keypoints (B, K, 2), in px, and scores (B, K) instead of
+            heatmaps (B, C, H, W).
+        flip_test: Whether the heatmaps are averaged with those of the mirrored crop.
+        precision: ``fp32``, ``fp16`` or ``int8``.
+        datasets: One, or those among which the input ``dataset_index`` chooses.
+    """
+
+    config: str
+    checkpoint_sha256: str
+    input_wh: tuple[int, int]
+    channel_order: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    batch_size: int | None
+    decoded: bool
+    flip_test: bool
+    precision: str
+    datasets: tuple[ExportedDataset, ...]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs of the program, in their order."""
+        return ['input', 'dataset_index'] if len(self.datasets) > 1 else ['input']
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs of the program, in their order."""
+        return ['keypoints', 'scores'] if self.decoded else ['heatmaps']
+
+    def find_dataset(self, name: str | None) -> int:
+        """Returns the index of a dataset by its name; of the first if the name is None."""
+        names = [dataset.name for dataset in self.datasets]
+        if name is not None and name not in names:
+            raise ValueError(f"the program has no dataset '{name}', only {', '.join(names)}")
+        return 0 if name is None else names.index(name)
+
+    def to_json(self) -> str:
+        """Returns the text that goes into the file."""
+        datasets = [_dataset_to_dict(dataset) for dataset in self.datasets]
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return json.dumps({'version': VERSION, **values, 'datasets': datasets})
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> ExportMetadata:
+        """Returns what :meth:`to_json` wrote.
+
+        Args:
+            text: Of the file.
+            source: Name of the file, for messages.
+
+        Raises:
+            ValueError: If the text is not ours, or that of another version.
+        """
+        try:
+            values = json.loads(text)
+            version = values.pop('version')
+            if version != VERSION:
+                raise ValueError(f'it has version {version}, this mmpose reads {VERSION}')
+            datasets = tuple(_dataset_from_dict(dataset) for dataset in values.pop('datasets'))
+            lists = {key: tuple(x) for key, x in values.items() if isinstance(x, list)}
+            return cls(**{**values, **lists, 'datasets': datasets})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(
+                f"'{source}' has metadata that cannot be read ({error}); export the model again "
+                'with tools/export.py'
+            ) from error
+
+
+def missing_metadata(source: str) -> ValueError:
+    """Returns the error of a file that holds no metadata."""
+    return ValueError(
+        f"'{source}' does not say what its input and output mean: it has no '{KEY}' metadata, "
+        'which tools/export.py writes; export the model with it'
+    )
+
+
+def _dataset_to_dict(dataset: ExportedDataset) -> dict[str, Any]:
+    skeleton = {
+        key: value.tolist() if isinstance(value, np.ndarray) else value
+        for key, value in asdict(dataset.meta).items()
+    }
+    values = {name: getattr(dataset, name) for name in dataset.__dataclass_fields__}
+    return {**values, 'meta': skeleton}
+
+
+def _dataset_from_dict(values: dict[str, Any]) -> ExportedDataset:
+    skeleton = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in values['meta'].items()
+    }
+    for key, dtype in _ARRAYS.items():
+        if skeleton[key] is not None:
+            skeleton[key] = np.array(skeleton[key], dtype)
+    for key, columns in (('limbs', 2), ('keypoint_colors', 3), ('limb_colors', 3)):
+        skeleton[key] = skeleton[key].reshape(-1, columns)
+    return ExportedDataset(**{**values, 'meta': PoseMeta(**skeleton)})

@@ -1,0 +1,362 @@
+"""A whole run of inference: everything shown and written while it goes on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from mmpose.apis.inference.frame_result import DrawOptions, FrameResult
+from mmpose.apis.inference.images import ImageSource
+from mmpose.apis.inference.inferencer import PoseInferencer
+from mmpose.apis.inference.overlap import overlap
+from mmpose.apis.inference.pictures import Image, VideoFile, Window, write_image
+from mmpose.apis.inference.result_files import (
+    CocoFile,
+    CsvFile,
+    JsonLinesFile,
+    MmposeFolder,
+    NpzFile,
+    ResultFile,
+)
+from mmpose.apis.inference.sources import Input, Source, open_sources
+from mmpose.evaluation.functional.json_columns import read_json
+from mmpose.structures import PoseMeta
+
+FORMATS = ('coco', 'jsonl', 'csv', 'npz')
+RESULTS = 'results'  # stem of result files
+DEFAULT_OUT = 'work_dirs/infer'
+PROGRESS_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a run leaves behind.
+
+    Attributes:
+        out_dir: Folder of drawn images and videos.
+        result_dir: Folder of result files.
+        out_file: The only picture or video, instead of one per input in ``out_dir``.
+        formats: Result files, some of FORMATS.
+        save_images: Whether drawn images are written.
+        save_video: Whether drawn videos are written.
+        mmpose_dir: Folder for JSON files with the fields of MMPose's inferencer.
+        show: Whether pictures are shown on the screen.
+        show_interval_s: How long a picture stays there; None waits for a key after an image, and
+            not at all in a video.
+        draw: How poses are drawn.
+        image_ids: Id per file name, for COCO results; see ``ids_by_name``.
+        max_frames: End each source after so many frames.
+        progress: Whether a line tells how far it is.
+    """
+
+    out_dir: Path = Path(DEFAULT_OUT)
+    result_dir: Path = Path(DEFAULT_OUT)
+    out_file: Path | None = None
+    formats: tuple[str, ...] = ()
+    save_images: bool = False
+    save_video: bool = False
+    mmpose_dir: Path | None = None
+    show: bool = False
+    show_interval_s: float | None = None
+    draw: DrawOptions = field(default_factory=DrawOptions)
+    image_ids: Mapping[str, int] | None = None
+    max_frames: int | None = None
+    progress: bool = True
+
+    @property
+    def draws_video(self) -> bool:
+        """Whether frames of a video are drawn and written."""
+        return self.save_video or self.out_file is not None
+
+    @property
+    def draws_images(self) -> bool:
+        """Whether images are drawn and written."""
+        return self.save_images or self.out_file is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        num_frames: Frames that were looked at.
+        num_poses: Poses in them.
+        seconds: Time that took.
+        files: Result files, videos and folders of pictures that were written.
+        problems: What went wrong and did not end it.
+        busy_s: Seconds for which each part has worked; they work at the same time.
+    """
+
+    num_frames: int
+    num_poses: int
+    seconds: float
+    busy_s: dict[str, float]
+    files: list[Path]
+    problems: list[str]
+
+    def __str__(self) -> str:
+        rate = self.num_frames / max(self.seconds, 1e-9)
+        lines = [
+            f'{self.num_poses} poses in {self.num_frames} frames, {self.seconds:.1f} s, '
+            f'{rate:.1f} frames/s'
+        ]
+        parts = [f'{name} {seconds:.1f} s' for name, seconds in self.busy_s.items()]
+        lines.append(f'busy at the same time: {", ".join(parts)}')
+        lines += [f'wrote {path}' for path in self.files]
+        lines += [f'note: {problem}' for problem in self.problems]
+        return '\n'.join(lines)
+
+
+def run_inference(
+    inferencer: PoseInferencer, inputs: Input | list[Input], outputs: Outputs
+) -> Summary:
+    """Runs a model over inputs, shows and writes what is asked for.
+
+    Reading, detection, poses, drawing and writing go on at the same time.
+
+    Args:
+        inferencer: The model with its detector.
+        inputs: See ``open_sources``.
+        outputs: What is wanted.
+
+    Raises:
+        OSError: If something cannot be read, written or shown.
+        ValueError: If ``out_file`` is to hold several pictures.
+    """
+    sources = open_sources(inputs)
+    num_pictures = sum(1 if x.fps else x.num_frames or 1 for x in sources)
+    if outputs.out_file is not None and num_pictures > 1:
+        raise ValueError(
+            f"'{outputs.out_file}' is one file for {num_pictures} images or videos; give --out"
+        )
+    started = time.perf_counter()
+    with ExitStack() as stack:
+        run = _Run(inferencer, outputs, stack)
+        for source in sources:
+            run.work_on(source)
+            if run.is_over:
+                break
+    seconds = time.perf_counter() - started
+    return Summary(run.num_frames, run.num_poses, seconds, run.busy_s, run.files, run.problems)
+
+
+def ids_by_name(annotation_file: str | Path) -> dict[str, int]:
+    """Returns the ids of the images of a COCO annotation file by their names without folders.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it has no images, or two of the same name.
+    """
+    content = read_json(annotation_file)
+    images = content.get('images') if isinstance(content, dict) else None
+    if not images:
+        raise ValueError(f"{annotation_file} has no 'images', whose ids were to be taken")
+    ids = {Path(image['file_name']).name: image['id'] for image in images}
+    if len(ids) < len(images):
+        raise ValueError(f'{annotation_file} has images of the same name in different folders')
+    return ids
+
+
+def open_result_files(outputs: Outputs, meta: PoseMeta) -> list[ResultFile]:
+    """Returns the open result files of a run.
+
+    Raises:
+        ValueError: If a format is unknown.
+    """
+    folder = outputs.result_dir
+    files: list[ResultFile] = []
+    for name in outputs.formats:
+        folder.mkdir(parents=True, exist_ok=True)
+        if name == 'coco':
+            files.append(CocoFile(folder / f'{RESULTS}.json'))
+        elif name == 'jsonl':
+            files.append(JsonLinesFile(folder / f'{RESULTS}.jsonl'))
+        elif name == 'csv':
+            files.append(CsvFile(folder / f'{RESULTS}.csv', meta))
+        elif name == 'npz':
+            files.append(NpzFile(folder / f'{RESULTS}.npz', meta))
+        else:
+            raise ValueError(f"format '{name}' is unknown, expected some of {', '.join(FORMATS)}")
+    if outputs.mmpose_dir is not None:
+        outputs.mmpose_dir.mkdir(parents=True, exist_ok=True)
+        files.append(MmposeFolder(outputs.mmpose_dir))
+    return files
+
+
+class _Run:
+    """The state of a run over several sources."""
+
+    def __init__(self, inferencer: PoseInferencer, outputs: Outputs, stack: ExitStack) -> None:
+        self.inferencer = inferencer
+        self.outputs = outputs
+        self.result_files = open_result_files(outputs, inferencer.meta)
+        for file in self.result_files:
+            stack.callback(file.close)
+        self.files = [file.path for file in self.result_files]
+        self.problems: list[str] = []
+        self.num_frames = self.num_poses = 0
+        self.busy_s = dict.fromkeys(('read', 'detect', 'pose', 'draw', 'write'), 0.0)
+        self.is_over = False
+        self._taken: set[Path] = set()
+
+    def work_on(self, source: Source) -> None:
+        """Runs one source to its end, or until the user has had enough."""
+        outputs, is_video = self.outputs, source.fps is not None
+        writes = outputs.draws_video if is_video else outputs.draws_images
+        video = VideoFile(self._video_path(source), source.fps) if writes and is_video else None
+        frames = self.inferencer(source)
+        limited = _closing_after(frames, outputs.max_frames)
+        ids = _Ids(source, outputs.image_ids, self.num_frames)
+        window = self._window(is_video)
+
+        def draw(result: FrameResult) -> tuple[FrameResult, Image | None]:
+            return result, result.draw(outputs.draw) if writes or window else None
+
+        def write(drawn: tuple[FrameResult, Image | None]) -> tuple[FrameResult, Image | None]:
+            result, picture = drawn
+            for file in self.result_files:
+                file.add(result, ids.of(result))
+            if video is not None and picture is not None:
+                video.add(picture)
+            elif writes and picture is not None:
+                self._write_image(result, picture)
+            return drawn
+
+        progress = _Progress(source, outputs.max_frames) if outputs.progress else None
+        busy_s: list[float] = []
+        try:
+            with closing(overlap(limited, draw, write, busy_s=busy_s)) as running:
+                for result, picture in running:
+                    self.num_frames += 1
+                    self.num_poses += len(result.poses)
+                    if progress is not None:
+                        progress.step()
+                    if window is not None and not window.show(picture):
+                        self.is_over = True
+                        break
+        except KeyboardInterrupt:  # how a camera is ended
+            self.is_over = True
+            self.problems.append(f'{source.name} was interrupted')
+        finally:
+            if progress is not None:
+                progress.finish()
+            if video is not None:
+                video.close()
+        self.files += [video.path] if video is not None else []
+        self.problems += self.inferencer.problems
+        both = self.inferencer.busy_s | dict(zip(('draw', 'write'), busy_s[1:], strict=True))
+        for name, seconds in both.items():
+            self.busy_s[name] += seconds
+
+    def _window(self, is_video: bool) -> Window | None:
+        if not self.outputs.show:
+            return None
+        interval = self.outputs.show_interval_s
+        wait_s = (0.001 if is_video else 0.0) if interval is None else max(interval, 0.001)
+        return Window('poses', round(1000 * wait_s))
+
+    def _video_path(self, source: Source) -> Path:
+        if self.outputs.out_file is not None:
+            self.outputs.out_file.parent.mkdir(parents=True, exist_ok=True)
+            return self.outputs.out_file
+        stem = 'camera' if source.is_live else Path(source.name).stem
+        path = self._free(self.outputs.out_dir / f'{stem}.mp4')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _write_image(self, result: FrameResult, picture: Image) -> None:
+        path = self.outputs.out_file
+        if path is None:
+            name = Path(result.frame.name)
+            path = self.outputs.out_dir / (name.name if name.suffix else f'{name.name}.png')
+            path = self._free(path)
+        write_image(path, picture)
+        written = self.outputs.out_file or self.outputs.out_dir
+        self.files += [] if written in self.files else [written]
+
+    def _free(self, path: Path) -> Path:
+        """Returns the path, with a number if this run has written it for another input."""
+        number, free = 1, path
+        while free in self._taken:
+            number += 1
+            free = path.with_stem(f'{path.stem}_{number}')
+        self._taken.add(free)
+        return free
+
+
+class _Ids:
+    """Image ids for COCO results: of an annotation file, of numeric file names, or running.
+
+    Args:
+        source: Whose frames get ids.
+        by_name: Ids of an annotation file; None if there is none.
+        first: Number of the frames before this source.
+    """
+
+    def __init__(self, source: Source, by_name: Mapping[str, int] | None, first: int) -> None:
+        self.by_name = by_name
+        self.first = first
+        is_list = isinstance(source, ImageSource) and not source.is_live
+        images = source.images if is_list else []
+        stems = [Path(x).stem if isinstance(x, (str, Path)) else '' for x in images]
+        self.is_numeric = bool(stems) and all(stem.isdecimal() for stem in stems)
+        self.is_numeric &= len({int(stem) for stem in stems if stem.isdecimal()}) == len(stems)
+
+    def of(self, result: FrameResult) -> int:
+        """Returns the id of a frame.
+
+        Raises:
+            ValueError: If the annotation file does not know the image.
+        """
+        frame = result.frame
+        name = Path(frame.name)
+        if self.by_name is not None:
+            if name.name not in self.by_name:
+                raise ValueError(f"the annotation file of the ids has no image '{name.name}'")
+            return self.by_name[name.name]
+        return int(name.stem) if self.is_numeric else self.first + frame.index
+
+
+class _Progress:
+    """One line that tells how far a source is; in a file or pipe only the last state of it."""
+
+    def __init__(self, source: Source, max_frames: int | None) -> None:
+        known = [num for num in (source.num_frames, max_frames) if num is not None]
+        self.name = Path(source.name).name or source.name
+        self.total = min(known) if known else None
+        self.started = self.printed = time.perf_counter()
+        self.num = 0
+
+    def step(self) -> None:
+        """Counts a frame."""
+        self.num += 1
+        now = time.perf_counter()
+        if sys.stderr.isatty() and now - self.printed >= PROGRESS_EVERY_S:
+            self.printed = now
+            print(f'\r{self._line(now)}', end='', file=sys.stderr, flush=True)
+
+    def finish(self) -> None:
+        """Prints the last state."""
+        start = '\r' if sys.stderr.isatty() else ''
+        print(f'{start}{self._line(time.perf_counter())}', file=sys.stderr, flush=True)
+
+    def _line(self, now: float) -> str:
+        rate = self.num / max(now - self.started, 1e-9)
+        if not self.total:
+            return f'{self.name}: frame {self.num}, {rate:.1f}/s '
+        share = min(self.num / self.total, 1)
+        bar = '#' * round(20 * share)
+        left = max(self.total - self.num, 0) / max(rate, 1e-9)
+        return f'{self.name}: [{bar:<20}] {self.num}/{self.total}, {rate:.1f}/s, {left:.0f} s left '
+
+
+def _closing_after(
+    frames: Generator[FrameResult, None, None], max_frames: int | None
+) -> Generator[FrameResult, None, None]:
+    with closing(frames):
+        yield from islice(frames, max_frames)

@@ -1,0 +1,52 @@
+"""What inference gives for each frame."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.structures import Frame, PoseMeta, PoseResult
+from mmpose.visualization import draw_results
+
+
+@dataclass(frozen=True)
+class DrawOptions:
+    """How poses are drawn; see ``draw_results``."""
+
+    score_threshold: float = 0.3
+    line_width: float | None = None
+    show_boxes: bool = False
+    show_scores: bool = False
+    style: str = 'mmpose'
+    color_by: str = 'joint'
+    show_ids: bool = False
+    joint_text: str | None = None
+    radius: float | None = None
+    alpha: float = 1.0
+    heatmap: str | None = None
+    black_background: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """A frame and the poses in it.
+
+    Attributes:
+        frame: The image, with its place in the source.
+        poses: One a person; none if nobody is there or the frame is damaged.
+        meta: Skeleton of the poses.
+        problem: Why the frame could not be read; its image is the one before it then. Empty for
+            a good frame.
+    """
+
+    frame: Frame
+    poses: list[PoseResult]
+    meta: PoseMeta
+    problem: str = ''
+
+    def draw(self, options: DrawOptions | None = None) -> NDArray[np.uint8]:
+        """Returns the image (H, W, 3), uint8 BGR, with the poses."""
+        looks = asdict(options or DrawOptions())
+        return draw_results(self.frame.image_bgr, self.poses, self.meta, **looks)

@@ -1,0 +1,234 @@
+"""Poses of everything that has pictures: images, folders, videos, cameras, streams."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmpose.apis.device import pick_device
+from mmpose.apis.inference.backend import PoseBackend
+from mmpose.apis.inference.frame_result import FrameResult
+from mmpose.apis.inference.load import load_backend
+from mmpose.apis.inference.overlap import overlap
+from mmpose.apis.inference.predictor import PosePredictor
+from mmpose.apis.inference.sequence import FrameJob, SequenceEstimator
+from mmpose.apis.inference.sources import Input, Source, open_sources
+from mmpose.apis.inference.torch_backend import TorchBackend
+from mmpose.detectors import Detector, build_detector
+from mmpose.models import TopdownPoseEstimator
+from mmpose.structures import Frame, PoseMeta
+from mmpose.tracking import KeypointSmoother, PoseTracker, fill_gaps
+
+PARTS = ('read', 'detect', 'pose')
+MAX_CHUNK_PIXELS = 24_000_000  # of the frames that are worked on together; 72 MB of pixels
+
+Model = str | Path | PoseBackend | TopdownPoseEstimator
+Results = Generator[FrameResult, None, None]
+AnyDetector = str | Path | Detector | Callable[[Sequence[Frame]], Any] | None
+
+
+class PoseInferencer:
+    """Yields the poses of every frame of whatever it is called with.
+
+    Frames are read, people found and poses estimated at the same time, in threads with short
+    queues between, so a video takes as long as its slowest part. People of all frames that are
+    worked on together share batches.
+
+    Args:
+        model: A name such as ``vitpose-b`` (see ``find_model``), a config file, a work dir of a
+            training, an exported file, a model of ``init_model``, or a ``PoseBackend``.
+        checkpoint: Weights for a name or a config, path or address.
+        detector: Who finds the people: see ``build_detector``; None is a detector of torchvision.
+        device: Such as ``cuda:1``; None takes a GPU where there is one.
+        dataset: Which head of a model of several datasets.
+        dtype: ``float32``, ``bfloat16`` or ``float16``; see ``init_model``.
+        compile_model: See ``init_model``.
+        flip_test: See ``init_model``.
+        input_wh: See ``init_model``.
+        batch_size: People, and frames, at a time.
+        categories: What to look for; see ``build_detector``.
+        bbox_threshold: Boxes with a lower score are dropped.
+        nms_threshold: See ``build_detector``.
+        max_people: Take only so many boxes of a frame, those with the highest scores.
+        det_every: Frames of a video from one detection to the next. In between, boxes come from
+            the poses of the frame before, which makes these frames wait for each other.
+        tracking: Whether people of a video get numbers, their ``track_id``.
+        tracking_threshold: ``min_similarity`` of ``PoseTracker``.
+        oks_weight: See ``PoseTracker``.
+        smoothing: Whether joints of a video are steadied over time; needs tracking.
+        max_gap: Frames that a person may be missing and is put in between; needs tracking, and
+            holds frames back for as long.
+        with_heatmaps: Whether poses keep their heatmaps and crop window.
+        trust_checkpoint: Whether the checkpoint may run code when it is read.
+
+    Attributes:
+        meta: Skeleton of the poses.
+        problems: What went wrong so far in the current or last call and did not end it.
+        busy_s: Seconds for which each part has worked in the current or last call, on its own
+            thread: ``read``, ``detect`` and ``pose``.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ImportError: If the detector or format needs a package that is not installed.
+        ValueError: If there is no such model or detector, or options contradict each other.
+    """
+
+    def __init__(
+        self,
+        model: Model = 'vitpose-b',
+        checkpoint: str | Path | None = None,
+        *,
+        detector: AnyDetector = None,
+        device: str | torch.device | None = None,
+        dataset: str | None = None,
+        dtype: str | None = None,
+        compile_model: bool = False,
+        flip_test: bool | None = None,
+        input_wh: tuple[int, int] | None = None,
+        batch_size: int = 32,
+        categories: Sequence[str | int] = ('person',),
+        bbox_threshold: float = 0.3,
+        nms_threshold: float | None = 0.65,
+        max_people: int | None = None,
+        det_every: int = 1,
+        tracking: bool = True,
+        tracking_threshold: float = 0.2,
+        oks_weight: float | None = None,
+        smoothing: bool = False,
+        max_gap: int = 0,
+        with_heatmaps: bool = False,
+        trust_checkpoint: bool = False,
+    ) -> None:
+        counts = {'batch_size': batch_size, 'det_every': det_every, 'max_people': max_people or 1}
+        for name, value in counts.items():
+            if value < 1:
+                raise ValueError(f'{name} is {value}, expected 1 or more')
+        if not tracking and (smoothing or max_gap):
+            raise ValueError('smoothing and max_gap follow people by their numbers; set tracking')
+        where = pick_device(None if device is None else str(device))
+        if isinstance(model, (str, Path)):
+            backend = load_backend(
+                model,
+                checkpoint,
+                where,
+                dataset=dataset,
+                dtype=dtype,
+                compile_model=compile_model,
+                flip_test=flip_test,
+                input_wh=input_wh,
+                trust_checkpoint=trust_checkpoint,
+            )
+        elif isinstance(model, TopdownPoseEstimator):
+            backend = getattr(model, 'backend', None) or TorchBackend(model)
+        else:
+            backend = model
+        self.meta: PoseMeta = backend.meta
+        self.detector = build_detector(
+            detector, str(where), bbox_threshold, nms_threshold, categories
+        )
+        crop_device = where if where.type == 'cuda' else None
+        self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device)
+        self.max_people = max_people
+        self.det_every = det_every
+        self._new_tracker = partial(PoseTracker, self.meta, oks_weight, tracking_threshold)
+        self.tracking = tracking
+        if tracking:
+            self._new_tracker()  # says now what is wrong with it
+        self.smoothing = smoothing
+        self.max_gap = max_gap
+        self.problems: list[str] = []
+        self.busy_s = dict.fromkeys(PARTS, 0.0)
+
+    def __call__(self, inputs: Input | Source | Iterable[Input]) -> Results:
+        """Yields the result of every frame, in order.
+
+        Threads run from the first result on until the iterator ends or is closed.
+
+        Args:
+            inputs: See ``open_sources``.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If an input cannot be read.
+            ConnectionError: If a camera or stream is away, or does not come back.
+        """
+        self.problems = []
+        self.busy_s = dict.fromkeys(PARTS, 0.0)
+        for source in open_sources(inputs):
+            with closing(self._run(source)) as results:
+                yield from results
+            self.problems += source.problems
+
+    def _run(self, source: Source) -> Results:
+        is_video = source.fps is not None
+        tracker = self._new_tracker() if self.tracking and is_video else None
+        estimator = SequenceEstimator(
+            self.detector,
+            self.predictor,
+            det_every=self.det_every if is_video else 1,
+            tracker=tracker,
+            max_people=self.max_people,
+        )
+        chunks = _chunks(source, 1 if source.is_live else self.predictor.batch_size)
+        busy_s: list[float] = []
+        running = overlap(chunks, estimator.detect, estimator.estimate, busy_s=busy_s)
+        results = self._results(running)
+        if tracker is not None and self.smoothing:
+            results = _smoothed(results)
+        if tracker is not None and self.max_gap:
+            results = _with_gaps_filled(results, self.max_gap)
+        try:
+            with closing(results):
+                yield from results
+        finally:
+            for name, seconds in zip(PARTS, busy_s, strict=False):
+                self.busy_s[name] += seconds
+        self.problems += estimator.problems
+
+    def _results(self, chunks: Generator[list[FrameJob], None, None]) -> Results:
+        with closing(chunks):
+            for chunk in chunks:
+                for job in chunk:
+                    yield FrameResult(job.frame, job.poses, self.meta, job.problem)
+
+
+def _chunks(source: Source, max_frames: int) -> Generator[list[FrameJob], None, None]:
+    """Yields the frames of a source, as many at a time as are worked on together."""
+    chunk: list[FrameJob] = []
+    num_pixels = 0
+    with closing(iter(source)) as frames:
+        for frame, problem in frames:
+            chunk.append(FrameJob(frame, problem))
+            num_pixels += frame.image_wh[0] * frame.image_wh[1]
+            if len(chunk) >= max_frames or num_pixels >= MAX_CHUNK_PIXELS:
+                yield chunk
+                chunk, num_pixels = [], 0
+    if chunk:
+        yield chunk
+
+
+def _smoothed(results: Results) -> Results:
+    smoother = KeypointSmoother()
+    with closing(results):
+        for result in results:
+            yield replace(result, poses=smoother(result.poses, result.frame.time_s))
+
+
+def _with_gaps_filled(results: Results, max_gap: int) -> Results:
+    waiting: deque[FrameResult] = deque()
+
+    def poses() -> Iterator[list[Any]]:
+        for result in results:
+            waiting.append(result)
+            yield result.poses
+
+    with closing(results):
+        for filled in fill_gaps(poses(), max_gap):
+            yield replace(waiting.popleft(), poses=filled)

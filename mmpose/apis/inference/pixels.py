@@ -1,0 +1,54 @@
+"""Any image as (H, W, 3) uint8 BGR."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.datasets.transforms import LoadImage
+from mmpose.datasets.transforms.loading import BadImageError
+
+_load = LoadImage()
+
+
+def read_image(path: str | Path) -> NDArray[np.uint8]:
+    """Returns an image file as (H, W, 3) uint8 BGR, turned upright by its EXIF orientation.
+
+    Grey becomes colour, 16 bits a channel become 8, and transparency is left out.
+
+    Raises:
+        BadImageError: If it cannot be decoded; it is a ValueError, and a FileNotFoundError too
+            if there is no such file.
+    """
+    try:
+        return _load({'image_file': str(path), 'image_wh': (0, 0)})['image']
+    except cv2.error as error:  # such as an image of more pixels than OpenCV takes
+        reason = str(error).strip().splitlines()[-1]
+        raise BadImageError(f'image {path} cannot be decoded: {reason}') from error
+
+
+def as_bgr(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Returns an array in memory as (H, W, 3) uint8 BGR.
+
+    Args:
+        image: (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA; uint8, or uint16 over the whole
+            range. Transparency is left out.
+
+    Raises:
+        ValueError: If it is none of these, or has no pixels.
+    """
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    num_channels = image.shape[2] if image.ndim == 3 else int(image.ndim == 2)
+    if image.dtype != np.uint8 or num_channels not in (1, 3, 4) or not image.size:
+        raise ValueError(
+            f'an image of shape {image.shape} and type {image.dtype} came, expected (H, W), '
+            '(H, W, 3) BGR or (H, W, 4) BGRA with uint8 or uint16 numbers'
+        )
+    if num_channels == 1:
+        image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
+    return np.ascontiguousarray(image[..., :3])

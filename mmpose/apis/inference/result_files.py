@@ -1,0 +1,241 @@
+"""Poses as files: COCO results, a JSON line per frame, a table, arrays, the JSON of MMPose."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mmpose.apis.inference.frame_result import FrameResult
+from mmpose.structures import PoseMeta, PoseResult
+
+SURE = 0.2  # keypoints above it make the score of a pose, as in the evaluation of COCO
+DIGITS = 3  # of a px, and of a score
+
+
+class ResultFile(Protocol):
+    """Gets every frame of a run, in order, and is closed at its end, also after an error."""
+
+    path: Path
+
+    def add(self, result: FrameResult, image_id: int) -> None:
+        """Takes the poses of a frame."""
+        ...
+
+    def close(self) -> None:
+        """Completes the file."""
+        ...
+
+
+class CocoFile:
+    """Poses in the layout of COCO's result files, which ``tools/evaluate.py`` reads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open('w', encoding='utf-8')
+        self._file.write('[')
+        self._is_empty = True
+
+    def add(self, result: FrameResult, image_id: int) -> None:
+        """Writes the poses of a frame; a pose without a single number is left out."""
+        for pose in result.poses:
+            is_finite = np.isfinite(pose.keypoints).all(axis=1) & np.isfinite(pose.scores)
+            triples = np.column_stack([pose.keypoints, pose.scores])
+            triples[~is_finite] = 0  # 0, 0 with score 0 is how COCO says that there is nothing
+            record = {
+                'image_id': image_id,
+                'category_id': pose.category_id,
+                'keypoints': rounded(triples.ravel()),
+                'score': rounded(score_of(pose)),
+                'bbox': rounded(pose.bbox_xywh),
+            }
+            if pose.track_id is not None:
+                record['track_id'] = pose.track_id
+            self._file.write(f'{"" if self._is_empty else ","}\n{json.dumps(record)}')
+            self._is_empty = False
+
+    def close(self) -> None:
+        """Ends the list."""
+        self._file.write('\n]\n')
+        self._file.close()
+
+
+class JsonLinesFile:
+    """A JSON object per frame and line, also for frames without people."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open('w', encoding='utf-8')
+
+    def add(self, result: FrameResult, image_id: int) -> None:
+        """Writes the line of a frame, at once, so that others can follow the file."""
+        frame = result.frame
+        record = {
+            'source': frame.name,
+            'frame': frame.index,
+            'image_id': image_id,
+            'time_s': round(frame.time_s, 6),
+            'width': frame.image_wh[0],
+            'height': frame.image_wh[1],
+            'poses': [_as_dict(pose) for pose in result.poses],
+        }
+        if result.problem:
+            record['problem'] = result.problem
+        self._file.write(json.dumps(record, allow_nan=False) + '\n')
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class CsvFile:
+    """A row per person, with three columns per keypoint; an empty cell where there is no number."""
+
+    def __init__(self, path: Path, meta: PoseMeta) -> None:
+        self.path = path
+        self._file = path.open('w', encoding='utf-8', newline='')
+        self._rows = csv.writer(self._file)
+        header = ['source', 'frame', 'image_id', 'time_s', 'person', 'track_id', 'category_id']
+        header += ['bbox_left', 'bbox_top', 'bbox_width', 'bbox_height', 'bbox_score', 'score']
+        header += [f'{name}_{part}' for name in meta.keypoint_names for part in ('x', 'y', 'score')]
+        self._rows.writerow(header)
+
+    def add(self, result: FrameResult, image_id: int) -> None:
+        """Writes the rows of a frame."""
+        frame = result.frame
+        for number, pose in enumerate(result.poses):
+            triples = np.column_stack([pose.keypoints, pose.scores]).ravel()
+            cells = [frame.name, frame.index, image_id, round(frame.time_s, 6), number]
+            cells += [pose.track_id, pose.category_id, *rounded(pose.bbox_xywh)]
+            self._rows.writerow(
+                [*cells, rounded(pose.bbox_score), rounded(score_of(pose)), *rounded(triples)]
+            )
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class NpzFile:
+    """All poses as arrays, N people in F frames; kept in memory until the end.
+
+    ``keypoints`` (N, K, 2), img px, ``scores`` (N, K), ``bbox_xywh`` (N, 4), ``bbox_score`` (N,),
+    ``category_id`` (N,), ``track_id`` (N,), -1 for none, ``frame_row`` (N,), the row of the frame
+    in ``source`` (F,), ``frame`` (F,), ``image_id`` (F,), ``time_s`` (F,); ``keypoint_names`` (K,)
+    and ``limbs`` (L, 2).
+    """
+
+    def __init__(self, path: Path, meta: PoseMeta) -> None:
+        self.path = path
+        self._meta = meta
+        self._frames: list[tuple[str, int, int, float]] = []
+        self._poses: list[tuple[int, PoseResult]] = []
+
+    def add(self, result: FrameResult, image_id: int) -> None:
+        """Keeps the poses of a frame."""
+        frame = result.frame
+        self._poses += [(len(self._frames), pose) for pose in result.poses]
+        self._frames.append((frame.name, frame.index, image_id, frame.time_s))
+
+    def close(self) -> None:
+        """Writes the file."""
+        poses, num_joints = [pose for _, pose in self._poses], self._meta.num_keypoints
+
+        def of_poses(values: Sequence[Any], dtype: Any, *shape: int) -> np.ndarray:
+            return np.array(values, dtype).reshape(len(poses), *shape)
+
+        ids = [-1 if pose.track_id is None else pose.track_id for pose in poses]
+        names, numbers, image_ids, times = ([x[i] for x in self._frames] for i in range(4))
+        np.savez_compressed(
+            self.path,
+            keypoints=of_poses([x.keypoints for x in poses], np.float32, num_joints, 2),
+            scores=of_poses([x.scores for x in poses], np.float32, num_joints),
+            bbox_xywh=of_poses([x.bbox_xywh for x in poses], np.float32, 4),
+            bbox_score=of_poses([x.bbox_score for x in poses], np.float32),
+            category_id=of_poses([x.category_id for x in poses], np.int64),
+            track_id=of_poses(ids, np.int64),
+            frame_row=of_poses([row for row, _ in self._poses], np.int64),
+            source=np.array(names, np.str_),
+            frame=np.array(numbers, np.int64),
+            image_id=np.array(image_ids, np.int64),
+            time_s=np.array(times, np.float64),
+            keypoint_names=np.array(self._meta.keypoint_names, np.str_),
+            limbs=self._meta.limbs,
+        )
+
+
+class MmposeFolder:
+    """A JSON file per image or video with the fields of MMPose's inferencer.
+
+    Of an image it is a list of people, of a video a list of ``{frame_id, instances}``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._name = ''
+        self._frames: list[dict[str, Any]] = []
+        self._is_video = False
+
+    def add(self, result: FrameResult, image_id: int) -> None:
+        """Keeps the poses of a frame, and writes the file of what came before it."""
+        frame = result.frame
+        if frame.name != self._name:
+            self._write()
+            self._name, self._is_video = frame.name, False
+        self._is_video |= frame.time_s > 0
+        people = [
+            {
+                'keypoints': rounded(pose.keypoints),
+                'keypoint_scores': rounded(pose.scores),
+                'bbox': [rounded(np.concatenate([pose.bbox_xywh[:2], _last_corner(pose)]))],
+                'bbox_score': rounded(pose.bbox_score),
+            }
+            for pose in result.poses
+        ]
+        self._frames.append({'frame_id': frame.index, 'instances': people})
+
+    def close(self) -> None:
+        """Writes the last file."""
+        self._write()
+
+    def _write(self) -> None:
+        if self._frames:
+            content = self._frames if self._is_video else self._frames[0]['instances']
+            target = self.path / f'{Path(self._name).stem or "frames"}.json'
+            target.write_text(json.dumps(content, allow_nan=False) + '\n', encoding='utf-8')
+        self._frames = []
+
+
+def score_of(pose: PoseResult) -> float:
+    """Returns the score of a pose, that of its box times the mean of its certain keypoints."""
+    certain = pose.scores[pose.scores > SURE]
+    return pose.bbox_score * float(certain.mean()) if len(certain) else 0.0
+
+
+def rounded(values: ArrayLike) -> Any:
+    """Returns a number, or nested lists of numbers, for JSON: None where it is not finite."""
+    array = np.asarray(values, np.float64)
+    numbers = np.round(array, DIGITS).astype(object)
+    numbers = np.where(np.isfinite(array), numbers, None)
+    return numbers.tolist()
+
+
+def _as_dict(pose: PoseResult) -> dict[str, Any]:
+    return {
+        'track_id': pose.track_id,
+        'category_id': pose.category_id,
+        'bbox': rounded(pose.bbox_xywh),
+        'bbox_score': rounded(pose.bbox_score),
+        'score': rounded(score_of(pose)),
+        'keypoints': rounded(np.column_stack([pose.keypoints, pose.scores])),
+    }
+
+
+def _last_corner(pose: PoseResult) -> np.ndarray:
+    return pose.bbox_xywh[:2] + pose.bbox_xywh[2:]

@@ -1,0 +1,112 @@
+"""The two heavy steps of inference on the frames of one source: boxes, then poses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mmpose.apis.inference.predictor import PosePredictor
+from mmpose.apis.inference.topdown import usable
+from mmpose.detectors import Detector
+from mmpose.structures import Boxes, Frame, PoseResult
+from mmpose.tracking import PoseTracker, boxes_from_poses
+
+
+@dataclass(eq=False)
+class FrameJob:
+    """A frame on its way from step to step.
+
+    Attributes:
+        frame: The frame.
+        problem: Why it is damaged; empty for a good one.
+        boxes: Who was found; None where nobody looked.
+        poses: Filled by the last step.
+    """
+
+    frame: Frame
+    problem: str = ''
+    boxes: Boxes | None = None
+    poses: list[PoseResult] = field(default_factory=list)
+
+
+class SequenceEstimator:
+    """Finds people and their poses in frames that come in order, some at a time.
+
+    Args:
+        detector: Finds the people.
+        predictor: Estimates their poses.
+        det_every: Frames from one detection to the next.
+        tracker: Numbers the people; None leaves that.
+        max_people: Boxes of a frame, those with the highest scores; None takes all.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        predictor: PosePredictor,
+        det_every: int = 1,
+        tracker: PoseTracker | None = None,
+        max_people: int | None = None,
+    ) -> None:
+        self.detector = detector
+        self.predictor = predictor
+        self.det_every = det_every
+        self.tracker = tracker
+        self.max_people = max_people
+        self._num_until_detection = 0
+        self._num_unusable = 0
+        self._last: list[list[PoseResult]] = [[], []]  # of the last two frames
+
+    @property
+    def problems(self) -> list[str]:
+        """A sentence for each kind of thing that was left out."""
+        if not self._num_unusable:
+            return []
+        return [f'{self._num_unusable} boxes without a size or outside the image were left out']
+
+    def detect(self, jobs: list[FrameJob]) -> list[FrameJob]:
+        """Fills in the boxes of the frames whose turn it is; damaged ones have nobody."""
+        due = []
+        for job in jobs:
+            if job.problem:
+                job.boxes = Boxes.from_xywh([])
+            elif self._num_until_detection <= 0:
+                due.append(job)
+                self._num_until_detection = self.det_every
+            self._num_until_detection -= 1
+        if due:
+            found = self.detector([job.frame for job in due])
+            for job, boxes in zip(due, found, strict=True):
+                job.boxes = self._chosen(boxes, job.frame)
+        return jobs
+
+    def estimate(self, jobs: list[FrameJob]) -> list[FrameJob]:
+        """Fills in the poses; frames without detection are taken one after the other."""
+        if all(job.boxes is not None for job in jobs):
+            self._predict(jobs)
+            return jobs
+        for job in jobs:
+            if job.boxes is None:
+                last, before = self._last
+                job.boxes = self._chosen(boxes_from_poses(last, before), job.frame)
+            self._predict([job])
+        return jobs
+
+    def _predict(self, jobs: Sequence[FrameJob]) -> None:
+        good = [job for job in jobs if not job.problem]
+        boxes = [job.boxes for job in good if job.boxes is not None]
+        poses = self.predictor([job.frame for job in good], boxes)
+        for job, own in zip(good, poses, strict=True):
+            job.poses = own if self.tracker is None else self.tracker(own, job.frame.time_s)
+            self._last = [job.poses, self._last[0]]
+
+    def _chosen(self, boxes: Boxes, frame: Frame) -> Boxes:
+        good = usable(boxes, frame.image_wh)
+        self._num_unusable += int((~good).sum())
+        boxes = boxes.select(good)
+        if self.max_people is None or len(boxes) <= self.max_people:
+            return boxes
+        best = np.argsort(-boxes.scores, kind='stable')[: self.max_people]
+        return boxes.select(np.sort(best))

@@ -1,0 +1,180 @@
+"""Annotated and predicted poses of an image beside each other.
+
+Points are (x, y) img px; colours are BGR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmpose.structures import PoseMeta, PoseResult
+from mmpose.visualization.grid import side_by_side
+from mmpose.visualization.labels import Label, cap_height_for, paint_labels
+from mmpose.visualization.looks import look_of
+from mmpose.visualization.shapes import (
+    OUTLINE,
+    Color,
+    Image,
+    Points,
+    capsule_corners,
+    fill_polygons,
+    stroke_box,
+)
+from mmpose.visualization.skeleton import Pen, paint_person
+from mmpose.visualization.view import View
+
+# Of the palette of Okabe and Ito (2008), made for common colour deficiencies.
+MISSED: Color = (0, 159, 230)
+INVENTED: Color = (167, 121, 204)
+OFF: Color = (66, 228, 240)
+# A pose whose joints are further than this from those of an annotation, on average and in sizes
+# of the annotated box, is of somebody else.
+FARTHEST_MATCH = 0.5
+# Joints that are off by more than this, in sizes of the box, get a line to their true place.
+NOTABLE = 0.04
+
+
+@dataclass(frozen=True, eq=False)
+class TruePoses:
+    """The annotated people of an image.
+
+    Attributes:
+        keypoints: (N, K, 2), img px.
+        visible: (N, K). Above 0 where a joint is labelled.
+        bbox_xywh: (N, 4), img px.
+
+    Raises:
+        ValueError: If the shapes do not fit together.
+    """
+
+    keypoints: NDArray[np.floating]
+    visible: NDArray[np.generic]
+    bbox_xywh: NDArray[np.floating]
+
+    def __post_init__(self) -> None:
+        num = len(self.keypoints)
+        shape = self.keypoints.shape
+        if len(shape) != 3 or self.visible.shape != shape[:2] or self.bbox_xywh.shape != (num, 4):
+            raise ValueError(
+                f'annotated keypoints have shape {shape}, visibility {self.visible.shape} and '
+                f'boxes {self.bbox_xywh.shape}; expected (N, K, 2), (N, K) and (N, 4)'
+            )
+
+    @property
+    def sizes(self) -> NDArray[np.float64]:
+        """(N,), px. Square roots of the areas of the boxes."""
+        return np.sqrt(np.maximum(self.bbox_xywh[:, 2:].prod(axis=1), 1.0))
+
+
+def mean_errors(truth: TruePoses, keypoints: ArrayLike) -> NDArray[np.float64]:
+    """Returns how far the joints of a pose are from those of each annotation, on average.
+
+    Args:
+        truth: N annotated people.
+        keypoints: (K, 2), img px.
+
+    Returns:
+        (N,), in sizes of the annotated box; infinite where no joint is labelled.
+    """
+    labelled = truth.visible > 0
+    distances = np.hypot(*np.moveaxis(truth.keypoints - np.asarray(keypoints), -1, 0))  # (N, K)
+    total = np.where(labelled, distances, 0).sum(axis=1)
+    count = labelled.sum(axis=1)
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.inf)
+    return np.asarray(mean / truth.sizes)
+
+
+def match_poses(truth: TruePoses, results: Sequence[PoseResult]) -> list[int | None]:
+    """Returns the annotation of each result, the best pairs first; None for none near enough."""
+    matches: list[int | None] = [None] * len(results)
+    if not len(results) or not len(truth.keypoints):
+        return matches
+    errors = np.stack([mean_errors(truth, result.keypoints) for result in results])  # (R, N)
+    taken: set[int] = set()
+    for flat in np.argsort(errors, axis=None, kind='stable'):
+        row, person = divmod(int(flat), errors.shape[1])
+        if errors[row, person] > FARTHEST_MATCH:
+            break
+        if matches[row] is None and person not in taken:
+            matches[row] = person
+            taken.add(person)
+    return matches
+
+
+def compare_poses(
+    image_bgr: Image,
+    truth: TruePoses,
+    results: Sequence[PoseResult],
+    meta: PoseMeta,
+    score_threshold: ArrayLike = 0.3,
+    view: View | None = None,
+    matches: Sequence[int | None] | None = None,
+) -> Image:
+    """Returns the annotated people on the left and the predicted ones on the right.
+
+    Predicted people are matched with annotated ones. Joints that are notably off get a line to
+    their true place, a matched person the mean error in px, and people who are missing or too
+    many a box. Errors are counted whatever the scores are.
+
+    Args:
+        image_bgr: (H, W, 3) uint8, not changed.
+        truth: The annotated people.
+        results: The predicted people.
+        meta: The skeleton of all.
+        score_threshold: Predicted keypoints are drawn above it; (K,) gives one per keypoint.
+        view: The part of the image to show; the whole image if None.
+        matches: Row of the annotation of each result, None for none; by :func:`match_poses` if
+            not given.
+    """
+    if view is None:
+        view = View(image_bgr, np.zeros(2), 1.0)
+    left, right = view.image_bgr.copy(), view.image_bgr.copy()
+    look, pen = look_of(meta, 'mmpose'), Pen()
+    for keypoints, visible in zip(truth.keypoints, truth.visible, strict=True):
+        paint_person(left, view.points(keypoints), visible > 0, look, pen)
+    if matches is None:
+        matches = match_poses(truth, results)
+    labels = []
+    for result in results:
+        confident = result.scores > np.asarray(score_threshold)
+        paint_person(right, view.points(result.keypoints), confident, look, pen)
+    for result, person in zip(results, matches, strict=True):
+        if person is None:
+            labels.append(_paint_box(right, view.box(result.bbox_xywh), 'not annotated', INVENTED))
+        else:
+            labels.append(_paint_errors(right, truth, person, result, view))
+    for person in sorted(set(range(len(truth.keypoints))) - set(matches)):
+        if (truth.visible[person] > 0).any():
+            labels.append(_paint_box(right, view.box(truth.bbox_xywh[person]), 'missed', MISSED))
+    paint_labels(right, labels)
+    return side_by_side(left, right)
+
+
+def _paint_errors(
+    canvas: Image, truth: TruePoses, person: int, result: PoseResult, view: View
+) -> Label:
+    """Paints lines from notably wrong joints to their true places; returns the label."""
+    labelled = truth.visible[person] > 0
+    offsets = np.hypot(*(result.keypoints - truth.keypoints[person]).T)  # (K,)
+    wrong = labelled & (offsets > NOTABLE * truth.sizes[person])
+    starts = view.points(result.keypoints[wrong])
+    ends = view.points(truth.keypoints[person][wrong])
+    for width, color in ((4.0, OUTLINE), (2.0, OFF)):
+        lines = capsule_corners(starts, ends, np.full(len(starts), width))
+        fill_polygons(canvas, lines, [color] * len(lines))
+    for width, color in ((8.0, OUTLINE), (5.0, OFF)):
+        dots = capsule_corners(ends, ends, np.full(len(ends), width))
+        fill_polygons(canvas, dots, [color] * len(dots))
+    anchor = view.box(result.bbox_xywh)[:2]
+    text = f'{offsets[labelled].mean():.1f} px off'
+    return Label(text, anchor, cap_height_for(canvas))
+
+
+def _paint_box(canvas: Image, box: Points, text: str, color: Color) -> Label:
+    stroke_box(canvas, box, 5.0, OUTLINE)
+    stroke_box(canvas, box, 3.0, color)
+    return Label(text, box[:2], cap_height_for(canvas), color)

@@ -1,0 +1,139 @@
+"""Heatmaps in colour on network inputs and on whole images.
+
+Images are (H, W, 3) uint8 BGR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.structures import PoseMeta, PoseResult, invert_affine, transform_points
+from mmpose.visualization.shapes import Image, checked_image
+
+ALL_JOINTS = 'all'
+ALPHA = 0.75
+
+
+def overlay_heatmaps(
+    image_bgr: Image,
+    heatmaps: NDArray[np.floating],
+    alpha: float = ALPHA,
+    aligned: bool = True,
+    peak: float = 1.0,
+) -> Image:
+    """Returns the image with the strongest response of all keypoints in colour.
+
+    Where the heatmaps are zero the image shines through unchanged.
+
+    Args:
+        image_bgr: (h, w, 3) uint8 network input, not changed.
+        heatmaps: (K, H, W). Not-a-number counts as zero.
+        alpha: Opacity of the strongest response.
+        aligned: True when the codec counts distances between pixel centres (UDP), so that the
+            last cell lies on the last pixel; False when a cell covers w / W px.
+        peak: Heat that gets the last colour; what lies above it is clipped.
+
+    Raises:
+        ValueError: If a shape is wrong.
+    """
+    canvas = checked_image(image_bgr).copy()
+    if heatmaps.ndim != 3 or not heatmaps.size:
+        raise ValueError(f'heatmaps have shape {heatmaps.shape}, expected (keypoints, H, W)')
+    image_wh = canvas.shape[1::-1]
+    scale = _cell_size(heatmaps.shape[:0:-1], image_wh, aligned)
+    matrix = np.array([[scale[0], 0, 0], [0, scale[1], 0]])
+    _paint_heat(canvas, _warped(heatmaps, matrix, image_wh, peak, cv2.BORDER_REPLICATE), alpha)
+    return canvas
+
+
+def paint_heat_of_results(
+    canvas: Image, results: Sequence[PoseResult], meta: PoseMeta, joint: str, peak: float = 1.0
+) -> None:
+    """Paints the heatmaps of people where they lie in the image; the strongest heat counts.
+
+    Args:
+        canvas: (H, W, 3), painted in place.
+        results: Poses with heatmaps and windows.
+        meta: The skeleton of all of them.
+        joint: Name of the keypoint whose heatmaps are painted, ``all`` for every one.
+        peak: As in :func:`overlay_heatmaps`.
+
+    Raises:
+        ValueError: If there is no such keypoint, or a result has no heatmaps.
+    """
+    rows = _rows(meta, joint)
+    heat = np.zeros(canvas.shape[:2], np.uint8)
+    for result in results:
+        if result.heatmaps is None or result.window is None:
+            raise ValueError(
+                f'the pose of annotation {result.ann_id} has no heatmaps to draw; ask the model '
+                'for them with the results, or draw without heatmaps'
+            )
+        num_channels = len(result.heatmaps) // meta.num_keypoints
+        maps = result.heatmaps[::num_channels][rows]  # without the offsets of a combined codec
+        window = result.window
+        scale = _cell_size(maps.shape[:0:-1], window.input_wh, window.aligned)
+        to_image = invert_affine(window.matrix())
+        to_image[:, :2] *= scale
+        corners = [[x, y] for x in (0, maps.shape[2] - 1) for y in (0, maps.shape[1] - 1)]
+        corners_img = transform_points(corners, to_image)
+        first = np.clip(np.floor(corners_img.min(axis=0)), 0, canvas.shape[1::-1]).astype(int)
+        last = np.clip(np.ceil(corners_img.max(axis=0)) + 1, 0, canvas.shape[1::-1]).astype(int)
+        if (last <= first).any():
+            continue
+        to_image[:, 2] -= first
+        wh = (int(last[0] - first[0]), int(last[1] - first[1]))
+        part = heat[first[1] : last[1], first[0] : last[0]]
+        np.maximum(part, _warped(maps, to_image, wh, peak, cv2.BORDER_CONSTANT), out=part)
+    _paint_heat(canvas, heat, ALPHA)
+
+
+def _rows(meta: PoseMeta, joint: str) -> slice:
+    if joint == ALL_JOINTS:
+        return slice(None)
+    if joint not in meta.keypoint_names:
+        raise ValueError(
+            f"heatmap is '{joint}', expected '{ALL_JOINTS}' or a keypoint of '{meta.name}': "
+            f'{", ".join(meta.keypoint_names)}'
+        )
+    row = meta.keypoint_names.index(joint)
+    return slice(row, row + 1)
+
+
+def _cell_size(
+    map_wh: Sequence[int], input_wh: Sequence[int], aligned: bool
+) -> NDArray[np.float64]:
+    """Returns the width and height of a cell, px."""
+    cells, size = np.array(map_wh, np.float64), np.array(input_wh, np.float64)
+    return (size - 1) / np.maximum(cells - 1, 1) if aligned else size / cells
+
+
+def _warped(
+    heatmaps: NDArray[np.floating],
+    matrix: NDArray[np.floating],
+    size_wh: Sequence[int],
+    peak: float,
+    border: int,
+) -> NDArray[np.uint8]:
+    """Returns the strongest heat of heatmaps (K, H, W) in an image, from 0 to 255."""
+    heat = np.nan_to_num(heatmaps.astype(np.float32)).max(axis=0) / peak
+    heat = cv2.warpAffine(
+        np.clip(heat, 0, 1), matrix, list(size_wh), flags=cv2.INTER_CUBIC, borderMode=border
+    )
+    return np.round(np.clip(heat, 0, 1) * 255).astype(np.uint8)
+
+
+def _paint_heat(canvas: Image, heat: NDArray[np.uint8], alpha: float) -> None:
+    levels = np.arange(256, dtype=np.uint8)
+    colors = cv2.applyColorMap(levels[:, None], cv2.COLORMAP_INFERNO)  # (256, 1, 3)
+    colors = colors[:, 0].astype(np.float32)
+    # the root keeps the flanks of a peak visible
+    opacity = (alpha * np.sqrt(levels / 255)).astype(np.float32)[:, None]
+    hot = heat > 0
+    level = heat[hot]
+    mixed = canvas[hot] * (1 - opacity)[level] + (colors * opacity)[level]  # (hot pixels, 3)
+    canvas[hot] = np.round(mixed).astype(np.uint8)

@@ -1,0 +1,211 @@
+"""tools/infer.py: its flags, those of MMPose's demos, and every file it writes."""
+
+import _thread
+import argparse
+import csv
+import json
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmpose.apis import PoseInferencer
+from mmpose.apis.inference.command import Outputs, run_inference
+from mmpose.apis.inference.frame_result import FrameResult
+from mmpose.apis.inference.infer_options import add_arguments, inferencer_of, outputs_of
+from mmpose.apis.inference.result_files import CocoFile, CsvFile, JsonLinesFile
+from mmpose.metainfo import load_metainfo
+from mmpose.structures import Boxes, Frame, PoseResult
+from tests.apis.checkpoint_files import plain_config, plain_model
+from tests.apis.numbered_video import NumberBackend, number_of, write_video
+
+NUM, STEP = 12, 12  # frames, and grey levels from one to the next, for a second compression
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory):
+    """A model, a video, images, boxes and annotations in a folder."""
+    folder = tmp_path_factory.mktemp('files')
+    torch.save({'state_dict': plain_model().state_dict()}, folder / 'tiny.pth')
+    steps = [dict(type=name) for name in ('LoadImage', 'BoxToWindow')]
+    steps.append(dict(type='TopdownAffine', input_wh=(48, 64)))
+    loader = dict(dataset=dict(pipeline=steps))
+    Config(dict(model=plain_config(), val_dataloader=loader)).dump(str(folder / 'tiny.py'))
+    write_video(folder / 'numbers.avi', NUM, fps=12.5, step=STEP)
+    rng = np.random.default_rng(0)
+    (folder / 'images').mkdir()
+    for number in (7, 8):
+        image = rng.integers(0, 255, (48, 64, 3), np.uint8)
+        cv2.imwrite(str(folder / f'images/{number:012d}.png'), image)
+    boxes = {f'{7:012d}.png': [[5, 5, 20, 30], [10, 8, 30, 40, 0.5]], f'{8:012d}.png': []}
+    (folder / 'boxes.json').write_text(json.dumps(boxes))
+    images = [dict(id=number + 100, file_name=f'{number:012d}.png') for number in (7, 8)]
+    (folder / 'ann.json').write_text(json.dumps(dict(images=images)))
+    return folder
+
+
+def run(files, line):
+    """Runs a command line, in which ``@`` stands for the folder; returns its summary."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    args = parser.parse_args(line.replace('@', f'{files}/').split())
+    inputs, inferencer = inferencer_of(args)
+    return run_inference(inferencer, inputs, outputs_of(args))
+
+
+def frames_of(path):
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while (step := capture.read())[0]:
+        frames.append(step[1])
+    return frames, capture.get(cv2.CAP_PROP_FPS)
+
+
+MODEL = '--model @tiny.py @tiny.pth --no-progress '
+
+
+def test_a_drawn_video_has_every_frame_at_its_rate(files):
+    summary = run(files, f'@numbers.avi {MODEL} --det whole-image --out @video --kpt-thr 2')
+    frames, fps = frames_of(files / 'video/numbers.mp4')
+    assert [number_of(frame, STEP) for frame in frames] == list(range(NUM))
+    assert fps == 12.5
+    assert (summary.num_frames, summary.num_poses) == (NUM, NUM)
+    assert summary.files == [files / 'video/numbers.mp4']
+    assert f'{NUM} poses in {NUM} frames' in str(summary)
+
+
+def test_every_result_file_tells_the_same(files):
+    flags = '--det @boxes.json --save-json --save-jsonl --save-csv --save-npz'
+    summary = run(files, f'@images {MODEL} {flags} --out @all --bbox-thr 0.1')
+    assert (summary.num_frames, summary.num_poses) == (2, 2)
+    coco = json.loads((files / 'all/results.json').read_text())
+    lines = [json.loads(x) for x in (files / 'all/results.jsonl').read_text().splitlines()]
+    rows = list(csv.DictReader((files / 'all/results.csv').open()))
+    arrays = np.load(files / 'all/results.npz')
+    assert [x['image_id'] for x in coco] == [7, 7]
+    assert [(x['image_id'], len(x['poses'])) for x in lines] == [(7, 2), (8, 0)]
+    assert [row['image_id'] for row in rows] == ['7', '7']
+    assert arrays['frame_row'].tolist() == [0, 0]
+    assert arrays['image_id'].tolist() == [7, 8]
+    for i, (record, row) in enumerate(zip(coco, rows, strict=True)):
+        points = np.array(record['keypoints']).reshape(-1, 3)
+        np.testing.assert_allclose(lines[0]['poses'][i]['keypoints'], points)
+        np.testing.assert_allclose(arrays['keypoints'][i], points[:, :2], atol=6e-4)
+        np.testing.assert_allclose(arrays['scores'][i], points[:, 2], atol=6e-4)
+        assert float(row['left_knee_x']) == points[13, 0]
+        assert record['bbox'] == [5, 5, 20, 30] if i == 0 else [10, 8, 30, 40]
+        assert float(row['bbox_score']) == [1, 0.5][i]
+    drawn = cv2.imread(str(files / 'all/000000000007.png'))
+    assert drawn.shape == (48, 64, 3)
+
+
+def test_ids_come_from_annotations(files):
+    run(files, f'@images {MODEL} --det whole-image --ann @ann.json --save-json --out @ids')
+    coco = json.loads((files / 'ids/results.json').read_text())
+    assert [x['image_id'] for x in coco] == [107, 108]
+
+
+def test_the_call_of_image_demo(files):
+    image = '@images/000000000007.png'
+    run(files, f'{image} @tiny.py @tiny.pth --out-file @demo.jpg --draw-heatmap --no-progress')
+    assert cv2.imread(str(files / 'demo.jpg')).shape == (48, 64, 3)
+
+
+def test_the_flags_of_inferencer_demo(files):
+    flags = '--det-model @boxes.json --bbox-thr 0.6 --vis-out-dir @vis --pred-out-dir @pred'
+    looks = '--draw-bbox --skeleton-style openpose --radius 2 --thickness 1 --black-background'
+    model = '--pose2d @tiny.py --pose2d-weights @tiny.pth --no-progress --num-instances 3'
+    run(files, f'@images {model} {flags} {looks}')
+    [person] = json.loads((files / 'pred/000000000007.json').read_text())
+    assert np.array(person['keypoints']).shape == (17, 2)
+    assert person['bbox'] == [[5, 5, 25, 35]]
+    assert json.loads((files / 'pred/000000000008.json').read_text()) == []
+    assert (cv2.imread(str(files / 'vis/000000000008.png')) == 0).all()
+    run(files, f'@numbers.avi {model} --det-model whole-image --pred-out-dir @pred --max-frames 3')
+    frames = json.loads((files / 'pred/numbers.json').read_text())
+    assert [(x['frame_id'], len(x['instances'])) for x in frames] == [(0, 1), (1, 1), (2, 1)]
+
+
+@pytest.mark.parametrize(
+    ('line', 'error', 'words'),
+    [
+        ('@numbers.avi', ValueError, 'there is no model'),
+        ('--model @tiny.py @tiny.pth', ValueError, 'there is no input'),
+        (f'@images {MODEL} --det-weights a.pth --det x.onnx', ValueError, 'detectors of torchvis'),
+        (f'@images {MODEL} --det-cat-ids 90 --det whole-image', ValueError, 'has 90, expected 0'),
+        (f'@images {MODEL} --det whole-image --out-file @x.jpg', ValueError, 'one file for 2 im'),
+        (f'@images {MODEL} --det whole-image --ann @boxes.json', ValueError, "has no 'images'"),
+        (f'@images {MODEL} --det whole-image --smooth --no-tracking', ValueError, 'set tracking'),
+        (f'@images {MODEL} --det whole-image --batch-size 0', ValueError, 'batch_size is 0'),
+        (
+            f'@images/000000000007.png {MODEL} --det whole-image --out-file @x.abc',
+            OSError,
+            'ending',
+        ),
+    ],
+)
+def test_bad_lines(files, line, error, words):
+    with pytest.raises(error, match=words):
+        run(files, line)
+
+
+def test_a_number_that_is_none_never_reaches_json(tmp_path):
+    points = np.array([[np.nan, 1], [2, np.inf], *[[3, 4]] * 15], np.float32)
+    box = np.array([0, 0, np.nan, 5], np.float32)
+    pose = PoseResult(0, 0, 1, points, np.full(17, 0.5, np.float32), box)
+    meta = load_metainfo('coco')
+    result = FrameResult(Frame(0, np.zeros((4, 4, 3), np.uint8), 'a'), [pose], meta)
+    files = [CocoFile(tmp_path / 'a'), JsonLinesFile(tmp_path / 'b'), CsvFile(tmp_path / 'c', meta)]
+    for file in files:
+        file.add(result, 5)
+        file.close()
+
+    def refuse(word):
+        raise AssertionError(f'{word} is no JSON')
+
+    [record] = json.loads((tmp_path / 'a').read_text(), parse_constant=refuse)
+    assert record['keypoints'][:9] == [0, 0, 0, 0, 0, 0, 3, 4, 0.5]
+    line = json.loads((tmp_path / 'b').read_text(), parse_constant=refuse)
+    assert line['poses'][0]['keypoints'][:2] == [[None, 1, 0.5], [2, None, 0.5]]
+    assert line['poses'][0]['bbox'] == [0, 0, None, 5]
+    assert 'nan' not in (tmp_path / 'c').read_text().lower()
+
+
+def test_results_are_complete_json_also_after_an_error(files):
+    bad, unknown = (files / f'images/{number:012d}.png' for number in (9, 10))
+    bad.write_bytes(b'')
+    unknown.write_bytes((files / 'images/000000000008.png').read_bytes())
+    try:
+        summary = run(files, f'@images {MODEL} --det whole-image --save-json --out @partly')
+        assert [problem for problem in summary.problems if bad.name in problem]
+        assert len(json.loads((files / 'partly/results.json').read_text())) == 3
+        with pytest.raises(ValueError, match=f"no image '.*{unknown.name}'"):
+            run(
+                files, f'@images {MODEL} --det @boxes.json --save-json --out @partly --batch-size 1'
+            )
+    finally:
+        bad.unlink()
+        unknown.unlink()
+    assert len(json.loads((files / 'partly/results.json').read_text())) == 2
+
+
+def test_ctrl_c_ends_a_run_with_complete_files(files):
+    def interrupting(frames):
+        if frames[0].index == 5:
+            _thread.interrupt_main()
+            time.sleep(0.05)
+        return [Boxes.whole_image(frame.image_wh) for frame in frames]
+
+    inferencer = PoseInferencer(NumberBackend(), detector=interrupting, batch_size=1)
+    outputs = Outputs(files / 'ended', files / 'ended', formats=('coco',), save_video=True)
+    threads = threading.active_count()
+    summary = run_inference(inferencer, str(files / 'numbers.avi'), outputs)
+    assert threading.active_count() == threads
+    assert 0 < summary.num_frames < NUM
+    assert summary.problems == [f'{files / "numbers.avi"} was interrupted']
+    num_written = len(json.loads((files / 'ended/results.json').read_text()))
+    assert len(frames_of(files / 'ended/numbers.mp4')[0]) == num_written >= summary.num_frames
