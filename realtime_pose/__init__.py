@@ -1,0 +1,1 @@
+"""Live pose: messages, 3D joints, joint rotations and a rigged figure on top of ``mmpose``."""

@@ -1,0 +1,120 @@
+"""Version 2 of what is sent: one message per frame, with everybody who is in it.
+
+``message.schema.json`` beside this file describes the same as a JSON schema. Points are (x, y) img
+px; positions are metres in the frame of the rig (:mod:`realtime_pose.ik.rig`): x to the left of a
+person who faces us, y up, z towards us. Quaternions are (x, y, z, w).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_pose.communication.strict_json import dump_json
+
+SCHEMA = 'realtime_pose/2'
+# Digits behind the point: 0.01 px, 0.1 mm, 1e-6 of a quaternion (2e-6 rad), a microsecond.
+PIXEL_DIGITS, METRE_DIGITS, QUATERNION_DIGITS, TIME_DIGITS = 2, 4, 6, 6
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person of a message. K keypoints in the order of the message's skeleton.
+
+    Attributes:
+        id: Number of the track: the same person keeps it.
+        score: Confidence in the person.
+        bbox_xywh: (4,), img px.
+        keypoints: (K, 2), img px. NaN where unknown.
+        scores: (K,). Confidence of each keypoint.
+        joints_3d: (K, 3), m. NaN where unknown; None without 3D.
+        method_3d: How ``joints_3d`` were found, such as ``bone_lengths (approximate)`` or
+            ``triangulation``; None without 3D.
+        rotations: Bone name -> (4,) local rotation of the rig relative to its rest pose.
+        root: (3,), m. Position of the bone ``hips``; given with ``rotations``.
+    """
+
+    id: int
+    score: float
+    bbox_xywh: Array
+    keypoints: Array
+    scores: Array
+    joints_3d: Array | None = None
+    method_3d: str | None = None
+    rotations: Mapping[str, Array] | None = None
+    root: Array | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the person in the fields of the schema."""
+        points = np.column_stack([np.round(self.keypoints, PIXEL_DIGITS), np.round(self.scores, 4)])
+        return {
+            'id': int(self.id),
+            'score': round(float(self.score), 4),
+            'bbox': _rounded(self.bbox_xywh, PIXEL_DIGITS),
+            'keypoints': points,
+            'keypoints_3d': _rounded(self.joints_3d, METRE_DIGITS),
+            'method_3d': self.method_3d,
+            'rotations': None
+            if self.rotations is None
+            else {
+                name: _rounded(rotation, QUATERNION_DIGITS)
+                for name, rotation in self.rotations.items()
+            },
+            'root': _rounded(self.root, METRE_DIGITS),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class PoseMessage:
+    """Everything about one frame.
+
+    Attributes:
+        seq: Running number of the message in its stream; a gap is a lost message.
+        frame_id: Running number of the frame in its source; grows faster where frames are dropped.
+        t_capture: When the frame was taken, Unix seconds.
+        t_sent: When the message was made, Unix seconds.
+        source: Name of the camera or file.
+        size_wh: (2,) width and height of the frame, px.
+        skeleton: Name of the skeleton of all people, as ``load_metainfo`` takes it.
+        people: In no order; may be empty.
+        stats: Numbers, texts or None about the pipeline, such as ``fps``.
+    """
+
+    seq: int
+    frame_id: int
+    t_capture: float
+    t_sent: float
+    source: str
+    size_wh: tuple[int, int]
+    skeleton: str = 'coco'
+    people: tuple[Person, ...] = ()
+    stats: Mapping[str, float | str | None] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the message in the fields of the schema."""
+        return {
+            'schema': SCHEMA,
+            'seq': int(self.seq),
+            'frame_id': int(self.frame_id),
+            't_capture': round(float(self.t_capture), TIME_DIGITS),
+            't_sent': round(float(self.t_sent), TIME_DIGITS),
+            'source': self.source,
+            'size': [int(side) for side in self.size_wh],
+            'skeleton': self.skeleton,
+            'people': [person.to_dict() for person in self.people],
+            'stats': self.stats,
+        }
+
+    def to_json(self) -> str:
+        """Returns the message as one line of JSON without NaN or Infinity."""
+        return dump_json(self.to_dict())
+
+
+def _rounded(values: Array | None, digits: int) -> Array | None:
+    return None if values is None else np.round(np.asarray(values, np.float64), digits)

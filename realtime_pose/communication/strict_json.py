@@ -1,0 +1,63 @@
+"""JSON as the standard has it: no NaN, no Infinity, and NumPy values in the way Python's go."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+
+def to_plain(value: Any) -> Any:
+    """Returns a value made of dict, list, str, bool, int, finite float and None.
+
+    Args:
+        value: Any nesting of these, of tuples, and of NumPy scalars and arrays. NaN and Infinity
+            become None, since JSON has neither.
+
+    Raises:
+        TypeError: If something else is in it; the message names its type.
+    """
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, np.generic | np.ndarray):
+        return to_plain(value.tolist())
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(entry) for entry in value]
+    raise TypeError(
+        f'a value of type {type(value).__name__} cannot be sent as JSON: expected numbers, text, '
+        'None, lists, dicts and NumPy arrays of them'
+    )
+
+
+def dump_json(value: Any) -> str:
+    """Returns compact JSON on one line; values as in :func:`to_plain`."""
+    return json.dumps(to_plain(value), allow_nan=False, separators=(',', ':'))
+
+
+def load_json(data: bytes | str) -> Any:
+    """Returns what a JSON text says.
+
+    Raises:
+        ValueError: If it is no JSON, no UTF-8, holds NaN or Infinity, or is nested too deeply.
+    """
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError('the JSON is nested too deeply') from None
+    except UnicodeDecodeError:
+        raise ValueError('the text is not UTF-8') from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f'the text is not JSON: {error}') from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f'{name} is not JSON; unknown numbers are sent as null')

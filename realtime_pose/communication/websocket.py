@@ -1,0 +1,158 @@
+"""Messages for browsers and others who connect by WebSocket. Needs ``requirements/net.txt``."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from realtime_pose.communication.keypoints_sender import DEFAULT_HOST
+from realtime_pose.communication.message import PoseMessage
+from realtime_pose.communication.sinks import logger
+
+if TYPE_CHECKING:
+    from websockets.sync.server import ServerConnection
+
+DEFAULT_WEBSOCKET_PORT = 5006
+# Pages of this machine, on any port. Without such a list every page that its user opens could
+# connect and watch.
+LOOPBACK_ORIGINS = (re.compile(r'https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?'),)
+
+
+class _Mailbox:
+    """Holds the newest text; what nobody took in time is gone."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._text: str | None = None
+        self._is_closed = False
+
+    def put(self, text: str) -> None:
+        with self._condition:
+            self._text = text
+            self._condition.notify()
+
+    def close(self) -> None:
+        with self._condition:
+            self._is_closed = True
+            self._condition.notify()
+
+    def take(self) -> str | None:
+        """Waits for a text; None once it is closed."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._is_closed or self._text is not None)
+            text, self._text = self._text, None
+            return None if self._is_closed else text
+
+
+class WebSocketServerSink:
+    """Serves the stream to whoever connects, each client the newest message it can take.
+
+    A slow client misses messages and delays nobody. What clients send is read and dropped.
+
+    Args:
+        port: 0 lets the system choose; see ``port`` then.
+        host: Address to listen on; this machine only by default.
+        origins: Web pages that may connect, as texts or patterns. Programs, which have no origin,
+            always may.
+        max_clients: Further ones are turned away.
+
+    Raises:
+        ImportError: If the package ``websockets`` is missing.
+        OSError: If the port is taken.
+    """
+
+    def __init__(
+        self,
+        port: int = DEFAULT_WEBSOCKET_PORT,
+        host: str = DEFAULT_HOST,
+        origins: Sequence[str | re.Pattern[str]] = LOOPBACK_ORIGINS,
+        max_clients: int = 16,
+    ) -> None:
+        try:
+            from websockets.sync.server import serve
+        except ImportError:
+            raise ImportError(
+                'a WebSocket server needs the package websockets: pip install -r '
+                'requirements/net.txt'
+            ) from None
+        self.max_clients = max_clients
+        self._mailboxes: set[_Mailbox] = set()
+        self._lock = threading.Lock()
+        try:
+            self._server = serve(
+                self._serve_client,
+                host,
+                port,
+                origins=[None, *origins],  # type: ignore[list-item]
+                max_size=4096,
+                max_queue=4,
+                compression=None,  # frames are small, and it would cost each of them time
+                open_timeout=5,
+                close_timeout=1,
+            )
+        except OSError as error:
+            raise OSError(f'cannot serve WebSockets on {host}:{port}: {error.strerror}') from None
+        self.port: int = self._server.socket.getsockname()[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name='websocket-server', daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def num_clients(self) -> int:
+        """Clients that are connected."""
+        return len(self._mailboxes)
+
+    def send(self, message: PoseMessage) -> None:
+        """Gives a message to every client."""
+        with self._lock:
+            mailboxes = list(self._mailboxes)
+        if mailboxes:
+            text = message.to_json()
+            for mailbox in mailboxes:
+                mailbox.put(text)
+
+    def close(self) -> None:
+        """Says goodbye to the clients and stops listening."""
+        with self._lock:
+            mailboxes = list(self._mailboxes)
+        for mailbox in mailboxes:
+            mailbox.close()
+        self._server.shutdown()
+        self._thread.join(timeout=3)
+
+    def _serve_client(self, connection: ServerConnection) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        mailbox = _Mailbox()
+        with self._lock:
+            is_full = len(self._mailboxes) >= self.max_clients
+            if not is_full:
+                self._mailboxes.add(mailbox)
+        if is_full:
+            connection.close(1013, f'{self.max_clients} clients are connected already')
+            return
+        name = connection.remote_address
+        logger.info('WebSocket client %s connected', name)
+        reader = threading.Thread(
+            target=_drop_incoming, args=(connection, mailbox), name='websocket-reader', daemon=True
+        )
+        reader.start()
+        try:
+            while (text := mailbox.take()) is not None:
+                connection.send(text)
+        except ConnectionClosed:
+            pass
+        finally:
+            with self._lock:
+                self._mailboxes.discard(mailbox)
+            logger.info('WebSocket client %s is gone', name)
+
+
+def _drop_incoming(connection: ServerConnection, mailbox: _Mailbox) -> None:
+    """Reads until the client leaves, so that its departure and its pings are noticed."""
+    for _ in connection:
+        pass
+    mailbox.close()

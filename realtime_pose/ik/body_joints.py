@@ -1,0 +1,89 @@
+"""Which keypoint of a skeleton is which point of the rig, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmpose.metainfo import load_metainfo
+from mmpose.structures import PoseMeta
+
+Array = NDArray[np.float64]
+
+LIMB_JOINTS = tuple(
+    f'{side}_{joint}'
+    for joint in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
+    for side in ('left', 'right')
+)
+# Other names for points of the rig, as the tables of mmpose/metainfo have them.
+ALIASES = {
+    'root': 'pelvis',
+    'hip': 'pelvis',
+    'left_foot': 'left_ankle',
+    'right_foot': 'right_ankle',
+    'neck_base': 'neck',
+    'top_head': 'head_top',
+    'head': 'head_top',
+}
+OPTIONAL_JOINTS = (
+    'pelvis', 'neck', 'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'head_top',
+    'left_big_toe', 'right_big_toe', 'left_small_toe', 'right_small_toe', 'left_heel', 'right_heel',
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class BodyJoints:
+    """The keypoints of a skeleton that the rig has a point for.
+
+    Attributes:
+        meta: The skeleton of K keypoints.
+        names: (M,) points of the rig, limb joints first.
+        indices: (M,) int64. Their keypoints.
+    """
+
+    meta: PoseMeta
+    names: tuple[str, ...]
+    indices: NDArray[np.int64]
+
+    @classmethod
+    def of_skeleton(cls, skeleton: str | PoseMeta) -> BodyJoints:
+        """Returns the mapping of a skeleton, by the names of its keypoints.
+
+        Raises:
+            ValueError: If a joint of the arms or legs is missing.
+            FileNotFoundError: If there is no such skeleton.
+        """
+        meta = load_metainfo(skeleton)
+        index = {ALIASES.get(name, name): i for i, name in enumerate(meta.keypoint_names)}
+        index |= {name: i for i, name in enumerate(meta.keypoint_names)}
+        missing = [name for name in LIMB_JOINTS if name not in index]
+        if missing:
+            raise ValueError(
+                f"skeleton '{meta.name}' has no {', '.join(missing)}: 3D joints need the joints of "
+                'both arms and legs, as in coco or h36m'
+            )
+        names = (*LIMB_JOINTS, *(name for name in OPTIONAL_JOINTS if name in index))
+        return cls(meta, names, np.array([index[name] for name in names]))
+
+    def pick(self, keypoints: ArrayLike) -> Array:
+        """Returns (M, D), the keypoints (K, D) that the rig knows, in the order of ``names``.
+
+        Raises:
+            ValueError: If there are not K of them.
+        """
+        points = np.asarray(keypoints, np.float64)
+        if points.ndim != 2 or len(points) != self.meta.num_keypoints:
+            raise ValueError(
+                f"keypoints have shape {points.shape}, but skeleton '{self.meta.name}' needs "
+                f'({self.meta.num_keypoints}, 2 or 3)'
+            )
+        return points[self.indices]
+
+    def place(self, joints: ArrayLike) -> Array:
+        """Returns (K, D) with the joints (M, D) at their keypoints, NaN elsewhere."""
+        values = np.asarray(joints, np.float64)
+        full = np.full((self.meta.num_keypoints, values.shape[-1]), np.nan)
+        full[self.indices] = values
+        return full

@@ -1,0 +1,159 @@
+"""Rotations as unit quaternions (x, y, z, w), in arrays of any leading shape (..., 4).
+
+``multiply(a, b)`` turns by ``b`` first, as the product of their matrices does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
+# Below this angle or sine, rad, the direction of an axis is rounding noise.
+TINY = 1e-12
+
+
+def normalized(quaternions: ArrayLike) -> Array:
+    """Returns quaternions of length 1."""
+    q = np.asarray(quaternions, np.float64)
+    return q / np.linalg.norm(q, axis=-1, keepdims=True)
+
+
+def conjugate(quaternions: ArrayLike) -> Array:
+    """Returns the inverse rotations."""
+    return np.asarray(quaternions, np.float64) * (-1, -1, -1, 1)
+
+
+def multiply(first: ArrayLike, second: ArrayLike) -> Array:
+    """Returns the products ``first * second``."""
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    ax, ay, az, aw = a[..., 0], a[..., 1], a[..., 2], a[..., 3]
+    bx, by, bz, bw = b[..., 0], b[..., 1], b[..., 2], b[..., 3]
+    product = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    product[..., 0] = aw * bx + ax * bw + ay * bz - az * by
+    product[..., 1] = aw * by - ax * bz + ay * bw + az * bx
+    product[..., 2] = aw * bz + ax * by - ay * bx + az * bw
+    product[..., 3] = aw * bw - ax * bx - ay * by - az * bz
+    return product
+
+
+def rotate(quaternions: ArrayLike, vectors: ArrayLike) -> Array:
+    """Returns vectors (..., 3) turned by quaternions (..., 4)."""
+    q, v = np.asarray(quaternions, np.float64), np.asarray(vectors, np.float64)
+    turned = 2 * _cross(q, v)
+    return v + q[..., 3:] * turned + _cross(q, turned)
+
+
+def _cross(first: Array, second: Array) -> Array:
+    """Returns the cross products of the first three numbers, several times faster than NumPy's."""
+    ax, ay, az = first[..., 0], first[..., 1], first[..., 2]
+    bx, by, bz = second[..., 0], second[..., 1], second[..., 2]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+
+
+def from_rotvec(vectors: ArrayLike) -> Array:
+    """Returns the rotations about axes (..., 3) by the angles, rad, that are their lengths."""
+    v = np.asarray(vectors, np.float64)
+    angle = np.linalg.norm(v, axis=-1, keepdims=True)
+    half = 0.5 * angle
+    factor = 0.5 * np.sinc(half / np.pi)  # sin(half) / angle, also at 0
+    return np.concatenate([factor * v, np.cos(half)], axis=-1)
+
+
+def to_rotvec(quaternions: ArrayLike) -> Array:
+    """Returns axis times angle, rad, of the shorter way round (..., 3)."""
+    q = np.asarray(quaternions, np.float64)
+    q = np.where(q[..., 3:] < 0, -q, q)
+    sine = np.linalg.norm(q[..., :3], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(sine, q[..., 3:])
+    return np.where(sine > TINY, angle / np.maximum(sine, TINY), 2.0) * q[..., :3]
+
+
+def to_matrix(quaternions: ArrayLike) -> Array:
+    """Returns rotation matrices (..., 3, 3)."""
+    q = np.asarray(quaternions, np.float64)
+    x, y, z, w = np.moveaxis(q, -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def from_matrix(matrices: ArrayLike) -> Array:
+    """Returns the quaternions of rotation matrices (..., 3, 3), with w >= 0."""
+    m = np.asarray(matrices, np.float64)
+    xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    xy, xz, yz = (
+        m[..., 1, 0] + m[..., 0, 1],
+        m[..., 0, 2] + m[..., 2, 0],
+        m[..., 2, 1] + m[..., 1, 2],
+    )
+    wx, wy, wz = (
+        m[..., 2, 1] - m[..., 1, 2],
+        m[..., 0, 2] - m[..., 2, 0],
+        m[..., 1, 0] - m[..., 0, 1],
+    )
+    # Row i is the quaternion times 4 times its component i; the longest row is the best known.
+    rows = np.stack(
+        [
+            np.stack([1 + xx - yy - zz, xy, xz, wx], axis=-1),
+            np.stack([xy, 1 - xx + yy - zz, yz, wy], axis=-1),
+            np.stack([xz, yz, 1 - xx - yy + zz, wz], axis=-1),
+            np.stack([wx, wy, wz, 1 + xx + yy + zz], axis=-1),
+        ],
+        axis=-2,
+    )
+    best = np.argmax(np.diagonal(rows, axis1=-2, axis2=-1), axis=-1)
+    q = normalized(np.take_along_axis(rows, best[..., None, None], axis=-2)[..., 0, :])
+    return np.where(q[..., 3:] < 0, -q, q)
+
+
+def between(start: ArrayLike, end: ArrayLike) -> Array:
+    """Returns the shortest rotations that turn unit vectors ``start`` (..., 3) into ``end``."""
+    a, b = np.broadcast_arrays(np.asarray(start, np.float64), np.asarray(end, np.float64))
+    q = np.concatenate([_cross(a, b), 1 + np.sum(a * b, axis=-1, keepdims=True)], axis=-1)
+    # Opposite vectors: half a turn about anything perpendicular.
+    other = np.where(np.abs(a[..., :1]) < 0.9, np.array([1.0, 0, 0]), np.array([0, 1.0, 0]))
+    half_turn = np.concatenate([_cross(a, other), np.zeros_like(q[..., :1])], axis=-1)
+    return normalized(np.where(np.linalg.norm(q, axis=-1, keepdims=True) > 1e-9, q, half_turn))
+
+
+def slerp(start: ArrayLike, end: ArrayLike, fraction: ArrayLike) -> Array:
+    """Returns rotations on the shorter way from ``start`` (0) to ``end`` (1)."""
+    a = np.asarray(start, np.float64)
+    way = to_rotvec(multiply(conjugate(a), end))
+    return multiply(a, from_rotvec(way * np.asarray(fraction, np.float64)[..., None]))
+
+
+def same_hemisphere(quaternions: ArrayLike, reference: ArrayLike) -> Array:
+    """Returns the same rotations with the signs that lie nearer to ``reference``."""
+    q = np.asarray(quaternions, np.float64)
+    return np.where(np.sum(q * np.asarray(reference), axis=-1, keepdims=True) < 0, -q, q)
+
+
+def continuous(quaternions: ArrayLike) -> Array:
+    """Returns a sequence (T, ..., 4) in which no quaternion jumps to the opposite sign."""
+    q = np.array(quaternions, np.float64)
+    for t in range(1, len(q)):
+        q[t] = same_hemisphere(q[t], q[t - 1])
+    return q
+
+
+def angle_between(first: ArrayLike, second: ArrayLike) -> Array:
+    """Returns the angles, rad, between rotations (...)."""
+    return np.linalg.norm(to_rotvec(multiply(conjugate(first), second)), axis=-1)
+
+
+def swing_twist(quaternions: ArrayLike, axis: ArrayLike) -> tuple[Array, Array]:
+    """Returns swing and twist with ``q = swing * twist``: twist turns about a unit axis (3,)."""
+    q, a = np.asarray(quaternions, np.float64), np.asarray(axis, np.float64)
+    along = np.sum(q[..., :3] * a, axis=-1, keepdims=True)
+    twist = np.concatenate([along * a, q[..., 3:]], axis=-1)
+    length = np.linalg.norm(twist, axis=-1, keepdims=True)
+    # Half a turn of swing leaves the twist open; none is as good as any.
+    twist = np.where(length > TINY, twist / np.maximum(length, TINY), IDENTITY)
+    return multiply(q, conjugate(twist)), twist

@@ -1,0 +1,157 @@
+"""What is sent is what the schema says, for both versions, and nothing else is accepted."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from pose_messages import make_message, make_person
+
+from realtime_pose.communication import PoseMessage, PosePacket, decode_message, packets_of
+from realtime_pose.communication.schema import find_violation, load_schema
+from realtime_pose.communication.strict_json import dump_json, load_json
+
+NAN, INF = float('nan'), float('inf')
+
+
+def change(path, value):
+    """Returns a message of version 2 as JSON with one field replaced, or removed by ``...``."""
+    content = json.loads(make_message().to_json())
+    target = content
+    for key in path[:-1]:
+        target = target[key]
+    if value is ...:
+        del target[path[-1]]
+    else:
+        target[path[-1]] = value
+    return json.dumps(content)
+
+
+def test_round_trip_of_a_message():
+    message = make_message(seq=7)
+    read = decode_message(message.to_json())
+    assert isinstance(read, PoseMessage)
+    assert read.to_json() == message.to_json()
+    assert (read.seq, read.frame_id, read.size_wh, read.source) == (7, 14, (640, 480), 'synthetic')
+    assert read.stats == {'fps': 30.0, 'mode': 'full', 'gpu': None}
+    for got, sent in zip(read.people, message.people, strict=True):
+        # half of the last digit that is sent: 0.01 px, 0.1 mm, 1e-6
+        np.testing.assert_allclose(got.keypoints, sent.keypoints, atol=0.0051)
+        np.testing.assert_allclose(got.joints_3d, sent.joints_3d, atol=0.000051)
+        np.testing.assert_allclose(got.rotations['hips'], sent.rotations['hips'], atol=5.1e-7)
+        assert got.id == sent.id
+
+
+def test_unknown_numbers_are_null():
+    person = make_person()
+    person.keypoints[3] = NAN
+    person.scores[3] = -INF
+    person.joints_3d[5, 1] = INF
+    message = dataclasses.replace(
+        make_message(), people=(person,), stats={'fps': np.float32(NAN), 'n': np.int64(3)}
+    )
+    text = message.to_json()
+    assert 'NaN' not in text
+    assert 'Infinity' not in text
+    read = decode_message(text)
+    assert np.isnan(read.people[0].keypoints[3]).all()
+    assert math.isnan(read.people[0].scores[3])
+    assert np.isnan(read.people[0].joints_3d).sum() == 1
+    assert read.stats == {'fps': None, 'n': 3}
+
+
+def test_version_1_has_the_bytes_of_the_published_sender():
+    """The published ``to_json`` is ``json.dumps`` of the five fields, arrays as lists."""
+    points = np.array([[1.5, 2.25], [300.0, 1 / 3]], np.float32)
+    scores, joints = np.array([0.5, 1.0]), np.arange(6.0).reshape(2, 3)
+    meta = {'bbox': [0.0, 1.0, 2.0, 3.0], 'keypoints': [[1.5, 2.25, 0.5]]}
+    expected = json.dumps(
+        {
+            'keypoints': points.tolist(),
+            'scores': scores.tolist(),
+            'joints_3d': joints.tolist(),
+            'timestamp': 1763510400.25,
+            'meta': meta,
+        }
+    )
+    assert PosePacket(points, scores, joints, 1763510400.25, meta).to_json() == expected
+    assert list(json.loads(PosePacket(points, scores).to_json())) == [
+        'keypoints', 'scores', 'joints_3d', 'timestamp', 'meta',
+    ]  # fmt: skip
+
+
+def test_version_1_is_strict_json():
+    packet = PosePacket([[NAN, np.float32(2)]], np.array([INF]), meta={'n': np.int32(4)})
+    text = packet.to_json()
+    assert json.loads(text)['keypoints'] == [[None, 2.0]]
+    assert json.loads(text)['meta'] == {'n': 4}
+    read = decode_message(text)
+    assert isinstance(read, PosePacket)
+    assert read.to_json() == text
+
+
+def test_version_1_of_a_message():
+    message = make_message(num_people=3)
+    packets = packets_of(message)
+    assert [packet.meta['person_id'] for packet in packets] == [0, 1, 2]
+    assert packets[0].meta['bbox'] == [10, 20, 210, 420]
+    assert packets[0].timestamp == message.t_capture
+    for packet, person in zip(packets, message.people, strict=True):
+        assert decode_message(packet.to_json()).keypoints.tolist() == person.keypoints.tolist()
+
+
+REFUSED = {
+    'no json': (b'{"schema":', 'not JSON'),
+    'no utf-8': (b'{"a": "\xff"}', 'not UTF-8'),
+    'not an object': (b'[1, 2]', 'expected object'),
+    'nan': (b'{"keypoints": [[NaN, 1]]}', 'NaN is not JSON'),
+    'infinity': (b'{"keypoints": [[-Infinity, 1]]}', 'Infinity is not JSON'),
+    'deep': (b'[' * 50_000, 'nested too deeply'),
+    'version': (change(['schema'], 'realtime_pose/3'), "expected 'realtime_pose/2'"),
+    'missing': (change(['size'], ...), "lacks the field 'size'"),
+    'unknown': (change(['extra'], 1), "unknown field 'extra'"),
+    'bool': (change(['seq'], True), 'message.seq is True, expected integer'),
+    'negative': (change(['seq'], -1), 'expected at least 0'),
+    'text': (
+        change(['people', 0, 'score'], 'high'),
+        r'people\[0\].score is .high., expected number',
+    ),
+    'short box': (change(['people', 1, 'bbox'], [1, 2, 3]), 'length of .*bbox is 3'),
+    'no pair': (change(['people', 0, 'keypoints', 4], [1, 2]), r'keypoints\[4\] is 2'),
+    'counts': (change(['people', 0, 'keypoints_3d'], [[0, 0, 0]]), '1 entries for 17 keypoints'),
+    'crowd': (change(['people'], [json.loads(make_message().to_json())['people'][0]] * 201), '201'),
+    'long text': (change(['source'], 'x' * 501), 'expected at most 500'),
+    'quaternion': (change(['people', 0, 'rotations', 'hips'], [0, 0, None, 1]), 'expected number'),
+    'no root': (change(['people', 0, 'root'], None), 'both of rotations and root'),
+    'huge': (change(['t_capture'], 10**400), 'too large for a float'),
+    'packet': ('{"keypoints": [], "scores": []}', "lacks the field 'joints_3d'"),
+    'packet counts': (
+        '{"keypoints": [[1, 2]], "scores": [], "joints_3d": null, "timestamp": 0, "meta": null}',
+        'scores has 0 entries for 1 keypoints',
+    ),
+}
+
+
+@pytest.mark.parametrize(('data', 'problem'), REFUSED.values(), ids=REFUSED)
+def test_refused(data, problem):
+    with pytest.raises(ValueError, match=problem):
+        decode_message(data)
+
+
+def test_schema_files_agree_with_a_public_validator():
+    jsonschema = pytest.importorskip('jsonschema', reason='jsonschema is not installed')
+    schema = load_schema('message')
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator.check_schema(load_schema('packet'))
+    validator = jsonschema.Draft202012Validator(schema)
+    texts = [data for data, _ in REFUSED.values() if isinstance(data, str) and '"schema"' in data]
+    for text in [make_message().to_json(), make_message(num_people=0).to_json(), *texts]:
+        value = load_json(text)
+        ours = find_violation(value, schema, schema)
+        assert (ours is None) == validator.is_valid(value), (ours, text[:80])
+
+
+def test_what_json_cannot_hold_is_named():
+    with pytest.raises(TypeError, match='value of type set cannot be sent'):
+        dump_json({'a': {1, 2}})

@@ -1,0 +1,167 @@
+"""Messages reach browsers and avatar applications, and survive their leaving."""
+
+import json
+import logging
+import socket
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from pose_messages import make_message, make_person
+
+from realtime_pose.ik.rig import Rig
+
+JOIN_S = 3.0
+
+
+def wait_until(condition):
+    end = time.monotonic() + JOIN_S
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)
+    assert condition()
+
+
+@pytest.fixture
+def server():
+    pytest.importorskip('websockets', minversion='15', reason='websockets>=15 is not installed')
+    from realtime_pose.communication.websocket import WebSocketServerSink
+
+    sink = WebSocketServerSink(port=0, max_clients=3)
+    yield sink
+    sink.close()
+
+
+def connect(server, **options):
+    from websockets.sync.client import connect
+
+    return connect(f'ws://127.0.0.1:{server.port}', open_timeout=JOIN_S, **options)
+
+
+def test_clients_get_messages(server):
+    server.send(make_message(0))  # nobody is there
+    with connect(server) as first, connect(server) as second:
+        wait_until(lambda: server.num_clients == 2)
+        server.send(make_message(1))
+        expected = make_message(1).to_json()
+        assert first.recv(timeout=JOIN_S) == second.recv(timeout=JOIN_S) == expected
+        first.send('chatter that nobody asked for')
+        second.close()
+        wait_until(lambda: server.num_clients == 1)
+        server.send(make_message(2))
+        assert json.loads(first.recv(timeout=JOIN_S))['seq'] == 2
+    wait_until(lambda: server.num_clients == 0)
+    server.send(make_message(3))
+
+
+def test_slow_clients_get_the_newest(server):
+    with connect(server, max_queue=1, max_size=10**6) as slow:
+        wait_until(lambda: server.num_clients == 1)
+        large = SimpleNamespace(to_json=lambda: json.dumps({'seq': 0, 'fill': 'x' * 800_000}))
+        for _ in range(40):  # 32 MB that nobody reads delay nobody
+            server.send(large)
+            time.sleep(0.001)
+        server.send(make_message(99, num_people=0))
+        seqs = [json.loads(slow.recv(timeout=JOIN_S))['seq']]
+        while seqs[-1] != 99:
+            seqs.append(json.loads(slow.recv(timeout=JOIN_S))['seq'])
+        assert len(seqs) < 40
+
+
+def test_other_web_pages_are_turned_away(server):
+    from websockets.exceptions import InvalidStatus
+
+    with connect(server, origin='http://localhost:8501'):
+        pass
+    for origin in ('https://evil.example', 'http://localhost.evil.example'):
+        with pytest.raises(InvalidStatus, match='403'):
+            connect(server, origin=origin)
+
+
+def test_too_many_clients_and_a_taken_port(server):
+    from websockets.exceptions import ConnectionClosed
+
+    from realtime_pose.communication.websocket import WebSocketServerSink
+
+    clients = [connect(server) for _ in range(3)]
+    wait_until(lambda: server.num_clients == 3)
+    with connect(server) as fourth, pytest.raises(ConnectionClosed, match='3 clients'):
+        fourth.recv(timeout=JOIN_S)
+    for client in clients:
+        client.close()
+    with pytest.raises(OSError, match=f'cannot serve WebSockets on 127.0.0.1:{server.port}'):
+        WebSocketServerSink(port=server.port)
+
+
+@pytest.fixture
+def vmc():
+    pytest.importorskip('pythonosc', reason='python-osc is not installed')
+    from realtime_pose.communication.osc import VmcSink
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(('127.0.0.1', 0))
+        receiver.settimeout(JOIN_S)
+        sink = VmcSink(port=receiver.getsockname()[1])
+        yield sink, receiver
+        sink.close()
+
+
+def read_bundle(data):
+    from pythonosc.osc_bundle import OscBundle
+
+    return [(message.address, message.params) for message in OscBundle(data)]
+
+
+def test_avatar_gets_bones_in_the_axes_of_unity(vmc):
+    sink, receiver = vmc
+    person = make_person()
+    sink.send(make_message(num_people=1))
+    messages = read_bundle(receiver.recv(65535))
+    assert [address for address, _ in messages] == [
+        '/VMC/Ext/OK', '/VMC/Ext/T', '/VMC/Ext/Root/Pos', '/VMC/Ext/Bone/Pos', '/VMC/Ext/Bone/Pos',
+    ]  # fmt: skip
+    assert messages[0][1] == [1]
+    name, *values = messages[3][1]
+    assert name == 'Hips'
+    x, y, z = person.root
+    qx, qy, qz, qw = person.rotations['hips']
+    np.testing.assert_allclose(values, [-x, y, z, qx, -qy, -qz, qw], atol=1e-6)  # float32
+    name, *values = messages[4][1]
+    assert name == 'LeftHand'
+    rig = Rig.default()
+    forearm = rig.proportions.forearm
+    np.testing.assert_allclose(values, [-forearm, 0, 0, 0, 0, 0, 1], atol=1e-6)
+
+
+def test_avatar_follows_one_person(vmc):
+    sink, receiver = vmc
+    for message in (make_message(num_people=3), make_message(num_people=2)):
+        sink.send(message)
+    roots = [read_bundle(receiver.recv(65535))[3][1][1:4] for _ in range(2)]
+    # The third has the highest score; when it is gone, the better of the rest.
+    np.testing.assert_allclose(roots[0], make_person(2).root * (-1, 1, 1), atol=1e-6)
+    np.testing.assert_allclose(roots[1], make_person(1).root * (-1, 1, 1), atol=1e-6)
+    flat = replace(make_person(1), rotations=None)
+    sink.send(replace(make_message(), people=(flat,)))
+    receiver.settimeout(0.1)
+    with pytest.raises(TimeoutError):  # there is nothing to say about somebody without rotations
+        receiver.recv(65535)
+
+
+def test_avatar_that_is_gone(vmc, caplog):
+    sink, receiver = vmc
+    receiver.close()
+    with caplog.at_level(logging.WARNING):
+        for seq in range(5):
+            sink.send(make_message(seq))
+    assert caplog.text.count('OSC 127.0.0.1') == 1
+    assert 'nobody listens there' in caplog.text
+
+
+def test_avatar_elsewhere_has_to_be_allowed():
+    pytest.importorskip('pythonosc', reason='python-osc is not installed')
+    from realtime_pose.communication.osc import VmcSink
+
+    with pytest.raises(ValueError, match='not allowed'):
+        VmcSink(host='192.0.2.1')
