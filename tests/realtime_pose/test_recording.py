@@ -1,0 +1,193 @@
+"""What is recorded comes back as it was, and becomes animations."""
+
+import csv
+import json
+import logging
+import sys
+
+import numpy as np
+import pytest
+from motions import walking
+from pose_messages import make_message
+
+from realtime_pose import recording
+from realtime_pose.communication import Person, PoseMessage
+from realtime_pose.ik import BodyJoints, Proportions, Rig, SimpleIKSolver
+from realtime_pose.ik.quaternions import angle_between
+from realtime_pose.ik.rig import BONE_NAMES
+from realtime_pose.model3d import motion_of, motion_of_clip, read_bvh, read_glb
+from realtime_pose.recording import Recorder, read_recording, replay
+
+COCO = BodyJoints.of_skeleton('coco')
+ROOT = np.array([0, 0.9, 0])
+
+
+def person_of(person_id, local, rig):
+    joints = COCO.place(rig.marker_positions(local, ROOT, COCO.names))
+    rotations = dict(zip(BONE_NAMES, local, strict=True))
+    flat = joints[:, :2] * (100, -100) + (320, 400)
+    box = np.array([200, 100, 200, 300.0])
+    return Person(person_id, 0.9, box, flat, np.ones(17), joints, 'triangulation', rotations, ROOT)
+
+
+def message_of(seq, people):
+    time_s = 1_700_000_000 + seq / 25
+    return PoseMessage(seq, seq, time_s, time_s, 'walk', (640, 480), people=tuple(people))
+
+
+def walk(num=25, rig=None, gap=()):
+    rig = rig or Rig.default()
+    for seq in range(num):
+        people = [] if seq in gap else [person_of(4, walking(seq / 25), rig)]
+        if seq < 3:
+            people.append(person_of(9, walking(seq / 25), rig))
+        yield message_of(seq, people)
+
+
+def record(folder, messages, **options):
+    recorder = Recorder(folder, **options)
+    for message in messages:
+        recorder.send(message)
+    recorder.close()
+    return recorder
+
+
+def test_recording_comes_back(tmp_path):
+    messages = [make_message(seq, num_people=seq % 3) for seq in range(6)]
+    record(tmp_path / 'a', messages, with_motions=False)
+    read = list(read_recording(tmp_path / 'a'))
+    assert [m.to_json() for m in read] == [m.to_json() for m in messages]
+    again = list(replay(read_recording(tmp_path / 'a' / 'poses.jsonl'), speed=None))
+    assert [m.to_json() for m in again] == [m.to_json() for m in messages]
+
+
+def test_replay_of_keypoints_gives_the_same_3d():
+    """The solver has a memory, and no other state: the same keypoints give the same rotations."""
+    flat = [message.people[0].keypoints for message in walk(8)]
+    runs = []
+    for _ in range(2):
+        solver = SimpleIKSolver()
+        runs.append([solver.solve(points) for points in flat])
+    for first, second in zip(*runs, strict=True):
+        np.testing.assert_array_equal(first.joints_3d, second.joints_3d)
+        for bone in BONE_NAMES:
+            np.testing.assert_array_equal(first.rotations[bone], second.rotations[bone])
+
+
+def test_table(tmp_path):
+    message = make_message(3, num_people=1)
+    message.people[0].keypoints[2] = np.nan
+    record(tmp_path, [message], with_motions=False)
+    with (tmp_path / 'poses.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 17
+    assert (rows[0]['keypoint'], rows[16]['keypoint']) == ('nose', 'right_ankle')
+    assert float(rows[5]['x_px']) == pytest.approx(message.people[0].keypoints[5, 0], abs=1e-4)
+    assert float(rows[5]['z_m']) == pytest.approx(message.people[0].joints_3d[5, 2], abs=1e-4)
+    assert (rows[2]['x_px'], rows[2]['y_px']) == ('', '')
+
+
+def test_movements_are_written(tmp_path):
+    rig = Rig.from_proportions(Proportions(thigh=0.5))
+    record(tmp_path, walk(rig=rig))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ['motion_4.bvh', 'motion_4.glb', 'motion_9.bvh', 'motion_9.glb', 'poses.csv',
+                     'poses.jsonl']  # fmt: skip
+    read = motion_of_clip(read_bvh(tmp_path / 'motion_4.bvh'))
+    assert len(read.roots) == 25
+    assert read.rig.offsets[BONE_NAMES.index('leftLowerLeg'), 1] == pytest.approx(-0.5, abs=1e-3)
+    true = np.stack([walking(i / 25) for i in range(25)])
+    places = [r.forward(x, ROOT)[0] for r, x in ((rig, true), (read.rig, read.rotations))]
+    assert np.abs(places[0] - places[1]).max() < 0.02  # the trunk is measured while it leans
+    animation = read_glb(tmp_path / 'motion_4.glb').content['animations'][0]
+    assert len(animation['channels']) == len(BONE_NAMES) + 1
+
+
+def test_gaps_are_bridged():
+    motion = motion_of(walk(num=25, gap=(10, 11, 12)))
+    assert (len(motion.roots), motion.fps) == (25, pytest.approx(25, rel=1e-3))
+    true = np.stack([walking(i / 25) for i in range(25)])
+    error = np.degrees(angle_between(motion.rotations, true)).max(axis=-1)
+    assert error[[0, 5, 20, 24]].max() < 0.1  # microseconds in the times
+    assert error.max() < 15
+    slow = motion_of(walk(num=25), fps=10)
+    assert len(slow.roots) == 11
+
+
+@pytest.mark.parametrize(
+    ('person_id', 'problem'),
+    [(7, r'person 7 has rotations in 0 frames, .* with rotations: \[4, 9\]'), (None, 'none')],
+)
+def test_nobody_to_animate(person_id, problem):
+    messages = list(walk(5)) if person_id else [make_message(num_people=0)]
+    with pytest.raises(ValueError, match=problem):
+        motion_of(messages, person_id)
+
+
+def test_replay_keeps_time():
+    now = [100.0]
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        now[0] += seconds
+
+    for _ in replay(walk(4), speed=2, clock=lambda: now[0], sleep=sleep):
+        now[0] += 0.005  # what the receiver needs
+    np.testing.assert_allclose(slept, [0, 0.015, 0.015, 0.015], atol=1e-6)
+    with pytest.raises(ValueError, match='speed 0: expected more than 0'):
+        next(replay(walk(2), speed=0))
+
+
+def test_recording_that_was_cut_off(tmp_path, caplog):
+    record(tmp_path, walk(4), with_motions=False)
+    file = tmp_path / 'poses.jsonl'
+    file.write_bytes(file.read_bytes()[:-40])
+    assert [message.seq for message in read_recording(file)] == [0, 1, 2]
+    assert 'the last line was cut off' in caplog.text
+
+
+def test_what_is_no_recording(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no recording'):
+        list(read_recording(tmp_path))
+    file = tmp_path / 'a.jsonl'
+    file.write_text(make_message().to_json() + '\n{"schema":"realtime_pose/2"}\n')
+    with pytest.raises(ValueError, match=r"a.jsonl, line 2: message lacks the field 'seq'"):
+        list(read_recording(file))
+    packet = dict(keypoints=[], scores=[], joints_3d=None, timestamp=0, meta=None)
+    file.write_text(json.dumps(packet) + '\n')
+    with pytest.raises(ValueError, match='line 1: is of version 1'):
+        list(read_recording(file))
+    record(tmp_path / 'b', [], with_motions=False)
+    with pytest.raises(FileExistsError, match='has a recording already'):
+        Recorder(tmp_path / 'b')
+
+
+def test_full_disk_is_survived_with_a_message(tmp_path, caplog, monkeypatch):
+    recorder = Recorder(tmp_path, with_motions=False)
+
+    class Full:
+        def write(self, text):
+            raise OSError(28, 'No space left on device')
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(recorder, '_lines', Full())
+    with caplog.at_level(logging.WARNING):
+        for seq in range(5):
+            recorder.send(make_message(seq))
+        recorder.close()
+        recorder.close()
+    assert caplog.text.count('No space left on device') == 1
+
+
+def test_command(tmp_path, monkeypatch, capsys):
+    record(tmp_path, walk(5), with_motions=False)
+    arguments = ['recording', str(tmp_path), '--out', str(tmp_path / 'out')]
+    monkeypatch.setattr(sys, 'argv', arguments)
+    recording.main()
+    assert (tmp_path / 'out/motion_4.glb').is_file()
+    monkeypatch.setattr(sys, 'argv', ['recording', str(tmp_path / 'none')])
+    with pytest.raises(SystemExit, match='error: no recording'):
+        recording.main()
