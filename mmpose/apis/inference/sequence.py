@@ -80,6 +80,7 @@ class SequenceEstimator:
             found = self.detector([job.frame for job in due])
             for job, boxes in zip(due, found, strict=True):
                 job.boxes = self._chosen(boxes, job.frame)
+                self._num_unusable += len(boxes) - int(usable(boxes, job.frame.image_wh).sum())
         return jobs
 
     def estimate(self, jobs: list[FrameJob]) -> list[FrameJob]:
@@ -103,9 +104,7 @@ class SequenceEstimator:
             self._last = [job.poses, self._last[0]]
 
     def _chosen(self, boxes: Boxes, frame: Frame) -> Boxes:
-        good = usable(boxes, frame.image_wh)
-        self._num_unusable += int((~good).sum())
-        boxes = boxes.select(good)
+        boxes = boxes.select(usable(boxes, frame.image_wh))
         if self.max_people is None or len(boxes) <= self.max_people:
             return boxes
         best = np.argsort(-boxes.scores, kind='stable')[: self.max_people]
