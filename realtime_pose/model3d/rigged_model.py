@@ -75,6 +75,8 @@ class RiggedModel:
             return cls.of_glb(glb, rig)
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from None
+        except (TypeError, KeyError, IndexError, AttributeError) as error:
+            raise ValueError(f'{path}: its nodes or bones are malformed ({error!r})') from None
 
     @classmethod
     def of_glb(cls, glb: Glb, rig: Rig | None = None) -> RiggedModel:

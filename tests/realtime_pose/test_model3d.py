@@ -253,6 +253,8 @@ def test_unrigged_and_damaged_models(tmp_path):
     good = HUMANOID_FILE.read_bytes()
     loop = build_humanoid()
     loop.content['nodes'][5]['children'] = [0]
+    odd = build_humanoid()
+    odd.content['nodes'][5]['children'] = {'a': 'b'}
     external = struct.pack('<II', 80, 0x4E4F534A) + b'{"buffers":[{"uri":"x.bin"}]}'.ljust(80)
     cases = {
         b'': 'no binary glTF',
@@ -260,6 +262,7 @@ def test_unrigged_and_damaged_models(tmp_path):
         good[:5000]: 'cut off',
         good[:20] + b'\xff' * 400 + good[420:]: 'JSON part is missing or damaged',
         loop.to_bytes(): 'its nodes are their own ancestors',
+        odd.to_bytes(): 'its nodes or bones are malformed',
         good[:8] + struct.pack('<I', 12 + len(external)) + external: 'buffers are in other files',
     }
     for data, problem in cases.items():
