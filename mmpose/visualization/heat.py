@@ -120,20 +120,25 @@ def _warped(
     border: int,
 ) -> NDArray[np.uint8]:
     """Returns the strongest heat of heatmaps (K, H, W) in an image, from 0 to 255."""
-    heat = np.nan_to_num(heatmaps.astype(np.float32)).max(axis=0) / peak
-    heat = cv2.warpAffine(
-        np.clip(heat, 0, 1), matrix, list(size_wh), flags=cv2.INTER_CUBIC, borderMode=border
+    heat = np.clip(np.nan_to_num(heatmaps.astype(np.float32)).max(axis=0) / peak, 0, 1)
+    levels = np.round(255 * heat).astype(np.uint8)  # bytes are warped faster than floats
+    return np.asarray(
+        cv2.warpAffine(levels, matrix, list(size_wh), flags=cv2.INTER_CUBIC, borderMode=border),
+        np.uint8,
     )
-    return np.round(np.clip(heat, 0, 1) * 255).astype(np.uint8)
 
 
 def _paint_heat(canvas: Image, heat: NDArray[np.uint8], alpha: float) -> None:
-    levels = np.arange(256, dtype=np.uint8)
-    colors = cv2.applyColorMap(levels[:, None], cv2.COLORMAP_INFERNO)  # (256, 1, 3)
-    colors = colors[:, 0].astype(np.float32)
-    # the root keeps the flanks of a peak visible
-    opacity = (alpha * np.sqrt(levels / 255)).astype(np.float32)[:, None]
-    hot = heat > 0
-    level = heat[hot]
-    mixed = canvas[hot] * (1 - opacity)[level] + (colors * opacity)[level]  # (hot pixels, 3)
-    canvas[hot] = np.round(mixed).astype(np.uint8)
+    """Mixes colours into the canvas; in bytes, as a frame of a video has millions of pixels."""
+    left, top, width, height = cv2.boundingRect(heat)
+    if not width:
+        return
+    part = canvas[top : top + height, left : left + width]
+    levels = np.arange(256, dtype=np.uint8)[:, None]
+    colors = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[:, 0]  # (256, 3)
+    opacity = alpha * np.sqrt(levels / 255)  # the root keeps the flanks of a peak visible
+    color_of = np.round(colors * opacity).astype(np.uint8)[None]  # (1, 256, 3)
+    rest_of = np.round(255 * (1 - opacity)).astype(np.uint8)
+    heat_3 = cv2.cvtColor(heat[top : top + height, left : left + width], cv2.COLOR_GRAY2BGR)
+    rest = cv2.multiply(part, cv2.LUT(heat_3, rest_of), scale=1 / 255)
+    part[:] = cv2.add(rest, cv2.LUT(heat_3, color_of))

@@ -205,7 +205,7 @@ def test_ctrl_c_ends_a_run_with_complete_files(files):
     threads = threading.active_count()
     summary = run_inference(inferencer, str(files / 'numbers.avi'), outputs)
     assert threading.active_count() == threads
-    assert 0 < summary.num_frames < NUM
+    assert summary.num_frames < NUM
     assert summary.problems == [f'{files / "numbers.avi"} was interrupted']
     num_written = len(json.loads((files / 'ended/results.json').read_text()))
     assert len(frames_of(files / 'ended/numbers.mp4')[0]) == num_written >= summary.num_frames

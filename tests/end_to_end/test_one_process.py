@@ -18,6 +18,8 @@ def test_training_leaves_what_a_user_looks_for(trained):
     assert len(list(trained.glob('best_coco_AP_epoch_*.pth'))) == 1
     assert len(list(trained.glob('*/environment.txt'))) == 1
     assert len(list(trained.glob('*/vis_data/events.out.tfevents*'))) == 1
+    assert json.loads((trained / 'bad_cases/bad_cases.json').read_text())['worst']
+    assert list(trained.glob('*/vis_data/vis_image/val_worst_*.png'))
     assert not list(trained.glob('*.part'))
 
 

@@ -247,7 +247,7 @@ class _Run:
                 progress.finish()
             if video is not None:
                 video.close()
-        self.files += [video.path] if video is not None else []
+        self.files += [video.path] if video is not None and video.num_frames else []
         self.problems += self.inferencer.problems
         both = self.inferencer.busy_s | dict(zip(('draw', 'write'), busy_s[1:], strict=True))
         for name, seconds in both.items():
@@ -351,8 +351,8 @@ class _Progress:
             return f'{self.name}: frame {self.num}, {rate:.1f}/s '
         share = min(self.num / self.total, 1)
         bar = '#' * round(20 * share)
-        left = max(self.total - self.num, 0) / max(rate, 1e-9)
-        return f'{self.name}: [{bar:<20}] {self.num}/{self.total}, {rate:.1f}/s, {left:.0f} s left '
+        left = f', {max(self.total - self.num, 0) / rate:.0f} s left' if self.num else ''
+        return f'{self.name}: [{bar:<20}] {self.num}/{self.total}, {rate:.1f}/s{left} '
 
 
 def _closing_after(
