@@ -31,6 +31,7 @@ from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
 
 WAIT_S = 0.2  # for a frame, before it is looked whether somebody wants to stop
 DET_EVERY = 5  # frames from one run of a detector network to the next
+REMEMBER_S = 3.0  # an unseen person's number: a slow machine has only a frame or two in a second
 WHOLE_IMAGE = 'whole-image'
 METHODS_3D = ('lift', 'none')
 
@@ -128,8 +129,9 @@ class LivePipeline:
                     if on_frame is not None:
                         on_frame(live)
         finally:
-            for sink in (*self.sinks, *self.frame_sinks):
-                self._guarded(f'closing {type(sink).__name__}', sink.close)
+            closing = [(type(x).__name__, x.close) for x in (*self.sinks, *self.frame_sinks)]
+            for name, close in closing:
+                self._guarded(f'closing {name}', close)
         return self.meter.report()
 
     def step(self, captured: CapturedFrame) -> LiveFrame:
@@ -144,8 +146,8 @@ class LivePipeline:
                 break
         before = self._clock()
         if live.message is not None:
-            for sink in self.sinks:
-                self._guarded(type(sink).__name__, sink.send, live.message)
+            for number, sink in enumerate(self.sinks):
+                self._guarded(f'{type(sink).__name__} {number}', sink.send, live.message)
             for picture in self.frame_sinks:
                 self._guarded(type(picture).__name__, picture.add, live)
         done = self._clock()
@@ -180,7 +182,7 @@ class LivePipeline:
         stages: list[Stage] = [
             detect,
             PoseStage(estimator.predictor, set_flip_test),
-            TrackStage(PoseTracker(estimator.meta), detect),
+            TrackStage(PoseTracker(estimator.meta, time_to_live_s=REMEMBER_S), detect),
         ]
         if options.smoothing:
             stages.append(SmoothStage(KeypointSmoother(options.min_cutoff_hz, options.beta)))

@@ -63,6 +63,12 @@ class Mailbox(Generic[T]):
             self._changed.notify_all()
             return item
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it is closed and empty."""
+        with self._changed:
+            return self.is_closed and self._item is None
+
     def close(self) -> None:
         """Ends it: the item that is left can still be taken."""
         with self._changed:

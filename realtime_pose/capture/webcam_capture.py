@@ -109,6 +109,7 @@ class WebcamStream:
         """Stops the thread and frees the camera; may be called twice."""
         self._stop.set()
         self._mailbox.close()
+        self._mailbox.take(0)
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join(2.0)  # a network read may hold it longer; it ends by itself then
@@ -143,7 +144,7 @@ class WebcamStream:
     @property
     def is_over(self) -> bool:
         """Whether no more frames come."""
-        return self._mailbox.is_closed
+        return self._mailbox.is_over
 
     @property
     def num_dropped(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -77,7 +78,7 @@ class DetectStage:
         self.detector = detector
         self.det_every = det_every
         self.max_people = max_people
-        self._num_since = 0
+        self._num_since = math.inf  # never yet
         self._last: tuple[Sequence[PoseResult], Sequence[PoseResult]] = ((), ())
 
     def __call__(self, live: LiveFrame) -> None:
@@ -87,7 +88,7 @@ class DetectStage:
         # Nobody to follow: only a detection can find somebody, as often as was asked for.
         is_due = self._num_since >= (every if len(guessed) else self.det_every)
         frame = live.captured.frame
-        if is_due or self._last == ((), ()):
+        if is_due:
             [boxes] = self.detector([frame])
             self._num_since = 0
         else:
