@@ -1,0 +1,196 @@
+"""The pipeline without a page: ``python -m realtime_pose --source 0 --udp 127.0.0.1:5005``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmpose.apis.cli import run_tool
+from realtime_pose.capture.webcam_capture import WebcamStream
+from realtime_pose.communication import MessageSink, UdpSender, parse_target
+from realtime_pose.communication.udp import LOOPBACK
+from realtime_pose.frame_sinks import FrameSink, FrameVideo, OverlayVideo, RecordedFrames
+from realtime_pose.inference.model_choice import RANDOM_WARNING, available_models, default_model
+from realtime_pose.inference.stages import LiveFrame
+from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
+from realtime_pose.pipeline import METHODS_3D, LiveOptions, LivePipeline
+from realtime_pose.recording import Recorder
+
+REPORT_S = 5.0
+REPLAY = 'replay:'
+
+
+def parse_args() -> argparse.Namespace:
+    """Returns the arguments of the command line."""
+    parser = argparse.ArgumentParser(
+        prog='python -m realtime_pose',
+        description='Live poses of a camera, file, folder, stream or a synthetic figure.',
+    )
+    parser.add_argument(
+        '--source',
+        default='synthetic',
+        help='number of a camera, video, folder or pattern of images, rtsp:// or http:// address '
+        '(with --allow-network), synthetic or synthetic:N people, or replay:FOLDER of a recording '
+        'with frames; default synthetic',
+    )
+    parser.add_argument('--fps', type=float, default=30.0, help='of a camera or the figure')
+    parser.add_argument('--size', type=int, nargs=2, metavar=('WIDTH', 'HEIGHT'), help='the same')
+    parser.add_argument('--loop', action='store_true', help='begin a file again at its end')
+    parser.add_argument(
+        '--every-frame', action='store_true', help='drop none: files wait until they are worked on'
+    )
+    parser.add_argument('--allow-network', action='store_true', help='allow addresses as --source')
+    _add_model_arguments(parser.add_argument_group('people'))
+    _add_output_arguments(parser.add_argument_group('output'))
+    return parser.parse_args()
+
+
+def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        '--model',
+        help='name such as vitpose-b, config, work dir or exported file; by default that of '
+        'tools/quickstart.sh, or else random weights',
+    )
+    group.add_argument('--checkpoint', help='weights of --model')
+    group.add_argument('--device', help='such as cpu or cuda:0; a GPU by default, if there is one')
+    group.add_argument('--dtype', choices=('float32', 'bfloat16', 'float16'))
+    group.add_argument(
+        '--detector', help='whole-image, torchvision, FILE.onnx, ...; see docs/detectors.md'
+    )
+    group.add_argument('--det-every', type=int, help='frames from one detection to the next')
+    group.add_argument('--max-people', type=int)
+    group.add_argument('--no-smoothing', action='store_true', help='leave the joints as they are')
+    group.add_argument(
+        '--3d', dest='method_3d', choices=METHODS_3D, default='lift',
+        help='lift: by constant bone lengths, approximate; none: 2D only',
+    )  # fmt: skip
+    group.add_argument('--target-fps', type=float, help='hold this rate by doing less')
+
+
+def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--udp', metavar='HOST:PORT', action='append', default=[])
+    group.add_argument('--udp-version', type=int, choices=(1, 2), default=2)
+    group.add_argument(
+        '--udp-allow', nargs='+', metavar='NETWORK', default=[],
+        help='addresses besides this machine that --udp may name, such as 192.168.1.0/24',
+    )  # fmt: skip
+    group.add_argument('--websocket', type=int, metavar='PORT', help='serve messages on loopback')
+    group.add_argument('--osc', metavar='HOST:PORT', help='rotations for avatars (VMC protocol)')
+    group.add_argument('--record', metavar='FOLDER', help='JSONL, CSV, BVH, glTF and overlay.mp4')
+    group.add_argument(
+        '--record-frames', action='store_true', help='also the frames, lossless, for a replay'
+    )
+    group.add_argument('--max-frames', type=int, help='stop after so many')
+    group.add_argument('--seconds', type=float, help='stop after so long')
+
+
+@dataclass
+class _Reporter:
+    """Prints a line now and then."""
+
+    pipeline: LivePipeline
+    due: float = 0.0
+
+    def __call__(self, live: LiveFrame) -> None:
+        now = time.monotonic()
+        if now < self.due:
+            return
+        self.due = now + REPORT_S
+        print(
+            f'frame {live.captured.frame.index}: {len(live.poses)} people; '
+            f'{self.pipeline.meter.report()}; effort: {live.effort.text}',
+            flush=True,
+        )
+
+
+def estimator_of(args: argparse.Namespace) -> ViTPoseEstimator:
+    """Returns the model; says in large letters if its weights are random."""
+    if args.model is None:
+        if args.checkpoint is not None:
+            raise ValueError('--checkpoint has the weights of a model; say which with --model')
+        choice = default_model()
+        name, model, checkpoint = choice.name, choice.config, choice.checkpoint
+    elif args.model in available_models():
+        choice = available_models()[args.model]
+        name, model, checkpoint = choice.name, choice.config, args.checkpoint or choice.checkpoint
+    else:
+        name, model, checkpoint = args.model, Path(args.model), args.checkpoint
+    estimator = ViTPoseEstimator(str(model), checkpoint, args.device, dtype=args.dtype)
+    is_random = str(model).endswith('.py') and checkpoint is None
+    print(f'model {name} on {estimator.device}', flush=True)
+    if is_random:
+        print(f'\n{"=" * 80}\n{RANDOM_WARNING}\n{"=" * 80}\n', flush=True)
+    return estimator
+
+
+def sinks_of(args: argparse.Namespace) -> tuple[list[MessageSink], list[FrameSink]]:
+    """Returns where messages and pictures go."""
+    sinks: list[MessageSink] = []
+    frame_sinks: list[FrameSink] = []
+    allowed = (*LOOPBACK, *args.udp_allow)
+    for text in args.udp:
+        sinks.append(UdpSender(*parse_target(text), allowed, args.udp_version))
+    if args.websocket is not None:
+        from realtime_pose.communication.websocket import WebSocketServerSink
+
+        sinks.append(WebSocketServerSink(port=args.websocket))
+    if args.osc:
+        from realtime_pose.communication.osc import VmcSink
+
+        sinks.append(VmcSink(*parse_target(args.osc), allowed))
+    if args.record_frames and not args.record:
+        raise ValueError('--record-frames adds frames to a recording; say where with --record')
+    if args.record:
+        sinks.append(Recorder(args.record))
+        frame_sinks.append(OverlayVideo(Path(args.record), args.fps))
+    if args.record_frames:
+        frame_sinks.append(FrameVideo(Path(args.record), args.fps))
+    return sinks, frame_sinks
+
+
+def main() -> None:
+    """Runs the command."""
+    args = parse_args()
+    logging.basicConfig(format='%(levelname)s: %(message)s')
+    is_replay = args.source.startswith(REPLAY)
+    stream = WebcamStream(
+        source=RecordedFrames(args.source.removeprefix(REPLAY)) if is_replay else args.source,
+        resolution=None if args.size is None else (args.size[0], args.size[1]),
+        fps=args.fps,
+        loop=args.loop,
+        keep_all=args.every_frame or is_replay,
+        allow_network=args.allow_network,
+    )
+    options = LiveOptions(
+        detector=args.detector,
+        det_every=args.det_every,
+        max_people=args.max_people,
+        smoothing=not args.no_smoothing,
+        method_3d=args.method_3d,
+        target_fps=args.target_fps,
+    )
+    estimator = estimator_of(args)
+    with stream:
+        sinks, frame_sinks = sinks_of(args)
+        pipeline = LivePipeline(stream, estimator, options, sinks, frame_sinks)
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        if args.seconds is not None:
+            timer = threading.Timer(args.seconds, stop.set)
+            timer.daemon = True
+            timer.start()
+        report = pipeline.run(args.max_frames, stop, _Reporter(pipeline))
+    print(f'{report.num_frames} frames; {report}')
+    for problem in pipeline.problems:
+        print(f'note: {problem}', file=sys.stderr)
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,111 @@
+"""From what a user calls a source to what gives its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from mmpose.apis.inference.sources import Source, open_sources
+from mmpose.apis.inference.videos import OPEN_TIMEOUT_MS, READ_TIMEOUT_MS, CameraSource
+from mmpose.structures import Frame
+from realtime_pose.capture.synthetic import SyntheticSource
+
+SYNTHETIC = 'synthetic'
+NETWORK_SCHEMES = ('rtsp', 'rtsps', 'http', 'https')
+
+Say = Callable[[str], None]
+OpenCapture = Callable[[str | int], Any]
+
+
+def open_named(
+    source: int | str | Path,
+    fps: float,
+    resolution: tuple[int, int] | None = None,
+    backend: int | None = None,
+    allow_network: bool = False,
+    open_capture: OpenCapture | None = None,
+) -> Source:
+    """Returns a source of frames.
+
+    Args:
+        source: Number of a camera (also as text); ``synthetic`` or ``synthetic:3`` for so many
+            people; address of a stream; a video; a folder or pattern of images.
+        fps: What a camera is asked for, and what the synthetic figure moves at.
+        resolution: Width and height of a camera or the synthetic figure, px.
+        backend: One of OpenCV's ``CAP_...`` for cameras; any by default.
+        allow_network: Whether addresses may be opened.
+        open_capture: Opens a camera or stream; OpenCV by default.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or is an address and none is allowed.
+        ConnectionError: If a camera or stream cannot be opened.
+    """
+    text = str(source)
+    kind, _, rest = text.partition(':')
+    if kind == SYNTHETIC and (not rest or rest.isdecimal()):
+        return SyntheticSource(int(rest or 1), resolution or (640, 480), fps)
+    if text.isdecimal():
+        opener = open_capture or _camera_opener(fps, resolution, backend)
+        return CameraSource(int(text), opener, waits_s=(), say=_ignore)
+    if '://' in text:
+        _check_address(text, allow_network)
+        return CameraSource(text, open_capture or _open_stream, waits_s=(), say=_ignore)
+    sources = open_sources(text)
+    return sources[0] if len(sources) == 1 else _Chain(sources, text)
+
+
+def _check_address(text: str, allow_network: bool) -> None:
+    scheme = text.partition('://')[0].lower()
+    if scheme not in NETWORK_SCHEMES:
+        raise ValueError(f"'{scheme}://' is no stream; expected {', '.join(NETWORK_SCHEMES)}")
+    if not allow_network:
+        raise ValueError(
+            'streams of the network are off; allow them with --allow-network (allow_network=True)'
+        )
+
+
+def _ignore(_: str) -> None:
+    """The stream itself tells when a camera is gone and back."""
+
+
+def _camera_opener(
+    fps: float, resolution: tuple[int, int] | None, backend: int | None
+) -> OpenCapture:
+    def open_camera(number: str | int) -> Any:
+        capture = cv2.VideoCapture(int(number), cv2.CAP_ANY if backend is None else backend)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        capture.set(cv2.CAP_PROP_FPS, fps)
+        if resolution is not None:
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, resolution[0])
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, resolution[1])
+        return capture
+
+    return open_camera
+
+
+def _open_stream(address: str | int) -> Any:
+    limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS]
+    limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
+    return cv2.VideoCapture(str(address), cv2.CAP_FFMPEG, limits)
+
+
+class _Chain:
+    """The sources of a folder one after the other, at the frame rate of the first video."""
+
+    is_live = False
+
+    def __init__(self, sources: list[Source], name: str) -> None:
+        self.sources = sources
+        self.name = name
+        self.num_frames: int | None = None
+        self.fps = next((source.fps for source in sources if source.fps), None)
+        self.problems: list[str] = []
+
+    def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
+        """Yields the frames of all."""
+        yield from chain.from_iterable(self.sources)

@@ -1,0 +1,279 @@
+"""A camera, or anything that can stand in for one, read by a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.apis.inference.sources import Source
+from mmpose.structures import Frame
+from realtime_pose.capture.mailbox import CapturedFrame, Mailbox
+from realtime_pose.capture.named_source import OpenCapture, open_named
+
+logger = logging.getLogger('realtime_pose')
+
+RECONNECT_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # the last again and again
+READ_TIMEOUT_S = 15.0
+TIME_DIGITS = 6  # of t_capture: as many as messages have
+MAX_PROBLEMS = 19
+MAX_LAG_S = 0.5  # a file that cannot be read in time is not hurried through to catch up
+
+Image = NDArray[np.uint8]
+
+
+class WebcamStream:
+    """Reads frames in a thread and keeps the newest.
+
+    A camera or stream that goes away is opened again until it is back, which the log says once. A
+    file, a folder and the synthetic figure come at their frame rate, as a camera would.
+
+    Args:
+        index: Number of the camera.
+        source: What to read instead; see :func:`realtime_pose.capture.named_source.open_named`.
+            Or an open source, which begins anew where it is looped.
+        resolution: Width and height that a camera is asked for, px; it may give another.
+        fps: Frames per second that a camera is asked for, and at which images of a folder come.
+        backend: One of OpenCV's ``CAP_...``; any by default.
+        loop: Whether files begin again at their end.
+        keep_all: Frames wait for whoever is slow, and come as fast as they are taken; not for
+            cameras.
+        allow_network: Whether ``source`` may be an address.
+        open_capture: Opens a camera or stream; OpenCV by default.
+        reconnect_waits_s: Seconds before each attempt to open it again; the last for all others.
+
+    Attributes:
+        problems: What went wrong, newest last; at most 20.
+        num_reconnects: How often it came back.
+    """
+
+    def __init__(
+        self,
+        index: int = 0,
+        *,
+        source: int | str | Path | Source | None = None,
+        resolution: tuple[int, int] | None = None,
+        fps: float = 30,
+        backend: int | None = None,
+        loop: bool = False,
+        keep_all: bool = False,
+        allow_network: bool = False,
+        open_capture: OpenCapture | None = None,
+        reconnect_waits_s: tuple[float, ...] = RECONNECT_WAITS_S,
+    ) -> None:
+        if not fps > 0:
+            raise ValueError(f'fps is {fps}, expected more than 0')
+        self.wanted = index if source is None else source
+        self.resolution = resolution
+        self.fps = float(fps)
+        self.backend = backend
+        self.loop = loop
+        self.keep_all = keep_all
+        self.allow_network = allow_network
+        self.problems: list[str] = []
+        self.num_reconnects = 0
+        self._open_capture = open_capture
+        self._waits_s = reconnect_waits_s
+        self._source: Source | None = None
+        self._mailbox: Mailbox[CapturedFrame] = Mailbox()
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._num_captured = 0
+        self._started = (0.0, 0.0)
+
+    def open(self) -> WebcamStream:
+        """Opens it and starts the thread; returns itself. Open already, nothing happens.
+
+        Raises:
+            FileNotFoundError, ValueError, ConnectionError: If it cannot be opened.
+        """
+        if self._thread is not None:
+            return self
+        self._source = self._opened()
+        is_camera = self._source.is_live
+        self._mailbox = Mailbox(self.keep_all and not is_camera)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='capture', daemon=True)
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stops the thread and frees the camera; may be called twice."""
+        self._stop.set()
+        self._mailbox.close()
+        self._mailbox.take(0)
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(2.0)  # a network read may hold it longer; it ends by itself then
+
+    def __enter__(self) -> WebcamStream:
+        return self.open()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """What the source is called in messages."""
+        return getattr(self.wanted, 'name', str(self.wanted))
+
+    @property
+    def source(self) -> Source:
+        """The open source.
+
+        Raises:
+            RuntimeError: If it was not opened.
+        """
+        if self._source is None:
+            raise RuntimeError('the stream is not open; call open() first')
+        return self._source
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more frames come."""
+        return self._mailbox.is_over
+
+    @property
+    def num_dropped(self) -> int:
+        """Frames that were replaced by newer ones before anybody took them."""
+        return self._mailbox.num_dropped
+
+    def capture(self, timeout_s: float | None = None) -> CapturedFrame | None:
+        """Returns the newest frame that was not yet taken, waiting for one.
+
+        Returns:
+            None after the timeout, or when no more frames come (see ``is_over``).
+        """
+        self.open()
+        return self._mailbox.take(timeout_s)
+
+    def read(self) -> Image:
+        """Returns the newest frame (H, W, 3), uint8 BGR, that was not yet taken; opens on demand.
+
+        Raises:
+            RuntimeError: If no frame comes: at the end of a file, or from a camera that is away.
+        """
+        captured = self.capture(READ_TIMEOUT_S)
+        if captured is None:
+            reason = 'is over' if self.is_over else f'gave no frame in {READ_TIMEOUT_S:g} s'
+            raise RuntimeError(f'{self.name} {reason}')
+        return captured.frame.image_bgr
+
+    def stream(self) -> Iterator[Image]:
+        """Yields the newest frame again and again, until the source is over."""
+        while True:
+            captured = self.capture(1.0)
+            if captured is not None:
+                yield captured.frame.image_bgr
+            elif self.is_over:
+                return
+
+    def _opened(self) -> Source:
+        if isinstance(self.wanted, int | str | Path):
+            return open_named(
+                self.wanted,
+                self.fps,
+                self.resolution,
+                self.backend,
+                self.allow_network,
+                self._open_capture,
+            )
+        return self.wanted
+
+    def _run(self) -> None:
+        mailbox, stop, source = self._mailbox, self._stop, self._source
+        attempt = 0
+        while not stop.is_set():
+            num_before = self._num_captured
+            try:
+                source = source or self._opened()
+                self._pass_on(source, mailbox, stop)
+                is_over = not source.is_live and not self.loop
+                reason = '' if not source.is_live else 'ended'
+            except (OSError, ValueError, RuntimeError) as error:
+                is_over = source is not None and not source.is_live
+                reason = str(error) or type(error).__name__
+            if reason and not stop.is_set():
+                attempt = 0 if self._num_captured > num_before else attempt + 1
+                self._note_loss(reason, attempt, is_over)
+                stop.wait(self._waits_s[min(attempt, len(self._waits_s) - 1)])
+            if is_over or (self._num_captured == num_before and not reason):
+                break
+            if reason:
+                source = None
+        mailbox.close()
+
+    def _pass_on(
+        self, source: Source, mailbox: Mailbox[CapturedFrame], stop: threading.Event
+    ) -> None:
+        """Puts the frames of a source into the mailbox until it ends or somebody stops."""
+        is_paced = not source.is_live and not mailbox.keep_all
+        step_s = 1 / (source.fps or self.fps)
+        due_s = time.monotonic()
+        was_away = bool(self.problems) and source.is_live
+        with closing(iter(source)) as frames:
+            for frame, _ in frames:
+                if is_paced:
+                    stop.wait(max(0.0, due_s - time.monotonic()))
+                    due_s = max(due_s + step_s, time.monotonic() - MAX_LAG_S)
+                if stop.is_set():
+                    return
+                if was_away:
+                    self.num_reconnects += 1
+                    logger.warning('%s is back', self.name)
+                    was_away = False
+                mailbox.put(self._stamped(source, frame))
+
+    def _stamped(self, source: Source, frame: Frame) -> CapturedFrame:
+        """Returns a frame with its number and time.
+
+        Time is the start on the wall clock and what the monotonic clock has counted since, so it
+        never runs back. Where frames wait, it is that of the file instead.
+        """
+        captured_s = time.monotonic()
+        number = self._num_captured
+        self._num_captured += 1
+        if number == 0:
+            self._started = (captured_s, time.time())
+        start_s, start = self._started
+        recorded: dict[int, float] | None = getattr(source, 't_captures', None)
+        if recorded is not None:
+            return CapturedFrame(frame, recorded[frame.index], captured_s)
+        elapsed_s = captured_s - start_s
+        if self._mailbox.keep_all:
+            elapsed_s = number / (source.fps or self.fps)
+        t_capture = round(start + elapsed_s, TIME_DIGITS)
+        return CapturedFrame(replace(frame, index=number, time_s=elapsed_s), t_capture, captured_s)
+
+    def _note_loss(self, reason: str, attempt: int, is_over: bool) -> None:
+        if attempt > 0:
+            return  # it was said when it went away
+        text = f'{self.name}: {reason}'
+        if not is_over:
+            text += '; trying to reach it again'
+        self.problems = [*self.problems[-MAX_PROBLEMS:], text]
+        logger.warning('%s', text)
+
+
+def get_frame() -> Image:
+    """Returns one frame (H, W, 3), uint8 BGR, of camera 0, which is closed again.
+
+    Raises:
+        ConnectionError: If it cannot be opened.
+        RuntimeError: If it gives no frame.
+    """
+    with WebcamStream() as stream:
+        return stream.read()

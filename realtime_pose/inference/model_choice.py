@@ -1,0 +1,80 @@
+"""Which models an application offers: those that are there, by name, never a path of a visitor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmpose.apis.inference.model_names import CONFIGS, find_model
+from realtime_pose.capture.allowed_paths import PROJECT_ROOT
+
+TOY_CONFIG = CONFIGS / 'body/2d_kpt_sview_rgb_img/topdown_heatmap/toy/ViTPose_tiny_toy_128x96.py'
+WORK_DIRS = ('work_dirs/quickstart', 'work_dirs/quickstart_long')  # of tools/quickstart.sh
+RANDOM = 'random'
+RANDOM_WARNING = (
+    'RANDOM WEIGHTS: NO TRAINED MODEL WAS FOUND, SO THE POSES MEAN NOTHING. '
+    'Train one in minutes with bash tools/quickstart.sh, or give a model.'
+)
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model that can be chosen.
+
+    Attributes:
+        name: What it is called.
+        config: Config file.
+        checkpoint: Weights; None is a model with random weights.
+    """
+
+    name: str
+    config: Path
+    checkpoint: str | None
+
+    @property
+    def warning(self) -> str:
+        """What has to be said about it in large letters; empty for a trained one."""
+        return '' if self.checkpoint else RANDOM_WARNING
+
+
+def available_models(
+    environment: Mapping[str, str] = os.environ, root: Path = PROJECT_ROOT
+) -> dict[str, ModelChoice]:
+    """Returns the models that are there by name, the best to begin with first.
+
+    These are the one of ``VITPOSE_CONFIG`` and ``VITPOSE_CHECKPOINT``, those that
+    ``tools/quickstart.sh`` has trained, and one with random weights.
+
+    Raises:
+        FileNotFoundError: If the environment names a file that is missing.
+    """
+    found = []
+    config = environment.get('VITPOSE_CONFIG')
+    checkpoint = environment.get('VITPOSE_CHECKPOINT')
+    if config or checkpoint:
+        found.append(_of_environment(config, checkpoint))
+    for folder in WORK_DIRS:
+        try:
+            source = find_model(root / folder) if (root / folder).is_dir() else None
+        except FileNotFoundError:  # a training that has not come far enough
+            continue
+        if source is not None and source.config is not None:
+            found.append(ModelChoice(Path(folder).name, source.config, source.checkpoint))
+    found.append(ModelChoice(RANDOM, TOY_CONFIG, None))
+    return {choice.name: choice for choice in found}
+
+
+def _of_environment(config: str | None, checkpoint: str | None) -> ModelChoice:
+    if not config:
+        raise FileNotFoundError('VITPOSE_CHECKPOINT is set without VITPOSE_CONFIG; set both')
+    for variable, file in (('VITPOSE_CONFIG', config), ('VITPOSE_CHECKPOINT', checkpoint)):
+        if file and not Path(file).is_file():
+            raise FileNotFoundError(f"{variable} is '{file}', which does not exist")
+    return ModelChoice(Path(config).stem, Path(config), checkpoint or None)
+
+
+def default_model() -> ModelChoice:
+    """Returns the model that is taken when nobody chooses."""
+    return next(iter(available_models().values()))

@@ -1,0 +1,255 @@
+"""The stages of the live pipeline: each is a class with one method, called frame by frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from mmpose.apis.inference import FrameResult, PosePredictor
+from mmpose.apis.inference.topdown import usable
+from mmpose.detectors import Detector
+from mmpose.structures import Boxes, PoseMeta, PoseResult
+from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses
+from realtime_pose.capture.mailbox import CapturedFrame
+from realtime_pose.communication.message import Person, PoseMessage
+from realtime_pose.ik.ik_solver import IKSolution, SimpleIKSolver
+from realtime_pose.inference.pace import EFFORTS, Effort
+
+FORGET_AFTER_S = 2.0  # the 3D state of somebody who is not seen
+
+
+@dataclass(eq=False)
+class LiveFrame:
+    """A frame on its way through the stages.
+
+    Attributes:
+        captured: The frame.
+        effort: How much may be done for it.
+        boxes: Where people are.
+        poses: One a box; with ids after tracking.
+        solutions: 3D of each pose; None where there is none.
+        message: What is sent.
+        result: What is drawn.
+    """
+
+    captured: CapturedFrame
+    effort: Effort = EFFORTS[0]
+    boxes: Boxes = field(default_factory=lambda: Boxes.from_xywh([]))
+    poses: list[PoseResult] = field(default_factory=list)
+    solutions: list[IKSolution | None] = field(default_factory=list)
+    message: PoseMessage | None = None
+    result: FrameResult | None = None
+
+
+class Stage(Protocol):
+    """A step of the pipeline.
+
+    Attributes:
+        name: What its time is shown under.
+    """
+
+    name: str
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Fills in its part of the frame."""
+
+
+class DetectStage:
+    """Finds people in every N-th frame; in between they are where their poses lead to.
+
+    Args:
+        detector: Finds the people.
+        det_every: N.
+        max_people: Boxes of a frame, the surest; None takes all.
+    """
+
+    name = 'detect'
+
+    def __init__(
+        self, detector: Detector, det_every: int = 1, max_people: int | None = None
+    ) -> None:
+        for what, value in (('det_every', det_every), ('max_people', max_people or 1)):
+            if value < 1:
+                raise ValueError(f'{what} is {value}, expected 1 or more')
+        self.detector = detector
+        self.det_every = det_every
+        self.max_people = max_people
+        self._num_since = math.inf  # never yet
+        self._last: tuple[Sequence[PoseResult], Sequence[PoseResult]] = ((), ())
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Fills in the boxes."""
+        every = self.det_every * live.effort.det_factor
+        guessed = boxes_from_poses(*self._last)
+        # Nobody to follow: only a detection can find somebody, as often as was asked for.
+        is_due = self._num_since >= (every if len(guessed) else self.det_every)
+        frame = live.captured.frame
+        if is_due:
+            [boxes] = self.detector([frame])
+            self._num_since = 0
+        else:
+            boxes = guessed
+        self._num_since += 1
+        boxes = boxes.select(usable(boxes, frame.image_wh))
+        limits = [x for x in (self.max_people, live.effort.max_people) if x is not None]
+        if limits and len(boxes) > min(limits):
+            best = np.argsort(-boxes.scores, kind='stable')[: min(limits)]
+            boxes = boxes.select(np.sort(best))
+        live.boxes = boxes
+
+    def follow(self, poses: Sequence[PoseResult]) -> None:
+        """Takes the poses of the frame, for the boxes of the next."""
+        self._last = (poses, self._last[0])
+
+
+class PoseStage:
+    """Estimates the poses of all people of a frame in one batch.
+
+    Args:
+        predictor: Runs the network.
+        set_flip_test: Switches the mirror image, where it is wanted at all.
+    """
+
+    name = 'pose'
+
+    def __init__(
+        self, predictor: PosePredictor, set_flip_test: Callable[[bool], None] | None = None
+    ) -> None:
+        self.predictor = predictor
+        self.set_flip_test = set_flip_test
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Fills in the poses."""
+        if self.set_flip_test is not None:
+            self.set_flip_test(live.effort.flip_test)
+        [live.poses] = self.predictor([live.captured.frame], [live.boxes])
+
+
+class TrackStage:
+    """Numbers the people.
+
+    Args:
+        tracker: Remembers them.
+        detect: Learns where they are.
+    """
+
+    name = 'track'
+
+    def __init__(self, tracker: PoseTracker, detect: DetectStage) -> None:
+        self.tracker = tracker
+        self.detect = detect
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Fills in the ids."""
+        live.poses = self.tracker(live.poses, live.captured.t_capture)
+        self.detect.follow(live.poses)
+
+
+class SmoothStage:
+    """Steadies the joints by the One-Euro filter."""
+
+    name = 'smooth'
+
+    def __init__(self, smoother: KeypointSmoother) -> None:
+        self.smoother = smoother
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Replaces the poses."""
+        live.poses = self.smoother(live.poses, live.captured.t_capture)
+
+
+class LiftStage:
+    """Lifts every person to 3D and turns the bones of the rig, each with a solver of its own.
+
+    Args:
+        new_solver: Makes one.
+    """
+
+    name = '3d'
+
+    def __init__(self, new_solver: Callable[[], SimpleIKSolver]) -> None:
+        self.new_solver = new_solver
+        self._solvers: dict[int, tuple[SimpleIKSolver, float]] = {}
+        new_solver()  # says now if the skeleton has no body
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Fills in the solutions."""
+        now = live.captured.t_capture
+        self._solvers = {
+            key: (solver, seen)
+            for key, (solver, seen) in self._solvers.items()
+            if now - seen <= FORGET_AFTER_S
+        }
+        live.solutions = []
+        for pose in live.poses:
+            key = pose.track_id or 0
+            solver = self._solvers[key][0] if key in self._solvers else self.new_solver()
+            self._solvers[key] = (solver, now)
+            live.solutions.append(solver.solve(pose.keypoints, pose.scores))
+
+
+class MessageStage:
+    """Puts what is known about a frame into a message.
+
+    Args:
+        meta: The skeleton.
+        source: Name of the source.
+        stats: Gives the figures that messages carry.
+        clock: Unix seconds.
+    """
+
+    name = 'message'
+
+    def __init__(
+        self,
+        meta: PoseMeta,
+        source: str,
+        stats: Callable[[], dict[str, float | str | None]],
+        clock: Callable[[], float],
+    ) -> None:
+        self.meta = meta
+        self.source = source
+        self.stats = stats
+        self.clock = clock
+        self._seq = 0
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Fills in the message and the result."""
+        frame = live.captured.frame
+        solutions = live.solutions or [None] * len(live.poses)
+        live.message = PoseMessage(
+            seq=self._seq,
+            frame_id=frame.index,
+            t_capture=live.captured.t_capture,
+            t_sent=self.clock(),
+            source=self.source,
+            size_wh=frame.image_wh,
+            skeleton=self.meta.name,
+            people=tuple(map(_person, live.poses, solutions)),
+            stats=self.stats(),
+        )
+        live.result = FrameResult(frame, live.poses, self.meta)
+        self._seq += 1
+
+
+def _person(pose: PoseResult, solution: IKSolution | None) -> Person:
+    person = Person(
+        id=pose.track_id or 0,
+        score=float(pose.scores.mean()),
+        bbox_xywh=pose.bbox_xywh,
+        keypoints=pose.keypoints,
+        scores=pose.scores,
+    )
+    if solution is None or solution.method == '2d' or not np.isfinite(solution.joints_3d).any():
+        return person
+    return replace(
+        person,
+        joints_3d=solution.joints_3d,
+        method_3d=solution.method,
+        rotations=solution.rotations,
+        root=solution.root,
+    )

@@ -1,0 +1,178 @@
+"""A smaller page: ``python realtime_pose/interface/gradio_app.py``, http://localhost:7860.
+
+``VITPOSE_CONFIG``, ``VITPOSE_CHECKPOINT`` and ``VITPOSE_DEVICE`` choose the model; without them it
+is that of ``tools/quickstart.sh``, or random weights. ``VITPOSE_HOST`` is the address it listens
+on, this machine only by default, and ``VITPOSE_PORT`` the port.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.apis.cli import one_sentence, run_tool
+from mmpose.apis.inference import DrawOptions, FrameResult
+from mmpose.apis.inference.pictures import VideoFile
+from mmpose.apis.inference.videos import VideoSource
+from mmpose.detectors import build_detector
+from mmpose.structures import Frame
+from realtime_pose.communication.strict_json import to_plain
+from realtime_pose.inference.model_choice import ModelChoice, default_model
+from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
+
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+DEFAULT_HOST, DEFAULT_PORT = '127.0.0.1', 7860
+MAX_FILE_SIZE = '20mb'
+MAX_PIXELS = 40_000_000
+MAX_VIDEO_FRAMES = 900
+DELETE_AFTER_S = 600  # what was uploaded and made; looked at every minute
+CAMERA_EVERY_S = 0.2
+
+
+@lru_cache(maxsize=1)
+def load_estimator() -> tuple[ViTPoseEstimator, ModelChoice]:
+    """Returns the model, loaded once for all visitors."""
+    choice = default_model()
+    device = os.environ.get('VITPOSE_DEVICE') or None
+    return ViTPoseEstimator(choice.config, choice.checkpoint, device), choice
+
+
+def look_at(image_bgr: NDArray[np.uint8], index: int = 0) -> FrameResult:
+    """Returns the poses of the people in a picture (H, W, 3)."""
+    estimator, _ = load_estimator()
+    frame = Frame(index, image_bgr, '')
+    boxes = build_detector(os.environ.get('VITPOSE_DETECTOR') or 'whole-image')([frame])
+    return FrameResult(frame, estimator.predictor([frame], boxes)[0], estimator.meta)
+
+
+def process_frame(
+    image_rgb: NDArray[np.uint8] | None, min_score: float = 0.3
+) -> tuple[NDArray[np.uint8] | None, dict[str, Any]]:
+    """Returns a picture (H, W, 3) RGB with the poses drawn on it, and the poses.
+
+    Raises:
+        ValueError: If it has more than 40 million pixels.
+    """
+    if image_rgb is None:
+        return None, {'people': []}
+    if image_rgb.shape[0] * image_rgb.shape[1] > MAX_PIXELS:
+        raise ValueError(f'the picture is {image_rgb.shape}, at most {MAX_PIXELS} px are taken')
+    result = look_at(np.ascontiguousarray(image_rgb[..., ::-1]))
+    drawn = result.draw(DrawOptions(min_score, show_boxes=True))
+    return np.ascontiguousarray(drawn[..., ::-1]), people_of(result)
+
+
+def people_of(result: FrameResult) -> dict[str, Any]:
+    """Returns the poses of a frame as JSON can hold them."""
+    people = [
+        {
+            'keypoints': np.round(pose.keypoints, 2),
+            'scores': np.round(pose.scores, 4),
+            'bbox': np.round(pose.bbox_xywh, 2),
+        }
+        for pose in result.poses
+    ]
+    plain: dict[str, Any] = to_plain(
+        {'skeleton': result.meta.name, 'size': result.frame.image_wh, 'people': people}
+    )
+    return plain
+
+
+def process_video(path: str | None, min_score: float = 0.3) -> tuple[str | None, dict[str, Any]]:
+    """Returns a video with the poses drawn on it, and the poses of its frames.
+
+    Raises:
+        ValueError: If it is no video.
+    """
+    if path is None:
+        return None, {'frames': []}
+    source = VideoSource(path)
+    folder = Path(tempfile.mkdtemp(prefix='vitpose_'))
+    video = VideoFile(folder / 'overlay.mp4', source.fps)
+    frames = []
+    try:
+        for frame, _ in islice(iter(source), MAX_VIDEO_FRAMES):
+            result = look_at(frame.image_bgr, frame.index)
+            video.add(result.draw(DrawOptions(min_score, show_boxes=True)))
+            frames.append({'index': frame.index, **people_of(result)})
+    finally:
+        video.close()
+    return str(video.path), {'fps': source.fps, 'frames': frames}
+
+
+def build_app() -> Blocks:
+    """Returns the page."""
+    import gradio as gr
+
+    _, choice = load_estimator()
+
+    def shown(image: Any, min_score: float) -> Any:
+        try:
+            return process_frame(image, min_score)
+        except ValueError as error:
+            raise gr.Error(one_sentence(error)) from None
+
+    def shown_video(path: Any, min_score: float) -> Any:
+        try:
+            return process_video(path, min_score)
+        except (ValueError, OSError) as error:
+            raise gr.Error(one_sentence(error)) from None
+
+    with gr.Blocks(title='ViTPose', delete_cache=(60, DELETE_AFTER_S)) as app:
+        gr.Markdown(f'# ViTPose\nModel: {choice.name}')
+        if choice.warning:
+            gr.Markdown(f'# {choice.warning}')
+        score = gr.Slider(0, 1, 0.3, label='Show joints above / Mostrar por encima de')
+        with gr.Tab('Image / Imagen'), gr.Row():
+            image = gr.Image(sources=['upload', 'clipboard'], type='numpy', label='Image')
+            with gr.Column():
+                drawn = gr.Image(label='Poses', interactive=False)
+                poses = gr.JSON(label='JSON')
+            image.change(shown, [image, score], [drawn, poses], api_name='image')
+        with gr.Tab('Video / Vídeo'), gr.Row():
+            video = gr.Video(sources=['upload'], label=f'At most {MAX_VIDEO_FRAMES} frames')
+            with gr.Column():
+                overlay = gr.Video(label='Poses', interactive=False)
+                video_poses = gr.JSON(label='JSON')
+            video.upload(shown_video, [video, score], [overlay, video_poses], api_name='video')
+        with gr.Tab('Camera / Cámara'), gr.Row():
+            camera = gr.Image(sources=['webcam'], streaming=True, type='numpy', label='Browser')
+            with gr.Column():
+                live = gr.Image(label='Poses', interactive=False)
+                live_poses = gr.JSON(label='JSON')
+            camera.stream(
+                shown,
+                [camera, score],
+                [live, live_poses],
+                stream_every=CAMERA_EVERY_S,
+                concurrency_limit=1,
+                api_name='camera',
+            )
+    return app
+
+
+def main() -> None:
+    """Serves the page until it is interrupted."""
+    app = build_app()
+    app.queue(max_size=16, default_concurrency_limit=1)
+    app.launch(
+        server_name=os.environ.get('VITPOSE_HOST', DEFAULT_HOST),
+        server_port=int(os.environ.get('VITPOSE_PORT', DEFAULT_PORT)),
+        max_file_size=MAX_FILE_SIZE,
+        share=False,
+        enable_monitoring=False,
+    )
+
+
+if __name__ == '__main__':
+    os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
+    run_tool(main)

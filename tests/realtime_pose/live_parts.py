@@ -1,0 +1,74 @@
+"""Small stand-ins for a camera and a model."""
+
+import numpy as np
+import torch
+
+from mmpose.apis.inference import PosePredictor, Prediction
+from mmpose.metainfo import load_metainfo
+
+
+class StubBackend:
+    """A network that sees a standing person in each crop."""
+
+    meta = load_metainfo('coco')
+    input_wh = (48, 64)
+    aligned = True
+    padding = 1.25
+    stretch = False
+
+    def predict(self, crops, with_heatmaps=False):
+        steps = torch.linspace(0.1, 0.9, 17)
+        points = torch.stack([48 * (0.4 + 0.2 * (torch.arange(17) % 2)), 64 * steps], dim=-1)
+        return Prediction(points.expand(len(crops), 17, 2).clone(), torch.ones(len(crops), 17))
+
+
+class StubEstimator:
+    """What the pipeline needs of a ``ViTPoseEstimator``."""
+
+    device = 'cpu'
+    has_flip_test = False
+
+    def __init__(self):
+        self.backend = StubBackend()
+        self.meta = self.backend.meta
+        self.predictor = PosePredictor(self.backend)
+
+    def set_flip_test(self, wanted):
+        raise AssertionError('it has none')
+
+
+class StubCapture:
+    """A camera of OpenCV that gives so many frames and is then unplugged."""
+
+    def __init__(self, num_frames, is_open=True):
+        self.num_left = num_frames
+        self.is_open = is_open
+
+    def isOpened(self):
+        return self.is_open
+
+    def get(self, _):
+        return 200.0
+
+    def read(self):
+        self.num_left -= 1
+        if self.num_left < 0:
+            return False, None
+        return True, np.full((48, 64, 3), 90, np.uint8)
+
+    def release(self):
+        pass
+
+
+class ListSink:
+    """Keeps what is sent."""
+
+    def __init__(self):
+        self.messages = []
+        self.is_closed = False
+
+    def send(self, message):
+        self.messages.append(message)
+
+    def close(self):
+        self.is_closed = True

@@ -1,0 +1,62 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from realtime_pose.inference import ViTPoseEstimator, available_models, infer_pose
+from realtime_pose.inference.model_choice import RANDOM, TOY_CONFIG
+
+
+class Harmful:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, 'w')
+
+
+def test_a_model_is_always_there_and_random_weights_are_said_in_capitals(tmp_path):
+    models = available_models({}, tmp_path)
+    assert list(models) == [RANDOM]
+    assert models[RANDOM].warning.startswith('RANDOM WEIGHTS')
+
+
+def test_the_environment_and_the_quickstart_come_first(tmp_path):
+    weights, folder = tmp_path / 'a.pth', tmp_path / 'work_dirs/quickstart'
+    folder.mkdir(parents=True)
+    for file in (weights, folder / 'config.py', folder / 'epoch_3.pth'):
+        file.write_text('')
+    (folder / 'last_checkpoint').write_text('epoch_3.pth')
+    given = {'VITPOSE_CONFIG': str(TOY_CONFIG), 'VITPOSE_CHECKPOINT': str(weights)}
+    assert list(available_models(given, tmp_path)) == [TOY_CONFIG.stem, 'quickstart', RANDOM]
+    with pytest.raises(FileNotFoundError, match='VITPOSE_CHECKPOINT is'):
+        available_models(given | {'VITPOSE_CHECKPOINT': 'missing.pth'}, tmp_path)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+    trace, file = tmp_path / 'ran', tmp_path / 'bad.pth'
+    torch.save({'state_dict': {}, 'meta': Harmful(str(trace))}, file)
+    with pytest.raises((ValueError, pickle.UnpicklingError)) as caught:
+        ViTPoseEstimator(TOY_CONFIG, file, 'cpu')
+    assert 'bad.pth' in str(caught.value)
+    assert not trace.exists()
+
+
+def test_the_published_calls_give_one_pose():
+    estimator = ViTPoseEstimator(TOY_CONFIG, device='cpu')
+    image = np.random.default_rng(0).integers(0, 255, (96, 80, 3), np.uint8)
+    whole = infer_pose(image, estimator)
+    assert whole.keypoints.shape == (17, 2)
+    assert whole.scores.shape == (17,)
+    assert whole.meta['bbox'] == [0, 0, 80, 96]
+    assert whole.meta['frame_size'] == [80, 96]
+    box = [10.0, 20.0, 50.0, 90.0]
+    for people in ([{'bbox': [*box, 0.9]}], [box], np.array([[*box, 0.9]])):
+        pose = estimator.infer(image, people)
+        assert pose.meta['bbox'] == box
+    assert estimator.infer_people(image, []) == []
+    with pytest.raises(ValueError, match='there is nobody'):
+        estimator.infer(image, [[200.0, 0.0, 210.0, 10.0]])
+    with pytest.raises(ValueError, match=r'expected \(N, 4\)'):
+        estimator.infer(image, [[1.0, 2.0]])

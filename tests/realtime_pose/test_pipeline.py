@@ -1,0 +1,238 @@
+import json
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from live_parts import ListSink, StubCapture, StubEstimator
+
+from mmpose.structures import Boxes, Frame
+from realtime_pose.capture import CapturedFrame, SyntheticSource, WebcamStream
+from realtime_pose.communication import UdpReceiver, UdpSender
+from realtime_pose.communication.schema import load_schema
+from realtime_pose.frame_sinks import FrameVideo, OverlayVideo, RecordedFrames
+from realtime_pose.inference.meter import Meter
+from realtime_pose.inference.pace import EFFORTS, PaceKeeper
+from realtime_pose.inference.stages import DetectStage, LiveFrame
+from realtime_pose.pipeline import LiveOptions, LivePipeline
+from realtime_pose.recording import Recorder, read_recording
+
+SIZE = (160, 128)
+
+
+def synthetic(num_people=2, keep_all=True, **options):
+    source = SyntheticSource(num_people, SIZE, **options)
+    return WebcamStream(source=source, keep_all=keep_all)
+
+
+def blank(index, wh=(64, 48)):
+    frame = Frame(index, np.zeros((wh[1], wh[0], 3), np.uint8), '', index / 30)
+    return CapturedFrame(frame, 1000 + index / 30, time.monotonic())
+
+
+def test_frames_come_through_all_stages_to_the_sinks():
+    sink = ListSink()
+    pipeline = LivePipeline(synthetic(), StubEstimator(), sinks=[sink])
+    report = pipeline.run(max_frames=6)
+    assert [message.frame_id for message in sink.messages] == list(range(6))
+    assert [message.seq for message in sink.messages] == list(range(6))
+    assert all(len(message.people) == 2 for message in sink.messages)
+    assert {person.id for message in sink.messages for person in message.people} == {1, 2}
+    person = sink.messages[-1].people[0]
+    assert person.method_3d == 'bone_lengths (approximate)'
+    assert person.rotations is not None
+    assert report.num_frames == 6
+    assert {'detect', 'pose', 'track', 'smooth', '3d', 'message', 'sinks'} == set(report.stage_ms)
+    assert sink.is_closed
+    json.loads(sink.messages[-1].to_json(), parse_constant=lambda name: pytest.fail(name))
+
+
+def test_ids_stay_with_people_who_walk_past_each_other():
+    stream = synthetic(2, fps=10)
+    source = stream.wanted
+    owners = {}
+    pipeline = LivePipeline(stream, StubEstimator(), LiveOptions(method_3d='none'))
+
+    def note(live):
+        boxes = source.boxes_at(live.captured.frame.index).xywh
+        for pose in live.poses:
+            owner = int(np.abs(boxes - pose.bbox_xywh).sum(axis=1).argmin())
+            owners.setdefault(owner, set()).add(pose.track_id)
+
+    pipeline.run(max_frames=60, on_frame=note)
+    assert sorted(owners) == [0, 1]
+    assert sum(map(len, owners.values())) <= 4  # two ids, and at most one mix-up at the crossing
+
+
+def test_latency_does_not_grow_when_the_model_is_slower_than_the_source():
+    estimator = StubEstimator()
+    fast = estimator.backend.predict
+
+    def slow(crops, with_heatmaps=False):
+        time.sleep(0.03)
+        return fast(crops, with_heatmaps)
+
+    estimator.backend.predict = slow
+    captures = []
+
+    class FastCapture(StubCapture):
+        def read(self):
+            time.sleep(0.004)
+            return super().read()
+
+    stream = WebcamStream(0, open_capture=lambda _: FastCapture(10**6))
+    ages = []
+    pipeline = LivePipeline(stream, estimator, LiveOptions(method_3d='none'))
+    pipeline.run(
+        max_frames=40,
+        on_frame=lambda live: (
+            ages.append(time.monotonic() - live.captured.captured_s),
+            captures.append(live.captured.frame.index),
+        ),
+    )
+    # A queue would be 40 * 26 ms late at the end; a mailbox is a frame and its work late.
+    assert np.median(ages[-10:]) < 3 * np.median(ages[:10]) + 0.05
+    assert stream.num_dropped > 40
+    assert all(later > former for former, later in pairwise(captures))
+
+
+@pytest.mark.parametrize('where', ['pose', 'sink', 'detect'])
+def test_a_part_that_fails_is_said_and_survived(where, caplog):
+    estimator, broken, good = StubEstimator(), ListSink(), ListSink()
+    pipeline = LivePipeline(synthetic(1), estimator, sinks=[broken, good])
+    calls = []
+
+    def fail(*_):
+        calls.append(1)
+        if 2 <= len(calls) <= 3:
+            raise RuntimeError('out of order')
+        return original(*_)
+
+    if where == 'sink':
+        original, broken.send = broken.send, fail
+    elif where == 'pose':
+        original, estimator.backend.predict = estimator.backend.predict, fail
+    else:
+        original, pipeline.stages[0].detector = pipeline.stages[0].detector, fail
+    report = pipeline.run(max_frames=6)
+    assert report.num_frames == 6
+    assert len(good.messages) == (6 if where == 'sink' else 4)
+    texts = [record.getMessage() for record in caplog.records]
+    assert sum('RuntimeError: out of order' in text for text in texts) == 1
+    assert sum('works again' in text for text in texts) == 1
+
+
+def test_a_receiver_that_goes_away_stops_nothing():
+    receiver = UdpReceiver(0)
+    sender = UdpSender('127.0.0.1', receiver.port)
+    pipeline = LivePipeline(synthetic(1), StubEstimator(), sinks=[sender])
+    pipeline.stream.open()
+    for _ in range(2):
+        pipeline.step(pipeline.stream.capture(10))
+    message = receiver.receive(5)
+    assert message is not None
+    assert message.people[0].keypoints.shape == (17, 2)
+    receiver.close()
+    for _ in range(3):
+        pipeline.step(pipeline.stream.capture(10))
+    assert sender.is_receiver_gone
+    pipeline.stream.close()
+    sender.close()
+
+
+def test_messages_fit_their_schema():
+    jsonschema = pytest.importorskip('jsonschema')
+    sink = ListSink()
+    LivePipeline(synthetic(), StubEstimator(), sinks=[sink]).run(max_frames=2)
+    for message in sink.messages:
+        jsonschema.validate(json.loads(message.to_json()), load_schema('message'))
+
+
+def test_a_replay_of_the_frames_gives_the_same_messages(tmp_path):
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    # The replay has no drawing to know boxes of, so neither has the original.
+    options = LiveOptions(detector='whole-image')
+    sinks, pictures = [Recorder(first)], [OverlayVideo(first, 30), FrameVideo(first, 30)]
+    LivePipeline(synthetic(1), StubEstimator(), options, sinks, pictures).run(max_frames=8)
+    stream = WebcamStream(source=RecordedFrames(first), keep_all=True)
+    report = LivePipeline(stream, StubEstimator(), options, [Recorder(second)]).run()
+    assert report.num_frames == 8
+    for one, two in zip(read_recording(first), read_recording(second), strict=True):
+        old, new = one.to_dict(), two.to_dict()
+        for changing in ('t_sent', 'stats', 'source'):
+            old.pop(changing), new.pop(changing)
+        assert repr(old) == repr(new)
+    assert (first / 'overlay.mp4').stat().st_size > 1000
+    assert list(first.glob('motion_*.bvh'))
+
+
+def test_the_detector_rests_while_poses_lead_the_way():
+    looked = []
+
+    def detector(frames):
+        looked.append(frames[0].index)
+        return [Boxes.from_xywh([[10, 8, 20, 30]])]
+
+    stage = DetectStage(detector, det_every=4)
+    pose_of = StubEstimator().predictor
+    for index in range(9):
+        live = LiveFrame(blank(index), EFFORTS[0])
+        stage(live)
+        assert len(live.boxes) == 1
+        [poses] = pose_of([live.captured.frame], [live.boxes])
+        stage.follow(poses)
+    assert looked == [0, 4, 8]
+
+
+def test_nobody_to_follow_is_no_reason_to_wait():
+    looked = []
+
+    def detector(frames):
+        looked.append(frames[0].index)
+        return [Boxes.from_xywh([])]
+
+    stage = DetectStage(detector, det_every=2)
+    for index in range(6):
+        stage(LiveFrame(blank(index), EFFORTS[3]))
+        stage.follow([])
+    assert looked == [0, 2, 4]  # every second, however little is to be done
+
+
+def test_less_is_done_until_the_rate_is_held_and_more_when_there_is_time():
+    pace = PaceKeeper(20)
+    for _ in range(200):
+        pace.note(0.09 / (1 + pace.level))  # 0.045 s at the first level
+    assert pace.level == 1
+    for _ in range(200):
+        pace.note(0.001)
+    assert pace.level == 0
+    rests = PaceKeeper(None)
+    for _ in range(100):
+        rests.note(9.0)
+    assert rests.level == 0
+    with pytest.raises(ValueError, match='expected more than 0'):
+        PaceKeeper(0)
+
+
+def test_a_level_that_failed_is_tried_ever_less_often():
+    pace, tries = PaceKeeper(20), []
+    for number in range(2000):
+        before = pace.level
+        pace.note(0.06 if pace.level == 0 else 0.02)
+        if before == 1 and pace.level == 0:
+            tries.append(number)
+    gaps = np.diff(tries)
+    assert len(tries) >= 3
+    assert (np.diff(gaps) > 0).all()
+
+
+def test_meter_tells_percentiles_and_rate():
+    meter = Meter()
+    for number in range(101):
+        meter.frame(number / 10, number / 10 + number / 1000, num_dropped=number)
+    report = meter.report()
+    assert report.latency_p50_ms == pytest.approx(50, abs=0.1)
+    assert report.latency_p95_ms == pytest.approx(95, abs=0.1)
+    assert report.fps == pytest.approx(100 / 10.1, rel=0.01)
+    assert report.num_dropped == 100
+    assert Meter().report().fps == 0
