@@ -12,7 +12,10 @@ sys.path.insert(0, str(ROOT / 'tools'))
 
 from check_environment import DISTRIBUTION, read_requirements  # noqa: E402
 
-EXTRAS = ['timm', 'coco', 'albumentations', 'io', 'language', 'export', 'net', 'all', 'tests']
+EXTRAS = [
+    *('timm', 'coco', 'albumentations', 'io', 'language', 'export', 'net', 'app'),
+    *('all', 'tests'),
+]
 PACKAGES = ['mmpose', 'mmcv_custom', 'realtime_pose']
 
 
