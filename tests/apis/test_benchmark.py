@@ -38,6 +38,7 @@ from mmpose.apis.benchmark.machine import describe_machine, peak_tflops
 from mmpose.apis.benchmark.peer import Peer, translate_codec, translate_dataset
 from mmpose.apis.benchmark.plain_codec import decode_person, encode_person
 from mmpose.apis.device import pick_device
+from mmpose.apis.inference.packed import can_pack
 from mmpose.apis.train import prepare_training
 from mmpose.codecs import UDPHeatmap
 from mmpose.datasets.toy import ToySpec, generate_toy_dataset
@@ -196,6 +197,9 @@ def test_forward_runs_beside_transformers():
     share = found.find('bf16, batch 1, MFU').values[0]
     assert share == pytest.approx(100 * flops * ours.values[0] / 0.5e12)
     assert 'fp32, batch 1, MFU' not in names(found)
+    assert 'bf16, batch 1, packed' not in names(found)
+    if can_pack(MODELS.build(cfg.model)):
+        assert found.find('fp32, batch 1, packed / transformers').median > 0
 
 
 @pytest.mark.parametrize(

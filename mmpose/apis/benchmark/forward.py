@@ -28,10 +28,12 @@ from mmpose.apis.benchmark.models import (
 from mmpose.apis.benchmark.report import Report, start_report
 from mmpose.apis.benchmark.timing import limit_threads, stopwatch, take_turns
 from mmpose.apis.device import pick_device
+from mmpose.apis.inference.packed import can_pack, pack
+from mmpose.models import TopdownPoseEstimator
 from mmpose.models.pose_estimators.base import PoseEstimator
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
-OURS, PLAIN, TWIN = 'ours', 'plain ViT', 'transformers'
+OURS, PLAIN, TWIN, PACKED = 'ours', 'plain ViT', 'transformers', 'packed'
 
 
 def benchmark_forward(
@@ -49,9 +51,9 @@ def benchmark_forward(
 
     In a batch for several datasets they take turns, and each head gets its own crops. Beside a
     backbone with experts, or a model that reads texts, runs the plain one with the same heads, with
-    other weights. Where
-    Hugging Face transformers is installed and has the architecture, its VitPose with the same
-    weights takes turns with ours.
+    other weights. Where Hugging Face transformers is installed and has the architecture, its
+    VitPose with the same weights takes turns with ours. In fp32 on a CPU the packed copy, with
+    which inference runs, takes part too.
 
     Args:
         cfg: The config.
@@ -85,7 +87,9 @@ def benchmark_forward(
         of_image = flops.of_batch(num, [1] * num) / num  # the mean over the heads
         report.add('operations of an image', 'GFLOP', of_image / 1e9)
         for dtype in dtypes:
-            cast = {name: model.to(DTYPES[dtype]) for name, model in models.items()}
+            cast = {name: x.to(DTYPES[dtype]) for name, x in models.items()}
+            if isinstance(model, TopdownPoseEstimator) and can_pack(model):
+                cast[PACKED] = pack(model)
             for size in batch_sizes:
                 _compare(report, cast, size, dtype, where, repeat, min_seconds, flops, peak)
     if peak is None and 'bf16' in dtypes:
@@ -158,3 +162,5 @@ def _compare(
     for name, speed in speeds.items():
         if name != OURS:
             report.add_ratio(f'{case}, {OURS} / {name}', speeds[OURS], speed)
+    if PACKED in speeds and TWIN in speeds:
+        report.add_ratio(f'{case}, {PACKED} / {TWIN}', speeds[PACKED], speeds[TWIN])
