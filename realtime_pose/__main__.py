@@ -65,6 +65,9 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument('--det-every', type=int, help='frames from one detection to the next')
     group.add_argument('--max-people', type=int)
+    group.add_argument(
+        '--lock', action='store_true', help='follow one person, the largest at first'
+    )
     group.add_argument('--no-smoothing', action='store_true', help='leave the joints as they are')
     group.add_argument(
         '--3d', dest='method_3d', choices=METHODS_3D, default='lift',
@@ -171,6 +174,7 @@ def main() -> None:
         detector=args.detector,
         det_every=args.det_every,
         max_people=args.max_people,
+        is_locked=args.lock,
         smoothing=not args.no_smoothing,
         method_3d=args.method_3d,
         target_fps=args.target_fps,

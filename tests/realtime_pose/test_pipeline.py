@@ -95,6 +95,24 @@ def test_one_person_keeps_the_id_while_frames_are_dropped():
     assert set(ids) == {1}
 
 
+def test_a_lock_keeps_to_one_person_until_that_one_is_gone():
+    source = UndrawnSource(2, SIZE, fps=10, num_frames=120)
+    stream, sink = WebcamStream(source=source, keep_all=True), ListSink()
+    options = LiveOptions(is_locked=True, method_3d='none')
+    pipeline = LivePipeline(stream, StubEstimator(), options, [sink])
+    detector = pipeline.stages[0].detector
+
+    def first_one_leaves(frames):
+        [boxes] = detector(frames)
+        return [boxes.select([1] if frames[0].index >= 80 else [0, 1])]
+
+    pipeline.stages[0].detector = first_one_leaves
+    pipeline.run()
+    ids = [[person.id for person in message.people] for message in sink.messages]
+    # Frame 79 shows the first for the last time, and 3 s later the lock is let go.
+    assert ids == 80 * [[1]] + 30 * [[]] + 10 * [[2]]
+
+
 def test_latency_does_not_grow_when_the_model_is_slower_than_the_source():
     estimator = StubEstimator()
     fast = estimator.backend.predict
