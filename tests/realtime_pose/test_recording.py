@@ -4,14 +4,17 @@ import csv
 import json
 import logging
 import sys
+import time
+from contextlib import closing
 
 import numpy as np
 import pytest
 from motions import walking
 from pose_messages import make_message
 
+from realtime_pose import __main__ as live
 from realtime_pose import recording
-from realtime_pose.communication import Person, PoseMessage
+from realtime_pose.communication import Person, PoseMessage, UdpReceiver
 from realtime_pose.ik import BodyJoints, Proportions, Rig, SimpleIKSolver
 from realtime_pose.ik.quaternions import angle_between
 from realtime_pose.ik.rig import BONE_NAMES
@@ -137,6 +140,27 @@ def test_replay_keeps_time():
     np.testing.assert_allclose(slept, [0, 0.015, 0.015, 0.015], atol=1e-6)
     with pytest.raises(ValueError, match='speed 0: expected more than 0'):
         next(replay(walk(2), speed=0))
+
+
+def test_a_recording_without_frames_is_sent_again(tmp_path, monkeypatch, capsys):
+    record(tmp_path / 'a', walk(8), with_motions=False)
+    source = f'replay:{tmp_path / "a"}'
+    monkeypatch.setattr(live.signal, 'signal', lambda *_: None)  # those of pytest stay
+    with closing(UdpReceiver(0)) as receiver:
+        target = ['--udp', f'127.0.0.1:{receiver.port}', '--record', str(tmp_path / 'b')]
+        monkeypatch.setattr(sys, 'argv', ['realtime_pose', '--source', source, *target])
+        started = time.monotonic()
+        live.main()
+        assert time.monotonic() - started > 7 / 25  # the time from the first to the last
+        received = [receiver.receive(3.0) for _ in range(8)]
+    expected = [message.to_json() for message in walk(8)]
+    assert [message.to_json() for message in received] == expected
+    assert [message.to_json() for message in read_recording(tmp_path / 'b')] == expected
+    assert '8 messages' in capsys.readouterr().out
+    for options, problem in ([], 'say where with --udp'), (['--loop'], '--loop needs frames'):
+        monkeypatch.setattr(sys, 'argv', ['realtime_pose', '--source', source, *options])
+        with pytest.raises(ValueError, match=problem):
+            live.main()
 
 
 def test_recording_that_was_cut_off(tmp_path, caplog):
