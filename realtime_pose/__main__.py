@@ -93,6 +93,9 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--osc', metavar='HOST:PORT', help='rotations for avatars (VMC protocol)')
     group.add_argument('--record', metavar='FOLDER', help='JSONL, CSV, BVH, glTF and overlay.mp4')
     group.add_argument(
+        '--rig', metavar='FILE', help='.glb or .vrm that --record animates instead of our humanoid'
+    )
+    group.add_argument(
         '--record-frames', action='store_true', help='also the frames, lossless, for a replay'
     )
     group.add_argument('--max-frames', type=int, help='stop after so many')
@@ -155,10 +158,12 @@ def sinks_of(
         from realtime_pose.communication.osc import VmcSink
 
         sinks.append(VmcSink(*parse_target(args.osc), allowed))
+    if args.rig and not args.record:
+        raise ValueError('--rig is the model of a recording; say where with --record')
     if args.record_frames and not args.record:
         raise ValueError('--record-frames adds frames to a recording; say where with --record')
     if args.record:
-        sinks.append(Recorder(args.record))
+        sinks.append(Recorder(args.record, model=args.rig))
     if args.record and has_frames:
         frame_sinks.append(OverlayVideo(Path(args.record), args.fps))
     if args.record_frames:

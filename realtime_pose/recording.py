@@ -27,6 +27,7 @@ from realtime_pose.communication.sinks import MessageSink, Outage, logger
 from realtime_pose.model3d.bvh import write_bvh
 from realtime_pose.model3d.gltf_animation import write_animated_glb
 from realtime_pose.model3d.motion import motion_of
+from realtime_pose.model3d.rigged_model import RiggedModel
 
 JSONL_NAME, CSV_NAME = 'poses.jsonl', 'poses.csv'
 CSV_COLUMNS = (
@@ -47,12 +48,16 @@ class Recorder:
 
     Raises:
         FileExistsError: If there is a recording already.
+        FileNotFoundError: If there is no such model.
+        ValueError: If the model has no humanoid skeleton.
         OSError: If the folder cannot be written.
     """
 
     def __init__(
         self, folder: str | Path, with_motions: bool = True, model: str | Path | None = None
     ) -> None:
+        if model is not None:
+            RiggedModel.load(model)  # says now what is wrong with it, not after the recording
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.with_motions = with_motions

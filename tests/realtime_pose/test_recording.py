@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from motions import walking
 from pose_messages import make_message
+from skinned import animate, world_matrices
 
 from realtime_pose import __main__ as live
 from realtime_pose import recording
@@ -18,7 +19,7 @@ from realtime_pose.communication import Person, PoseMessage, UdpReceiver
 from realtime_pose.ik import BodyJoints, Proportions, Rig, SimpleIKSolver
 from realtime_pose.ik.quaternions import angle_between
 from realtime_pose.ik.rig import BONE_NAMES
-from realtime_pose.model3d import motion_of, motion_of_clip, read_bvh, read_glb
+from realtime_pose.model3d import build_humanoid, motion_of, motion_of_clip, read_bvh, read_glb
 from realtime_pose.recording import Recorder, read_recording, replay
 
 COCO = BodyJoints.of_skeleton('coco')
@@ -104,6 +105,38 @@ def test_movements_are_written(tmp_path):
     assert np.abs(places[0] - places[1]).max() < 0.02  # the trunk is measured while it leans
     animation = read_glb(tmp_path / 'motion_4.glb').content['animations'][0]
     assert len(animation['channels']) == len(BONE_NAMES) + 1
+
+
+def test_a_model_of_the_user_is_animated(tmp_path, monkeypatch):
+    """Its bones are called, and made, differently, and end up where those of ours are."""
+    others, file = build_humanoid(), tmp_path / 'mine.glb'
+    mixamo = {'UpperArm': 'Arm', 'LowerArm': 'ForeArm', 'UpperLeg': 'UpLeg', 'LowerLeg': 'Leg'}
+    for node in others.content['nodes']:
+        for ours, theirs in mixamo.items():
+            node['name'] = node['name'].replace(ours, theirs)
+        node['name'] = f'mixamorig:{node["name"]}'
+    file.write_bytes(others.to_bytes())
+    record(tmp_path / 'a', walk(8), with_motions=False)
+    monkeypatch.setattr(live.signal, 'signal', lambda *_: None)  # those of pytest stay
+    arguments = ['realtime_pose', '--source', f'replay:{tmp_path / "a"}', '--rig', str(file)]
+    monkeypatch.setattr(sys, 'argv', arguments)
+    with pytest.raises(ValueError, match='say where with --record'):
+        live.main()
+    monkeypatch.setattr(sys, 'argv', [*arguments, '--record', str(tmp_path / 'b')])
+    live.main()
+    moved = read_glb(tmp_path / 'b' / 'motion_4.glb')
+    names = [node['name'] for node in moved.content['nodes']]
+    assert names == [node['name'] for node in others.content['nodes']]
+    animate(moved, 7 / 25)
+    found = world_matrices(moved)[: len(BONE_NAMES), :3, 3]
+    expected, _ = Rig.default().forward(walking(7 / 25), ROOT)
+    np.testing.assert_allclose(
+        found - found[0], expected - expected[0], atol=1e-3
+    )  # 0.1 mm in messages
+    (tmp_path / 'bad.glb').write_bytes(b'')
+    with pytest.raises(ValueError, match='no binary glTF'):
+        Recorder(tmp_path / 'c', model=tmp_path / 'bad.glb')
+    assert not (tmp_path / 'c').exists()
 
 
 def test_gaps_are_bridged():
