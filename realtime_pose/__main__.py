@@ -30,6 +30,10 @@ from realtime_pose.recording import JSONL_NAME, Recorder, read_recording, resend
 
 REPORT_S = 5.0
 REPLAY = 'replay:'
+NEED_FRAMES = (
+    'loop', 'every_frame', 'size', 'record_frames', 'model', 'checkpoint', 'device', 'dtype',
+    'detector', 'det_every', 'max_people', 'lock', 'no_smoothing', 'target_fps',
+)  # fmt: skip
 
 
 def parse_args() -> argparse.Namespace:
@@ -185,7 +189,7 @@ def stop_of(args: argparse.Namespace) -> threading.Event:
 
 def send_again(args: argparse.Namespace, folder: Path) -> None:
     """Sends the messages of a recording without frames."""
-    for option in ('loop', 'record_frames', 'model', 'detector'):
+    for option in NEED_FRAMES:
         if getattr(args, option):
             name = option.replace('_', '-')
             raise ValueError(f"--{name} needs frames, and the recording '{folder}' has none")

@@ -190,7 +190,7 @@ def test_a_recording_without_frames_is_sent_again(tmp_path, monkeypatch, capsys)
     assert [message.to_json() for message in received] == expected
     assert [message.to_json() for message in read_recording(tmp_path / 'b')] == expected
     assert '8 messages' in capsys.readouterr().out
-    for options, problem in ([], 'say where with --udp'), (['--loop'], '--loop needs frames'):
+    for options, problem in ([], 'say where with --udp'), (['--lock'], '--lock needs frames'):
         monkeypatch.setattr(sys, 'argv', ['realtime_pose', '--source', source, *options])
         with pytest.raises(ValueError, match=problem):
             live.main()
