@@ -18,6 +18,7 @@ from realtime_pose.pipeline import LiveOptions, LivePipeline
 from realtime_pose.recording import Recorder, read_recording
 
 SIZE = (160, 128)
+FLAT = LiveOptions(method_3d='none')  # where 3D is not looked at, its time is saved
 
 
 def synthetic(num_people=2, keep_all=True, **options):
@@ -62,9 +63,8 @@ def ids_of(source, wanted=lambda index: True):
     """
     ids = [[] for _ in range(len(source.joints_at(0)))]
     stream = WebcamStream(source=source, keep_all=True)
-    options = LiveOptions(method_3d='none')
     with stream:
-        pipeline = LivePipeline(stream, StubEstimator(), options)
+        pipeline = LivePipeline(stream, StubEstimator(), FLAT)
         while (captured := stream.capture(10)) is not None:
             if not wanted(captured.frame.index):
                 continue
@@ -131,7 +131,7 @@ def test_latency_does_not_grow_when_the_model_is_slower_than_the_source():
 
     stream = WebcamStream(0, open_capture=lambda _: FastCapture(10**6))
     ages = []
-    pipeline = LivePipeline(stream, estimator, LiveOptions(method_3d='none'))
+    pipeline = LivePipeline(stream, estimator, FLAT)
     pipeline.run(
         max_frames=40,
         on_frame=lambda live: (
@@ -148,7 +148,7 @@ def test_latency_does_not_grow_when_the_model_is_slower_than_the_source():
 @pytest.mark.parametrize('where', ['pose', 'sink', 'detect'])
 def test_a_part_that_fails_is_said_and_survived(where, caplog):
     estimator, broken, good = StubEstimator(), ListSink(), ListSink()
-    pipeline = LivePipeline(synthetic(1), estimator, sinks=[broken, good])
+    pipeline = LivePipeline(synthetic(1), estimator, FLAT, [broken, good])
     calls = []
 
     def fail(*_):
@@ -174,7 +174,7 @@ def test_a_part_that_fails_is_said_and_survived(where, caplog):
 def test_a_receiver_that_goes_away_stops_nothing():
     receiver = UdpReceiver(0)
     sender = UdpSender('127.0.0.1', receiver.port)
-    pipeline = LivePipeline(synthetic(1), StubEstimator(), sinks=[sender])
+    pipeline = LivePipeline(synthetic(1), StubEstimator(), FLAT, [sender])
     pipeline.stream.open()
     for _ in range(2):
         pipeline.step(pipeline.stream.capture(10))
