@@ -15,15 +15,25 @@ from mmpose.apis.cli import run_tool
 from realtime_pose.capture.webcam_capture import WebcamStream
 from realtime_pose.communication import MessageSink, UdpSender, parse_target
 from realtime_pose.communication.udp import LOOPBACK
-from realtime_pose.frame_sinks import FrameSink, FrameVideo, OverlayVideo, RecordedFrames
+from realtime_pose.frame_sinks import (
+    FRAMES_NAME,
+    FrameSink,
+    FrameVideo,
+    OverlayVideo,
+    RecordedFrames,
+)
 from realtime_pose.inference.model_choice import RANDOM_WARNING, available_models, default_model
 from realtime_pose.inference.stages import LiveFrame
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
 from realtime_pose.pipeline import METHODS_3D, LiveOptions, LivePipeline
-from realtime_pose.recording import Recorder
+from realtime_pose.recording import JSONL_NAME, Recorder, read_recording, resend
 
 REPORT_S = 5.0
 REPLAY = 'replay:'
+NEED_FRAMES = (
+    'loop', 'every_frame', 'size', 'record_frames', 'model', 'checkpoint', 'device', 'dtype',
+    'detector', 'det_every', 'max_people', 'lock', 'no_smoothing', 'target_fps',
+)  # fmt: skip
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,8 +46,8 @@ def parse_args() -> argparse.Namespace:
         '--source',
         default='synthetic',
         help='number of a camera, video, folder or pattern of images, rtsp:// or http:// address '
-        '(with --allow-network), synthetic or synthetic:N people, or replay:FOLDER of a recording '
-        'with frames; default synthetic',
+        '(with --allow-network), synthetic or synthetic:N people, or replay:FOLDER of a recording, '
+        'whose messages are sent again if it has no frames; default synthetic',
     )
     parser.add_argument('--fps', type=float, default=30.0, help='of a camera or the figure')
     parser.add_argument('--size', type=int, nargs=2, metavar=('WIDTH', 'HEIGHT'), help='the same')
@@ -65,6 +75,9 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument('--det-every', type=int, help='frames from one detection to the next')
     group.add_argument('--max-people', type=int)
+    group.add_argument(
+        '--lock', action='store_true', help='follow one person, the largest at first'
+    )
     group.add_argument('--no-smoothing', action='store_true', help='leave the joints as they are')
     group.add_argument(
         '--3d', dest='method_3d', choices=METHODS_3D, default='lift',
@@ -83,6 +96,9 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--websocket', type=int, metavar='PORT', help='serve messages on loopback')
     group.add_argument('--osc', metavar='HOST:PORT', help='rotations for avatars (VMC protocol)')
     group.add_argument('--record', metavar='FOLDER', help='JSONL, CSV, BVH, glTF and overlay.mp4')
+    group.add_argument(
+        '--rig', metavar='FILE', help='.glb or .vrm that --record animates instead of our humanoid'
+    )
     group.add_argument(
         '--record-frames', action='store_true', help='also the frames, lossless, for a replay'
     )
@@ -129,8 +145,10 @@ def estimator_of(args: argparse.Namespace) -> ViTPoseEstimator:
     return estimator
 
 
-def sinks_of(args: argparse.Namespace) -> tuple[list[MessageSink], list[FrameSink]]:
-    """Returns where messages and pictures go."""
+def sinks_of(
+    args: argparse.Namespace, has_frames: bool = True
+) -> tuple[list[MessageSink], list[FrameSink]]:
+    """Returns where messages and pictures go; without frames there are no pictures."""
     sinks: list[MessageSink] = []
     frame_sinks: list[FrameSink] = []
     allowed = (*LOOPBACK, *args.udp_allow)
@@ -144,14 +162,46 @@ def sinks_of(args: argparse.Namespace) -> tuple[list[MessageSink], list[FrameSin
         from realtime_pose.communication.osc import VmcSink
 
         sinks.append(VmcSink(*parse_target(args.osc), allowed))
+    if args.rig and not args.record:
+        raise ValueError('--rig is the model of a recording; say where with --record')
     if args.record_frames and not args.record:
         raise ValueError('--record-frames adds frames to a recording; say where with --record')
     if args.record:
-        sinks.append(Recorder(args.record))
+        sinks.append(Recorder(args.record, model=args.rig))
+    if args.record and has_frames:
         frame_sinks.append(OverlayVideo(Path(args.record), args.fps))
     if args.record_frames:
         frame_sinks.append(FrameVideo(Path(args.record), args.fps))
     return sinks, frame_sinks
+
+
+def stop_of(args: argparse.Namespace) -> threading.Event:
+    """Returns what Ctrl-C, a signal to end and ``--seconds`` set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if args.seconds is not None:
+        timer = threading.Timer(args.seconds, stop.set)
+        timer.daemon = True
+        timer.start()
+    return stop
+
+
+def send_again(args: argparse.Namespace, folder: Path) -> None:
+    """Sends the messages of a recording without frames."""
+    for option in NEED_FRAMES:
+        if getattr(args, option):
+            name = option.replace('_', '-')
+            raise ValueError(f"--{name} needs frames, and the recording '{folder}' has none")
+    sinks, _ = sinks_of(args, has_frames=False)
+    if not sinks:
+        raise ValueError(
+            f"'{folder}' has no {FRAMES_NAME}, so its messages can only be sent again; say where "
+            'with --udp, --websocket, --osc or --record'
+        )
+    print(f'{folder} has no {FRAMES_NAME}: its messages are sent again, no model runs', flush=True)
+    num_sent = resend(read_recording(folder), sinks, stop_of(args), args.max_frames)
+    print(f'{num_sent} messages')
 
 
 def main() -> None:
@@ -159,8 +209,12 @@ def main() -> None:
     args = parse_args()
     logging.basicConfig(format='%(levelname)s: %(message)s')
     is_replay = args.source.startswith(REPLAY)
+    folder = Path(args.source.removeprefix(REPLAY))
+    if is_replay and (folder / JSONL_NAME).is_file() and not (folder / FRAMES_NAME).is_file():
+        send_again(args, folder)
+        return
     stream = WebcamStream(
-        source=RecordedFrames(args.source.removeprefix(REPLAY)) if is_replay else args.source,
+        source=RecordedFrames(folder) if is_replay else args.source,
         resolution=None if args.size is None else (args.size[0], args.size[1]),
         fps=args.fps,
         loop=args.loop,
@@ -171,6 +225,7 @@ def main() -> None:
         detector=args.detector,
         det_every=args.det_every,
         max_people=args.max_people,
+        is_locked=args.lock,
         smoothing=not args.no_smoothing,
         method_3d=args.method_3d,
         target_fps=args.target_fps,
@@ -179,14 +234,7 @@ def main() -> None:
     with stream:
         sinks, frame_sinks = sinks_of(args)
         pipeline = LivePipeline(stream, estimator, options, sinks, frame_sinks)
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        if args.seconds is not None:
-            timer = threading.Timer(args.seconds, stop.set)
-            timer.daemon = True
-            timer.start()
-        report = pipeline.run(args.max_frames, stop, _Reporter(pipeline))
+        report = pipeline.run(args.max_frames, stop_of(args), _Reporter(pipeline))
     print(f'{report.num_frames} frames; {report}')
     for problem in pipeline.problems:
         print(f'note: {problem}', file=sys.stderr)

@@ -21,6 +21,7 @@ from realtime_pose.inference.stages import (
     DetectStage,
     LiftStage,
     LiveFrame,
+    LockStage,
     MessageStage,
     PoseStage,
     SmoothStage,
@@ -45,6 +46,7 @@ class LiveOptions:
             source, and the whole image otherwise.
         det_every: Frames from one detection to the next; None is 5 for networks, else 1.
         max_people: Of a frame; None takes all.
+        is_locked: Whether one person is followed, the largest at first, and all others left out.
         smoothing: Whether joints are steadied.
         min_cutoff_hz: See ``KeypointSmoother``.
         beta: See ``KeypointSmoother``.
@@ -56,6 +58,7 @@ class LiveOptions:
     detector: str | None = None
     det_every: int | None = None
     max_people: int | None = None
+    is_locked: bool = False
     smoothing: bool = True
     min_cutoff_hz: float = 1.0
     beta: float = 5.0
@@ -184,6 +187,8 @@ class LivePipeline:
             PoseStage(estimator.predictor, set_flip_test),
             TrackStage(PoseTracker(estimator.meta, time_to_live_s=REMEMBER_S), detect),
         ]
+        if options.is_locked:
+            stages.append(LockStage(REMEMBER_S))
         if options.smoothing:
             stages.append(SmoothStage(KeypointSmoother(options.min_cutoff_hz, options.beta)))
         if options.method_3d == 'lift':

@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -21,10 +23,11 @@ import numpy as np
 from mmpose.metainfo import load_metainfo
 from realtime_pose.communication.decoding import decode_message
 from realtime_pose.communication.message import PoseMessage
-from realtime_pose.communication.sinks import Outage, logger
+from realtime_pose.communication.sinks import MessageSink, Outage, logger
 from realtime_pose.model3d.bvh import write_bvh
 from realtime_pose.model3d.gltf_animation import write_animated_glb
 from realtime_pose.model3d.motion import motion_of
+from realtime_pose.model3d.rigged_model import RiggedModel
 
 JSONL_NAME, CSV_NAME = 'poses.jsonl', 'poses.csv'
 CSV_COLUMNS = (
@@ -45,12 +48,16 @@ class Recorder:
 
     Raises:
         FileExistsError: If there is a recording already.
+        FileNotFoundError: If there is no such model.
+        ValueError: If the model has no humanoid skeleton.
         OSError: If the folder cannot be written.
     """
 
     def __init__(
         self, folder: str | Path, with_motions: bool = True, model: str | Path | None = None
     ) -> None:
+        if model is not None:
+            RiggedModel.load(model)  # says now what is wrong with it, not after the recording
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.with_motions = with_motions
@@ -141,7 +148,7 @@ def replay(
     messages: Iterable[PoseMessage],
     speed: float | None = 1.0,
     clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[PoseMessage]:
     """Yields messages at the times they were captured at, unchanged.
 
@@ -162,6 +169,37 @@ def replay(
         if speed is not None:
             sleep(max(0.0, start + (message.t_capture - first) / speed - clock()))
         yield message
+
+
+def resend(
+    messages: Iterable[PoseMessage],
+    sinks: Sequence[MessageSink],
+    stop: threading.Event,
+    max_messages: int | None = None,
+) -> int:
+    """Sends messages again, unchanged, at the times they were captured at; closes the sinks.
+
+    Args:
+        messages: In the order of time.
+        sinks: Where they go.
+        stop: Ends it early.
+        max_messages: Ends it after so many.
+
+    Returns:
+        How many were sent.
+    """
+    num_sent = 0
+    try:
+        for message in replay(islice(messages, max_messages), sleep=stop.wait):
+            if stop.is_set():
+                break
+            for sink in sinks:
+                sink.send(message)
+            num_sent += 1
+    finally:
+        for sink in sinks:
+            sink.close()
+    return num_sent
 
 
 def write_motions(

@@ -149,6 +149,33 @@ class TrackStage:
         self.detect.follow(live.poses)
 
 
+class LockStage:
+    """Keeps one person and leaves out all others.
+
+    It is the largest, and stays the same until nobody has seen that person for a while.
+
+    Args:
+        release_s: How long that is; as long as the tracker keeps numbers.
+    """
+
+    name = 'lock'
+
+    def __init__(self, release_s: float) -> None:
+        self.release_s = release_s
+        self._id: int | None = None
+        self._seen_s = -math.inf
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Takes the others out of the poses."""
+        now = live.captured.t_capture
+        if now - self._seen_s > self.release_s and live.poses:
+            largest = max(live.poses, key=lambda pose: float(np.prod(pose.bbox_xywh[2:])))
+            self._id = largest.track_id
+        live.poses = [pose for pose in live.poses if pose.track_id == self._id]
+        if live.poses:
+            self._seen_s = now
+
+
 class SmoothStage:
     """Steadies the joints by the One-Euro filter."""
 

@@ -4,18 +4,22 @@ import csv
 import json
 import logging
 import sys
+import time
+from contextlib import closing
 
 import numpy as np
 import pytest
 from motions import walking
 from pose_messages import make_message
+from skinned import animate, world_matrices
 
+from realtime_pose import __main__ as live
 from realtime_pose import recording
-from realtime_pose.communication import Person, PoseMessage
+from realtime_pose.communication import Person, PoseMessage, UdpReceiver
 from realtime_pose.ik import BodyJoints, Proportions, Rig, SimpleIKSolver
 from realtime_pose.ik.quaternions import angle_between
 from realtime_pose.ik.rig import BONE_NAMES
-from realtime_pose.model3d import motion_of, motion_of_clip, read_bvh, read_glb
+from realtime_pose.model3d import build_humanoid, motion_of, motion_of_clip, read_bvh, read_glb
 from realtime_pose.recording import Recorder, read_recording, replay
 
 COCO = BodyJoints.of_skeleton('coco')
@@ -103,6 +107,38 @@ def test_movements_are_written(tmp_path):
     assert len(animation['channels']) == len(BONE_NAMES) + 1
 
 
+def test_a_model_of_the_user_is_animated(tmp_path, monkeypatch):
+    """Its bones are called, and made, differently, and end up where those of ours are."""
+    others, file = build_humanoid(), tmp_path / 'mine.glb'
+    mixamo = {'UpperArm': 'Arm', 'LowerArm': 'ForeArm', 'UpperLeg': 'UpLeg', 'LowerLeg': 'Leg'}
+    for node in others.content['nodes']:
+        for ours, theirs in mixamo.items():
+            node['name'] = node['name'].replace(ours, theirs)
+        node['name'] = f'mixamorig:{node["name"]}'
+    file.write_bytes(others.to_bytes())
+    record(tmp_path / 'a', walk(8), with_motions=False)
+    monkeypatch.setattr(live.signal, 'signal', lambda *_: None)  # those of pytest stay
+    arguments = ['realtime_pose', '--source', f'replay:{tmp_path / "a"}', '--rig', str(file)]
+    monkeypatch.setattr(sys, 'argv', arguments)
+    with pytest.raises(ValueError, match='say where with --record'):
+        live.main()
+    monkeypatch.setattr(sys, 'argv', [*arguments, '--record', str(tmp_path / 'b')])
+    live.main()
+    moved = read_glb(tmp_path / 'b' / 'motion_4.glb')
+    names = [node['name'] for node in moved.content['nodes']]
+    assert names == [node['name'] for node in others.content['nodes']]
+    animate(moved, 7 / 25)
+    found = world_matrices(moved)[: len(BONE_NAMES), :3, 3]
+    expected, _ = Rig.default().forward(walking(7 / 25), ROOT)
+    np.testing.assert_allclose(
+        found - found[0], expected - expected[0], atol=1e-3
+    )  # 0.1 mm in messages
+    (tmp_path / 'bad.glb').write_bytes(b'')
+    with pytest.raises(ValueError, match='no binary glTF'):
+        Recorder(tmp_path / 'c', model=tmp_path / 'bad.glb')
+    assert not (tmp_path / 'c').exists()
+
+
 def test_gaps_are_bridged():
     motion = motion_of(walk(num=25, gap=(10, 11, 12)))
     assert (len(motion.roots), motion.fps) == (25, pytest.approx(25, rel=1e-3))
@@ -137,6 +173,27 @@ def test_replay_keeps_time():
     np.testing.assert_allclose(slept, [0, 0.015, 0.015, 0.015], atol=1e-6)
     with pytest.raises(ValueError, match='speed 0: expected more than 0'):
         next(replay(walk(2), speed=0))
+
+
+def test_a_recording_without_frames_is_sent_again(tmp_path, monkeypatch, capsys):
+    record(tmp_path / 'a', walk(8), with_motions=False)
+    source = f'replay:{tmp_path / "a"}'
+    monkeypatch.setattr(live.signal, 'signal', lambda *_: None)  # those of pytest stay
+    with closing(UdpReceiver(0)) as receiver:
+        target = ['--udp', f'127.0.0.1:{receiver.port}', '--record', str(tmp_path / 'b')]
+        monkeypatch.setattr(sys, 'argv', ['realtime_pose', '--source', source, *target])
+        started = time.monotonic()
+        live.main()
+        assert time.monotonic() - started > 7 / 25  # the time from the first to the last
+        received = [receiver.receive(3.0) for _ in range(8)]
+    expected = [message.to_json() for message in walk(8)]
+    assert [message.to_json() for message in received] == expected
+    assert [message.to_json() for message in read_recording(tmp_path / 'b')] == expected
+    assert '8 messages' in capsys.readouterr().out
+    for options, problem in ([], 'say where with --udp'), (['--lock'], '--lock needs frames'):
+        monkeypatch.setattr(sys, 'argv', ['realtime_pose', '--source', source, *options])
+        with pytest.raises(ValueError, match=problem):
+            live.main()
 
 
 def test_recording_that_was_cut_off(tmp_path, caplog):

@@ -9,9 +9,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from live_parts import StubEstimator
 from pose_messages import make_message, make_person
 
+from realtime_pose.capture import SyntheticSource, WebcamStream
 from realtime_pose.ik.rig import Rig
+from realtime_pose.pipeline import LivePipeline
 
 JOIN_S = 3.0
 
@@ -132,6 +135,24 @@ def test_avatar_gets_bones_in_the_axes_of_unity(vmc):
     rig = Rig.default()
     forearm = rig.proportions.forearm
     np.testing.assert_allclose(values, [-forearm, 0, 0, 0, 0, 0, 1], atol=1e-6)
+
+
+def test_the_pipeline_reaches_browsers_and_avatars(server, vmc):
+    sink, receiver = vmc
+    stream = WebcamStream(source=SyntheticSource(1, (160, 128), num_frames=4), keep_all=True)
+    pipeline = LivePipeline(stream, StubEstimator(), sinks=[server, sink])
+    with connect(server) as client:
+        wait_until(lambda: server.num_clients == 1)
+        with stream:
+            lives = [pipeline.step(stream.capture(JOIN_S)) for _ in range(4)]
+            last = lives[-1].message
+            while (text := client.recv(timeout=JOIN_S)) != last.to_json():
+                assert text in [live.message.to_json() for live in lives[:-1]]
+        hips = [read_bundle(receiver.recv(65535))[3][1] for _ in lives]
+    for live, (name, *values) in zip(lives, hips, strict=True):
+        x, y, z = live.message.people[0].root
+        assert name == 'Hips'
+        np.testing.assert_allclose(values[:3], [-x, y, z], atol=1e-6)  # float32
 
 
 def test_avatar_follows_one_person(vmc):
