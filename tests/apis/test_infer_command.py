@@ -4,6 +4,7 @@ import _thread
 import argparse
 import csv
 import json
+import signal
 import threading
 import time
 
@@ -193,6 +194,15 @@ def test_results_are_complete_json_also_after_an_error(files):
     assert len(json.loads((files / 'partly/results.json').read_text())) == 2
 
 
+@pytest.fixture
+def heeded_sigint():
+    """SIGINT interrupts, also where the shell that started the tests has it ignored (nohup, &)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures('heeded_sigint')
 def test_ctrl_c_ends_a_run_with_complete_files(files):
     def interrupting(frames):
         if frames[0].index == 5:
