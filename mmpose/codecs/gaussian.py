@@ -139,7 +139,10 @@ def draw_gaussians(
     lines = []
     for axis, length in enumerate(heatmap_wh):
         cell = torch.arange(length, device=means.device, dtype=torch.float32)
-        line = torch.exp((cell - means[..., axis, None]).square() * (-0.5 / sigma**2))
+        # Farther off than 9 sigma a value is 3e-18 instead of less: the denormal numbers that
+        # would stand there take a CPU a third of the time of the whole drawing.
+        distance = (cell - means[..., axis, None]).clamp(-9 * sigma, 9 * sigma)
+        line = torch.exp(distance.square() * (-0.5 / sigma**2))
         if centers is not None:
             near = (cell - centers[..., axis, None]).abs() <= window_radius(sigma)
             line = line * near
