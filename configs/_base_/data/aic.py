@@ -2,15 +2,12 @@
 
 The annotations have no usable area, so OKS takes 0.53 of the box.
 """
+_base_ = ['./loaders.py']
 metainfo = 'aic'
 dataset_type = 'CocoDataset'
 data_root = 'data/aic/'
 
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -20,10 +17,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,

@@ -1,13 +1,10 @@
 """Animal-Pose: train on train, evaluate on val with the annotated boxes."""
+_base_ = ['./loaders.py']
 metainfo = 'animalpose'
 dataset_type = 'CocoDataset'
 data_root = 'data/animalpose/'
 
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -16,10 +13,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,

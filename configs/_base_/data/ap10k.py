@@ -1,13 +1,11 @@
 """AP-10K, first split: validate on val and test on test with the annotated boxes."""
+_base_ = ['./loaders.py']
 metainfo = 'ap10k'
 dataset_type = 'CocoDataset'
 data_root = 'data/ap10k/'
 
 train_dataloader = dict(
-    batch_size=64,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -17,10 +15,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=32,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -31,10 +26,7 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
-    batch_size=32,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,

@@ -1,4 +1,5 @@
 """APT-36K, first split, with the skeleton of AP-10K: evaluate on val with the annotated boxes."""
+_base_ = ['./loaders.py']
 metainfo = 'ap10k'
 dataset_type = 'CocoDataset'
 data_root = 'data/apt36k/'
@@ -6,8 +7,6 @@ data_root = 'data/apt36k/'
 train_dataloader = dict(
     batch_size=32,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -16,10 +15,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=32,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,

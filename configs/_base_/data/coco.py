@@ -1,13 +1,11 @@
 """COCO 2017 keypoints: train on train2017, evaluate on val2017 with the 56-AP person detector."""
+_base_ = ['./loaders.py']
 metainfo = 'coco'
 dataset_type = 'CocoDataset'
 data_root = 'data/coco/'
 
 train_dataloader = dict(
-    batch_size=64,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -17,10 +15,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=32,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,

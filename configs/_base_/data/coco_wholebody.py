@@ -1,13 +1,10 @@
 """COCO-WholeBody 1.0: train on train2017, evaluate on val2017 with the 56-AP person detector."""
+_base_ = ['./loaders.py']
 metainfo = 'coco_wholebody'
 dataset_type = 'CocoWholeBodyDataset'
 data_root = 'data/coco/'
 
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -17,10 +14,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,

@@ -1,13 +1,10 @@
 """CrowdPose: train on trainval, evaluate on test with the boxes of a YOLOv3 detector."""
+_base_ = ['./loaders.py']
 metainfo = 'crowdpose'
 dataset_type = 'CocoDataset'
 data_root = 'data/crowdpose/'
 
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -17,10 +14,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,

@@ -2,15 +2,13 @@
 
 The file names in the annotations begin with ``HumanArt/``, hence the data root.
 """
+_base_ = ['./loaders.py']
 metainfo = 'coco'
 dataset_type = 'CocoDataset'
 data_root = 'data/'
 
 train_dataloader = dict(
-    batch_size=64,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -19,10 +17,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=32,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,

@@ -2,15 +2,12 @@
 
 The windows come from the annotated centres and scales; the head boxes from ``mpii_gt_val.mat``.
 """
+_base_ = ['./loaders.py']
 metainfo = 'mpii'
 dataset_type = 'MpiiDataset'
 data_root = 'data/mpii/'
 
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -20,10 +17,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,

@@ -1,4 +1,5 @@
 """Generated people in the COCO format; `python tools/make_toy_dataset.py --out data/toy` makes them."""
+_base_ = ['./loaders.py']
 metainfo = 'coco'
 dataset_type = 'CocoDataset'
 data_root = 'data/toy/'
@@ -6,8 +7,6 @@ data_root = 'data/toy/'
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
@@ -19,8 +18,6 @@ train_dataloader = dict(
 val_dataloader = dict(
     batch_size=64,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
     dataset=dict(
         type=dataset_type,
         metainfo=metainfo,
