@@ -131,7 +131,7 @@ def _of_name(text: str, weights: str | None, dataset: str | None) -> ModelSource
     name = _canonical(text)
     if name not in names:
         close = get_close_matches(name, names, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ''
+        hint = f"; did you mean '{close[0]}'?" if close else '.'
         raise ValueError(
             f"there is no file and no model '{text}'{hint} Names are {', '.join(sorted(names))}"
         )
