@@ -8,7 +8,8 @@ import pickle
 import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlparse
 
@@ -33,8 +34,8 @@ def allow_in_checkpoints(*classes: type) -> None:
     _extra_classes.extend(x for x in classes if x not in _extra_classes)
 
 
-def harmless_globals() -> list[type | Callable[..., Any] | tuple[Any, str]]:
-    """Returns what a checkpoint may name besides PyTorch's own list, for ``safe_globals``.
+def harmless_globals() -> list[type | Callable[..., Any]]:
+    """Returns what a checkpoint may name besides PyTorch's own list.
 
     These are what mmengine (log histories, NumPy arrays and numbers) and the scripts of MAE and
     its descendants (their command line) put beside the weights.
@@ -44,7 +45,7 @@ def harmless_globals() -> list[type | Callable[..., Any] | tuple[Any, str]]:
     dtypes = {type(np.dtype(code)) for code in '?bBhHiIlLqQefdFDUSOmM'}
     return [
         HistoryBuffer,
-        (_history_method, 'builtins.getattr'),
+        _renamed(_history_method, 'builtins.getattr'),
         defaultdict,
         int,
         float,
@@ -57,8 +58,11 @@ def harmless_globals() -> list[type | Callable[..., Any] | tuple[Any, str]]:
         np.dtype,
         *sorted(dtypes, key=lambda x: x.__name__),
         # NumPy 1 and 2 call the same functions by different names
-        *((scalar, f'numpy.{core}.multiarray.scalar') for core in ('core', '_core')),
-        *((reconstruct, f'numpy.{core}.multiarray._reconstruct') for core in ('core', '_core')),
+        *(_renamed(scalar, f'numpy.{core}.multiarray.scalar') for core in ('core', '_core')),
+        *(
+            _renamed(reconstruct, f'numpy.{core}.multiarray._reconstruct')
+            for core in ('core', '_core')
+        ),
         *_extra_classes,
     ]
 
@@ -180,11 +184,34 @@ def _history_method(owner: object, name: str) -> Callable[..., Any]:
     return getattr(HistoryBuffer, name)
 
 
+def _renamed(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Returns a function that PyTorch's list knows by another name, as of PyTorch 2.4."""
+
+    def stand_in(*args: Any) -> Any:
+        return function(*args)
+
+    stand_in.__module__, stand_in.__name__ = name.rsplit('.', 1)
+    stand_in.__qualname__ = stand_in.__name__
+    return stand_in
+
+
+@contextmanager
+def _allowing(objects: Sequence[type | Callable[..., Any]]) -> Iterator[None]:
+    """Adds to PyTorch's list for a while; ``safe_globals`` of PyTorch begins with version 2.5."""
+    before = list(torch.serialization.get_safe_globals())
+    torch.serialization.add_safe_globals(list(objects))
+    try:
+        yield
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+
+
 def _read_pickled(path: str, trust: bool) -> Any:
     if trust:
         return _load(path, weights_only=False)
     refused: list[str] = []
-    with torch.serialization.safe_globals(harmless_globals()):
+    with _allowing(harmless_globals()):
         if zipfile.is_zipfile(path):
             refused = _refused_classes(path)
         if not refused:
