@@ -1,6 +1,7 @@
 """Reading checkpoint files without running code that they may carry."""
 
 import argparse
+import codecs
 import hashlib
 import os
 import pathlib
@@ -40,12 +41,13 @@ def harmless_globals() -> list[type | Callable[..., Any]]:
     These are what mmengine (log histories, NumPy arrays and numbers) and the scripts of MAE and
     its descendants (their command line) put beside the weights.
     """
-    scalar = np._core.multiarray.scalar
-    reconstruct = np._core.multiarray._reconstruct
+    # by what they pickle as, because the module of both functions has moved
+    scalar, reconstruct = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
     dtypes = {type(np.dtype(code)) for code in '?bBhHiIlLqQefdFDUSOmM'}
     return [
         HistoryBuffer,
         _renamed(_history_method, 'builtins.getattr'),
+        codecs.encode,  # how NumPy stores bytes; on the list since PyTorch 2.5
         defaultdict,
         int,
         float,
