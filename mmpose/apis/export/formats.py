@@ -23,8 +23,9 @@ def write_onnx(program: nn.Module, metadata: ExportMetadata, path: Path) -> None
     """Writes an ONNX file; weights beyond 2 GB go into a file beside it."""
     require('onnx', path)
     require('onnxscript', path)
+    graph = _graph_of(program, metadata)
     exported = torch.onnx.export(
-        _graph_of(program, metadata),
+        graph,
         (),
         input_names=metadata.input_names,
         output_names=metadata.output_names,
@@ -147,6 +148,11 @@ def _example_inputs(metadata: ExportMetadata) -> tuple[Tensor, ...]:
 
 
 def _graph_of(program: nn.Module, metadata: ExportMetadata) -> torch.export.ExportedProgram:
+    if not hasattr(torch.export.Dim, 'DYNAMIC'):
+        raise ImportError(
+            f'this format needs the graphs of PyTorch 2.6 or newer, this is {torch.__version__}; '
+            '--format torchscript, huggingface and safetensors do not'
+        )
     inputs = _example_inputs(metadata)
     batch = {0: torch.export.Dim.DYNAMIC} if metadata.batch_size is None else None
     with torch.no_grad():

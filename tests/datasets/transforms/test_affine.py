@@ -107,7 +107,9 @@ def test_a_folded_flip_equals_mirroring_the_image_first(window, use_udp, image_w
     np.testing.assert_array_equal(folded['visible'], visible)
     np.testing.assert_array_equal(folded['crop'].matrix(), by_hand['crop'].matrix())
     difference = np.abs(folded['image'].astype(int) - by_hand['image'])
-    assert difference.max() <= 1, 'only the rounding of interpolation weights may differ'
+    # OpenCV 4 rounds places to 1/32 px, which is up to 8 grey levels in this noise.
+    limit = 1 if int(cv2.__version__.split('.')[0]) >= 5 else 8
+    assert difference.max() <= limit, 'only the rounding of interpolation weights may differ'
     unflipped = affine(make_sample(image_wh=image_wh, **window))
     assert np.abs(unflipped['image'].astype(int) - by_hand['image']).max() > 20
 
