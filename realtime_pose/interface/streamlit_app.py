@@ -42,7 +42,7 @@ def shared_session() -> LiveSession:
     @st.cache_resource
     def made() -> LiveSession:
         session = LiveSession(Offer.of_environment())
-        atexit.register(session.stop)  # a server that is stopped completes its recording
+        atexit.register(session.stop)  # a recording is completed when the server is ended
         return session
 
     return made()
