@@ -1,4 +1,5 @@
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 
 from realtime_pose.inference import ViTPoseEstimator, available_models, infer_pose, model_choice
 from realtime_pose.inference.model_choice import RANDOM, TOY_CONFIG, default_model
+from realtime_pose.interface.gradio_app import build_app
 
 
 class Harmful:
@@ -41,6 +43,12 @@ def test_an_installation_without_the_checkout_says_what_is_missing(tmp_path, mon
     monkeypatch.delenv('VITPOSE_CHECKPOINT', raising=False)
     with pytest.raises(FileNotFoundError, match=r'install the checkout with pip install -e \.'):
         default_model()
+
+
+def test_an_installation_without_gradio_says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'gradio', None)
+    with pytest.raises(ImportError, match=r'gradio: pip install -r requirements/app\.txt'):
+        build_app()
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
