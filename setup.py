@@ -59,6 +59,7 @@ setup(
         'mmpose.models.language': ['*.csv', '*.yaml'],
         'mmcv_custom': ['py.typed'],
         'realtime_pose.communication': ['*.json'],
+        'realtime_pose.interface': ['*.js'],
         'realtime_pose.model3d': ['*.glb'],
     },
     install_requires=read_requirements(ROOT / 'requirements/runtime.txt'),

@@ -76,5 +76,16 @@ def _of_environment(config: str | None, checkpoint: str | None) -> ModelChoice:
 
 
 def default_model() -> ModelChoice:
-    """Returns the model that is taken when nobody chooses."""
-    return next(iter(available_models().values()))
+    """Returns the model that is taken when nobody chooses.
+
+    Raises:
+        FileNotFoundError: If there is none, and the package is installed without its configs.
+    """
+    choice = next(iter(available_models().values()))
+    if not choice.config.is_file():
+        raise FileNotFoundError(
+            'no model is given, and the config of the small one is not beside the installed '
+            f'package ({PROJECT_ROOT}): install the checkout with pip install -e ., or name a '
+            'model by --model or VITPOSE_CONFIG'
+        )
+    return choice

@@ -110,8 +110,17 @@ def process_video(path: str | None, min_score: float = 0.3) -> tuple[str | None,
 
 
 def build_app() -> Blocks:
-    """Returns the page."""
-    import gradio as gr
+    """Returns the page.
+
+    Raises:
+        ImportError: If the package ``gradio`` is missing.
+    """
+    try:
+        import gradio as gr
+    except ImportError:
+        raise ImportError(
+            'the page needs the package gradio: pip install -r requirements/app.txt'
+        ) from None
 
     _, choice = load_estimator()
 

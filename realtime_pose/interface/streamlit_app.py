@@ -6,6 +6,7 @@ few times per second, in fragments that do not run the whole script again.
 
 from __future__ import annotations
 
+import atexit
 import base64
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,9 @@ def shared_session() -> LiveSession:
 
     @st.cache_resource
     def made() -> LiveSession:
-        return LiveSession(Offer.of_environment())
+        session = LiveSession(Offer.of_environment())
+        atexit.register(session.stop)  # a recording is completed when the server is ended
+        return session
 
     return made()
 

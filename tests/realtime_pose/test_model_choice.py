@@ -1,11 +1,13 @@
 import pickle
+import sys
 
 import numpy as np
 import pytest
 import torch
 
-from realtime_pose.inference import ViTPoseEstimator, available_models, infer_pose
-from realtime_pose.inference.model_choice import RANDOM, TOY_CONFIG
+from realtime_pose.inference import ViTPoseEstimator, available_models, infer_pose, model_choice
+from realtime_pose.inference.model_choice import RANDOM, TOY_CONFIG, default_model
+from realtime_pose.interface.gradio_app import build_app
 
 
 class Harmful:
@@ -32,6 +34,21 @@ def test_the_environment_and_the_quickstart_come_first(tmp_path):
     assert list(available_models(given, tmp_path)) == [TOY_CONFIG.stem, 'quickstart', RANDOM]
     with pytest.raises(FileNotFoundError, match='VITPOSE_CHECKPOINT is'):
         available_models(given | {'VITPOSE_CHECKPOINT': 'missing.pth'}, tmp_path)
+
+
+def test_an_installation_without_the_checkout_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_choice, 'TOY_CONFIG', tmp_path / 'configs/a.py')
+    monkeypatch.setattr(model_choice, 'WORK_DIRS', ())
+    monkeypatch.delenv('VITPOSE_CONFIG', raising=False)
+    monkeypatch.delenv('VITPOSE_CHECKPOINT', raising=False)
+    with pytest.raises(FileNotFoundError, match=r'install the checkout with pip install -e \.'):
+        default_model()
+
+
+def test_an_installation_without_gradio_says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'gradio', None)
+    with pytest.raises(ImportError, match=r'gradio: pip install -r requirements/app\.txt'):
+        build_app()
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
