@@ -84,15 +84,22 @@ def test_huggingface_model_as_called_directly(folder, frames):
         pixels = detector.processor(images=[frame.image_bgr[..., ::-1].copy()], return_tensors='pt')
         with torch.no_grad():
             outputs = detector.model(**pixels)
-        logits, rows = outputs.logits[0].flatten().topk(20)  # of 20 queries x 5 classes
+        scores = outputs.logits[0].flatten().sigmoid()  # of 20 queries x 5 classes
+        rows = np.arange(len(scores))
         center_wh = outputs.pred_boxes[0][rows // len(NAMES)].numpy()
         center, size = center_wh[:, :2], center_wh[:, 2:]
-        expected = np.concatenate([center - size / 2, center + size / 2], 1)
-        expected *= np.tile(frame.image_wh, 2)
-        np.testing.assert_allclose(corners_of(boxes), expected, atol=1e-2)  # px
-        np.testing.assert_allclose(boxes.scores, logits.sigmoid(), atol=1e-5)
+        corners = np.concatenate([center - size / 2, center + size / 2], 1)
+        corners *= np.tile(frame.image_wh, 2)
         ids = np.array([1, 5, 18, 19, 5])  # a hand is not in COCO, and the fifth of the model
-        np.testing.assert_array_equal(boxes.category_ids, ids[rows % len(NAMES)])
+        np.testing.assert_allclose(boxes.scores, scores.topk(20).values, atol=1e-5)
+        # Scores of a random network are nearly equal, so their order is rounding.
+        for xyxy, score, category in zip(
+            corners_of(boxes), boxes.scores, boxes.category_ids, strict=True
+        ):
+            is_same = (np.abs(corners - xyxy).max(axis=1) < 1e-2) & (  # px
+                np.abs(scores.numpy() - score) < 1e-5
+            )
+            assert category in ids[rows[is_same] % len(NAMES)]
     assert detector([]) == []
 
 
