@@ -160,4 +160,4 @@ def test_command(folder):
     _, _, said = done.stderr.rpartition(
         "error: detector 'yolov5' is unknown; expected 'whole-image'"
     )
-    assert (done.returncode, said.count('\n')) == (1, 2)
+    assert (done.returncode, said.count('\n')) == (1, 2), done.stderr
