@@ -2,7 +2,8 @@
 
 ``message.schema.json`` beside this file describes the same as a JSON schema. Points are (x, y) img
 px; positions are metres in the frame of the rig (:mod:`realtime_pose.ik.rig`): x to the left of a
-person who faces us, y up, z towards us. Quaternions are (x, y, z, w).
+person who faces us, y up, z towards us; from several cameras in the world of their calibration,
+turned so that y is up. Quaternions are (x, y, z, w).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Person:
         scores: (K,). Confidence of each keypoint.
         joints_3d: (K, 3), m. NaN where unknown; None without 3D.
         method_3d: How ``joints_3d`` were found, such as ``bone_lengths (approximate)`` or
-            ``triangulation``; None without 3D.
+            ``triangulated (exact)``; None without 3D.
         rotations: Bone name -> (4,) local rotation of the rig relative to its rest pose.
         root: (3,), m. Position of the bone ``hips``; given with ``rotations``.
     """
