@@ -9,9 +9,12 @@ camera is away the next one takes its place.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from mmpose.apis.inference.sources import Source
 from mmpose.structures import Frame
@@ -22,6 +25,7 @@ from realtime_pose.ik.cameras import Camera
 
 PATIENCE_S = 0.5  # without a frame of the first camera, before the next one takes its place
 PAUSE_S = 0.02  # where no camera has a frame
+NUM_GAPS = 15  # between frames of the first camera, that their rate is the median of
 SAME_FPS = 0.01  # share that frame rates of files may differ by
 
 
@@ -150,7 +154,7 @@ class CameraViews(Views):
         self.streams = list(streams)
         self._next: list[CapturedFrame | None] = [None] * len(streams)
         self._is_away = [False] * len(streams)
-        self._last_s = 0.0
+        self._last = (-1, 0.0)  # the number of the first camera, and when its frame came
         self._is_closed = False
         try:
             sizes = [_first_live_size(stream) for stream in streams]
@@ -161,8 +165,13 @@ class CameraViews(Views):
             self.close()
             raise
         self.fps: float | None = streams[0].source.fps or streams[0].fps
-        self.within_s = 0.5 / self.fps
+        self._gaps_s = deque(NUM_GAPS * [1 / self.fps], NUM_GAPS)
         self.patience_s = max(PATIENCE_S, 3 / self.fps)
+
+    @property
+    def within_s(self) -> float:
+        """Half a frame: drivers often report another rate than what comes in the dark."""
+        return 0.5 * float(np.median(self._gaps_s))
 
     @property
     def problems(self) -> list[str]:
@@ -184,14 +193,17 @@ class CameraViews(Views):
                 if captured is None:
                     time.sleep(PAUSE_S)
                     continue
-                moment_s = captured.captured_s
+                last_number, last_s = self._last
+                # Another camera may have become the first, and time must not run back.
+                moment_s = max(captured.captured_s, last_s)
+                if number == last_number:
+                    self._gaps_s.append(moment_s - last_s)
+                self._last = (number, moment_s)
                 frames = [
                     captured.frame if i == number else self._frame_at(i, moment_s)
                     for i in range(len(self.streams))
                 ]
-                # Another camera may have become the first, and time must not run back.
-                self._last_s = max(moment_s, self._last_s)
-                moment = self._moment(frames, self._last_s)
+                moment = self._moment(frames, moment_s)
                 if moment is not None:
                     yield moment, ''
         finally:

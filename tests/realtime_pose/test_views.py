@@ -114,6 +114,13 @@ def test_cameras_go_by_the_nearest_time(times, others, expected):
     assert views.num_missing == num_missing
 
 
+def test_half_a_frame_is_of_the_rate_that_comes():
+    times = [1 + 0.1 * i for i in range(12)]  # 10 fps, and not 20
+    views = CameraViews(PAIR, [Scripted(*times), Scripted(*(time_s + 0.04 for time_s in times))])
+    assert [len(numbers) for _, numbers in seen(views, 12)] == 8 * [1] + 4 * [2]
+    assert views.within_s == pytest.approx(0.05)
+
+
 def test_a_camera_that_is_unplugged_is_left_out_until_it_is_back(caplog):
     class Camera(StubCapture):
         def read(self):
@@ -127,7 +134,7 @@ def test_a_camera_that_is_unplugged_is_left_out_until_it_is_back(caplog):
         return Camera(10 if opened.count(1) == 1 and address == 1 else 10**6)
 
     views = open_views(['0', '1'], PAIR, open_capture=open_capture)
-    views.within_s = 0.05  # a busy machine is late
+    views._gaps_s.extend(15 * [0.1])  # a busy machine is late
     views.streams[1]._waits_s = (0.2,)
     has_other = []
     with WebcamStream(source=views) as stream:
