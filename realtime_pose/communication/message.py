@@ -53,7 +53,10 @@ class Person:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the person in the fields of the schema."""
-        points = np.column_stack([np.round(self.keypoints, PIXEL_DIGITS), np.round(self.scores, 4)])
+        # JSON has as many digits as float64 needs: 0.9 of float32 would be 0.8999999761581421.
+        pixels = np.asarray(self.keypoints, np.float64)
+        scores = np.asarray(self.scores, np.float64)
+        points = np.column_stack([np.round(pixels, PIXEL_DIGITS), np.round(scores, 4)])
         return {
             'id': int(self.id),
             'score': round(float(self.score), 4),
