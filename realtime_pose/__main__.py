@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmpose.apis.cli import run_tool
+from mmpose.apis.inference.sources import Source
+from realtime_pose.capture.named_source import SYNTHETIC
+from realtime_pose.capture.synthetic_views import synthetic_views
+from realtime_pose.capture.views import Views, open_views
 from realtime_pose.capture.webcam_capture import WebcamStream
 from realtime_pose.communication import MessageSink, UdpSender, parse_target
 from realtime_pose.communication.udp import LOOPBACK
@@ -22,17 +26,18 @@ from realtime_pose.frame_sinks import (
     OverlayVideo,
     RecordedFrames,
 )
+from realtime_pose.ik.cameras import load_cameras
 from realtime_pose.inference.model_choice import RANDOM_WARNING, available_models, default_model
 from realtime_pose.inference.stages import LiveFrame
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
-from realtime_pose.pipeline import METHODS_3D, LiveOptions, LivePipeline
+from realtime_pose.pipeline import METHODS_3D, TRIANGULATE, LiveOptions, LivePipeline
 from realtime_pose.recording import JSONL_NAME, Recorder, read_recording, resend
 
 REPORT_S = 5.0
 REPLAY = 'replay:'
 NEED_FRAMES = (
-    'loop', 'every_frame', 'size', 'record_frames', 'model', 'checkpoint', 'device', 'dtype',
-    'detector', 'det_every', 'max_people', 'lock', 'no_smoothing', 'target_fps',
+    'cameras', 'loop', 'every_frame', 'size', 'record_frames', 'model', 'checkpoint', 'device',
+    'dtype', 'detector', 'det_every', 'max_people', 'lock', 'no_smoothing', 'target_fps',
 )  # fmt: skip
 
 
@@ -44,11 +49,17 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--source',
-        default='synthetic',
+        action='append',
         help='number of a camera, video, folder or pattern of images, rtsp:// or http:// address '
         '(with --allow-network), synthetic or synthetic:N people, or replay:FOLDER of a recording, '
-        'whose messages are sent again if it has no frames; default synthetic',
+        'whose messages are sent again if it has no frames; default synthetic; with --cameras once '
+        'for each camera, in their order or as NAME=SOURCE',
     )
+    parser.add_argument(
+        '--cameras', metavar='FILE',
+        help='calibration of several cameras, see docs/realtime/three_d.md; or synthetic:N for the '
+        'figure as N cameras see it',
+    )  # fmt: skip
     parser.add_argument('--fps', type=float, default=30.0, help='of a camera or the figure')
     parser.add_argument('--size', type=int, nargs=2, metavar=('WIDTH', 'HEIGHT'), help='the same')
     parser.add_argument('--loop', action='store_true', help='begin a file again at its end')
@@ -80,8 +91,9 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument('--no-smoothing', action='store_true', help='leave the joints as they are')
     group.add_argument(
-        '--3d', dest='method_3d', choices=METHODS_3D, default='lift',
-        help='lift: by constant bone lengths, approximate; none: 2D only',
+        '--3d', dest='method_3d', choices=METHODS_3D,
+        help='lift: by constant bone lengths, approximate; triangulate: by several --cameras, '
+        'exact; none: 2D only; default lift, with --cameras triangulate',
     )  # fmt: skip
     group.add_argument('--target-fps', type=float, help='hold this rate by doing less')
 
@@ -106,6 +118,13 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--seconds', type=float, help='stop after so long')
 
 
+def missing_views(pipeline: LivePipeline) -> str:
+    """Returns how often which view of several was left out; empty if none was."""
+    source = pipeline.stream.source
+    missing = source.missing if isinstance(source, Views) else ''
+    return missing and f'; moments without a view: {missing}'
+
+
 @dataclass
 class _Reporter:
     """Prints a line now and then."""
@@ -120,7 +139,8 @@ class _Reporter:
         self.due = now + REPORT_S
         print(
             f'frame {live.captured.frame.index}: {len(live.poses)} people; '
-            f'{self.pipeline.meter.report()}; effort: {live.effort.text}',
+            f'{self.pipeline.meter.report()}; effort: {live.effort.text}'
+            f'{missing_views(self.pipeline)}',
             flush=True,
         )
 
@@ -175,6 +195,38 @@ def sinks_of(
     return sinks, frame_sinks
 
 
+def source_of(args: argparse.Namespace) -> str | Source:
+    """Returns what is looked at: the name of a source, a recording, or several cameras."""
+    sources, size_wh = args.source, None if args.size is None else tuple(args.size)
+    if args.cameras is None:
+        if len(sources) > 1 or args.method_3d == TRIANGULATE:
+            raise ValueError(
+                f'{len(sources)} source(s) without --cameras: several sources, and triangulation, '
+                'need the calibration of their cameras, --cameras FILE'
+            )
+        [source] = sources
+        is_replay = source.startswith(REPLAY)
+        return RecordedFrames(source.removeprefix(REPLAY)) if is_replay else source
+    if args.method_3d not in (None, TRIANGULATE):
+        raise ValueError(f'--3d {args.method_3d} is for one camera; leave out --cameras')
+    if args.record_frames or any(source.startswith(REPLAY) for source in sources):
+        raise ValueError(
+            '--record-frames and replay: are for one camera; with --cameras record their videos, '
+            'and give these as --source again'
+        )
+    kind, _, number = args.cameras.partition(':')
+    if kind != SYNTHETIC:
+        cameras = load_cameras(args.cameras)
+        return open_views(sources, cameras, args.fps, size_wh, args.allow_network)
+    figure, _, people = sources[0].partition(':')
+    if len(sources) > 1 or figure != SYNTHETIC or not (number + people).isdecimal():
+        raise ValueError(
+            f'--cameras {args.cameras} with sources {sources}: expected synthetic:N cameras, and '
+            'synthetic or synthetic:PEOPLE as the only source'
+        )
+    return synthetic_views(int(number), int(people or 1), size_wh or (640, 480), args.fps)
+
+
 def stop_of(args: argparse.Namespace) -> threading.Event:
     """Returns what Ctrl-C, a signal to end and ``--seconds`` set."""
     stop = threading.Event()
@@ -208,13 +260,14 @@ def main() -> None:
     """Runs the command."""
     args = parse_args()
     logging.basicConfig(format='%(levelname)s: %(message)s')
-    is_replay = args.source.startswith(REPLAY)
-    folder = Path(args.source.removeprefix(REPLAY))
+    args.source = args.source or [SYNTHETIC]
+    is_replay = args.source[0].startswith(REPLAY)
+    folder = Path(args.source[0].removeprefix(REPLAY))
     if is_replay and (folder / JSONL_NAME).is_file() and not (folder / FRAMES_NAME).is_file():
         send_again(args, folder)
         return
     stream = WebcamStream(
-        source=RecordedFrames(folder) if is_replay else args.source,
+        source=source_of(args),
         resolution=None if args.size is None else (args.size[0], args.size[1]),
         fps=args.fps,
         loop=args.loop,
@@ -227,7 +280,7 @@ def main() -> None:
         max_people=args.max_people,
         is_locked=args.lock,
         smoothing=not args.no_smoothing,
-        method_3d=args.method_3d,
+        method_3d=args.method_3d or (TRIANGULATE if args.cameras else 'lift'),
         target_fps=args.target_fps,
     )
     estimator = estimator_of(args)
@@ -235,7 +288,7 @@ def main() -> None:
         sinks, frame_sinks = sinks_of(args)
         pipeline = LivePipeline(stream, estimator, options, sinks, frame_sinks)
         report = pipeline.run(args.max_frames, stop_of(args), _Reporter(pipeline))
-    print(f'{report.num_frames} frames; {report}')
+    print(f'{report.num_frames} frames; {report}{missing_views(pipeline)}')
     for problem in pipeline.problems:
         print(f'note: {problem}', file=sys.stderr)
 

@@ -7,14 +7,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mmpose.apis.inference.sources import Source
 from mmpose.detectors import Detector, build_detector
 from mmpose.tracking import KeypointSmoother, PoseTracker
 from realtime_pose.capture.mailbox import CapturedFrame
 from realtime_pose.capture.synthetic import KnownBoxes, SyntheticSource
+from realtime_pose.capture.views import Views
 from realtime_pose.capture.webcam_capture import WebcamStream
 from realtime_pose.communication.sinks import MessageSink, Outage
 from realtime_pose.frame_sinks import FrameSink
+from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.ik_solver import SimpleIKSolver
+from realtime_pose.ik.matching import ViewMatcher
 from realtime_pose.inference.meter import Meter, PaceReport
 from realtime_pose.inference.pace import PaceKeeper
 from realtime_pose.inference.stages import (
@@ -28,13 +32,15 @@ from realtime_pose.inference.stages import (
     Stage,
     TrackStage,
 )
+from realtime_pose.inference.view_stages import EachView, MatchStage, TriangulateStage
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
 
 WAIT_S = 0.2  # for a frame, before it is looked whether somebody wants to stop
 DET_EVERY = 5  # frames from one run of a detector network to the next
 REMEMBER_S = 3.0  # an unseen person's number: a slow machine has only a frame or two in a second
 WHOLE_IMAGE = 'whole-image'
-METHODS_3D = ('lift', 'none')
+TRIANGULATE = 'triangulate'
+METHODS_3D = ('lift', TRIANGULATE, 'none')
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,8 @@ class LiveOptions:
         smoothing: Whether joints are steadied.
         min_cutoff_hz: See ``KeypointSmoother``.
         beta: See ``KeypointSmoother``.
-        method_3d: ``lift`` (by bone lengths, approximate) or ``none``.
+        method_3d: ``lift`` (by bone lengths, approximate), ``triangulate`` (several calibrated
+            cameras, exact) or ``none``.
         min_score: Joints below it count as unknown in 3D.
         target_fps: Frame rate that is held by doing less; None does everything.
     """
@@ -73,7 +80,7 @@ class LivePipeline:
     A stage or sink that fails is said in the log, and costs that frame; the next one is tried.
 
     Args:
-        stream: Gives the frames.
+        stream: Gives the frames, of one camera or of ``Views``.
         estimator: The model.
         options: How people are looked at.
         sinks: Where messages go.
@@ -85,7 +92,7 @@ class LivePipeline:
         pace: Decides how much is done.
 
     Raises:
-        ValueError: If an option is out of its range.
+        ValueError: If an option is out of its range, or does not fit the number of cameras.
     """
 
     def __init__(
@@ -139,7 +146,7 @@ class LivePipeline:
 
     def step(self, captured: CapturedFrame) -> LiveFrame:
         """Takes one frame through all stages and to all sinks."""
-        live = LiveFrame(captured, self.pace.effort)
+        live = LiveFrame.of(captured, self.pace.effort)
         started = self._clock()
         for stage in self.stages:
             before = self._clock()
@@ -162,9 +169,11 @@ class LivePipeline:
 
     @property
     def problems(self) -> list[str]:
-        """What is out of order now: the source, and stages or sinks that fail."""
+        """What is out of order now: sources, and stages or sinks that fail."""
         failing = [f'{outage.name} fails' for outage in self._outages.values() if outage.is_out]
-        return self.stream.problems[-1:] + failing
+        source = self.stream.source
+        views = source.problems if isinstance(source, Views) else []
+        return [*self.stream.problems[-1:], *views, *failing]
 
     def _guarded(self, name: str, call: Callable[..., object], *arguments: object) -> bool:
         """Returns whether a call went well; what went wrong is said, once."""
@@ -178,42 +187,63 @@ class LivePipeline:
         return True
 
     def _stages_of(self, estimator: ViTPoseEstimator, options: LiveOptions) -> list[Stage]:
-        detector, is_network = _detector_of(options, self.stream, estimator.device)
+        meta, min_score = estimator.meta, options.min_score
+        source = self.stream.open().source
+        is_multiview = isinstance(source, Views)
+        if is_multiview != (options.method_3d == TRIANGULATE):
+            raise ValueError(
+                f"3D method '{options.method_3d}' does not fit '{self.stream.name}': "
+                f"'{TRIANGULATE}' is for several calibrated cameras, and they for nothing else"
+            )
+        parts = source.parts if isinstance(source, Views) else [source]
+        detectors, is_network = _detectors_of(options, parts, estimator.device)
         every = options.det_every or (DET_EVERY if is_network else 1)
-        detect = DetectStage(detector, every, options.max_people)
+        detect = [DetectStage(detector, every, options.max_people) for detector in detectors]
+        trackers = [PoseTracker(meta, time_to_live_s=REMEMBER_S) for _ in detect]
         set_flip_test = estimator.set_flip_test if estimator.has_flip_test else None
         stages: list[Stage] = [
-            detect,
+            _each(detect),
             PoseStage(estimator.predictor, set_flip_test),
-            TrackStage(PoseTracker(estimator.meta, time_to_live_s=REMEMBER_S), detect),
+            _each([TrackStage(*pair) for pair in zip(trackers, detect, strict=True)]),
         ]
+        if options.smoothing:
+            cutoffs = (options.min_cutoff_hz, options.beta)
+            stages.append(_each([SmoothStage(KeypointSmoother(*cutoffs)) for _ in detect]))
+        if is_multiview:
+            stages.append(MatchStage(ViewMatcher(BodyJoints.of_skeleton(meta), min_score)))
         if options.is_locked:
             stages.append(LockStage(REMEMBER_S))
-        if options.smoothing:
-            stages.append(SmoothStage(KeypointSmoother(options.min_cutoff_hz, options.beta)))
         if options.method_3d == 'lift':
-            meta, min_score = estimator.meta, options.min_score
             stages.append(LiftStage(lambda: SimpleIKSolver(skeleton=meta, min_score=min_score)))
-        stages.append(MessageStage(estimator.meta, self.stream.name, self._stats, time.time))
+        elif is_multiview:
+            stages.append(TriangulateStage(meta, min_score))
+        stages.append(MessageStage(meta, self.stream.name, self._stats, time.time))
         return stages
 
     def _stats(self) -> dict[str, float | str | None]:
         report = self.meter.report()
+        source = self.stream.source
+        views = {'views_missing': source.missing} if isinstance(source, Views) else {}
         return {
             'fps': round(report.fps, 2),
             'latency_p50_ms': round(report.latency_p50_ms, 1),
             'latency_p95_ms': round(report.latency_p95_ms, 1),
             'dropped': report.num_dropped,
             'effort': self.pace.effort.text,
+            **views,
         }
 
 
-def _detector_of(options: LiveOptions, stream: WebcamStream, device: str) -> tuple[Detector, bool]:
-    """Returns the detector, and whether it is a network that is worth sparing."""
+def _detectors_of(
+    options: LiveOptions, sources: Sequence[Source], device: str
+) -> tuple[list[Detector], bool]:
+    """Returns a detector per source, and whether it is a network that is worth sparing."""
     if options.detector is None:
-        source = stream.open().source
-        if isinstance(source, SyntheticSource):
-            return KnownBoxes(source), False
-        return build_detector(WHOLE_IMAGE), False
+        known = [KnownBoxes(x) if isinstance(x, SyntheticSource) else None for x in sources]
+        return [detector or build_detector(WHOLE_IMAGE) for detector in known], False
     is_network = options.detector != WHOLE_IMAGE and not options.detector.endswith('.json')
-    return build_detector(options.detector, device), is_network
+    return [build_detector(options.detector, device)] * len(sources), is_network
+
+
+def _each(stages: Sequence[Stage]) -> Stage:
+    return stages[0] if len(stages) == 1 else EachView(stages)

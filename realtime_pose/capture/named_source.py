@@ -59,6 +59,11 @@ def open_named(
     return sources[0] if len(sources) == 1 else _Chain(sources, text)
 
 
+def is_camera(source: str) -> bool:
+    """Returns whether a source runs freely: a camera, by its number, or a stream."""
+    return source.isdecimal() or '://' in source
+
+
 def _check_address(text: str, allow_network: bool) -> None:
     scheme = text.partition('://')[0].lower()
     if scheme not in NETWORK_SCHEMES:

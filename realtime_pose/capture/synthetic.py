@@ -81,11 +81,14 @@ class _Walker:
         """Returns the posed and dressed body."""
         return Person('walking', pose_body(self.pose_at(time_s), self.lengths), self.outfit)
 
+    def along_at(self, time_s: float) -> float:
+        """Returns how far the walk has come, from -1, the left end, to 1, the right one."""
+        return self.direction * float(np.sin(2 * np.pi * (time_s / LAP_S + self.phase)))
+
     def view_at(self, time_s: float, size_wh: tuple[int, int]) -> View:
         """Returns where the body stands in the image."""
         width, height = size_wh
-        along = self.direction * np.sin(2 * np.pi * (time_s / LAP_S + self.phase))
-        origin = np.array([width * (0.5 + 0.3 * along), height * 0.53])
+        origin = np.array([width * (0.5 + 0.3 * self.along_at(time_s)), height * 0.53])
         return View(self.height_share * height, origin, LIGHT)
 
 

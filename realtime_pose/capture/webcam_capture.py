@@ -108,6 +108,9 @@ class WebcamStream:
     def close(self) -> None:
         """Stops the thread and frees the camera; may be called twice."""
         self._stop.set()
+        close_source = getattr(self._source, 'close', None)  # several cameras are streams as well
+        if close_source is not None:
+            close_source()
         self._mailbox.close()
         self._mailbox.take(0)
         thread, self._thread = self._thread, None
@@ -243,7 +246,7 @@ class WebcamStream:
         Time is the start on the wall clock and what the monotonic clock has counted since, so it
         never runs back. Where frames wait, it is that of the file instead.
         """
-        captured_s = time.monotonic()
+        captured_s = getattr(frame, 'captured_s', None) or time.monotonic()
         number = self._num_captured
         self._num_captured += 1
         if number == 0:

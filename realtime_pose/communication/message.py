@@ -2,7 +2,8 @@
 
 ``message.schema.json`` beside this file describes the same as a JSON schema. Points are (x, y) img
 px; positions are metres in the frame of the rig (:mod:`realtime_pose.ik.rig`): x to the left of a
-person who faces us, y up, z towards us. Quaternions are (x, y, z, w).
+person who faces us, y up, z towards us; from several cameras in the world of their calibration,
+turned so that y is up. Quaternions are (x, y, z, w).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Person:
         scores: (K,). Confidence of each keypoint.
         joints_3d: (K, 3), m. NaN where unknown; None without 3D.
         method_3d: How ``joints_3d`` were found, such as ``bone_lengths (approximate)`` or
-            ``triangulation``; None without 3D.
+            ``triangulated (exact)``; None without 3D.
         rotations: Bone name -> (4,) local rotation of the rig relative to its rest pose.
         root: (3,), m. Position of the bone ``hips``; given with ``rotations``.
     """
@@ -52,7 +53,10 @@ class Person:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the person in the fields of the schema."""
-        points = np.column_stack([np.round(self.keypoints, PIXEL_DIGITS), np.round(self.scores, 4)])
+        # JSON has as many digits as float64 needs: 0.9 of float32 would be 0.8999999761581421.
+        pixels = np.asarray(self.keypoints, np.float64)
+        scores = np.asarray(self.scores, np.float64)
+        points = np.column_stack([np.round(pixels, PIXEL_DIGITS), np.round(scores, 4)])
         return {
             'id': int(self.id),
             'score': round(float(self.score), 4),

@@ -15,7 +15,7 @@ the world axis that points up; joints come out in metres with y up, as the rig h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from realtime_pose.communication.strict_json import load_json
 Array = NDArray[np.float64]
 
 SCHEMA = 'realtime_pose.cameras/1'
+MAX_ASPECT_ERROR = 0.01  # sizes are whole pixels
 UNITS = {'m': 1.0, 'cm': 0.01, 'mm': 0.001}
 # Rotations from a world with the given axis up to one with y up.
 TO_Y_UP = {
@@ -117,6 +118,32 @@ class Camera:
             shift = np.stack([shift_x, shift_y], axis=-1)
             ray = (bent - shift) / radial[..., None]
         return ray
+
+    def sights(self, pixels: Array) -> Array:
+        """Returns the directions (..., 3), length 1, in which the world lies behind pixels."""
+        rays = self.rays(pixels)
+        ahead = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) @ self.rotation
+        return np.asarray(ahead / np.linalg.norm(ahead, axis=-1, keepdims=True))
+
+    def resized(self, size_wh: tuple[int, int]) -> Camera:
+        """Returns the camera whose images are scaled to another size, px.
+
+        Raises:
+            ValueError: If the images have other proportions, so that they are cut, not scaled.
+        """
+        if size_wh == self.size_wh:
+            return self
+        factors = np.array(size_wh) / self.size_wh
+        if abs(factors[0] / factors[1] - 1) > MAX_ASPECT_ERROR:
+            raise ValueError(
+                f"images of camera '{self.name}' have {size_wh[0]}x{size_wh[1]} px and its "
+                f'calibration {self.size_wh[0]}x{self.size_wh[1]}, which are other proportions; '
+                'calibrate it with the size that it is used with'
+            )
+        scale = np.diag([*factors, 1.0])
+        # Pixel 0 has its centre at 0, so the image begins at -0.5.
+        scale[:2, 2] = 0.5 * (factors - 1)
+        return replace(self, size_wh=size_wh, matrix=scale @ self.matrix)
 
 
 def load_cameras(path: str | Path) -> list[Camera]:

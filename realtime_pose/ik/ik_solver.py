@@ -16,6 +16,7 @@ from realtime_pose.ik.rig_solver import RigSolver
 Array = NDArray[np.float64]
 
 METHOD_2D = '2d'
+METHOD_TRIANGULATED = 'triangulated (exact)'
 # A depth whose sign was guessed wrong is corrected at this rate, rad per frame, instead of at once.
 MAX_TURN = np.radians(25.0)
 
@@ -28,7 +29,7 @@ class IKSolution:
         joints_3d: (K, 3), m, in the axes of the rig. NaN where unknown.
         keypoints_2d: (K, 2), img px. As they came.
         method: How the joints were found: ``2d`` (not at all), ``bone_lengths (approximate)``,
-            ``triangulation``, or what a lifter of yours says.
+            ``triangulated (exact)``, or what a lifter of yours says.
         rotations: Bone -> (4,) local rotation; None where nothing can be said.
         root: (3,), m. Position of ``hips``.
         error: Mean distance, m, of the joints of the rig from those it was fitted to.
@@ -102,7 +103,10 @@ class SimpleIKSolver:
         return solution if solution.root is None else self._grounded(solution)
 
     def solve_3d(
-        self, joints_3d: ArrayLike, weights: ArrayLike | None = None, method: str = 'triangulation'
+        self,
+        joints_3d: ArrayLike,
+        weights: ArrayLike | None = None,
+        method: str = METHOD_TRIANGULATED,
     ) -> IKSolution:
         """Returns the rotations for joints that were measured, (K, 3), m, which stay as they are.
 

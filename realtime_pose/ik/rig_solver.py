@@ -36,6 +36,7 @@ from realtime_pose.ik.rig import (
 Array = NDArray[np.float64]
 
 NUM_LIMIT_ROUNDS = 4
+MIN_GAIN = 1e-3  # share of the cost: joints that no such body can have are not come any nearer to
 ANCESTORS = np.zeros((len(PARENTS), len(PARENTS)), bool)
 for _bone, _parent in enumerate(PARENTS):
     ANCESTORS[_bone] = ANCESTORS[_parent] if _parent >= 0 else False
@@ -101,15 +102,18 @@ class RigSolver:
         tolerance: float = 1e-4,
         max_turn: float | None = None,
     ) -> None:
-        self.rig = rig
         self.joints = joints
         self.num_steps = num_steps
         self.tolerance = tolerance
         self.max_turn = max_turn
-        self._bones = np.array([rig.markers[name][0] for name in joints.names])
-        self._offsets = np.array([rig.markers[name][1] for name in joints.names])
-        self._last = rest_pose()
-        self._has_last = False
+        self.use_rig(rig)
+        self.reset()
+
+    def use_rig(self, rig: Rig) -> None:
+        """Goes on with a rig of other lengths."""
+        self.rig = rig
+        self._bones = np.array([rig.markers[name][0] for name in self.joints.names])
+        self._offsets = np.array([rig.markers[name][1] for name in self.joints.names])
 
     def reset(self) -> None:
         """Forgets the frame before."""
@@ -157,8 +161,12 @@ class RigSolver:
             if state.mean_error(share) < self.tolerance or damping > 10:
                 break
             moved = self._moved(state, self._step(state, share, damping), targets)
-            if moved.cost(share) < state.cost(share):
+            gain = state.cost(share) - moved.cost(share)
+            if gain > 0:
+                is_done = gain < MIN_GAIN * state.cost(share)
                 state, damping = moved, max(damping / 4, 1e-7)
+                if is_done:
+                    break
             else:
                 damping *= 8
         return state

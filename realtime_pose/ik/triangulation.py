@@ -16,6 +16,9 @@ from realtime_pose.ik.cameras import Camera
 
 Array = NDArray[np.float64]
 
+CONVERGED = 1e-8  # m. Without noise a step leaves about its square
+MAX_STEP = 1.0  # m. Lines of sight that are almost parallel meet anywhere
+
 
 @dataclass(frozen=True, eq=False)
 class Triangulation:
@@ -37,7 +40,7 @@ def triangulate(
     keypoints: ArrayLike,
     scores: ArrayLike | None = None,
     min_score: float = 0.3,
-    max_error_px: float | None = None,
+    max_error_px: ArrayLike | None = None,
 ) -> Triangulation:
     """Returns the joints of one person that several cameras see at the same time.
 
@@ -46,8 +49,8 @@ def triangulate(
         keypoints: (C, K, 2), px of each camera. NaN where unknown.
         scores: (C, K). Weights; keypoints below ``min_score`` do not count. 1 when not given.
         min_score: As said.
-        max_error_px: Where a joint is farther than this in the worst of three views or more, the
-            worst is left out.
+        max_error_px: Of all joints or (K,) each. Where a joint is farther than this in the worst of
+            three views or more, the worst is left out.
 
     Raises:
         ValueError: If the numbers of cameras and keypoints do not fit.
@@ -66,11 +69,13 @@ def triangulate(
     points = np.where(is_seen[..., None], points, 0.0)
     solved = _solve(cameras, points, weights)
     if max_error_px is not None:
+        limits = np.broadcast_to(np.asarray(max_error_px, np.float64), points.shape[1])
         worst = np.argmax(np.where(weights > 0, solved[1], -1), axis=0)
         column = np.arange(points.shape[1])
-        is_bad = (solved[1][worst, column] > max_error_px) & ((weights > 0).sum(axis=0) > 2)
-        weights[worst[is_bad], column[is_bad]] = 0
-        solved = _solve(cameras, points, weights)
+        is_bad = (solved[1][worst, column] > limits) & ((weights > 0).sum(axis=0) > 2)
+        if is_bad.any():
+            weights[worst[is_bad], column[is_bad]] = 0
+            solved = _solve(cameras, points, weights)
     joints, errors = solved
     num_views = (weights > 0).sum(axis=0)
     is_known = num_views >= 2
@@ -83,12 +88,14 @@ def triangulate(
 
 def _solve(cameras: Sequence[Camera], points: Array, weights: Array) -> tuple[Array, Array]:
     """Returns joints (K, 3) and distances in the images (C, K); garbage below two views."""
+    is_known = (weights > 0).sum(axis=0) >= 2
+    weights = np.where(is_known, weights, 0)  # of one view comes no point, but any number of them
     joints = _linear(cameras, points, weights)
     for _ in range(10):
-        moved = joints + _step(cameras, points, weights, joints)
-        if np.abs(moved - joints).max(initial=0.0) < 1e-12:
+        step = np.clip(_step(cameras, points, weights, joints), -MAX_STEP, MAX_STEP)
+        joints = joints + step
+        if np.abs(step).max(initial=0.0) < CONVERGED:
             break
-        joints = moved
     with np.errstate(invalid='ignore', divide='ignore'):
         seen = np.stack([camera.project(joints) for camera in cameras])
     return joints, np.where(weights > 0, np.linalg.norm(np.nan_to_num(seen) - points, axis=-1), 0)
@@ -120,4 +127,5 @@ def _step(cameras: Sequence[Camera], points: Array, weights: Array, joints: Arra
             residual = np.nan_to_num(seen - camera.project(joints))
             normal += np.einsum('k,kic,kjc->kij', weight, jacobian, jacobian)
             slope += np.einsum('k,kic,kc->ki', weight, jacobian, residual)
+    normal += 1e-12 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(3)
     return np.asarray(np.linalg.solve(normal, slope[..., None])[..., 0], np.float64)

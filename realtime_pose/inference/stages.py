@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,11 +15,15 @@ from mmpose.detectors import Detector
 from mmpose.structures import Boxes, PoseMeta, PoseResult
 from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses
 from realtime_pose.capture.mailbox import CapturedFrame
+from realtime_pose.capture.views import ViewFrame
 from realtime_pose.communication.message import Person, PoseMessage
+from realtime_pose.ik.cameras import Camera
 from realtime_pose.ik.ik_solver import IKSolution, SimpleIKSolver
 from realtime_pose.inference.pace import EFFORTS, Effort
 
 FORGET_AFTER_S = 2.0  # the 3D state of somebody who is not seen
+
+T = TypeVar('T')
 
 
 @dataclass(eq=False)
@@ -34,6 +38,9 @@ class LiveFrame:
         solutions: 3D of each pose; None where there is none.
         message: What is sent.
         result: What is drawn.
+        view: Number of the camera, where there are several.
+        camera: The camera, where it is calibrated.
+        others: The same moment in the other cameras that have it; this one is drawn and sent.
     """
 
     captured: CapturedFrame
@@ -43,6 +50,23 @@ class LiveFrame:
     solutions: list[IKSolution | None] = field(default_factory=list)
     message: PoseMessage | None = None
     result: FrameResult | None = None
+    view: int = 0
+    camera: Camera | None = None
+    others: list[LiveFrame] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, captured: CapturedFrame, effort: Effort) -> LiveFrame:
+        """Returns a frame at the start, with those of other cameras if it has any."""
+        frame = captured.frame
+        if not isinstance(frame, ViewFrame):
+            return cls(captured, effort)
+        others = [cls.of(replace(captured, frame=other), effort) for other in frame.others]
+        return cls(captured, effort, view=frame.view, camera=frame.camera, others=others)
+
+    @property
+    def views(self) -> list[LiveFrame]:
+        """This frame and the others."""
+        return [self, *self.others]
 
 
 class Stage(Protocol):
@@ -107,7 +131,7 @@ class DetectStage:
 
 
 class PoseStage:
-    """Estimates the poses of all people of a frame in one batch.
+    """Estimates the poses of all people of a frame in one batch, and of all cameras.
 
     Args:
         predictor: Runs the network.
@@ -126,7 +150,10 @@ class PoseStage:
         """Fills in the poses."""
         if self.set_flip_test is not None:
             self.set_flip_test(live.effort.flip_test)
-        [live.poses] = self.predictor([live.captured.frame], [live.boxes])
+        views = live.views
+        poses = self.predictor([x.captured.frame for x in views], [x.boxes for x in views])
+        for view, own in zip(views, poses, strict=True):
+            view.poses = own
 
 
 class TrackStage:
@@ -189,6 +216,33 @@ class SmoothStage:
         live.poses = self.smoother(live.poses, live.captured.t_capture)
 
 
+class PerPerson(Generic[T]):
+    """Something that each person has, such as a solver, until nobody has seen the person a while.
+
+    Args:
+        new: Makes one.
+    """
+
+    def __init__(self, new: Callable[[], T]) -> None:
+        self.new = new
+        self._owned: dict[int, tuple[T, float]] = {}
+
+    def at(self, time_s: float) -> Callable[[int], T]:
+        """Returns what gives the thing of a person, by id, at a time."""
+        self._owned = {
+            key: (thing, seen_s)
+            for key, (thing, seen_s) in self._owned.items()
+            if time_s - seen_s <= FORGET_AFTER_S
+        }
+
+        def owned(key: int) -> T:
+            thing = self._owned[key][0] if key in self._owned else self.new()
+            self._owned[key] = (thing, time_s)
+            return thing
+
+        return owned
+
+
 class LiftStage:
     """Lifts every person to 3D and turns the bones of the rig, each with a solver of its own.
 
@@ -199,24 +253,15 @@ class LiftStage:
     name = '3d'
 
     def __init__(self, new_solver: Callable[[], SimpleIKSolver]) -> None:
-        self.new_solver = new_solver
-        self._solvers: dict[int, tuple[SimpleIKSolver, float]] = {}
+        self._solvers = PerPerson(new_solver)
         new_solver()  # says now if the skeleton has no body
 
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the solutions."""
-        now = live.captured.t_capture
-        self._solvers = {
-            key: (solver, seen)
-            for key, (solver, seen) in self._solvers.items()
-            if now - seen <= FORGET_AFTER_S
-        }
-        live.solutions = []
-        for pose in live.poses:
-            key = pose.track_id or 0
-            solver = self._solvers[key][0] if key in self._solvers else self.new_solver()
-            self._solvers[key] = (solver, now)
-            live.solutions.append(solver.solve(pose.keypoints, pose.scores))
+        solvers = self._solvers.at(live.captured.t_capture)
+        live.solutions = [
+            solvers(pose.track_id or 0).solve(pose.keypoints, pose.scores) for pose in live.poses
+        ]
 
 
 class MessageStage:
@@ -224,7 +269,7 @@ class MessageStage:
 
     Args:
         meta: The skeleton.
-        source: Name of the source.
+        source: Name of the source, where it has only one camera.
         stats: Gives the figures that messages carry.
         clock: Unix seconds.
     """
@@ -253,7 +298,7 @@ class MessageStage:
             frame_id=frame.index,
             t_capture=live.captured.t_capture,
             t_sent=self.clock(),
-            source=self.source,
+            source=self.source if live.camera is None else live.camera.name,
             size_wh=frame.image_wh,
             skeleton=self.meta.name,
             people=tuple(map(_person, live.poses, solutions)),

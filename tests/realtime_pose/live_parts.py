@@ -1,5 +1,7 @@
 """Small stand-ins for a camera and a model."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -72,3 +74,25 @@ class ListSink:
 
     def close(self):
         self.is_closed = True
+
+
+class KnownPredictor:
+    """A network that sees the joints of the people of synthetic views as they are."""
+
+    def __init__(self, parts):
+        self.parts = parts
+        self.predict = StubEstimator().predictor
+        self.num_frames = []
+
+    def __call__(self, frames, boxes):
+        self.num_frames.append(len(frames))
+        return [
+            [
+                replace(pose, keypoints=known)
+                for pose, known in zip(poses, self.joints_of(frame), strict=True)
+            ]
+            for frame, poses in zip(frames, self.predict(frames, boxes), strict=True)
+        ]
+
+    def joints_of(self, frame):
+        return self.parts[frame.view].joints_at(frame.index)

@@ -15,7 +15,7 @@ def make_person(person_id=0, num_keypoints=17, seed=0):
         keypoints=rng.uniform(0, 480, (num_keypoints, 2)),
         scores=rng.uniform(0, 1, num_keypoints),
         joints_3d=rng.normal(size=(num_keypoints, 3)),
-        method_3d='triangulation',
+        method_3d='triangulated (exact)',
         rotations={'hips': rotation / np.linalg.norm(rotation), 'leftHand': np.array([0, 0, 0, 1])},
         root=rng.normal(size=3),
     )

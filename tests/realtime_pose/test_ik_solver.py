@@ -157,7 +157,7 @@ def test_measured_joints_stay_as_they_are():
     truth = joints_of(walking(0.3))
     solution = SimpleIKSolver().solve_3d(truth)
     np.testing.assert_array_equal(solution.joints_3d, truth)
-    assert solution.method == 'triangulation'
+    assert solution.method == 'triangulated (exact)'
     assert solution.error < 1e-3
     assert solution.root == pytest.approx([0, 0.9, 0], abs=1e-3)
 

@@ -28,6 +28,14 @@ def change(path, value):
     return json.dumps(content)
 
 
+def test_numbers_of_a_network_are_written_with_the_digits_that_count():
+    person = dataclasses.replace(
+        make_person(), keypoints=np.full((17, 2), 320.01, 'f4'), scores=np.full(17, 0.9, 'f4')
+    )
+    message = dataclasses.replace(make_message(), people=(person,))
+    assert '[320.01,320.01,0.9]' in message.to_json()
+
+
 def test_round_trip_of_a_message():
     message = make_message(seq=7)
     read = decode_message(message.to_json())

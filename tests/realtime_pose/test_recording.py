@@ -31,7 +31,9 @@ def person_of(person_id, local, rig):
     rotations = dict(zip(BONE_NAMES, local, strict=True))
     flat = joints[:, :2] * (100, -100) + (320, 400)
     box = np.array([200, 100, 200, 300.0])
-    return Person(person_id, 0.9, box, flat, np.ones(17), joints, 'triangulation', rotations, ROOT)
+    return Person(
+        person_id, 0.9, box, flat, np.ones(17), joints, 'triangulated (exact)', rotations, ROOT
+    )
 
 
 def message_of(seq, people):

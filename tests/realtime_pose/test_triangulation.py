@@ -104,6 +104,27 @@ def test_one_view_is_not_enough():
     assert result.num_views[5] == 1
 
 
+def test_one_view_takes_nothing_from_the_others():
+    """Its joints have no solution, and there are 40 positions of them."""
+    partial = np.repeat(views()[:2], 40, axis=1) + np.random.default_rng(0).normal(
+        0, 9, (2, 680, 2)
+    )
+    partial[1, 17:] = np.nan
+    result = triangulate(CAMERAS[:2], partial)
+    np.testing.assert_array_equal(np.isfinite(result.joints_3d[:, 0]), result.num_views == 2)
+    alone = triangulate(CAMERAS[:2], partial[:, :17])
+    np.testing.assert_allclose(result.joints_3d[:17], alone.joints_3d, atol=1e-7)
+
+
+def test_each_joint_may_have_a_limit_of_its_own():
+    wrong = views()
+    wrong[1, [3, 4]] += 200
+    limits = np.full(17, 1000.0)
+    limits[3] = 20
+    num_views = triangulate(CAMERAS, wrong, max_error_px=limits).num_views
+    assert num_views[[3, 4]].tolist() == [2, 3]
+
+
 def test_shapes():
     with pytest.raises(ValueError, match=r'shape \(2, 17, 2\), expected \(3, K, 2\): one set per'):
         triangulate(CAMERAS, views()[:2])

@@ -1,0 +1,153 @@
+"""The synthetic people as several calibrated cameras see them; their joints are known in 3D."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.datasets.toy.canvas import Canvas
+from mmpose.datasets.toy.landmarks import landmark_points
+from mmpose.datasets.toy.outlines import View
+from mmpose.datasets.toy.person import Person, paint_person
+from mmpose.datasets.toy.skeleton import pose_body
+from mmpose.structures import Frame
+from realtime_pose.capture.synthetic import LIGHT, SyntheticSource
+from realtime_pose.capture.views import FileViews
+from realtime_pose.ik.cameras import Camera
+
+TALLEST = 1.75  # m, the first person; the others are shorter as in the pictures of one camera
+ASIDE = 0.8  # m that people walk to each side of the middle,
+LANE = 0.6  # and from one to the next behind; m
+DISTANCE, TARGET_HEIGHT = 4.0, 0.9  # m, of cameras, and of what they look at
+HEIGHTS = (1.3, 2.3)  # m, in turn: cameras of one height mix people up more easily
+TURN = 50.0  # degrees from one camera to the next
+MAX_CAMERAS = 6
+TO_TOY = np.diag([1.0, -1.0, -1.0])  # y down and z ahead to y up and z towards the camera
+
+Array = NDArray[np.float64]
+
+
+def virtual_cameras(num: int, size_wh: tuple[int, int] = (640, 480)) -> list[Camera]:
+    """Returns cameras around the people: one in front, the others left and right of it in turn.
+
+    Raises:
+        ValueError: If there are fewer than 2 or more than 6.
+    """
+    if not 2 <= num <= MAX_CAMERAS:
+        raise ValueError(f'{num} synthetic cameras: expected 2 to {MAX_CAMERAS}')
+    width, height = size_wh
+    focal = 1.4 * height
+    matrix = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
+    cameras = []
+    for i in range(num):
+        angle = np.radians(TURN * ((i + 1) // 2) * (1 if i % 2 else -1))
+        centre = np.array([DISTANCE * np.sin(angle), HEIGHTS[i % 2], DISTANCE * np.cos(angle)])
+        ahead = np.array([0, TARGET_HEIGHT, 0]) - centre
+        ahead /= np.linalg.norm(ahead)
+        right = np.cross(ahead, [0.0, 1.0, 0.0])
+        right /= np.linalg.norm(right)
+        rotation = np.stack([right, np.cross(ahead, right), ahead])
+        translation = -rotation @ centre
+        cameras.append(Camera(f'view{i + 1}', size_wh, matrix, np.zeros(5), rotation, translation))
+    return cameras
+
+
+def synthetic_views(
+    num_cameras: int, num_people: int = 1, size_wh: tuple[int, int] = (640, 480), fps: float = 30.0
+) -> FileViews:
+    """Returns people who walk past each other, as virtual cameras around them see them."""
+    cameras = virtual_cameras(num_cameras, size_wh)
+    return FileViews(cameras, [SyntheticView(camera, num_people, fps) for camera in cameras])
+
+
+@dataclass(frozen=True)
+class _Perspective(View):
+    """A view through a camera: joints are where it sees them, thickness is that of the pelvis.
+
+    Attributes:
+        camera: The camera.
+        pelvis: (3,), m, in its axes.
+        height_m: Of the body.
+    """
+
+    camera: Camera
+    pelvis: Array
+    height_m: float
+
+    def points(self, points: Array) -> Array:
+        """Image positions (..., 2) px of points (..., 3) in view axes."""
+        return self.camera.project_camera(self.pelvis + self.height_m * points @ TO_TOY)
+
+
+class SyntheticView(SyntheticSource):
+    """Draws the people of ``SyntheticSource`` as a camera sees them, on a floor at y = 0.
+
+    Args:
+        camera: The camera.
+        num_people: 1 to 4.
+        fps: Frames per second of its own time.
+        seed: Decides bodies, clothes and background.
+        num_frames: It ends after so many; None goes on for ever.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        num_people: int = 1,
+        fps: float = 30.0,
+        seed: int = 0,
+        num_frames: int | None = None,
+    ) -> None:
+        super().__init__(num_people, camera.size_wh, fps, seed, num_frames)
+        self.camera = camera
+        tallest = self._walkers[0].height_share
+        self._heights = [TALLEST * who.height_share / tallest for who in self._walkers]
+
+    def joints_3d_at(self, index: int) -> Array:
+        """Returns the joints (N, K, 3), m, y up, in a frame."""
+        return np.stack(
+            [
+                self._pelvis_at(number, index)
+                + height * landmark_points(who.person_at(index / self.fps), self.keypoint_names)
+                for number, (who, height) in enumerate(
+                    zip(self._walkers, self._heights, strict=True)
+                )
+            ]
+        )
+
+    def joints_at(self, index: int) -> Array:
+        """Returns the joints (N, K, 2), img px, in a frame, also of what is hidden."""
+        return self.camera.project(self.joints_3d_at(index))
+
+    def frame_at(self, index: int) -> Frame:
+        """Returns a frame; the same index gives the same picture."""
+        canvas = Canvas(*self.size_wh)
+        canvas.image[:] = self._background
+        pelvises = [self._pelvis_at(number, index) for number in range(len(self._walkers))]
+        placed = [self.camera.rotation @ x + self.camera.translation for x in pelvises]
+        for number in sorted(range(len(placed)), key=lambda i: -placed[i][2]):  # farthest first
+            person, view = self._seen(number, placed[number], index / self.fps)
+            rng = np.random.default_rng(number)  # the grain of the cloth stays the same
+            paint_person(canvas, rng, person, view, number)
+        return Frame(index, canvas.image, self.name, index / self.fps)
+
+    def _pelvis_at(self, number: int, index: int) -> Array:
+        """Returns where somebody's pelvis is in the world (3,), m: the lower foot on the floor."""
+        who, height = self._walkers[number], self._heights[number]
+        time_s = index / self.fps
+        joints = who.person_at(time_s).body.joints
+        lowest = min(joint[1] for joint in joints.values())
+        lane = LANE * (0.5 * (len(self._walkers) - 1) - number)
+        return np.array([ASIDE * who.along_at(time_s), -height * lowest, lane])
+
+    def _seen(self, number: int, pelvis: Array, time_s: float) -> tuple[Person, View]:
+        """Returns somebody in the axes of the camera, and the view of it."""
+        who, height = self._walkers[number], self._heights[number]
+        pose = who.pose_at(time_s)
+        pose = replace(pose, root=TO_TOY @ self.camera.rotation @ pose.root)
+        height_px = float(height * self.camera.matrix[0, 0] / pelvis[2])
+        origin = self.camera.project_camera(pelvis)
+        view = _Perspective(height_px, origin, LIGHT, self.camera, pelvis, height)
+        return Person(pose.family, pose_body(pose, who.lengths), who.outfit), view

@@ -1,0 +1,65 @@
+"""Measured 3D joints in, joint rotations of a humanoid with the same lengths out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmpose.structures import PoseMeta
+from realtime_pose.ik.body_joints import BodyJoints
+from realtime_pose.ik.body_size import measure_body
+from realtime_pose.ik.ik_solver import METHOD_TRIANGULATED, IKSolution
+from realtime_pose.ik.rig import BONE_NAMES, Rig
+from realtime_pose.ik.rig_solver import RigSolver
+
+Array = NDArray[np.float64]
+
+BODY_FRAMES = 64  # that lengths are the median of
+
+
+class MeasuredIKSolver:
+    """Follows one person whose joints are measured, and stand where the person stands.
+
+    The joints stay as they are. The bones of the rig get the lengths of the person, from ever more
+    frames at first: after 1, 2, 4, ... of them.
+
+    Args:
+        skeleton: Name or table of the skeleton of the joints.
+
+    Raises:
+        ValueError: If the skeleton lacks a joint of the arms or legs.
+    """
+
+    def __init__(self, skeleton: str | PoseMeta = 'coco') -> None:
+        self.joints = BodyJoints.of_skeleton(skeleton)
+        self._solver = RigSolver(Rig.default(), self.joints)
+        self._seen: list[Array] = []
+
+    @property
+    def rig(self) -> Rig:
+        """Bones with the lengths that are known by now."""
+        return self._solver.rig
+
+    def solve(self, joints_3d: ArrayLike) -> IKSolution:
+        """Returns the rotations for joints (K, 3), m, y up. NaN where unknown."""
+        joints = np.array(joints_3d, np.float64)
+        self._learn(joints)
+        solution = IKSolution(joints, np.full((len(joints), 2), np.nan), METHOD_TRIANGULATED)
+        pose = self._solver.solve(joints)
+        if pose is None:
+            return solution
+        solution.rotations = dict(zip(BONE_NAMES, pose.rotations, strict=True))
+        solution.root, solution.error = pose.root, pose.error
+        return solution
+
+    def _learn(self, joints: Array) -> None:
+        if len(self._seen) == BODY_FRAMES:
+            return
+        self._seen.append(joints)
+        if len(self._seen) & (len(self._seen) - 1):
+            return  # no power of two
+        try:
+            body = measure_body(np.stack(self._seen), self.joints)
+        except ValueError:  # not one limb was seen
+            return
+        self._solver.use_rig(Rig.from_proportions(body))

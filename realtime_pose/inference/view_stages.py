@@ -1,0 +1,130 @@
+"""The stages that several cameras need: one each for some, and all together for 3D."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.structures import PoseMeta, PoseResult
+from realtime_pose.ik.matching import View, ViewMatcher
+from realtime_pose.ik.measured_solver import MeasuredIKSolver
+from realtime_pose.ik.triangulation import triangulate
+from realtime_pose.inference.stages import LiveFrame, PerPerson, Stage
+
+# Of the size of a person's box (square root of the area, about a metre): where a joint is farther
+# than this from where the cameras see it, at least one of them sees something else.
+MAX_ERROR = 0.1
+
+Array = NDArray[np.float64]
+
+
+class EachView:
+    """Takes the view of each camera through a stage of its own.
+
+    Args:
+        stages: One per camera.
+    """
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self.name = stages[0].name
+        self.stages = list(stages)
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Fills in their part of each view."""
+        for view in live.views:
+            self.stages[view.view](view)
+
+
+class MatchStage:
+    """Gives people the same number in all views.
+
+    Args:
+        matcher: Remembers who is who.
+    """
+
+    name = 'match'
+
+    def __init__(self, matcher: ViewMatcher) -> None:
+        self.matcher = matcher
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Replaces the ids."""
+        num_joints = self.matcher.joints.meta.num_keypoints
+        views = []
+        for view in live.views:
+            assert view.camera is not None
+            keypoints = np.array([pose.keypoints for pose in view.poses], np.float64)
+            scores = np.array([pose.scores for pose in view.poses], np.float64)
+            ids = [pose.track_id or 0 for pose in view.poses]
+            shape = (len(ids), num_joints)
+            views.append(
+                View(view.camera, ids, keypoints.reshape(*shape, 2), scores.reshape(shape))
+            )
+        numbers = self.matcher(views, live.captured.t_capture)
+        for view, own in zip(live.views, numbers, strict=True):
+            view.poses = [
+                replace(pose, track_id=number) for pose, number in zip(view.poses, own, strict=True)
+            ]
+
+
+class TriangulateStage:
+    """Measures the joints of the people of the main view whom another view sees as well.
+
+    A joint that fewer than two views are sure of is unknown, and so is one where they contradict
+    each other.
+
+    Args:
+        meta: The skeleton.
+        min_score: Joints below it do not count.
+    """
+
+    name = '3d'
+
+    def __init__(self, meta: PoseMeta, min_score: float = 0.3) -> None:
+        self.num_joints = meta.num_keypoints
+        self.min_score = min_score
+        self._solvers = PerPerson(lambda: MeasuredIKSolver(meta))
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Fills in the solutions."""
+        solvers = self._solvers.at(live.captured.t_capture)
+        live.solutions = [None] * len(live.poses)
+        for i, joints in enumerate(self._measured(live)):
+            if np.isfinite(joints).any():
+                live.solutions[i] = solvers(live.poses[i].track_id or 0).solve(joints)
+
+    def _measured(self, live: LiveFrame) -> Array:
+        """Returns the joints (N, K, 3), m, of the people of the main view."""
+        views = live.views
+        num_people = len(live.poses)
+        if len(views) < 2 or not num_people:
+            return np.full((num_people, self.num_joints, 3), np.nan)
+        shape = (len(views), num_people, self.num_joints)
+        points, scores = np.full((*shape, 2), np.nan), np.zeros(shape)
+        sizes = np.full(shape[:2], np.nan)
+        for v, view in enumerate(views):
+            poses = {pose.track_id: pose for pose in view.poses}
+            for n, person in enumerate(live.poses):
+                pose = poses.get(person.track_id)
+                if pose is not None:
+                    points[v, n], scores[v, n] = pose.keypoints, pose.scores
+                    sizes[v, n] = _size(pose)
+        limits = MAX_ERROR * np.repeat(np.nanmean(sizes, axis=0), self.num_joints)
+        cameras = [view.camera for view in views if view.camera is not None]
+        found = triangulate(
+            cameras,
+            points.reshape(len(views), -1, 2),
+            scores.reshape(len(views), -1),
+            self.min_score,
+            limits,
+        )
+        is_sure = found.error_px <= limits  # NaN is not
+        joints = np.where(is_sure[:, None], found.joints_3d, np.nan)
+        return joints.reshape(num_people, self.num_joints, 3)
+
+
+def _size(pose: PoseResult) -> float:
+    return float(np.sqrt(max(pose.bbox_xywh[2] * pose.bbox_xywh[3], 1.0)))
