@@ -68,7 +68,7 @@ class LiveOptions:
     is_locked: bool = False
     smoothing: bool = True
     min_cutoff_hz: float = 1.0
-    beta: float = 5.0
+    beta: float = 10.0
     method_3d: str = 'lift'
     min_score: float = 0.3
     target_fps: float | None = None

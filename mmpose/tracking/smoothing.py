@@ -54,7 +54,7 @@ class KeypointSmoother:
     def __init__(
         self,
         min_cutoff_hz: float = 1.0,
-        beta: float = 5.0,
+        beta: float = 10.0,
         speed_cutoff_hz: float = 1.0,
         forget_after_s: float = 0.5,
     ) -> None:
