@@ -25,15 +25,12 @@ from realtime_pose.frame_sinks import (
 from realtime_pose.inference.model_choice import RANDOM_WARNING, available_models, default_model
 from realtime_pose.inference.stages import LiveFrame
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
+from realtime_pose.option_check import MESSAGES, REPLAY, REPLAYED, check_options, kind_of
 from realtime_pose.pipeline import METHODS_3D, LiveOptions, LivePipeline
-from realtime_pose.recording import JSONL_NAME, Recorder, read_recording, resend
+from realtime_pose.recording import Recorder, read_recording, resend
 
 REPORT_S = 5.0
-REPLAY = 'replay:'
-NEED_FRAMES = (
-    'loop', 'every_frame', 'size', 'record_frames', 'model', 'checkpoint', 'device', 'dtype',
-    'detector', 'det_every', 'max_people', 'lock', 'no_smoothing', 'target_fps',
-)  # fmt: skip
+DEFAULT_FPS = 30.0
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,7 +46,7 @@ def parse_args() -> argparse.Namespace:
         '(with --allow-network), synthetic or synthetic:N people, or replay:FOLDER of a recording, '
         'whose messages are sent again if it has no frames; default synthetic',
     )
-    parser.add_argument('--fps', type=float, default=30.0, help='of a camera or the figure')
+    parser.add_argument('--fps', type=float, help='of a camera, the figure or images; default 30')
     parser.add_argument('--size', type=int, nargs=2, metavar=('WIDTH', 'HEIGHT'), help='the same')
     parser.add_argument('--loop', action='store_true', help='begin a file again at its end')
     parser.add_argument(
@@ -80,17 +77,17 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument('--no-smoothing', action='store_true', help='leave the joints as they are')
     group.add_argument(
-        '--3d', dest='method_3d', choices=METHODS_3D, default='lift',
-        help='lift: by constant bone lengths, approximate; none: 2D only',
+        '--3d', dest='method_3d', choices=METHODS_3D,
+        help='lift: by constant bone lengths, approximate; none: 2D only; default lift',
     )  # fmt: skip
     group.add_argument('--target-fps', type=float, help='hold this rate by doing less')
 
 
 def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--udp', metavar='HOST:PORT', action='append', default=[])
-    group.add_argument('--udp-version', type=int, choices=(1, 2), default=2)
+    group.add_argument('--udp-version', type=int, choices=(1, 2), help='default 2')
     group.add_argument(
-        '--udp-allow', nargs='+', metavar='NETWORK', default=[],
+        '--udp-allow', nargs='+', action='extend', metavar='NETWORK', default=[],
         help='addresses besides this machine that --udp may name, such as 192.168.1.0/24',
     )  # fmt: skip
     group.add_argument('--websocket', type=int, metavar='PORT', help='serve messages on loopback')
@@ -128,8 +125,6 @@ class _Reporter:
 def estimator_of(args: argparse.Namespace) -> ViTPoseEstimator:
     """Returns the model; says in large letters if its weights are random."""
     if args.model is None:
-        if args.checkpoint is not None:
-            raise ValueError('--checkpoint has the weights of a model; say which with --model')
         choice = default_model()
         name, model, checkpoint = choice.name, choice.config, choice.checkpoint
     elif args.model in available_models():
@@ -146,32 +141,30 @@ def estimator_of(args: argparse.Namespace) -> ViTPoseEstimator:
 
 
 def sinks_of(
-    args: argparse.Namespace, has_frames: bool = True
+    args: argparse.Namespace, fps: float | None
 ) -> tuple[list[MessageSink], list[FrameSink]]:
-    """Returns where messages and pictures go; without frames there are no pictures."""
+    """Returns where messages and pictures go; without frames, and their rate, no pictures."""
     sinks: list[MessageSink] = []
     frame_sinks: list[FrameSink] = []
     allowed = (*LOOPBACK, *args.udp_allow)
     for text in args.udp:
-        sinks.append(UdpSender(*parse_target(text), allowed, args.udp_version))
+        sinks.append(UdpSender(*parse_target(text), allowed, args.udp_version or 2))
     if args.websocket is not None:
         from realtime_pose.communication.websocket import WebSocketServerSink
 
-        sinks.append(WebSocketServerSink(port=args.websocket))
+        server = WebSocketServerSink(port=args.websocket)
+        print(f'messages on ws://{server.host}:{server.port}', flush=True)
+        sinks.append(server)
     if args.osc:
         from realtime_pose.communication.osc import VmcSink
 
         sinks.append(VmcSink(*parse_target(args.osc), allowed))
-    if args.rig and not args.record:
-        raise ValueError('--rig is the model of a recording; say where with --record')
-    if args.record_frames and not args.record:
-        raise ValueError('--record-frames adds frames to a recording; say where with --record')
     if args.record:
         sinks.append(Recorder(args.record, model=args.rig))
-    if args.record and has_frames:
-        frame_sinks.append(OverlayVideo(Path(args.record), args.fps))
-    if args.record_frames:
-        frame_sinks.append(FrameVideo(Path(args.record), args.fps))
+    if args.record and fps is not None:
+        frame_sinks.append(OverlayVideo(Path(args.record), fps))
+    if args.record_frames and fps is not None:
+        frame_sinks.append(FrameVideo(Path(args.record), fps))
     return sinks, frame_sinks
 
 
@@ -189,11 +182,7 @@ def stop_of(args: argparse.Namespace) -> threading.Event:
 
 def send_again(args: argparse.Namespace, folder: Path) -> None:
     """Sends the messages of a recording without frames."""
-    for option in NEED_FRAMES:
-        if getattr(args, option):
-            name = option.replace('_', '-')
-            raise ValueError(f"--{name} needs frames, and the recording '{folder}' has none")
-    sinks, _ = sinks_of(args, has_frames=False)
+    sinks, _ = sinks_of(args, fps=None)
     if not sinks:
         raise ValueError(
             f"'{folder}' has no {FRAMES_NAME}, so its messages can only be sent again; say where "
@@ -208,15 +197,18 @@ def main() -> None:
     """Runs the command."""
     args = parse_args()
     logging.basicConfig(format='%(levelname)s: %(message)s')
-    is_replay = args.source.startswith(REPLAY)
+    kind = kind_of(args.source)
+    check_options(args, kind)
+    is_replay = kind in (REPLAYED, MESSAGES)
     folder = Path(args.source.removeprefix(REPLAY))
-    if is_replay and (folder / JSONL_NAME).is_file() and not (folder / FRAMES_NAME).is_file():
+    if kind == MESSAGES:
         send_again(args, folder)
         return
+    fps = DEFAULT_FPS if args.fps is None else args.fps
     stream = WebcamStream(
         source=RecordedFrames(folder) if is_replay else args.source,
         resolution=None if args.size is None else (args.size[0], args.size[1]),
-        fps=args.fps,
+        fps=fps,
         loop=args.loop,
         keep_all=args.every_frame or is_replay,
         allow_network=args.allow_network,
@@ -227,12 +219,12 @@ def main() -> None:
         max_people=args.max_people,
         is_locked=args.lock,
         smoothing=not args.no_smoothing,
-        method_3d=args.method_3d,
+        method_3d=args.method_3d or LiveOptions.method_3d,
         target_fps=args.target_fps,
     )
     estimator = estimator_of(args)
     with stream:
-        sinks, frame_sinks = sinks_of(args)
+        sinks, frame_sinks = sinks_of(args, stream.source.fps or fps)
         pipeline = LivePipeline(stream, estimator, options, sinks, frame_sinks)
         report = pipeline.run(args.max_frames, stop_of(args), _Reporter(pipeline))
     print(f'{report.num_frames} frames; {report}')

@@ -179,7 +179,8 @@ class LivePipeline:
 
     def _stages_of(self, estimator: ViTPoseEstimator, options: LiveOptions) -> list[Stage]:
         detector, is_network = _detector_of(options, self.stream, estimator.device)
-        every = options.det_every or (DET_EVERY if is_network else 1)
+        every = DET_EVERY if is_network else 1
+        every = every if options.det_every is None else options.det_every
         detect = DetectStage(detector, every, options.max_people)
         set_flip_test = estimator.set_flip_test if estimator.has_flip_test else None
         stages: list[Stage] = [

@@ -71,6 +71,8 @@ class WebcamStream:
     ) -> None:
         if not fps > 0:
             raise ValueError(f'fps is {fps}, expected more than 0')
+        if resolution is not None and min(resolution) < 1:
+            raise ValueError(f'resolution is {resolution}, expected a width and height above 0')
         self.wanted = index if source is None else source
         self.resolution = resolution
         self.fps = float(fps)

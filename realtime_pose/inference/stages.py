@@ -72,8 +72,8 @@ class DetectStage:
     def __init__(
         self, detector: Detector, det_every: int = 1, max_people: int | None = None
     ) -> None:
-        for what, value in (('det_every', det_every), ('max_people', max_people or 1)):
-            if value < 1:
+        for what, value in (('det_every', det_every), ('max_people', max_people)):
+            if value is not None and value < 1:
                 raise ValueError(f'{what} is {value}, expected 1 or more')
         self.detector = detector
         self.det_every = det_every

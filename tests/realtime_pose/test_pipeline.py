@@ -2,10 +2,12 @@ import json
 import time
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from live_parts import ListSink, StubCapture, StubEstimator
 
+from mmpose.apis.inference import FrameResult
 from mmpose.structures import Boxes, Frame
 from realtime_pose.capture import CapturedFrame, SyntheticSource, WebcamStream
 from realtime_pose.communication import UdpReceiver, UdpSender
@@ -215,6 +217,24 @@ def test_a_replay_of_the_frames_gives_the_same_messages(tmp_path):
     assert list(first.glob('motion_*.bvh'))
 
 
+def test_a_film_runs_at_the_speed_of_what_was_filmed(tmp_path):
+    video = OverlayVideo(tmp_path, fps=10)
+    meta = StubEstimator().meta
+    # Dropped frames, a camera that is away for a minute, and one that is faster than it says.
+    times = [0.0, 0.1, 0.5, 0.6, 60.6, 60.7, 60.71, 60.72, 60.73]
+    for index, time_s in enumerate(times):
+        image = np.full((48, 64, 3), 20 * index, np.uint8)
+        captured = CapturedFrame(Frame(index, image, '', time_s), 1000 + time_s, 0.0)
+        live = LiveFrame(captured)
+        live.result = FrameResult(captured.frame, [], meta)
+        video.add(live)
+    video.close()
+    capture, shown = cv2.VideoCapture(str(tmp_path / 'overlay.mp4')), []
+    while (step := capture.read())[0]:
+        shown.append(round(step[1].mean() / 20))
+    assert shown == [0, 1, 1, 1, 1, 2, 3] + 20 * [3] + [4, 5, 6]
+
+
 def test_the_detector_rests_while_poses_lead_the_way():
     looked = []
 
@@ -231,6 +251,12 @@ def test_the_detector_rests_while_poses_lead_the_way():
         [poses] = pose_of([live.captured.frame], [live.boxes])
         stage.follow(poses)
     assert looked == [0, 4, 8]
+
+
+@pytest.mark.parametrize('name', ['det_every', 'max_people'])
+def test_numbers_that_mean_nothing(name):
+    with pytest.raises(ValueError, match=f'{name} is 0, expected 1 or more'):
+        LivePipeline(synthetic(), StubEstimator(), LiveOptions(**{name: 0}))
 
 
 def test_nobody_to_follow_is_no_reason_to_wait():

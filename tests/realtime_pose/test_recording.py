@@ -120,7 +120,7 @@ def test_a_model_of_the_user_is_animated(tmp_path, monkeypatch):
     monkeypatch.setattr(live.signal, 'signal', lambda *_: None)  # those of pytest stay
     arguments = ['realtime_pose', '--source', f'replay:{tmp_path / "a"}', '--rig', str(file)]
     monkeypatch.setattr(sys, 'argv', arguments)
-    with pytest.raises(ValueError, match='say where with --record'):
+    with pytest.raises(ValueError, match='--rig has no effect without --record'):
         live.main()
     monkeypatch.setattr(sys, 'argv', [*arguments, '--record', str(tmp_path / 'b')])
     live.main()

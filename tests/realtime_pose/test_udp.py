@@ -298,5 +298,12 @@ def test_command_names_a_taken_port(receiver, monkeypatch):
         receive.main()
 
 
+@pytest.mark.parametrize('option', ['--count', '--seconds', '--max-bytes'])
+def test_command_refuses_numbers_that_mean_nothing(option, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['receive', option, '0'])
+    with pytest.raises(SystemExit, match=f'error: {option} is 0.*, expected more than 0'):
+        receive.main()
+
+
 def test_header_is_as_documented():
     assert split_message(b'a' * 30, 26, 7)[1][:16] == b'PCHK' + struct.pack('!IHHI', 7, 1, 3, 30)

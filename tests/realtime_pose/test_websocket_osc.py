@@ -95,6 +95,8 @@ def test_too_many_clients_and_a_taken_port(server):
         client.close()
     with pytest.raises(OSError, match=f'cannot serve WebSockets on 127.0.0.1:{server.port}'):
         WebSocketServerSink(port=server.port)
+    with pytest.raises(ValueError, match='port 70000 of WebSockets: expected 0'):
+        WebSocketServerSink(port=70_000)
 
 
 @pytest.fixture
@@ -163,11 +165,20 @@ def test_avatar_follows_one_person(vmc):
     # The third has the highest score; when it is gone, the better of the rest.
     np.testing.assert_allclose(roots[0], make_person(2).root * (-1, 1, 1), atol=1e-6)
     np.testing.assert_allclose(roots[1], make_person(1).root * (-1, 1, 1), atol=1e-6)
+
+
+def test_avatar_without_rotations_stands_still_which_is_said_once(vmc, caplog):
+    sink, receiver = vmc
+    sink.send(make_message(num_people=0))  # nobody is there: no reason to say anything
+    assert caplog.text == ''
     flat = replace(make_person(1), rotations=None)
-    sink.send(replace(make_message(), people=(flat,)))
+    for seq in range(4):
+        sink.send(replace(make_message(seq), people=(flat,)))
     receiver.settimeout(0.1)
-    with pytest.raises(TimeoutError):  # there is nothing to say about somebody without rotations
+    with pytest.raises(TimeoutError):
         receiver.recv(65535)
+    assert caplog.text.count('nothing is sent while people have no rotations') == 1
+    assert f'OSC 127.0.0.1:{receiver.getsockname()[1]}' in caplog.text
 
 
 def test_avatar_that_is_gone(vmc, caplog):
