@@ -189,7 +189,7 @@ class LivePipeline:
             TrackStage(PoseTracker(estimator.meta, time_to_live_s=REMEMBER_S), detect),
         ]
         if options.is_locked:
-            stages.append(LockStage(REMEMBER_S))
+            stages.append(LockStage(REMEMBER_S, detect))
         if options.smoothing:
             stages.append(SmoothStage(KeypointSmoother(options.min_cutoff_hz, options.beta)))
         if options.method_3d == 'lift':

@@ -17,6 +17,7 @@ from pose_messages import make_message
 
 from realtime_pose import receive
 from realtime_pose.communication import (
+    Outage,
     PoseMessage,
     PosePacket,
     UdpReceiver,
@@ -130,6 +131,22 @@ def test_gone_receiver_is_survived_with_a_message(caplog):
     assert 'works again' in caplog.text
     sender.close()
     receiver.close()
+
+
+def test_what_fails_and_works_in_turns_is_not_said_every_time(caplog):
+    now = [0.0]
+    outage = Outage('sink', repeat_s=30, steady_s=5, clock=lambda: now[0])
+    for number in range(3000):  # 100 s, every second frame fails
+        now[0] = number / 30
+        outage.worked() if number % 2 else outage.failed('full')
+    texts = [record.getMessage() for record in caplog.records]
+    assert sum('sink: full' in text for text in texts) == 4  # at 0, 30, 60 and 90 s
+    assert sum('works again' in text for text in texts) == 4
+    assert 'sink: full (450 messages lost)' in texts
+    now[0] += 6  # well for 6 s
+    outage.failed('gone')
+    assert caplog.records[-1].getMessage().startswith('sink: gone (')
+    assert outage.is_out
 
 
 @pytest.mark.parametrize(
