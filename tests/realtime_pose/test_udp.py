@@ -275,25 +275,28 @@ def start_receiver(*options):
 
 
 def test_command_survives_a_flood_and_says_little():
-    process, port = start_receiver('--seconds', '1.8')
-    end = time.monotonic() + 1.0
+    process, port = start_receiver('--count', '3')
+    started = time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as attacker:
         for datagram in flood_datagrams():
             attacker.sendto(datagram, ('127.0.0.1', port))
-            if time.monotonic() > end:
+            if time.monotonic() > started + 1.0:
                 break
     status = Path(f'/proc/{process.pid}/status')
     if status.exists():
         memory = next(x for x in status.read_text().splitlines() if x.startswith('VmRSS'))
         assert int(memory.split()[1]) < 150_000  # kB: NumPy and the interpreter need about 40,000
     sender = UdpSender(port=port)
-    for seq in range(3):
+    for seq in itertools.count():  # the buffer of the system is full until the flood is worked off
         sender.send(make_message(seq))
         time.sleep(0.02)
+        if process.poll() is not None or time.monotonic() > started + 20:
+            break
+    process.kill()
     output, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     lines = output.splitlines()
-    assert len(lines) <= 8, output
+    assert len(lines) <= 5 + 2 * (time.monotonic() - started), output
     assert any('malformed' in line and 'refused' in line for line in lines)
     assert 'version 2, 2 people (#0 0.50, #1 0.51)' in output
 
