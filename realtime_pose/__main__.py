@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import cv2
 
 from mmpose.apis.cli import run_tool
 from realtime_pose.capture.webcam_capture import WebcamStream
@@ -193,10 +196,17 @@ def send_again(args: argparse.Namespace, folder: Path) -> None:
     print(f'{num_sent} messages')
 
 
+def silence_video_libraries() -> None:
+    """Keeps OpenCV and FFmpeg from a line for every attempt to reach a camera that is away."""
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+
+
 def main() -> None:
     """Runs the command."""
     args = parse_args()
     logging.basicConfig(format='%(levelname)s: %(message)s')
+    silence_video_libraries()
     kind = kind_of(args.source)
     check_options(args, kind)
     is_replay = kind in (REPLAYED, MESSAGES)
