@@ -171,19 +171,28 @@ def sinks_of(
     return sinks, frame_sinks
 
 
-def stop_of(args: argparse.Namespace) -> threading.Event:
-    """Returns what Ctrl-C, a signal to end and ``--seconds`` set."""
+def stop_by_signals() -> threading.Event:
+    """Returns what Ctrl-C and a signal to end set, so that files are completed; again, at once."""
     stop = threading.Event()
+
+    def end(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    if args.seconds is not None:
-        timer = threading.Timer(args.seconds, stop.set)
-        timer.daemon = True
-        timer.start()
+        signal.signal(number, end)
     return stop
 
 
-def send_again(args: argparse.Namespace, folder: Path) -> None:
+def stop_after(seconds: float | None, stop: threading.Event) -> None:
+    """Sets an event later."""
+    if seconds is not None:
+        timer = threading.Timer(seconds, stop.set)
+        timer.daemon = True
+        timer.start()
+
+
+def send_again(args: argparse.Namespace, folder: Path, stop: threading.Event) -> None:
     """Sends the messages of a recording without frames."""
     sinks, _ = sinks_of(args, fps=None)
     if not sinks:
@@ -192,7 +201,8 @@ def send_again(args: argparse.Namespace, folder: Path) -> None:
             'with --udp, --websocket, --osc or --record'
         )
     print(f'{folder} has no {FRAMES_NAME}: its messages are sent again, no model runs', flush=True)
-    num_sent = resend(read_recording(folder), sinks, stop_of(args), args.max_frames)
+    stop_after(args.seconds, stop)
+    num_sent = resend(read_recording(folder), sinks, stop, args.max_frames)
     print(f'{num_sent} messages')
 
 
@@ -209,10 +219,11 @@ def main() -> None:
     silence_video_libraries()
     kind = kind_of(args.source)
     check_options(args, kind)
+    stop = stop_by_signals()
     is_replay = kind in (REPLAYED, MESSAGES)
     folder = Path(args.source.removeprefix(REPLAY))
     if kind == MESSAGES:
-        send_again(args, folder)
+        send_again(args, folder, stop)
         return
     fps = DEFAULT_FPS if args.fps is None else args.fps
     stream = WebcamStream(
@@ -236,7 +247,8 @@ def main() -> None:
     with stream:
         sinks, frame_sinks = sinks_of(args, stream.source.fps or fps)
         pipeline = LivePipeline(stream, estimator, options, sinks, frame_sinks)
-        report = pipeline.run(args.max_frames, stop_of(args), _Reporter(pipeline))
+        stop_after(args.seconds, stop)
+        report = pipeline.run(args.max_frames, stop, _Reporter(pipeline))
     print(f'{report.num_frames} frames; {report}')
     for problem in pipeline.problems:
         print(f'note: {problem}', file=sys.stderr)

@@ -132,7 +132,8 @@ class LivePipeline:
                     if on_frame is not None:
                         on_frame(live)
         finally:
-            closing = [(type(x).__name__, x.close) for x in (*self.sinks, *self.frame_sinks)]
+            # Videos first: they cannot be read before, and a recorder takes its time.
+            closing = [(type(x).__name__, x.close) for x in (*self.frame_sinks, *self.sinks)]
             for name, close in closing:
                 self._guarded(f'closing {name}', close)
         return self.meter.report()

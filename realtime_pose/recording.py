@@ -121,9 +121,13 @@ class Recorder:
         self._is_closed = True
         self._lines.close()
         self._table.close()
+        if self._outage.is_out:
+            logger.warning('%s lacks the last %d messages', self.folder, self._outage.num_lost)
         if self.with_motions:
             try:
-                write_motions(self.folder / JSONL_NAME, self.folder, self.model)
+                files = write_motions(self.folder / JSONL_NAME, self.folder, self.model)
+                if not files:
+                    logger.warning('no movements for %s: nobody has rotations', self.folder)
             except (OSError, ValueError) as error:
                 logger.warning('no movements written to %s: %s', self.folder, error)
 

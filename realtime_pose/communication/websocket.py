@@ -157,6 +157,12 @@ class WebSocketServerSink:
 
 def _drop_incoming(connection: ServerConnection, mailbox: _Mailbox) -> None:
     """Reads until the client leaves, so that its departure and its pings are noticed."""
-    for _ in connection:
+    from websockets.exceptions import ConnectionClosed
+
+    try:
+        for _ in connection:
+            pass
+    except ConnectionClosed:  # without a goodbye, or because of a message that is too large
         pass
-    mailbox.close()
+    finally:
+        mailbox.close()

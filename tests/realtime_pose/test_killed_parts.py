@@ -1,9 +1,14 @@
 """Cameras, files, receivers and disks go away while it runs, really; the rest goes on."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +16,9 @@ import pytest
 from live_parts import ListSink, StubEstimator
 
 from realtime_pose.capture import SyntheticSource, WebcamStream
+from realtime_pose.model3d import motion_of_clip, read_bvh, read_glb
 from realtime_pose.pipeline import LiveOptions, LivePipeline
+from realtime_pose.recording import read_recording
 
 FLAT = LiveOptions(method_3d='none')
 
@@ -121,3 +128,50 @@ def test_a_film_without_its_index_cannot_begin(tmp_path):
     path.write_bytes(film(path, 'mp4v', 10)[:5000])
     with pytest.raises(ValueError, match='is damaged, cut off, or in a format'):
         LivePipeline(WebcamStream(source=str(path)), StubEstimator(), FLAT)
+
+
+COMMAND = """
+import sys
+from live_parts import StubEstimator
+from realtime_pose import __main__ as live
+live.estimator_of = lambda _: StubEstimator()
+live.main()
+"""
+
+
+def start_recording(folder):
+    options = ['--size', '160', '128', '--record-frames', '--record']
+    here = Path(__file__).parent
+    return subprocess.Popen(
+        [sys.executable, '-c', COMMAND, *options, str(folder)],
+        env={**os.environ, 'PYTHONPATH': f'{here}{os.pathsep}{here.parents[1]}'},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def num_pictures(path):
+    capture = cv2.VideoCapture(str(path))
+    return sum(1 for _ in iter(lambda: capture.read()[0], False))
+
+
+def test_a_recording_is_complete_when_it_is_told_to_end(tmp_path):
+    """By SIGTERM; Ctrl-C is handled by the same lines."""
+    folder = tmp_path / 'a'
+    process, end = start_recording(folder), time.monotonic() + 60
+    lines = folder / 'poses.jsonl'
+    while not (lines.exists() and lines.read_bytes().count(b'\n') > 10):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == 0, output
+    num_messages = len(list(read_recording(folder)))
+    assert num_messages > 10
+    assert f'{num_messages} frames' in output
+    assert num_pictures(folder / 'frames.avi') == num_messages
+    assert num_pictures(folder / 'overlay.mp4') >= num_messages
+    [bvh], [glb] = folder.glob('*.bvh'), folder.glob('*.glb')
+    assert len(motion_of_clip(read_bvh(bvh)).roots) > 5
+    assert read_glb(glb).content['animations']

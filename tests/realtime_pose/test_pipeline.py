@@ -1,6 +1,7 @@
 import json
 import time
 from itertools import pairwise
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -77,10 +78,12 @@ def test_latency_does_not_grow_when_the_model_is_slower_than_the_source():
     assert all(later > former for former, later in pairwise(captures))
 
 
-@pytest.mark.parametrize('where', ['pose', 'sink', 'detect'])
+@pytest.mark.parametrize('where', ['pose', 'sink', 'detect', 'track', 'smooth', '3d', 'picture'])
 def test_a_part_that_fails_is_said_and_survived(where, caplog):
     estimator, broken, good = StubEstimator(), ListSink(), ListSink()
-    pipeline = LivePipeline(synthetic(1), estimator, FLAT, [broken, good])
+    pictures = SimpleNamespace(add=lambda _: None, close=lambda: None)
+    pipeline = LivePipeline(synthetic(1), estimator, None, [broken, good], [pictures])
+    names = [stage.name for stage in pipeline.stages]
     calls = []
 
     def fail(*_):
@@ -93,11 +96,17 @@ def test_a_part_that_fails_is_said_and_survived(where, caplog):
         original, broken.send = broken.send, fail
     elif where == 'pose':
         original, estimator.backend.predict = estimator.backend.predict, fail
-    else:
+    elif where == 'picture':
+        original, pictures.add = pictures.add, fail
+    elif where == 'detect':
         original, pipeline.stages[0].detector = pipeline.stages[0].detector, fail
+    else:
+        original, fail.name = pipeline.stages[names.index(where)], where
+        pipeline.stages[names.index(where)] = fail
     report = pipeline.run(max_frames=6)
     assert report.num_frames == 6
-    assert len(good.messages) == (6 if where == 'sink' else 4)
+    assert len(good.messages) == (6 if where in ('sink', 'picture') else 4)
+    assert pipeline.problems == []
     texts = [record.getMessage() for record in caplog.records]
     assert sum('RuntimeError: out of order' in text for text in texts) == 1
     assert sum('works again' in text for text in texts) == 1

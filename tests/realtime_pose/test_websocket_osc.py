@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import struct
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -56,6 +57,26 @@ def test_clients_get_messages(server):
         assert json.loads(first.recv(timeout=JOIN_S))['seq'] == 2
     wait_until(lambda: server.num_clients == 0)
     server.send(make_message(3))
+
+
+@pytest.mark.filterwarnings('error::pytest.PytestUnhandledThreadExceptionWarning')
+def test_a_client_that_is_killed_is_forgotten(server):
+    """It sends no goodbye, as when a laptop is closed or a process is killed."""
+    with connect(server) as other:
+        killed = connect(server)
+        wait_until(lambda: server.num_clients == 2)
+        abort = struct.pack('ii', 1, 0)  # the connection is reset, whatever was under way
+        killed.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, abort)
+        killed.socket.close()
+        for seq in range(20):
+            server.send(make_message(seq))
+            time.sleep(0.005)
+        wait_until(lambda: server.num_clients == 1)
+        while json.loads(other.recv(timeout=JOIN_S))['seq'] != 19:
+            pass
+        rude = connect(server)
+        rude.send('x' * 5000)  # is refused, and the client with it
+        wait_until(lambda: server.num_clients == 1)
 
 
 def test_slow_clients_get_the_newest(server):
