@@ -139,8 +139,9 @@ def _csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 
 def csv_rows(message: PoseMessage) -> Iterator[list[object]]:
-    """Yields a row of ``CSV_COLUMNS`` per keypoint; unknown numbers are empty."""
-    names = load_metainfo(message.skeleton).keypoint_names if message.people else ()
+    """Yields a row of ``CSV_COLUMNS`` per keypoint; unknown numbers are empty, and keypoints of a
+    skeleton that we do not know are numbered."""
+    names = _keypoint_names(message.skeleton) if message.people else ()
     head = [message.seq, message.frame_id, f'{message.t_capture:.6f}']
     for person in message.people:
         unknown = np.full((len(person.keypoints), 3), np.nan)
@@ -150,6 +151,13 @@ def csv_rows(message: PoseMessage) -> Iterator[list[object]]:
             name = names[i] if i < len(names) else str(i)
             cells = ['' if not np.isfinite(value) else f'{value:.4f}' for value in values]
             yield [*head, person.id, name, *cells]
+
+
+def _keypoint_names(skeleton: str) -> Sequence[str]:
+    try:
+        return load_metainfo(skeleton).keypoint_names
+    except FileNotFoundError:  # one of a user's own
+        return ()
 
 
 def read_recording(path: str | Path) -> Iterator[PoseMessage]:

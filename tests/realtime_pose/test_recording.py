@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from realtime_pose.ik import BodyJoints, Proportions, Rig, SimpleIKSolver
 from realtime_pose.ik.quaternions import angle_between
 from realtime_pose.ik.rig import BONE_NAMES
 from realtime_pose.model3d import build_humanoid, motion_of, motion_of_clip, read_bvh, read_glb
-from realtime_pose.recording import Recorder, read_recording, replay
+from realtime_pose.recording import Recorder, csv_rows, read_recording, replay
 
 COCO = BodyJoints.of_skeleton('coco')
 ROOT = np.array([0, 0.9, 0])
@@ -90,6 +91,8 @@ def test_table(tmp_path):
     assert float(rows[5]['x_px']) == pytest.approx(message.people[0].keypoints[5, 0], abs=1e-4)
     assert float(rows[5]['z_m']) == pytest.approx(message.people[0].joints_3d[5, 2], abs=1e-4)
     assert (rows[2]['x_px'], rows[2]['y_px']) == ('', '')
+    own = [row[4] for row in csv_rows(replace(message, skeleton='of my own'))]
+    assert own == [str(number) for number in range(17)]
 
 
 def test_movements_are_written(tmp_path):
