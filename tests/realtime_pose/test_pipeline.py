@@ -190,6 +190,21 @@ def test_less_is_done_until_the_rate_is_held_and_more_when_there_is_time():
         PaceKeeper(0)
 
 
+def test_a_slow_model_is_not_waited_for_long():
+    pace, spent_s = PaceKeeper(5), 0.0
+    pace.note(9.0)  # the first frame of a model says nothing
+    while pace.level == 0:
+        pace.note(0.8)
+        spent_s += 0.8
+    assert spent_s == pytest.approx(2.4)
+    fast = PaceKeeper(60)
+    for _ in range(15):
+        fast.note(0.1)
+        assert fast.level == 0  # 1.4 s are no reason, nor are a few frames
+    fast.note(0.1)
+    assert fast.level == 1
+
+
 def test_a_level_that_failed_is_tried_ever_less_often():
     pace, tries = PaceKeeper(20), []
     for number in range(2000):
