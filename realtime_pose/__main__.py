@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import cv2
 
 from mmpose.apis.cli import run_tool
 from mmpose.apis.inference.sources import Source
@@ -30,15 +33,12 @@ from realtime_pose.ik.cameras import load_cameras
 from realtime_pose.inference.model_choice import RANDOM_WARNING, available_models, default_model
 from realtime_pose.inference.stages import LiveFrame
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
+from realtime_pose.option_check import MESSAGES, REPLAY, REPLAYED, check_options, kinds_of
 from realtime_pose.pipeline import METHODS_3D, TRIANGULATE, LiveOptions, LivePipeline
-from realtime_pose.recording import JSONL_NAME, Recorder, read_recording, resend
+from realtime_pose.recording import Recorder, read_recording, resend
 
 REPORT_S = 5.0
-REPLAY = 'replay:'
-NEED_FRAMES = (
-    'cameras', 'loop', 'every_frame', 'size', 'record_frames', 'model', 'checkpoint', 'device',
-    'dtype', 'detector', 'det_every', 'max_people', 'lock', 'no_smoothing', 'target_fps',
-)  # fmt: skip
+DEFAULT_FPS = 30.0
 
 
 def parse_args() -> argparse.Namespace:
@@ -60,7 +60,7 @@ def parse_args() -> argparse.Namespace:
         help='calibration of several cameras, see docs/realtime/three_d.md; or synthetic:N for the '
         'figure as N cameras see it',
     )  # fmt: skip
-    parser.add_argument('--fps', type=float, default=30.0, help='of a camera or the figure')
+    parser.add_argument('--fps', type=float, help='of a camera, the figure or images; default 30')
     parser.add_argument('--size', type=int, nargs=2, metavar=('WIDTH', 'HEIGHT'), help='the same')
     parser.add_argument('--loop', action='store_true', help='begin a file again at its end')
     parser.add_argument(
@@ -100,9 +100,9 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
 
 def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--udp', metavar='HOST:PORT', action='append', default=[])
-    group.add_argument('--udp-version', type=int, choices=(1, 2), default=2)
+    group.add_argument('--udp-version', type=int, choices=(1, 2), help='default 2')
     group.add_argument(
-        '--udp-allow', nargs='+', metavar='NETWORK', default=[],
+        '--udp-allow', nargs='+', action='extend', metavar='NETWORK', default=[],
         help='addresses besides this machine that --udp may name, such as 192.168.1.0/24',
     )  # fmt: skip
     group.add_argument('--websocket', type=int, metavar='PORT', help='serve messages on loopback')
@@ -148,8 +148,6 @@ class _Reporter:
 def estimator_of(args: argparse.Namespace) -> ViTPoseEstimator:
     """Returns the model; says in large letters if its weights are random."""
     if args.model is None:
-        if args.checkpoint is not None:
-            raise ValueError('--checkpoint has the weights of a model; say which with --model')
         choice = default_model()
         name, model, checkpoint = choice.name, choice.config, choice.checkpoint
     elif args.model in available_models():
@@ -166,36 +164,34 @@ def estimator_of(args: argparse.Namespace) -> ViTPoseEstimator:
 
 
 def sinks_of(
-    args: argparse.Namespace, has_frames: bool = True
+    args: argparse.Namespace, fps: float | None
 ) -> tuple[list[MessageSink], list[FrameSink]]:
-    """Returns where messages and pictures go; without frames there are no pictures."""
+    """Returns where messages and pictures go; without frames, and their rate, no pictures."""
     sinks: list[MessageSink] = []
     frame_sinks: list[FrameSink] = []
     allowed = (*LOOPBACK, *args.udp_allow)
     for text in args.udp:
-        sinks.append(UdpSender(*parse_target(text), allowed, args.udp_version))
+        sinks.append(UdpSender(*parse_target(text), allowed, args.udp_version or 2))
     if args.websocket is not None:
         from realtime_pose.communication.websocket import WebSocketServerSink
 
-        sinks.append(WebSocketServerSink(port=args.websocket))
+        server = WebSocketServerSink(port=args.websocket)
+        print(f'messages on ws://{server.host}:{server.port}', flush=True)
+        sinks.append(server)
     if args.osc:
         from realtime_pose.communication.osc import VmcSink
 
         sinks.append(VmcSink(*parse_target(args.osc), allowed))
-    if args.rig and not args.record:
-        raise ValueError('--rig is the model of a recording; say where with --record')
-    if args.record_frames and not args.record:
-        raise ValueError('--record-frames adds frames to a recording; say where with --record')
     if args.record:
         sinks.append(Recorder(args.record, model=args.rig))
-    if args.record and has_frames:
-        frame_sinks.append(OverlayVideo(Path(args.record), args.fps))
-    if args.record_frames:
-        frame_sinks.append(FrameVideo(Path(args.record), args.fps))
+    if args.record and fps is not None:
+        frame_sinks.append(OverlayVideo(Path(args.record), fps))
+    if args.record_frames and fps is not None:
+        frame_sinks.append(FrameVideo(Path(args.record), fps))
     return sinks, frame_sinks
 
 
-def source_of(args: argparse.Namespace) -> str | Source:
+def source_of(args: argparse.Namespace, fps: float) -> str | Source:
     """Returns what is looked at: the name of a source, a recording, or several cameras."""
     sources, size_wh = args.source, None if args.size is None else tuple(args.size)
     if args.cameras is None:
@@ -209,67 +205,83 @@ def source_of(args: argparse.Namespace) -> str | Source:
         return RecordedFrames(source.removeprefix(REPLAY)) if is_replay else source
     if args.method_3d not in (None, TRIANGULATE):
         raise ValueError(f'--3d {args.method_3d} is for one camera; leave out --cameras')
-    if args.record_frames or any(source.startswith(REPLAY) for source in sources):
+    if args.record_frames:
         raise ValueError(
-            '--record-frames and replay: are for one camera; with --cameras record their videos, '
-            'and give these as --source again'
+            '--record-frames is for one camera; with --cameras record their videos, and give these '
+            'as --source again'
         )
     kind, _, number = args.cameras.partition(':')
     if kind != SYNTHETIC:
         cameras = load_cameras(args.cameras)
-        return open_views(sources, cameras, args.fps, size_wh, args.allow_network)
+        return open_views(sources, cameras, fps, size_wh, args.allow_network)
     figure, _, people = sources[0].partition(':')
     if len(sources) > 1 or figure != SYNTHETIC or not (number + people).isdecimal():
         raise ValueError(
             f'--cameras {args.cameras} with sources {sources}: expected synthetic:N cameras, and '
             'synthetic or synthetic:PEOPLE as the only source'
         )
-    return synthetic_views(int(number), int(people or 1), size_wh or (640, 480), args.fps)
+    return synthetic_views(int(number), int(people or 1), size_wh or (640, 480), fps)
 
 
-def stop_of(args: argparse.Namespace) -> threading.Event:
-    """Returns what Ctrl-C, a signal to end and ``--seconds`` set."""
+def stop_by_signals() -> threading.Event:
+    """Returns what Ctrl-C and a signal to end set, so that files are completed; again, at once."""
     stop = threading.Event()
+
+    def end(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    if args.seconds is not None:
-        timer = threading.Timer(args.seconds, stop.set)
-        timer.daemon = True
-        timer.start()
+        signal.signal(number, end)
     return stop
 
 
-def send_again(args: argparse.Namespace, folder: Path) -> None:
+def stop_after(seconds: float | None, stop: threading.Event) -> None:
+    """Sets an event later."""
+    if seconds is not None:
+        timer = threading.Timer(seconds, stop.set)
+        timer.daemon = True
+        timer.start()
+
+
+def send_again(args: argparse.Namespace, folder: Path, stop: threading.Event) -> None:
     """Sends the messages of a recording without frames."""
-    for option in NEED_FRAMES:
-        if getattr(args, option):
-            name = option.replace('_', '-')
-            raise ValueError(f"--{name} needs frames, and the recording '{folder}' has none")
-    sinks, _ = sinks_of(args, has_frames=False)
+    sinks, _ = sinks_of(args, fps=None)
     if not sinks:
         raise ValueError(
             f"'{folder}' has no {FRAMES_NAME}, so its messages can only be sent again; say where "
             'with --udp, --websocket, --osc or --record'
         )
     print(f'{folder} has no {FRAMES_NAME}: its messages are sent again, no model runs', flush=True)
-    num_sent = resend(read_recording(folder), sinks, stop_of(args), args.max_frames)
+    stop_after(args.seconds, stop)
+    num_sent = resend(read_recording(folder), sinks, stop, args.max_frames)
     print(f'{num_sent} messages')
+
+
+def silence_video_libraries() -> None:
+    """Keeps OpenCV and FFmpeg from a line for every attempt to reach a camera that is away."""
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
 def main() -> None:
     """Runs the command."""
     args = parse_args()
     logging.basicConfig(format='%(levelname)s: %(message)s')
+    silence_video_libraries()
     args.source = args.source or [SYNTHETIC]
-    is_replay = args.source[0].startswith(REPLAY)
-    folder = Path(args.source[0].removeprefix(REPLAY))
-    if is_replay and (folder / JSONL_NAME).is_file() and not (folder / FRAMES_NAME).is_file():
-        send_again(args, folder)
+    kinds = kinds_of(args.source)
+    check_options(args, kinds)
+    stop = stop_by_signals()
+    is_replay = REPLAYED in kinds.values()
+    if [*kinds.values()] == [MESSAGES]:
+        send_again(args, Path(args.source[0].removeprefix(REPLAY)), stop)
         return
+    fps = DEFAULT_FPS if args.fps is None else args.fps
     stream = WebcamStream(
-        source=source_of(args),
+        source=source_of(args, fps),
         resolution=None if args.size is None else (args.size[0], args.size[1]),
-        fps=args.fps,
+        fps=fps,
         loop=args.loop,
         keep_all=args.every_frame or is_replay,
         allow_network=args.allow_network,
@@ -285,9 +297,10 @@ def main() -> None:
     )
     estimator = estimator_of(args)
     with stream:
-        sinks, frame_sinks = sinks_of(args)
+        sinks, frame_sinks = sinks_of(args, stream.source.fps or fps)
         pipeline = LivePipeline(stream, estimator, options, sinks, frame_sinks)
-        report = pipeline.run(args.max_frames, stop_of(args), _Reporter(pipeline))
+        stop_after(args.seconds, stop)
+        report = pipeline.run(args.max_frames, stop, _Reporter(pipeline))
     print(f'{report.num_frames} frames; {report}{missing_views(pipeline)}')
     for problem in pipeline.problems:
         print(f'note: {problem}', file=sys.stderr)

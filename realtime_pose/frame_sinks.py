@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from mmpose.apis.inference import DrawOptions
 from mmpose.apis.inference.pictures import VideoFile
@@ -16,6 +18,7 @@ from realtime_pose.recording import JSONL_NAME, read_recording
 
 OVERLAY_NAME, FRAMES_NAME = 'overlay.mp4', 'frames.avi'
 LOSSLESS = 'FFV1'
+MAX_STILL_S = 2.0  # a picture stands no longer in the film, however long the camera was away
 
 
 class FrameSink(Protocol):
@@ -29,11 +32,13 @@ class FrameSink(Protocol):
 
 
 class OverlayVideo:
-    """Writes the frames with the poses drawn on them.
+    """Writes the frames with the poses drawn on them, at the speed of what was filmed.
+
+    A picture stands where frames after it were dropped.
 
     Args:
         folder: Where to; is made.
-        fps: Of the video. It has a picture per frame that was looked at.
+        fps: Of the video, which should be that of the source.
         draw: How poses are drawn.
     """
 
@@ -41,11 +46,35 @@ class OverlayVideo:
         folder.mkdir(parents=True, exist_ok=True)
         self.draw = draw or DrawOptions(show_boxes=True, show_ids=True)
         self._video = VideoFile(folder / OVERLAY_NAME, fps)
+        self._start: float | None = None
+        self._last: NDArray[np.uint8] | None = None
 
     def add(self, live: LiveFrame) -> None:
-        """Writes a frame."""
-        if live.result is not None:
-            self._video.add(live.result.draw(self.draw))
+        """Writes a frame, and the one before again for the time between them.
+
+        Raises:
+            OSError: If the video cannot be written.
+        """
+        if live.result is None:
+            return
+        num_missing = self._num_missing(live.captured.t_capture)
+        if num_missing < -1:
+            return  # they come faster than the source says
+        picture = live.result.draw(self.draw)
+        for _ in range(num_missing if self._last is not None else 0):
+            self._video.add(self._last)
+        self._video.add(picture)
+        self._last = picture
+
+    def _num_missing(self, time_s: float) -> int:
+        """Returns how many pictures the film lacks until now; below 0 it is ahead."""
+        if self._start is None:
+            self._start = time_s
+        fps = self._video.fps
+        num_missing = round((time_s - self._start) * fps) - self._video.num_frames
+        too_many = max(0, num_missing - round(MAX_STILL_S * fps))
+        self._start += too_many / fps
+        return num_missing - too_many
 
     def close(self) -> None:
         """Completes the file."""

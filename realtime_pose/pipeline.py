@@ -139,7 +139,8 @@ class LivePipeline:
                     if on_frame is not None:
                         on_frame(live)
         finally:
-            closing = [(type(x).__name__, x.close) for x in (*self.sinks, *self.frame_sinks)]
+            # Videos first: they cannot be read before, and a recorder takes its time.
+            closing = [(type(x).__name__, x.close) for x in (*self.frame_sinks, *self.sinks)]
             for name, close in closing:
                 self._guarded(f'closing {name}', close)
         return self.meter.report()
@@ -173,7 +174,7 @@ class LivePipeline:
         failing = [f'{outage.name} fails' for outage in self._outages.values() if outage.is_out]
         source = self.stream.source
         views = source.problems if isinstance(source, Views) else []
-        return [*self.stream.problems[-1:], *views, *failing]
+        return [*([self.stream.problem] if self.stream.problem else []), *views, *failing]
 
     def _guarded(self, name: str, call: Callable[..., object], *arguments: object) -> bool:
         """Returns whether a call went well; what went wrong is said, once."""
@@ -197,7 +198,8 @@ class LivePipeline:
             )
         parts = source.parts if isinstance(source, Views) else [source]
         detectors, is_network = _detectors_of(options, parts, estimator.device)
-        every = options.det_every or (DET_EVERY if is_network else 1)
+        every = DET_EVERY if is_network else 1
+        every = every if options.det_every is None else options.det_every
         detect = [DetectStage(detector, every, options.max_people) for detector in detectors]
         trackers = [PoseTracker(meta, time_to_live_s=REMEMBER_S) for _ in detect]
         set_flip_test = estimator.set_flip_test if estimator.has_flip_test else None
@@ -212,7 +214,7 @@ class LivePipeline:
         if is_multiview:
             stages.append(MatchStage(ViewMatcher(BodyJoints.of_skeleton(meta), min_score)))
         if options.is_locked:
-            stages.append(LockStage(REMEMBER_S))
+            stages.append(LockStage(REMEMBER_S, detect))
         if options.method_3d == 'lift':
             stages.append(LiftStage(lambda: SimpleIKSolver(skeleton=meta, min_score=min_score)))
         elif is_multiview:

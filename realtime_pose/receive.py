@@ -8,6 +8,7 @@ own. What is malformed or too large is counted and mentioned once a second, howe
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from typing import TextIO
@@ -35,7 +36,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--seconds', type=float, help='stop after this time')
     parser.add_argument('--count', type=int, help='stop after this many messages')
-    return parser.parse_args()
+    args = parser.parse_args()
+    for name in ('max_bytes', 'seconds', 'count'):
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            sys.exit(f'error: --{name.replace("_", "-")} is {value}, expected more than 0')
+    return args
 
 
 def summary_of(message: PoseMessage | PosePacket) -> str:
@@ -120,6 +126,8 @@ def main() -> None:
     try:
         print(f'listening on {args.host}:{receiver.port}', file=output_of(args), flush=True)
         listen(receiver, args)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has enough
+        os._exit(1)
     finally:
         receiver.close()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 import threading
 import time
@@ -38,6 +39,36 @@ CSV_COLUMNS = (
 MIN_FRAMES, MAX_PEOPLE = 2, 20
 
 
+class _TextFile:
+    """A new file to which texts are appended as a whole, at once, or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open('xb', buffering=0)
+        self._size = 0
+
+    def append(self, text: str) -> None:
+        """Writes a text; what a full disk has taken of it is removed again.
+
+        Raises:
+            OSError: If it cannot be written, or the file was removed meanwhile.
+        """
+        if not self.path.exists():  # the system would go on writing into nowhere
+            raise FileNotFoundError(f'{self.path.name} was removed')
+        left = text.encode()
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._file.truncate(self._size)
+            self._file.seek(self._size)
+            raise
+        self._size = self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class Recorder:
     """Writes messages into a new folder, line by line, so that a crash loses the last one at most.
 
@@ -64,21 +95,20 @@ class Recorder:
         self.model = model
         self._outage = Outage(f'recording {self.folder}')
         try:
-            self._lines = (self.folder / JSONL_NAME).open('x', encoding='utf-8', buffering=1)
+            self._lines = _TextFile(self.folder / JSONL_NAME)
+            self._table = _TextFile(self.folder / CSV_NAME)
         except FileExistsError:
             raise FileExistsError(
                 f'{self.folder} has a recording already; choose another folder'
             ) from None
-        self._table = (self.folder / CSV_NAME).open('w', encoding='utf-8', newline='')
-        self._writer = csv.writer(self._table)
-        self._writer.writerow(CSV_COLUMNS)
+        self._table.append(_csv_text([CSV_COLUMNS]))
         self._is_closed = False
 
     def send(self, message: PoseMessage) -> None:
         """Writes a message; a full disk is said in the log, and stops nothing else."""
         try:
-            self._lines.write(message.to_json() + '\n')
-            self._writer.writerows(csv_rows(message))
+            self._lines.append(message.to_json() + '\n')
+            self._table.append(_csv_text(csv_rows(message)))
         except OSError as error:
             self._outage.failed(error.strerror or error)
         else:
@@ -89,21 +119,29 @@ class Recorder:
         if self._is_closed:
             return
         self._is_closed = True
-        for file in (self._lines, self._table):
-            try:
-                file.close()
-            except OSError as error:
-                self._outage.failed(error.strerror or error)
+        self._lines.close()
+        self._table.close()
+        if self._outage.is_out:
+            logger.warning('%s lacks the last %d messages', self.folder, self._outage.num_lost)
         if self.with_motions:
             try:
-                write_motions(self.folder / JSONL_NAME, self.folder, self.model)
+                files = write_motions(self.folder / JSONL_NAME, self.folder, self.model)
+                if not files:
+                    logger.warning('no movements for %s: nobody has rotations', self.folder)
             except (OSError, ValueError) as error:
                 logger.warning('no movements written to %s: %s', self.folder, error)
 
 
+def _csv_text(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO(newline='')
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
 def csv_rows(message: PoseMessage) -> Iterator[list[object]]:
-    """Yields a row of ``CSV_COLUMNS`` per keypoint; unknown numbers are empty."""
-    names = load_metainfo(message.skeleton).keypoint_names if message.people else ()
+    """Yields a row of ``CSV_COLUMNS`` per keypoint; unknown numbers are empty, and keypoints of a
+    skeleton that we do not know are numbered."""
+    names = _keypoint_names(message.skeleton) if message.people else ()
     head = [message.seq, message.frame_id, f'{message.t_capture:.6f}']
     for person in message.people:
         unknown = np.full((len(person.keypoints), 3), np.nan)
@@ -113,6 +151,13 @@ def csv_rows(message: PoseMessage) -> Iterator[list[object]]:
             name = names[i] if i < len(names) else str(i)
             cells = ['' if not np.isfinite(value) else f'{value:.4f}' for value in values]
             yield [*head, person.id, name, *cells]
+
+
+def _keypoint_names(skeleton: str) -> Sequence[str]:
+    try:
+        return load_metainfo(skeleton).keypoint_names
+    except FileNotFoundError:  # one of a user's own
+        return ()
 
 
 def read_recording(path: str | Path) -> Iterator[PoseMessage]:

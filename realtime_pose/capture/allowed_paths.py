@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,8 @@ def validate_path(
     """Returns the real path of a file below one of the roots.
 
     Args:
-        path: Absolute, or relative to a root. Links are followed before anything is compared.
+        path: Absolute, or relative to a root; ``~`` is the home of the user. Links are followed
+            before anything is compared.
         must_exist: Whether it must be there.
         roots: Folders that files may be in; the project by default.
 
@@ -25,7 +27,8 @@ def validate_path(
         FileNotFoundError: If it is missing.
     """
     folders = [Path(root).resolve() for root in roots]
-    places = [(folder / path).resolve() for folder in folders]  # an absolute path stays as it is
+    wanted = os.path.expanduser(path)
+    places = [(folder / wanted).resolve() for folder in folders]  # an absolute path stays as it is
     inside = [
         place for place, folder in zip(places, folders, strict=True) if place.is_relative_to(folder)
     ]

@@ -9,12 +9,13 @@ from typing import Any
 
 import cv2
 
-from mmpose.apis.inference.sources import Source, open_sources
+from mmpose.apis.inference.sources import WEBCAM, Source, open_sources
 from mmpose.apis.inference.videos import OPEN_TIMEOUT_MS, READ_TIMEOUT_MS, CameraSource
 from mmpose.structures import Frame
 from realtime_pose.capture.synthetic import SyntheticSource
 
 SYNTHETIC = 'synthetic'
+NETWORK_MARK = '://'
 NETWORK_SCHEMES = ('rtsp', 'rtsps', 'http', 'https')
 
 Say = Callable[[str], None]
@@ -32,8 +33,9 @@ def open_named(
     """Returns a source of frames.
 
     Args:
-        source: Number of a camera (also as text); ``synthetic`` or ``synthetic:3`` for so many
-            people; address of a stream; a video; a folder or pattern of images.
+        source: Number of a camera, also as text or as ``webcam:1``; ``synthetic`` or
+            ``synthetic:3`` for so many people; address of a stream; a video; a folder or pattern
+            of images.
         fps: What a camera is asked for, and what the synthetic figure moves at.
         resolution: Width and height of a camera or the synthetic figure, px.
         backend: One of OpenCV's ``CAP_...`` for cameras; any by default.
@@ -46,26 +48,41 @@ def open_named(
         ConnectionError: If a camera or stream cannot be opened.
     """
     text = str(source)
-    kind, _, rest = text.partition(':')
-    if kind == SYNTHETIC and (not rest or rest.isdecimal()):
-        return SyntheticSource(int(rest or 1), resolution or (640, 480), fps)
-    if text.isdecimal():
+    if is_synthetic(text):
+        num_people = int(text.partition(':')[2] or 1)
+        return SyntheticSource(num_people, resolution or (640, 480), fps)
+    number = camera_number(text)
+    if number is not None:
         opener = open_capture or _camera_opener(fps, resolution, backend)
-        return CameraSource(int(text), opener, waits_s=(), say=_ignore)
-    if '://' in text:
+        return CameraSource(number, opener, waits_s=(), say=_ignore)
+    if NETWORK_MARK in text:
         _check_address(text, allow_network)
         return CameraSource(text, open_capture or _open_stream, waits_s=(), say=_ignore)
     sources = open_sources(text)
     return sources[0] if len(sources) == 1 else _Chain(sources, text)
 
 
-def is_camera(source: str) -> bool:
-    """Returns whether a source runs freely: a camera, by its number, or a stream."""
-    return source.isdecimal() or '://' in source
+def is_synthetic(text: str) -> bool:
+    """Returns whether a source is ``synthetic`` or ``synthetic:3``."""
+    kind, _, rest = text.partition(':')
+    return kind == SYNTHETIC and (not rest or rest.isdecimal())
+
+
+def camera_number(text: str) -> int | None:
+    """Returns 1 for ``1`` and ``webcam:1``, 0 for ``webcam``; None for what is no camera."""
+    kind, _, rest = text.partition(':')
+    if kind == WEBCAM and (not rest or rest.isdecimal()):
+        return int(rest or 0)
+    return int(text) if text.isdecimal() else None
+
+
+def is_camera(text: str) -> bool:
+    """Returns whether a source runs freely: a camera or a stream."""
+    return camera_number(text) is not None or NETWORK_MARK in text
 
 
 def _check_address(text: str, allow_network: bool) -> None:
-    scheme = text.partition('://')[0].lower()
+    scheme = text.partition(NETWORK_MARK)[0].lower()
     if scheme not in NETWORK_SCHEMES:
         raise ValueError(f"'{scheme}://' is no stream; expected {', '.join(NETWORK_SCHEMES)}")
     if not allow_network:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.apis.inference.sources import Source
+from mmpose.apis.inference.videos import without_password
 from mmpose.structures import Frame
 from realtime_pose.capture.mailbox import CapturedFrame, Mailbox
 from realtime_pose.capture.named_source import OpenCapture, open_named
@@ -52,6 +53,7 @@ class WebcamStream:
 
     Attributes:
         problems: What went wrong, newest last; at most 20.
+        problem: What is wrong now; empty where all is well, such as when a camera is back.
         num_reconnects: How often it came back.
     """
 
@@ -71,6 +73,8 @@ class WebcamStream:
     ) -> None:
         if not fps > 0:
             raise ValueError(f'fps is {fps}, expected more than 0')
+        if resolution is not None and min(resolution) < 1:
+            raise ValueError(f'resolution is {resolution}, expected a width and height above 0')
         self.wanted = index if source is None else source
         self.resolution = resolution
         self.fps = float(fps)
@@ -79,6 +83,7 @@ class WebcamStream:
         self.keep_all = keep_all
         self.allow_network = allow_network
         self.problems: list[str] = []
+        self.problem = ''
         self.num_reconnects = 0
         self._open_capture = open_capture
         self._waits_s = reconnect_waits_s
@@ -131,7 +136,7 @@ class WebcamStream:
     @property
     def name(self) -> str:
         """What the source is called in messages."""
-        return getattr(self.wanted, 'name', str(self.wanted))
+        return getattr(self.wanted, 'name', without_password(str(self.wanted)))
 
     @property
     def source(self) -> Source:
@@ -205,7 +210,7 @@ class WebcamStream:
                 source = source or self._opened()
                 self._pass_on(source, mailbox, stop)
                 is_over = not source.is_live and not self.loop
-                reason = '' if not source.is_live else 'ended'
+                reason = '' if not source.is_live else f'{self.name} ended'
             except (OSError, ValueError, RuntimeError) as error:
                 is_over = source is not None and not source.is_live
                 reason = str(error) or type(error).__name__
@@ -226,9 +231,11 @@ class WebcamStream:
         is_paced = not source.is_live and not mailbox.keep_all
         step_s = 1 / (source.fps or self.fps)
         due_s = time.monotonic()
-        was_away = bool(self.problems) and source.is_live
+        was_away = bool(self.problem) and source.is_live
         with closing(iter(source)) as frames:
-            for frame, _ in frames:
+            for frame, damage in frames:
+                if damage:
+                    continue  # what comes in its place is the frame before
                 if is_paced:
                     stop.wait(max(0.0, due_s - time.monotonic()))
                     due_s = max(due_s + step_s, time.monotonic() - MAX_LAG_S)
@@ -237,8 +244,11 @@ class WebcamStream:
                 if was_away:
                     self.num_reconnects += 1
                     logger.warning('%s is back', self.name)
-                    was_away = False
+                    was_away, self.problem = False, ''
                 mailbox.put(self._stamped(source, frame))
+        for problem in source.problems:
+            if problem not in self.problems:  # a file that is looped has the same each time
+                self._note(problem)
 
     def _stamped(self, source: Source, frame: Frame) -> CapturedFrame:
         """Returns a frame with its number and time.
@@ -264,11 +274,12 @@ class WebcamStream:
     def _note_loss(self, reason: str, attempt: int, is_over: bool) -> None:
         if attempt > 0:
             return  # it was said when it went away
-        text = f'{self.name}: {reason}'
-        if not is_over:
-            text += '; trying to reach it again'
-        self.problems = [*self.problems[-MAX_PROBLEMS:], text]
-        logger.warning('%s', text)
+        self._note(reason if is_over else f'{reason}; trying to reach it again')
+
+    def _note(self, problem: str) -> None:
+        self.problem = problem
+        self.problems = [*self.problems[-MAX_PROBLEMS:], problem]
+        logger.warning('%s', problem)
 
 
 def get_frame() -> Image:

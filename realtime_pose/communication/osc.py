@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from realtime_pose.communication.keypoints_sender import DEFAULT_HOST
 from realtime_pose.communication.message import Person, PoseMessage
+from realtime_pose.communication.sinks import logger
 from realtime_pose.communication.udp import LOOPBACK, DatagramSocket
 from realtime_pose.ik.rig import Rig
 
@@ -66,14 +67,23 @@ class VmcSink:
         self.person_id = person_id
         self.rig = Rig.default() if rig is None else rig
         self._shown: int | None = None
+        self._is_silence_said = False
         self._socket = DatagramSocket(host, port, allowed, 'OSC')
         self._start = time.monotonic()
 
     def send(self, message: PoseMessage) -> None:
-        """Sends the rotations of the chosen person; nothing while there are none."""
+        """Sends the rotations of the chosen person; nothing while there are none, which is said
+        once."""
         person = self._choose(message)
         if person is not None:
             self._socket.send([self.encode(person, time.monotonic() - self._start)])
+        elif message.people and not self._is_silence_said:
+            self._is_silence_said = True
+            logger.warning(
+                '%s: nothing is sent while people have no rotations: 3D is off, too little of them '
+                'is seen, or another one is to be shown',
+                self._socket.outage.name,
+            )
 
     def encode(self, person: Person, time_s: float) -> bytes:
         """Returns the bundle of one person, ``rotations`` and ``root`` given."""

@@ -47,16 +47,24 @@ def load_json(data: bytes | str) -> Any:
     """Returns what a JSON text says.
 
     Raises:
-        ValueError: If it is no JSON, no UTF-8, holds NaN or Infinity, or is nested too deeply.
+        ValueError: If it is no JSON, no UTF-8, holds NaN, Infinity or a number as large, or is
+            nested too deeply.
     """
     try:
-        return json.loads(data, parse_constant=_refuse_constant)
+        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
         raise ValueError('the JSON is nested too deeply') from None
     except UnicodeDecodeError:
         raise ValueError('the text is not UTF-8') from None
     except json.JSONDecodeError as error:
         raise ValueError(f'the text is not JSON: {error}') from None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f'{text[:20]} is too large for a float')
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -67,7 +67,7 @@ def resolve_target(host: str, port: int, allowed: Sequence[str] = LOOPBACK) -> t
             return address, port
     raise ValueError(
         f"target '{host}' is {addresses[0]}, which is not allowed; add it to the allowed targets "
-        f'(now {", ".join(allowed)})'
+        f'(--udp-allow; now {", ".join(allowed)})'
     )
 
 

@@ -60,6 +60,7 @@ class WebSocketServerSink:
 
     Raises:
         ImportError: If the package ``websockets`` is missing.
+        ValueError: If the port is none.
         OSError: If the port is taken.
     """
 
@@ -77,6 +78,9 @@ class WebSocketServerSink:
                 'a WebSocket server needs the package websockets: pip install -r '
                 'requirements/net.txt'
             ) from None
+        if not 0 <= port < 65536:
+            raise ValueError(f'port {port} of WebSockets: expected 0 (any that is free) to 65535')
+        self.host = host
         self.max_clients = max_clients
         self._mailboxes: set[_Mailbox] = set()
         self._lock = threading.Lock()
@@ -153,6 +157,12 @@ class WebSocketServerSink:
 
 def _drop_incoming(connection: ServerConnection, mailbox: _Mailbox) -> None:
     """Reads until the client leaves, so that its departure and its pings are noticed."""
-    for _ in connection:
+    from websockets.exceptions import ConnectionClosed
+
+    try:
+        for _ in connection:
+            pass
+    except ConnectionClosed:  # without a goodbye, or because of a message that is too large
         pass
-    mailbox.close()
+    finally:
+        mailbox.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MEMORY = 0.15  # weight of the newest frame in the mean time
+MEMORY = 0.15  # weight of the newest frame in the mean time, once there are as many as it takes
 TOO_SLOW, FAST_ENOUGH = 1.0, 0.6  # of the time that a frame may take
-PATIENCE = 15  # frames before less is done,
-FIRST_TRIAL, MAX_TRIAL = 60, 1920  # and before more is tried; doubled each time that fails
+# Before less is done: so many frames, or where these take long, so many seconds and a few frames.
+PATIENCE, PATIENCE_S, MIN_FRAMES = 15, 2.0, 3
+FIRST_TRIAL, MAX_TRIAL = 60, 1920  # frames before more is tried; doubled each time that fails
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class PaceKeeper:
             raise ValueError(f'target fps is {target_fps}, expected more than 0')
         self.target_fps = target_fps
         self.level = 0
-        self._mean_s: float | None = None
+        self._is_warm = False
+        self._mean_s = self._spent_s = 0.0
         self._num_since = 0
         self._trial = FIRST_TRIAL
         self._is_trying = False
@@ -60,13 +62,16 @@ class PaceKeeper:
 
     def note(self, busy_s: float) -> None:
         """Takes the time that a frame took."""
-        if self.target_fps is None:
+        if self.target_fps is None or not self._is_warm:
+            self._is_warm = True  # the first frame of a model takes longer than all others
             return
-        mean_s = busy_s if self._mean_s is None else self._mean_s
-        self._mean_s = mean_s + MEMORY * (busy_s - mean_s)
         self._num_since += 1
+        self._spent_s += busy_s
+        self._mean_s += max(MEMORY, 1 / self._num_since) * (busy_s - self._mean_s)
         share = self._mean_s * self.target_fps
-        if share > TOO_SLOW and self._num_since >= PATIENCE and self.level + 1 < len(EFFORTS):
+        is_long = self._spent_s >= PATIENCE_S and self._num_since >= MIN_FRAMES
+        is_sure = is_long or self._num_since >= PATIENCE
+        if share > TOO_SLOW and is_sure and self.level + 1 < len(EFFORTS):
             if self._is_trying:
                 self._trial = min(2 * self._trial, MAX_TRIAL)
             self._change(1)
@@ -77,4 +82,4 @@ class PaceKeeper:
         self.level += step
         self._is_trying = step < 0
         self._num_since = 0
-        self._mean_s = None
+        self._mean_s = self._spent_s = 0.0

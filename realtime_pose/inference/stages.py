@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmpose.apis.inference import FrameResult, PosePredictor
 from mmpose.apis.inference.topdown import usable
 from mmpose.detectors import Detector
-from mmpose.structures import Boxes, PoseMeta, PoseResult
+from mmpose.evaluation.functional import oks_nms
+from mmpose.structures import Boxes, PoseMeta, PoseResult, box_iou_xywh
 from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses
 from realtime_pose.capture.mailbox import CapturedFrame
 from realtime_pose.capture.views import ViewFrame
@@ -21,6 +23,8 @@ from realtime_pose.ik.cameras import Camera
 from realtime_pose.ik.ik_solver import IKSolution, SimpleIKSolver
 from realtime_pose.inference.pace import EFFORTS, Effort
 
+FOUND_IOU = 0.3  # of a box and the place where somebody was expected
+SAME_OKS = 0.9  # of two poses of one person
 FORGET_AFTER_S = 2.0  # the 3D state of somebody who is not seen
 
 T = TypeVar('T')
@@ -34,6 +38,7 @@ class LiveFrame:
         captured: The frame.
         effort: How much may be done for it.
         boxes: Where people are.
+        has_guesses: Whether boxes are among them that come from poses, not from the detector.
         poses: One a box; with ids after tracking.
         solutions: 3D of each pose; None where there is none.
         message: What is sent.
@@ -46,6 +51,7 @@ class LiveFrame:
     captured: CapturedFrame
     effort: Effort = EFFORTS[0]
     boxes: Boxes = field(default_factory=lambda: Boxes.from_xywh([]))
+    has_guesses: bool = False
     poses: list[PoseResult] = field(default_factory=list)
     solutions: list[IKSolution | None] = field(default_factory=list)
     message: PoseMessage | None = None
@@ -89,6 +95,9 @@ class DetectStage:
         detector: Finds the people.
         det_every: N.
         max_people: Boxes of a frame, the surest; None takes all.
+
+    Attributes:
+        favourite: Who is looked at before all others, as last seen; None is nobody.
     """
 
     name = 'detect'
@@ -96,13 +105,15 @@ class DetectStage:
     def __init__(
         self, detector: Detector, det_every: int = 1, max_people: int | None = None
     ) -> None:
-        for what, value in (('det_every', det_every), ('max_people', max_people or 1)):
-            if value < 1:
+        for what, value in (('det_every', det_every), ('max_people', max_people)):
+            if value is not None and value < 1:
                 raise ValueError(f'{what} is {value}, expected 1 or more')
         self.detector = detector
         self.det_every = det_every
         self.max_people = max_people
         self._num_since = math.inf  # never yet
+        self.favourite: PoseResult | None = None
+        self._missed: set[int | None] = set()
         self._last: tuple[Sequence[PoseResult], Sequence[PoseResult]] = ((), ())
 
     def __call__(self, live: LiveFrame) -> None:
@@ -112,18 +123,51 @@ class DetectStage:
         # Nobody to follow: only a detection can find somebody, as often as was asked for.
         is_due = self._num_since >= (every if len(guessed) else self.det_every)
         frame = live.captured.frame
+        boxes = guessed
         if is_due:
-            [boxes] = self.detector([frame])
+            [found] = self.detector([frame])
             self._num_since = 0
-        else:
-            boxes = guessed
+            boxes = self._with_missed(found) if every > 1 else found
+        live.has_guesses = not is_due or len(boxes) > len(found)
         self._num_since += 1
         boxes = boxes.select(usable(boxes, frame.image_wh))
         limits = [x for x in (self.max_people, live.effort.max_people) if x is not None]
         if limits and len(boxes) > min(limits):
-            best = np.argsort(-boxes.scores, kind='stable')[: min(limits)]
+            best = np.argsort(-self._importance(boxes), kind='stable')[: min(limits)]
             boxes = boxes.select(np.sort(best))
         live.boxes = boxes
+
+    def _with_missed(self, found: Boxes) -> Boxes:
+        """Returns also the boxes of people whom this detection missed, but not the one before."""
+        poses, before = self._last
+        guesses = [boxes_from_poses([pose], before) for pose in poses]
+        followed = [(p.track_id, g) for p, g in zip(poses, guesses, strict=True) if len(g)]
+        overlap = np.zeros((len(followed), len(found)))
+        for row, (_, guess) in enumerate(followed):
+            overlap[row] = box_iou_xywh(np.repeat(guess.xywh, len(found), axis=0), found.xywh)
+        is_missed = np.ones(len(followed), bool)
+        while overlap.size and overlap.max() >= FOUND_IOU:
+            row, column = np.unravel_index(overlap.argmax(), overlap.shape)
+            is_missed[row] = False
+            overlap[row], overlap[:, column] = 0, 0
+        missed = {followed[row][0]: followed[row][1] for row in np.flatnonzero(is_missed)}
+        kept = [guess for number, guess in missed.items() if number not in self._missed]
+        self._missed = set(missed)
+        return Boxes.from_xywh(
+            np.concatenate([found.xywh, *(guess.xywh for guess in kept)]),
+            np.concatenate([found.scores, *(guess.scores for guess in kept)]),
+            np.concatenate([found.category_ids, *(guess.category_ids for guess in kept)]),
+        )
+
+    def _importance(self, boxes: Boxes) -> NDArray[np.float32]:
+        """Returns the scores (N,), highest for the box next to where the favourite is expected."""
+        scores = boxes.scores.copy()
+        if self.favourite is not None:
+            guess = boxes_from_poses([self.favourite], self._last[1])
+            xywh = guess.xywh[0] if len(guess) else self.favourite.bbox_xywh
+            # Left, top, width and height: people who cross are at one place, and differ in size.
+            scores[np.abs(boxes.xywh - xywh).sum(axis=1).argmin()] = np.inf
+        return scores
 
     def follow(self, poses: Sequence[PoseResult]) -> None:
         """Takes the poses of the frame, for the boxes of the next."""
@@ -156,6 +200,27 @@ class PoseStage:
             view.poses = own
 
 
+def without_doubles(poses: Sequence[PoseResult], meta: PoseMeta) -> list[PoseResult]:
+    """Returns the poses in their order, one for each person.
+
+    Where people hide each other, the boxes of both may show the one in front. Of such doubles the
+    one whose box lies around its joints is left.
+    """
+    if len(poses) < 2 or meta.sigmas is None:
+        return list(poses)
+    keypoints = np.stack([pose.keypoints for pose in poses]).astype(np.float64)  # (N, K, 2)
+    low, high = keypoints.min(axis=1), keypoints.max(axis=1)
+    boxes = np.stack([pose.bbox_xywh for pose in poses]).astype(np.float64)
+    kept = oks_nms(
+        keypoints,
+        box_iou_xywh(boxes, np.hstack([low, high - low])),
+        np.array([pose.area for pose in poses], np.float64),
+        meta.sigmas,
+        SAME_OKS,
+    )
+    return [poses[i] for i in sorted(kept.tolist())]
+
+
 class TrackStage:
     """Numbers the people.
 
@@ -172,6 +237,8 @@ class TrackStage:
 
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the ids."""
+        if live.has_guesses:
+            live.poses = without_doubles(live.poses, self.tracker.meta)
         live.poses = self.tracker(live.poses, live.captured.t_capture)
         self.detect.follow(live.poses)
 
@@ -183,24 +250,36 @@ class LockStage:
 
     Args:
         release_s: How long that is; as long as the tracker keeps numbers.
+        detect: Looks at that person, also where it may look at few; one per camera.
     """
 
     name = 'lock'
 
-    def __init__(self, release_s: float) -> None:
+    def __init__(self, release_s: float, detect: Sequence[DetectStage]) -> None:
         self.release_s = release_s
+        self.detect = detect
         self._id: int | None = None
         self._seen_s = -math.inf
 
     def __call__(self, live: LiveFrame) -> None:
         """Takes the others out of the poses."""
         now = live.captured.t_capture
-        if now - self._seen_s > self.release_s and live.poses:
-            largest = max(live.poses, key=lambda pose: float(np.prod(pose.bbox_xywh[2:])))
-            self._id = largest.track_id
+        if now - self._seen_s > self.release_s:
+            for detect in self.detect:
+                detect.favourite = None
+            if live.poses:
+                largest = max(live.poses, key=lambda pose: float(np.prod(pose.bbox_xywh[2:])))
+                self._id = largest.track_id
         live.poses = [pose for pose in live.poses if pose.track_id == self._id]
         if live.poses:
             self._seen_s = now
+        for view in live.views:
+            for pose in view.poses:
+                if pose.track_id == self._id:
+                    # Across cameras people have other numbers than in the view of each.
+                    is_known = len(self.detect) == 1
+                    favourite = pose if is_known else replace(pose, track_id=None)
+                    self.detect[view.view].favourite = favourite
 
 
 class SmoothStage:

@@ -7,6 +7,7 @@ from realtime_pose.model3d.humanoid import HUMANOID_FILE, build_humanoid
 from realtime_pose.model3d.model3d import (
     COCO_SKELETON,
     draw_skeleton_on_frame,
+    plot_skeleton,
     plot_skeleton_3d,
 )
 from realtime_pose.model3d.motion import Motion, motion_of
@@ -24,6 +25,7 @@ __all__ = [
     'draw_skeleton_on_frame',
     'motion_of',
     'motion_of_clip',
+    'plot_skeleton',
     'plot_skeleton_3d',
     'read_bvh',
     'read_glb',

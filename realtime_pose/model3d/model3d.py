@@ -12,6 +12,7 @@ from mmpose.metainfo import load_metainfo
 from mmpose.visualization import draw_pose
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from mpl_toolkits.mplot3d import Axes3D
 
 COCO_SKELETON: tuple[tuple[int, int], ...] = tuple(
@@ -38,6 +39,30 @@ def draw_skeleton_on_frame(
     scores = points[:, 2] if has_scores else np.ones(len(points))
     meta = load_metainfo(skeleton)
     return draw_pose(frame, points[:, :2] if has_scores else points, scores, meta, min_score)
+
+
+def plot_skeleton(
+    joints: ArrayLike,
+    ax: Axes,
+    limbs: Sequence[tuple[int, int]] = COCO_SKELETON,
+    size_wh: tuple[int, int] = (640, 480),
+) -> None:
+    """Draws one person into axes of Matplotlib, which show the frame: y points down.
+
+    Args:
+        joints: (K, 2), img px. NaN where unknown.
+        ax: Axes. What is in them is removed.
+        limbs: Pairs of joints that are joined.
+        size_wh: Of the frame, px.
+    """
+    points = np.asarray(joints, np.float64)
+    is_known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
+    ax.clear()
+    for start, end in limbs:
+        if is_known[start] and is_known[end]:
+            ax.plot(*points[[start, end]].T, color='tab:blue', linewidth=2)
+    ax.scatter(*points[is_known].T, s=12, color='tab:red', zorder=3)
+    ax.set(xlim=(0, size_wh[0]), ylim=(size_wh[1], 0), aspect='equal')
 
 
 def plot_skeleton_3d(

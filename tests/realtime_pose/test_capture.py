@@ -131,6 +131,9 @@ def test_what_cannot_be_opened_is_said_at_once(tmp_path):
         WebcamStream(source=str(tmp_path / 'missing.mp4')).open()
     with pytest.raises(ValueError, match='streams of the network are off'):
         WebcamStream(source='rtsp://127.0.0.1/x').open()
+    for options in dict(fps=0), dict(resolution=(640, 0)):
+        with pytest.raises(ValueError, match=f'{next(iter(options))} is .*, expected'):
+            WebcamStream(7, **options)
     with pytest.raises(ValueError, match="'file://' is no stream"):
         WebcamStream(source='file:///etc/passwd', allow_network=True).open()
 

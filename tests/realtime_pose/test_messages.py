@@ -115,6 +115,7 @@ REFUSED = {
     'not an object': (b'[1, 2]', 'expected object'),
     'nan': (b'{"keypoints": [[NaN, 1]]}', 'NaN is not JSON'),
     'infinity': (b'{"keypoints": [[-Infinity, 1]]}', 'Infinity is not JSON'),
+    'as large': (b'{"keypoints": [[-1e999, 1]]}', '-1e999 is too large for a float'),
     'deep': (b'[' * 50_000, 'nested too deeply'),
     'version': (change(['schema'], 'realtime_pose/3'), "expected 'realtime_pose/2'"),
     'missing': (change(['size'], ...), "lacks the field 'size'"),
@@ -145,6 +146,26 @@ REFUSED = {
 def test_refused(data, problem):
     with pytest.raises(ValueError, match=problem):
         decode_message(data)
+
+
+def test_damage_is_refused_or_read():
+    """Whatever a byte becomes, the answer is a message or one sentence."""
+    rng = np.random.default_rng(0)
+    packet = PosePacket(np.ones((3, 2)), np.ones(3), np.ones((3, 3)), 1.0, {'bbox': [1, 2, 3, 4]})
+    whole = [make_message(num_people=1).to_json().encode(), packet.to_json().encode()]
+    pieces = [b'', b'[', b'{"', b'1e999', b'\\ud800', b'\xff', b'\x00', b'null', b'-', b'9' * 5000]
+    num_read = 0
+    for number in range(3000):
+        data = whole[number % 2]
+        start = rng.integers(len(data))
+        data = data[:start] + pieces[rng.integers(len(pieces))] + data[start + rng.integers(9) :]
+        try:
+            message = decode_message(data)
+        except ValueError:
+            continue
+        num_read += 1
+        assert decode_message(message.to_json()).to_json() == message.to_json()
+    assert 0 < num_read < 1000
 
 
 def test_schema_files_agree_with_a_public_validator():

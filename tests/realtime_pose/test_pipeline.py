@@ -1,19 +1,22 @@
 import json
 import time
 from itertools import pairwise
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from live_parts import ListSink, StubCapture, StubEstimator
 
-from mmpose.structures import Boxes, Frame
+from mmpose.apis.inference import FrameResult
+from mmpose.structures import Frame
 from realtime_pose.capture import CapturedFrame, SyntheticSource, WebcamStream
 from realtime_pose.communication import UdpReceiver, UdpSender
 from realtime_pose.communication.schema import load_schema
 from realtime_pose.frame_sinks import FrameVideo, OverlayVideo, RecordedFrames
 from realtime_pose.inference.meter import Meter
-from realtime_pose.inference.pace import EFFORTS, PaceKeeper
-from realtime_pose.inference.stages import DetectStage, LiveFrame
+from realtime_pose.inference.pace import PaceKeeper
+from realtime_pose.inference.stages import LiveFrame
 from realtime_pose.pipeline import LiveOptions, LivePipeline
 from realtime_pose.recording import Recorder, read_recording
 
@@ -24,11 +27,6 @@ FLAT = LiveOptions(method_3d='none')  # where 3D is not looked at, its time is s
 def synthetic(num_people=2, keep_all=True, **options):
     source = SyntheticSource(num_people, SIZE, **options)
     return WebcamStream(source=source, keep_all=keep_all)
-
-
-def blank(index, wh=(64, 48)):
-    frame = Frame(index, np.zeros((wh[1], wh[0], 3), np.uint8), '', index / 30)
-    return CapturedFrame(frame, 1000 + index / 30, time.monotonic())
 
 
 def test_frames_come_through_all_stages_to_the_sinks():
@@ -46,71 +44,6 @@ def test_frames_come_through_all_stages_to_the_sinks():
     assert {'detect', 'pose', 'track', 'smooth', '3d', 'message', 'sinks'} == set(report.stage_ms)
     assert sink.is_closed
     json.loads(sink.messages[-1].to_json(), parse_constant=lambda name: pytest.fail(name))
-
-
-class UndrawnSource(SyntheticSource):
-    """Its people move, and are left out of the pictures, which costs less."""
-
-    def frame_at(self, index):
-        width, height = self.size_wh
-        return Frame(index, np.zeros((height, width, 3), np.uint8), self.name, index / self.fps)
-
-
-def ids_of(source, wanted=lambda index: True):
-    """Returns the ids that each person of a source got, in those frames that are not dropped.
-
-    Frames carry the time of the source, not of the machine, since all are kept.
-    """
-    ids = [[] for _ in range(len(source.joints_at(0)))]
-    stream = WebcamStream(source=source, keep_all=True)
-    with stream:
-        pipeline = LivePipeline(stream, StubEstimator(), FLAT)
-        while (captured := stream.capture(10)) is not None:
-            if not wanted(captured.frame.index):
-                continue
-            boxes = source.boxes_at(captured.frame.index).xywh
-            poses = pipeline.step(captured).poses
-            assert len(poses) == len(ids)
-            for pose in poses:
-                ids[np.abs(boxes - pose.bbox_xywh).sum(axis=1).argmin()].append(pose.track_id)
-    return ids
-
-
-@pytest.mark.parametrize('fps', [15, 10])
-def test_people_who_walk_past_each_other_keep_their_ids(fps):
-    source = UndrawnSource(2, SIZE, fps=fps, num_frames=8 * fps)
-    centers = [source.boxes_at(i).xywh @ [1, 0, 0.5, 0] for i in range(8 * fps)]
-    is_ahead = np.array([one < other for one, other in centers])
-    assert (is_ahead[1:] != is_ahead[:-1]).sum() == 2  # they meet twice in a lap
-    assert [set(ids) for ids in ids_of(source)] == [{1}, {2}]
-
-
-def test_one_person_keeps_the_id_while_frames_are_dropped():
-    rng = np.random.default_rng(0)
-    is_kept = rng.random(20 * 15) < 0.3
-    is_kept[100:136] = False
-    is_kept[[99, 136]] = True  # 2.5 s between them; numbers are kept for 3 s
-    [ids] = ids_of(UndrawnSource(1, SIZE, fps=15, num_frames=len(is_kept)), is_kept.__getitem__)
-    assert len(ids) == is_kept.sum()
-    assert set(ids) == {1}
-
-
-def test_a_lock_keeps_to_one_person_until_that_one_is_gone():
-    source = UndrawnSource(2, SIZE, fps=10, num_frames=120)
-    stream, sink = WebcamStream(source=source, keep_all=True), ListSink()
-    options = LiveOptions(is_locked=True, method_3d='none')
-    pipeline = LivePipeline(stream, StubEstimator(), options, [sink])
-    detector = pipeline.stages[0].detector
-
-    def first_one_leaves(frames):
-        [boxes] = detector(frames)
-        return [boxes.select([1] if frames[0].index >= 80 else [0, 1])]
-
-    pipeline.stages[0].detector = first_one_leaves
-    pipeline.run()
-    ids = [[person.id for person in message.people] for message in sink.messages]
-    # Frame 79 shows the first for the last time, and 3 s later the lock is let go.
-    assert ids == 80 * [[1]] + 30 * [[]] + 10 * [[2]]
 
 
 def test_latency_does_not_grow_when_the_model_is_slower_than_the_source():
@@ -145,10 +78,12 @@ def test_latency_does_not_grow_when_the_model_is_slower_than_the_source():
     assert all(later > former for former, later in pairwise(captures))
 
 
-@pytest.mark.parametrize('where', ['pose', 'sink', 'detect'])
+@pytest.mark.parametrize('where', ['pose', 'sink', 'detect', 'track', 'smooth', '3d', 'picture'])
 def test_a_part_that_fails_is_said_and_survived(where, caplog):
     estimator, broken, good = StubEstimator(), ListSink(), ListSink()
-    pipeline = LivePipeline(synthetic(1), estimator, FLAT, [broken, good])
+    pictures = SimpleNamespace(add=lambda _: None, close=lambda: None)
+    pipeline = LivePipeline(synthetic(1), estimator, None, [broken, good], [pictures])
+    names = [stage.name for stage in pipeline.stages]
     calls = []
 
     def fail(*_):
@@ -161,11 +96,17 @@ def test_a_part_that_fails_is_said_and_survived(where, caplog):
         original, broken.send = broken.send, fail
     elif where == 'pose':
         original, estimator.backend.predict = estimator.backend.predict, fail
-    else:
+    elif where == 'picture':
+        original, pictures.add = pictures.add, fail
+    elif where == 'detect':
         original, pipeline.stages[0].detector = pipeline.stages[0].detector, fail
+    else:
+        original, fail.name = pipeline.stages[names.index(where)], where
+        pipeline.stages[names.index(where)] = fail
     report = pipeline.run(max_frames=6)
     assert report.num_frames == 6
-    assert len(good.messages) == (6 if where == 'sink' else 4)
+    assert len(good.messages) == (6 if where in ('sink', 'picture') else 4)
+    assert pipeline.problems == []
     texts = [record.getMessage() for record in caplog.records]
     assert sum('RuntimeError: out of order' in text for text in texts) == 1
     assert sum('works again' in text for text in texts) == 1
@@ -215,36 +156,22 @@ def test_a_replay_of_the_frames_gives_the_same_messages(tmp_path):
     assert list(first.glob('motion_*.bvh'))
 
 
-def test_the_detector_rests_while_poses_lead_the_way():
-    looked = []
-
-    def detector(frames):
-        looked.append(frames[0].index)
-        return [Boxes.from_xywh([[10, 8, 20, 30]])]
-
-    stage = DetectStage(detector, det_every=4)
-    pose_of = StubEstimator().predictor
-    for index in range(9):
-        live = LiveFrame(blank(index), EFFORTS[0])
-        stage(live)
-        assert len(live.boxes) == 1
-        [poses] = pose_of([live.captured.frame], [live.boxes])
-        stage.follow(poses)
-    assert looked == [0, 4, 8]
-
-
-def test_nobody_to_follow_is_no_reason_to_wait():
-    looked = []
-
-    def detector(frames):
-        looked.append(frames[0].index)
-        return [Boxes.from_xywh([])]
-
-    stage = DetectStage(detector, det_every=2)
-    for index in range(6):
-        stage(LiveFrame(blank(index), EFFORTS[3]))
-        stage.follow([])
-    assert looked == [0, 2, 4]  # every second, however little is to be done
+def test_a_film_runs_at_the_speed_of_what_was_filmed(tmp_path):
+    video = OverlayVideo(tmp_path, fps=10)
+    meta = StubEstimator().meta
+    # Dropped frames, a camera that is away for a minute, and one that is faster than it says.
+    times = [0.0, 0.1, 0.5, 0.6, 60.6, 60.7, 60.71, 60.72, 60.73]
+    for index, time_s in enumerate(times):
+        image = np.full((48, 64, 3), 20 * index, np.uint8)
+        captured = CapturedFrame(Frame(index, image, '', time_s), 1000 + time_s, 0.0)
+        live = LiveFrame(captured)
+        live.result = FrameResult(captured.frame, [], meta)
+        video.add(live)
+    video.close()
+    capture, shown = cv2.VideoCapture(str(tmp_path / 'overlay.mp4')), []
+    while (step := capture.read())[0]:
+        shown.append(round(step[1].mean() / 20))
+    assert shown == [0, 1, 1, 1, 1, 2, 3] + 20 * [3] + [4, 5, 6]
 
 
 def test_less_is_done_until_the_rate_is_held_and_more_when_there_is_time():
@@ -261,6 +188,21 @@ def test_less_is_done_until_the_rate_is_held_and_more_when_there_is_time():
     assert rests.level == 0
     with pytest.raises(ValueError, match='expected more than 0'):
         PaceKeeper(0)
+
+
+def test_a_slow_model_is_not_waited_for_long():
+    pace, spent_s = PaceKeeper(5), 0.0
+    pace.note(9.0)  # the first frame of a model says nothing
+    while pace.level == 0:
+        pace.note(0.8)
+        spent_s += 0.8
+    assert spent_s == pytest.approx(2.4)
+    fast = PaceKeeper(60)
+    for _ in range(15):
+        fast.note(0.1)
+        assert fast.level == 0  # 1.4 s are no reason, nor are a few frames
+    fast.note(0.1)
+    assert fast.level == 1
 
 
 def test_a_level_that_failed_is_tried_ever_less_often():

@@ -2,10 +2,12 @@
 
 import csv
 import json
-import logging
+import shutil
 import sys
 import time
+from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from realtime_pose.ik import BodyJoints, Proportions, Rig, SimpleIKSolver
 from realtime_pose.ik.quaternions import angle_between
 from realtime_pose.ik.rig import BONE_NAMES
 from realtime_pose.model3d import build_humanoid, motion_of, motion_of_clip, read_bvh, read_glb
-from realtime_pose.recording import Recorder, read_recording, replay
+from realtime_pose.recording import Recorder, csv_rows, read_recording, replay
 
 COCO = BodyJoints.of_skeleton('coco')
 ROOT = np.array([0, 0.9, 0])
@@ -91,6 +93,8 @@ def test_table(tmp_path):
     assert float(rows[5]['x_px']) == pytest.approx(message.people[0].keypoints[5, 0], abs=1e-4)
     assert float(rows[5]['z_m']) == pytest.approx(message.people[0].joints_3d[5, 2], abs=1e-4)
     assert (rows[2]['x_px'], rows[2]['y_px']) == ('', '')
+    own = [row[4] for row in csv_rows(replace(message, skeleton='of my own'))]
+    assert own == [str(number) for number in range(17)]
 
 
 def test_movements_are_written(tmp_path):
@@ -122,7 +126,7 @@ def test_a_model_of_the_user_is_animated(tmp_path, monkeypatch):
     monkeypatch.setattr(live.signal, 'signal', lambda *_: None)  # those of pytest stay
     arguments = ['realtime_pose', '--source', f'replay:{tmp_path / "a"}', '--rig', str(file)]
     monkeypatch.setattr(sys, 'argv', arguments)
-    with pytest.raises(ValueError, match='say where with --record'):
+    with pytest.raises(ValueError, match='--rig has no effect without --record'):
         live.main()
     monkeypatch.setattr(sys, 'argv', [*arguments, '--record', str(tmp_path / 'b')])
     live.main()
@@ -222,23 +226,40 @@ def test_what_is_no_recording(tmp_path):
         Recorder(tmp_path / 'b')
 
 
-def test_full_disk_is_survived_with_a_message(tmp_path, caplog, monkeypatch):
+def test_a_full_disk_costs_whole_messages(tmp_path, caplog):
+    """What fits is kept; no line is left half written when there is room again."""
+    resource = pytest.importorskip('resource', reason='limits are those of POSIX')
     recorder = Recorder(tmp_path, with_motions=False)
-
-    class Full:
-        def write(self, text):
-            raise OSError(28, 'No space left on device')
-
-        def close(self):
-            pass
-
-    monkeypatch.setattr(recorder, '_lines', Full())
-    with caplog.at_level(logging.WARNING):
-        for seq in range(5):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    recorder.send(make_message(0))
+    size = (tmp_path / 'poses.jsonl').stat().st_size
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(3.5 * size), limits[1]))
+        for seq in range(1, 8):
             recorder.send(make_message(seq))
-        recorder.close()
-        recorder.close()
-    assert caplog.text.count('No space left on device') == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    recorder.send(make_message(8))
+    recorder.close()
+    recorder.close()
+    assert [message.seq for message in read_recording(tmp_path)] == [0, 1, 2, 8]
+    with (tmp_path / 'poses.csv').open() as file:
+        rows = Counter(row['seq'] for row in csv.DictReader(file))
+    assert {'0', '8'} < set(rows) <= {'0', '1', '2', '8'}
+    assert set(rows.values()) == {34}  # keypoints of two people
+    assert caplog.text.count('File too large (1 messages lost)') == 1
+    assert caplog.text.count('works again after') == 1
+
+
+def test_a_folder_that_is_removed_is_missed(tmp_path, caplog):
+    recorder = Recorder(tmp_path / 'a')
+    recorder.send(make_message(0))
+    shutil.rmtree(tmp_path / 'a')
+    for seq in range(1, 4):
+        recorder.send(make_message(seq))
+    assert caplog.text.count('poses.jsonl was removed (1 messages lost)') == 1
+    recorder.close()
+    assert 'no movements written' in caplog.text
 
 
 def test_command(tmp_path, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import struct
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -58,6 +59,26 @@ def test_clients_get_messages(server):
     server.send(make_message(3))
 
 
+@pytest.mark.filterwarnings('error::pytest.PytestUnhandledThreadExceptionWarning')
+def test_a_client_that_is_killed_is_forgotten(server):
+    """It sends no goodbye, as when a laptop is closed or a process is killed."""
+    with connect(server) as other:
+        killed = connect(server)
+        wait_until(lambda: server.num_clients == 2)
+        abort = struct.pack('ii', 1, 0)  # the connection is reset, whatever was under way
+        killed.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, abort)
+        killed.socket.close()
+        for seq in range(20):
+            server.send(make_message(seq))
+            time.sleep(0.005)
+        wait_until(lambda: server.num_clients == 1)
+        while json.loads(other.recv(timeout=JOIN_S))['seq'] != 19:
+            pass
+        rude = connect(server)
+        rude.send('x' * 5000)  # is refused, and the client with it
+        wait_until(lambda: server.num_clients == 1)
+
+
 def test_slow_clients_get_the_newest(server):
     with connect(server, max_queue=1, max_size=10**6) as slow:
         wait_until(lambda: server.num_clients == 1)
@@ -95,6 +116,8 @@ def test_too_many_clients_and_a_taken_port(server):
         client.close()
     with pytest.raises(OSError, match=f'cannot serve WebSockets on 127.0.0.1:{server.port}'):
         WebSocketServerSink(port=server.port)
+    with pytest.raises(ValueError, match='port 70000 of WebSockets: expected 0'):
+        WebSocketServerSink(port=70_000)
 
 
 @pytest.fixture
@@ -163,11 +186,20 @@ def test_avatar_follows_one_person(vmc):
     # The third has the highest score; when it is gone, the better of the rest.
     np.testing.assert_allclose(roots[0], make_person(2).root * (-1, 1, 1), atol=1e-6)
     np.testing.assert_allclose(roots[1], make_person(1).root * (-1, 1, 1), atol=1e-6)
+
+
+def test_avatar_without_rotations_stands_still_which_is_said_once(vmc, caplog):
+    sink, receiver = vmc
+    sink.send(make_message(num_people=0))  # nobody is there: no reason to say anything
+    assert caplog.text == ''
     flat = replace(make_person(1), rotations=None)
-    sink.send(replace(make_message(), people=(flat,)))
+    for seq in range(4):
+        sink.send(replace(make_message(seq), people=(flat,)))
     receiver.settimeout(0.1)
-    with pytest.raises(TimeoutError):  # there is nothing to say about somebody without rotations
+    with pytest.raises(TimeoutError):
         receiver.recv(65535)
+    assert caplog.text.count('nothing is sent while people have no rotations') == 1
+    assert f'OSC 127.0.0.1:{receiver.getsockname()[1]}' in caplog.text
 
 
 def test_avatar_that_is_gone(vmc, caplog):

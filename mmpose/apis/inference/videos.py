@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -128,7 +129,7 @@ class CameraSource:
         say: Gets a sentence when the connection is lost, and when it is back.
 
     Attributes:
-        name: Such as ``camera 0``, or the URL.
+        name: Such as ``camera 0``, or the URL without user and password.
         num_frames: None.
         fps: Frames per second as the driver says; 30 where it does not.
         is_live: True.
@@ -149,7 +150,7 @@ class CameraSource:
         say: Callable[[str], None] = print,
     ) -> None:
         self.address = address
-        self.name = f'camera {address}' if isinstance(address, int) else address
+        self.name = f'camera {address}' if isinstance(address, int) else without_password(address)
         self.problems: list[str] = []
         self._open = open_capture or _open_live
         self._waits_s = waits_s
@@ -193,8 +194,15 @@ class CameraSource:
                 self.problems.append(f'{lost} and came back at attempt {attempt}')
                 self._say(f'{self.name} is back')
                 return image
+        if not self._waits_s:
+            raise ConnectionError(lost)
         tried = f'{len(self._waits_s)} attempts within {sum(self._waits_s):g} s'
         raise ConnectionError(f'{lost} and did not come back in {tried}')
+
+
+def without_password(address: str) -> str:
+    """Returns ``rtsp://host/a`` for ``rtsp://user:secret@host/a``: names go into logs and files."""
+    return re.sub(r'://[^/]*@', '://', address)
 
 
 def _open_live(address: str | int) -> Any:
