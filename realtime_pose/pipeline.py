@@ -164,7 +164,7 @@ class LivePipeline:
     def problems(self) -> list[str]:
         """What is out of order now: the source, and stages or sinks that fail."""
         failing = [f'{outage.name} fails' for outage in self._outages.values() if outage.is_out]
-        return self.stream.problems[-1:] + failing
+        return (self.stream.problems[-1:] if self.stream.has_problem else []) + failing
 
     def _guarded(self, name: str, call: Callable[..., object], *arguments: object) -> bool:
         """Returns whether a call went well; what went wrong is said, once."""

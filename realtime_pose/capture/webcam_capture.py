@@ -52,6 +52,7 @@ class WebcamStream:
 
     Attributes:
         problems: What went wrong, newest last; at most 20.
+        has_problem: Whether the last of them lasts, as of a camera that is not yet back.
         num_reconnects: How often it came back.
     """
 
@@ -79,6 +80,7 @@ class WebcamStream:
         self.keep_all = keep_all
         self.allow_network = allow_network
         self.problems: list[str] = []
+        self.has_problem = False
         self.num_reconnects = 0
         self._open_capture = open_capture
         self._waits_s = reconnect_waits_s
@@ -108,6 +110,9 @@ class WebcamStream:
     def close(self) -> None:
         """Stops the thread and frees the camera; may be called twice."""
         self._stop.set()
+        wake = getattr(self._source, 'close', None)  # of sources that wait for somebody else
+        if wake is not None:
+            wake()
         self._mailbox.close()
         self._mailbox.take(0)
         thread, self._thread = self._thread, None
@@ -208,7 +213,7 @@ class WebcamStream:
                 reason = str(error) or type(error).__name__
             if reason and not stop.is_set():
                 attempt = 0 if self._num_captured > num_before else attempt + 1
-                self._note_loss(reason, attempt, is_over)
+                self._note_loss(reason, is_over)
                 stop.wait(self._waits_s[min(attempt, len(self._waits_s) - 1)])
             if is_over or (self._num_captured == num_before and not reason):
                 break
@@ -223,7 +228,6 @@ class WebcamStream:
         is_paced = not source.is_live and not mailbox.keep_all
         step_s = 1 / (source.fps or self.fps)
         due_s = time.monotonic()
-        was_away = bool(self.problems) and source.is_live
         with closing(iter(source)) as frames:
             for frame, _ in frames:
                 if is_paced:
@@ -231,10 +235,10 @@ class WebcamStream:
                     due_s = max(due_s + step_s, time.monotonic() - MAX_LAG_S)
                 if stop.is_set():
                     return
-                if was_away:
+                if self.has_problem:
                     self.num_reconnects += 1
+                    self.has_problem = False
                     logger.warning('%s is back', self.name)
-                    was_away = False
                 mailbox.put(self._stamped(source, frame))
 
     def _stamped(self, source: Source, frame: Frame) -> CapturedFrame:
@@ -258,9 +262,10 @@ class WebcamStream:
         t_capture = round(start + elapsed_s, TIME_DIGITS)
         return CapturedFrame(replace(frame, index=number, time_s=elapsed_s), t_capture, captured_s)
 
-    def _note_loss(self, reason: str, attempt: int, is_over: bool) -> None:
-        if attempt > 0:
+    def _note_loss(self, reason: str, is_over: bool) -> None:
+        if self.has_problem and not is_over:
             return  # it was said when it went away
+        self.has_problem = True
         text = f'{self.name}: {reason}'
         if not is_over:
             text += '; trying to reach it again'
