@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -31,7 +32,7 @@ from realtime_pose.recording import Recorder
 RECORDINGS = 'work_dirs/recordings'
 UNWATCHED_S = 60.0  # a page that was closed does not say so
 HISTORY = 300
-JOIN_S = 10.0
+JOIN_S = 30.0  # the files of a long recording take their time
 
 
 class LiveSession:
@@ -217,7 +218,7 @@ class LiveSession:
             folder = self.recordings / time.strftime('%Y%m%d_%H%M%S')
             sinks.append(Recorder(folder, model=self.rig_file(choice.rig)))
             frame_sinks.append(OverlayVideo(folder, choice.fps))
-            self.saying = Saying('recording', folder=str(folder))
+            self.saying = Saying('recording', folder=os.path.relpath(folder, PROJECT_ROOT))
         return sinks, frame_sinks
 
 

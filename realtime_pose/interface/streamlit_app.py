@@ -6,6 +6,7 @@ few times per second, in fragments that do not run the whole script again.
 
 from __future__ import annotations
 
+import atexit
 import base64
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,11 +30,18 @@ from realtime_pose.model3d.humanoid import HUMANOID_FILE
 from realtime_pose.model3d.skin import Skin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 PICTURE_EVERY_S, SLOW_EVERY_S, IDLE_EVERY_S = 0.2, 1.0, 2.0
 MAX_SHOWN_PX = 960
 JPEG_QUALITY = 80
+CHART_WH = (300, 90)
+NAMED = {
+    None: 'nowhere',
+    RANDOM: 'random_name',
+    HUMANOID: 'humanoid',
+    browser_camera.NAME: 'browser_camera',
+}
 SIZES = ('640x480', '1280x720', '320x240')
 
 
@@ -43,27 +51,35 @@ def shared_session() -> LiveSession:
 
     @st.cache_resource
     def made() -> LiveSession:
-        return LiveSession(Offer.of_environment())
+        session = LiveSession(Offer.of_environment())
+        atexit.register(session.stop)  # a recording is completed when the server is ended
+        return session
 
     return made()
 
 
-def sidebar(session: LiveSession, say: Callable[[str], str]) -> Choice:
+def sidebar(session: LiveSession, language: str) -> Choice:
     """Draws the choices; returns what is chosen."""
     import streamlit as st
 
+    say = partial(text, language=language)
     offer = session.offer
+
+    def one_of(key: str, options: Sequence[str | None], help_text: str | None = None) -> Any:
+        # A list that is drawn again in the other language would keep the old name of its choice.
+        kept = st.session_state.get(f'{key}_kept', options[0])
+        st.session_state[f'{key}_kept'] = chosen = st.selectbox(
+            say(key), options, options.index(kept) if kept in options else 0,
+            format_func=partial(name_of, say=say), key=f'{key}_{LANGUAGES[language]}',
+            help=help_text,
+        )  # fmt: skip
+        return chosen
+
     with st.sidebar:
-        model = st.selectbox(
-            say('model'), offer.models, key='model',
-            format_func=lambda name: say('random_name') if name == RANDOM else name,
-        )  # fmt: skip
-        device = st.selectbox(say('device'), offer.devices, key='device')
-        source = st.selectbox(
-            say('source'), offer.sources, key='source', help=say('source_help'),
-            format_func=partial(source_name, say=say),
-        )  # fmt: skip
-        size = st.selectbox(say('size'), SIZES, key='size')
+        model = one_of('model', offer.models)
+        device = one_of('device', offer.devices)
+        source = one_of('source', offer.sources, say('source_help'))
+        size = one_of('size', SIZES)
         fps = st.slider(say('fps'), 5, 60, 15, key='fps')
         people = st.slider(say('people'), 1, 20, 5, key='people')
         smoothing = st.checkbox(say('smoothing'), True, key='smoothing')
@@ -72,14 +88,8 @@ def sidebar(session: LiveSession, say: Callable[[str], str]) -> Choice:
         target_fps = st.slider(
             say('target_fps'), 5, 60, 15, key='target_fps', disabled=not is_adaptive
         )
-        rig = st.selectbox(
-            say('rig'), offer.rigs, key='rig',
-            format_func=lambda name: say('humanoid') if name == HUMANOID else name,
-        )  # fmt: skip
-        target = st.selectbox(
-            say('udp'), (None, *offer.targets), key='udp',
-            format_func=lambda address: address or say('nowhere'),
-        )  # fmt: skip
+        rig = one_of('rig', offer.rigs)
+        target = one_of('udp', (None, *offer.targets))
         is_recorded = st.checkbox(say('record'), False, key='record', help=say('record_help'))
     width, height = map(int, size.split('x'))
     return Choice(
@@ -98,14 +108,14 @@ def sidebar(session: LiveSession, say: Callable[[str], str]) -> Choice:
     )
 
 
-def source_name(source: str, say: Callable[[str], str]) -> str:
-    """Returns what a source is called on the page."""
-    if source == browser_camera.NAME:
-        return say('browser_camera')
+def name_of(choice: str | None, say: Callable[[str], str]) -> str:
+    """Returns what a model, source, 3D model or target is called on the page."""
+    if choice in NAMED:
+        return say(NAMED[choice])
     for start, key in ((CAMERA, 'server_camera'), (SYNTHETIC, 'synthetic')):
-        if source.startswith(start):
-            return say(key) + source.removeprefix(start).replace(':', ' x ').rjust(2)
-    return source
+        if choice is not None and choice.startswith(start):
+            return f'{say(key)} {choice.removeprefix(start).replace(":", "x ")}'.rstrip()
+    return str(choice)
 
 
 def buttons(session: LiveSession, choice: Choice, say: Callable[[str], str]) -> None:
@@ -121,13 +131,14 @@ def buttons(session: LiveSession, choice: Choice, say: Callable[[str], str]) -> 
         except (ValueError, OSError, RuntimeError) as error:
             session.saying = Saying('refused', reason=one_sentence(error))
     if right.button(say('stop'), key='stop', width='stretch'):
-        session.stop()
+        with st.spinner(say('stopping')):
+            session.stop()
     running = session.choice if session.is_running else None
     if running is None:
         state.markdown(f'**{say("stopped")}**')
     else:
         state.markdown(
-            f'**{say("running")}** · {source_name(running.source, say)} · {running.model}'
+            f'**{say("running")}** · {name_of(running.source, say)} · {name_of(running.model, say)}'
         )
     if (running or choice).model == RANDOM:
         st.error(f'## {say("random")}')
@@ -195,7 +206,8 @@ def view(session: LiveSession, rig: str, is_bare: bool, language: str) -> Skin |
     try:
         skin = skin_of(session.rig_file(rig) or HUMANOID_FILE, is_bare)
     except (ValueError, OSError) as error:
-        st.error(Saying('no_rig', reason=one_sentence(error)).text(language))
+        reason = one_sentence(error).replace(f'{session.offer.media}/', '')
+        st.error(Saying('no_rig', reason=reason).text(language))
         return None
     show_mesh(skin, text('no_webgl', language))
     return skin
@@ -213,7 +225,7 @@ def numbers(session: LiveSession, say: Callable[[str], str]) -> None:
     else:
         st.caption(say('nobody'))
     st.caption(say('latency'))
-    st.line_chart({'ms': list(session.latency_ms)}, height=140)
+    st.html(latency_chart(list(session.latency_ms)))
     with st.expander(say('json')):
         st.code(live.message.to_json()[:20_000], language='json', wrap_lines=True)
 
@@ -252,6 +264,31 @@ def image_tag(image_bgr: NDArray[np.uint8]) -> str:
     return f'<img class="live" alt="" style="width:100%" src="data:image/jpeg;base64,{text}">'
 
 
+def latency_chart(latency_ms: Sequence[float]) -> str:
+    """Returns a line as HTML, the newest on the right, with its highest value beside it.
+
+    A chart of Streamlit would take longer to draw than some models need for a frame.
+    """
+    top = max(latency_ms, default=0.0) or 1.0
+    points = ' '.join(
+        f'{CHART_WH[0] * number / max(1, len(latency_ms) - 1):.1f},'
+        f'{CHART_WH[1] * (1 - value / top):.1f}'
+        for number, value in enumerate(latency_ms)
+    )
+    width, height = CHART_WH
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 -2 {width} {height + 4}" preserveAspectRatio="none">'
+        f'<polyline points="{points}" fill="none" stroke="#2f6fd0" stroke-width="1.5"/></svg>'
+    )
+    data = base64.b64encode(drawing.encode()).decode('ascii')
+    return (
+        f'<div style="display:flex;gap:.5em;font-size:.8em"><img class="latency" alt="" '
+        f'style="flex:1;min-width:0;height:{height}px;border-bottom:1px solid #ccc" '
+        f'src="data:image/svg+xml;base64,{data}"><span>{top:.0f}</span></div>'
+    )
+
+
 def main() -> None:
     """Draws the page."""
     import streamlit as st
@@ -262,7 +299,7 @@ def main() -> None:
     session = shared_session()
     st.title(say('title'))
     st.caption(say('shared'))
-    choice = sidebar(session, say)
+    choice = sidebar(session, language)
     buttons(session, choice, say)
     options = st.columns(3)
     threshold = options[0].slider(say('threshold'), 0.0, 1.0, 0.3, key='threshold')

@@ -51,6 +51,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     'start': ('Start', 'Iniciar'),
     'stop': ('Stop', 'Detener'),
     'running': ('Running', 'En marcha'),
+    'stopping': ('Completing the files ...', 'Completando los archivos ...'),
     'stopped': ('Stopped', 'Detenido'),
     'waiting': ('Waiting for the first frame ...', 'Esperando la primera imagen ...'),
     'method_3d': ('3D', '3D'),

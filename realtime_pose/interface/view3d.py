@@ -56,9 +56,12 @@ def show_people(skin: Skin, people: Sequence[Person]) -> None:
 
 
 def poses(skin: Skin, people: Sequence[Person]) -> list[list[float]]:
-    """Returns the matrices of the bones of the first people who have rotations, row by row."""
+    """Returns the matrices of the bones of the first people who have rotations, row by row.
+
+    People come in the order in which they stand in the image, from the left.
+    """
     found = []
-    for person in people:
+    for person in sorted(people, key=lambda person: float(person.bbox_xywh[0])):
         if person.rotations is None or person.root is None:
             continue
         rotations = np.stack([person.rotations.get(name, IDENTITY) for name in BONE_NAMES])

@@ -217,7 +217,7 @@ def test_the_page_of_streamlit_starts_and_stops(monkeypatch):
     page = AppTest.from_file(str(ROOT / 'realtime_pose/interface/streamlit_app.py'))
     page.run(timeout=60)
     assert not page.exception
-    page.sidebar.selectbox(key='size').select('320x240')
+    page.sidebar.selectbox(key='size_0').select('320x240')
     page.button(key='start').click().run(timeout=60)
     assert not page.exception
     assert any('Running' in entry.value for entry in page.markdown)
