@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from live_parts import StubEstimator
 
+from mmpose.apis.inference.pictures import VideoFile
 from realtime_pose.capture import SyntheticSource
 from realtime_pose.communication.message import Person
 from realtime_pose.ik import SimpleIKSolver
@@ -260,18 +261,52 @@ def test_the_mesh_of_the_page_is_complete():
     assert (weights.sum(axis=1) == 255).all()
 
 
-def test_the_page_of_gradio_looks_at_pictures(monkeypatch):
+@pytest.fixture
+def gradio_app(monkeypatch):
     pytest.importorskip('gradio', reason='the page needs requirements/app.txt')
     from realtime_pose.inference.model_choice import available_models
     from realtime_pose.interface import gradio_app
 
     choice = available_models({}, Path('/nowhere'))['random']
     monkeypatch.setattr(gradio_app, 'load_estimator', lambda: (StubEstimator(), choice))
+    return gradio_app
+
+
+def test_the_page_of_gradio_looks_at_pictures(gradio_app):
     app = gradio_app.build_app()
     shown = str(app.get_config_file())
     assert 'RANDOM WEIGHTS' in shown
+    assert gradio_app.DEFAULT_HOST == '127.0.0.1'
     drawn, poses = gradio_app.process_frame(np.zeros((64, 48, 3), np.uint8))
     assert drawn.shape == (64, 48, 3)
     assert len(poses['people'][0]['keypoints']) == 17
     assert gradio_app.process_frame(None) == (None, {'people': []})
-    assert gradio_app.DEFAULT_HOST == '127.0.0.1'
+
+
+def test_gradio_makes_videos_that_browsers_play(gradio_app, tmp_path, monkeypatch):
+    monkeypatch.setattr(gradio_app, 'MAX_VIDEO_FRAMES', 3)
+    video = VideoFile(tmp_path / 'in.mp4', 10)
+    for _ in range(5):
+        video.add(np.full((48, 64, 3), 90, np.uint8))
+    video.close()
+    path, poses = gradio_app.process_video(str(video.path))
+    assert path.endswith('.webm')
+    assert len(poses['frames']) == 3
+    assert poses['note'] == 'only the first 3 of 5 frames are here'
+    codec = int(cv2.VideoCapture(path).get(cv2.CAP_PROP_FOURCC))
+    assert codec.to_bytes(4, 'little') == b'VP80'
+
+
+def test_gradio_says_in_one_sentence_what_is_wrong(gradio_app, tmp_path):
+    import gradio
+
+    file = tmp_path / 'fake.mp4'
+    file.write_text('hello\n')
+    for work, reason in (
+        (gradio_app.process_picture, 'this is no picture'),
+        (gradio_app.process_video, "'fake.mp4' (6 bytes) cannot be read as a video"),
+    ):
+        with pytest.raises(gradio.Error) as caught:
+            gradio_app.in_one_sentence(work)(str(file), 0.3)
+        assert reason in caught.value.message
+        assert str(tmp_path) not in caught.value.message
