@@ -104,10 +104,12 @@ class RiggedModel:
 
     @property
     def scale(self) -> float:
-        """How much larger than the rig the model is, by the length of its thighs."""
-        leg = [self.bones[f'left{bone}'] for bone in ('UpperLeg', 'LowerLeg')]
-        thigh = np.linalg.norm(np.subtract(*self.rest_matrices[leg, :3, 3]))
-        return float(thigh / self.rig.proportions.thigh)
+        """How much larger than the rig the model is, by its legs (thighs if it has no feet)."""
+        chain = [x for x in ('UpperLeg', 'LowerLeg', 'Foot') if f'left{x}' in self.bones]
+        places = self.rest_matrices[[self.bones[f'left{bone}'] for bone in chain], :3, 3]
+        length = np.linalg.norm(np.diff(places, axis=0), axis=1).sum()
+        ours = self.rig.offsets[[BONE_INDEX[f'left{bone}'] for bone in chain[1:]]]
+        return float(length / np.linalg.norm(ours, axis=1).sum())
 
     def pose(self, rotations: Array, root: Array) -> tuple[dict[int, Array], Array]:
         """Returns how the nodes of the model turn for poses of the rig.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_pose.ik.quaternions import to_matrix
-from realtime_pose.ik.rig import BONE_INDEX, BONE_NAMES, PARENTS
+from realtime_pose.ik.rig import BONE_INDEX, BONE_NAMES, PARENTS, rest_pose
 from realtime_pose.model3d.glb import Glb
 from realtime_pose.model3d.rigged_model import RiggedModel
 
@@ -164,9 +164,18 @@ class _Part:
 
 
 def _to_rig(model: RiggedModel) -> Array:
-    """Returns the matrix (4, 4) from the world of a model to metres, looking along +z."""
+    """Returns the matrix (4, 4) from the world of a model to that of the rig.
+
+    Thighs begin where those of the rig do: some models have their hips, not their feet, at the
+    origin, and what they call hips may be anywhere below the waist.
+    """
     matrix = np.eye(4)
     matrix[:3, :3] = to_matrix(model.facing).T / model.scale
+    places, _ = model.rig.forward(rest_pose(), model.rig.offsets[0])
+    thighs = [f'{side}UpperLeg' for side in ('left', 'right')]
+    theirs = model.rest_matrices[[model.bones[bone] for bone in thighs], :3, 3].mean(axis=0)
+    ours = places[[BONE_INDEX[bone] for bone in thighs]].mean(axis=0)
+    matrix[:3, 3] = ours - matrix[:3, :3] @ theirs
     return matrix
 
 
