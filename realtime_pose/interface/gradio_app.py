@@ -37,6 +37,7 @@ MAX_FILE_SIZE = '20mb'
 MAX_VIDEO_FRAMES = 900
 DELETE_AFTER_S = 600  # what was uploaded and made; looked at every minute
 CAMERA_EVERY_S = 0.2
+HEIGHT = 420  # px, so that the JSON below is seen
 OVERLAY_NAME = 'overlay.webm'  # browsers play no MPEG-4 part 2, which OpenCV writes into .mp4
 NO_PICTURE = 'this is no picture that can be read; take a JPEG or PNG'
 
@@ -180,10 +181,12 @@ def build_app() -> Blocks:
         score = gr.Slider(0, 1, 0.3, label='Show joints above / Mostrar por encima de')
         with gr.Tab('Image / Imagen'), gr.Row():
             image = read_by_us(
-                gr.Image(sources=['upload', 'clipboard'], type='filepath', label='Image')
+                gr.Image(
+                    sources=['upload', 'clipboard'], type='filepath', label='Image', height=HEIGHT
+                )
             )
             with gr.Column():
-                drawn = gr.Image(label='Poses', interactive=False)
+                drawn = gr.Image(label='Poses', interactive=False, height=HEIGHT)
                 poses = gr.JSON(label='JSON')
             image.change(
                 in_one_sentence(process_picture), [image, score], [drawn, poses], api_name='image'
@@ -191,7 +194,7 @@ def build_app() -> Blocks:
         with gr.Tab('Video / Vídeo'), gr.Row():
             video = gr.Video(sources=['upload'], label=f'At most {MAX_VIDEO_FRAMES} frames')
             with gr.Column():
-                overlay = gr.Video(label='Poses', interactive=False)
+                overlay = gr.Video(label='Poses', interactive=False, height=HEIGHT)
                 video_poses = gr.JSON(label='JSON')
             video.upload(
                 in_one_sentence(process_video),
@@ -202,7 +205,7 @@ def build_app() -> Blocks:
         with gr.Tab('Camera / Cámara'), gr.Row():
             camera = gr.Image(sources=['webcam'], streaming=True, type='numpy', label='Browser')
             with gr.Column():
-                live = gr.Image(label='Poses', interactive=False)
+                live = gr.Image(label='Poses', interactive=False, height=HEIGHT)
                 live_poses = gr.JSON(label='JSON')
             camera.stream(
                 in_one_sentence(process_frame),
