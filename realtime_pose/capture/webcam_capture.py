@@ -113,7 +113,9 @@ class WebcamStream:
     def close(self) -> None:
         """Stops the thread and frees the camera; may be called twice."""
         self._stop.set()
-        close_source = getattr(self._source, 'close', None)  # several cameras are streams as well
+        close_source = getattr(
+            self._source, 'close', None
+        )  # of what waits for others, or has threads
         if close_source is not None:
             close_source()
         self._mailbox.close()
@@ -216,7 +218,7 @@ class WebcamStream:
                 reason = str(error) or type(error).__name__
             if reason and not stop.is_set():
                 attempt = 0 if self._num_captured > num_before else attempt + 1
-                self._note_loss(reason, attempt, is_over)
+                self._note_loss(reason, is_over)
                 stop.wait(self._waits_s[min(attempt, len(self._waits_s) - 1)])
             if is_over or (self._num_captured == num_before and not reason):
                 break
@@ -271,8 +273,8 @@ class WebcamStream:
         t_capture = round(start + elapsed_s, TIME_DIGITS)
         return CapturedFrame(replace(frame, index=number, time_s=elapsed_s), t_capture, captured_s)
 
-    def _note_loss(self, reason: str, attempt: int, is_over: bool) -> None:
-        if attempt > 0:
+    def _note_loss(self, reason: str, is_over: bool) -> None:
+        if self.problem and not is_over:
             return  # it was said when it went away
         self._note(reason if is_over else f'{reason}; trying to reach it again')
 

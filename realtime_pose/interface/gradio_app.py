@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -26,16 +27,22 @@ from mmpose.structures import Frame
 from realtime_pose.communication.strict_json import to_plain
 from realtime_pose.inference.model_choice import ModelChoice, default_model
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
+from realtime_pose.interface.uploads import MAX_PIXELS, decode_picture
 
 if TYPE_CHECKING:
     from gradio import Blocks
 
 DEFAULT_HOST, DEFAULT_PORT = '127.0.0.1', 7860
 MAX_FILE_SIZE = '20mb'
-MAX_PIXELS = 40_000_000
 MAX_VIDEO_FRAMES = 900
 DELETE_AFTER_S = 600  # what was uploaded and made; looked at every minute
 CAMERA_EVERY_S = 0.2
+HEIGHT = 420  # px, so that the JSON below is seen
+OVERLAY_NAME = 'overlay.webm'  # browsers play no MPEG-4 part 2, which OpenCV writes into .mp4
+NO_PICTURE = 'this is no picture that can be read; take a JPEG or PNG'
+
+
+Work = Callable[[Any, float], tuple[Any, dict[str, Any]]]
 
 
 @lru_cache(maxsize=1)
@@ -71,6 +78,20 @@ def process_frame(
     return np.ascontiguousarray(drawn[..., ::-1]), people_of(result)
 
 
+def process_picture(
+    path: str | None, min_score: float = 0.3
+) -> tuple[NDArray[np.uint8] | None, dict[str, Any]]:
+    """Returns the picture of a file with the poses drawn on it, and the poses.
+
+    Raises:
+        ValueError: If it is no picture, or larger than 20 MB or 40 million pixels.
+    """
+    if path is None:
+        return None, {'people': []}
+    image_bgr = decode_picture(Path(path).read_bytes())
+    return process_frame(np.ascontiguousarray(image_bgr[..., ::-1]), min_score)
+
+
 def people_of(result: FrameResult) -> dict[str, Any]:
     """Returns the poses of a frame as JSON can hold them."""
     people = [
@@ -97,7 +118,7 @@ def process_video(path: str | None, min_score: float = 0.3) -> tuple[str | None,
         return None, {'frames': []}
     source = VideoSource(path)
     folder = Path(tempfile.mkdtemp(prefix='vitpose_'))
-    video = VideoFile(folder / 'overlay.mp4', source.fps)
+    video = VideoFile(folder / OVERLAY_NAME, source.fps)
     frames = []
     try:
         for frame, _ in islice(iter(source), MAX_VIDEO_FRAMES):
@@ -106,7 +127,45 @@ def process_video(path: str | None, min_score: float = 0.3) -> tuple[str | None,
             frames.append({'index': frame.index, **people_of(result)})
     finally:
         video.close()
-    return str(video.path), {'fps': source.fps, 'frames': frames}
+    poses: dict[str, Any] = {'fps': source.fps, 'frames': frames}
+    if (source.num_frames or 0) > MAX_VIDEO_FRAMES:
+        poses['note'] = f'only the first {MAX_VIDEO_FRAMES} of {source.num_frames} frames are here'
+    return str(video.path), poses
+
+
+def in_one_sentence(work: Work) -> Work:
+    """Returns a function that says on the page what the work cannot do."""
+    import gradio as gr
+
+    def guarded(given: Any, min_score: float) -> tuple[Any, dict[str, Any]]:
+        try:
+            drawn, poses = work(given, min_score)
+        except (ValueError, OSError) as error:
+            reason = one_sentence(error)
+            if isinstance(given, str):  # where the server keeps its files is nobody's business
+                reason = reason.replace(given, Path(given).name)
+            raise gr.Error(reason, duration=None, print_exception=False) from None
+        if 'note' in poses:
+            gr.Warning(poses['note'], duration=None)
+        return drawn, poses
+
+    return guarded
+
+
+def read_by_us(component: Any) -> Any:
+    """Makes a component say in one sentence that a file is no picture; returns it."""
+    import gradio as gr
+
+    read = component.preprocess
+
+    def preprocess(payload: Any) -> Any:
+        try:
+            return read(payload)
+        except Exception:  # whatever Pillow raises; the page would show nothing
+            raise gr.Error(NO_PICTURE, duration=None, print_exception=False) from None
+
+    component.preprocess = preprocess  # a subclass makes Gradio write a .pyi beside this file
+    return component
 
 
 def build_app() -> Blocks:
@@ -124,42 +183,41 @@ def build_app() -> Blocks:
 
     _, choice = load_estimator()
 
-    def shown(image: Any, min_score: float) -> Any:
-        try:
-            return process_frame(image, min_score)
-        except ValueError as error:
-            raise gr.Error(one_sentence(error)) from None
-
-    def shown_video(path: Any, min_score: float) -> Any:
-        try:
-            return process_video(path, min_score)
-        except (ValueError, OSError) as error:
-            raise gr.Error(one_sentence(error)) from None
-
     with gr.Blocks(title='ViTPose', delete_cache=(60, DELETE_AFTER_S)) as app:
         gr.Markdown(f'# ViTPose\nModel: {choice.name}')
         if choice.warning:
             gr.Markdown(f'# {choice.warning}')
         score = gr.Slider(0, 1, 0.3, label='Show joints above / Mostrar por encima de')
         with gr.Tab('Image / Imagen'), gr.Row():
-            image = gr.Image(sources=['upload', 'clipboard'], type='numpy', label='Image')
+            image = read_by_us(
+                gr.Image(
+                    sources=['upload', 'clipboard'], type='filepath', label='Image', height=HEIGHT
+                )
+            )
             with gr.Column():
-                drawn = gr.Image(label='Poses', interactive=False)
+                drawn = gr.Image(label='Poses', interactive=False, height=HEIGHT)
                 poses = gr.JSON(label='JSON')
-            image.change(shown, [image, score], [drawn, poses], api_name='image')
+            image.change(
+                in_one_sentence(process_picture), [image, score], [drawn, poses], api_name='image'
+            )
         with gr.Tab('Video / Vídeo'), gr.Row():
             video = gr.Video(sources=['upload'], label=f'At most {MAX_VIDEO_FRAMES} frames')
             with gr.Column():
-                overlay = gr.Video(label='Poses', interactive=False)
+                overlay = gr.Video(label='Poses', interactive=False, height=HEIGHT)
                 video_poses = gr.JSON(label='JSON')
-            video.upload(shown_video, [video, score], [overlay, video_poses], api_name='video')
+            video.upload(
+                in_one_sentence(process_video),
+                [video, score],
+                [overlay, video_poses],
+                api_name='video',
+            )
         with gr.Tab('Camera / Cámara'), gr.Row():
             camera = gr.Image(sources=['webcam'], streaming=True, type='numpy', label='Browser')
             with gr.Column():
-                live = gr.Image(label='Poses', interactive=False)
+                live = gr.Image(label='Poses', interactive=False, height=HEIGHT)
                 live_poses = gr.JSON(label='JSON')
             camera.stream(
-                shown,
+                in_one_sentence(process_frame),
                 [camera, score],
                 [live, live_poses],
                 stream_every=CAMERA_EVERY_S,

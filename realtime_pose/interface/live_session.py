@@ -1,4 +1,4 @@
-"""One pipeline for all visitors of a page: what may be chosen, started and stopped."""
+"""One pipeline for all visitors of a page: what is started and stopped."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from mmpose.apis.inference.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from mmpose.apis.cli import one_sentence
 from realtime_pose.capture.allowed_paths import PROJECT_ROOT, validate_path
 from realtime_pose.capture.named_source import SYNTHETIC
-from realtime_pose.capture.webcam_capture import WebcamStream
+from realtime_pose.capture.webcam_capture import RECONNECT_WAITS_S, WebcamStream
 from realtime_pose.communication import MessageSink, UdpSender, parse_target
 from realtime_pose.communication.sinks import logger
 from realtime_pose.communication.udp import LOOPBACK
@@ -24,122 +22,17 @@ from realtime_pose.inference.meter import PaceReport
 from realtime_pose.inference.model_choice import available_models
 from realtime_pose.inference.stages import LiveFrame
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
-from realtime_pose.pipeline import METHODS_3D, LiveOptions, LivePipeline
+from realtime_pose.interface import browser_camera
+from realtime_pose.interface.browser_camera import BrowserCamera
+from realtime_pose.interface.choice import CAMERA, HUMANOID, Choice, Offer
+from realtime_pose.interface.texts import Saying
+from realtime_pose.pipeline import LiveOptions, LivePipeline
 from realtime_pose.recording import Recorder
 
-MEDIA_VARIABLE, DEFAULT_MEDIA = 'VITPOSE_MEDIA', 'resources/videos'
-ADDRESSES_VARIABLE = 'VITPOSE_ADDRESSES'
-TARGETS_VARIABLE, DEFAULT_TARGET = 'VITPOSE_UDP_TARGETS', '127.0.0.1:5005'
 RECORDINGS = 'work_dirs/recordings'
-NUM_CAMERAS = 4
-MAX_LISTED = 200
 UNWATCHED_S = 60.0  # a page that was closed does not say so
 HISTORY = 300
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What visitors may choose from; the operator decides by the environment.
-
-    Attributes:
-        models: Names.
-        devices: Such as ``cpu`` and ``cuda:0``.
-        sources: Names: the synthetic figure, cameras of the server, files and addresses.
-        targets: Addresses for UDP.
-        media: Folder of the files.
-    """
-
-    models: tuple[str, ...]
-    devices: tuple[str, ...]
-    sources: tuple[str, ...]
-    targets: tuple[str, ...]
-    media: Path
-
-    @classmethod
-    def of_environment(
-        cls, environment: Mapping[str, str] = os.environ, root: Path = PROJECT_ROOT
-    ) -> Offer:
-        """Returns what is there: ``VITPOSE_MEDIA`` is a folder of videos and pictures,
-        ``VITPOSE_ADDRESSES`` and ``VITPOSE_UDP_TARGETS`` are lists with commas."""
-        media = (root / environment.get(MEDIA_VARIABLE, DEFAULT_MEDIA)).resolve()
-        suffixes = VIDEO_SUFFIXES | IMAGE_SUFFIXES
-        files = [
-            str(path.relative_to(media))
-            for path in (sorted(media.rglob('*')) if media.is_dir() else [])
-            if path.suffix.lower() in suffixes and path.resolve().is_relative_to(media)
-        ][:MAX_LISTED]
-        cameras = [f'camera {number}' for number in range(NUM_CAMERAS)]
-        figures = [SYNTHETIC, f'{SYNTHETIC}:2', f'{SYNTHETIC}:3']
-        gpus = [f'cuda:{number}' for number in range(torch.cuda.device_count())]
-        return cls(
-            models=tuple(available_models(environment, root)),
-            devices=(*gpus, 'cpu'),
-            sources=(*figures, *cameras, *files, *_listed(environment, ADDRESSES_VARIABLE)),
-            targets=tuple(_listed(environment, TARGETS_VARIABLE)) or (DEFAULT_TARGET,),
-            media=media,
-        )
-
-
-def _listed(environment: Mapping[str, str], variable: str) -> list[str]:
-    return [part.strip() for part in environment.get(variable, '').split(',') if part.strip()]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a visitor has chosen.
-
-    Attributes:
-        model: One of the offer, as the following.
-        device: Where it runs.
-        source: What is looked at.
-        target: Where messages go by UDP; None sends none.
-        fps: Of a camera or the figure, 1 to 60.
-        size_wh: The same; px.
-        target_fps: Rate that is held by doing less; None does everything.
-        min_score: Joints below it count as unknown in 3D.
-        smoothing: Whether joints are steadied.
-        max_people: Of a frame, 1 to 20.
-        method_3d: ``lift`` or ``none``.
-        is_recorded: Whether a recording is written.
-    """
-
-    model: str
-    device: str
-    source: str
-    target: str | None = None
-    fps: float = 30.0
-    size_wh: tuple[int, int] = (640, 480)
-    target_fps: float | None = None
-    min_score: float = 0.3
-    smoothing: bool = True
-    max_people: int = 10
-    method_3d: str = 'lift'
-    is_recorded: bool = False
-
-    def check(self, offer: Offer) -> None:
-        """Checks everything, whatever form it came from.
-
-        Raises:
-            ValueError: If something is not on offer, or out of range.
-        """
-        listed = {
-            'model': offer.models,
-            'device': offer.devices,
-            'source': offer.sources,
-            'target': (None, *offer.targets),
-            'method_3d': METHODS_3D,
-        }
-        for name, allowed in listed.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} '{getattr(self, name)}' is not one of {allowed}")
-        limits = {'fps': (1, 60), 'min_score': (0, 1), 'max_people': (1, 20)}
-        limits['target_fps'] = (1, 60)
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f'{name} is {value}, expected {low} to {high}')
-        if not all(32 <= side <= 1920 for side in self.size_wh):
-            raise ValueError(f'size is {self.size_wh}, expected 32 to 1920 px a side')
+JOIN_S = 30.0  # the files of a long recording take their time
 
 
 class LiveSession:
@@ -151,7 +44,9 @@ class LiveSession:
         clock: Monotonic clock, s.
 
     Attributes:
-        message: What the page says: why it ended, or where the recording is.
+        choice: What runs, or ran last; None before the first start.
+        camera: Takes the pictures of a browser, where these are the source.
+        saying: What the page says: why it ended, or where the recording is.
         latency_ms: Of the last frames.
     """
 
@@ -163,7 +58,9 @@ class LiveSession:
     ) -> None:
         self.offer = offer
         self.recordings = recordings
-        self.message = ''
+        self.choice: Choice | None = None
+        self.camera: BrowserCamera | None = None
+        self.saying: Saying | None = None
         self.latency_ms: deque[float] = deque(maxlen=HISTORY)
         self._clock = clock
         self._lock = threading.RLock()
@@ -172,7 +69,6 @@ class LiveSession:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._watched_s = 0.0
-        self._is_kept = False
 
     @property
     def is_running(self) -> bool:
@@ -192,7 +88,8 @@ class LiveSession:
     @property
     def problems(self) -> list[str]:
         """What is out of order now."""
-        return [] if self._pipeline is None else self._pipeline.problems
+        found = [] if self._pipeline is None else self._pipeline.problems
+        return [text for text in found if self._thread is not None or text.startswith('closing ')]
 
     def watch(self) -> None:
         """Says that somebody looks at it; after a minute without it stops by itself, unless it
@@ -215,6 +112,16 @@ class LiveSession:
                 self._estimator = (key, ViTPoseEstimator(choice.config, choice.checkpoint, device))
             return self._estimator[1]
 
+    def rig_file(self, rig: str) -> Path | None:
+        """Returns the file of a 3D model on offer; None is the one that ships with the project.
+
+        Raises:
+            ValueError: If it is not on offer.
+        """
+        if rig not in self.offer.rigs:
+            raise ValueError(f"rig '{rig}' is not on offer")
+        return None if rig == HUMANOID else validate_path(rig, roots=(self.offer.media,))
+
     def start(self, choice: Choice) -> None:
         """Starts; what ran before is stopped.
 
@@ -229,7 +136,10 @@ class LiveSession:
             stream = self._stream_of(choice).open()
             try:
                 sinks, frame_sinks = self._sinks_of(choice)
+                # The synthetic figure knows better than any detector where it is.
+                is_figure = choice.source.startswith(SYNTHETIC)
                 options = LiveOptions(
+                    detector=None if is_figure else self.offer.detector,
                     max_people=choice.max_people,
                     smoothing=choice.smoothing,
                     method_3d=choice.method_3d,
@@ -241,9 +151,10 @@ class LiveSession:
                 stream.close()
                 raise
             self.latency_ms.clear()
-            self._is_kept = choice.is_recorded or choice.target is not None
-            self._pipeline, self._stop = pipeline, threading.Event()
+            self.choice, self._pipeline = choice, pipeline
             self.watch()
+            is_kept = choice.is_recorded or choice.target is not None
+            self._stop = threading.Event() if is_kept else _WhenUnwatched(self)
             self._thread = threading.Thread(
                 target=self._run, args=(pipeline, self._stop), name='pipeline', daemon=True
             )
@@ -253,34 +164,37 @@ class LiveSession:
         """Stops and completes the files; nothing happens when it does not run."""
         with self._lock:
             self._stop.set()
-            thread, self._thread = self._thread, None
+            thread, self._thread, self.camera = self._thread, None, None
             if thread is not None:
-                thread.join(10.0)
+                thread.join(JOIN_S)
+            if self.saying is not None and self.saying.key == 'recording':
+                self.saying = replace(self.saying, key='recorded')
+
+    def unwatched_s(self) -> float:
+        """Returns for how long nobody has looked at it."""
+        return self._clock() - self._watched_s
 
     def _run(self, pipeline: LivePipeline, stop: threading.Event) -> None:
         def note(live: LiveFrame) -> None:
-            now = self._clock()
-            self.latency_ms.append(1000 * (now - live.captured.captured_s))
-            if not self._is_kept and now - self._watched_s > UNWATCHED_S:
-                self.message = f'stopped: no page was open for {UNWATCHED_S:g} s'
-                logger.warning(self.message)
-                stop.set()
+            self.latency_ms.append(1000 * (self._clock() - live.captured.captured_s))
 
         try:
             report = pipeline.run(stop=stop, on_frame=note)
         except Exception as error:
-            self.message = f'{type(error).__name__}: {error}'
-            logger.warning('the pipeline ended: %s', self.message)
+            self.saying = Saying('failed', reason=f'{type(error).__name__}: {one_sentence(error)}')
+            logger.warning('the pipeline ended: %s', error)
             return
         if not stop.is_set():
-            self.message = f'the source is over after {report.num_frames} frames'
+            self.saying = Saying('over', number=report.num_frames)
 
     def _stream_of(self, choice: Choice) -> WebcamStream:
         name = choice.source
-        source: int | str | Path = name
+        source: int | str | Path | BrowserCamera = name
         is_address = '://' in name
-        if name.startswith('camera '):
-            source = int(name.removeprefix('camera '))
+        if name == browser_camera.NAME:
+            source = self.camera = BrowserCamera(choice.size_wh, choice.fps)
+        elif name.startswith(CAMERA):
+            source = int(name.removeprefix(CAMERA))
         elif not name.startswith(SYNTHETIC) and not is_address:
             source = validate_path(name, roots=(self.offer.media,))
         return WebcamStream(
@@ -289,22 +203,39 @@ class LiveSession:
             fps=choice.fps,
             loop=True,
             allow_network=is_address,
+            reconnect_waits_s=RECONNECT_WAITS_S if self.camera is None else (0.1,),
         )
 
     def _sinks_of(self, choice: Choice) -> tuple[list[MessageSink], list[FrameSink]]:
         sinks: list[MessageSink] = []
         frame_sinks: list[FrameSink] = []
-        self.message = ''
+        self.saying = None
         if choice.target is not None:
             host, port = parse_target(choice.target)
             # The operator has listed the target; the host is what it may resolve to.
             sinks.append(UdpSender(host, port, _networks_of(host)))
         if choice.is_recorded:
             folder = self.recordings / time.strftime('%Y%m%d_%H%M%S')
-            sinks.append(Recorder(folder))
+            sinks.append(Recorder(folder, model=self.rig_file(choice.rig)))
             frame_sinks.append(OverlayVideo(folder, choice.fps))
-            self.message = f'recording to {folder}'
+            self.saying = Saying('recording', folder=os.path.relpath(folder, PROJECT_ROOT))
         return sinks, frame_sinks
+
+
+class _WhenUnwatched(threading.Event):
+    """Is set by itself when no page was open for a minute, whether or not frames come."""
+
+    def __init__(self, session: LiveSession) -> None:
+        super().__init__()
+        self._session = session
+
+    def is_set(self) -> bool:
+        """Returns whether it is set, by somebody or by itself."""
+        if not super().is_set() and self._session.unwatched_s() > UNWATCHED_S:
+            self._session.saying = Saying('unwatched', seconds=UNWATCHED_S)
+            logger.warning('%s', self._session.saying.text('English'))
+            self.set()
+        return super().is_set()
 
 
 def _networks_of(host: str) -> tuple[str, ...]:

@@ -17,21 +17,31 @@ from numpy.typing import NDArray
 
 from mmpose.apis.cli import one_sentence
 from mmpose.apis.inference import DrawOptions
-from mmpose.metainfo import load_metainfo
-from mmpose.visualization import draw_pose
+from realtime_pose.capture.named_source import SYNTHETIC
 from realtime_pose.communication.message import PoseMessage
 from realtime_pose.inference.model_choice import RANDOM
-from realtime_pose.interface.live_session import Choice, LiveSession, Offer
-from realtime_pose.interface.texts import LANGUAGES, text
-from realtime_pose.interface.uploads import decode_picture
-from realtime_pose.interface.view3d import figure_of
+from realtime_pose.interface import browser_camera
+from realtime_pose.interface.browser_camera import show_camera
+from realtime_pose.interface.choice import CAMERA, HUMANOID, Choice, Offer
+from realtime_pose.interface.live_session import LiveSession
+from realtime_pose.interface.texts import LANGUAGES, TEXTS, Saying, text
+from realtime_pose.interface.view3d import show_mesh, show_people, skin_of
+from realtime_pose.model3d.humanoid import HUMANOID_FILE
+from realtime_pose.model3d.skin import Skin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-PICTURE_EVERY_S, FIGURES_EVERY_S = 0.2, 0.8
+PICTURE_EVERY_S, SLOW_EVERY_S, IDLE_EVERY_S = 0.2, 1.0, 2.0
 MAX_SHOWN_PX = 960
 JPEG_QUALITY = 80
+CHART_WH = (300, 90)
+NAMED = {
+    None: 'nowhere',
+    RANDOM: 'random_name',
+    HUMANOID: 'humanoid',
+    browser_camera.NAME: 'browser_camera',
+}
 SIZES = ('640x480', '1280x720', '320x240')
 
 
@@ -48,16 +58,28 @@ def shared_session() -> LiveSession:
     return made()
 
 
-def sidebar(session: LiveSession, say: Callable[[str], str]) -> Choice:
+def sidebar(session: LiveSession, language: str) -> Choice:
     """Draws the choices; returns what is chosen."""
     import streamlit as st
 
+    say = partial(text, language=language)
     offer = session.offer
+
+    def one_of(key: str, options: Sequence[str | None], help_text: str | None = None) -> Any:
+        # A list that is drawn again in the other language would keep the old name of its choice.
+        kept = st.session_state.get(f'{key}_kept', options[0])
+        st.session_state[f'{key}_kept'] = chosen = st.selectbox(
+            say(key), options, options.index(kept) if kept in options else 0,
+            format_func=partial(name_of, say=say), key=f'{key}_{LANGUAGES[language]}',
+            help=help_text,
+        )  # fmt: skip
+        return chosen
+
     with st.sidebar:
-        model = st.selectbox(say('model'), offer.models, key='model')
-        device = st.selectbox(say('device'), offer.devices, key='device')
-        source = st.selectbox(say('source'), offer.sources, key='source', help=say('source_help'))
-        size = st.selectbox(say('size'), SIZES, key='size')
+        model = one_of('model', offer.models)
+        device = one_of('device', offer.devices)
+        source = one_of('source', offer.sources, say('source_help'))
+        size = one_of('size', SIZES)
         fps = st.slider(say('fps'), 5, 60, 15, key='fps')
         people = st.slider(say('people'), 1, 20, 5, key='people')
         smoothing = st.checkbox(say('smoothing'), True, key='smoothing')
@@ -66,15 +88,15 @@ def sidebar(session: LiveSession, say: Callable[[str], str]) -> Choice:
         target_fps = st.slider(
             say('target_fps'), 5, 60, 15, key='target_fps', disabled=not is_adaptive
         )
-        nowhere = say('nowhere')
-        target = st.selectbox(say('udp'), (nowhere, *offer.targets), key='udp')
+        rig = one_of('rig', offer.rigs)
+        target = one_of('udp', (None, *offer.targets))
         is_recorded = st.checkbox(say('record'), False, key='record', help=say('record_help'))
     width, height = map(int, size.split('x'))
     return Choice(
         model=model,
         device=device,
         source=source,
-        target=None if target == nowhere else target,
+        target=target,
         fps=float(fps),
         size_wh=(width, height),
         target_fps=float(target_fps) if is_adaptive else None,
@@ -82,7 +104,18 @@ def sidebar(session: LiveSession, say: Callable[[str], str]) -> Choice:
         max_people=people,
         method_3d='lift' if is_lifted else 'none',
         is_recorded=is_recorded,
+        rig=rig,
     )
+
+
+def name_of(choice: str | None, say: Callable[[str], str]) -> str:
+    """Returns what a model, source, 3D model or target is called on the page."""
+    if choice in NAMED:
+        return say(NAMED[choice])
+    for start, key in ((CAMERA, 'server_camera'), (SYNTHETIC, 'synthetic')):
+        if choice is not None and choice.startswith(start):
+            return f'{say(key)} {choice.removeprefix(start).replace(":", "x ")}'.rstrip()
+    return str(choice)
 
 
 def buttons(session: LiveSession, choice: Choice, say: Callable[[str], str]) -> None:
@@ -94,25 +127,39 @@ def buttons(session: LiveSession, choice: Choice, say: Callable[[str], str]) -> 
         try:
             with st.spinner(say('waiting')):
                 session.start(choice)
+            st.session_state['own_camera'] = session.camera
         except (ValueError, OSError, RuntimeError) as error:
-            session.message = one_sentence(error)
+            session.saying = Saying('refused', reason=one_sentence(error))
     if right.button(say('stop'), key='stop', width='stretch'):
-        session.stop()
-    state.markdown(f'**{say("running") if session.is_running else say("stopped")}**')
-    if choice.model == RANDOM:
+        with st.spinner(say('stopping')):
+            session.stop()
+    running = session.choice if session.is_running else None
+    if running is None:
+        state.markdown(f'**{say("stopped")}**')
+    else:
+        state.markdown(
+            f'**{say("running")}** · {name_of(running.source, say)} · {name_of(running.model, say)}'
+        )
+    if (running or choice).model == RANDOM:
         st.error(f'## {say("random")}')
 
 
-def picture(session: LiveSession, looks: DrawOptions, say: Callable[[str], str]) -> None:
-    """Draws the last frame with the people in it."""
+def picture(
+    session: LiveSession, looks: DrawOptions, skin: Skin | None, was_running: bool, language: str
+) -> None:
+    """Draws the last frame with the people in it, and lets the 3D model follow them."""
     import streamlit as st
 
+    say = partial(text, language=language)
     session.watch()
+    camera(session, language)
+    if session.is_running != was_running:
+        st.rerun()  # somebody else has pressed a button, or it ended
     live = session.latest
-    if session.message:
-        st.warning(session.message)
+    if session.saying is not None:
+        st.warning(session.saying.text(language))
     for problem in session.problems:
-        st.warning(problem)
+        st.warning(Saying('problem', reason=problem).text(language))
     if live is None or live.result is None:
         st.info(say('waiting') if session.is_running else say('stopped'))
         return
@@ -121,27 +168,66 @@ def picture(session: LiveSession, looks: DrawOptions, say: Callable[[str], str])
     st.caption(
         f'{report.fps:.1f} fps · p50 {report.latency_p50_ms:.0f} ms · p95 '
         f'{report.latency_p95_ms:.0f} ms · {report.num_dropped} {say("dropped")} · '
-        f'{live.effort.text}'
+        f'{say(live.effort.text)}'
     )
+    if skin is not None and live.message is not None:
+        show_people(skin, live.message.people)
 
 
-def figures(session: LiveSession, with_skin: bool, say: Callable[[str], str]) -> None:
-    """Draws people in 3D, the list of them, the latency and the last message."""
+def is_own_camera(session: LiveSession) -> bool:
+    """Returns whether the source is the camera of this visitor's browser."""
+    import streamlit as st
+
+    return session.camera is not None and session.camera is st.session_state.get('own_camera')
+
+
+def camera(session: LiveSession, language: str) -> None:
+    """Sends the pictures of this visitor's browser, if they are what runs."""
+    import streamlit as st
+
+    def problem(reason: str) -> None:
+        is_known = reason in TEXTS
+        session.saying = Saying(reason) if is_known else Saying('camera_failed', reason=reason)
+
+    wanted = session.camera
+    if wanted is None:
+        return
+    if not is_own_camera(session):
+        st.info(text('elsewhere', language))
+        return
+    st.caption(text('sending', language))
+    show_camera(wanted, problem)
+
+
+def view(session: LiveSession, rig: str, is_bare: bool, language: str) -> Skin | None:
+    """Draws the view that holds the 3D model; returns its mesh."""
+    import streamlit as st
+
+    try:
+        skin = skin_of(session.rig_file(rig) or HUMANOID_FILE, is_bare)
+    except (ValueError, OSError) as error:
+        reason = one_sentence(error).replace(f'{session.offer.media}/', '')
+        st.error(Saying('no_rig', reason=reason).text(language))
+        return None
+    show_mesh(skin, text('no_webgl', language))
+    return skin
+
+
+def numbers(session: LiveSession, say: Callable[[str], str]) -> None:
+    """Draws the list of people, the latency and the last message."""
     import streamlit as st
 
     live = session.latest
     if live is None or live.message is None:
         return
-    message = live.message
-    st.plotly_chart(figure_of(message.people, message.skeleton, with_skin), key='view3d')
-    if message.people:
-        st.dataframe(people_table(message, say), hide_index=True, key='people_table')
+    if live.message.people:
+        st.dataframe(people_table(live.message, say), hide_index=True, key='people_table')
     else:
         st.caption(say('nobody'))
     st.caption(say('latency'))
-    st.line_chart({'ms': list(session.latency_ms)}, height=140)
+    st.html(latency_chart(list(session.latency_ms)))
     with st.expander(say('json')):
-        st.code(message.to_json()[:20_000], language='json', wrap_lines=True)
+        st.code(live.message.to_json()[:20_000], language='json', wrap_lines=True)
 
 
 def people_table(message: PoseMessage, say: Callable[[str], str]) -> list[dict[str, Any]]:
@@ -151,30 +237,17 @@ def people_table(message: PoseMessage, say: Callable[[str], str]) -> list[dict[s
             say('person'): person.id,
             say('score'): round(person.score, 2),
             say('joints'): int((person.scores > 0.3).sum()),
-            '3D': person.method_3d or '2d',
+            say('method_3d'): _method(person.method_3d, say),
             say('rotations'): len(person.rotations or ()),
         }
         for person in message.people
     ]
 
 
-def browser_camera(session: LiveSession, choice: Choice, say: Callable[[str], str]) -> None:
-    """Looks at a picture of the camera of the browser; it is not kept."""
-    import streamlit as st
-
-    photo = st.camera_input(say('photo'), key='photo')
-    if photo is None:
-        return
-    try:
-        image = decode_picture(photo.getvalue())
-        estimator = session.estimator(choice.model, choice.device)
-        pose = estimator.infer(image)
-    except ValueError as error:
-        st.error(one_sentence(error))
-        return
-    meta = load_metainfo(pose.meta['skeleton'])
-    st.html(image_tag(draw_pose(image, pose.keypoints, pose.scores, meta)))
-    st.json({'keypoints': pose.keypoints.tolist(), 'scores': pose.scores.tolist(), **pose.meta})
+def _method(name: str | None, say: Callable[[str], str]) -> str:
+    if name is None:
+        return say('flat')
+    return say(name) if name in TEXTS else name
 
 
 def image_tag(image_bgr: NDArray[np.uint8]) -> str:
@@ -191,6 +264,31 @@ def image_tag(image_bgr: NDArray[np.uint8]) -> str:
     return f'<img class="live" alt="" style="width:100%" src="data:image/jpeg;base64,{text}">'
 
 
+def latency_chart(latency_ms: Sequence[float]) -> str:
+    """Returns a line as HTML, the newest on the right, with its highest value beside it.
+
+    A chart of Streamlit would take longer to draw than some models need for a frame.
+    """
+    top = max(latency_ms, default=0.0) or 1.0
+    points = ' '.join(
+        f'{CHART_WH[0] * number / max(1, len(latency_ms) - 1):.1f},'
+        f'{CHART_WH[1] * (1 - value / top):.1f}'
+        for number, value in enumerate(latency_ms)
+    )
+    width, height = CHART_WH
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 -2 {width} {height + 4}" preserveAspectRatio="none">'
+        f'<polyline points="{points}" fill="none" stroke="#2f6fd0" stroke-width="1.5"/></svg>'
+    )
+    data = base64.b64encode(drawing.encode()).decode('ascii')
+    return (
+        f'<div style="display:flex;gap:.5em;font-size:.8em"><img class="latency" alt="" '
+        f'style="flex:1;min-width:0;height:{height}px;border-bottom:1px solid #ccc" '
+        f'src="data:image/svg+xml;base64,{data}"><span>{top:.0f}</span></div>'
+    )
+
+
 def main() -> None:
     """Draws the page."""
     import streamlit as st
@@ -201,24 +299,24 @@ def main() -> None:
     session = shared_session()
     st.title(say('title'))
     st.caption(say('shared'))
-    choice = sidebar(session, say)
-    live_tab, browser_tab = st.tabs([say('live'), say('browser')])
-    with live_tab:
-        buttons(session, choice, say)
-        options = st.columns(3)
-        threshold = options[0].slider(say('threshold'), 0.0, 1.0, 0.3, key='threshold')
-        show_boxes = options[1].checkbox(say('boxes'), True, key='boxes')
-        with_skin = options[2].checkbox(say('skin'), True, key='skin')
-        looks = DrawOptions(threshold, show_boxes=show_boxes, show_ids=True)
-        every = PICTURE_EVERY_S if session.is_running else None
-        slow = FIGURES_EVERY_S if session.is_running else None
-        left, right = st.columns([3, 2])
-        with left:
-            st.fragment(picture, run_every=every)(session, looks, say)
-        with right:
-            st.fragment(figures, run_every=slow)(session, with_skin, say)
-    with browser_tab:
-        browser_camera(session, choice, say)
+    choice = sidebar(session, language)
+    buttons(session, choice, say)
+    options = st.columns(3)
+    threshold = options[0].slider(say('threshold'), 0.0, 1.0, 0.3, key='threshold')
+    show_boxes = options[1].checkbox(say('boxes'), True, key='boxes')
+    is_bare = options[2].checkbox(say('bones'), False, key='bones')
+    looks = DrawOptions(threshold, show_boxes=show_boxes, show_ids=True)
+    is_running = session.is_running
+    # Each picture of one's own camera draws the page's picture as well.
+    often = SLOW_EVERY_S if is_own_camera(session) else PICTURE_EVERY_S
+    left, right = st.columns([3, 2])
+    with right:
+        skin = view(session, choice.rig, is_bare, language)
+        slow = SLOW_EVERY_S if is_running else None
+        st.fragment(numbers, run_every=slow)(session, say)
+    with left:
+        every = often if is_running else IDLE_EVERY_S
+        st.fragment(picture, run_every=every)(session, looks, skin, is_running, language)
 
 
 if __name__ == '__main__':

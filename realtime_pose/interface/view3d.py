@@ -1,101 +1,94 @@
-"""People in 3D for Plotly: the rigged humanoid, and the joints it follows."""
+"""People in 3D in the browser: a rigged model that follows them, drawn by ``view3d.js``."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mmpose.metainfo import load_metainfo
 from realtime_pose.communication.message import Person
+from realtime_pose.ik.quaternions import IDENTITY
 from realtime_pose.ik.rig import BONE_NAMES
-from realtime_pose.model3d.skinned_humanoid import SkinnedHumanoid
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure, Mesh3d, Scatter3d
+from realtime_pose.model3d.humanoid import HUMANOID_FILE
+from realtime_pose.model3d.rigged_model import RiggedModel
+from realtime_pose.model3d.skin import Skin
 
 MAX_PEOPLE = 3
-SPACING = 1.1  # m between people, whose distance from each other one camera does not show
-BONE_COLOR, AREA = '#2f6fd0', (1.0, 2.0)  # half width of the floor and height of the room, m
-
-Array = NDArray[np.float64]
-
-
-@lru_cache(maxsize=1)
-def humanoid() -> SkinnedHumanoid:
-    """Returns the mesh, read once."""
-    return SkinnedHumanoid()
+HEIGHT = 400  # px
+DIGITS = 4  # of a matrix, a tenth of a millimetre
+CSS = f'canvas {{ width: 100%; height: {HEIGHT}px; display: block; touch-action: none }}'
 
 
-def figure_of(people: Sequence[Person], skeleton: str, with_skin: bool = True) -> Figure:
-    """Returns a view of the first people who have 3D joints, side by side.
+@lru_cache(maxsize=4)
+def skin_of(file: Path = HUMANOID_FILE, is_bare: bool = False) -> Skin:
+    """Returns the mesh of a .glb or .vrm file, or of its bones alone; read once.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it has no humanoid skeleton, or a mesh that cannot be shown.
+    """
+    model = RiggedModel.load(file)
+    return Skin.of_bones(model) if is_bare else Skin.of_model(model)
+
+
+def show_mesh(skin: Skin, no_webgl: str) -> None:
+    """Puts a view on the page that holds a mesh.
 
     Args:
-        people: Of a message.
-        skeleton: Of its keypoints.
-        with_skin: Whether the humanoid is drawn; otherwise the joints and bones.
+        skin: The mesh.
+        no_webgl: What the page says where the browser cannot draw it.
     """
-    from plotly.graph_objects import Figure
-
-    shown = [person for person in people if person.joints_3d is not None][:MAX_PEOPLE]
-    figure = Figure()
-    for number, person in enumerate(shown):
-        shift = np.array([SPACING * (number - (len(shown) - 1) / 2), 0.0, 0.0])
-        if with_skin and person.rotations is not None and person.root is not None:
-            figure.add_trace(_skin(person, shift))
-        else:
-            figure.add_trace(_bones(person, skeleton, shift))
-    wide = AREA[0] + SPACING * max(0, len(shown) - 1) / 2
-    figure.update_layout(
-        scene={
-            'xaxis': {'range': [-wide, wide], 'title': 'm'},
-            'yaxis': {'range': [-1, 1], 'title': '', 'showticklabels': False},
-            'zaxis': {'range': [0, AREA[1]], 'title': ''},
-            'aspectmode': 'manual',
-            'aspectratio': {'x': wide, 'y': 1, 'z': 1},
-            'camera': {'eye': {'x': 0.25, 'y': -1.6, 'z': 0.1}},
-            'uirevision': 'kept',  # the view stays as somebody turned it
-        },
-        margin={'l': 0, 'r': 0, 't': 0, 'b': 0},
-        height=380,
-        showlegend=False,
-        uirevision='kept',
+    _component(f'<style>{CSS}</style><canvas></canvas>')(
+        key='view3d', data={'mesh': mesh_data(skin), 'no_webgl': no_webgl}
     )
-    return figure
 
 
-def _upright(points: Array) -> tuple[Array, Array, Array]:
-    """Returns x, y, z of Plotly, which has z up, so that we see people from the front."""
-    return points[..., 0], -points[..., 2], points[..., 1]
+def show_people(skin: Skin, people: Sequence[Person]) -> None:
+    """Gives the view of the page the poses of people; to be called in a fragment."""
+    _component('', 'people')(
+        key='people3d', data={'id': mesh_data(skin)['id'], 'people': poses(skin, people)}
+    )
 
 
-def _skin(person: Person, shift: Array) -> Mesh3d:
-    from plotly.graph_objects import Mesh3d
+def poses(skin: Skin, people: Sequence[Person]) -> list[list[float]]:
+    """Returns the matrices of the bones of the first people who have rotations, row by row.
 
-    assert person.rotations is not None
-    body = humanoid()
-    rotations = np.stack([person.rotations[name] for name in BONE_NAMES])
-    x, y, z = _upright(np.round(body.points(rotations, np.asarray(person.root)) + shift, 3))
-    i, j, k = body.triangles.T
-    colors = [f'rgb({r},{g},{b})' for r, g, b in (255 * body.colors).astype(int).tolist()]
-    return Mesh3d(
-        x=x, y=y, z=z, i=i, j=j, k=k, facecolor=colors, flatshading=False, hoverinfo='skip',
-        lighting={'ambient': 0.55, 'diffuse': 0.7, 'specular': 0.1},
-    )  # fmt: skip
+    People come in the order in which they stand in the image, from the left.
+    """
+    found = []
+    for person in sorted(people, key=lambda person: float(person.bbox_xywh[0])):
+        if person.rotations is None or person.root is None:
+            continue
+        rotations = np.stack([person.rotations.get(name, IDENTITY) for name in BONE_NAMES])
+        matrices = skin.matrices(rotations, np.asarray(person.root))
+        found.append(np.round(matrices, DIGITS).ravel().tolist())
+    return found[:MAX_PEOPLE]
 
 
-def _bones(person: Person, skeleton: str, shift: Array) -> Scatter3d:
-    from plotly.graph_objects import Scatter3d
+@lru_cache(maxsize=4)
+def mesh_data(skin: Skin) -> dict[str, Any]:
+    """Returns a mesh as ``view3d.js`` reads it."""
+    weights = np.round(255 * skin.weights)
+    weights[:, 0] += 255 - weights.sum(axis=1)  # what rounding took goes to the main bone
+    arrays = {
+        'point': skin.points.astype('<f4'),
+        'normal': np.round(127 * skin.normals()).astype('i1'),
+        'color': np.round(255 * skin.colors).astype('u1'),
+        'bone': skin.bones.astype('u1'),
+        'weight': weights.astype('u1'),
+        'triangles': skin.triangles.astype('<u4'),
+    }
+    coded = {name: base64.b64encode(x.tobytes()).decode('ascii') for name, x in arrays.items()}
+    return {'id': sha256(''.join(coded.values()).encode()).hexdigest(), **coded}
 
-    joints = np.asarray(person.joints_3d, np.float64) + shift
-    limbs = load_metainfo(skeleton).limbs
-    gap = np.full((len(limbs), 1, 3), np.nan)
-    lines = np.concatenate([joints[limbs], gap], axis=1).reshape(-1, 3)  # (L, 3, 3) -> (3 L, 3)
-    x, y, z = _upright(np.round(lines, 3))
-    return Scatter3d(
-        x=x, y=y, z=z, mode='lines+markers', hoverinfo='skip',
-        line={'width': 6, 'color': BONE_COLOR}, marker={'size': 3, 'color': '#d03a2f'},
-    )  # fmt: skip
+
+def _component(html: str, name: str = 'view') -> Any:
+    import streamlit as st
+
+    script = Path(__file__).with_suffix('.js').read_text(encoding='utf-8')
+    return st.components.v2.component(f'realtime_pose_{name}', html=html or None, js=script)

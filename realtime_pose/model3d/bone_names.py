@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from realtime_pose.ik.rig import BONE_NAMES
 
 # Names as they are after `_plain`. Ours are those of VRM; the others are of Mixamo, and of BVH
-# files and game engines that follow it. Mixamo's second chest bone follows our one.
+# files, Unreal Engine (whose first spine bone is spine_01) and Roblox. A second chest bone follows
+# our one.
 ALIASES = {
-    'hips': ('pelvis', 'hip', 'root'),
-    'spine': (),
-    'chest': ('spine1', 'spine01'),
+    'hips': ('pelvis', 'hip', 'lowertorso', 'root'),
+    'spine': ('spine01',),
+    'chest': ('spine1', 'spine02', 'spine01', 'uppertorso'),
     'neck': ('neck1', 'neck01'),
     'head': (),
     'leftShoulder': ('leftcollar', 'claviclel', 'lclavicle'),
@@ -45,7 +46,7 @@ def find_bones(names: Sequence[str]) -> dict[str, int]:
         known = [bone.lower(), *_aliases(bone)]
         match = next((name for name in known if name in index), None)
         if match is not None:
-            found[bone] = index[match]
+            found[bone] = index.pop(match)
     check_bones(found, names)
     return found
 

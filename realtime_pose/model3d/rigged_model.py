@@ -52,6 +52,7 @@ class RiggedModel:
         parents: (N,); -1 for those without.
         rest_rotations: (N, 4) in the world.
         rest_matrices: (N, 4, 4) to the world.
+        rest_local: (N, 4, 4) to the parent.
         rig: The rig that poses are given for.
     """
 
@@ -60,6 +61,7 @@ class RiggedModel:
     parents: tuple[int, ...]
     rest_rotations: Array
     rest_matrices: Array
+    rest_local: Array
     rig: Rig
 
     @classmethod
@@ -83,13 +85,15 @@ class RiggedModel:
         """Returns the model of a file in memory; see :meth:`load`."""
         nodes = glb.content.get('nodes', [])
         parents = _parents(nodes)
-        matrices = np.tile(np.eye(4), (len(nodes), 1, 1))
-        for i in _in_order(parents):
-            local = _local_matrix(nodes[i])
-            matrices[i] = local if parents[i] < 0 else matrices[parents[i]] @ local
+        local = np.stack([np.eye(4), *map(_local_matrix, nodes)])[1:]
+        matrices = _world_matrices(local, parents)
         rotations = np.array([from_matrix(_without_scale(m[:3, :3])) for m in matrices])
         bones = _vrm_bones(glb.content) or find_bones([str(x.get('name', '')) for x in nodes])
-        return cls(glb, bones, parents, rotations, matrices, rig or Rig.default())
+        return cls(glb, bones, parents, rotations, matrices, local, rig or Rig.default())
+
+    def world_matrices(self, local: Array) -> Array:
+        """Returns the matrices to the world of nodes with local matrices (N, 4, 4)."""
+        return _world_matrices(local, self.parents)
 
     @property
     def facing(self) -> Array:
@@ -100,10 +104,12 @@ class RiggedModel:
 
     @property
     def scale(self) -> float:
-        """How much larger than the rig the model is, by the length of its thighs."""
-        leg = [self.bones[f'left{bone}'] for bone in ('UpperLeg', 'LowerLeg')]
-        thigh = np.linalg.norm(np.subtract(*self.rest_matrices[leg, :3, 3]))
-        return float(thigh / self.rig.proportions.thigh)
+        """How much larger than the rig the model is, by its legs (thighs if it has no feet)."""
+        chain = [x for x in ('UpperLeg', 'LowerLeg', 'Foot') if f'left{x}' in self.bones]
+        places = self.rest_matrices[[self.bones[f'left{bone}'] for bone in chain], :3, 3]
+        length = np.linalg.norm(np.diff(places, axis=0), axis=1).sum()
+        ours = self.rig.offsets[[BONE_INDEX[f'left{bone}'] for bone in chain[1:]]]
+        return float(length / np.linalg.norm(ours, axis=1).sum())
 
     def pose(self, rotations: Array, root: Array) -> tuple[dict[int, Array], Array]:
         """Returns how the nodes of the model turn for poses of the rig.
@@ -172,11 +178,22 @@ def _parents(nodes: list[dict[str, Any]]) -> tuple[int, ...]:
     return tuple(parents)
 
 
+def _world_matrices(local: Array, parents: tuple[int, ...]) -> Array:
+    matrices = local.copy()
+    for i in _in_order(parents):
+        if parents[i] >= 0:
+            matrices[i] = matrices[parents[i]] @ local[i]
+    return matrices
+
+
 def _in_order(parents: tuple[int, ...]) -> list[int]:
     """Returns the nodes so that each comes after its parent."""
-    order = [i for i, parent in enumerate(parents) if parent < 0]
+    children: dict[int, list[int]] = {}
+    for child, parent in enumerate(parents):
+        children.setdefault(parent, []).append(child)
+    order = children.get(-1, [])
     for i in order:  # grows as it goes
-        order.extend(child for child, parent in enumerate(parents) if parent == i)
+        order.extend(children.get(i, ()))
     if len(order) < len(parents):
         raise ValueError('its nodes are their own ancestors')
     return order

@@ -57,6 +57,11 @@ def test_synthetic_joints_are_where_the_people_are_drawn():
         assert (source.frame_at(index).image_bgr == frame.image_bgr).all()
 
 
+def test_the_synthetic_source_has_the_sizes_that_the_page_offers():
+    for width, height in ((1280, 720), (320, 240)):
+        assert SyntheticSource(1, (width, height)).frame_at(0).image_bgr.shape == (height, width, 3)
+
+
 @pytest.mark.parametrize(
     ('name', 'shape'), [('synthetic', (96, 128, 3)), ('synthetic:2', (96, 128, 3))]
 )

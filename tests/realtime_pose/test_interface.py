@@ -1,16 +1,28 @@
+import base64
 import io
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from live_parts import StubEstimator
 
+from mmpose.apis.inference.pictures import VideoFile
+from realtime_pose.capture import SyntheticSource
+from realtime_pose.communication.message import Person
+from realtime_pose.ik import SimpleIKSolver
+from realtime_pose.inference.pace import EFFORTS
 from realtime_pose.interface import live_session
-from realtime_pose.interface.live_session import Choice, LiveSession, Offer
-from realtime_pose.interface.texts import LANGUAGES, TEXTS, text
+from realtime_pose.interface.browser_camera import NAME, PREFIX, BrowserCamera
+from realtime_pose.interface.choice import Choice, Offer
+from realtime_pose.interface.live_session import LiveSession
+from realtime_pose.interface.texts import LANGUAGES, TEXTS, Saying, text
 from realtime_pose.interface.uploads import decode_picture
+from realtime_pose.interface.view3d import mesh_data, poses, skin_of
+from realtime_pose.model3d import HUMANOID_FILE
 
 ROOT = Path(__file__).resolve().parents[2]
 CHOICE = Choice('random', 'cpu', 'synthetic', size_wh=(160, 128))
@@ -23,6 +35,7 @@ def session(tmp_path, monkeypatch):
     media.mkdir()
     (media / 'clip.png').write_bytes(b'')
     (media / 'secret.txt').write_text('')
+    (media / 'figure.vrm').write_bytes(HUMANOID_FILE.read_bytes())
     (media / 'link.png').symlink_to('/etc/passwd')
     made = LiveSession(Offer.of_environment({'VITPOSE_MEDIA': str(media)}), tmp_path / 'recordings')
     yield made
@@ -39,7 +52,8 @@ def wait_for(condition, seconds=20):
 def test_only_what_the_operator_offers_can_be_chosen(session):
     sources = session.offer.sources
     assert 'clip.png' in sources
-    assert not {'secret.txt', 'link.png'} & set(sources)
+    assert not {'secret.txt', 'link.png', 'figure.vrm'} & set(sources)
+    assert session.offer.rigs == ('humanoid', 'figure.vrm')
     bad = [
         {'model': '/tmp/config.py'},
         {'device': 'cuda:99'},
@@ -47,6 +61,7 @@ def test_only_what_the_operator_offers_can_be_chosen(session):
         {'source': '../clip.png'},
         {'source': 'rtsp://10.0.0.1/x'},
         {'target': '10.0.0.1:5005'},
+        {'rig': '/etc/passwd'},
         {'method_3d': 'magic'},
         {'fps': 1e9},
         {'max_people': 0},
@@ -58,6 +73,8 @@ def test_only_what_the_operator_offers_can_be_chosen(session):
     assert not session.is_running
     with pytest.raises(ValueError, match='not on offer'):
         session.estimator('/tmp/config.py', 'cpu')
+    with pytest.raises(ValueError, match='not on offer'):
+        session.rig_file('../figure.vrm')
 
 
 def test_start_shows_people_and_stop_stops(session, tmp_path):
@@ -66,7 +83,9 @@ def test_start_shows_people_and_stop_stops(session, tmp_path):
     wait_for(lambda: len(session.latency_ms) > 3)
     assert session.is_running
     assert len(session.latest.message.people) == 1
+    assert session.saying.key == 'recording'
     session.stop()
+    assert session.saying.key == 'recorded'
     assert not session.is_running
     num_frames = session.report.num_frames
     time.sleep(0.2)
@@ -91,7 +110,70 @@ def test_it_stops_when_the_browser_was_closed(session):
     wait_for(lambda: session.latest is not None)
     now[0] = 61.0
     wait_for(lambda: not session.is_running)
-    assert 'no page was open' in session.message
+    assert 'no page was open' in session.saying.text('English')
+
+
+def test_it_stops_when_the_browser_was_closed_and_its_camera_with_it(session):
+    now = [0.0]
+    session._clock = lambda: now[0]
+    session.start(replace(CHOICE, source=NAME))
+    now[0] = 61.0  # no picture ever came
+    wait_for(lambda: not session.is_running)
+    assert session.saying.key == 'unwatched'
+
+
+def test_starting_again_and_again_leaves_no_thread_behind(session):
+    before = threading.active_count()
+    for number in range(10):
+        session.start(replace(CHOICE, source=NAME if number % 2 else 'synthetic'))
+        if session.camera is not None:
+            session.camera.receive(1, jpeg_text())
+        wait_for(lambda: session.latest is not None)
+    session.stop()
+    wait_for(lambda: threading.active_count() <= before, seconds=5)
+
+
+def jpeg_text(size_wh=(80, 60)):
+    image = np.full((size_wh[1], size_wh[0], 3), 120, np.uint8)
+    return PREFIX + base64.b64encode(cv2.imencode('.jpg', image)[1].tobytes()).decode()
+
+
+def test_pictures_of_a_browser_are_a_live_source(session):
+    pytest.importorskip('PIL.Image', reason='pictures of a browser need Pillow')
+    session.start(replace(CHOICE, source=NAME, size_wh=(160, 120)))
+    camera = session.camera
+    for number in (1, 2, 3):
+        camera.receive(number, jpeg_text())
+        wait_for(lambda: session.report.num_frames >= number)  # noqa: B023
+    assert camera.received == 3
+    assert session.latest.message.source == NAME
+    assert session.latest.message.size_wh == (80, 60)
+    session.stop()
+    assert session.camera is None
+
+
+def test_a_browser_that_goes_away_is_said_and_comes_back(session, monkeypatch):
+    monkeypatch.setattr('realtime_pose.interface.browser_camera.SILENT_S', 0.1)
+    session.start(replace(CHOICE, source=NAME))
+    wait_for(lambda: session.problems)
+    assert 'no picture came for 0.1 s' in session.problems[0]
+    session.camera.receive(1, jpeg_text())
+    wait_for(lambda: not session.problems)
+
+
+def test_what_a_browser_sends_is_checked():
+    camera = BrowserCamera((160, 120))
+    for picture, reason in (
+        (None, 'no JPEG'),
+        ('data:text/html;base64,AAAA', 'no JPEG'),
+        (PREFIX + '!!!', 'no JPEG'),
+        (PREFIX + 'AAAA', 'no picture'),
+        (PREFIX + 'A' * 2_000_000, 'at most 2000000'),
+        (jpeg_text((200, 100)), '200x100 px'),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            camera.receive(1, picture)
+    assert camera.received == 0
 
 
 def test_pictures_of_a_browser_have_limits():
@@ -115,6 +197,11 @@ def test_every_text_is_in_both_languages():
         assert len(both) == len(LANGUAGES) == 2
         assert all(text(key, language) for language in LANGUAGES)
     assert text('stop', 'Español') == 'Detener'
+    saying = Saying('over', number=7)
+    assert '7 frames' in saying.text('English')
+    assert '7 imágenes' in saying.text('Español')
+    for effort in EFFORTS:
+        assert effort.text in TEXTS
 
 
 def test_streamlit_serves_this_machine_only():
@@ -124,7 +211,6 @@ def test_streamlit_serves_this_machine_only():
 
 def test_the_page_of_streamlit_starts_and_stops(monkeypatch):
     pytest.importorskip('streamlit', reason='the page needs requirements/app.txt')
-    pytest.importorskip('plotly', reason='the page needs requirements/app.txt')
     from streamlit.testing.v1 import AppTest
 
     monkeypatch.setattr(live_session, 'ViTPoseEstimator', lambda *_: StubEstimator())
@@ -132,7 +218,7 @@ def test_the_page_of_streamlit_starts_and_stops(monkeypatch):
     page = AppTest.from_file(str(ROOT / 'realtime_pose/interface/streamlit_app.py'))
     page.run(timeout=60)
     assert not page.exception
-    page.sidebar.selectbox(key='size').select('320x240')
+    page.sidebar.selectbox(key='size_0').select('320x240')
     page.button(key='start').click().run(timeout=60)
     assert not page.exception
     assert any('Running' in entry.value for entry in page.markdown)
@@ -143,38 +229,84 @@ def test_the_page_of_streamlit_starts_and_stops(monkeypatch):
     assert not page.exception
 
 
-def test_people_in_3d_stand_upright():
-    pytest.importorskip('plotly', reason='the page needs requirements/app.txt')
-    from realtime_pose.capture import SyntheticSource
-    from realtime_pose.communication.message import Person
-    from realtime_pose.ik import SimpleIKSolver
-    from realtime_pose.interface.view3d import figure_of
-
+def person_in_3d():
     joints = SyntheticSource(1).joints_at(0)[0]
     solved = SimpleIKSolver().solve(joints)
-    person = Person(
+    return Person(
         1, 1.0, np.zeros(4), joints, np.ones(17), solved.joints_3d, solved.method,
         solved.rotations, solved.root,
     )  # fmt: skip
-    for with_skin in (True, False):
-        [trace] = figure_of([person], 'coco', with_skin).data
-        heights = np.asarray(trace.z, float)
-        assert -0.1 < np.nanmin(heights) < 0.15  # m; somebody of 1.7 m stands on the floor
-        assert 1.3 < np.nanmax(heights) < 1.9
 
 
-def test_the_page_of_gradio_looks_at_pictures(monkeypatch):
+@pytest.mark.parametrize('is_bare', [False, True])
+def test_people_in_3d_stand_upright(is_bare):
+    skin = skin_of(HUMANOID_FILE, is_bare)
+    person = person_in_3d()
+    [rows] = poses(skin, [person, replace(person, rotations=None)])
+    matrices = np.reshape(rows, (-1, 3, 4))
+    assert len(matrices) == 20  # of the 19 bones and of what does not move; as the page has it
+    mixed = np.einsum('vw,vwij->vij', skin.weights, matrices[skin.bones])
+    heights = np.einsum('vj,vj->v', mixed[:, 1, :3], skin.points) + mixed[:, 1, 3]
+    assert -0.1 < heights.min() < 0.15  # m; somebody of 1.7 m stands on the floor
+    assert 1.3 < heights.max() < 1.9
+
+
+def test_the_mesh_of_the_page_is_complete():
+    skin = skin_of()
+    data = mesh_data(skin)
+    sizes = {'point': 12, 'normal': 3, 'color': 3, 'bone': 4, 'weight': 4}
+    for name, size in sizes.items():
+        assert len(base64.b64decode(data[name])) == size * len(skin.points)
+    weights = np.frombuffer(base64.b64decode(data['weight']), np.uint8).reshape(-1, 4)
+    assert (weights.sum(axis=1) == 255).all()
+
+
+@pytest.fixture
+def gradio_app(monkeypatch):
     pytest.importorskip('gradio', reason='the page needs requirements/app.txt')
     from realtime_pose.inference.model_choice import available_models
     from realtime_pose.interface import gradio_app
 
     choice = available_models({}, Path('/nowhere'))['random']
     monkeypatch.setattr(gradio_app, 'load_estimator', lambda: (StubEstimator(), choice))
+    return gradio_app
+
+
+def test_the_page_of_gradio_looks_at_pictures(gradio_app):
     app = gradio_app.build_app()
     shown = str(app.get_config_file())
     assert 'RANDOM WEIGHTS' in shown
+    assert gradio_app.DEFAULT_HOST == '127.0.0.1'
     drawn, poses = gradio_app.process_frame(np.zeros((64, 48, 3), np.uint8))
     assert drawn.shape == (64, 48, 3)
     assert len(poses['people'][0]['keypoints']) == 17
     assert gradio_app.process_frame(None) == (None, {'people': []})
-    assert gradio_app.DEFAULT_HOST == '127.0.0.1'
+
+
+def test_gradio_makes_videos_that_browsers_play(gradio_app, tmp_path, monkeypatch):
+    monkeypatch.setattr(gradio_app, 'MAX_VIDEO_FRAMES', 3)
+    video = VideoFile(tmp_path / 'in.mp4', 10)
+    for _ in range(5):
+        video.add(np.full((48, 64, 3), 90, np.uint8))
+    video.close()
+    path, poses = gradio_app.process_video(str(video.path))
+    assert path.endswith('.webm')
+    assert len(poses['frames']) == 3
+    assert poses['note'] == 'only the first 3 of 5 frames are here'
+    codec = int(cv2.VideoCapture(path).get(cv2.CAP_PROP_FOURCC))
+    assert codec.to_bytes(4, 'little') == b'VP80'
+
+
+def test_gradio_says_in_one_sentence_what_is_wrong(gradio_app, tmp_path):
+    import gradio
+
+    file = tmp_path / 'fake.mp4'
+    file.write_text('hello\n')
+    for work, reason in (
+        (gradio_app.process_picture, 'this is no picture'),
+        (gradio_app.process_video, "'fake.mp4' (6 bytes) cannot be read as a video"),
+    ):
+        with pytest.raises(gradio.Error) as caught:
+            gradio_app.in_one_sentence(work)(str(file), 0.3)
+        assert reason in caught.value.message
+        assert str(tmp_path) not in caught.value.message

@@ -37,7 +37,7 @@ from realtime_pose.model3d import (
     read_glb,
     write_animated_glb,
 )
-from realtime_pose.model3d.bone_names import find_bones
+from realtime_pose.model3d.bone_names import REQUIRED, find_bones
 from realtime_pose.model3d.glb import parse_glb
 
 RIG = Rig.default()
@@ -307,7 +307,12 @@ def test_names_of_other_rigs():
     assert (found['leftUpperArm'], found['rightUpperArm']) == (3, 6)
     assert (found['leftLowerLeg'], found['rightLowerLeg']) == (9, 12)
     assert found['hips'] == 1
-    assert 'head' not in found
+    assert found['spine'] == 2
+    assert not {'head', 'chest'} & set(found)
+    assert find_bones([*unreal, 'spine_02'])['chest'] == len(unreal)
+    roblox = [name[0].upper() + name[1:] for name in REQUIRED if name != 'hips']
+    found = find_bones(['HumanoidRootPart', 'LowerTorso', 'UpperTorso', *roblox])
+    assert (found['hips'], found['chest']) == (1, 2)
 
 
 def test_humanoid_of_another_size():

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-CODEC = 'mp4v'  # MPEG-4 part 2: what every build of OpenCV can write into .mp4
+# MPEG-4 part 2 is what every build of OpenCV can write into .mp4; browsers play VP8.
+CODECS = {'.mp4': 'mp4v', '.webm': 'VP80'}
 DISPLAYS = ('DISPLAY', 'WAYLAND_DISPLAY')
 NO_WINDOWS = (
     '--show needs a screen and an OpenCV with windows (not opencv-python-headless); write into '
@@ -26,7 +27,7 @@ class VideoFile:
     The first picture sets the size; others are fitted into it, with black bars.
 
     Args:
-        path: Ends in ``.mp4``.
+        path: Ends in ``.mp4``, or in ``.webm`` for browsers.
         fps: Frames per second.
 
     Attributes:
@@ -48,7 +49,7 @@ class VideoFile:
         """
         if self._writer is None:
             self._size_wh = image_bgr.shape[1], image_bgr.shape[0]
-            code = cv2.VideoWriter.fourcc(*CODEC)
+            code = cv2.VideoWriter.fourcc(*CODECS[self.path.suffix])
             self._writer = cv2.VideoWriter(str(self.path), code, self.fps, self._size_wh)
             if not self._writer.isOpened():
                 size = f'{self._size_wh[0]}x{self._size_wh[1]}'

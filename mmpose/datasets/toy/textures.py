@@ -28,8 +28,10 @@ def add_noise(
     """The image (H, W, 3) uint8 plus noise of standard deviation ``strength``."""
     height, width = image.shape[:2]
     bank = _noise_bank(grain_px)
-    top = int(rng.integers(0, _BANK_SIZE - height + 1))
-    left = int(rng.integers(0, _BANK_SIZE - width + 1))
+    if max(height, width) > _BANK_SIZE:
+        bank = np.tile(bank, (-(-height // _BANK_SIZE), -(-width // _BANK_SIZE), 1))
+    top = int(rng.integers(0, bank.shape[0] - height + 1))
+    left = int(rng.integers(0, bank.shape[1] - width + 1))
     piece = bank[top : top + height, left : left + width]
     gain = strength / _BANK_DEVIATION
     return cv2.addWeighted(image, 1.0, piece, gain, -128.0 * gain)
