@@ -105,7 +105,7 @@ install_requirements() {
     say "installing into $VENV what is missing of requirements/$1:"
     check "$VENV/bin/python" "$1" | sed 's/^/   /' || true
     say "PyTorch for Linux comes with its GPU libraries: several GB and minutes the first time"
-    install 'setuptools>=64'
+    install 'setuptools>=70.1' # which builds wheels by itself
     install -r "$REPO/requirements/$1"
     "$VENV/bin/python" -c 'import cv2' 2>/dev/null || {
         say "OpenCV's desktop build needs system libraries that this machine lacks:"
