@@ -23,7 +23,7 @@ RANKS = {
     'mmpose.codecs': 1,
     'mmpose.evaluation': 1,
     'mmpose.evaluation.functional': 1,
-    'mmpose.tracking': 1,
+    'mmpose.tracking': 2,
     'mmpose.datasets': 2,
     'mmpose.detectors': 2,
     'mmpose.models': 2,

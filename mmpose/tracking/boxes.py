@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmpose.structures import Boxes, PoseResult
+from mmpose.evaluation.functional import oks_nms
+from mmpose.structures import Boxes, PoseMeta, PoseResult, box_iou_xywh
+
+SAME_OKS = 0.9  # of two poses of one person
 
 
 def boxes_from_poses(
@@ -53,3 +56,28 @@ def boxes_from_poses(
         scores.append(result.scores[is_sure].mean())
         categories.append(result.category_id)
     return Boxes.from_xywh(xywh, scores, categories)
+
+
+def without_doubles(poses: Sequence[PoseResult], meta: PoseMeta) -> list[PoseResult]:
+    """Returns the poses in their order, one for each person.
+
+    Where people hide each other, boxes from poses may both show the one in front. Of such doubles
+    the one whose box lies around its joints is left.
+
+    Args:
+        poses: The people in a frame.
+        meta: Their skeleton; without sigmas all are left.
+    """
+    if len(poses) < 2 or meta.sigmas is None:
+        return list(poses)
+    keypoints = np.stack([pose.keypoints for pose in poses]).astype(np.float64)  # (N, K, 2)
+    low, high = keypoints.min(axis=1), keypoints.max(axis=1)
+    boxes = np.stack([pose.bbox_xywh for pose in poses]).astype(np.float64)
+    kept = oks_nms(
+        keypoints,
+        box_iou_xywh(boxes, np.hstack([low, high - low])),
+        np.array([pose.area for pose in poses], np.float64),
+        meta.sigmas,
+        SAME_OKS,
+    )
+    return [poses[i] for i in sorted(kept.tolist())]

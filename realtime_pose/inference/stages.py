@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from mmpose.apis.inference import FrameResult, PosePredictor
 from mmpose.apis.inference.topdown import usable
 from mmpose.detectors import Detector
-from mmpose.evaluation.functional import oks_nms
 from mmpose.structures import Boxes, PoseMeta, PoseResult, box_iou_xywh
-from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses
+from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses, without_doubles
 from realtime_pose.capture.mailbox import CapturedFrame
 from realtime_pose.capture.views import ViewFrame
 from realtime_pose.communication.message import Person, PoseMessage
@@ -24,7 +23,6 @@ from realtime_pose.ik.ik_solver import IKSolution, SimpleIKSolver
 from realtime_pose.inference.pace import EFFORTS, Effort
 
 FOUND_IOU = 0.3  # of a box and the place where somebody was expected
-SAME_OKS = 0.9  # of two poses of one person
 FORGET_AFTER_S = 2.0  # the 3D state of somebody who is not seen
 
 T = TypeVar('T')
@@ -198,27 +196,6 @@ class PoseStage:
         poses = self.predictor([x.captured.frame for x in views], [x.boxes for x in views])
         for view, own in zip(views, poses, strict=True):
             view.poses = own
-
-
-def without_doubles(poses: Sequence[PoseResult], meta: PoseMeta) -> list[PoseResult]:
-    """Returns the poses in their order, one for each person.
-
-    Where people hide each other, the boxes of both may show the one in front. Of such doubles the
-    one whose box lies around its joints is left.
-    """
-    if len(poses) < 2 or meta.sigmas is None:
-        return list(poses)
-    keypoints = np.stack([pose.keypoints for pose in poses]).astype(np.float64)  # (N, K, 2)
-    low, high = keypoints.min(axis=1), keypoints.max(axis=1)
-    boxes = np.stack([pose.bbox_xywh for pose in poses]).astype(np.float64)
-    kept = oks_nms(
-        keypoints,
-        box_iou_xywh(boxes, np.hstack([low, high - low])),
-        np.array([pose.area for pose in poses], np.float64),
-        meta.sigmas,
-        SAME_OKS,
-    )
-    return [poses[i] for i in sorted(kept.tolist())]
 
 
 class TrackStage:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mmpose.apis.cli import one_sentence
 from mmpose.apis.inference import DrawOptions
+from mmpose.apis.inference.videos import without_password
 from realtime_pose.capture.named_source import SYNTHETIC
 from realtime_pose.communication.message import PoseMessage
 from realtime_pose.inference.model_choice import RANDOM
@@ -115,7 +116,7 @@ def name_of(choice: str | None, say: Callable[[str], str]) -> str:
     for start, key in ((CAMERA, 'server_camera'), (SYNTHETIC, 'synthetic')):
         if choice is not None and choice.startswith(start):
             return f'{say(key)} {choice.removeprefix(start).replace(":", "x ")}'.rstrip()
-    return str(choice)
+    return without_password(str(choice))
 
 
 def buttons(session: LiveSession, choice: Choice, say: Callable[[str], str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mmpose.apis import PoseInferencer
+from mmpose.metainfo import load_metainfo
 from mmpose.structures import Boxes
 from tests.apis.numbered_video import NumberBackend, number_of, write_video
 
@@ -112,6 +113,25 @@ def test_detection_in_every_third_frame(video):
     sizes = np.array([result.poses[0].bbox_xywh[2:] for result in results])
     np.testing.assert_array_equal(sizes[::3], [[64, 48]] * 4)
     assert (sizes[1::3] < 0.9 * sizes[::3].max()).any(axis=1).all()  # of the joints, padded
+
+
+def test_two_boxes_that_lead_to_one_person(video):
+    class OnePerson(NumberBackend):
+        """Sees the same joints of the image in every crop."""
+
+        meta = load_metainfo('coco')
+
+        def predict(self, crops, with_heatmaps=False):
+            prediction = super().predict(crops)
+            joints = torch.tensor([[6.0, 8.0], [17.0, 23.0]]).repeat(9, 1)[:17]
+            return type(prediction)(joints.expand(len(crops), 17, 2), torch.ones(len(crops), 17))
+
+    def two_boxes(frames):
+        return [Boxes.from_xywh([[0, 0, 60, 40], [2, 1, 60, 40]]) for _ in frames]
+
+    running = PoseInferencer(OnePerson(), detector=two_boxes, batch_size=1, det_every=2)(video)
+    assert [len(next(running).poses) for _ in range(4)] == [2, 1, 2, 1]
+    running.close()
 
 
 def test_a_damaged_part_costs_its_frames_only(tmp_path):

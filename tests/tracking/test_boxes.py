@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from walkers import person
 
+from mmpose.metainfo import load_metainfo
 from mmpose.structures import box_iou_xywh
-from mmpose.tracking import boxes_from_poses
+from mmpose.tracking import boxes_from_poses, without_doubles
 
 
 def test_box_is_that_of_the_joints_and_a_margin():
@@ -48,6 +49,19 @@ def test_categories_stay_and_nobody_is_nobody():
     boxes = boxes_from_poses([person(0, 0, category_id=17), person(900, 0, category_id=1)])
     assert boxes.category_ids.tolist() == [17, 1]
     assert boxes_from_poses([]).xywh.shape == (0, 4)
+
+
+def test_of_two_poses_of_one_person_the_one_in_its_own_box_is_left():
+    front, behind = person(300, 100, area=9000.0), person(380, 100, area=9000.0)
+    mistaken = replace(behind, keypoints=front.keypoints + 1)  # sees the one in front
+    meta = load_metainfo('coco')
+    for order in ([front, mistaken], [mistaken, front]):
+        [left] = without_doubles(order, meta)
+        assert left is front
+    apart = [behind, front]
+    assert without_doubles(apart, meta) == apart
+    assert len(without_doubles([front, mistaken], replace(meta, sigmas=None))) == 2
+    assert without_doubles([], meta) == []
 
 
 @pytest.mark.parametrize('name', ['padding', 'min_joints'])

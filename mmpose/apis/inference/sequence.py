@@ -11,7 +11,7 @@ from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.topdown import usable
 from mmpose.detectors import Detector
 from mmpose.structures import Boxes, Frame, PoseResult
-from mmpose.tracking import PoseTracker, boxes_from_poses
+from mmpose.tracking import PoseTracker, boxes_from_poses, without_doubles
 
 
 @dataclass(eq=False)
@@ -22,12 +22,14 @@ class FrameJob:
         frame: The frame.
         problem: Why it is damaged; empty for a good one.
         boxes: Who was found; None where nobody looked.
+        is_guessed: Whether the boxes come from the poses before.
         poses: Filled by the last step.
     """
 
     frame: Frame
     problem: str = ''
     boxes: Boxes | None = None
+    is_guessed: bool = False
     poses: list[PoseResult] = field(default_factory=list)
 
 
@@ -92,6 +94,7 @@ class SequenceEstimator:
             if job.boxes is None:
                 last, before = self._last
                 job.boxes = self._chosen(boxes_from_poses(last, before), job.frame)
+                job.is_guessed = True
             self._predict([job])
         return jobs
 
@@ -100,6 +103,8 @@ class SequenceEstimator:
         boxes = [job.boxes for job in good if job.boxes is not None]
         poses = self.predictor([job.frame for job in good], boxes)
         for job, own in zip(good, poses, strict=True):
+            if job.is_guessed:
+                own = without_doubles(own, self.predictor.backend.meta)
             job.poses = own if self.tracker is None else self.tracker(own, job.frame.time_s)
             self._last = [job.poses, self._last[0]]
 
