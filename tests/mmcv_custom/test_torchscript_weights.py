@@ -83,7 +83,7 @@ class Evil:
 def test_runs_nothing(archive, tmp_path):
     victim = tmp_path / 'victim'
     rewrite(archive, '/data.pkl', lambda _: pickle.dumps({'x': Evil(victim)}))
-    with pytest.raises(ValueError, match=r"holds 'io\.open' besides modules and tensors"):
+    with pytest.raises(ValueError, match=r"holds '_?io\.open' besides modules and tensors"):
         read_checkpoint(archive)
     assert not victim.exists()
 
