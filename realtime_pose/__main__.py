@@ -38,6 +38,7 @@ from realtime_pose.pipeline import METHODS_3D, TRIANGULATE, LiveOptions, LivePip
 from realtime_pose.recording import Recorder, read_recording, resend
 
 REPORT_S = 5.0
+ERRORS_ONLY = 2  # of OpenCV's log levels
 DEFAULT_FPS = 30.0
 
 
@@ -261,7 +262,8 @@ def send_again(args: argparse.Namespace, folder: Path, stop: threading.Event) ->
 def silence_video_libraries() -> None:
     """Keeps OpenCV and FFmpeg from a line for every attempt to reach a camera that is away."""
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel  # OpenCV 4, 5
+    set_level(ERRORS_ONLY)
 
 
 def main() -> None:
