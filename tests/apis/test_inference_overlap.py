@@ -1,5 +1,6 @@
 """Stages in threads: nothing is lost, doubled or swapped, errors arrive once, threads end."""
 
+import itertools
 import threading
 import time
 
@@ -116,3 +117,17 @@ def test_nested_pipelines_end_together():
     outer = overlap(inner, sleepy(3))
     assert [next(outer) for _ in range(5)] == [0, 1, 2, 3, 4]
     outer.close()
+
+
+def test_an_interrupt_between_two_starts_ends_the_threads_that_run(monkeypatch):
+    start, before = threading.Thread.start, threading.active_count()
+
+    def interrupted(thread):
+        if threading.active_count() >= before + 2:
+            raise KeyboardInterrupt
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, 'start', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(overlap(itertools.count(), abs, abs, abs))
+    assert threading.active_count() == before

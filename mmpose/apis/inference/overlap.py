@@ -36,9 +36,9 @@ def overlap(
     for number, stage in enumerate(stages, start=1):
         arguments = (stage, channels[number - 1], channels[number], busy_s, number)
         threads.append(threading.Thread(target=_work, args=arguments, daemon=True))
-    for thread in threads:
-        thread.start()
-    try:
+    try:  # also a Ctrl-C between two starts ends those that run
+        for thread in threads:
+            thread.start()
         while not isinstance(item := channels[-1].get(), _End):
             yield item
         if item.error is not None:
@@ -47,7 +47,8 @@ def overlap(
         for channel in channels:
             channel.close()
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:  # it was started
+                thread.join()
 
 
 @dataclass(frozen=True)
