@@ -14,7 +14,6 @@ from realtime_pose.capture.allowed_paths import PROJECT_ROOT
 from realtime_pose.capture.named_source import SYNTHETIC
 from realtime_pose.inference.model_choice import available_models
 from realtime_pose.interface import browser_camera
-from realtime_pose.pipeline import METHODS_3D
 
 MEDIA_VARIABLE, DEFAULT_MEDIA = 'VITPOSE_MEDIA', 'resources/videos'
 DETECTOR_VARIABLE = 'VITPOSE_DETECTOR'
@@ -131,13 +130,14 @@ class Choice:
             'source': offer.sources,
             'rig': offer.rigs,
             'target': (None, *offer.targets),
-            'method_3d': METHODS_3D,
+            'method_3d': ('lift', 'none'),
         }
         for name, allowed in listed.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} '{getattr(self, name)}' is not one of {allowed}")
-        limits = {'fps': (1, 60), 'min_score': (0, 1), 'max_people': (1, 20)}
-        limits['target_fps'] = (1, 60)
+            if getattr(self, name) not in allowed:  # which are not named: addresses hold passwords
+                raise ValueError(f"{name} '{getattr(self, name)}' is not on offer")
+        limits = {
+            'fps': (1, 60), 'target_fps': (1, 60), 'min_score': (0, 1), 'max_people': (1, 20),
+        }  # fmt: skip
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:

@@ -77,6 +77,13 @@ def test_only_what_the_operator_offers_can_be_chosen(session):
         session.rig_file('../figure.vrm')
 
 
+def test_a_refusal_does_not_tell_passwords_of_addresses():
+    offer = Offer.of_environment({'VITPOSE_ADDRESSES': 'rtsp://user:secret@10.0.0.1/a'})
+    with pytest.raises(ValueError, match='not on offer') as caught:
+        replace(CHOICE, source='rtsp://10.0.0.1/a').check(offer)
+    assert 'secret' not in str(caught.value)
+
+
 def test_start_shows_people_and_stop_stops(session, tmp_path):
     session.start(replace(CHOICE, is_recorded=True))
     first = session._estimator
