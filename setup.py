@@ -1,4 +1,4 @@
-"""Packages mmpose, mmcv_custom, realtime_pose; refuses an environment with another mmpose."""
+"""Packages mmpose and what stands beside it; refuses an environment with another mmpose."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ EXTRAS = [
     *('timm', 'coco', 'albumentations', 'io', 'language', 'export', 'net', 'app'),
     *('all', 'tests'),
 ]
-PACKAGES = ['mmpose', 'mmcv_custom', 'realtime_pose']
+PACKAGES = ['mmpose', 'mmcv_custom', 'realtime_pose', 'toy_pose', 'benchmarks']
 
 
 def read_version() -> str:

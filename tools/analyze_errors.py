@@ -5,7 +5,7 @@ python tools/analyze_errors.py results.json --ann person_keypoints_val2017.json 
 
 import argparse
 
-from mmpose.apis.error_report import report_errors
+from mmpose.analysis.error_report import report_errors
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,7 +4,7 @@ import argparse
 
 from mmengine.config import Config, DictAction
 
-from mmpose.apis.benchmark import (
+from benchmarks import (
     Report,
     benchmark_codec,
     benchmark_evaluation,
@@ -13,8 +13,8 @@ from mmpose.apis.benchmark import (
     benchmark_training,
 )
 from mmpose.apis.cli import run_tool
-from mmpose.apis.config import load_config
 from mmpose.apis.train import prepare_training
+from mmpose.config.load import load_config
 
 
 def parse_args() -> argparse.Namespace:

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from mmpose.apis.browse import browse_dataset
 from mmpose.apis.cli import run_tool
-from mmpose.apis.config import load_config
-from mmpose.apis.options import ConfigOptions
+from mmpose.config.load import load_config
+from mmpose.config.overrides import ConfigOptions
+from mmpose.dataset_tools.browse import browse_dataset
 
 
 def parse_args() -> argparse.Namespace:

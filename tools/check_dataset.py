@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from mmpose.apis.cli import run_tool
-from mmpose.apis.config import load_config
-from mmpose.apis.doctor import check_dataset
-from mmpose.apis.options import ConfigOptions
+from mmpose.config.load import load_config
+from mmpose.config.overrides import ConfigOptions
+from mmpose.dataset_tools.check import check_dataset
 
 
 def parse_args() -> argparse.Namespace:

@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 DISTRIBUTION = 'topdown-pose'
-PACKAGES = {'mmpose', 'mmcv_custom', 'realtime_pose'}
+PACKAGES = {'mmpose', 'mmcv_custom', 'realtime_pose', 'toy_pose', 'benchmarks'}
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / 'requirements'
 PYTHON_MIN = (3, 10)

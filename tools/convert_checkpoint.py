@@ -5,8 +5,8 @@ The heatmaps of both are compared, and the largest difference is printed.
 
 import argparse
 
-from mmpose.apis.checkpoints import TARGETS, convert_checkpoint
 from mmpose.apis.cli import run_tool
+from mmpose.checkpoint_tools import TARGETS, convert_checkpoint
 
 
 def parse_args() -> argparse.Namespace:

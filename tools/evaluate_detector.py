@@ -8,8 +8,8 @@ python tools/evaluate_detector.py boxes.json --ann annotations.json --images val
 
 import argparse
 
+from mmpose.analysis.detection import evaluate_detector, format_run
 from mmpose.apis.cli import run_tool
-from mmpose.apis.detection import evaluate_detector, format_run
 from mmpose.detectors import FORMS
 from mmpose.evaluation.functional.box_ap import BOX_BACKENDS
 

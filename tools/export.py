@@ -7,8 +7,8 @@ written beside it, as FILE.report.json.
 import argparse
 
 from mmpose.apis.cli import run_tool
-from mmpose.apis.export import ALL_FORMATS, ExportOptions, run_export
-from mmpose.apis.options import ConfigOptions
+from mmpose.config.overrides import ConfigOptions
+from mmpose.export import ALL_FORMATS, ExportOptions, run_export
 
 
 def parse_args() -> argparse.Namespace:

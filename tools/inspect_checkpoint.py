@@ -2,8 +2,8 @@
 
 import argparse
 
-from mmpose.apis.checkpoints import inspect_checkpoint
 from mmpose.apis.cli import run_tool
+from mmpose.checkpoint_tools import inspect_checkpoint
 
 
 def parse_args() -> argparse.Namespace:

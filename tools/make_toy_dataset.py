@@ -10,7 +10,7 @@ import argparse
 import sys
 import time
 
-from mmpose.datasets.toy import FORMATS, ToySpec, generate_toy_dataset
+from toy_pose import FORMATS, ToySpec, generate_toy_dataset
 
 
 def parse_args() -> argparse.Namespace:

@@ -5,8 +5,8 @@ Writes coco.pth, aic.pth, mpii.pth and, from ViTPose+, ap10k.pth, apt36k.pth and
 
 import argparse
 
-from mmpose.apis.checkpoints import split_checkpoint
 from mmpose.apis.cli import run_tool
+from mmpose.checkpoint_tools import split_checkpoint
 
 
 def parse_args() -> argparse.Namespace:

@@ -6,7 +6,7 @@ python tools/new_dataset.py --ann my.json --name mine --img-dir images/ [--val-a
 import argparse
 
 from mmpose.apis.cli import run_tool
-from mmpose.apis.new_dataset import MODELS, create_dataset
+from mmpose.dataset_tools.new_dataset import MODELS, create_dataset
 
 
 def parse_args() -> argparse.Namespace:

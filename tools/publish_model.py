@@ -5,9 +5,9 @@ OUT is NAME.pth or NAME.safetensors; NAME-<hash>.pth and the model card NAME-<ha
 
 import argparse
 
-from mmpose.apis.checkpoints import publish_checkpoint
-from mmpose.apis.checkpoints.publication import DEFAULT_LICENCE, Card
 from mmpose.apis.cli import run_tool
+from mmpose.checkpoint_tools import publish_checkpoint
+from mmpose.checkpoint_tools.publication import DEFAULT_LICENCE, Card
 
 
 def parse_args() -> argparse.Namespace:

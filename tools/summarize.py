@@ -2,8 +2,8 @@
 
 import argparse
 
+from mmpose.analysis.summary import summarize_run
 from mmpose.apis.cli import run_tool
-from mmpose.apis.summary import summarize_run
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 import argparse
 
 from mmpose.apis.cli import add_common_arguments, run_tool
-from mmpose.apis.config import load_config
 from mmpose.apis.test import choose_test_data, prepare_test, run_test
+from mmpose.config.load import load_config
 
 
 def parse_args() -> argparse.Namespace:

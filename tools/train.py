@@ -3,8 +3,8 @@
 import argparse
 
 from mmpose.apis.cli import add_common_arguments, run_tool
-from mmpose.apis.config import load_config
 from mmpose.apis.train import prepare_training, run_training
+from mmpose.config.load import load_config
 
 
 def parse_args() -> argparse.Namespace:

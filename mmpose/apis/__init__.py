@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 # cores, spinning made a training step five times slower. OpenMP reads this when torch loads.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-from mmpose.apis.config import load_config
+from mmpose.config.load import load_config
 
 if TYPE_CHECKING:
     from mmpose.apis.inference import PoseInferencer, inference_topdown, init_model

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from mmpose.apis.options import ConfigOptions
+from mmpose.config.overrides import ConfigOptions
 from mmpose.engine.distributed import LAUNCHERS
 
 TRACEBACK_VARIABLE = 'MMPOSE_TRACEBACK'

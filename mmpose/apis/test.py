@@ -8,15 +8,13 @@ import os
 import shutil
 from collections.abc import Sequence
 from inspect import signature
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mmpose.apis.config import DATA_PREFIX, DATA_ROOT_VARIABLE
+from mmpose.backends.packed import fuse_batch_norms
+from mmpose.config.load import DATA_PREFIX, DATA_ROOT_VARIABLE
 from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import PoseRunner
@@ -271,22 +269,3 @@ def _write(metrics: dict[str, float], work_dir: Path, out: str | None, names: li
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(results, target)
         print(f'predictions: {target}')
-
-
-def fuse_batch_norms(model: nn.Module) -> int:
-    """Folds each BatchNorm into the (transposed) convolution before it; returns how many."""
-    count = 0
-    for module in model.modules():
-        if not isinstance(module, nn.Sequential):
-            continue
-        names = list(module._modules)
-        for first, second in pairwise(names):
-            conv, norm = module._modules[first], module._modules[second]
-            is_conv = isinstance(conv, (nn.Conv2d, nn.ConvTranspose2d))
-            if not (is_conv and isinstance(norm, nn.BatchNorm2d)):
-                continue
-            transposed = isinstance(conv, nn.ConvTranspose2d)
-            module._modules[first] = fuse_conv_bn_eval(conv.eval(), norm.eval(), transposed)
-            module._modules[second] = nn.Identity()
-            count += 1
-    return count

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmpose.datasets.annotations import AnnotationStore
-from mmpose.datasets.image_table import ImageTable
-from mmpose.datasets.instance_table import InstanceTable
-from mmpose.datasets.json_fields import (
+from mmpose.coco.json_fields import (
     as_matrix,
     check_boxes,
     check_finite,
@@ -20,7 +17,10 @@ from mmpose.datasets.json_fields import (
     number,
     numbers,
 )
-from mmpose.datasets.json_stream import stream_json
+from mmpose.coco.json_stream import stream_json
+from mmpose.datasets.annotations import AnnotationStore
+from mmpose.datasets.image_table import ImageTable
+from mmpose.datasets.instance_table import InstanceTable
 from mmpose.structures import PoseMeta
 
 PERSON = 1  # category of COCO's person detections

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.datasets.json_fields import Json, describe, identifier, integer
+from mmpose.coco.json_fields import Json, describe, identifier, integer
 
 UNKNOWN_WH = (0, 0)
 

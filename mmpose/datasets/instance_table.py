@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.datasets.annotations import AnnotationStore
-from mmpose.datasets.image_table import ImageTable
-from mmpose.datasets.json_fields import (
+from mmpose.coco.json_fields import (
     Json,
     as_matrix,
     check_boxes,
@@ -24,7 +22,9 @@ from mmpose.datasets.json_fields import (
     number,
     numbers,
 )
-from mmpose.datasets.keypoint_names import find_disorder
+from mmpose.datasets.annotations import AnnotationStore
+from mmpose.datasets.image_table import ImageTable
+from mmpose.metainfo.keypoint_names import find_disorder
 from mmpose.structures import PoseMeta, clip_xywh
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpose.coco.json_fields import Json, describe, integer
+from mmpose.coco.json_stream import stream_json
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.image_table import ImageTable
 from mmpose.datasets.interhand_world import (
@@ -22,8 +24,6 @@ from mmpose.datasets.interhand_world import (
     read_cameras,
     read_joints,
 )
-from mmpose.datasets.json_fields import Json, describe, integer
-from mmpose.datasets.json_stream import stream_json
 from mmpose.structures import PoseMeta
 
 MORE_VALID_JOINTS_THAN = 11  # a hand with no more is left out, as in the published loader

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.datasets.json_fields import Json, numbers, table
-from mmpose.datasets.json_stream import stream_json
+from mmpose.coco.json_fields import Json, numbers, table
+from mmpose.coco.json_stream import stream_json
 
 HAND_JOINTS = 21  # the last one is the wrist, the root
 NUM_JOINTS = 2 * HAND_JOINTS  # the right hand, then the left one

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpose.coco.json_fields import Json, number, numbers, table
+from mmpose.coco.json_stream import stream_json
 from mmpose.datasets.annotations import AnnotationStore
-from mmpose.datasets.json_fields import Json, number, numbers, table
-from mmpose.datasets.json_stream import stream_json
 from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.evaluation.functional.instances import HEAD_SIZE
 from mmpose.evaluation.functional.mpii import (

@@ -80,8 +80,8 @@ class TorchvisionDetector:
 def _build(name: str, official: Any, weights: str | Path | None, selection: Selection) -> Any:
     from torchvision.models import get_model
 
-    from mmcv_custom.checkpoint import naming
-    from mmcv_custom.checkpoint_io import extract_state_dict, read_checkpoint
+    from mmpose.checkpoints.io import extract_state_dict, read_checkpoint
+    from mmpose.checkpoints.load import naming
 
     # Below this score a model gives no box at all; R-CNNs have their own name for it.
     key = 'box_score_thresh' if 'rcnn' in name else 'score_thresh'

@@ -23,8 +23,8 @@ from mmengine.utils.dl_utils import collect_env
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmcv_custom.checkpoint import load_model, read_checkpoint
-from mmcv_custom.checkpoint_io import LAST_CHECKPOINT
+from mmpose.checkpoints.io import LAST_CHECKPOINT
+from mmpose.checkpoints.load import load_model, read_checkpoint
 from mmpose.datasets.collate import collate_poses
 from mmpose.engine.config_text import format_configs_once
 from mmpose.engine.sharding import (

@@ -9,13 +9,15 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.datasets.toy.appearance import Outfit, sample_outfit
-from mmpose.datasets.toy.background import paint_background
-from mmpose.datasets.toy.canvas import Canvas
-from mmpose.datasets.toy.landmarks import landmark_points
-from mmpose.datasets.toy.outlines import View
-from mmpose.datasets.toy.person import Person, paint_person
-from mmpose.datasets.toy.skeleton import (
+from mmpose.metainfo import load_metainfo
+from mmpose.structures import Boxes, Frame
+from toy_pose.appearance import Outfit, sample_outfit
+from toy_pose.background import paint_background
+from toy_pose.canvas import Canvas
+from toy_pose.landmarks import landmark_points
+from toy_pose.outlines import View
+from toy_pose.person import Person, paint_person
+from toy_pose.skeleton import (
     LimbAngles,
     Pose,
     Proportions,
@@ -23,8 +25,6 @@ from mmpose.datasets.toy.skeleton import (
     rotation_y,
     sample_proportions,
 )
-from mmpose.metainfo import load_metainfo
-from mmpose.structures import Boxes, Frame
 
 LIGHT = np.array([-0.6, -0.8])
 LAP_S = 8.0  # from one side to the other and back

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.datasets.toy.canvas import Canvas
-from mmpose.datasets.toy.landmarks import landmark_points
-from mmpose.datasets.toy.outlines import View
-from mmpose.datasets.toy.person import Person, paint_person
-from mmpose.datasets.toy.skeleton import pose_body
 from mmpose.structures import Frame
 from realtime_pose.capture.synthetic import LIGHT, SyntheticSource
 from realtime_pose.capture.views import FileViews
 from realtime_pose.ik.cameras import Camera
+from toy_pose.canvas import Canvas
+from toy_pose.landmarks import landmark_points
+from toy_pose.outlines import View
+from toy_pose.person import Person, paint_person
+from toy_pose.skeleton import pose_body
 
 TALLEST = 1.75  # m, the first person; the others are shorter as in the pictures of one camera
 ASIDE = 0.8  # m that people walk to each side of the middle,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmpose.apis.inference.model_names import CONFIGS, find_model
+from mmpose.backends.model_names import CONFIGS, find_model
 from realtime_pose.capture.allowed_paths import PROJECT_ROOT
 
 TOY_CONFIG = CONFIGS / 'body/2d_kpt_sview_rgb_img/topdown_heatmap/toy/ViTPose_tiny_toy_128x96.py'

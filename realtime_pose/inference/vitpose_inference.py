@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmpose.apis.device import pick_device
 from mmpose.apis.inference import PoseBackend, PosePredictor, load_backend
 from mmpose.apis.inference.pixels import as_bgr
 from mmpose.apis.inference.topdown import usable
+from mmpose.backends.device import pick_device
 from mmpose.structures import Boxes, Frame, PoseMeta
 from mmpose.structures import PoseResult as PersonPose
 

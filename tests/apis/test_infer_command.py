@@ -21,8 +21,8 @@ from mmpose.apis.inference.infer_options import add_arguments, inferencer_of, ou
 from mmpose.apis.inference.result_files import CocoFile, CsvFile, JsonLinesFile
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import Boxes, Frame, PoseResult
-from tests.apis.checkpoint_files import plain_config, plain_model
 from tests.apis.numbered_video import NumberBackend, number_of, write_video
+from tests.checkpoint_tools.checkpoint_files import plain_config, plain_model
 
 NUM, STEP = 12, 12  # frames, and grey levels from one to the next, for a second compression
 

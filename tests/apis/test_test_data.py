@@ -6,7 +6,7 @@ import pytest
 
 from mmpose.apis import load_config
 from mmpose.apis.test import choose_test_data
-from mmpose.config_check import check_config
+from mmpose.config.check import check_config
 
 BODY = Path(__file__).parents[2] / 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap'
 HUMANART = BODY / 'humanart/ViTPose_base_humanart_256x192.py'

@@ -12,7 +12,7 @@ from test_configs import LEAVES, name_of
 from mmpose.apis import load_config
 from mmpose.apis.test import prepare_test, run_test
 from mmpose.apis.train import prepare_training, run_training
-from mmpose.datasets.toy import ToySpec, generate_toy_dataset
+from toy_pose import ToySpec, generate_toy_dataset
 from mmpose.registry import MODELS
 
 # data root below data/: format; where two datasets share a folder, the one that holds both

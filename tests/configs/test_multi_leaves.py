@@ -14,7 +14,7 @@ import torch
 
 import mmcv_custom  # noqa: F401  (registers the layer-decay constructor)
 from mmpose.apis import load_config
-from mmpose.config_check import check_config
+from mmpose.config.check import check_config
 from mmpose.registry import CODECS, MODELS
 
 ROOT = Path(__file__).parents[2] / 'configs'

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-import tiny_coco
-from tiny_coco import annotation
 
 from mmpose.datasets import CocoDataset
+from tests.datasets import tiny_coco
+from tests.datasets.tiny_coco import annotation
 
 NAN = float('nan')
 

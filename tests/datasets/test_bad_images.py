@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import tiny_coco
 from torch.utils.data import DataLoader
 
 from mmpose.datasets import CocoDataset, Draw, collate_poses
 from mmpose.datasets.transforms import BadImageError, MissingImageError
+from tests.datasets import tiny_coco
 
 
 def remove(path):

@@ -5,12 +5,12 @@ import pickle
 
 import numpy as np
 import pytest
-import tiny_coco
-from tiny_coco import annotation
 
 from mmpose.datasets import CocoDataset, Draw
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
+from tests.datasets import tiny_coco
+from tests.datasets.tiny_coco import annotation
 
 
 def dataset(folder, people, num_images=3, **changes):

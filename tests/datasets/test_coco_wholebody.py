@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-import tiny_coco
 
 from mmpose.datasets import CocoWholeBodyDataset
+from tests.datasets import tiny_coco
 
 PARTS = {
     'keypoints': 17, 'foot_kpts': 6, 'face_kpts': 68, 'lefthand_kpts': 21, 'righthand_kpts': 21,

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import tiny_coco
 import torch
 from torch.utils.data import DataLoader
 
 from mmpose.datasets import CocoDataset, Draw, PoseSampler, collate_poses
+from tests.datasets import tiny_coco
 
 SHAPES = {
     'center': (torch.float32, (2,)),

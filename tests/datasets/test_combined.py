@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_coco
 import torch
 
 from mmpose.datasets import CombinedDataset, Draw, PoseSampler, collate_poses, samplers
 from mmpose.registry import DATASETS
+from tests.datasets import tiny_coco
 
 SMALL = {'type': 'CocoDataset', 'pipeline': tiny_coco.PIPELINE}
 

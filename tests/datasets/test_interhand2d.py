@@ -6,9 +6,9 @@ import json
 import cv2
 import numpy as np
 import pytest
-import tiny_coco
 
 from mmpose.datasets import InterHand2DDataset
+from tests.datasets import tiny_coco
 
 DATA, CAMERA, JOINTS = 'data.json', 'camera.json', 'joint_3d.json'
 ROTATION = cv2.Rodrigues(np.array([0.1, -0.2, 0.3]))[0]

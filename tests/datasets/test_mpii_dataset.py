@@ -5,10 +5,10 @@ import json
 import cv2
 import numpy as np
 import pytest
-import tiny_coco
 
 from mmpose.datasets import MpiiDataset
 from mmpose.evaluation.functional.mpii import MAT_JOINTS
+from tests.datasets import tiny_coco
 
 
 def entry(row, **changes):

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import tiny_coco
-from tiny_coco import annotation
 
 from mmpose.datasets import CocoDataset
-from mmpose.datasets.keypoint_names import find_disorder
 from mmpose.metainfo import load_metainfo
+from mmpose.metainfo.keypoint_names import find_disorder
+from tests.datasets import tiny_coco
+from tests.datasets.tiny_coco import annotation
 
 AP10K = [
     'left_eye', 'right_eye', 'nose', 'neck', 'root_of_tail', 'left_shoulder', 'left_elbow',

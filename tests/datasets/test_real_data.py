@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import tiny_coco
 
 from mmpose.datasets import (
     CocoDataset,
@@ -17,6 +16,7 @@ from mmpose.datasets import (
     MpiiDataset,
     collate_poses,
 )
+from tests.datasets import tiny_coco
 
 ROOT = Path(os.environ.get('MMPOSE_TEST_DATA', ''))
 pytestmark = pytest.mark.skipif(

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_coco
 
 import mmcv_custom  # noqa: F401  registers the layer-decay constructor
 import mmpose.evaluation.metrics  # noqa: F401  registers the metrics
 from mmpose.apis import load_config
-from mmpose.config_check import check_config
+from mmpose.config.check import check_config
 from mmpose.datasets import CocoDataset, Draw
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import METRICS
+from tests.datasets import tiny_coco
 
 # metainfo name -> K, as published
 SMALL = {

@@ -5,9 +5,10 @@ import copy
 import pytest
 import torch
 
-from mmcv_custom import KeywordOptimWrapperConstructor, load_model
-from mmcv_custom.checkpoint_export import export_vitpose
-from mmpose.apis.checkpoints.convert_file import convert_checkpoint
+from mmcv_custom import KeywordOptimWrapperConstructor
+from mmpose.checkpoint_tools.convert_file import convert_checkpoint
+from mmpose.checkpoints import load_model
+from mmpose.checkpoints.export_names import export_vitpose
 from mmpose.codecs import token_cells
 from mmpose.models import PGVLPoseEstimator, TopdownPoseEstimator
 from mmpose.models.pose_estimators.pretrained_language import load_language, read_language

@@ -5,8 +5,8 @@ import re
 import pytest
 import torch
 
-from mmcv_custom import load_backbone
-from mmcv_custom.experts import (
+from mmpose.checkpoints import load_backbone
+from mmpose.checkpoints.experts import (
     add_experts,
     has_experts,
     merge_expert,

@@ -16,8 +16,8 @@ from published_vlpose import (
     vlpose_shapes,
 )
 
-from mmcv_custom import load_model
-from mmcv_custom.checkpoint_convert import convert_state_dict
+from mmpose.checkpoints import load_model
+from mmpose.checkpoints.convert import convert_state_dict
 from mmpose.models.pose_estimators import vlpose
 from mmpose.registry import MODELS
 

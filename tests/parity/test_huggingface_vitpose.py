@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmcv_custom import load_model
+from mmpose.checkpoints import load_model
 from mmpose.models.backbones import ViT
 from mmpose.models.heads import HeatmapHead
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmcv_custom import load_backbone
+from mmpose.checkpoints import load_backbone
 from mmpose.models.backbones import ViT
 
 timm = pytest.importorskip('timm', reason='timm is not installed')

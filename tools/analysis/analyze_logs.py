@@ -7,8 +7,8 @@ python tools/analysis/analyze_logs.py table work_dirs/a work_dirs/b
 
 import argparse
 
-from mmpose.apis.analysis.log_tables import report_figures, report_train_time
-from mmpose.apis.analysis.logs import plot_figures
+from mmpose.analysis.log_tables import report_figures, report_train_time
+from mmpose.analysis.logs import plot_figures
 from mmpose.apis.cli import run_tool
 
 

@@ -6,9 +6,9 @@ the same weights, boxes and threads.
 
 import argparse
 
-from mmpose.apis.benchmark.inference import BACKENDS, benchmark_inference
+from benchmarks.inference import BACKENDS, benchmark_inference
 from mmpose.apis.cli import run_tool
-from mmpose.apis.options import ConfigOptions
+from mmpose.config.overrides import ConfigOptions
 
 
 def parse_args() -> argparse.Namespace:

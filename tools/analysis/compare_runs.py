@@ -6,7 +6,7 @@ python tools/analysis/compare_runs.py a/result_keypoints.json b/result_keypoints
 
 import argparse
 
-from mmpose.apis.analysis.comparison_report import report_comparison
+from mmpose.analysis.comparison_report import report_comparison
 from mmpose.apis.cli import run_tool
 
 

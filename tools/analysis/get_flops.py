@@ -2,10 +2,10 @@
 
 import argparse
 
-from mmpose.apis.analysis.complexity import report_complexity
+from mmpose.analysis.complexity import report_complexity
 from mmpose.apis.cli import run_tool
-from mmpose.apis.config import load_config
-from mmpose.apis.options import ConfigOptions
+from mmpose.config.load import load_config
+from mmpose.config.overrides import ConfigOptions
 
 
 def parse_args() -> argparse.Namespace:

@@ -3,8 +3,8 @@
 import argparse
 
 from mmpose.apis.cli import run_tool
-from mmpose.apis.config import load_config
-from mmpose.apis.options import ConfigOptions
+from mmpose.config.load import load_config
+from mmpose.config.overrides import ConfigOptions
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from mmpose.apis.analysis.report import write_report
+from mmpose.analysis.report import write_report
 from mmpose.apis.cli import run_tool
 
 

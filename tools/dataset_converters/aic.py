@@ -9,7 +9,7 @@ Example:
 import argparse
 import sys
 
-from mmpose.datasets.official import convert_aic
+from mmpose.dataset_tools.official import convert_aic
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,7 +8,7 @@ Example:
 import argparse
 import sys
 
-from mmpose.datasets.official import convert_animalpose
+from mmpose.dataset_tools.official import convert_animalpose
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,7 +8,7 @@ Example:
 import argparse
 import sys
 
-from mmpose.datasets.official import check_ap10k, split_ap10k
+from mmpose.dataset_tools.official import check_ap10k, split_ap10k
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,7 +9,7 @@ Example:
 import argparse
 import sys
 
-from mmpose.datasets.official import split_apt36k
+from mmpose.dataset_tools.official import split_apt36k
 
 
 def parse_args() -> argparse.Namespace:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 
-from mmpose.datasets.annotation_tools import FORMATS, convert_annotations
+from mmpose.dataset_tools.convert import FORMATS, convert_annotations
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,6 +1,6 @@
 """COCO, AIC and MPII in crops of 192x256 px; COCO and MPII with UDP, AIC without, as published."""
 _base_ = ['./loaders.py']
-from mmpose.config_mixture import compose_mixture
+from mmpose.config.mixture import compose_mixture
 
 # name, fragment in data/, fragment in pipelines/
 table = [

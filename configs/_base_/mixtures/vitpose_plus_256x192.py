@@ -4,7 +4,7 @@ The published configs name folders of AIC and APT-36K that the other configs do 
 those of the fragments in data/.
 """
 _base_ = ['./loaders.py']
-from mmpose.config_mixture import compose_mixture
+from mmpose.config.mixture import compose_mixture
 
 # name, fragment in data/, fragment in pipelines/
 table = [

@@ -1,6 +1,6 @@
 """The six datasets of ViTPose+ and Animal-Pose as the seventh, in crops of 192x256 px."""
 _base_ = ['./loaders.py']
-from mmpose.config_mixture import compose_mixture
+from mmpose.config.mixture import compose_mixture
 
 # name, fragment in data/, fragment in pipelines/
 table = [

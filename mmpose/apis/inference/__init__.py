@@ -1,13 +1,13 @@
 """A trained model on images: model and backend, crops, batches of people, videos."""
 
-from mmpose.apis.inference.backend import PoseBackend, Prediction
 from mmpose.apis.inference.frame_result import DrawOptions, FrameResult
 from mmpose.apis.inference.inferencer import PoseInferencer
-from mmpose.apis.inference.load import load_backend
-from mmpose.apis.inference.model import init_model
 from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.topdown import inference_topdown
-from mmpose.apis.inference.torch_backend import TorchBackend
+from mmpose.backends.base import PoseBackend, Prediction
+from mmpose.backends.load import load_backend
+from mmpose.backends.model import init_model
+from mmpose.backends.pytorch import TorchBackend
 
 __all__ = [
     'DrawOptions',

@@ -8,7 +8,7 @@ from pathlib import Path
 from mmpose.apis.inference.command import DEFAULT_OUT, FORMATS, Outputs, ids_by_name
 from mmpose.apis.inference.frame_result import DrawOptions
 from mmpose.apis.inference.inferencer import PoseInferencer
-from mmpose.apis.inference.model_names import model_names
+from mmpose.backends.model_names import model_names
 from mmpose.detectors.categories import COCO_CATEGORIES
 
 WHOLE_IMAGE = 'whole-image'

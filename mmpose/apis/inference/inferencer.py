@@ -12,15 +12,15 @@ from typing import Any
 
 import torch
 
-from mmpose.apis.device import pick_device
-from mmpose.apis.inference.backend import PoseBackend
 from mmpose.apis.inference.frame_result import FrameResult
-from mmpose.apis.inference.load import load_backend
 from mmpose.apis.inference.overlap import overlap
 from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.sequence import FrameJob, SequenceEstimator
 from mmpose.apis.inference.sources import Input, Source, open_sources
-from mmpose.apis.inference.torch_backend import TorchBackend
+from mmpose.backends.base import PoseBackend
+from mmpose.backends.device import pick_device
+from mmpose.backends.load import load_backend
+from mmpose.backends.pytorch import TorchBackend
 from mmpose.detectors import Detector, build_detector
 from mmpose.models import TopdownPoseEstimator
 from mmpose.structures import Frame, PoseMeta

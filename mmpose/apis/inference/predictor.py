@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmpose.apis.inference.backend import PoseBackend
 from mmpose.apis.inference.crops import crop_image, crop_on_device
+from mmpose.backends.base import PoseBackend
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.structures import Boxes, CropWindow, Frame, PoseResult, xywh_to_center_wh
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from mmpose.apis.inference.pixels import as_bgr, read_image
 from mmpose.apis.inference.predictor import PosePredictor
-from mmpose.apis.inference.torch_backend import TorchBackend
+from mmpose.backends.pytorch import TorchBackend
 from mmpose.models import TopdownPoseEstimator
 from mmpose.structures import Boxes, Frame, PoseResult
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.init import trunc_normal_
 from torch.utils.checkpoint import checkpoint
 
-from mmcv_custom.embed_resize import resize_pos_embed
+from mmpose.checkpoints.resize import resize_pos_embed
 from mmpose.models.backbones.patch_embed import ConvStem, PatchEmbed
 from mmpose.models.backbones.vit_layers import NORM_EPS, Attention, Block, Mlp
 from mmpose.registry import MODELS

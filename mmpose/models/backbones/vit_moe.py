@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmcv_custom.experts import (
+from mmpose.checkpoints.experts import (
     add_experts,
     expert_features,
     has_experts,

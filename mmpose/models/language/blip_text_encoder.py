@@ -11,8 +11,8 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmcv_custom.checkpoint_compare import require_same
-from mmcv_custom.checkpoint_io import extract_state_dict, read_checkpoint
+from mmpose.checkpoints.compare import require_same
+from mmpose.checkpoints.io import extract_state_dict, read_checkpoint
 from mmpose.models.language.bert_tokenizer import BertTokenizer
 from mmpose.models.language.frozen import freeze
 from mmpose.models.language.text_cache import TextCache

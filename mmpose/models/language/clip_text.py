@@ -144,7 +144,7 @@ class CLIPTextEncoder(nn.Module):
                 level=30,  # logging.WARNING
             )
             return
-        from mmcv_custom.checkpoint_clip import load_clip_text
+        from mmpose.checkpoints.adapters.clip import load_clip_text
 
         report = load_clip_text(self, self.pretrained, trust)
         print_log(str(report), logger='current')

@@ -55,7 +55,7 @@ class PoseEstimator(BaseModel):
                 part.init_weights()
         if self.pretrained is None:
             return
-        from mmcv_custom.checkpoint import load_backbone
+        from mmpose.checkpoints.load import load_backbone
 
         report = load_backbone(self.backbone, self.pretrained, trust=self.trust_checkpoint)
         print_log(str(report), logger='current')

@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmcv_custom.experts import has_experts, merge_expert
+from mmpose.checkpoints.experts import has_experts, merge_expert
 from mmpose.metainfo import load_metainfo
 from mmpose.models.backbones.vit_moe import plain_config
 from mmpose.models.pose_estimators.base import Batch, Config, PoseEstimator, average_of_mirrored

@@ -23,7 +23,7 @@ def read_heads(path: str, trust: bool) -> list[HeadState]:
     Raises:
         ValueError: If the file holds no head.
     """
-    from mmcv_custom.checkpoint import convert_file
+    from mmpose.checkpoints.load import convert_file
 
     heads: dict[int, HeadState] = {}
     for name, tensor in convert_file(path, trust).state.items():

@@ -18,7 +18,7 @@ def read_language(path: str, trust: bool) -> HeadState:
         path: File or address.
         trust: Whether the file may be a pickle that runs code.
     """
-    from mmcv_custom.checkpoint import convert_file
+    from mmpose.checkpoints.load import convert_file
 
     state = convert_file(path, trust).state
     if not any(name.startswith('text_encoder.') for name in state):

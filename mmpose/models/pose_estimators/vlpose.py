@@ -191,8 +191,8 @@ class VLPoseEstimator(TopdownPoseEstimator):
             path: A checkpoint of any kind.
             done: Parts that have been loaded.
         """
-        from mmcv_custom.checkpoint import convert_file
-        from mmcv_custom.checkpoint_compare import require_same
+        from mmpose.checkpoints.compare import require_same
+        from mmpose.checkpoints.load import convert_file
 
         state = convert_file(path, self.trust_checkpoint).state
         wanted = ['head', *(LANGUAGE_PARTS if self.language else ())]

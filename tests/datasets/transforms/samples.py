@@ -7,9 +7,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from tiny_coco import smooth_image
 
 from mmpose.metainfo import load_metainfo
+from tests.datasets.tiny_coco import smooth_image
 
 
 def make_sample(seed: int = 0, image_wh: tuple[int, int] = (120, 90), **changes: Any):

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 from samples import make_sample, write_image
-from tiny_coco import smooth_image
 
 from mmpose.datasets.transforms import LoadImage, RandomFlip, TopdownAffine
 from mmpose.structures import CropWindow, invert_affine, transform_points
+from tests.datasets.tiny_coco import smooth_image
 
 WINDOWS = [
     {},

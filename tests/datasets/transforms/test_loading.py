@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 from samples import make_sample, write_image
-from tiny_coco import smooth_image
 
 from mmpose.datasets.transforms import BadImageError, LoadImage
+from tests.datasets.tiny_coco import smooth_image
 
 
 def load(path, image_wh=(40, 30), transform=None, **changes):

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 import torch
-from golden_fill import check_golden, filled
-from published_vlpose import bert_shapes, blip_shapes
 
 from mmpose.models.language import BlipTextEncoder
+from tests.models.golden_fill import check_golden, filled
+from tests.models.published_vlpose import bert_shapes, blip_shapes
 
 pytest.importorskip('transformers', reason='transformers is not installed')
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmcv_custom.checkpoint_clip import load_clip_text
+from mmpose.checkpoints.adapters.clip import load_clip_text
 from mmpose.models.language import CLIPTextEncoder, PromptEncoder
 from mmpose.models.language.tokenizer import END, START, tokenize
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from pgvl_models import CONFIGS, build_without_memory, published_keys, published_name
 
-from mmcv_custom.checkpoint_convert import convert_state_dict
-from mmcv_custom.checkpoint_export import export_vitpose
-from mmcv_custom.describe import describe_weights
-from mmcv_custom.parse_graph_weights import parse_graph_options
-from mmpose.apis.checkpoints.repository_configs import matching_configs
+from mmpose.checkpoint_tools.repository_configs import matching_configs
+from mmpose.checkpoints.convert import convert_state_dict
+from mmpose.checkpoints.describe import describe_weights
+from mmpose.checkpoints.export_names import export_vitpose
+from mmpose.checkpoints.parse_graph_weights import parse_graph_options
 
 FUSE = dict(variant='fuse', dims=(768, 512, 1024), dim=768)
 OPTIONS = {

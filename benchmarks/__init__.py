@@ -1,0 +1,18 @@
+"""Measures the parts of the framework, beside other implementations where they are installed."""
+
+from benchmarks.codec import benchmark_codec
+from benchmarks.evaluation import benchmark_evaluation
+from benchmarks.forward import benchmark_forward
+from benchmarks.loader import benchmark_loader
+from benchmarks.report import Figure, Report
+from benchmarks.training import benchmark_training
+
+__all__ = [
+    'Figure',
+    'Report',
+    'benchmark_codec',
+    'benchmark_evaluation',
+    'benchmark_forward',
+    'benchmark_loader',
+    'benchmark_training',
+]

@@ -1,0 +1,134 @@
+"""Time and memory of opening the annotations of a dataset, in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import mmpose
+from benchmarks.machine import rss_mib
+from benchmarks.report import Report
+from mmpose.evaluation.functional import make_synthetic_coco, write_synthetic_coco
+from mmpose.metainfo import load_metainfo
+from mmpose.registry import DATASETS
+
+IMAGES_PER_ANNOTATION = 118_287 / 262_465  # of COCO train2017
+# The new process reads its arguments as JSON and answers with JSON.
+CHILD = """
+import json, sys
+from benchmarks.annotations import measure_here
+print(json.dumps(measure_here(**json.load(sys.stdin))))
+"""
+
+
+def report_annotations(
+    report: Report, dataset_cfg: dict[str, Any], repeat: int, num_generated: int | None
+) -> None:
+    """Adds how long it takes to parse the annotations and to open them from the cache.
+
+    Args:
+        report: Gets the figures.
+        dataset_cfg: Config of the dataset.
+        repeat: How often they are opened; they are parsed once.
+        num_generated: Do the same with a generated file of this many annotations; None to leave
+            it out.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        _report_one(report, 'annotations', dataset_cfg, Path(folder, 'cache'), repeat)
+        if num_generated is not None:
+            generated = generate_annotations(dataset_cfg, num_generated, Path(folder))
+            name = f'{num_generated} generated annotations'
+            _report_one(report, name, generated, Path(folder, 'cache'), repeat)
+
+
+def _report_one(
+    report: Report, name: str, dataset_cfg: dict[str, Any], cache: Path, repeat: int
+) -> None:
+    parsed = probe_annotations(dataset_cfg, cache, 1)
+    opened = probe_annotations(dataset_cfg, cache, repeat)
+    report.add(f'{name}, parsed', 's', parsed['open'])
+    report.add(f'{name}, opened from the cache', 's', opened['open'])
+    report.add(f'{name}, every sample visited', 's', opened['visit'])
+    report.add(f'{name}, memory', 'MiB', opened['added'])
+    report.add(f'{name}, memory not shared', 'MiB', opened['added_private'])
+    report.notes.append(f'{name}: {parsed["samples"]} samples')
+
+
+def generate_annotations(
+    dataset_cfg: dict[str, Any], num_annotations: int, folder: Path
+) -> dict[str, Any]:
+    """Writes generated annotations in COCO's format; returns the config of a dataset of them.
+
+    Args:
+        dataset_cfg: Config of a dataset, for its skeleton.
+        num_annotations: Annotations, of which about 60 % have keypoints, as in COCO.
+        folder: Where to write.
+    """
+    meta = dataset_cfg.get('metainfo', 'coco')
+    gt, dt = make_synthetic_coco(
+        num_images=max(1, round(num_annotations * IMAGES_PER_ANNOTATION)),
+        num_gt=num_annotations,
+        num_dt=1,
+        seed=0,
+        num_keypoints=load_metainfo(meta).num_keypoints,
+    )
+    ann_file, _ = write_synthetic_coco(gt, dt, folder)
+    return {'type': 'CocoDataset', 'metainfo': meta, 'ann_file': str(ann_file)}
+
+
+def probe_annotations(dataset_cfg: dict[str, Any], cache: Path, repeat: int) -> dict[str, Any]:
+    """Opens a dataset in a new process and visits the annotation of every sample.
+
+    Args:
+        dataset_cfg: Config of a dataset.
+        cache: Cache folder; an empty one makes the process parse the annotation file.
+        repeat: How often the process opens it.
+
+    Returns:
+        ``open`` and ``visit``, lists of seconds; ``added`` and ``added_private``, MiB of resident
+        memory that the first time added to the process, all of it and without the pages of the
+        cache, which all processes share; ``samples``.
+
+    Raises:
+        ValueError: If the process fails; the message is its last line.
+    """
+    own_root = str(Path(mmpose.__file__).parents[1])
+    paths = [own_root, *filter(None, [os.environ.get('PYTHONPATH')])]
+    done = subprocess.run(
+        [sys.executable, '-c', CHILD],
+        input=json.dumps({'dataset_cfg': dataset_cfg, 'repeat': repeat}),
+        env={**os.environ, 'MMPOSE_CACHE': str(cache), 'PYTHONPATH': os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f'exit code {done.returncode}']
+        raise ValueError(f'opening the dataset in a new process failed: {lines[-1]}')
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure_here(dataset_cfg: dict[str, Any], repeat: int) -> dict[str, Any]:
+    """Opens a dataset in this process; see :func:`probe_annotations`."""
+    DATASETS.import_from_location()  # so that the memory of the code is there before
+    found: dict[str, Any] = {'open': [], 'visit': []}
+    before = rss_mib()
+    for _ in range(repeat):
+        begin = time.perf_counter()
+        dataset = DATASETS.build(dict(dataset_cfg))
+        opened = time.perf_counter()
+        for index in range(len(dataset)):
+            dataset.get_sample(index)
+        found['open'].append(opened - begin)
+        found['visit'].append(time.perf_counter() - opened)
+        if 'added' not in found:
+            after = rss_mib()
+            found['added'] = after['total'] - before['total']
+            found['added_private'] = after['private'] - before['private']
+    return {**found, 'samples': len(dataset)}

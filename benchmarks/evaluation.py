@@ -1,0 +1,166 @@
+"""COCO evaluation of a large generated set, from loading to the summary."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.report import Report, start_report
+from benchmarks.timing import StepClock, take_turns
+from mmpose.evaluation.functional import (
+    evaluate_coco,
+    load_detections,
+    load_ground_truth,
+    make_synthetic_coco,
+    write_synthetic_coco,
+)
+from mmpose.metainfo import load_metainfo
+
+# Sizes of COCO val2017 and of the published detections on it.
+NUM_IMAGES, NUM_GT, NUM_DT = 5000, 11_127, 101_127
+OTHERS = ('faster_coco_eval', 'xtcocotools')
+ARRAYS, FILES = 'ours, from arrays', 'ours, from two JSON files'
+STEPS = {
+    'annotations': 'load annotations',
+    'results': 'load results',
+    'evaluation': 'evaluate and summarise',
+}
+Measurement = dict[str, Any]  # seconds by step, and the ten figures as 'stats'
+
+
+def benchmark_evaluation(
+    *,
+    repeat: int = 5,
+    num_images: int = NUM_IMAGES,
+    num_gt: int = NUM_GT,
+    num_dt: int = NUM_DT,
+    metainfo: str | Path = 'coco',
+    others: tuple[str, ...] = OTHERS,
+) -> Report:
+    """Times the COCO figures of generated poses with our evaluator and with those installed.
+
+    All read the same two JSON files and take turns.
+
+    Args:
+        repeat: Rounds.
+        num_images: Images.
+        num_gt: Annotations.
+        num_dt: Detections.
+        metainfo: Skeleton, for the number of keypoints and their sigmas.
+        others: Evaluators beside ours; those that are not installed are left out.
+
+    Returns:
+        Seconds, and how many times ours is faster.
+
+    Raises:
+        ValueError: If the skeleton has no sigmas.
+    """
+    meta = load_metainfo(metainfo)
+    sigmas = meta.sigmas
+    if sigmas is None:
+        raise ValueError(f"the skeleton '{meta.name}' has no sigmas, which OKS needs")
+    settings = dict(images=num_images, annotations=num_gt, detections=num_dt, repeat=repeat)
+    settings['json'] = 'orjson' if importlib.util.find_spec('orjson') else 'json'
+    report = start_report('eval', torch.device('cpu'), settings)
+    gt, dt = make_synthetic_coco(num_images, num_gt, num_dt, seed=0, num_keypoints=len(sigmas))
+    installed = [name for name in others if _is_usable(name, report)]
+    with tempfile.TemporaryDirectory() as folder:
+        ann_file, result_file = write_synthetic_coco(gt, dt, folder)
+        contestants: dict[str, Callable[[], Measurement]] = {
+            ARRAYS: lambda: _run_arrays(gt, dt, sigmas),
+            FILES: lambda: _run_files(ann_file, result_file, sigmas),
+        }
+        for name in installed:
+            contestants[name] = lambda name=name: _run_other(name, ann_file, result_file, sigmas)
+        measured = take_turns(contestants, repeat)
+    _report_times(report, measured)
+    return report
+
+
+def _is_usable(name: str, report: Report) -> bool:
+    try:
+        _import_evaluator(name)
+    except ImportError:
+        report.notes.append(f'{name} is not installed')
+        return False
+    except ValueError as error:  # compiled for another NumPy
+        report.notes.append(f'{name} is left out, it cannot be imported: {error}')
+        return False
+    return True
+
+
+def _import_evaluator(name: str) -> tuple[Any, Any]:
+    """Returns the classes of another evaluator for a data set and for its evaluation."""
+    if name == 'xtcocotools':
+        from xtcocotools.coco import COCO
+        from xtcocotools.cocoeval import COCOeval
+
+        return COCO, COCOeval
+    module = importlib.import_module(name)
+    return module.COCO, module.COCOeval_faster
+
+
+def _run_arrays(gt: Any, dt: Any, sigmas: np.ndarray) -> Measurement:
+    clock = StepClock()
+    figures = evaluate_coco(gt, dt, sigmas).summary()
+    clock.end('evaluation')
+    return {**clock.seconds, 'stats': list(figures.values())}
+
+
+def _run_files(ann_file: Path, result_file: Path, sigmas: np.ndarray) -> Measurement:
+    clock = StepClock()
+    gt = load_ground_truth(ann_file, len(sigmas))
+    clock.end('annotations')
+    dt = load_detections(result_file, len(sigmas))
+    clock.end('results')
+    figures = evaluate_coco(gt, dt, sigmas).summary()
+    clock.end('evaluation')
+    return {**clock.seconds, 'stats': list(figures.values())}
+
+
+def _run_other(name: str, ann_file: Path, result_file: Path, sigmas: np.ndarray) -> Measurement:
+    dataset_class, evaluator_class = _import_evaluator(name)
+    clock = StepClock()
+    with contextlib.redirect_stdout(io.StringIO()):
+        gt = dataset_class(str(ann_file))
+        clock.end('annotations')
+        dt = gt.loadRes(str(result_file))
+        clock.end('results')
+        evaluator = evaluator_class(gt, dt, 'keypoints', **_sigmas_for(name, sigmas))
+        evaluator.evaluate()
+        evaluator.accumulate()
+        evaluator.summarize()
+        clock.end('evaluation')
+    return {**clock.seconds, 'stats': [float(value) for value in evaluator.stats[:10]]}
+
+
+def _sigmas_for(name: str, sigmas: np.ndarray) -> dict[str, Any]:
+    if name == 'xtcocotools':
+        return {'sigmas': sigmas.astype(float)}
+    return {'kpt_oks_sigmas': sigmas.astype(float).tolist()}
+
+
+def _report_times(report: Report, measured: dict[str, list[Measurement]]) -> None:
+    totals = {}
+    for name, rounds in measured.items():
+        steps = [step for step in STEPS if step in rounds[0]]
+        values = [sum(x[step] for step in steps) for x in rounds]
+        totals[name] = report.add(name, 's', values)
+        for step in steps if len(steps) > 1 else ():
+            report.add(f'  {STEPS[step]}', 's', [x[step] for x in rounds])
+    for name in measured:
+        if name in (ARRAYS, FILES):
+            continue
+        report.add_ratio(f'{name} / {FILES}', totals[name], totals[FILES])
+        theirs, ours = measured[name][0]['stats'], measured[FILES][0]['stats']
+        gap = max(abs(x - y) for x, y in zip(theirs, ours, strict=True))
+        report.notes.append(f'largest difference to the ten figures of {name}: {gap:.1e}')

@@ -1,0 +1,166 @@
+"""The forward pass of a model: images per second and share of the arithmetic peak."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from benchmarks.huggingface import build_twin, largest_difference, why_no_twin
+from benchmarks.machine import (
+    device_name,
+    peak_tflops,
+    synchronizer,
+)
+from benchmarks.report import Report, start_report
+from benchmarks.timing import limit_threads, stopwatch, take_turns
+from mmpose.analysis.flops import ModelFlops, count_model_flops, utilisation
+from mmpose.analysis.measured_models import (
+    build_model,
+    build_plain,
+    deal_datasets,
+    input_wh,
+    own_heatmaps,
+    rows_per_head,
+)
+from mmpose.backends.device import pick_device
+from mmpose.backends.packed import can_pack, pack
+from mmpose.models import TopdownPoseEstimator
+from mmpose.models.pose_estimators.base import PoseEstimator
+
+DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
+OURS, PLAIN, TWIN, PACKED = 'ours', 'plain ViT', 'transformers', 'packed'
+
+
+def benchmark_forward(
+    cfg: Config,
+    *,
+    repeat: int = 5,
+    batch_sizes: Sequence[int] = (1, 8),
+    dtypes: Sequence[str] | None = None,
+    device: str | None = None,
+    num_threads: int | None = None,
+    peak: float | None = None,
+    min_seconds: float = 0.3,
+) -> Report:
+    """Times backbone and head in eval mode, from normalised images to heatmaps, without flip test.
+
+    In a batch for several datasets they take turns, and each head gets its own crops. Beside a
+    backbone with experts, or a model that reads texts, runs the plain one with the same heads, with
+    other weights. Where Hugging Face transformers is installed and has the architecture, its
+    VitPose with the same weights takes turns with ours. In fp32 on a CPU the packed copy, with
+    which inference runs, takes part too.
+
+    Args:
+        cfg: The config.
+        repeat: Rounds.
+        batch_sizes: Images a batch.
+        dtypes: ``fp32`` and ``bf16`` (weights and images); both by default on a GPU, the first
+            one on a CPU.
+        device: Device; a GPU by default, where there is one.
+        num_threads: Threads on a CPU; None for PyTorch's choice.
+        peak: Arithmetic peak of the device in TFLOP/s for bf16; None looks it up.
+        min_seconds: How long a measurement lasts at least.
+
+    Returns:
+        Images/s, TFLOP/s, utilisation and ratios.
+    """
+    where = pick_device(device)
+    dtypes = dtypes or (['fp32', 'bf16'] if where.type == 'cuda' else ['fp32'])
+    for name in dtypes:
+        if name not in DTYPES:
+            raise ValueError(f"--dtypes has '{name}', expected some of {', '.join(DTYPES)}")
+    peak = peak or peak_tflops(device_name(where))
+    flops = count_model_flops(cfg.model.to_dict())
+    with limit_threads(num_threads):
+        torch.manual_seed(0)
+        model = build_model(cfg.model.to_dict()).eval()
+        width, height = input_wh(model)
+        settings = dict(input=f'{height}x{width} (h x w)', repeat=repeat)
+        report = start_report('forward', where, settings)
+        models = _add_others(model, cfg.model.to_dict(), where, report)
+        num = len(flops.heads)
+        of_image = flops.of_batch(num, [1] * num) / num  # the mean over the heads
+        report.add('operations of an image', 'GFLOP', of_image / 1e9)
+        for dtype in dtypes:
+            cast = {name: x.to(DTYPES[dtype]) for name, x in models.items()}
+            if isinstance(model, TopdownPoseEstimator) and can_pack(model):
+                cast[PACKED] = pack(model)
+            for size in batch_sizes:
+                _compare(report, cast, size, dtype, where, repeat, min_seconds, flops, peak)
+    if peak is None and 'bf16' in dtypes:
+        report.notes.append('the peak of this device is not known, give --peak-tflops for the MFU')
+    return report
+
+
+def _add_others(
+    model: PoseEstimator, model_cfg: dict[str, Any], device: torch.device, report: Report
+) -> dict[str, nn.Module]:
+    """Returns our model and, on the device, what runs beside it."""
+    models: dict[str, nn.Module] = {OURS: model}
+    plain = build_plain(model, model_cfg)
+    if plain is not None:
+        models[PLAIN] = plain.eval()
+    reason = why_no_twin(model)
+    if importlib.util.find_spec('transformers') is None:
+        reason = 'it is not installed'
+    if reason:
+        report.notes.append(f'no comparison with transformers: {reason}')
+    else:
+        models[TWIN] = build_twin(model)
+    models = {name: x.to(device) for name, x in models.items()}
+    if TWIN in models:
+        width, height = input_wh(model)
+        image = torch.randn(1, 3, height, width, device=device)
+        gap = largest_difference(model, models[TWIN], image)
+        report.notes.append(f'largest difference to the heatmaps of transformers, fp32: {gap:.1e}')
+    return models
+
+
+@torch.inference_mode()
+def _compare(
+    report: Report,
+    models: dict[str, nn.Module],
+    batch_size: int,
+    dtype: str,
+    device: torch.device,
+    repeat: int,
+    min_seconds: float,
+    flops: ModelFlops,
+    peak: float | None,
+) -> None:
+    width, height = input_wh(models[OURS])
+    images = torch.randn(batch_size, 3, height, width, device=device, dtype=DTYPES[dtype])
+    dataset_index = deal_datasets(models[OURS], batch_size)
+    rows = rows_per_head(models[OURS], dataset_index)
+
+    def run(model: nn.Module) -> object:
+        if isinstance(model, PoseEstimator):
+            return own_heatmaps(model, images, dataset_index, rows)
+        return model(images)
+
+    wait = synchronizer(device)
+    contestants = {
+        name: stopwatch(lambda model=model: run(model), min_seconds, wait)
+        for name, model in models.items()
+    }
+    measured = take_turns(contestants, repeat)
+    case = f'{dtype}, batch {batch_size}'
+    speeds = {
+        name: report.add(f'{case}, {name}', 'images/s', [batch_size / x for x in seconds])
+        for name, seconds in measured.items()
+    }
+    total = flops.of_batch(batch_size, [len(own) for own in rows])
+    report.add(f'{case}, rate', 'TFLOP/s', [total / x / 1e12 for x in measured[OURS]])
+    if peak is not None and dtype == 'bf16':
+        shares = [100 * utilisation(total, x, peak) for x in measured[OURS]]
+        report.add(f'{case}, MFU', '% of peak', shares)
+    for name, speed in speeds.items():
+        if name != OURS:
+            report.add_ratio(f'{case}, {OURS} / {name}', speeds[OURS], speed)
+    if PACKED in speeds and TWIN in speeds:
+        report.add_ratio(f'{case}, {PACKED} / {TWIN}', speeds[PACKED], speeds[TWIN])

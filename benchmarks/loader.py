@@ -1,0 +1,209 @@
+"""The training loader: samples per second, and where the time of a sample goes."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from benchmarks.annotations import report_annotations
+from benchmarks.peer import Peer
+from benchmarks.report import Report, start_report
+from benchmarks.timing import StepClock, limit_threads, take_turns
+from mmpose.codecs import Codec
+from mmpose.datasets import Draw, KeypointDataset, PoseSampler, collate_poses
+from mmpose.engine.runner import PoseRunner
+from mmpose.registry import CODECS, DATASETS
+
+ONE_PROCESS = 'one process'
+WITH_TARGETS = 'one process, targets too'
+MIN_WAVES = 2  # batches of every worker that count, after the first one
+
+
+def benchmark_loader(
+    cfg: Config,
+    *,
+    repeat: int = 5,
+    num_samples: int = 256,
+    peer_python: str | None = None,
+    num_annotations: int | None = None,
+) -> Report:
+    """Times the training set of a config, from JPEG files to batches.
+
+    One process with one thread is timed as a whole and step by step; then the loader with the
+    workers of the config; then opening the annotations. The files are in the page cache, because a
+    first round warms up. Targets, which training draws on its device, are timed on the CPU, because
+    other frameworks draw them in the loader.
+
+    Args:
+        cfg: The config.
+        repeat: Rounds.
+        num_samples: Samples a round.
+        peer_python: Python with MMPose 1.x, whose training pipeline then takes turns with ours.
+        num_annotations: Also open this many generated annotations.
+
+    Returns:
+        Samples/s, ms/sample of each step, seconds and MiB for the annotations.
+    """
+    loader_cfg = cfg.train_dataloader.to_dict()
+    dataset = _build_dataset(loader_cfg['dataset'])
+    codec_cfg = cfg.model.head.codec.to_dict()
+    draws = _draw(dataset, num_samples)
+    batches = _split(draws, loader_cfg['batch_size'])
+    codec: Codec = CODECS.build(dict(codec_cfg))
+    contestants: dict[str, Callable[[], dict[str, Any]]] = {
+        ONE_PROCESS: lambda: _load(dataset, codec, batches),
+        'steps': lambda: _time_steps(dataset, batches),
+        'floors': lambda: _time_floors(dataset, draws),
+    }
+    settings = dict(dataset=len(dataset), samples=num_samples, batch=loader_cfg['batch_size'])
+    with limit_threads(1), ExitStack() as stack:
+        report = start_report('loader', torch.device('cpu'), {**settings, 'repeat': repeat})
+        peer = None
+        if peer_python is not None:
+            peer = stack.enter_context(Peer(peer_python, codec_cfg, loader_cfg['dataset']))
+            indices = [draw.index for draw in draws]
+            contestants[peer.name] = lambda: peer.load(indices, loader_cfg['batch_size'])
+        measured = take_turns(contestants, repeat)
+        _report_process(report, measured, num_samples)
+        if peer is not None:
+            _report_peer(report, peer, measured[peer.name], num_samples, len(dataset))
+        _report_workers(report, loader_cfg, dataset, num_samples, repeat)
+    report_annotations(report, loader_cfg['dataset'], repeat, num_annotations)
+    return report
+
+
+def _build_dataset(config: dict[str, Any]) -> KeypointDataset:
+    kind = DATASETS.get(config['type'])
+    if kind is None or not issubclass(kind, KeypointDataset):
+        raise ValueError(
+            f'train_dataloader.dataset is a {config["type"]}, expected a dataset with one '
+            'annotation store and one pipeline; time the parts of a mixture one by one, with the '
+            'config of each dataset'
+        )
+    return DATASETS.build(copy.deepcopy(config))
+
+
+def _draw(dataset: KeypointDataset, num_samples: int) -> list[Draw]:
+    """The first samples of a training, over as many epochs as it takes."""
+    if num_samples < 1:
+        raise ValueError(f'--samples is {num_samples}, expected 1 or more')
+    sampler = PoseSampler(dataset, seed=0)
+    draws: list[Draw] = []
+    while len(draws) < num_samples:
+        draws += sampler
+        sampler.set_epoch(sampler.epoch + 1)
+    return draws[:num_samples]
+
+
+def _split(draws: list[Draw], batch_size: int) -> list[list[Draw]]:
+    return [draws[first : first + batch_size] for first in range(0, len(draws), batch_size)]
+
+
+def _load(dataset: KeypointDataset, codec: Codec, batches: list[list[Draw]]) -> dict[str, float]:
+    clock = StepClock()
+    for draws in batches:
+        batch = collate_poses([dataset[draw] for draw in draws])['batch']
+        clock.end('load')
+        codec.encode(batch['keypoints'], batch['visible'])
+        clock.end('targets')
+    return clock.seconds
+
+
+def _time_steps(dataset: KeypointDataset, batches: list[list[Draw]]) -> dict[str, float]:
+    clock = StepClock()
+    for draws in batches:
+        samples = []
+        for draw in draws:
+            sample = dataset.get_sample(draw.index)
+            sample['rng'] = draw.generator()
+            clock.end('annotation')
+            for transform in dataset.pipeline.transforms:
+                sample = transform(sample)
+                clock.end(type(transform).__name__)
+            samples.append(sample)
+        collate_poses(samples)
+        clock.end('collate')
+    return clock.seconds
+
+
+def _time_floors(dataset: KeypointDataset, draws: list[Draw]) -> dict[str, float]:
+    """What no loader can save as long as OpenCV decodes and warps whole images."""
+    clock = StepClock()
+    for draw in draws:
+        sample = dataset[draw]
+        with open(sample['image_file'], 'rb') as file:
+            data = np.frombuffer(file.read(), np.uint8)
+        window = sample['crop']
+        matrix = window.matrix()
+        clock.restart()
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        clock.end('cv2.imdecode')
+        cv2.warpAffine(image, matrix, window.input_wh, flags=cv2.INTER_LINEAR)
+        clock.end('cv2.warpAffine')
+    return clock.seconds
+
+
+def _report_process(
+    report: Report, measured: dict[str, list[dict[str, Any]]], num_samples: int
+) -> None:
+    whole = measured[ONE_PROCESS]
+    report.add(ONE_PROCESS, 'samples/s', [num_samples / x['load'] for x in whole])
+    report.add(WITH_TARGETS, 'samples/s', [num_samples / (x['load'] + x['targets']) for x in whole])
+    per_sample = 1000 / num_samples
+    for step in measured['steps'][0]:
+        report.add(f'  {step}', 'ms/sample', [x[step] * per_sample for x in measured['steps']])
+    report.add('  targets', 'ms/sample', [x['targets'] * per_sample for x in whole])
+    for floor in measured['floors'][0]:
+        values = [x[floor] * per_sample for x in measured['floors']]
+        report.add(f'{floor} alone', 'ms/sample', values)
+
+
+def _report_peer(
+    report: Report, peer: Peer, rounds: list[dict[str, Any]], num_samples: int, num_ours: int
+) -> None:
+    theirs = report.add(peer.name, 'samples/s', [num_samples / x['seconds'] for x in rounds])
+    for step in rounds[0]['steps']:
+        values = [x['steps'][step] * 1000 / num_samples for x in rounds]
+        report.add(f'  {step} ({peer.name})', 'ms/sample', values)
+    for name in (WITH_TARGETS, ONE_PROCESS):
+        report.add_ratio(f'ours, {name} / {peer.name}', report.find(name), theirs)
+    report.notes.append(f'{peer.name} draws targets in the loader; ours are drawn where it says so')
+    if peer.num_samples != num_ours:
+        report.notes.append(f'{peer.name} finds {peer.num_samples} samples, we find {num_ours}')
+
+
+def _report_workers(
+    report: Report,
+    loader_cfg: dict[str, Any],
+    dataset: KeypointDataset,
+    num_samples: int,
+    repeat: int,
+) -> None:
+    """Adds the throughput of the loader with its workers, once all of them are at work."""
+    workers, size = loader_cfg.get('num_workers', 0), loader_cfg['batch_size']
+    wave = max(workers, 1)
+    waves = max(MIN_WAVES, -(-num_samples // (wave * size)))
+    config = copy.deepcopy(loader_cfg)
+    # a small dataset is repeated, so that no epoch ends while the clock runs
+    config['dataset']['indices'] = np.resize(
+        np.arange(len(dataset)), (waves + 1) * wave * size
+    ).tolist()
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        loader = PoseRunner.build_dataloader(config, seed=0)
+    speeds = []
+    for _ in range(repeat):
+        begin = 0.0
+        for done, _batch in enumerate(loader, start=1):
+            if done == wave:
+                begin = time.perf_counter()
+        speeds.append(waves * wave * size / (time.perf_counter() - begin))
+    report.add(f'DataLoader, {workers} workers', 'samples/s', speeds)

@@ -1,0 +1,168 @@
+"""What a benchmark found: figures with their spread, as JSON and as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from benchmarks.machine import describe_machine
+
+SIGNIFICANT_DIGITS = 4
+COLUMNS = ('', 'median', 'min', 'max', 'unit')
+BUSY_CORES = 0.2
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured quantity.
+
+    Attributes:
+        name: What was measured.
+        unit: Unit of the values, e.g. ``samples/s``.
+        values: One value a round, in the order of the rounds; never empty.
+    """
+
+    name: str
+    unit: str
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The value in the middle."""
+        return median(self.values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what the JSON file holds."""
+        return {
+            'name': self.name,
+            'unit': self.unit,
+            'median': self.median,
+            'min': min(self.values),
+            'max': max(self.values),
+            'values': list(self.values),
+        }
+
+    def to_row(self) -> tuple[str, ...]:
+        """Returns the cells of the table, ``COLUMNS``; a single value has no spread."""
+        spread = (min(self.values), max(self.values)) if len(self.values) > 1 else ()
+        cells = [format_number(value) for value in (self.median, *spread)]
+        return (self.name, *cells, *[''] * (3 - len(cells)), self.unit)
+
+
+@dataclass
+class Report:
+    """Everything one run of a benchmark found.
+
+    Attributes:
+        benchmark: Name of the sub-command.
+        machine: Hardware and versions, see ``machine.describe_machine``.
+        settings: What was run; JSON values.
+        figures: Results in the order of the table.
+        notes: What a reader has to know to judge the figures.
+    """
+
+    benchmark: str
+    machine: dict[str, Any]
+    settings: dict[str, Any]
+    figures: list[Figure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, name: str, unit: str, values: Sequence[float] | float) -> Figure:
+        """Appends a figure and returns it.
+
+        Args:
+            name: What was measured.
+            unit: Unit of the values.
+            values: One value a round, or a single one.
+        """
+        if isinstance(values, (int, float)):
+            values = [values]
+        figure = Figure(name, unit, tuple(float(value) for value in values))
+        self.figures.append(figure)
+        return figure
+
+    def add_ratio(self, name: str, ours: Figure, other: Figure) -> Figure:
+        """Appends how many times ``ours`` is ``other``, round by round, and returns it.
+
+        The two contestants of a round ran one after the other, so that a machine that slows down
+        for a while slows both.
+        """
+        pairs = zip(ours.values, other.values, strict=True)
+        return self.add(name, 'x', [mine / theirs for mine, theirs in pairs])
+
+    def find(self, name: str) -> Figure:
+        """Returns the figure of that name."""
+        for figure in self.figures:
+            if figure.name == name:
+                return figure
+        raise KeyError(f"no figure '{name}', there are {[x.name for x in self.figures]}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what the JSON file holds."""
+        return {
+            'benchmark': self.benchmark,
+            'machine': self.machine,
+            'settings': self.settings,
+            'figures': [figure.to_dict() for figure in self.figures],
+            'notes': self.notes,
+        }
+
+    def write(self, path: str | Path) -> None:
+        """Writes the report as JSON; the folder is made if needed."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + '\n')
+
+    def format(self) -> str:
+        """Returns the machine, the settings, an aligned table and the notes."""
+        settings = ', '.join(f'{key} {value}' for key, value in self.settings.items())
+        machine = ', '.join(f'{key} {value}' for key, value in self.machine.items())
+        rows = [figure.to_row() for figure in self.figures]
+        lines = [f'{self.benchmark}: {settings}', machine, '', *align([COLUMNS, *rows])]
+        return '\n'.join([*lines, *(f'note: {note}' for note in self.notes)])
+
+
+def start_report(benchmark: str, device: torch.device, settings: dict[str, Any]) -> Report:
+    """Returns an empty report; call it before the measurements, it watches what other programs do.
+
+    Args:
+        benchmark: Name of the sub-command.
+        device: Where the measured part runs.
+        settings: What will be run; JSON values.
+    """
+    machine = describe_machine(device)
+    report = Report(benchmark, machine, settings)
+    if (machine['busy_cores'] or 0) > BUSY_CORES:
+        report.notes.append(
+            f'other programs kept {machine["busy_cores"]} cores busy; repeat this on an idle '
+            'machine for figures to be quoted'
+        )
+    return report
+
+
+def format_number(value: float) -> str:
+    """Returns a number with four significant digits and without an exponent where it is short."""
+    if value == 0:
+        return '0'
+    if abs(value) >= 10**SIGNIFICANT_DIGITS:
+        return f'{value:.0f}'
+    if abs(value) < 1e-4:
+        return f'{value:.1e}'
+    return f'{value:#.{SIGNIFICANT_DIGITS}g}'.rstrip('.')
+
+
+def align(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns one line a row: the first and last column to the left, numbers to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[0] = row[0].ljust(widths[0])
+        cells[-1] = row[-1]
+        lines.append('  '.join(cells).rstrip())
+    return lines

@@ -1,0 +1,249 @@
+"""A comparison of two results as tables, as JSON, and as a page with pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mmpose.analysis.comparison import CONFIDENCE, Comparison, FigureChange, compare_files
+from mmpose.analysis.error_pictures import draw_both
+from mmpose.analysis.error_report import check_images, image_names
+from mmpose.analysis.error_tables import Table, format_table
+from mmpose.evaluation.functional.keypoint_arrays import IdArray
+from mmpose.visualization import HtmlReport
+
+JSON_FILE, PAGE_FILE = 'comparison.json', 'comparison.html'
+SIGNIFICANT = 0.05  # p-value below which a difference is called one
+
+
+def report_comparison(
+    first: str | Path,
+    second: str | Path,
+    ann_file: str | Path,
+    dataset: str = 'coco',
+    image_folder: str | Path | None = None,
+    out_dir: str | Path | None = None,
+    num_images: int = 10,
+    use_area: bool | None = None,
+    num_resamples: int = 1000,
+    seed: int = 0,
+) -> str:
+    """Compares two result files, and writes a page if asked to.
+
+    Args:
+        first, second, ann_file, dataset, use_area, num_resamples, seed: As ``compare_files`` takes
+            them.
+        image_folder: Folder that ``file_name`` of the annotations starts from.
+        out_dir: Folder for ``comparison.json`` and ``comparison.html``; None writes nothing.
+        num_images: Images to list that got better, and as many that got worse.
+
+    Returns:
+        The tables as text, and where the files are.
+
+    Raises:
+        FileNotFoundError: If a file, the image folder, or an image in it is missing.
+        ValueError: If the files do not fit together, or there is a folder of images but none for
+            the page.
+    """
+    if image_folder is not None and out_dir is None:
+        raise ValueError('--images puts pictures into the page, but --out names no folder for it')
+    found = compare_files(first, second, ann_file, dataset, use_area, num_resamples, seed)
+    names = image_names(ann_file)
+    better, worse = changed_images(found, num_images)
+    verdict = comparison_verdict(found)
+    tables = [
+        figure_table(found),
+        joint_table(found),
+        _image_table('Images that got better', found, better, names),
+        _image_table('Images that got worse', found, worse, names),
+    ]
+    lines = [verdict, *map(format_table, tables), *found.notes]
+    if out_dir is None:
+        return '\n\n'.join([*lines, '--out DIR writes a page, with --images FOLDER its pictures'])
+    if image_folder is not None:
+        check_images(image_folder, _file_names(found, [*better, *worse], names), ann_file)
+    folder = Path(out_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    content = comparison_content(found, better, worse, names)
+    sources = {'first': str(first), 'second': str(second), 'annotations': str(ann_file)}
+    (folder / JSON_FILE).write_text(json.dumps({**sources, **content}, indent=2) + '\n')
+    page = HtmlReport(f'{found.names[1]} against {found.names[0]}')
+    page.verdict(verdict, _mood(found.figures[0]))
+    page.text(f'{second} against {first}; annotations {ann_file}, skeleton {found.meta.name}.')
+    for note in found.notes:
+        page.text(note)
+    for table in tables:
+        page.heading(table.heading)
+        page.text(table.explanation)
+        page.table(table.columns, table.rows)
+        if image_folder is not None and table.heading.startswith('Images'):
+            rows = better if table is tables[2] else worse
+            _add_pictures(page, found, rows, names, Path(image_folder))
+    page.write(folder / PAGE_FILE)
+    return '\n\n'.join([*lines, f'{folder / PAGE_FILE}\n{folder / JSON_FILE}'])
+
+
+def changed_images(found: Comparison, num: int) -> tuple[list[int], list[int]]:
+    """Rows of ``image_ids`` that got better and that got worse most, at most ``num`` each."""
+    gain = found.losses[:, 0] - found.losses[:, 1]
+    order = np.argsort(-gain, kind='stable')
+    better = [row for row in order[:num].tolist() if gain[row] > 0]
+    worse = [row for row in order[::-1][:num].tolist() if gain[row] < 0]
+    return better, worse
+
+
+def comparison_verdict(found: Comparison) -> str:
+    """Which result is better, by how much, and how sure that is, in a sentence or two."""
+    ap = found.figures[0]
+    first, second = found.names
+    if ap.interval is None or ap.p_value is None:
+        return 'No annotation counts: there is no AP to compare.'
+    low, high = ap.interval
+    numbers = (
+        f'AP {_points(ap.first)} -> {_points(ap.second)}: {_points(ap.difference, "+")} points, '
+        f'{CONFIDENCE:.0%} interval [{_points(low, "+")}, {_points(high, "+")}]'
+    )
+    if low == high == 0:
+        return f'{numbers}. The two do not differ.'
+    if ap.p_value >= SIGNIFICANT:
+        return f'{numbers}. With other images of this kind the order might be another one.'
+    winner = second if ap.difference > 0 else first
+    return f'{numbers}. {winner} is better.'
+
+
+def _mood(ap: FigureChange) -> str:
+    if ap.p_value is None or ap.p_value >= SIGNIFICANT:
+        return 'warn'
+    return 'good' if ap.difference > 0 else 'bad'
+
+
+def figure_table(found: Comparison) -> Table:
+    """The figures of both in points, their difference, its interval, and how sure its sign is."""
+    rows = []
+    for figure in found.figures:
+        interval, better, p_value = '-', '-', '-'
+        if figure.interval is not None:
+            interval = ' to '.join(_points(value, '+') for value in figure.interval)
+            better, p_value = f'{100 * (figure.share_better or 0):.1f}', f'{figure.p_value:.3f}'
+        values = [_points(value) if value >= 0 else '-' for value in (figure.first, figure.second)]
+        rows.append(
+            [figure.name, *values, _points(figure.difference, '+'), interval, better, p_value]
+        )
+    return Table(
+        'Figures',
+        f'In points. The interval holds {CONFIDENCE:.0%} of the differences over '
+        f'{found.num_resamples} resamples of the images, drawn with replacement, the same for both '
+        'results. "Second better" is the share of resamples in which it is, in percent; p is twice '
+        'the share on the other side of no difference.',
+        ['figure', *found.names, 'difference', 'interval', 'second better', 'p'],
+        rows,
+    )
+
+
+def joint_table(found: Comparison) -> Table:
+    """AP of each joint of both results in points, the largest gains first."""
+    gains = found.joints[:, 1] - found.joints[:, 0]
+    rows = []
+    for joint in np.argsort(-np.nan_to_num(gains), kind='stable').tolist():
+        name = found.meta.keypoint_names[joint].replace('_', ' ')
+        if np.isnan(gains[joint]):
+            rows.append([name, '-', '-', 'not labelled'])
+            continue
+        values = [_points(value) for value in found.joints[joint]]
+        rows.append([name, *values, _points(gains[joint], '+')])
+    return Table(
+        'AP of each joint',
+        'The poses are matched to people as a whole; then a joint is right if it is near enough '
+        'to its own place.',
+        ['joint', *found.names, 'difference'],
+        rows,
+    )
+
+
+def _image_table(
+    heading: str, found: Comparison, rows: Sequence[int], names: dict[int | str, str]
+) -> Table:
+    files = _file_names(found, rows, names)
+    cells = [
+        [file, *(f'{value:.2f}' for value in (first, second, first - second))]
+        for file, (first, second) in zip(files, found.losses[list(rows)].tolist(), strict=True)
+    ]
+    return Table(
+        heading,
+        'Loss in people: a missed person is 1, a found one the OKS that was lost, a false positive '
+        'the share of found people who score lower.',
+        ['image', f'loss {found.names[0]}', f'loss {found.names[1]}', 'gain'],
+        cells,
+    )
+
+
+def _file_names(found: Comparison, rows: Sequence[int], names: dict[int | str, str]) -> list[str]:
+    return [names[found.image_ids[row].item()] for row in rows]
+
+
+def comparison_content(
+    found: Comparison, better: Sequence[int], worse: Sequence[int], names: dict[int | str, str]
+) -> dict[str, Any]:
+    """All figures, as ``comparison.json`` has them."""
+    joints = zip(found.meta.keypoint_names, found.joints.tolist(), strict=True)
+    return {
+        'names': list(found.names),
+        'num_images': len(found.image_ids),
+        'num_resamples': found.num_resamples,
+        'figures': {
+            figure.name: {
+                'first': figure.first,
+                'second': figure.second,
+                'difference': figure.difference,
+                'interval': figure.interval,
+                'share_better': figure.share_better,
+                'p_value': figure.p_value,
+            }
+            for figure in found.figures
+        },
+        'joint_ap': {
+            name: [None if np.isnan(value) else value for value in values]
+            for name, values in joints
+        },
+        **{
+            key: [
+                {'file_name': file, 'losses': found.losses[row].tolist()}
+                for file, row in zip(_file_names(found, rows, names), rows, strict=True)
+            ]
+            for key, rows in (('better', better), ('worse', worse))
+        },
+        'notes': list(found.notes),
+    }
+
+
+def _add_pictures(
+    page: HtmlReport,
+    found: Comparison,
+    rows: Sequence[int],
+    names: dict[int | str, str],
+    folder: Path,
+) -> None:
+    analyses = dict(zip(found.names, found.analyses, strict=True))
+    gt = found.analyses[0].gt
+    for row, file in zip(rows, _file_names(found, rows, names), strict=True):
+        pixels = cv2.imread(str(folder / file))
+        if pixels is None:
+            raise ValueError(f'{folder / file}: cannot be read as an image; write it again')
+        image_id = found.image_ids[row]
+        poses = [_rows_of(one.dt.image_id, image_id) for one in found.analyses]
+        picture = draw_both(pixels, analyses, _rows_of(gt.image_id, image_id), poses, found.meta)
+        first, second = found.losses[row]
+        page.picture(picture, f'{file}: loss {first:.2f} -> {second:.2f}')
+
+
+def _rows_of(image_ids: IdArray, image_id: Any) -> np.ndarray:
+    return np.flatnonzero(image_ids == image_id)
+
+
+def _points(value: float, sign: str = '') -> str:
+    return f'{100 * value + 0.0:{sign}.1f}'

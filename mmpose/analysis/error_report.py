@@ -1,0 +1,236 @@
+"""The error report of a keypoint result file: tables, a JSON file and a page with pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.analysis.error_pictures import TITLES, draw_ap_bar, draw_errors, hidden_false_positives
+from mmpose.analysis.error_tables import (
+    WorstImage,
+    find_worst_images,
+    format_table,
+    report_content,
+    report_tables,
+    report_verdict,
+)
+from mmpose.evaluation.functional import (
+    KeypointDetections,
+    KeypointGroundTruth,
+    load_detections,
+    load_ground_truth,
+)
+from mmpose.evaluation.functional.coco_io import Joints
+from mmpose.evaluation.functional.error_matching import counted
+from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors
+from mmpose.evaluation.functional.protocols import find_protocol
+from mmpose.metainfo import load_metainfo
+from mmpose.structures import PoseMeta
+from mmpose.visualization import HtmlReport
+
+HOW_TO_READ = (
+    'Left: the annotations. Right: the estimated poses. A dot in the colour of its kind, as in the '
+    'bar above, is a wrong joint, and its line leads to the annotated place; grey joints are '
+    'right. Boxes: orange is a missed person, purple a false positive, blue a pose that scores '
+    'above a better one of the same person.'
+)
+JSON_FILE, PAGE_FILE, BAR_FILE = 'errors.json', 'errors.html', 'errors.png'
+
+
+def report_errors(
+    result_file: str | Path,
+    ann_file: str | Path,
+    dataset: str | Path = 'coco',
+    image_folder: str | Path | None = None,
+    out_dir: str | Path | None = None,
+    num_worst: int = 20,
+    use_area: bool | None = None,
+) -> str:
+    """Writes ``errors.json``, ``errors.html`` and ``errors.png``.
+
+    Args:
+        result_file: Keypoint results in COCO's layout.
+        ann_file: Annotations in COCO's layout.
+        dataset: Name of a dataset, or a skeleton by name or ``.csv`` table.
+        image_folder: Folder that ``file_name`` of the annotations starts from; None leaves the
+            pictures of the worst images out.
+        out_dir: Where to write; None is a folder beside the result file.
+        num_worst: Images to list.
+        use_area: Whether the annotated area is the object area; else 0.53 of the box is. None
+            does as the evaluation of the dataset.
+
+    Returns:
+        The tables as text, and where the files are.
+
+    Raises:
+        FileNotFoundError: If a file, the image folder, or an image in it is missing.
+        ValueError: If the files are malformed or do not fit together.
+    """
+    if num_worst < 0:
+        raise ValueError(f'--num-worst is {num_worst}; expected 0 or more images')
+    protocol = find_protocol(str(dataset))
+    meta = load_metainfo(protocol.skeleton)
+    use_area = protocol.use_area if use_area is None else use_area
+    analysis = analyze_files(result_file, ann_file, meta, use_area)
+    worst = find_worst_images(analysis, image_names(ann_file), num_worst)
+    if image_folder is not None:
+        check_images(image_folder, [image.file_name for image in worst], ann_file)
+    out_dir = Path(result_file).with_suffix('') if out_dir is None else Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    sources = {'results': str(result_file), 'annotations': str(ann_file), 'skeleton': meta.name}
+    content = {**sources, **report_content(analysis, meta, worst)}
+    (out_dir / JSON_FILE).write_text(json.dumps(content, indent=2) + '\n')
+    gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
+    bar = draw_ap_bar(content['figures']['AP'], gains)
+    cv2.imwrite(str(out_dir / BAR_FILE), bar)
+    tables, verdict = report_tables(content), report_verdict(content)
+    page = HtmlReport(f'Errors of {Path(result_file).name}')
+    page.verdict(verdict)
+    page.text(f'{result_file} against {ann_file}, skeleton {meta.name}.')
+    page.picture(bar, 'AP, what each correction adds in this order, and what is left (points)')
+    for table in tables:
+        page.heading(table.heading)
+        page.text(table.explanation)
+        page.table(table.columns, table.rows)
+    if image_folder is not None and worst:
+        page.heading('Pictures of the worst images')
+        page.text(HOW_TO_READ)
+        add_pictures(page, analysis, worst, Path(image_folder), meta)
+    page.write(out_dir / PAGE_FILE)
+    closing = _closing(out_dir, image_folder, worst)
+    return '\n\n'.join([verdict, *map(format_table, tables), closing])
+
+
+def analyze_files(
+    result_file: str | Path,
+    ann_file: str | Path,
+    meta: PoseMeta,
+    use_area: bool,
+    joints: Joints | None = None,
+) -> ErrorAnalysis:
+    """Reads both files and finds the errors; arguments and errors as in :func:`read_files`."""
+    gt, (dt,) = read_files([result_file], ann_file, meta, use_area, joints)
+    return analyze_errors(gt, dt, sigmas_of(meta), meta.flip_indices, use_area)
+
+
+def read_files(
+    result_files: Sequence[str | Path],
+    ann_file: str | Path,
+    meta: PoseMeta,
+    use_area: bool,
+    joints: Joints | None = None,
+) -> tuple[KeypointGroundTruth, list[KeypointDetections]]:
+    """Reads annotations and results, and checks what an analysis of errors needs.
+
+    Args:
+        result_files: Keypoint results in COCO's layout.
+        ann_file: Annotations in COCO's layout.
+        meta: The skeleton.
+        use_area: Whether the annotated area is the object area; else 0.53 of the box is.
+        joints: Fields that hold the joints, as ``load_ground_truth`` takes them; all of them in
+            ``keypoints`` if None.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If a file is malformed, or nobody is annotated.
+    """
+    sigmas_of(meta)
+    joints = meta.num_keypoints if joints is None else joints
+    try:
+        gt = load_ground_truth(ann_file, joints)
+        results = [load_detections(file, joints) for file in result_files]
+    except ValueError as error:
+        raise ValueError(
+            f"{error} (read with the skeleton '{meta.name}' of {meta.num_keypoints} joints; "
+            '--dataset names another)'
+        ) from None
+    missing = gt.ann_id[~np.isfinite(gt.area)]
+    if use_area and len(missing):
+        raise ValueError(
+            f"{ann_file}: annotation {missing[0]} has no 'area'; add it or pass --no-area"
+        )
+    if not counted(gt).any():
+        raise ValueError(
+            f'{ann_file}: no annotation counts; expected some with num_keypoints above 0'
+        )
+    return gt, results
+
+
+def sigmas_of(meta: PoseMeta) -> NDArray[np.floating]:
+    """Returns the OKS constants (K,) of a skeleton.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    if meta.sigmas is None:
+        raise ValueError(f"skeleton '{meta.name}' has no sigmas, which OKS needs")
+    return meta.sigmas
+
+
+def image_names(ann_file: str | Path) -> dict[int | str, str]:
+    """Returns the file names of an annotation file by image id."""
+    images = json.loads(Path(ann_file).read_text(encoding='utf-8'))['images']
+    return {image['id']: str(image.get('file_name', image['id'])) for image in images}
+
+
+def check_images(folder: str | Path, names: Sequence[str], ann_file: str | Path) -> None:
+    """Returns if a folder holds these images.
+
+    Raises:
+        FileNotFoundError: If the folder or an image is missing.
+    """
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f'{folder}: no such folder; --images names the folder of images')
+    for name in names:
+        path = Path(folder, name)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path}: no such image; --images must be the folder that 'file_name' of "
+                f'{ann_file} starts from'
+            )
+
+
+def add_pictures(
+    page: HtmlReport,
+    analysis: ErrorAnalysis,
+    images: Sequence[WorstImage],
+    folder: Path,
+    meta: PoseMeta,
+    quality: int = 88,
+) -> None:
+    """Adds the errors of images as pictures.
+
+    Args:
+        page: The page.
+        analysis: Of ``analyze_errors``.
+        images: Of ``find_worst_images`` or ``describe_images``.
+        folder: Folder that their file names start from.
+        meta: The skeleton.
+        quality: Of the JPEGs.
+
+    Raises:
+        ValueError: If a file cannot be read as an image.
+    """
+    for image in images:
+        path = folder / image.file_name
+        pixels = cv2.imread(str(path))
+        if pixels is None:
+            raise ValueError(f'{path}: cannot be read as an image; write it again')
+        picture = draw_errors(pixels, analysis, image.people, image.poses, meta)
+        errors = [f'{num} {TITLES.get(k, k)}' for k, num in image.counts.items() if num]
+        hidden = hidden_false_positives(analysis, image.poses)
+        note = f' ({hidden} false positives with low scores not drawn)' if hidden else ''
+        caption = f'{image.file_name}, loss {image.loss:.2f}: {", ".join(errors) or "no error"}'
+        page.picture(picture, caption + note, quality)
+
+
+def _closing(out_dir: Path, image_folder: str | Path | None, worst: Sequence[WorstImage]) -> str:
+    lines = [f'{out_dir / name}' for name in (PAGE_FILE, JSON_FILE, BAR_FILE)]
+    if image_folder is None and worst:
+        lines.append('no pictures of the worst images: --images names the folder they are in')
+    return '\n'.join(lines)

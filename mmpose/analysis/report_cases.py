@@ -1,0 +1,141 @@
+"""The part of a report on one tested dataset: joints, kinds of error, worst and random images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmpose.analysis.error_pictures import draw_ap_bar
+from mmpose.analysis.error_report import HOW_TO_READ, add_pictures, analyze_files
+from mmpose.analysis.error_tables import (
+    describe_images,
+    find_worst_images,
+    report_content,
+    report_tables,
+    report_verdict,
+)
+from mmpose.analysis.summary import GRID_COLUMNS, Tested, draw_predictions
+from mmpose.dataset_tools.browse import build_annotated
+from mmpose.datasets import KeypointDataset
+from mmpose.evaluation.functional.error_matching import counted
+from mmpose.evaluation.functional.joint_ap import joint_average_precision
+from mmpose.evaluation.functional.keypoint_arrays import FloatArray
+from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
+from mmpose.evaluation.metrics.oks_metric import OksMetric
+from mmpose.registry import METRICS
+from mmpose.visualization import HtmlReport, make_grid
+from mmpose.visualization.html_report import Bar
+
+PICTURE_QUALITY = 78
+TILE_HW = (300, 400)
+BOX_AREA_METRICS = ('CrowdPoseMetric',)  # take 0.53 of the box as the object area
+
+
+def add_dataset(
+    page: HtmlReport, tested: Tested, label: str, num_worst: int, num_random: int, seed: int = 0
+) -> None:
+    """Adds what a tested dataset tells.
+
+    Args:
+        page: The page.
+        tested: Dataset, its metrics and the poses.
+        label: What the headings begin with; may be empty.
+        num_worst: Images with the highest loss to draw.
+        num_random: Other images to draw, chosen at random among those with people.
+        seed: Of the choice.
+
+    Raises:
+        FileNotFoundError: If annotations or images are not on this machine.
+        ValueError: If the results do not fit the annotations.
+    """
+    metric = _oks_metric(tested)
+    if metric is None:
+        _add_predictions(page, tested, label, num_random)
+        return
+    dataset = build_annotated(tested.dataset)
+    meta = dataset.pose_meta
+    analysis = analyze_files(
+        tested.results_path,
+        metric.get('ann_file') or dataset.ann_file,
+        meta,
+        metric.get('use_area', metric['type'] not in BOX_AREA_METRICS),
+        METRICS.get(metric['type']).joint_fields,
+    )
+    names = _file_names(dataset)
+    worst = find_worst_images(analysis, names, num_worst)
+    content = report_content(analysis, meta, worst)
+    page.heading(f'{label}Kinds of error')
+    page.verdict(report_verdict(content))
+    gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
+    caption = 'AP, what each correction adds in this order, and what is left (points)'
+    page.picture(draw_ap_bar(content['figures']['AP'], gains), caption, lossless=True)
+    kinds, joints, sizes, crowding, worst_table = report_tables(content)
+    page.text(kinds.explanation)
+    page.table(kinds.columns, kinds.rows)
+    page.heading(f'{label}Joints')
+    _add_joints(page, joints.columns, joints.rows, joint_average_precision(analysis))
+    for table in (sizes, crowding):
+        page.subheading(table.heading)
+        page.text(table.explanation)
+        page.table(table.columns, table.rows)
+    folder = Path(dataset.image_folder)
+    page.heading(f'{label}Worst images')
+    page.text(worst_table.explanation)
+    page.table(worst_table.columns, worst_table.rows)
+    page.text(HOW_TO_READ)
+    add_pictures(page, analysis, worst, folder, meta, PICTURE_QUALITY)
+    page.heading(f'{label}Random images')
+    chosen = random_images(analysis, num_random, seed)
+    described = describe_images(analysis, names, chosen)
+    add_pictures(page, analysis, described, folder, meta, PICTURE_QUALITY)
+
+
+def _oks_metric(tested: Tested) -> dict[str, Any] | None:
+    """The metric that matches poses by OKS, if there is one."""
+    for metric in tested.metrics:
+        if issubclass(METRICS.get(metric['type']), OksMetric):
+            return dict(metric)
+    return None
+
+
+def _add_predictions(page: HtmlReport, tested: Tested, label: str, num: int) -> None:
+    """Adds the first images with their poses, where there is no OKS to split the errors by."""
+    types = ', '.join(metric['type'] for metric in tested.metrics)
+    page.heading(f'{label}Predictions')
+    page.text(f'Kinds of error and worst images follow from OKS, which {types} does not use.')
+    # of a mixture, tiles without a title fill a row
+    drawn = [image for title, image in draw_predictions(tested, num) if title == tested.name]
+    if drawn:
+        grid = make_grid(drawn, GRID_COLUMNS, tile_hw=TILE_HW)
+        page.picture(grid, 'the first images', PICTURE_QUALITY)
+
+
+def _file_names(dataset: KeypointDataset) -> dict[int | str, str]:
+    store = dataset.store
+    return {image_id: store.file_name(i) for i, image_id in enumerate(store.image_ids.tolist())}
+
+
+def _add_joints(
+    page: HtmlReport, columns: list[str], rows: list[list[Any]], figures: FloatArray
+) -> None:
+    """Adds the kinds of error of each joint, with its AP as a bar."""
+    page.text(
+        'AP of a joint: the poses are matched to people as a whole; then a joint is right if it is '
+        'near enough to its own place. The other columns divide the labelled joints of people who '
+        'were found into kinds, in percent.'
+    )
+    with_ap = [
+        [name, '-' if np.isnan(figure) else Bar(figure, f'{100 * figure:.1f}'), *rest]
+        for (name, *rest), figure in zip(rows, figures.tolist(), strict=True)
+    ]
+    page.table([columns[0], 'AP', *columns[1:]], with_ap)
+
+
+def random_images(analysis: ErrorAnalysis, num: int, seed: int) -> np.ndarray:
+    """Numbers of images with people, at most ``num``, ascending."""
+    gt = analysis.gt
+    with_people = np.unique(np.searchsorted(np.unique(gt.image_ids), gt.image_id[counted(gt)]))
+    rng = np.random.default_rng(seed)
+    return np.sort(rng.choice(with_people, min(num, len(with_people)), replace=False))

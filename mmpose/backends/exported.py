@@ -1,0 +1,106 @@
+"""An exported program as a backend of the predictor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmpose.backends.base import Prediction
+from mmpose.backends.runtimes import RUNTIMES, Runtime
+from mmpose.models.data_preprocessor import PoseDataPreprocessor
+
+
+class ExportedBackend:
+    """Runs a program that ``tools/export.py`` made; see ``PoseBackend``.
+
+    Args:
+        runtime: The loaded program.
+        dataset: Which dataset of a program for several, by its name; the first by default.
+    """
+
+    def __init__(self, runtime: Runtime, dataset: str | None = None) -> None:
+        metadata = runtime.metadata
+        self.runtime = runtime
+        self.dataset_index = metadata.find_dataset(dataset)
+        chosen = metadata.datasets[self.dataset_index]
+        self.meta = chosen.meta
+        self.codec = chosen.build_codec()
+        self.input_wh = metadata.input_wh
+        self.aligned = chosen.aligned
+        self.padding = chosen.padding
+        self.stretch = chosen.stretch
+        self._preprocessor = PoseDataPreprocessor(
+            metadata.mean, metadata.std, metadata.channel_order == 'rgb'
+        ).to(runtime.device)
+
+    @torch.inference_mode()
+    def predict(self, crops: Tensor, with_heatmaps: bool = False) -> Prediction:
+        """Returns the poses in crops (B, 3, h, w) uint8 BGR; see ``PoseBackend``."""
+        metadata = self.runtime.metadata
+        if with_heatmaps and metadata.decoded:
+            raise ValueError(
+                'heatmaps are wanted, but the exported program decodes them itself; export it '
+                'without --decode-in-graph'
+            )
+        inputs = self._preprocessor.normalize(crops.to(self.runtime.device))
+        outputs = self._run(inputs)
+        if metadata.decoded:
+            keypoints, scores = outputs
+            num = self._checked(keypoints.shape[1], self.meta.num_keypoints)
+            return Prediction(keypoints[:, :num], scores[:, :num])
+        channels = self.codec.num_channels(self.meta.num_keypoints)
+        heatmaps = outputs[0][:, : self._checked(outputs[0].shape[1], channels)]
+        keypoints, scores = self.codec.decode(heatmaps)
+        return Prediction(keypoints, scores, heatmaps if with_heatmaps else None)
+
+    def _run(self, inputs: Tensor) -> list[Tensor]:
+        """Returns the outputs for any number of crops, also of a program for a fixed number."""
+        size = self.runtime.metadata.batch_size
+        extra = []
+        if len(self.runtime.metadata.datasets) > 1:
+            extra = [torch.tensor([self.dataset_index], device=self.runtime.device)]
+        if size is None:
+            return self.runtime([inputs, *extra])
+        missing = -len(inputs) % size
+        filled = F.pad(inputs, (0, 0) * 3 + (0, missing)) if missing else inputs
+        parts = [self.runtime([part, *extra]) for part in filled.split(size)]
+        return [torch.cat(columns)[: len(inputs)] for columns in zip(*parts, strict=True)]
+
+    def _checked(self, found: int, wanted: int) -> int:
+        is_right = found >= wanted if len(self.runtime.metadata.datasets) > 1 else found == wanted
+        if not is_right:
+            raise ValueError(
+                f"the program gives {found} channels, but its metadata says '{self.meta.name}' "
+                f'with {wanted}; the file was changed, export the model again'
+            )
+        return wanted
+
+
+def open_exported(
+    path: str | Path, device: str = 'cpu', threads: int | None = None, dataset: str | None = None
+) -> ExportedBackend:
+    """Returns a program made by ``tools/export.py``, ready for ``PosePredictor``.
+
+    Args:
+        path: A file with one of the endings in ``RUNTIMES``.
+        device: ``cpu``, or ``cuda`` where the package that runs the format can use one.
+        threads: Threads on a CPU; None leaves it to that package.
+        dataset: Which dataset of a program for several, by its name; the first by default.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is none of ours, or cannot run on the device.
+        ImportError: If the package that runs it is not installed.
+    """
+    path = Path(path)
+    if path.suffix not in RUNTIMES:
+        raise ValueError(
+            f"'{path}' is no program that can be run here, expected a name that ends in "
+            f'{", ".join(RUNTIMES)}'
+        )
+    if not path.exists():
+        raise FileNotFoundError(f"'{path}' does not exist; tools/export.py makes it")
+    return ExportedBackend(RUNTIMES[path.suffix](path, str(device), threads), dataset)

@@ -1,0 +1,164 @@
+"""What a user may call a model: a name, a config, a work dir of a training, an exported file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+import mmpose
+from mmpose.checkpoints.io import LAST_CHECKPOINT
+
+CONFIGS = Path(mmpose.__file__).parents[1] / 'configs'
+TOPDOWN = '{}/2d_kpt_sview_rgb_img/topdown_heatmap'
+BODY, HAND = TOPDOWN.format('body'), TOPDOWN.format('hand')
+SIZES = {'s': 'small', 'b': 'base', 'l': 'large', 'h': 'huge'}
+PLUS_DATASETS = 'coco+aic+mpii+ap10k+apt36k+wholebody'
+# Models of the Hugging Face hub in safetensors; the other published weights are .pth files on
+# drives that ask for a browser.
+HUB = {
+    'vitpose-b': 'usyd-community/vitpose-base',
+    'vitpose-b-simple': 'usyd-community/vitpose-base-simple',
+    'vitpose+-s': 'usyd-community/vitpose-plus-small',
+    'vitpose+-b': 'usyd-community/vitpose-plus-base',
+    'vitpose+-l': 'usyd-community/vitpose-plus-large',
+    'vitpose+-h': 'usyd-community/vitpose-plus-huge',
+}
+HUB_DATASET = 'coco'  # of whose head alone the hub has the weights
+EXPORTED_SUFFIXES = ('.onnx', '.xml', '.pt2', '.torchscript', '.engine')
+CONFIG_OF_RUN = 'config.py'  # in a work dir
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model comes from.
+
+    Attributes:
+        config: Config file; None for an exported file.
+        checkpoint: Path or address of the weights, or the exported file; None if there are none.
+        dataset: Which head of several; None for the first.
+        name: What the user called it.
+    """
+
+    config: Path | None
+    checkpoint: str | None
+    dataset: str | None
+    name: str
+
+
+def model_names() -> dict[str, tuple[str, str | None]]:
+    """Returns name -> (config below ``configs/``, dataset of several), aliases included."""
+    names: dict[str, tuple[str, str | None]] = {}
+    for letter, size in SIZES.items():
+        names[f'vitpose-{letter}'] = (f'{BODY}/coco/ViTPose_{size}_coco_256x192.py', None)
+        simple = f'{BODY}/coco/ViTPose_{size}_simple_coco_256x192.py'
+        names[f'vitpose-{letter}-simple'] = (simple, None)
+        plus = f'{BODY}/coco/vitPose+_{size}_{PLUS_DATASETS}_256x192_udp.py'
+        names[f'vitpose+-{letter}'] = (plus, 'coco')
+    base, plus = names['vitpose-b'], names['vitpose+-b'][0]
+    hand = f'{HAND}/interhand2d/ViTPose_base_interhand2d_all_256x192.py'
+    return names | {
+        'vitpose': base,
+        'human': base,
+        'body': base,
+        'body17': base,
+        'animal': (plus, 'ap10k'),
+        'wholebody': (plus, 'wholebody'),
+        'hand': (hand, None),
+    }
+
+
+def find_model(
+    model: str | Path, checkpoint: str | Path | None = None, dataset: str | None = None
+) -> ModelSource:
+    """Returns where a model comes from.
+
+    Args:
+        model: A name of ``model_names`` (``vitpose-base``, ``vitpose+_huge`` and the names of the
+            Hugging Face hub are understood too); a config file; a work dir, of which the best
+            checkpoint is taken, or else the last; or an exported file.
+        checkpoint: Weights, path or address. A name without it takes those of the Hugging Face
+            hub, where it has them.
+        dataset: Which head of a model of several datasets.
+
+    Raises:
+        FileNotFoundError: If there is no such file, or a work dir without a checkpoint.
+        ValueError: If there is no such name, or nothing that could be downloaded.
+    """
+    text = str(model)
+    weights = None if checkpoint is None else str(checkpoint)
+    path = Path(text)
+    if path.is_dir():
+        return _of_work_dir(path, weights, dataset)
+    if path.suffix in EXPORTED_SUFFIXES:
+        if weights is not None:
+            raise ValueError(f"'{text}' holds its weights; leave the checkpoint '{weights}' away")
+        return ModelSource(None, text, dataset, text)
+    if path.suffix == '.py':
+        if not path.is_file():
+            raise FileNotFoundError(f'config file {text} does not exist')
+        return ModelSource(path, weights, dataset, text)
+    if path.is_file():
+        raise ValueError(
+            f"'{text}' is neither a config (.py) nor an exported model "
+            f'({", ".join(EXPORTED_SUFFIXES)}); give the config of a checkpoint before it, '
+            'tools/inspect_checkpoint.py says which'
+        )
+    return _of_name(text, weights, dataset)
+
+
+def _of_work_dir(folder: Path, weights: str | None, dataset: str | None) -> ModelSource:
+    config = folder / CONFIG_OF_RUN
+    if not config.is_file():
+        raise FileNotFoundError(
+            f"the folder '{folder}' has no {CONFIG_OF_RUN}, so it is no work dir of tools/train.py"
+        )
+    if weights is None:
+        best = sorted(folder.glob('best_*.pth'), key=lambda file: file.stat().st_mtime)
+        last = folder / LAST_CHECKPOINT
+        if best:
+            weights = str(best[-1])
+        elif last.is_file():
+            weights = str(folder / Path(last.read_text(encoding='utf-8').strip()).name)
+        else:
+            raise FileNotFoundError(f"the work dir '{folder}' has no checkpoint yet")
+    return ModelSource(config, weights, dataset, str(folder))
+
+
+def _of_name(text: str, weights: str | None, dataset: str | None) -> ModelSource:
+    names = model_names()
+    name = _canonical(text)
+    if name not in names:
+        close = get_close_matches(name, names, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else '.'
+        raise ValueError(
+            f"there is no file and no model '{text}'{hint} Names are {', '.join(sorted(names))}"
+        )
+    file, default_dataset = names[name]
+    source = ModelSource(CONFIGS / file, weights, dataset or default_dataset, text)
+    if not source.config.is_file():
+        raise FileNotFoundError(
+            f"the config of '{text}' is {file} below configs/ of the repository, which is not "
+            f'beside the installed package ({CONFIGS.parent}); install it with pip install -e, or '
+            'give the path of the config'
+        )
+    if weights is not None:
+        return source
+    known = [key for key in HUB if names[key][0] == file]
+    if not known or source.dataset not in (None, HUB_DATASET):
+        of = f" for '{source.dataset}'" if source.dataset else ''
+        raise ValueError(
+            f"the weights of '{text}'{of} cannot be downloaded by name; fetch them from the model "
+            'zoo of ViTPose (its README has the links) and give the path as the checkpoint'
+        )
+    return replace(source, checkpoint=f'hf://{HUB[known[0]]}')
+
+
+def _canonical(text: str) -> str:
+    """Returns ``vitpose+-b`` for ``usyd-community/vitpose-plus-base``, ``ViTPose+_base``, ..."""
+    name = text.lower().removeprefix('usyd-community/').replace('_', '-')
+    name = re.sub(r'vitpose(-plus|\+\+|\+)-?', 'vitpose+-', name)
+    for letter, size in SIZES.items():
+        name = re.sub(rf'-{size}\b', f'-{letter}', name)
+    return name

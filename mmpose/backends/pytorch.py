@@ -1,0 +1,80 @@
+"""A PyTorch model as a backend."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mmpose.backends.base import Prediction
+from mmpose.backends.packed import can_pack, pack, version_of
+from mmpose.engine.amp import DTYPES
+from mmpose.engine.runner import compile_backbone
+from mmpose.models import TopdownPoseEstimator
+
+FULL = 'float32'
+
+
+class TorchBackend:
+    """Runs a ``TopdownPoseEstimator`` on the device where it is.
+
+    Args:
+        model: In eval mode, as ``init_model`` makes it.
+        padding: Factor on both sides of a box.
+        stretch: See ``PoseBackend``.
+        dtype: ``float32``, the default; or ``bfloat16`` or ``float16`` for mixed precision.
+        compile_model: Whether ``torch.compile`` makes the backbone faster.
+
+    Raises:
+        ValueError: If the device cannot compute in ``dtype``.
+    """
+
+    def __init__(
+        self,
+        model: TopdownPoseEstimator,
+        padding: float = 1.25,
+        stretch: bool = False,
+        dtype: str | None = None,
+        compile_model: bool = False,
+    ) -> None:
+        self.model = model
+        self.padding = padding
+        self.stretch = stretch
+        self.meta = model.meta
+        self.input_wh = model.head.codec.input_wh
+        self.aligned = model.head.codec.aligned
+        self.device = model.flip_indices.device
+        self.dtype = _checked_dtype(dtype or FULL, self.device)
+        compile_backbone(model, compile_model)
+        self._packs = not compile_model and self.dtype == torch.float32 and can_pack(model)
+        self._packed: tuple[int, TopdownPoseEstimator] | None = None
+
+    @torch.inference_mode()
+    def predict(self, crops: Tensor, with_heatmaps: bool = False) -> Prediction:
+        """Returns the poses in crops (B, 3, h, w) uint8 BGR; see ``PoseBackend``."""
+        inputs = self.model.data_preprocessor.normalize(crops.to(self.device, non_blocking=True))
+        is_mixed = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype, enabled=is_mixed):
+            heatmaps = self._network().predict_heatmaps(inputs)
+        keypoints, scores = self.model.head.predict(heatmaps)
+        return Prediction(keypoints, scores, heatmaps.float() if with_heatmaps else None)
+
+    def _network(self) -> TopdownPoseEstimator:
+        """Returns the model, or its faster copy, which is made anew when a weight has changed."""
+        if not self._packs:
+            return self.model
+        version = version_of(self.model)
+        if self._packed is None or self._packed[0] != version:
+            self._packed = version, pack(self.model)
+        network = self._packed[1]
+        network.flip_test = self.model.flip_test
+        return network
+
+
+def _checked_dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == FULL:
+        return torch.float32
+    if name not in DTYPES:
+        raise ValueError(f"dtype is '{name}', expected one of {[FULL, *DTYPES]}")
+    if name == 'float16' and device.type == 'cpu':
+        raise ValueError('float16 needs a GPU; take dtype bfloat16 or float32 on a CPU')
+    return DTYPES[name]

@@ -1,0 +1,131 @@
+"""Heatmaps of weights, to show that two checkpoints are the same function."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from mmpose.checkpoints.describe import Architecture, HeadShape
+from mmpose.checkpoints.formats import StateDict
+from mmpose.checkpoints.heads import num_datasets_of, select_dataset
+from mmpose.checkpoints.load import load_model
+from mmpose.registry import MODELS
+
+NUM_IMAGES = 2
+SEED = 0
+
+
+def backbone_config(shape: Architecture) -> dict[str, Any]:
+    """Returns the config of the plain backbone that weights belong to."""
+    return dict(
+        type='ViT',
+        img_size=shape.input_hw,
+        patch_size=shape.patch_size,
+        embed_dim=shape.embed_dim,
+        depth=shape.depth,
+        num_heads=shape.num_heads,
+        mlp_ratio=shape.mlp_ratio,
+        qkv_bias=shape.qkv_bias,
+        last_norm=shape.last_norm,
+        stem=shape.stem,
+    )
+
+
+def head_config(shape: Architecture, head: HeadShape) -> dict[str, Any]:
+    """Returns the config of a head that weights belong to."""
+    factor = head.upsample * 2 ** len(head.deconv_channels)
+    height, width = (side * factor for side in shape.grid_hw)
+    return dict(
+        type='HeatmapHead',
+        in_channels=shape.embed_dim,
+        out_channels=head.out_channels,
+        deconv_channels=head.deconv_channels,
+        deconv_kernels=head.deconv_kernels,
+        upsample=head.upsample,
+        final_kernel=head.final_kernel,
+        codec=dict(
+            type='MSRAHeatmap', input_wh=shape.input_hw[::-1], heatmap_wh=(width, height), sigma=2
+        ),
+    )
+
+
+def heatmaps_of_weights(state: StateDict, shape: Architecture) -> list[Tensor]:
+    """Returns what weights make of fixed random images, for each dataset that they tell apart.
+
+    Args:
+        state: A whole pose model under our names.
+        shape: Its architecture.
+
+    Returns:
+        (B, C, H, W) per dataset.
+
+    Raises:
+        ValueError: If the model reads texts, which weights do not show.
+    """
+    if shape.parse_graph is not None:
+        raise ValueError('a PGVL model reads texts, which only its config has; give --config')
+    backbone = MODELS.build(backbone_config(shape)).eval()
+    images = _images(shape.input_hw)
+    outputs = []
+    for dataset in range(num_datasets_of(state)):
+        head_shape = shape.heads[dataset if len(shape.heads) > 1 else 0]
+        head = MODELS.build(head_config(shape, head_shape)).eval()
+        plain = select_dataset(state, dataset)
+        _load_part(backbone, plain, 'backbone.')
+        _load_part(head, plain, 'head.')
+        with torch.no_grad():
+            outputs.append(head(backbone(images)))
+    return outputs
+
+
+def heatmaps_of_config(config: str | Path, checkpoint: str | Path, trust: bool) -> list[Tensor]:
+    """Returns what the model of a config makes of fixed random images, for each of its datasets.
+
+    Args:
+        config: Config file.
+        checkpoint: Loaded strictly.
+        trust: See ``read_checkpoint``.
+
+    Returns:
+        (B, C, H, W) per dataset.
+    """
+    cfg = Config.fromfile(config)
+    model = MODELS.build({**cfg.model, 'pretrained': None}).eval()
+    load_model(model, checkpoint, trust)
+    heads = list(model.heads) if hasattr(model, 'heads') else [model.head]
+    height, width = heads[0].codec.input_wh[::-1]
+    images = _images((height, width))
+    outputs = []
+    for dataset, head in enumerate(heads):
+        index = torch.full((NUM_IMAGES,), dataset)
+        takes_index = getattr(model.backbone, 'takes_dataset_index', False) and len(heads) > 1
+        with torch.no_grad():
+            features = model.extract_feat(images, index if takes_index else None)
+            outputs.append(head(features))
+    return outputs
+
+
+def largest_difference(before: list[Tensor], after: list[Tensor]) -> float:
+    """Returns the largest absolute difference between two lists of heatmaps.
+
+    Raises:
+        ValueError: If they differ in number or shape.
+    """
+    shapes = [[tuple(x.shape) for x in maps] for maps in (before, after)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f'heatmaps of shapes {shapes[0]} became {shapes[1]}')
+    return max(float((a - b).abs().max()) for a, b in zip(before, after, strict=True))
+
+
+def _images(input_hw: tuple[int, int]) -> Tensor:
+    return torch.randn(NUM_IMAGES, 3, *input_hw, generator=torch.Generator().manual_seed(SEED))
+
+
+def _load_part(part: nn.Module, state: StateDict, prefix: str) -> None:
+    inner = {k.removeprefix(prefix): x.float() for k, x in state.items() if k.startswith(prefix)}
+    inner = {k: x.long() if k.endswith('num_batches_tracked') else x for k, x in inner.items()}
+    part.load_state_dict(inner, strict=True)

@@ -1,0 +1,118 @@
+"""The configs of the repository whose model a checkpoint fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmpose.checkpoints.describe import Architecture, HeadShape
+from mmpose.checkpoints.parse_graph_weights import plain_options
+
+CONFIG_ROOT = Path(__file__).resolve().parents[2] / 'configs'
+BASE_FOLDER = '_base_'
+
+
+@dataclass(frozen=True)
+class ConfigMatch:
+    """A config whose model takes the weights strictly.
+
+    Attributes:
+        path: As a command from the root of the repository names it.
+        metainfo: Name of its skeleton.
+        words: Of the file name, by which variants are told apart.
+    """
+
+    path: str
+    metainfo: str
+    words: tuple[str, ...]
+
+
+def matching_configs(
+    shape: Architecture, hint: str = '', root: Path = CONFIG_ROOT
+) -> list[ConfigMatch]:
+    """Returns the configs whose model has a given architecture, the likeliest first.
+
+    Args:
+        shape: Of a checkpoint.
+        hint: Text such as the file's name: datasets named in it come first.
+        root: Folder of the configs.
+    """
+    matches = []
+    for path in sorted(root.rglob('*.py')):
+        if BASE_FOLDER in path.relative_to(root).parts or not _may_fit(path.stem, shape):
+            continue
+        model = Config.fromfile(path).get('model')
+        if model is not None and _fits(model, shape):
+            name = str(Path(root.name) / path.relative_to(root))
+            metainfo = model.get('metainfo', 'coco')
+            words = tuple(path.stem.lower().split('_'))
+            matches.append(ConfigMatch(name, str(metainfo), words))
+    return sorted(matches, key=lambda match: _rank(match, hint.lower()))
+
+
+def _may_fit(stem: str, shape: Architecture) -> bool:
+    """Tells by the file name alone whether reading the config is worth the time."""
+    size = shape.size_name
+    return (
+        size is None
+        or size in stem.lower()
+        or not any(other in stem.lower() for other in ('small', 'base', 'large', 'huge', 'tiny'))
+    )
+
+
+def _fits(model: dict[str, Any], shape: Architecture) -> bool:
+    backbone = model.get('backbone', {})
+    height, width = backbone.get('img_size', (256, 192))
+    if backbone.get('type') not in ('ViT', 'ViTMoE') or (height, width) != shape.input_hw:
+        return False
+    part = backbone.get('part_features') or shape.embed_dim // 4
+    own = (
+        backbone.get('embed_dim', 768),
+        backbone.get('depth', 12),
+        backbone.get('stem', 'patch'),
+        backbone.get('num_experts', backbone.get('num_expert', 0)) or 0,
+        part if shape.num_experts else 0,
+    )
+    wanted = (shape.embed_dim, shape.depth, shape.stem, shape.num_experts, shape.part_features)
+    if own != wanted or not _language_fits(model, shape):
+        return False
+    if not shape.is_guess and backbone.get('num_heads', 12) != shape.num_heads:
+        return False
+    heads = model.get('heads') or [model.get('head', {})]
+    if len(heads) != len(shape.heads):
+        return False
+    is_multi = len(heads) > 1  # its final layers are cut at load
+    return all(_head_fits(*pair, is_multi) for pair in zip(heads, shape.heads, strict=True))
+
+
+def _language_fits(model: dict[str, Any], shape: Architecture) -> bool:
+    """Tells whether a model reads texts exactly if, and as, the weights do."""
+    if 'parse_graph' not in model:
+        return shape.parse_graph is None and 'text_encoder' not in model
+    return shape.parse_graph == plain_options(model['parse_graph'])
+
+
+def _head_fits(head: dict[str, Any], shape: HeadShape, may_be_wider: bool) -> bool:
+    channels = head.get('out_channels')
+    is_equal = channels == shape.out_channels
+    is_cut = may_be_wider and channels is not None and channels < shape.out_channels
+    layers = (
+        tuple(head.get('deconv_channels', (256, 256))),
+        tuple(head.get('deconv_kernels', (4, 4))),
+        head.get('final_kernel', 1),
+    )
+    return (is_equal or is_cut) and layers == (
+        shape.deconv_channels,
+        shape.deconv_kernels,
+        shape.final_kernel,
+    )
+
+
+def _rank(match: ConfigMatch, hint: str) -> tuple[bool, bool, bool, int, str]:
+    folder = Path(match.path).parent.name.replace('-', '_').split('_')[-1]
+    is_hinted = folder in hint
+    is_variant = any(word in match.words for word in ('adamw', 'toy')) or match.words[0] == 'hap'
+    return not is_hinted, folder != 'coco', is_variant, len(match.path), match.path

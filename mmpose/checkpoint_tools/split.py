@@ -1,0 +1,155 @@
+"""The models of single datasets out of a checkpoint of several."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmpose.checkpoint_tools.source import Source, read_source
+from mmpose.checkpoints.experts import num_experts as count_experts
+from mmpose.checkpoints.formats import StateDict
+from mmpose.checkpoints.heads import num_heads_of, select_dataset
+
+
+@dataclass(frozen=True)
+class Part:
+    """A dataset of the published models.
+
+    Attributes:
+        name: Of the file that is written.
+        num_keypoints: K, rows of its final layer; None if the head has no others.
+    """
+
+    name: str
+    num_keypoints: int | None
+
+
+# The order of experts and heads in the published models: ViTPose+ has all six, HAP and the
+# multi-task models of ViTPose the first three.
+PARTS = (
+    Part('coco', 17),
+    Part('aic', 14),
+    Part('mpii', 16),
+    Part('ap10k', 17),
+    Part('apt36k', 17),
+    Part('wholebody', 133),
+)
+KNOWN_COUNTS = (3, 6)
+MULTI_TASK = 'multi-task model without experts'
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """What was written.
+
+    Attributes:
+        source: What was split.
+        files: Dataset -> the file with its model.
+        notes: What a user should know, one sentence each.
+    """
+
+    source: Source
+    files: dict[str, Path]
+    notes: tuple[str, ...]
+
+
+def split_checkpoint(
+    source: str | Path, target: str | Path | None = None, trust: bool = False
+) -> SplitReport:
+    """Writes a plain checkpoint for each dataset of a checkpoint of several.
+
+    Experts are merged into fc2, the dataset's head becomes the head and is cut to its keypoints,
+    and nothing else is kept, so that the plain configs load the files strictly.
+
+    Args:
+        source: ViTPose+, HAP or multi-task checkpoint of any known code base.
+        target: Folder; None takes that of the source.
+        trust: See ``read_checkpoint``.
+
+    Raises:
+        ValueError: If there is nothing to split, or experts and heads do not fit the datasets.
+    """
+    read = read_source(source, trust)
+    read.require_pose_model()
+    parts, notes = plan_split(read)
+    folder = Path(source).parent if target is None else Path(target)
+    if target is None and Path(source).is_dir():
+        folder = Path(source)
+    states: dict[Path, StateDict] = {}
+    for index, part in enumerate(parts):
+        path = folder / f'{part.name}.pth'
+        if path.resolve() == Path(source).resolve():
+            raise ValueError(
+                f"the model of '{part.name}' would overwrite the source '{source}'; set --target "
+                'to another folder'
+            )
+        states[path] = select_dataset(read.state, index, part.num_keypoints)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, state in states.items():
+        torch.save({'state_dict': _own(state), 'meta': _meta(read, path.stem)}, path)
+    return SplitReport(read, {path.stem: path for path in states}, notes)
+
+
+def plan_split(source: Source) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """Returns the datasets of a checkpoint in the order of its experts and heads, and notes.
+
+    Raises:
+        ValueError: If there is nothing to split, or their number is none that was published.
+    """
+    num_experts, num_heads = count_experts(source.state), num_heads_of(source.state)
+    number = num_experts or num_heads
+    what = f"'{source.path}' ({source.format_name})"
+    if number == 1:
+        left = any('left over' in why for why in source.converted.dropped.values())
+        why = 'it is split already' if left else 'it has neither experts nor several heads'
+        raise ValueError(
+            f'{what} is the model of one dataset: {why}, there is nothing to split, load it as it '
+            'is'
+        )
+    names = _recorded_names(source, number)
+    if number not in KNOWN_COUNTS and not names:
+        counts = f'{num_experts} experts' if num_experts else f'{num_heads} heads'
+        raise ValueError(
+            f'{what} has {counts}, expected 3 (coco, aic, mpii) or 6 (and ap10k, apt36k, '
+            'wholebody); which dataset each belongs to is not known'
+        )
+    parts = tuple(Part(name, None) for name in names) or PARTS[:number]
+    if num_experts and num_heads == 1:
+        note = (
+            f'the file has the head of {parts[0].name} only (as those of Hugging Face), so that '
+            f'{", ".join(part.name for part in parts[1:])} cannot be written'
+        )
+        return parts[:1], (note,)
+    if num_heads != number:
+        raise ValueError(
+            f'{what} has {num_experts} experts but {num_heads} heads, expected one head per '
+            'expert; the heads of some datasets are missing'
+        )
+    notes = () if num_experts else (f'{MULTI_TASK}: all files share one backbone',)
+    return parts, notes
+
+
+def _recorded_names(source: Source, number: int) -> tuple[str, ...]:
+    """Returns the names that a training run of this package gave its datasets, if it did."""
+    names = (source.model_config or {}).get('names')
+    if not isinstance(names, (list, tuple)) or len(names) != number:
+        return ()
+    is_safe = all(isinstance(name, str) and re.fullmatch(r'[\w+-]+', name) for name in names)
+    return tuple(names) if is_safe else ()
+
+
+def _own(state: StateDict) -> StateDict:
+    """Returns tensors with memory of their own, so that a file holds nothing of the others."""
+    return {name: tensor.clone().contiguous() for name, tensor in state.items()}
+
+
+def _meta(source: Source, dataset: str) -> dict[str, Any]:
+    return {
+        'dataset': dataset,
+        'split_from': Path(source.path).name,
+        'source_sha256': source.sha256,
+    }

@@ -1,0 +1,100 @@
+"""Comparing the weights of a file with those of a model, in words a user can act on."""
+
+import re
+
+from mmpose.checkpoints.experts import num_experts
+from mmpose.checkpoints.formats import StateDict
+from mmpose.checkpoints.heads import num_heads_of
+from mmpose.checkpoints.io import first_names
+from mmpose.checkpoints.parse_graph_weights import parse_graph_options
+
+
+def require_same(state: StateDict, target: StateDict, source: str) -> None:
+    """Raises unless two state dicts have the same names and shapes.
+
+    Args:
+        state: Weights of the file, under the names of the model.
+        target: Weights of the model.
+        source: The file and what it seems to be, for the message.
+
+    Raises:
+        ValueError: With the likely cause first, then the names.
+    """
+    missing = [name for name in target if name not in state]
+    unexpected = [name for name in state if name not in target]
+    mismatched = [
+        f'{name} {tuple(tensor.shape)} != {tuple(target[name].shape)}'
+        for name, tensor in state.items()
+        if name in target and tensor.shape != target[name].shape
+    ]
+    if not missing and not unexpected and not mismatched:
+        return
+    parts = [f'{source} does not fit the model: {explain_difference(state, target)}']
+    for names, what in (
+        (missing, 'only in the model'),
+        (unexpected, 'only in the file'),
+        (mismatched, 'of another shape (file != model)'),
+    ):
+        if names:
+            parts.append(f'{len(names)} {what}: {first_names(names)}')
+    raise ValueError('\n  '.join(parts))
+
+
+def explain_difference(state: StateDict, target: StateDict) -> str:
+    """Returns the most likely reason why two state dicts differ, as one clause."""
+    if not state.keys() & target.keys():
+        return (
+            f'no name of the file ({first_names(state, 2)}) is one of the model '
+            f'({first_names(target, 2)})'
+        )
+    for name, describe in (
+        ('embed_dim', _embed_dim),
+        ('depth', _depth),
+        ('model.parse_graph', _parse_graph),
+        ('number of experts', num_experts),
+        ('part_features', _part_features),
+        ('number of heads', num_heads_of),
+        ('number of deconvolutions in the head', _num_deconvs),
+        ('head.out_channels', _out_channels),
+    ):
+        in_file, in_model = describe(state), describe(target)
+        if in_file != in_model and in_file is not None and in_model is not None:
+            return f'{name} is {in_file} in the file and {in_model} in the model'
+    for name in target:
+        is_final = name.startswith('heads.') and name.endswith('.final_layer.weight')
+        if is_final and name in state and len(state[name]) != len(target[name]):
+            head = name.removesuffix('.final_layer.weight')
+            return (
+                f'{head}.out_channels is {len(state[name])} in the file and {len(target[name])} '
+                'in the model'
+            )
+    return 'names or shapes differ'
+
+
+def _embed_dim(state: StateDict) -> int | None:
+    return next((x.shape[-1] for k, x in state.items() if re.search(r'(^|\.)pos_embed$', k)), None)
+
+
+def _parse_graph(state: StateDict) -> str | None:
+    options = parse_graph_options(state)
+    return None if options is None else str(options)
+
+
+def _depth(state: StateDict) -> int | None:
+    blocks = {m[1] for k in state if (m := re.search(r'(?:^|\.)blocks\.(\d+)\.', k))}
+    return len(blocks) or None
+
+
+def _part_features(state: StateDict) -> int | None:
+    return next((len(x) for k, x in state.items() if k.endswith('.experts.0.weight')), None)
+
+
+def _num_deconvs(state: StateDict) -> int | None:
+    if 'head.final_layer.weight' not in state:
+        return None
+    return sum(1 for k, x in state.items() if k.startswith('head.deconv_layers') and x.ndim == 4)
+
+
+def _out_channels(state: StateDict) -> int | None:
+    final_layer = state.get('head.final_layer.weight')
+    return None if final_layer is None else final_layer.shape[0]

@@ -1,0 +1,288 @@
+"""Loading checkpoints of any known code base into a model, strictly and with a report."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import mmengine.dist
+from torch import Tensor, nn
+
+from mmpose.checkpoints.adapters.huggingface import check_huggingface_config
+from mmpose.checkpoints.compare import explain_difference, require_same
+from mmpose.checkpoints.convert import Converted, convert_state_dict
+from mmpose.checkpoints.experts import has_experts
+from mmpose.checkpoints.export_names import UNFOLDED, unfold_class_row
+from mmpose.checkpoints.formats import (
+    FORMAT_NAMES,
+    PRETRAIN_FORMATS,
+    StateDict,
+)
+from mmpose.checkpoints.heads import fit_heads, refuse_experts
+from mmpose.checkpoints.io import (
+    checkpoint_sha256,
+    extract_state_dict,
+    first_names,
+    read_checkpoint,
+)
+from mmpose.checkpoints.resize import fit_patch_kernel, resize_pos_embed, source_grid
+
+GridHW = tuple[int, int]
+DINOV2_HEAD_DIM = 64  # of every published DINOv2 model; weights do not show the number of heads
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a checkpoint brought into a model; printing it tells the whole story.
+
+    Attributes:
+        file: Path or address of the checkpoint.
+        format: Key of FORMAT_NAMES, the code base that the weights come from.
+        num_matched: Number of tensors that were loaded.
+        dropped: Name in the file -> why it was left out.
+        missing: Parameters of the model that the file does not have.
+        notes: What was changed on the way, one sentence each.
+        sha256: Of the file, in hexadecimal digits; empty in processes that do not log.
+    """
+
+    file: str
+    format: str
+    num_matched: int
+    dropped: dict[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    sha256: str = ''
+
+    def __str__(self) -> str:
+        lines = [f"loaded {self.num_matched} tensors from '{self.file}'"]
+        lines.append(f'  format: {FORMAT_NAMES[self.format]}')
+        lines += [f'  sha256: {self.sha256}'] if self.sha256 else []
+        for why in dict.fromkeys(self.dropped.values()):
+            names = [name for name, reason in self.dropped.items() if reason == why]
+            lines.append(f'  left out {len(names)} ({why}): {first_names(names, 3)}')
+        if self.missing:
+            lines.append(f'  kept as initialised: {first_names(self.missing, 3)}')
+        lines += [f'  {note}' for note in self.notes]
+        return '\n'.join(lines)
+
+
+def load_backbone(
+    backbone: nn.Module,
+    path: str | os.PathLike[str],
+    trust: bool = False,
+    source_hw: GridHW | None = None,
+) -> LoadReport:
+    """Loads pre-trained weights, or the backbone of a pose checkpoint, into a backbone.
+
+    Position embedding and patch kernel are fitted to the backbone's sizes. Only what is known to
+    belong elsewhere (class token, decoder, classifier, final norm of the pre-training task) is
+    left out.
+
+    Args:
+        backbone: Network to load into.
+        path: File or address, see ``read_checkpoint``.
+        trust: See ``read_checkpoint``.
+        source_hw: (h, w) grid of the file's position embedding; None finds it.
+
+    Raises:
+        ValueError: If names or shapes of the file do not fit the backbone.
+    """
+    converted = convert_file(path, trust, getattr(backbone, 'num_heads', None))
+    is_pretrained = converted.format in PRETRAIN_FORMATS
+    state, others = _only_backbone(converted.state)
+    target = backbone.state_dict()
+    with naming(path):
+        state, notes = _fit_embeddings(state, target, backbone, is_pretrained, source_hw)
+        if hasattr(backbone, 'adapt_state'):
+            state, adapted = backbone.adapt_state(state)
+            notes += adapted
+        elif has_experts(state):
+            refuse_experts()
+
+    fresh = [x for x in target if x.startswith('last_norm.') and x not in state and is_pretrained]
+    wanted = {name: tensor for name, tensor in target.items() if name not in fresh}
+    require_same(state, wanted, f"'{path}' ({FORMAT_NAMES[converted.format]})")
+    if converted.format == 'dinov2':
+        _check_head_dim(backbone, path)
+    backbone.load_state_dict(state, strict=False)
+    return LoadReport(
+        file=str(path),
+        format=converted.format,
+        num_matched=len(state),
+        dropped=converted.dropped | dict.fromkeys(others, 'not part of the backbone'),
+        missing=tuple(fresh),
+        notes=(*converted.notes, *notes),
+        sha256=logged_sha256(path),
+    )
+
+
+def load_model(
+    model: nn.Module, path: str | os.PathLike[str], trust: bool = False, strict: bool = True
+) -> LoadReport:
+    """Loads the checkpoint of a whole pose model.
+
+    Args:
+        model: Network with ``backbone`` and ``head``, or ``heads`` of several datasets. Of a file
+            with several heads a model with one takes the first, or that of the backbone's
+            ``default_dataset``.
+        path: File or address, see ``read_checkpoint``.
+        trust: See ``read_checkpoint``.
+        strict: Every weight of the file must fit the model and the other way round. False loads
+            what fits and reports the rest.
+
+    Raises:
+        ValueError: If the file is no pose model, or its names or shapes do not fit the model.
+    """
+    converted = convert_file(path, trust, getattr(model.backbone, 'num_heads', None))
+    source = f"'{path}' ({FORMAT_NAMES[converted.format]})"
+    if not any(name.startswith('backbone.') for name in converted.state):
+        raise ValueError(
+            f'{source} is no pose model, its weights are {first_names(converted.state, 2)}; to '
+            'start training from a pre-trained backbone, set model.pretrained'
+        )
+    target = model.state_dict()
+    with naming(path):
+        dataset = getattr(model.backbone, 'default_dataset', None) or 0
+        given, idle, notes_on_model = _adapt(model, converted.state)
+        fitted, other_heads, head_notes = fit_heads(given, target, dataset)
+        inner, others = _only_backbone(fitted)
+        inner_target, _ = _only_backbone(target)
+        inner, notes = _fit_embeddings(inner, inner_target, model.backbone, False, None)
+    state = {f'backbone.{name}': tensor for name, tensor in inner.items()} | others
+    if other_heads:
+        source += f', head {dataset} of it (tools/model_split.py extracts the others)'
+
+    unfit: list[str] = []
+    if strict:
+        require_same(state, target, source)
+    else:
+        unfit = [k for k, x in state.items() if k not in target or x.shape != target[k].shape]
+        if len(unfit) == len(state):
+            raise ValueError(f'nothing in {source} fits: {explain_difference(state, target)}')
+        state = {name: tensor for name, tensor in state.items() if name not in unfit}
+    model.load_state_dict(state, strict=False)
+    return LoadReport(
+        file=str(path),
+        format=converted.format,
+        num_matched=len(state),
+        dropped=converted.dropped
+        | idle
+        | other_heads
+        | dict.fromkeys(unfit, 'does not fit the model'),
+        missing=tuple(name for name in target if name not in state),
+        notes=(*converted.notes, *notes, *head_notes, *notes_on_model),
+        sha256=logged_sha256(path),
+    )
+
+
+def convert_file(
+    path: str | os.PathLike[str], trust: bool = False, num_heads: int | None = None
+) -> Converted:
+    """Returns the weights of a file or folder under our names.
+
+    Args:
+        path: See ``read_checkpoint``.
+        trust: See ``read_checkpoint``.
+        num_heads: Attention heads of the model to be loaded, which some files tell; None if
+            unknown.
+
+    Raises:
+        ValueError: If the file is damaged or refused, or belongs to another network.
+    """
+    return convert_content(read_checkpoint(path, trust), path, num_heads)
+
+
+def convert_content(
+    content: dict[str, Any], path: str | os.PathLike[str], num_heads: int | None = None
+) -> Converted:
+    """Returns the weights of what was read from a checkpoint, see ``convert_file``.
+
+    Raises:
+        ValueError: If they belong to another network; the message names ``path``.
+    """
+    with naming(path):
+        config = content.get('huggingface_config')
+        notes = () if config is None else check_huggingface_config(config, num_heads)
+        converted = convert_state_dict(extract_state_dict(content))
+    state, unfolded = converted.state, (content.get('meta') or {}).get(UNFOLDED)
+    if converted.format == 'mmpose1' and isinstance(unfolded, Tensor):
+        name = 'backbone.pos_embed'
+        state = state | {name: unfold_class_row(state[name], unfolded)}
+    return replace(converted, state=state, notes=(*converted.notes, *notes))
+
+
+def _adapt(model: nn.Module, state: StateDict) -> tuple[StateDict, dict[str, str], list[str]]:
+    """Lets a model that has parts of its own fit the weights of a file to them."""
+    if hasattr(model, 'adapt_state'):
+        return model.adapt_state(state)
+    return state, {}, []
+
+
+def logged_sha256(path: str | os.PathLike[str]) -> str:
+    """Returns the SHA-256 of a checkpoint in the process that logs, and nothing in the others."""
+    return checkpoint_sha256(path) if mmengine.dist.is_main_process() else ''
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Puts the file's name before the message of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"'{path}': {error}") from error
+
+
+def _only_backbone(state: StateDict) -> tuple[StateDict, StateDict]:
+    """Returns the backbone's weights without their prefix, and the others."""
+    for prefix in ('backbone.', 'encoder.'):
+        if any(name.startswith(prefix) for name in state):
+            inner = {k.removeprefix(prefix): x for k, x in state.items() if k.startswith(prefix)}
+            return inner, {k: x for k, x in state.items() if not k.startswith(prefix)}
+    return dict(state), {}
+
+
+def _fit_embeddings(
+    state: StateDict,
+    target: StateDict,
+    backbone: nn.Module,
+    is_pretrained: bool,
+    source_hw: GridHW | None,
+) -> tuple[StateDict, list[str]]:
+    """Returns a backbone's weights with patch kernel and position grid fitted to the model."""
+    fitted, notes = dict(state), []
+    kernel, wanted = state.get('patch_embed.proj.weight'), target.get('patch_embed.proj.weight')
+    if kernel is not None and wanted is not None and _is_resizable(kernel, wanted):
+        mode = getattr(backbone, 'patch_padding', 'pad')
+        fitted['patch_embed.proj.weight'] = fit_patch_kernel(kernel, wanted.shape[2:], mode)
+        notes.append(f'patch kernel {_size(kernel)} -> {_size(wanted)} ({mode})')
+
+    pos, target_hw = state.get('pos_embed'), getattr(backbone, 'patch_shape', None)
+    if pos is None or target_hw is None or 'pos_embed' not in target:
+        return fitted, notes
+    if source_hw is None:
+        is_same = pos.shape == target['pos_embed'].shape and not is_pretrained
+        source_hw = target_hw if is_same else source_grid(pos.shape[1] - 1, target_hw)
+    if tuple(source_hw) != tuple(target_hw):
+        fitted['pos_embed'] = resize_pos_embed(pos, target_hw, source_hw)
+        source, wanted_size = ('x'.join(map(str, x)) for x in (source_hw, target_hw))
+        notes.append(f'pos_embed {source} -> {wanted_size} (bicubic)')
+    return fitted, notes
+
+
+def _is_resizable(kernel: Tensor, wanted: Tensor) -> bool:
+    return kernel.shape[2:] != wanted.shape[2:] and kernel.shape[:2] == wanted.shape[:2]
+
+
+def _size(kernel: Tensor) -> str:
+    return f'{kernel.shape[2]}x{kernel.shape[3]}'
+
+
+def _check_head_dim(backbone: nn.Module, path: str | os.PathLike[str]) -> None:
+    heads, dim = getattr(backbone, 'num_heads', None), getattr(backbone, 'out_channels', None)
+    if heads and dim and dim != heads * DINOV2_HEAD_DIM:
+        raise ValueError(
+            f"'{path}' is a DINOv2 model, made for heads of {DINOV2_HEAD_DIM} channels, but the "
+            f'model has {heads} heads of {dim // heads}; set model.backbone.num_heads='
+            f'{dim // DINOV2_HEAD_DIM}'
+        )

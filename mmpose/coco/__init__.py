@@ -1,0 +1,1 @@
+"""COCO-like JSON files: the one reader of annotation and result files."""

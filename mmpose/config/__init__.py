@@ -1,0 +1,5 @@
+"""Configs: loading with overrides, checks, mixtures of datasets, published names."""
+
+from mmpose.config.load import load_config
+
+__all__ = ['load_config']

@@ -1,0 +1,1 @@
+"""Dataset tools: checks, conversion, new datasets, pictures of samples."""

@@ -1,0 +1,216 @@
+"""Examines the datasets of a config before training."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmpose.config.check import COCO_METRICS
+from mmpose.dataset_tools.browse import dataset_parts
+from mmpose.dataset_tools.check.coco_layout import read_coco_split
+from mmpose.dataset_tools.check.copies import check_copies_within, check_leak
+from mmpose.dataset_tools.check.geometry import check_geometry
+from mmpose.dataset_tools.check.images import Fingerprints, check_images
+from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.page import write_page
+from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
+from mmpose.dataset_tools.check.split import Split
+from mmpose.dataset_tools.check.statistics import Statistics, gather_statistics
+from mmpose.dataset_tools.progress import show_progress
+from mmpose.datasets import CocoDataset, KeypointDataset
+from mmpose.metainfo import load_metainfo
+from mmpose.registry import DATASETS
+
+PHASES = ('train', 'val', 'test')
+PROBLEMS_FILE, PAGE_FILE = 'problems.json', 'report.html'
+Config = Mapping[str, Any]
+
+
+@dataclass
+class Diagnosis:
+    """The result of an examination.
+
+    Attributes:
+        log: All faults.
+        splits: What was read.
+        statistics: Counts, one entry per split.
+    """
+
+    log: ProblemLog
+    splits: list[Split]
+    statistics: list[Statistics]
+
+    @property
+    def verdict(self) -> str:
+        """OK, WARNINGS or DO NOT TRAIN."""
+        return self.log.verdict
+
+    def text(self) -> str:
+        """Returns the faults, the share that was checked, and the verdict, for a terminal."""
+        lines = [text] if (text := self.log.text()) else []
+        for part in self.statistics:
+            samples = 'no dataset' if part.num_samples is None else f'{part.num_samples} samples'
+            share = part.num_checked / max(part.num_images, 1)
+            lines.append(
+                f'{part.split}: {part.num_instances} of {part.num_annotations} annotations are in '
+                f'order ({samples}); {part.num_checked} of {part.num_images} images decoded '
+                f'({share:.1%})'
+            )
+        if not any(part.num_checked for part in self.statistics):
+            lines.append('no image was checked, nor whether splits share any')
+        return '\n'.join([*lines, self.verdict])
+
+    def write(self, folder: str | Path, title: str) -> Path:
+        """Writes ``problems.json`` and ``report.html`` into a folder; returns the page."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        about = {'statistics': [asdict(part) for part in self.statistics]}
+        self.log.write(folder / PROBLEMS_FILE, about)
+        return write_page(folder / PAGE_FILE, title, self.log, self.splits, self.statistics)
+
+
+def check_dataset(
+    cfg: Config, with_images: bool = True, workers: int | None = None, quiet: bool = False
+) -> Diagnosis:
+    """Reads the whole train, val and test datasets of a config and finds what is wrong in them.
+
+    Nothing stops at the first fault. Files in COCO's layout are read as they are; those of other
+    dataset classes through the class itself, whose first complaint is then the only one.
+
+    Args:
+        cfg: A composed config.
+        with_images: Whether to decode the images, which takes most of the time.
+        workers: Threads that decode; one per core, at most 16, by default.
+        quiet: Whether to show no progress.
+    """
+    log = ProblemLog()
+    workers = workers or min(os.cpu_count() or 1, 16)
+    splits, statistics, prints = [], [], []
+    skeletons: set[str] = set()
+    for name, dataset in _dataset_configs(cfg):
+        split, num_samples = _read_split(name, dataset, log)
+        if split.meta.name not in skeletons:
+            skeletons.add(split.meta.name)
+            check_skeleton(split.meta, log, _needs_sigmas(cfg))
+        padding, input_wh, apply_exif = _crop_options(dataset)
+        check_geometry(split, log, padding, input_wh)
+        sides = check_sides(split, log)
+        prints.append(
+            _fingerprints(split, log, workers, apply_exif, quiet) if with_images else None
+        )
+        num_checked = 0 if prints[-1] is None else len(prints[-1].images)
+        splits.append(split)
+        statistics.append(gather_statistics(split, num_checked, num_samples, sides))
+    _compare_splits(splits, prints, log)
+    return Diagnosis(log, splits, statistics)
+
+
+def _dataset_configs(cfg: Config) -> Iterator[tuple[str, Config]]:
+    """Yields the name and config of every dataset, without repetitions of the same files."""
+    seen = set()
+    for phase in PHASES:
+        dataset = (cfg.get(f'{phase}_dataloader') or {}).get('dataset')
+        for name, part in dataset_parts(phase, dataset):
+            files = tuple(str(part.get(key)) for key in ('data_root', 'ann_file', 'img_prefix'))
+            if phase != 'test' or files not in seen:
+                yield name, part
+            seen.add(files)
+
+
+def _needs_sigmas(cfg: Config) -> bool:
+    evaluators = [cfg.get(f'{phase}_evaluator') or [] for phase in ('val', 'test')]
+    lists = [[part] if isinstance(part, Mapping) else part for part in evaluators]
+    types = [evaluator['type'] for part in lists for evaluator in part]
+    return not types or any(kind in COCO_METRICS for kind in types)
+
+
+def _read_split(name: str, dataset: Config, log: ProblemLog) -> tuple[Split, int | None]:
+    root = Path(dataset.get('data_root', '')).expanduser()
+    kind = DATASETS.get(dataset['type'])
+    usual = signature(kind).parameters['metainfo'].default
+    split = Split(
+        name=name,
+        ann_file=Path(os.path.abspath(root / dataset['ann_file'])),
+        image_folder=Path(os.path.abspath(root / dataset.get('img_prefix', ''))),
+        meta=load_metainfo(dataset.get('metainfo', usual)),
+    )
+    is_coco = issubclass(kind, CocoDataset)
+    if is_coco:
+        read_coco_split(split, log, tuple(kind.parts or ('keypoints',)))
+    built = _build(split, dataset, log)
+    if built is not None and not is_coco:
+        whole = _build(split, {**dataset, 'test_mode': False}, log)
+        _take_from_reader(split, whole or built)
+    return split, None if built is None else len(built)
+
+
+def _build(split: Split, dataset: Config, log: ProblemLog) -> KeypointDataset | None:
+    """Builds the dataset of the config without its pipeline, as training would."""
+    try:
+        with warnings.catch_warnings():  # what they say is found and counted here anyway
+            warnings.simplefilter('ignore')
+            return DATASETS.build({**dataset, 'pipeline': []})
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        found = f'{type(error).__name__}: {error}'
+        file = str(split.ann_file)
+        log.add(Problem('reader_refuses', split.name, file, '', found, 'a dataset to train on'))
+        return None
+
+
+def _take_from_reader(split: Split, dataset: KeypointDataset) -> None:
+    store = dataset.store
+    split.from_reader = True
+    split.image_folder = Path(dataset.image_folder)
+    split.meta = dataset.pose_meta
+    split.image_ids = store.image_ids.tolist()
+    split.file_names = [store.file_name(i) for i in range(len(store.image_ids))]
+    split.image_wh = store.image_wh.astype(np.int64)
+    split.num_annotations = len(store)
+    if store.num_keypoints == split.meta.num_keypoints:
+        split.image_index = store.image_index.astype(np.int64)
+        split.ann_ids = store.ann_ids.tolist()
+        split.category_ids = store.category_ids.astype(np.int64)
+        split.bbox_xywh = store.bbox_xywh.astype(np.float64)
+        split.area = store.area.astype(np.float64)
+        split.keypoints, split.visible = store.keypoints, np.minimum(store.visible, 2)
+
+
+def _crop_options(dataset: Config) -> tuple[float, tuple[int, int] | None, bool]:
+    steps = {step['type']: step for step in dataset.get('pipeline', []) if 'type' in step}
+    crop = steps.get('TopdownAffine', {})
+    return (
+        steps.get('BoxToWindow', {}).get('padding', 1.25),
+        crop.get('input_wh') if crop.get('fix_aspect', True) else None,
+        steps.get('LoadImage', {}).get('apply_exif', True),
+    )
+
+
+def _fingerprints(
+    split: Split, log: ProblemLog, workers: int, apply_exif: bool, quiet: bool
+) -> Fingerprints | None:
+    if not split.image_folder.is_dir():
+        found, expected = 'no such folder', f'a folder with {len(split.file_names)} images'
+        folder = str(split.image_folder)
+        log.add(Problem('missing_image', split.name, folder, '', found, expected))
+        return None
+    with show_progress(split.name, quiet) as progress:
+        prints = check_images(split, log, workers, apply_exif, progress)
+    check_copies_within(split, prints, log)
+    return prints
+
+
+def _compare_splits(
+    splits: list[Split], prints: list[Fingerprints | None], log: ProblemLog
+) -> None:
+    known = [(a, b) for a, b in zip(splits, prints, strict=True) if b is not None]
+    for train, train_prints in known:
+        for other, other_prints in known:
+            if train.name.startswith('train') and not other.name.startswith('train'):
+                check_leak(train, train_prints, other, other_prints, log)

@@ -1,0 +1,142 @@
+"""Checks boxes and keypoints against images, crops and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.split import Split
+from mmpose.structures import fix_aspect_ratio
+
+# A keypoint may lie beyond its box by this part of the longer side: where a person is half hidden,
+# COCO's boxes hold what is seen, its keypoints also what is not.
+BOX_TOLERANCE = 0.25
+# A box may leave the image by this part of its area; it is clipped there.
+OUTSIDE_SHARE = 0.1
+# Annotated sizes are rounded, so a point may lie this far beyond the last pixel, px.
+IMAGE_TOLERANCE = 1.0
+
+Rows = NDArray[np.int64]
+
+
+def check_geometry(
+    split: Split, log: ProblemLog, padding: float = 1.25, input_wh: Sequence[int] | None = None
+) -> None:
+    """Finds boxes and keypoints that cannot be right.
+
+    Args:
+        split: The instances.
+        log: Gets every fault.
+        padding: Factor on the box that gives the crop window.
+        input_wh: Width and height of the crop, px, which give the aspect of the window.
+    """
+    if not len(split.image_index):
+        return
+    image_wh = split.image_wh[split.image_index].astype(np.float64)  # (N, 2)
+    box, points = split.bbox_xywh, split.keypoints.astype(np.float64)
+    labelled = split.visible > 0
+    is_sized = (image_wh > 0).all(axis=1)
+    _check_boxes(split, log, image_wh, is_sized)
+    beyond_box = _distance_outside(points, box[:, None, :2], (box[:, :2] + box[:, 2:])[:, None])
+    far = beyond_box > BOX_TOLERANCE * box[:, 2:].max(axis=1)[:, None]
+    _report_points(split, log, 'keypoint_outside_box', far & labelled, 'inside the box', _box_text)
+    beyond_image = _distance_outside(points, 0.0, image_wh[:, None] - 1)
+    out = (beyond_image > IMAGE_TOLERANCE) & labelled & is_sized[:, None]
+    _report_points(split, log, 'keypoint_outside_image', out, 'inside the image', _image_text)
+    _check_crops(split, log, padding, input_wh)
+    _check_copies(split, log)
+
+
+def _check_boxes(
+    split: Split, log: ProblemLog, image_wh: NDArray[np.float64], is_sized: NDArray[np.bool_]
+) -> None:
+    box = split.bbox_xywh
+    box_area = box[:, 2] * box[:, 3]
+    first, last = np.maximum(box[:, :2], 0), np.minimum(box[:, :2] + box[:, 2:], image_wh)
+    inside = np.prod(np.maximum(last - first, 0), axis=1)
+    empty = (box_area == 0) | (split.area <= 0)
+    for row in np.flatnonzero(empty):
+        found = f'{_box_text(split, row)}, area {split.area[row]:g}'
+        _add(split, log, 'empty_box', row, found, 'a box and an area above 0')
+    outside = is_sized & ~empty & (inside == 0)
+    for row in np.flatnonzero(outside):
+        found = f'{_box_text(split, row)} and {_image_text(split, row)}'
+        _add(split, log, 'box_outside_image', row, found, 'a box inside the image')
+    share = 1 - inside / np.maximum(box_area, 1e-9)
+    leaves = is_sized & ~empty & ~outside & (share > OUTSIDE_SHARE)
+    # Boxes that the reader makes, such as the squares of MPII, leave the image by design.
+    for row in np.flatnonzero(leaves & (not split.from_reader)):
+        found = f'{_box_text(split, row)} and {_image_text(split, row)}, {share[row]:.0%} outside'
+        _add(split, log, 'box_leaves_image', row, found, 'a box inside the image')
+
+
+def _check_crops(
+    split: Split, log: ProblemLog, padding: float, input_wh: Sequence[int] | None
+) -> None:
+    """Finds instances none of whose keypoints are in the upright window of validation."""
+    window_wh = split.bbox_xywh[:, 2:] * padding
+    if input_wh is not None:
+        window_wh = fix_aspect_ratio(window_wh, input_wh[0] / input_wh[1])
+    middle = split.bbox_xywh[:, :2] + split.bbox_xywh[:, 2:] / 2
+    offset = np.abs(split.keypoints - middle[:, None])  # (N, K, 2)
+    inside = (offset <= window_wh[:, None] / 2).all(axis=2) & (split.visible > 0)
+    has_some = (split.visible > 0).any(axis=1) & (window_wh > 0).all(axis=1)
+    for row in np.flatnonzero(has_some & ~inside.any(axis=1)):
+        found = f'none of {(split.visible[row] > 0).sum()} labelled keypoints in the crop round '
+        _add(split, log, 'empty_target', row, found + _box_text(split, row), 'at least one')
+
+
+def _check_copies(split: Split, log: ProblemLog) -> None:
+    """Finds annotations with the same keypoints on the same image."""
+    first_of: dict[tuple[int, bytes], int] = {}
+    for row in range(len(split.image_index)):
+        key = (
+            int(split.image_index[row]),
+            split.keypoints[row].tobytes() + split.visible[row].tobytes(),
+        )
+        other = first_of.setdefault(key, row)
+        if other != row:
+            found = f'the keypoints of {split.entry(other)} again'
+            _add(split, log, 'duplicate_annotation', row, found, 'one annotation of a person')
+
+
+def _distance_outside(
+    points: NDArray[np.float64], low: NDArray[np.float64] | float, high: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Returns how far points (N, K, 2) are outside low..high along the worse axis (N, K)."""
+    return np.maximum(np.maximum(low - points, points - high), 0).max(axis=2)
+
+
+def _report_points(
+    split: Split,
+    log: ProblemLog,
+    kind: str,
+    bad: NDArray[np.bool_],
+    expected: str,
+    place: Callable[[Split, int], str],
+) -> None:
+    """Adds one fault per instance with bad points (N, K)."""
+    for row in np.flatnonzero(bad.any(axis=1)):
+        ids = np.flatnonzero(bad[row])
+        x, y = split.keypoints[row, ids[0]]
+        more = f' and {len(ids) - 1} more' if len(ids) > 1 else ''
+        name = split.meta.keypoint_names[ids[0]]
+        _add(
+            split, log, kind, row, f'{name} at ({x:g}, {y:g}){more}; {place(split, row)}', expected
+        )
+
+
+def _add(split: Split, log: ProblemLog, kind: str, row: int, found: str, expected: str) -> None:
+    place = (split.entry(row), found, expected, split.image_name(row))
+    log.add(Problem(kind, split.name, str(split.ann_file), *place))
+
+
+def _box_text(split: Split, row: int) -> str:
+    return f'box {[round(side, 1) for side in split.bbox_xywh[row].tolist()]}'
+
+
+def _image_text(split: Split, row: int) -> str:
+    return 'image {}x{} px'.format(*split.image_wh[split.image_index[row]])

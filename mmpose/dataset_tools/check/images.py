@@ -1,0 +1,198 @@
+"""Reads every image of a split: is it there, whole, of the annotated size, seen before?"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.split import Split
+
+HEADER_BYTES = 1 << 16
+ORIENTATION_TAG = 0x0112
+BATCH_PER_WORKER = 16
+THUMB = 8
+# Pictures with less contrast than this, grey levels, look all the same to a perceptual hash.
+FLAT = 4.0
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What one file is.
+
+    Attributes:
+        problem: Kind of the fault, '' if it could be decoded.
+        found: What was found, in words.
+        wh: Size of the pixels as they are stored, px.
+        orientation: EXIF orientation, 1 for upright.
+        digest: 16 bytes that follow from the content of the file.
+        phash: 64 bits that hardly change when a picture is encoded again.
+        thumb: (8 * 8,) uint8. A tiny grey copy.
+        is_flat: The picture has no contrast.
+    """
+
+    problem: str = ''
+    found: str = ''
+    wh: tuple[int, int] = (0, 0)
+    orientation: int = 1
+    digest: bytes = b''
+    phash: int = 0
+    thumb: bytes = b''
+    is_flat: bool = True
+
+
+@dataclass
+class Fingerprints:
+    """What is kept of the images of a split, one row per image that could be read.
+
+    Attributes:
+        images: (M,) int64. Rows of the split.
+        digests: M digests.
+        phashes: (M,) uint64.
+        thumbs: (M, 64) uint8.
+        is_flat: (M,) bool.
+    """
+
+    images: NDArray[np.int64]
+    digests: list[bytes]
+    phashes: NDArray[np.uint64]
+    thumbs: NDArray[np.uint8]
+    is_flat: NDArray[np.bool_]
+
+
+def check_images(
+    split: Split,
+    log: ProblemLog,
+    workers: int,
+    apply_exif: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Fingerprints:
+    """Decodes every image of a split in threads.
+
+    Args:
+        split: Its images are read.
+        log: Gets every fault.
+        workers: Number of threads.
+        apply_exif: Whether training turns images by their EXIF orientation.
+        progress: Called with the images done and all.
+
+    Returns:
+        Fingerprints of the images, to find them in other splits.
+    """
+    kept: list[tuple[int, ImageFacts]] = []
+    for image, facts in _inspect_all(split, workers):
+        progress(image + 1, len(split.file_names))
+        if not facts.problem:
+            kept.append((image, facts))
+        _report(split, log, image, facts, apply_exif)
+    thumbs = b''.join(facts.thumb for _, facts in kept)
+    return Fingerprints(
+        images=np.array([image for image, _ in kept], np.int64),
+        digests=[facts.digest for _, facts in kept],
+        phashes=np.array([facts.phash for _, facts in kept], np.uint64),
+        thumbs=np.frombuffer(thumbs, np.uint8).reshape(-1, THUMB * THUMB),
+        is_flat=np.array([facts.is_flat for _, facts in kept], np.bool_),
+    )
+
+
+def _inspect_all(split: Split, workers: int) -> Iterator[tuple[int, ImageFacts]]:
+    """Yields the images in order; only a few batches are in memory at a time."""
+    step = BATCH_PER_WORKER * workers
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(split.file_names), step):
+            batch = range(start, min(start + step, len(split.file_names)))
+            paths = [split.image_path(image) for image in batch]
+            yield from zip(batch, pool.map(inspect_image, paths), strict=True)
+
+
+def inspect_image(path: Path) -> ImageFacts:
+    """Returns what a file is; never raises for a bad one."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return ImageFacts('missing_image', 'no such file')
+    except OSError as error:
+        return ImageFacts('corrupt_image', f'a file that cannot be read ({error.strerror})')
+    if _is_cut(data):
+        return ImageFacts('corrupt_image', f'{len(data)} bytes without an end: the file is cut off')
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if image is None:
+        return ImageFacts('corrupt_image', f'{len(data)} bytes that cannot be decoded')
+    grey = cv2.cvtColor(
+        cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY
+    )
+    return ImageFacts(
+        wh=(image.shape[1], image.shape[0]),
+        orientation=exif_orientation(data),
+        digest=hashlib.blake2b(data, digest_size=16).digest(),
+        phash=perceptual_hash(grey),
+        thumb=cv2.resize(grey, (THUMB, THUMB), interpolation=cv2.INTER_AREA).tobytes(),
+        is_flat=float(grey.std()) < FLAT,
+    )
+
+
+def perceptual_hash(grey: NDArray[np.uint8]) -> int:
+    """Returns 64 bits: which low frequencies of a (32, 32) grey picture exceed their median."""
+    low = cv2.dct(grey.astype(np.float32))[:8, :8].ravel()
+    bits = low > np.median(low)
+    return int.from_bytes(np.packbits(bits).tobytes(), 'big')
+
+
+def exif_orientation(data: bytes) -> int:
+    """Returns the EXIF orientation of a JPEG file, 1 if it says none (EXIF 2.3, 4.6.4 A)."""
+    start = data.find(b'Exif\0\0', 0, HEADER_BYTES) + 6
+    if start < 6 or data[:2] != b'\xff\xd8':
+        return 1
+    order = {b'II': '<', b'MM': '>'}.get(data[start : start + 2])
+    if order is None:
+        return 1
+    try:
+        (offset,) = struct.unpack_from(f'{order}I', data, start + 4)
+        (count,) = struct.unpack_from(f'{order}H', data, start + offset)
+        for i in range(count):
+            at = start + offset + 2 + 12 * i
+            tag, _, _, value = struct.unpack_from(f'{order}HHIH', data, at)
+            if tag == ORIENTATION_TAG:
+                return value if 1 <= value <= 8 else 1
+    except struct.error:
+        pass
+    return 1
+
+
+def _is_cut(data: bytes) -> bool:
+    """Says whether a JPEG or PNG file lacks its end, which decoders fill with grey."""
+    if data[:2] == b'\xff\xd8':
+        return b'\xff\xd9' not in data[-HEADER_BYTES:]
+    if data[:4] == b'\x89PNG':
+        return b'IEND' not in data[-HEADER_BYTES:]
+    return False
+
+
+def _report(split: Split, log: ProblemLog, image: int, facts: ImageFacts, apply_exif: bool) -> None:
+    path, entry = str(split.image_path(image)), f'image {split.image_ids[image]}'
+    name = split.file_names[image]
+    if facts.problem:
+        expected = 'a whole image'
+        log.add(Problem(facts.problem, split.name, path, entry, facts.found, expected, name))
+        return
+    turned = facts.orientation > 4
+    used_wh = facts.wh[::-1] if turned and apply_exif else facts.wh
+    annotated_wh = tuple(split.image_wh[image].tolist())
+    if annotated_wh not in ((0, 0), used_wh):
+        found = f'{used_wh[0]}x{used_wh[1]} px' + (' after its EXIF orientation' if turned else '')
+        expected = f'{annotated_wh[0]}x{annotated_wh[1]} px as annotated'
+        if turned and used_wh == annotated_wh[::-1]:
+            expected += f'; set LoadImage.apply_exif={not apply_exif}'
+        log.add(Problem('image_size', split.name, path, entry, found, expected, name))
+    if facts.orientation != 1:
+        found = f'EXIF orientation {facts.orientation}'
+        log.add(Problem('exif_rotation', split.name, path, entry, found, '1 (upright)', name))

@@ -1,0 +1,156 @@
+"""The report of an examination as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmpose.dataset_tools.check.issues import KINDS, NOTE, Problem, ProblemLog
+from mmpose.dataset_tools.check.split import Split
+from mmpose.dataset_tools.check.statistics import Statistics
+from mmpose.visualization import HtmlReport, draw_pose
+
+MOODS = {'OK': 'good', 'WARNINGS': 'warn', 'DO NOT TRAIN': 'bad'}
+FIRST_ROWS = 20
+PICTURES_PER_KIND = 3
+PICTURE_HEIGHT = 300
+UNDRAWABLE = {'missing_image', 'corrupt_image'}
+
+
+def write_page(
+    path: Path,
+    title: str,
+    log: ProblemLog,
+    splits: Sequence[Split],
+    statistics: Sequence[Statistics],
+) -> Path:
+    """Writes the report as one HTML file and returns its path.
+
+    Args:
+        path: The file.
+        title: Its heading.
+        log: The faults; the first of every kind are listed and drawn.
+        splits: Where the pictures come from.
+        statistics: Counts, one entry per split.
+    """
+    report = HtmlReport(title)
+    report.verdict(f'{log.verdict}. {_summary(log)}', MOODS[log.verdict])
+    _write_overview(report, log, statistics)
+    by_name = {split.name: split for split in splits}
+    for kind, count in log.counts.items():
+        if KINDS[kind].severity != NOTE:
+            _write_kind(report, kind, count, log.of_kind(kind), by_name)
+    for part in statistics:
+        _write_statistics(report, part)
+    return report.write(path)
+
+
+def _summary(log: ProblemLog) -> str:
+    totals = {'error': 0, 'warning': 0}
+    for kind, count in log.counts.items():
+        if KINDS[kind].severity in totals:
+            totals[KINDS[kind].severity] += count
+    return ', '.join(f'{count} {name}s' for name, count in totals.items())
+
+
+def _write_overview(report: HtmlReport, log: ProblemLog, statistics: Sequence[Statistics]) -> None:
+    rows = [
+        (
+            part.split, part.ann_file, part.num_images, part.num_checked, part.num_bare,
+            part.num_annotations, part.num_instances,
+            '-' if part.num_samples is None else part.num_samples,
+        )
+        for part in statistics
+    ]  # fmt: skip
+    report.table(
+        [
+            'split',
+            'file',
+            'images',
+            'decoded',
+            'unused',
+            'annotations',
+            'usable',
+            'samples',
+        ],
+        rows,
+    )
+    if not log.counts:
+        report.text('Nothing was found.')
+        return
+    report.heading('What was found')
+    kinds = [(kind, KINDS[kind]) for kind in log.counts]
+    report.table(
+        ['severity', 'fault', 'count', 'what to do'],
+        [(about.severity, about.title, log.counts[kind], about.remedy) for kind, about in kinds],
+    )
+
+
+def _write_kind(
+    report: HtmlReport, kind: str, count: int, problems: list[Problem], splits: dict[str, Split]
+) -> None:
+    about = KINDS[kind]
+    report.heading(f'{about.severity}: {about.title} ({count})')
+    rows = [
+        (p.split, Path(p.file).name, p.entry, p.image, p.found, p.expected)
+        for p in problems[:FIRST_ROWS]
+    ]
+    report.table(['split', 'file', 'entry', 'image', 'found', 'expected'], rows)
+    if count > FIRST_ROWS:
+        report.text(f'{count - FIRST_ROWS} more are in problems.json.')
+    if kind in UNDRAWABLE:
+        return
+    for problem in [p for p in problems if p.image][:PICTURES_PER_KIND]:
+        split = splits.get(problem.split)
+        picture = None if split is None else draw_problem(split, problem)
+        if picture is not None:
+            report.picture(picture, f'{problem.entry}, {problem.image}: {problem.found}')
+
+
+def draw_problem(split: Split, problem: Problem) -> np.ndarray | None:
+    """Returns the image of a fault with its box and labelled keypoints, where it has any.
+
+    Returns:
+        (H, W, 3) uint8 BGR of a common height, or None if the image cannot be read.
+    """
+    path = split.image_folder / problem.image
+    image = cv2.imread(str(path)) if path.is_file() else None
+    if image is None:
+        return None
+    scale = PICTURE_HEIGHT / image.shape[0]
+    width = max(1, round(image.shape[1] * scale))
+    image = cv2.resize(image, (width, PICTURE_HEIGHT), interpolation=cv2.INTER_AREA)
+    rows = [row for row in range(len(split.ann_ids)) if split.entry(row) == problem.entry]
+    if not rows:
+        return image
+    points = (split.keypoints[rows[0]] + 0.5) * scale - 0.5
+    box = split.bbox_xywh[rows[0]] * scale
+    seen = split.visible[rows[0]]
+    return draw_pose(image, points, seen, split.meta, bbox_xywh=box, label=problem.entry)
+
+
+def _write_statistics(report: HtmlReport, part: Statistics) -> None:
+    if not part.joints:
+        return
+    report.heading(f'{part.split}: joints')
+    report.table(
+        ['joint', 'labelled', 'hidden', 'visible', 'share labelled'], [(*j,) for j in part.joints]
+    )
+    report.heading(f'{part.split}: categories')
+    report.table(['id', 'name', 'instances', 'share'], part.categories)
+    report.heading(f'{part.split}: box sizes (square root of the area)')
+    report.table(['size', 'instances'], part.box_sizes)
+    if part.sides:
+        report.heading(f'{part.split}: left and right')
+        report.text(
+            'Share of the instances in which the left joint is on the right side of the image, as '
+            'in a person seen from ahead. A single exchanged annotation cannot be told from a '
+            'person seen from behind; a pair that differs from all others can.'
+        )
+        report.table(
+            ['left', 'right', 'instances', 'share'],
+            [(pair.left, pair.right, pair.num_seen, pair.share) for pair in part.sides],
+        )

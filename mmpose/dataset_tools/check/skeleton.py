@@ -1,0 +1,130 @@
+"""Checks a skeleton: flip pairs against names, sigmas, and left and right in the annotations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.split import Split
+from mmpose.metainfo.sides import find_partners, split_side
+from mmpose.structures import PoseMeta
+
+# Sides of a pair are compared with those of the other pairs from this many instances on, and
+# only when both are this far from an even share.
+MIN_SIDES = 30
+CLEAR_SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class PairSides:
+    """How often the left joint of a flip pair stands right of its partner in the image.
+
+    Attributes:
+        left: Name of the left joint.
+        right: Name of its partner.
+        num_seen: Instances with both labelled, and apart in x.
+        share: Share of these with the left joint on the right, as in a person seen from ahead.
+    """
+
+    left: str
+    right: str
+    num_seen: int
+    share: float
+
+
+def check_skeleton(meta: PoseMeta, log: ProblemLog, needs_sigmas: bool = True) -> None:
+    """Finds flip pairs that contradict the names, and sigmas that mean nothing.
+
+    Args:
+        meta: The skeleton.
+        log: Gets every fault.
+        needs_sigmas: Whether a metric weighs distances by them.
+    """
+    names = meta.keypoint_names
+    by_name = find_partners(names)
+    for i, j in enumerate(meta.flip_indices.tolist()):
+        side, rest = split_side(names[i])
+        other_side, other_rest = split_side(names[j])
+        entry, found = f'keypoint {names[i]}', f"swap '{names[j] if i != j else '-'}'"
+        if by_name[i] != i and by_name[i] != j:
+            expected = f"'{names[by_name[i]]}'"
+        elif i != j and side and (side == other_side or (other_side and rest != other_rest)):
+            expected = 'the same joint of the other side'
+        else:
+            continue
+        log.add(Problem('flip_pairs', 'all', f'skeleton {meta.name}', entry, found, expected))
+    problem = _sigma_problem(meta)
+    if problem and (needs_sigmas or meta.sigmas is not None):
+        found, expected = problem
+        log.add(Problem('sigmas', 'all', f'skeleton {meta.name}', 'sigma', found, expected))
+
+
+def _sigma_problem(meta: PoseMeta) -> tuple[str, str] | None:
+    sigmas = meta.sigmas
+    if sigmas is None:
+        return 'none', 'a sigma per keypoint, or a metric without OKS'
+    for is_bad, rule in (
+        (~np.isfinite(sigmas) | (sigmas <= 0), 'above 0'),
+        (sigmas > 1, 'at most 1 (COCO: 0.025 to 0.107)'),
+    ):
+        if is_bad.any():
+            first = int(is_bad.argmax())
+            return f'{sigmas[first]:g} for {meta.keypoint_names[first]} ({is_bad.sum()} such)', rule
+    if len(sigmas) > 1 and np.ptp(sigmas) == 0:
+        return f'{sigmas[0]:g} for all', 'values that follow how exactly each joint can be placed'
+    return None
+
+
+def check_sides(split: Split, log: ProblemLog) -> list[PairSides]:
+    """Compares on which side of the image the two joints of each pair are, over all instances.
+
+    Whether one annotation has left and right exchanged cannot be known: it may show a person from
+    behind. But a pair that stands the other way round than all others in the whole dataset can.
+
+    Returns:
+        One entry per flip pair whose names tell left from right.
+    """
+    sides = [_pair_sides(split, i, int(j)) for i, j in _pairs(split.meta)]
+    clear = [pair for pair in sides if _is_clear(pair)]
+    wrong_way = [pair for pair in clear if pair.share < 0.5]
+    if 2 * len(wrong_way) > len(clear):  # the dataset shows its subjects from behind
+        wrong_way = [pair for pair in clear if pair.share > 0.5]
+    if 2 * len(wrong_way) == len(clear):
+        return sides
+    usual = np.mean([pair.share for pair in clear if pair not in wrong_way])
+    for pair in wrong_way:
+        log.add(
+            Problem(
+                'left_right',
+                split.name,
+                str(split.ann_file),
+                f'keypoints {pair.left} and {pair.right}',
+                f'{pair.left} on the right side of {pair.share:.0%} of {pair.num_seen} instances',
+                f'about {usual:.0%}, as the other pairs',
+            )
+        )
+    return sides
+
+
+def _pairs(meta: PoseMeta) -> list[tuple[int, int]]:
+    sides = [split_side(name)[0] for name in meta.keypoint_names]
+    return [
+        (i, j)
+        for i, j in enumerate(meta.flip_indices.tolist())
+        if (sides[i], sides[j]) == ('left', 'right')
+    ]
+
+
+def _pair_sides(split: Split, left: int, right: int) -> PairSides:
+    names = split.meta.keypoint_names
+    both = (split.visible[:, left] > 0) & (split.visible[:, right] > 0)
+    gap = (split.keypoints[:, left, 0] - split.keypoints[:, right, 0])[both]
+    gap = gap[gap != 0]
+    share = float((gap > 0).mean()) if len(gap) else float('nan')
+    return PairSides(names[left], names[right], len(gap), share)
+
+
+def _is_clear(pair: PairSides) -> bool:
+    return pair.num_seen >= MIN_SIDES and abs(pair.share - 0.5) >= CLEAR_SHARE

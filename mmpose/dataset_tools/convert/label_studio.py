@@ -1,0 +1,249 @@
+"""Label Studio: a JSON list of tasks with rectanglelabels and keypointlabels.
+
+Formats: https://labelstud.io/guide/task_format, https://labelstud.io/tags/keypointlabels and
+https://labelstud.io/tags/rectanglelabels. Coordinates are percent of the image.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree import ElementTree
+
+import numpy as np
+
+from mmpose.coco.json_fields import Json, number
+from mmpose.dataset_tools.convert.grouping import LooseBox, LoosePoint, group_instances
+from mmpose.dataset_tools.convert.image_folder import ImageFolder
+from mmpose.dataset_tools.convert.label_set import (
+    OCCLUDED,
+    VISIBLE,
+    Box,
+    Draft,
+    LabelledImage,
+    LabelledInstance,
+    LabelSet,
+    assemble,
+    count_notes,
+    order_of_appearance,
+)
+from mmpose.dataset_tools.convert.text_files import read_json, read_text
+
+HIDDEN = {'occluded', 'hidden', 'invisible', 'not visible'}  # choices that mean visibility 1
+UPLOAD = re.compile(r'^/?data/upload/\d+/[0-9a-f]{8}-')  # prefix of a file that was uploaded
+POINT_WIDTH = 0.5  # percent of the image, the size at which points are drawn
+
+
+def read_label_studio(source: Path, images: ImageFolder) -> LabelSet:
+    """Returns the labels of a Label Studio export in the format 'JSON'.
+
+    Keypoints belong to the rectangle that is their parent (``parentID``) or that a relation
+    connects them to. A keypoint with the per-region choice 'occluded' has visibility 1. The order
+    of the keypoints is that of the labelling configuration beside the file (``NAME_config.xml``),
+    or else the order in which they appear.
+
+    Raises:
+        TypeError, ValueError: If the file is malformed; the message names the task and field.
+    """
+    tasks = read_json(source)
+    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+        raise ValueError(
+            f"{source}: expected a list of tasks; export the project as 'JSON', not 'JSON-MIN'"
+        )
+    left_out: Counter[str] = Counter()
+    found: list[LabelledImage] = []
+    drafts: list[Draft] = []
+    for task in tasks:
+        where = f'{source}: task {task.get("id", "without id")}'
+        name = image_name(task, where)
+        regions = _regions(task, where, left_out)
+        wh = _wh(task, regions) or images.wh(name, source)
+        drafts += _task_drafts(regions, wh, where, len(found), left_out)
+        found.append(LabelledImage(name, wh))
+    names = order_of_appearance(drafts)
+    notes = count_notes(left_out)
+    config = _config_path(source)
+    if config.is_file():
+        listed = _config_names(config)
+        names = [*listed, *(name for name in names if name not in listed)]
+    else:
+        notes.append(
+            f'{config} does not exist, so keypoints are in the order in which they appear; '
+            'give --metainfo to order them'
+        )
+    return assemble(source, names, found, drafts, (), notes)
+
+
+def write_label_studio(labels: LabelSet, target: Path) -> dict[Path, str]:
+    """Returns the text of a task file for import, and of its labelling configuration."""
+    tasks = []
+    grouped = labels.of_image()
+    for i, (image, instances) in enumerate(zip(labels.images, grouped, strict=True)):
+        result = [
+            region
+            for j, instance in enumerate(instances)
+            for region in _instance_regions(labels, instance, image.wh, f'{i + 1}_{j + 1}')
+        ]
+        annotations = [{'id': i + 1, 'was_cancelled': False, 'result': result}]
+        data = {'image': image.file_name, 'width': image.wh[0], 'height': image.wh[1]}
+        tasks.append({'id': i + 1, 'data': data, 'annotations': annotations})
+    return {target: json.dumps(tasks) + '\n', _config_path(target): _config(labels)}
+
+
+def image_name(task: Json, where: str) -> str:
+    """Returns the file name of a task, without what Label Studio puts before it.
+
+    ``/data/local-files/?d=a/b.jpg`` is ``a/b.jpg``, ``/data/upload/1/0123abcd-b.jpg`` is
+    ``b.jpg``, and of other addresses the path remains.
+    """
+    data: Any = task.get('data')
+    values = data if isinstance(data, dict) else {}
+    texts = [value for value in values.values() if isinstance(value, str)]
+    address = values.get('image', texts[0] if len(texts) == 1 else None)
+    if not isinstance(address, str) or not address:
+        raise ValueError(f"{where}: 'data' is {data!r}, expected the address of an 'image'")
+    parts = urlsplit(address)
+    folder_query = parse_qs(parts.query).get('d')
+    if folder_query:
+        return folder_query[0]
+    path = unquote(parts.path)
+    return UPLOAD.sub('', path) if UPLOAD.match(path) else path.lstrip('/')
+
+
+def _regions(task: Json, where: str, left_out: Counter[str]) -> list[Json]:
+    annotations = task.get('annotations') or task.get('completions') or []
+    done = [entry for entry in annotations if not entry.get('was_cancelled')]
+    left_out['further annotations of a task, the first counts'] += max(len(done) - 1, 0)
+    result = done[0].get('result') if done else []
+    if not isinstance(result, list):
+        raise TypeError(f"{where}: field 'result' is {result!r}, expected a list")
+    return result
+
+
+def _wh(task: Json, regions: Iterable[Json]) -> tuple[int, int] | None:
+    """Returns the image size that a region stores, or the data of the task, or None."""
+    sizes = [(region.get('original_width'), region.get('original_height')) for region in regions]
+    sizes.append((task['data'].get('width'), task['data'].get('height')))
+    return next(((width, height) for width, height in sizes if width and height), None)
+
+
+def _task_drafts(
+    regions: list[Json], wh: tuple[int, int], where: str, row: int, left_out: Counter[str]
+) -> list[Draft]:
+    parents, hidden = {}, set()
+    for region in regions:
+        if region.get('type') == 'relation':
+            parents[region.get('from_id')] = region.get('to_id')
+            parents[region.get('to_id')] = region.get('from_id')
+        if region.get('type') == 'choices':
+            chosen = {
+                str(choice).lower() for choice in (region.get('value') or {}).get('choices', ())
+            }
+            hidden |= {region.get('id')} if chosen & HIDDEN else set()
+    boxes, points = [], []
+    for region in regions:
+        kind, key = str(region.get('type')), region.get('id')
+        value: Any = region.get('value')
+        if kind == 'rectanglelabels':
+            (category,) = _labels_of(value, kind, where)
+            boxes.append(LooseBox(key, category, _box(value, wh, where)))
+        elif kind == 'keypointlabels':
+            (name,) = _labels_of(value, kind, where)
+            x, y = (number(value, axis, where) * wh[i] / 100 for i, axis in enumerate('xy'))
+            group = region.get('parentID') or parents.get(key)
+            points.append(LoosePoint(group, name, (x, y, OCCLUDED if key in hidden else VISIBLE)))
+        elif kind not in ('relation', 'choices'):
+            left_out[f"regions of type '{kind}'"] += 1
+    return group_instances(where, row, points, boxes, left_out)
+
+
+def _labels_of(value: Any, kind: str, where: str) -> list[str]:
+    labels = value.get(kind) if isinstance(value, dict) else None
+    if not isinstance(labels, list) or len(labels) != 1:
+        raise ValueError(f'{where}: a region has {kind} {labels!r}, expected one label')
+    return labels
+
+
+def _box(value: Json, wh: tuple[int, int], where: str) -> Box:
+    """Returns the box in img px; of a rotated one, the upright box around it."""
+    left, top, width, height = (
+        number(value, key, where) * wh[i % 2] / 100
+        for i, key in enumerate(('x', 'y', 'width', 'height'))
+    )
+    angle = np.deg2rad(number(value, 'rotation', where, default=0.0))  # clockwise, about left top
+    across = width * np.array([np.cos(angle), np.sin(angle)])
+    down = height * np.array([-np.sin(angle), np.cos(angle)])
+    origin = np.array([left, top])
+    corners = np.stack([origin, origin + across, origin + down, origin + across + down])
+    x, y, right, bottom = (float(edge) for edge in (*corners.min(0), *corners.max(0)))
+    return (x, y, right - x, bottom - y)
+
+
+def _instance_regions(
+    labels: LabelSet, instance: LabelledInstance, wh: tuple[int, int], key: str
+) -> list[Json]:
+    shared = {'to_name': 'image', 'original_width': wh[0], 'original_height': wh[1]}
+    assert instance.bbox_xywh is not None
+    sides = zip(('x', 'y', 'width', 'height'), instance.bbox_xywh, (*wh, *wh), strict=True)
+    box = {side: 100 * value / size for side, value, size in sides}
+    category = labels.categories[instance.category]
+    regions: list[Json] = [
+        {
+            'id': key,
+            'type': 'rectanglelabels',
+            'from_name': 'box',
+            **shared,
+            'value': {**box, 'rotation': 0, 'rectanglelabels': [category]},
+        }
+    ]
+    points = instance.keypoints.tolist()
+    for name, (x, y, visibility) in zip(labels.keypoint_names, points, strict=True):
+        if not visibility:
+            continue
+        place = {'x': 100 * x / wh[0], 'y': 100 * y / wh[1], 'width': POINT_WIDTH}
+        point = {'id': f'{key}_{name}', 'parentID': key, **shared}
+        value = {**place, 'keypointlabels': [name]}
+        regions.append({**point, 'type': 'keypointlabels', 'from_name': 'points', 'value': value})
+        if visibility == OCCLUDED:
+            value = {**place, 'choices': ['occluded']}
+            regions.append({**point, 'type': 'choices', 'from_name': 'visibility', 'value': value})
+    return regions
+
+
+def _config_path(path: Path) -> Path:
+    return path.with_name(f'{path.stem}_config.xml')
+
+
+def _config(labels: LabelSet) -> str:
+    categories = [f'    <Label value="{escape(name)}"/>' for name in labels.categories]
+    points = [f'    <Label value="{escape(name)}"/>' for name in labels.keypoint_names]
+    lines = [
+        '<View>',
+        '  <Image name="image" value="$image"/>',
+        '  <RectangleLabels name="box" toName="image">',
+        *categories,
+        '  </RectangleLabels>',
+        '  <KeyPointLabels name="points" toName="image">',
+        *points,
+        '  </KeyPointLabels>',
+        '  <Choices name="visibility" toName="image" perRegion="true">',
+        '    <Choice value="occluded"/>',
+        '  </Choices>',
+        '</View>',
+    ]
+    return '\n'.join(lines) + '\n'
+
+
+def _config_names(path: Path) -> list[str]:
+    try:
+        root = ElementTree.fromstring(read_text(path))
+    except ElementTree.ParseError as error:
+        raise ValueError(f'{path} is not valid XML: {error}') from None
+    labels = [label for parent in root.iter('KeyPointLabels') for label in parent.iter('Label')]
+    return [label.get('value') or '' for label in labels]

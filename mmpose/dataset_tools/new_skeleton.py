@@ -1,0 +1,233 @@
+"""Proposes a skeleton for a file in COCO's layout, and writes it as a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmpose.metainfo import load_metainfo
+from mmpose.metainfo.keypoint_names import normalize
+from mmpose.metainfo.sides import find_partners, side_of
+
+NEUTRAL_SIGMA = 0.06  # about the mean of COCO's seventeen
+COLORS = {'left': '#00ff00', 'right': '#ff8000', '': '#3399ff'}
+# Words that tell which half of a body a joint belongs to, for half-body augmentation.
+UPPER = {
+    'head', 'nose', 'eye', 'ear', 'neck', 'shoulder', 'elbow', 'wrist', 'hand', 'thumb', 'finger',
+    'mouth', 'chin', 'forehead', 'throat', 'brow', 'eyebrow', 'jaw', 'arm', 'forearm', 'chest',
+    'thorax', 'collar',
+}  # fmt: skip
+LOWER = {'hip', 'knee', 'ankle', 'foot', 'toe', 'heel', 'leg', 'thigh', 'pelvis', 'shin', 'calf'}
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Skeleton:
+    """A proposal of K keypoints.
+
+    Attributes:
+        names: K unique names.
+        partners: K indices of mirror partners; itself if none.
+        parts: K times 'upper', 'lower' or '-'.
+        sigmas: K falloff constants.
+        limbs: Pairs of indices.
+        notes: Sentences about what was guessed.
+    """
+
+    names: list[str]
+    partners: list[int]
+    parts: list[str]
+    sigmas: list[float]
+    limbs: list[tuple[int, int]]
+    notes: list[str] = field(default_factory=list)
+
+
+def propose_skeleton(path: Path, data: Json) -> Skeleton:
+    """Returns a skeleton for the content of a file in COCO's layout.
+
+    Args:
+        path: The file, for messages.
+        data: Its content.
+
+    Raises:
+        ValueError: If its categories have different keypoints, or nothing has any.
+    """
+    notes: list[str] = []
+    num = _num_keypoints(path, data)
+    category = _category(path, data, num, notes)
+    names = _names(category, num, notes)
+    partners = find_partners(names)
+    pairs = sum(j > i for i, j in enumerate(partners))
+    notes.append(
+        f'{pairs} left/right pairs were found in the names'
+        if pairs
+        else 'no left/right pair was found in the names: a flip leaves every keypoint what it is; '
+        'if that is wrong, fill in the column swap of the table'
+    )
+    sigmas = _sigmas(names, notes)
+    return Skeleton(
+        names=names,
+        partners=partners,
+        parts=[_part(name) for name in names],
+        sigmas=sigmas,
+        limbs=_limbs(path, category, names, notes),
+        notes=notes,
+    )
+
+
+def write_skeleton(path: Path, skeleton: Skeleton, source: str) -> None:
+    """Writes a table that ``load_metainfo`` reads.
+
+    Args:
+        path: The table.
+        skeleton: What it holds.
+        source: Where it comes from, for its first line.
+    """
+    names, partners = skeleton.names, skeleton.partners
+    sides = [side_of(name, names[j]) for name, j in zip(names, partners, strict=True)]
+    rows = [['name', 'swap', 'part', 'weight', 'sigma', 'color']]
+    rows += [
+        [name, names[j] if j != i else '-', part, '1.0', f'{sigma:g}', COLORS[side]]
+        for i, (name, j, part, sigma, side) in enumerate(
+            zip(names, partners, skeleton.parts, skeleton.sigmas, sides, strict=True)
+        )
+    ]
+    limbs = [['from', 'to', 'color']]
+    for a, b in skeleton.limbs:
+        side = sides[a] if sides[a] == sides[b] else sides[a] or sides[b]
+        is_across = sides[a] and sides[b] and sides[a] != sides[b]
+        limbs.append([names[a], names[b], COLORS['' if is_across else side]])
+    notes = ''.join(f'# {note}.\n' for note in skeleton.notes)
+    text = f'# Proposed from {source}.\n{notes}\n[keypoints]\n{_align(rows)}\n[limbs]\n'
+    path.write_text(text + _align(limbs), encoding='utf-8')
+
+
+def _align(rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) + 1 for i in range(len(rows[0]))]
+    return ''.join(
+        ' '.join(
+            [f'{cell},'.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)] + row[-1:]
+        )
+        + '\n'
+        for row in rows
+    )
+
+
+def _num_keypoints(path: Path, data: Json) -> int:
+    for ann in data['annotations']:
+        values = ann.get('keypoints') if isinstance(ann, dict) else None
+        if values:
+            if len(values) % 3:
+                raise ValueError(
+                    f'{path}: annotation {ann.get("id")} has {len(values)} numbers in keypoints, '
+                    'expected x, y and visibility of each'
+                )
+            return len(values) // 3
+    raise ValueError(f'{path}: no annotation has keypoints; this layout needs them')
+
+
+def _category(path: Path, data: Json, num: int, notes: list[str]) -> Json:
+    """Returns the category that describes the keypoints; an empty one if none does."""
+    listed = [c for c in data.get('categories') or [] if isinstance(c, dict)]
+    jointed = [category for category in listed if category.get('keypoints')]
+    for category in jointed:
+        if category['keypoints'] != jointed[0]['keypoints']:
+            raise ValueError(
+                f"{path}: categories '{jointed[0].get('name')}' and '{category.get('name')}' have "
+                'different keypoints; one dataset has one skeleton, so split the file by category'
+            )
+        if len(category['keypoints']) != num:
+            raise ValueError(
+                f"{path}: category '{category.get('name')}' names {len(category['keypoints'])} "
+                f'keypoints but the annotations have {num}; mend the list under categories'
+            )
+    if len(listed) > 1:
+        names = [str(category.get('name', category.get('id'))) for category in listed]
+        shown = ', '.join(names[:10]) + (', ...' if len(names) > 10 else '')
+        notes.append(f'{len(listed)} categories share one skeleton: {shown}')
+    return jointed[0] if jointed else {}
+
+
+def _names(category: Json, num: int, notes: list[str]) -> list[str]:
+    if not category:
+        notes.append(
+            f'the file names no keypoints, so they are called k0 to k{num - 1}; rename them in '
+            'the table, and fill in swap and part'
+        )
+        return [f'k{i}' for i in range(num)]
+    names: list[str] = []
+    for given in map(str, category['keypoints']):
+        # The table is separated by commas, and '-' stands for no partner.
+        clean = re.sub(r'[\s,]+', '_', given.strip()).lstrip('#[') or 'keypoint'
+        clean = 'keypoint' if clean == '-' else clean
+        name, count = clean, 1
+        while name in names:
+            count += 1
+            name = f'{clean}_{count}'
+        if name != given:
+            notes.append(f"keypoint '{given}' is called '{name}' in the table")
+        names.append(name)
+    return names
+
+
+def _sigmas(names: Sequence[str], notes: list[str]) -> list[float]:
+    coco = load_metainfo('coco')
+    assert coco.sigmas is not None
+    known = {
+        normalize(name): round(float(sigma), 4)
+        for name, sigma in zip(coco.keypoint_names, coco.sigmas, strict=True)
+    }
+    if all(normalize(name) in known for name in names):
+        notes.append('the sigmas are those of COCO, which has all these joints')
+        return [known[normalize(name)] for name in names]
+    notes.append(
+        f'the sigmas are neutral ({NEUTRAL_SIGMA:g} for all), because COCO does not have all these '
+        'joints: AP compares runs on this dataset, and nothing else'
+    )
+    return [NEUTRAL_SIGMA] * len(names)
+
+
+def _part(name: str) -> str:
+    words = {word.rstrip('s') for word in normalize(name)}
+    is_upper, is_lower = bool(words & UPPER), bool(words & LOWER)
+    if is_upper == is_lower:
+        return '-'
+    return 'upper' if is_upper else 'lower'
+
+
+def _limbs(
+    path: Path, category: Json, names: Sequence[str], notes: list[str]
+) -> list[tuple[int, int]]:
+    pairs = category.get('skeleton') or []
+    if not pairs:
+        return _limbs_of_coco(names, notes)
+    ids = [i for pair in pairs for i in pair]
+    first = 1
+    if 0 in ids:
+        first = 0
+        notes.append('the skeleton counts keypoints from 0 (COCO counts from 1)')
+    limbs = [(int(pair[0]) - first, int(pair[1]) - first) for pair in pairs]
+    for pair, limb in zip(pairs, limbs, strict=True):
+        if not all(0 <= i < len(names) for i in limb):
+            raise ValueError(
+                f'{path}: the skeleton has the limb {pair}, but there are {len(names)} keypoints; '
+                'mend the skeleton under categories'
+            )
+    return limbs
+
+
+def _limbs_of_coco(names: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
+    coco = load_metainfo('coco')
+    place = {normalize(name): i for i, name in enumerate(names)}
+    ends = [[normalize(coco.keypoint_names[i]) for i in limb] for limb in coco.limbs.tolist()]
+    limbs = [(place[a], place[b]) for a, b in ends if a in place and b in place]
+    notes.append(
+        f'the file has no skeleton; {len(limbs)} limbs of COCO connect joints of these names'
+        if limbs
+        else 'the file has no skeleton, so pictures show dots only; add rows under [limbs]'
+    )
+    return limbs

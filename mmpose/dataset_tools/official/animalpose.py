@@ -1,0 +1,201 @@
+"""Animal-Pose: one XML file per animal becomes the COCO files of the configs.
+
+Layout by documentation (https://sites.google.com/view/animal-pose and the 2D animal keypoint page
+of MMPose's dataset zoo); no original XML was at hand. The result has the fields of two entries of
+the shared ``animalpose_*.json``.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+
+from mmpose.coco.json_fields import Json
+from mmpose.dataset_tools.official.files import category, read_image_wh, write_coco
+from mmpose.dataset_tools.official.splits import split_by_group
+from mmpose.metainfo import load_metainfo
+from mmpose.structures import PoseMeta
+
+SPECIES = ('cat', 'cow', 'dog', 'horse', 'sheep')
+# Annotations of the images of PASCAL VOC, and where the images lie in the archives.
+PART1 = ('PASCAL2011_animal_annotation',)
+PART1_IMAGES = (
+    'VOC2011/JPEGImages',
+    'VOC2012/JPEGImages',
+    'TrainVal/VOCdevkit/VOC2011/JPEGImages',
+    'keypoint_image_part1/{species}',
+)
+# Annotations of the other images; the second spelling is that of several guides.
+PART2 = ('animalpose_anno2', 'annimalpose_anno2')
+PART2_IMAGES = ('animalpose_image_part2/{species}',)
+SUFFIXES = ('', '.jpg', '.jpeg', '.png')
+# Names without case, blanks and underscores that differ from those of the skeleton.
+ALIASES = {'lear': 'learbase', 'rear': 'rearbase', 'tail': 'tailbase'}
+# The published files have 2798 images for training and 810 for validation; which, is not known.
+TRAIN_SHARES = {'train': 2798 / 3608, 'val': 810 / 3608}
+
+
+def convert_animalpose(
+    root: str | Path, out: str | Path, seed: int = 0, val_list: str | Path | None = None
+) -> dict[str, int]:
+    """Writes ``animalpose_{train,val,trainval,test}.json``; returns the number of animals in each.
+
+    The images of PASCAL VOC are for training and validation, the others for testing; a set without
+    animals is not written.
+
+    Args:
+        root: Folder of the unpacked archives: ``PASCAL2011_animal_annotation/SPECIES/*.xml`` with
+            ``VOC2011/JPEGImages``, and ``animalpose_anno2/SPECIES/*.xml`` with
+            ``animalpose_image_part2/SPECIES``. File names become relative to it.
+        out: Folder to write into.
+        seed: Decides about the split of training and validation.
+        val_list: Names of the images for validation, one per line, instead of a random split.
+
+    Raises:
+        FileNotFoundError: If no annotation, or an image of one, is there.
+        ValueError: If an XML file is malformed or names an unknown keypoint.
+    """
+    root, meta = Path(root), load_metainfo('animalpose')
+    trainval = _read_part(root, PART1, PART1_IMAGES, meta, first_id=1)
+    test = _read_part(root, PART2, PART2_IMAGES, meta, first_id=1 + len(trainval.images))
+    if not trainval.animals and not test.animals:
+        raise FileNotFoundError(
+            f'{root} has neither {PART1[0]}/SPECIES/*.xml nor {PART2[0]}/SPECIES/*.xml; give the '
+            'folder that holds the unpacked archives'
+        )
+    if val_list is not None:
+        chosen = _listed(Path(val_list), trainval)
+    else:
+        chosen = split_by_group(trainval.species, TRAIN_SHARES, seed)
+    sets = {
+        'train': trainval.select({key for key, name in chosen.items() if name == 'train'}),
+        'val': trainval.select({key for key, name in chosen.items() if name == 'val'}),
+        'trainval': trainval,
+        'test': test,
+    }
+    for name, part in sets.items():
+        if part.animals:
+            path = Path(out) / f'animalpose_{name}.json'
+            images = list(part.images.values())
+            write_coco(path, images, part.animals, [category(meta, 'animal')])
+    return {name: len(part.animals) for name, part in sets.items()}
+
+
+@dataclass
+class _Part:
+    """Images by file name, the species of each, and the animals on them."""
+
+    images: dict[str, Json] = field(default_factory=dict)
+    species: dict[str, str] = field(default_factory=dict)
+    animals: list[Json] = field(default_factory=list)
+
+    def select(self, names: set[object]) -> _Part:
+        images = {name: image for name, image in self.images.items() if name in names}
+        ids = {image['id'] for image in images.values()}
+        return _Part(images, {}, [a for a in self.animals if a['image_id'] in ids])
+
+
+def read_animal(path: Path, meta: PoseMeta) -> tuple[str, Json]:
+    """Returns the image name and the annotation fields of one XML file.
+
+    The file has ``image``, ``visible_bounds`` (attributes xmin, ymin, width, height; in some files
+    the second one is called xmax) and ``keypoints``, whose elements have the attributes name, x, y
+    and visible. Only a visible keypoint is labelled.
+
+    Raises:
+        ValueError: If it is malformed or names an unknown keypoint.
+    """
+    try:
+        tree = ET.parse(path).getroot()
+    except ET.ParseError as error:
+        raise ValueError(f'{path} is not valid XML: {error}') from error
+    name = (tree.findtext('image') or '').strip()
+    bounds = tree.find('visible_bounds')
+    if not name or bounds is None:
+        raise ValueError(f"{path}: the elements 'image' and 'visible_bounds' are expected")
+    top = 'ymin' if 'ymin' in bounds.attrib else 'xmax'
+    box = [_number(bounds, key, path) for key in ('xmin', top, 'width', 'height')]
+    points = [[0.0, 0.0, 0] for _ in range(meta.num_keypoints)]
+    places = {_plain(keypoint): i for i, keypoint in enumerate(meta.keypoint_names)}
+    for element in tree.iterfind('keypoints/keypoint'):
+        keypoint = element.get('name', '')
+        place = places.get(ALIASES.get(_plain(keypoint), _plain(keypoint)))
+        if place is None:
+            raise ValueError(
+                f"{path}: unknown keypoint '{keypoint}', expected one of {meta.keypoint_names}"
+            )
+        if _number(element, 'visible', path) > 0:
+            points[place] = [_number(element, 'x', path), _number(element, 'y', path), 2]
+    return name, {
+        'bbox': box,
+        'area': box[2] * box[3],
+        'iscrowd': 0,
+        'keypoints': [value for point in points for value in point],
+        'num_keypoints': sum(point[2] > 0 for point in points),
+    }
+
+
+def _read_part(
+    root: Path, folders: tuple[str, ...], places: tuple[str, ...], meta: PoseMeta, first_id: int
+) -> _Part:
+    part = _Part()
+    files = [
+        (species, path)
+        for folder in folders
+        for species in SPECIES
+        for path in sorted((root / folder / species).glob('*.xml'))
+    ]
+    for species, path in files:
+        name, animal = read_animal(path, meta)
+        image = _find_image(root, [place.format(species=species) for place in places], name, path)
+        if image not in part.images:
+            width, height = read_image_wh(root / image)
+            number = first_id + len(part.images)
+            part.images[image] = {
+                'id': number, 'file_name': image, 'width': width, 'height': height,
+            }  # fmt: skip
+            part.species[image] = species
+        ids = {'id': len(part.animals) + 1, 'image_id': part.images[image]['id']}
+        part.animals.append({**ids, 'category_id': 1, **animal})
+    return part
+
+
+def _find_image(root: Path, folders: list[str], name: str, path: Path) -> str:
+    for folder in folders:
+        for suffix in SUFFIXES:
+            found = f'{folder}/{name}{suffix}'
+            if (root / found).is_file():
+                return found
+    raise FileNotFoundError(f"{path}: image '{name}' is in none of {folders} below {root}")
+
+
+def _listed(path: Path, part: _Part) -> Mapping[str, str]:
+    names = {line.strip() for line in path.read_text(encoding='utf-8').splitlines()} - {''}
+    stems = {Path(name).stem for name in names}
+    known = {Path(name).stem for name in part.images}
+    if stems - known:
+        raise ValueError(
+            f'{path}: {len(stems - known)} of {len(stems)} images are not in the dataset, first '
+            f"'{min(stems - known)}'"
+        )
+    return {name: 'val' if Path(name).stem in stems else 'train' for name in part.images}
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace('_', '').replace(' ', '')
+
+
+def _number(element: ET.Element, key: str, path: Path) -> float:
+    try:
+        value = float(element.get(key, ''))
+    except ValueError:
+        value = float('nan')
+    if not isfinite(value):
+        raise ValueError(
+            f"{path}: attribute '{key}' of <{element.tag} name={element.get('name')!r}> is "
+            f'{element.get(key)!r}, expected a number'
+        )
+    return value

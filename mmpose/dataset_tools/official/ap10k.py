@@ -1,0 +1,114 @@
+"""AP-10K: random splits per species, and checks of given ones.
+
+Checked against two images of the official files; sizes of the whole only by the paper.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmpose.coco.json_fields import Json, describe, identifier, integer
+from mmpose.dataset_tools.official.files import read_coco_sections, write_coco
+from mmpose.dataset_tools.official.splits import SPLIT_SHARES, split_by_group
+
+
+def split_ap10k(
+    ann_files: Sequence[str | Path], out: str | Path, number: int = 1, seed: int = 0
+) -> dict[str, int]:
+    """Writes ``ap10k-{train,val,test}-splitN.json``, 7 : 1 : 2 per species.
+
+    Args:
+        ann_files: Official files whose union is divided anew, such as the three of a split.
+        out: Folder to write into.
+        number: N in the file names.
+        seed: Decides about the split.
+
+    Returns:
+        The number of images in each set.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        ValueError: If one is malformed, or an id stands for different things in two files.
+    """
+    images: dict[int | str, Json] = {}
+    annotations: dict[int | str, Json] = {}
+    categories: dict[int | str, Json] = {}
+    for path in map(Path, ann_files):
+        sections = read_coco_sections(path)
+        _merge(images, sections['images'], path, 'image')
+        _merge(annotations, sections['annotations'], path, 'annotation')
+        _merge(categories, sections['categories'], path, 'category')
+    species = species_of_images(images, annotations)
+    chosen = split_by_group(dict(sorted(species.items())), SPLIT_SHARES, seed)
+    counts = {}
+    for name in SPLIT_SHARES:
+        own = [image for key, image in sorted(images.items()) if chosen.get(key) == name]
+        keys = {image['id'] for image in own}
+        anns = [a for _, a in sorted(annotations.items()) if a['image_id'] in keys]
+        path = Path(out) / f'ap10k-{name}-split{number}.json'
+        write_coco(path, own, anns, [item for _, item in sorted(categories.items())])
+        counts[name] = len(own)
+    return counts
+
+
+def check_ap10k(ann_files: Sequence[str | Path]) -> dict[str, int]:
+    """Returns the number of images per file, if the files are one split of AP-10K.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        ValueError: If files share images, differ in their categories, hold an annotation of an
+            unlisted image or category; the message names them.
+    """
+    owner: dict[int | str, Path] = {}
+    counts: dict[str, int] = {}
+    first: list[tuple[object, object]] | None = None
+    for path in map(Path, ann_files):
+        sections = read_coco_sections(path)
+        names = sorted((c.get('id'), c.get('name')) for c in sections['categories'])
+        if first is not None and names != first:
+            raise ValueError(f'{path}: its categories differ from those of {ann_files[0]}')
+        first = names
+        shared = [i['id'] for i in sections['images'] if i['id'] in owner]
+        if shared:
+            raise ValueError(
+                f'{path} shares {len(shared)} images with {owner[shared[0]]}, first id '
+                f'{shared[0]}; a split has no image in two sets'
+            )
+        own = {image['id'] for image in sections['images']}
+        known = {category_id for category_id, _ in names}
+        for ann in sections['annotations']:
+            if ann.get('image_id') not in own or ann.get('category_id') not in known:
+                raise ValueError(
+                    f'{describe(path, "annotation", ann)}: image {ann.get("image_id")} or '
+                    f'category {ann.get("category_id")} is not listed'
+                )
+        owner.update(dict.fromkeys(own, path))
+        counts[path.name] = len(own)
+    return counts
+
+
+def species_of_images(
+    images: dict[int | str, Json], annotations: dict[int | str, Json]
+) -> dict[int | str, int]:
+    """Returns the commonest category of each annotated image, the smallest id where two tie."""
+    seen: dict[int | str, Counter[int]] = {}
+    for ann in annotations.values():
+        where = f'annotation {ann["id"]}'
+        image = identifier(ann, 'image_id', where)
+        if image not in images:
+            raise ValueError(f'{where} is of image {image!r}, which no file lists')
+        seen.setdefault(image, Counter())[integer(ann, 'category_id', where)] += 1
+    return {
+        image: min(counts, key=lambda c, n=counts: (-n[c], c)) for image, counts in seen.items()
+    }
+
+
+def _merge(found: dict[int | str, Json], items: list[Json], path: Path, what: str) -> None:
+    for item in items:
+        key = identifier(item, 'id', describe(path, what, item))
+        if found.setdefault(key, item) != item:
+            raise ValueError(
+                f'{path}: {what} {key} differs from the one of the same id in another file'
+            )

@@ -1,0 +1,72 @@
+"""Crops on which an exported program is compared with PyTorch, and calibrated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmpose.apis.inference.crops import crop_image
+from mmpose.metainfo import load_metainfo
+from mmpose.structures import Boxes, CropWindow
+from toy_pose.scene import render_scene
+
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+
+
+def load_crops(
+    folder: str | Path | None,
+    num: int,
+    input_wh: tuple[int, int],
+    padding: float = 1.25,
+    aligned: bool = False,
+) -> Tensor:
+    """Returns crops (N, 3, h, w) uint8 BGR of people, N <= ``num``.
+
+    Args:
+        folder: Images of one person each, of which the first ones by name are taken; None takes
+            generated people.
+        num: Number of crops at most.
+        input_wh: Width and height of a crop, px.
+        padding: See ``CropWindow.from_bbox``; an image of a folder is taken without.
+        aligned: See ``CropWindow``.
+
+    Raises:
+        FileNotFoundError: If the folder holds no image.
+        ValueError: If an image cannot be read.
+    """
+    crops = []
+    for image, box in _generated(num) if folder is None else _of_folder(Path(folder), num):
+        factor = padding if folder is None else 1.0
+        window = CropWindow.from_bbox(box, input_wh, factor, aligned)
+        crops.append(crop_image(image, window))
+    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous()  # -> (N, 3, h, w)
+
+
+def _of_folder(folder: Path, num: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"'{folder}' is no folder; expected one with images of people")
+    files = sorted(x for x in folder.rglob('*') if x.suffix.lower() in SUFFIXES)[:num]
+    if not files:
+        raise FileNotFoundError(f"'{folder}' holds no image ({', '.join(SUFFIXES)})")
+    people = []
+    for file in files:
+        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError(f"'{file}' cannot be read as an image; remove it from the folder")
+        people.append((image, Boxes.whole_image(image.shape[1::-1]).xywh[0]))
+    return people
+
+
+def _generated(num: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    names = load_metainfo('coco').keypoint_names
+    people: list[tuple[np.ndarray, np.ndarray]] = []
+    rng = np.random.default_rng(0)
+    while len(people) < num:
+        scene = render_scene(rng, names)
+        image = cv2.imdecode(np.frombuffer(scene.jpeg, np.uint8), cv2.IMREAD_COLOR)
+        people += [(image, np.array(person.bbox_xywh)) for person in scene.persons]
+    return people[:num]

@@ -1,0 +1,267 @@
+"""From a config and a checkpoint to a file of another runtime that is known to agree."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from mmpose.apis.inference import PoseBackend
+from mmpose.backends.exported import open_exported
+from mmpose.backends.metadata import ExportMetadata
+from mmpose.backends.runtimes import sidecar
+from mmpose.export.accuracy import evaluate_backends
+from mmpose.export.comparison import TOLERANCES, Comparison, compare
+from mmpose.export.crops import load_crops
+from mmpose.export.formats import (
+    write_int8,
+    write_onnx,
+    write_openvino,
+    write_tensorrt,
+    write_torch_export,
+    write_torchscript,
+)
+from mmpose.export.models import Source
+from mmpose.export.network import PoseProgram, SwitchedProgram
+
+NUM_COMPARED = 4  # crops
+NUM_CALIBRATION = 64  # crops
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format.
+
+    Attributes:
+        suffix: How its files end.
+        write: Writes a program.
+        precisions: What it can hold.
+    """
+
+    suffix: str
+    write: Callable[[nn.Module, ExportMetadata, Path], None]
+    precisions: tuple[str, ...] = ('fp32', 'fp16')
+
+
+FORMATS = {
+    'onnx': Format('.onnx', write_onnx, ('fp32', 'fp16', 'int8')),
+    'torchscript': Format('.torchscript', write_torchscript),
+    'torch_export': Format('.pt2', write_torch_export),
+    'openvino': Format('.xml', write_openvino, ('fp32', 'fp16', 'int8')),
+    'tensorrt': Format('.engine', write_tensorrt),
+}
+
+
+@dataclass
+class ExportReport:
+    """What an export did.
+
+    Attributes:
+        path: File that was written.
+        format: Its format.
+        metadata: What the file says about itself; None for formats that hold weights only.
+        comparisons: With PyTorch, one per dataset.
+        figures: Of ``--check-ap``: ``PyTorch`` and the format -> figures.
+        notes: What a user should know, one sentence each.
+    """
+
+    path: Path
+    format: str
+    metadata: ExportMetadata | None
+    comparisons: list[Comparison]
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def report_path(self) -> Path:
+        """Where :meth:`write` puts the report: beside the file."""
+        return self.path.with_name(f'{self.path.name}.report.json')
+
+    def write(self) -> None:
+        """Writes everything as JSON."""
+        about = {} if self.metadata is None else json.loads(self.metadata.to_json())
+        datasets = [dataset['name'] for dataset in about.pop('datasets', [])]
+        content = {
+            'file': self.path.name,
+            'format': self.format,
+            'bytes': num_bytes(self.path),
+            **about,
+            'datasets': datasets,
+            'torch': torch.__version__,
+            'differences': [comparison.to_dict() for comparison in self.comparisons],
+            'figures': self.figures,
+            'notes': list(self.notes),
+        }
+        self.report_path.write_text(json.dumps(content, indent=2) + '\n')
+
+    def lines(self) -> list[str]:
+        """Returns what a user should read."""
+        lines = [f'{self.path}: {self.format}, {num_bytes(self.path) / 1e6:.1f} MB']
+        lines += [f'note: {note}' for note in self.notes]
+        lines += [str(comparison) for comparison in self.comparisons]
+        if self.figures:
+            (before, after) = self.figures.values()
+            main = next(iter(before))
+            lines.append(
+                f'{main}: {100 * before[main]:.2f} before, {100 * after[main]:.2f} after '
+                f'({100 * (after[main] - before[main]):+.2f})'
+            )
+        return [*lines, f'report: {self.report_path}']
+
+
+def export_model(
+    source: Source,
+    path: str | Path,
+    format: str = 'onnx',
+    *,
+    decode_in_graph: bool = False,
+    precision: str = 'fp32',
+    images: str | Path | None = None,
+    check_ap: Config | None = None,
+) -> ExportReport:
+    """Writes a program, runs it, and compares it with PyTorch on the same crops.
+
+    Args:
+        source: The models, as ``load_source`` gives them.
+        path: File to write; one that is there is replaced.
+        format: One of ``FORMATS``.
+        decode_in_graph: Whether the program gives keypoints instead of heatmaps.
+        precision: ``fp32``, ``fp16`` or ``int8``.
+        images: Folder with images of people, on which the program is compared and for int8
+            calibrated; None generates people.
+        check_ap: Config on whose validation set both are evaluated.
+
+    Raises:
+        ValueError: If the format cannot hold the program, or the program differs too much; the
+            file is removed then.
+        ImportError: If a package is missing.
+    """
+    metadata = replace(source.metadata, decoded=decode_in_graph, precision=precision)
+    path = Path(path)
+    _check(metadata, path, format, check_ap)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove(path)
+    num = NUM_CALIBRATION if precision == 'int8' else NUM_COMPARED
+    crops = load_crops(images, num, metadata.input_wh)
+    try:
+        _write(source, metadata, path, format, crops)
+        backends = [
+            open_exported(path, _device_of(format), dataset=x.name) for x in metadata.datasets
+        ]
+        comparisons = [
+            compare(
+                reference,
+                model.head.codec,
+                backend,
+                crops[:NUM_COMPARED],
+                dataset.name,
+                has_maps=not decode_in_graph,
+            )
+            for reference, model, backend, dataset in zip(
+                source.backends(), source.models, backends, metadata.datasets, strict=True
+            )
+        ]
+        require_same(comparisons, precision, path)
+    except BaseException:
+        remove(path)
+        raise
+    report = ExportReport(path, format, metadata, comparisons)
+    if check_ap is not None:
+        report.figures = _figures(check_ap, source.backends()[0], format, backends[0])
+    report.write()
+    return report
+
+
+def require_same(comparisons: Sequence[Comparison], precision: str, path: Path) -> None:
+    """Raises a ValueError if a program differs more than one of its precision may."""
+    for comparison in comparisons:
+        problem = comparison.problem(TOLERANCES[precision])
+        if problem:
+            raise ValueError(
+                f"'{path}' does not compute what the model does ({comparison.dataset}): {problem} "
+                f'for {precision}; the file was removed'
+            )
+
+
+def remove(path: Path) -> None:
+    """Removes a file or folder of an export, and what lies beside it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    beside = [sidecar(path), path.with_name(f'{path.name}.data')]
+    beside += [path.with_suffix('.bin')] if path.suffix == '.xml' else []
+    for file in (path, *beside):
+        file.unlink(missing_ok=True)
+
+
+def num_bytes(path: Path) -> int:
+    """Returns the size of an export, with what lies beside it."""
+    files = list(path.rglob('*')) if path.is_dir() else [path]
+    files += [path.with_suffix('.bin')] if path.suffix == '.xml' else []
+    files += [path.with_name(f'{path.name}.data')]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _check(metadata: ExportMetadata, path: Path, format: str, check_ap: Config | None) -> None:
+    if format not in FORMATS:
+        raise ValueError(f"format is '{format}', expected one of {', '.join(FORMATS)}")
+    chosen = FORMATS[format]
+    if path.suffix != chosen.suffix:
+        raise ValueError(f"'{path}' should end in {chosen.suffix} for --format {format}")
+    if metadata.precision not in chosen.precisions:
+        raise ValueError(
+            f'--format {format} cannot be {metadata.precision}, only '
+            f'{", ".join(chosen.precisions)}; onnx and openvino can'
+        )
+    if len(metadata.datasets) == 1:
+        return
+    if check_ap is not None:
+        raise ValueError('--check-ap checks one dataset; choose which with --dataset')
+    readings = [
+        {key: value for key, value in dataset.codec.items() if key not in ('sigma', 'unbiased')}
+        for dataset in metadata.datasets
+    ]
+    if any(reading != readings[0] for reading in readings):
+        for flag, value in (
+            ('decode-in-graph', metadata.decoded),
+            ('flip-test', metadata.flip_test),
+        ):
+            if value:
+                kinds = ', '.join(f'{x.name}: {x.codec["type"]}' for x in metadata.datasets)
+                raise ValueError(
+                    f'the datasets have different codecs ({kinds}), so one program for all cannot '
+                    f'have --{flag}; leave it out or choose one with --dataset'
+                )
+
+
+def _write(
+    source: Source, metadata: ExportMetadata, path: Path, format: str, crops: torch.Tensor
+) -> None:
+    is_half = metadata.precision == 'fp16' and format != 'openvino'
+    dtype = torch.float16 if is_half else torch.float32
+    is_plain = len(source.models) == 1
+    program = (
+        PoseProgram(source.models[0], metadata.decoded, dtype)
+        if is_plain
+        else SwitchedProgram(source.models, metadata.decoded, dtype)
+    ).eval()
+    if metadata.precision == 'int8':
+        inputs = source.models[0].data_preprocessor.normalize(crops)
+        write_int8(program, metadata, path, inputs)
+    else:
+        FORMATS[format].write(program, metadata, path)
+
+
+def _device_of(format: str) -> str:
+    return 'cuda' if format == 'tensorrt' else 'cpu'
+
+
+def _figures(
+    cfg: Config, reference: PoseBackend, format: str, exported: PoseBackend
+) -> dict[str, dict[str, float]]:
+    return evaluate_backends(cfg, {'PyTorch': reference, format: exported})

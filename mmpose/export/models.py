@@ -1,0 +1,123 @@
+"""The models that become a program, and what is to be said about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmpose.apis.inference import PoseBackend, init_model
+from mmpose.backends.metadata import ExportedDataset, ExportMetadata
+from mmpose.checkpoints.io import checkpoint_sha256
+from mmpose.config.load import load_config
+from mmpose.models import TopdownPoseEstimator
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A config and a checkpoint as plain models.
+
+    Attributes:
+        models: In eval mode on the CPU; one per dataset of the program.
+        metadata: Of a float32 program that gives heatmaps.
+    """
+
+    models: tuple[TopdownPoseEstimator, ...]
+    metadata: ExportMetadata
+
+    def backends(self) -> list[PoseBackend]:
+        """Returns the models as backends."""
+        return [model.backend for model in self.models]
+
+
+def load_source(
+    config: str | Path,
+    checkpoint: str | Path | None,
+    cfg_options: dict[str, Any] | None = None,
+    dataset: str | None = None,
+    flip_test: bool = False,
+    input_wh: tuple[int, int] | None = None,
+    batch_size: int | None = 1,
+    trust_checkpoint: bool = False,
+) -> Source:
+    """Builds the models of a config.
+
+    Args:
+        config: Config file.
+        checkpoint: See ``init_model``.
+        cfg_options: Overrides by dotted key.
+        dataset: The only dataset to take of a model of several; None takes all.
+        flip_test: Whether the mirrored crops run too.
+        input_wh: Width and height of the crops, px, instead of the config's.
+        batch_size: Crops a call of the program; None for any number.
+        trust_checkpoint: See ``init_model``.
+
+    Raises:
+        ValueError: If the datasets cannot share a program.
+    """
+    cfg = load_config(config, cfg_options, check=False)
+    names = _dataset_names(cfg)
+    if dataset is not None or len(names) == 1:
+        names = [dataset or names[0]]
+    models = tuple(
+        init_model(
+            cfg,
+            checkpoint,
+            dataset=name if 'heads' in cfg.model else dataset,
+            trust_checkpoint=trust_checkpoint,
+            flip_test=flip_test,
+            input_wh=input_wh,
+        )
+        for name in names
+    )
+    codecs = [model.head.codec for model in models]
+    if len({(codec.input_wh, codec.heatmap_wh) for codec in codecs}) > 1:
+        raise ValueError(
+            'the datasets have crops or heatmaps of different sizes, so one program cannot hold '
+            'them all; export them one by one with --dataset'
+        )
+    preprocessor = models[0].data_preprocessor
+    return Source(
+        models,
+        ExportMetadata(
+            config=Path(config).stem,
+            checkpoint_sha256='' if checkpoint is None else checkpoint_sha256(checkpoint),
+            input_wh=codecs[0].input_wh,
+            channel_order='rgb' if preprocessor.bgr_to_rgb else 'bgr',
+            mean=tuple(preprocessor.mean.flatten().tolist()),
+            std=tuple(preprocessor.std.flatten().tolist()),
+            batch_size=batch_size,
+            decoded=False,
+            flip_test=flip_test,
+            precision='fp32',
+            datasets=tuple(
+                ExportedDataset(
+                    name=name,
+                    aligned=model.backend.aligned,
+                    padding=model.backend.padding,
+                    stretch=model.backend.stretch,
+                    meta=model.meta,
+                    codec=_codec_config(model.cfg, name),
+                )
+                for name, model in zip(names, models, strict=True)
+            ),
+        ),
+    )
+
+
+def _dataset_names(cfg: Config) -> list[str]:
+    metainfo = cfg.model.get('metainfo', 'coco')
+    if 'heads' not in cfg.model:
+        return [Path(str(metainfo)).stem]
+    return list(cfg.model.get('names') or metainfo)
+
+
+def _codec_config(cfg: Config, name: str) -> dict[str, Any]:
+    """Returns the codec's config as JSON values."""
+    heads = cfg.model.heads if 'heads' in cfg.model else [cfg.model.head]
+    head = heads[_dataset_names(cfg).index(name)] if len(heads) > 1 else heads[0]
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in head.codec.items()
+    }

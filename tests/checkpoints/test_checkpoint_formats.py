@@ -1,0 +1,164 @@
+"""What a state dict is told to be, and what is refused because our ViT computes something else."""
+
+import pytest
+import torch
+from checkpoint_dialects import (
+    DIM,
+    Pose,
+    as_huggingface,
+    as_mae,
+    as_mmpose1,
+    as_vitpose,
+    as_vitpose_plus,
+    randomised,
+)
+from torch import nn
+
+from mmpose.checkpoints import load_backbone, load_model
+from mmpose.checkpoints.export_names import EXPORTERS
+from mmpose.checkpoints.formats import FORMAT_NAMES, detect_format, refuse_impossible
+
+
+def multi(state, experts=False):
+    """With a second head, as multi-task models are."""
+    state = as_vitpose_plus(state) if experts else as_vitpose(state)
+    heads = {k: x for k, x in state.items() if k.startswith('keypoint_head.')}
+    prefix = 'associate_keypoint_heads.0'
+    return state | {k.replace('keypoint_head', prefix): x for k, x in heads.items()}
+
+
+def pose():
+    return randomised(Pose())
+
+
+FORMATS = {
+    'mmpose': pose,
+    'vitpose': lambda: as_vitpose(pose()),
+    'vitpose-multi': lambda: multi(pose()),
+    'vitpose+': lambda: multi(pose(), experts=True),
+    'mmpose1': lambda: as_mmpose1(pose()),
+    'huggingface': lambda: as_huggingface(pose()),
+    'huggingface+': lambda: as_huggingface(as_vitpose_plus(pose())),
+    'vit': lambda: randomised(Pose().backbone),
+    'mae': lambda: as_mae(randomised(Pose().backbone)),
+    'hap': lambda: as_mae(randomised(Pose().backbone), 128),
+    'unknown': lambda: {'conv1.weight': torch.zeros(1)},
+}
+
+
+@pytest.mark.parametrize(('name', 'make'), FORMATS.items())
+def test_formats_are_told_apart(name, make):
+    assert detect_format(make()) == name
+    assert name in FORMAT_NAMES
+
+
+def vit(**more):
+    state = as_mae(randomised(Pose().backbone))
+    return state | {name.replace('__', '.'): torch.zeros(1) for name in more}
+
+
+def without_positions():
+    return {k: x for k, x in vit().items() if k not in ('pos_embed', 'decoder_pos_embed')}
+
+
+IMPOSSIBLE = {
+    'DINOv3': (lambda: vit(rope_embed__periods=1), 'DINOv3 or EVA .* rotary position embeddings'),
+    'DINOv3 of timm': (without_positions, "has no 'pos_embed', so its positions are rotary"),
+    'DINOv3 of transformers': (
+        lambda: {'layer.0.attention.q_proj.weight': torch.zeros(1)},
+        'DINOv3 or EVA .* rotary position embeddings',
+    ),
+    'CLIP': (
+        lambda: {
+            'visual.ln_pre.weight': torch.zeros(1),
+            'visual.transformer.resblocks.0.attn.in_proj_weight': torch.zeros(1),
+        },
+        r"CLIP model, which normalises its tokens before the first block .*'visual\.ln_pre",
+    ),
+    'CLIP of timm': (lambda: vit(norm_pre__weight=1), 'CLIP model, which normalises'),
+    'CLIP of transformers': (
+        lambda: {'vision_model.pre_layrnorm.weight': torch.zeros(1)},
+        'CLIP model, which normalises',
+    ),
+    'BEiT': (lambda: vit(blocks__0__attn__q_bias=1), 'BEiT, Swin or SAM model'),
+    'normalised queries': (lambda: vit(blocks__0__attn__q_norm__weight=1), 'normalises queries'),
+    'DINOv2 of transformers': (
+        lambda: {'encoder.layer.0.attention.attention.query.weight': torch.zeros(1)},
+        'Hugging Face model of another kind',
+    ),
+    'MAE of transformers': (
+        lambda: {'vit.embeddings.patch_embeddings.projection.bias': torch.zeros(1)},
+        'Hugging Face model of another kind',
+    ),
+}
+
+
+@pytest.mark.parametrize(('make', 'message'), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_what_cannot_be_exact_is_refused_in_one_sentence(write, make, message):
+    model = Pose()
+    before = {k: v.clone() for k, v in model.backbone.state_dict().items()}
+    with pytest.raises(ValueError, match=message) as info:
+        load_backbone(model.backbone, write(make()))
+    assert '\n' not in str(info.value)
+    torch.testing.assert_close(dict(model.backbone.state_dict()), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('make', FORMATS.values(), ids=FORMATS)
+def test_nothing_that_works_is_refused(make):
+    refuse_impossible(make())
+
+
+def test_class_row_of_mmpretrain_becomes_zero(write):
+    """With a class token, only that token had the row; without, the row is for all."""
+    state = {k: x for k, x in as_mmpose1(pose()).items() if k.startswith('backbone.')}
+    rows = torch.rand(1, 13, DIM)
+    path = write(state | {'backbone.cls_token': torch.rand(1, 1, DIM), 'backbone.pos_embed': rows})
+    model = Pose()
+
+    report = load_backbone(model.backbone, path)
+
+    assert 'the class-token row of pos_embed became zero' in str(report)
+    assert not model.backbone.pos_embed[:, 0].any()
+    assert torch.equal(model.backbone.pos_embed[:, 1:], rows[:, 1:])
+
+
+@pytest.mark.parametrize('to', ['vitpose', 'mmpose1x', 'huggingface'])
+def test_exports_are_the_names_of_the_other_code_base(to):
+    state = pose()
+    dialects = {'vitpose': as_vitpose, 'mmpose1x': as_mmpose1, 'huggingface': as_huggingface}
+    exported, _ = EXPORTERS[to](state)
+    expected = {k: x for k, x in dialects[to](state).items() if k != 'backbone.cls_token'}
+    assert exported.keys() == expected.keys()
+    for name, tensor in expected.items():
+        if not name.endswith('pos_embed'):
+            assert torch.equal(exported[name], tensor), name
+
+
+class Adapting(nn.Module):
+    """A backbone that brings weights into its own shape, as one with experts does."""
+
+    def __init__(self, backbone):
+        super().__init__()
+        self.inner = backbone
+
+    def adapt_state(self, state):
+        return {f'inner.{name}': x for name, x in state.items()}, ['renamed by the backbone']
+
+
+def test_backbone_adapts_weights_itself(write):
+    state = randomised(Pose().backbone)
+    backbone = Adapting(Pose().backbone)
+
+    report = load_backbone(backbone, write(state))
+
+    assert 'renamed by the backbone' in report.notes
+    assert torch.equal(backbone.inner.pos_embed, state['pos_embed'])
+
+
+def test_sha256_is_recorded(write):
+    report = load_model(Pose(), path := write(as_vitpose(pose())))
+    other = load_model(Pose(), write(as_vitpose(pose())))
+    assert len(report.sha256) == 64
+    assert f'sha256: {report.sha256}' in str(report)
+    assert report.sha256 != other.sha256
+    assert path.name == 'file.pth'

@@ -1,0 +1,89 @@
+"""Pictures of samples: as many as asked for, the same for a seed, with targets at the keypoints."""
+
+import cv2
+import numpy as np
+import pytest
+import sick_dataset
+from mmengine.config import Config
+
+from mmpose.dataset_tools.browse import browse_dataset, build_annotated, draw_views
+from mmpose.registry import CODECS
+
+CODECS_OF_CONFIGS = [
+    dict(type='UDPHeatmap', sigma=2),
+    dict(type='MSRAHeatmap', sigma=2),
+    dict(type='UDPCombinedHeatmap'),
+]
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    """A config with augmentation, on a generated dataset."""
+    cfg = sick_dataset.write(tmp_path / 'data', [])
+    train = cfg.train_dataloader.dataset
+    train.pipeline = [
+        *train.pipeline[:2],
+        dict(type='RandomFlip', prob=0.5),
+        dict(type='RandomScaleRotation', scale_factor=0.5, rotation_factor=40, rotation_prob=1.0),
+        train.pipeline[-1],
+    ]
+    codec = dict(type='UDPHeatmap', input_wh=(96, 128), heatmap_wh=(24, 32), sigma=1.5)
+    cfg.merge_from_dict({'model': {'head': {'codec': codec}}})
+    return cfg
+
+
+def test_as_many_pictures_as_asked_for_and_the_same_again(cfg, tmp_path):
+    paths = browse_dataset(cfg, tmp_path / 'a', num=3, views=2, seed=1)
+    again = browse_dataset(cfg, tmp_path / 'b', num=3, views=2, seed=1)
+    other = browse_dataset(cfg, tmp_path / 'c', num=3, views=2, seed=2)
+    assert len(set(paths)) == 3
+    for first, second in zip(paths, again, strict=True):
+        assert first.name == second.name
+        assert first.read_bytes() == second.read_bytes()
+    assert [path.name for path in paths] != [path.name for path in other]
+
+
+def test_views_differ_where_the_pipeline_augments(cfg):
+    codec = CODECS.build(dict(cfg.model.head.codec))
+    train = build_annotated(cfg.train_dataloader.dataset)
+    val = build_annotated({**cfg.val_dataloader.dataset, 'test_mode': True})
+    for dataset, augments in ((train, True), (val, False)):
+        one = draw_views(dataset, 0, codec, 1, seed=0)
+        two = draw_views(dataset, 0, codec, 2, seed=0)
+        step = two.shape[1] - one.shape[1]
+        first, second = two[40:400, -2 * step : -step - 6], two[40:400, -step:-6]
+        assert np.array_equal(first, second) != augments
+
+
+@pytest.mark.parametrize('codec', CODECS_OF_CONFIGS, ids=lambda codec: codec['type'])
+def test_targets_glow_at_the_keypoints(cfg, codec):
+    size = dict(input_wh=(96, 128), heatmap_wh=(24, 32))
+    dataset = build_annotated(cfg.val_dataloader.dataset)
+    picture = draw_views(dataset, 0, CODECS.build({**codec, **size}), 1, seed=0)
+    sample = dataset[0]
+    scale, width = 384 / 128, round(96 * 384 / 128)
+    left = picture.shape[1] - 6 - width
+    target = picture[-6 - 384 : -6, left : left + width].astype(int)
+    plain = cv2.resize(sample['image'], (width, 384), interpolation=cv2.INTER_CUBIC).astype(int)
+    change = np.abs(target - plain).sum(axis=2)
+    x, y = ((sample['keypoints'] + 0.5) * scale - 0.5).round().astype(int).T
+    assert np.median(change[y, x]) > 100
+    corner = change[:30, :10]  # no keypoint of these boxes gets there
+    assert np.median(corner) < 10
+
+
+def test_a_mixture_shows_all_its_parts(cfg, tmp_path):
+    parts = [cfg.train_dataloader.dataset, cfg.val_dataloader.dataset]
+    cfg.train_dataloader.dataset = Config(dict(x=dict(datasets=parts))).x
+    paths = browse_dataset(cfg, tmp_path / 'out', num=3, views=1)
+    assert [path.name[:7] for path in paths] == ['train.0', 'train.0', 'train.1']
+
+
+def test_what_cannot_be_shown(cfg, tmp_path):
+    with pytest.raises(ValueError, match='no test_dataloader'):
+        browse_dataset(cfg, tmp_path, split='test')
+    with pytest.raises(ValueError, match='num is 0'):
+        browse_dataset(cfg, tmp_path, num=0)
+    del cfg.model.head['codec']
+    with pytest.raises(ValueError, match=r'no model\.head\.codec'):
+        browse_dataset(cfg, tmp_path)

@@ -1,0 +1,116 @@
+"""Where the people of an image stand: sizes, overlaps and cuts by the image border."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from toy_pose.chance import pick
+from toy_pose.outlines import View
+from toy_pose.person import Person, joint_extent
+from toy_pose.style import SceneStyle
+
+_TRIES = 14
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A person with its view."""
+
+    person: Person
+    view: View
+    low: np.ndarray  # (2,) px, corner of the box around all joints
+    high: np.ndarray  # (2,) px
+
+
+def _random_origin(
+    rng: np.random.Generator, extent: np.ndarray, size_wh: np.ndarray, is_truncated: bool
+) -> np.ndarray:
+    """Pelvis position (2,) px for a body of ``extent`` (2, 2) px, low and high corner."""
+    first, last = -extent[0] + 1.0, size_wh - extent[1] - 2.0
+    place = rng.uniform(0, 1, 2)
+    place[1] = np.sqrt(place[1])  # more often near the lower border
+    origin = first + place * (last - first)
+    if np.any(last < first):
+        origin = np.where(last < first, 0.5 * (first + last), origin)
+    if not is_truncated:
+        return origin
+    cut = rng.uniform(0.12, 0.5) * (extent[1] - extent[0])
+    side = pick(rng, (0.28, 0.28, 0.36, 0.08))
+    if side == 0:
+        origin[0] = first[0] - cut[0]
+    elif side == 1:
+        origin[0] = last[0] + cut[0]
+    elif side == 2:
+        origin[1] = last[1] + cut[1]
+    else:
+        origin[1] = first[1] - 0.4 * cut[1]
+    return origin
+
+
+def _origin_beside(
+    rng: np.random.Generator,
+    extent: np.ndarray,
+    size_wh: np.ndarray,
+    first: View,
+    distance: tuple[float, float],
+) -> np.ndarray:
+    """Pelvis position (2,) px beside the first person, moved into the image if that is possible."""
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    away = first.height_px * np.array([side * rng.uniform(*distance), rng.normal(0, 0.03)])
+    origin = first.origin + away
+    low, high = -extent[0] + 1.0, size_wh - extent[1] - 2.0
+    return np.where(low < high, np.clip(origin, low, np.maximum(low, high)), origin)
+
+
+def _overlap(low: np.ndarray, high: np.ndarray, others: list[Placement]) -> float:
+    """Largest shared part of the box with another one, relative to the smaller of the two."""
+    worst = 0.0
+    for other in others:
+        shared = np.minimum(high, other.high) - np.maximum(low, other.low)
+        smaller = min(float(np.prod(high - low)), float(np.prod(other.high - other.low)))
+        worst = max(worst, float(np.prod(np.maximum(shared, 0.0))) / smaller)
+    return worst
+
+
+def _place(
+    rng: np.random.Generator,
+    person: Person,
+    height_px: float,
+    size_wh: np.ndarray,
+    light: np.ndarray,
+    others: list[Placement],
+    style: SceneStyle,
+) -> Placement | None:
+    """The first place of several with an acceptable overlap; None when all are crowded."""
+    extent = joint_extent(person.body) * height_px
+    fit = float(np.min((size_wh - 4) / (extent[1] - extent[0])))
+    is_truncated = bool(rng.random() < style.truncated_share)
+    if fit < 1 and not is_truncated:
+        height_px, extent = height_px * fit, extent * fit
+    limit = style.overlaps[1 if rng.random() < style.crowded_share else 0]
+    for _ in range(_TRIES):
+        if style.huddle is not None and others:
+            origin = _origin_beside(rng, extent, size_wh, others[0].view, style.huddle)
+        else:
+            origin = _random_origin(rng, extent, size_wh, is_truncated)
+        low, high = origin + extent
+        if _overlap(low, high, others) <= limit:
+            return Placement(person, View(height_px, origin, light), low, high)
+    return None
+
+
+def place_persons(
+    rng: np.random.Generator, persons: list[Person], width: int, height: int, style: SceneStyle
+) -> list[Placement]:
+    """Places for all persons that fit, the farthest (highest feet) first."""
+    size_wh = np.array([width, height], float)
+    angle = rng.uniform(0, 2 * np.pi)
+    light = np.array([np.cos(angle), -abs(np.sin(angle))])
+    common = rng.uniform(*style.height_share) * height
+    placed: list[Placement] = []
+    for person in persons:
+        height_px = float(np.clip(common * rng.uniform(0.8, 1.2), *style.height_px))
+        place = _place(rng, person, height_px, size_wh, light, placed, style)
+        if place is not None:
+            placed.append(place)
+    return sorted(placed, key=lambda place: float(place.high[1]))
