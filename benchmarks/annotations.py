@@ -70,16 +70,16 @@ def generate_annotations(
         num_annotations: Annotations, of which about 60 % have keypoints, as in COCO.
         folder: Where to write.
     """
-    meta = dataset_cfg.get('metainfo', 'coco')
+    dataset_meta = dataset_cfg.get('metainfo', 'coco')
     gt, dt = make_synthetic_coco(
         num_images=max(1, round(num_annotations * IMAGES_PER_ANNOTATION)),
         num_gt=num_annotations,
         num_dt=1,
         seed=0,
-        num_keypoints=load_metainfo(meta).num_keypoints,
+        num_keypoints=load_metainfo(dataset_meta).num_keypoints,
     )
     ann_file, _ = write_synthetic_coco(gt, dt, folder)
-    return {'type': 'CocoDataset', 'metainfo': meta, 'ann_file': str(ann_file)}
+    return {'type': 'CocoDataset', 'metainfo': dataset_meta, 'ann_file': str(ann_file)}
 
 
 def probe_annotations(dataset_cfg: dict[str, Any], cache: Path, repeat: int) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def _measure_case(
     is_udp = case.config['type'] == 'UDPHeatmap'
     label = f'{"/".join(case.names)}: ' if case.names else ''
     shape = (batch_size, case.num_keypoints, 2)
-    keypoints = np.random.default_rng(0).uniform(0, 1, shape) * (np.array(codec.input_wh) - 1)
+    keypoints = np.random.default_rng(0).uniform(0, 1, shape) * (np.array(codec.input_size) - 1)
     with ExitStack() as stack:
         contestants = _ours(codec, keypoints, device, min_seconds)
         if is_udp:
@@ -104,11 +104,14 @@ def _ours(
     codec: Codec, keypoints: np.ndarray, device: torch.device, min_seconds: float
 ) -> Contestants:
     points = torch.tensor(keypoints, dtype=torch.float32, device=device)
-    visible = torch.ones(points.shape[:2], device=device)
-    maps, _ = codec.encode(points, visible)
+    keypoints_visible = torch.ones(points.shape[:2], device=device)
+    maps, _ = codec.encode(points, keypoints_visible)
     maps = maps + NOISE * torch.rand_like(maps)
     wait = synchronizer(device)
-    jobs = {'encode': lambda: codec.encode(points, visible), 'decode': lambda: codec.decode(maps)}
+    jobs = {
+        'encode': lambda: codec.encode(points, keypoints_visible),
+        'decode': lambda: codec.decode(maps),
+    }
     watches = {job: stopwatch(run, min_seconds, wait) for job, run in jobs.items()}
 
     def measure() -> dict[str, float]:
@@ -128,7 +131,7 @@ def _plain(codec: Any, keypoints: np.ndarray) -> Contestants:
     rng = np.random.default_rng(0)
 
     def encode_all() -> list[np.ndarray]:
-        return [encode_person(person, codec.heatmap_wh, codec.sigma) for person in points_hm]
+        return [encode_person(person, codec.heatmap_size, codec.sigma) for person in points_hm]
 
     maps = [x + NOISE * rng.random(x.shape, np.float32) for x in encode_all()]
 

@@ -64,10 +64,10 @@ def benchmark_evaluation(
     Raises:
         ValueError: If the skeleton has no sigmas.
     """
-    meta = load_metainfo(metainfo)
-    sigmas = meta.sigmas
+    dataset_meta = load_metainfo(metainfo)
+    sigmas = dataset_meta.sigmas
     if sigmas is None:
-        raise ValueError(f"the skeleton '{meta.name}' has no sigmas, which OKS needs")
+        raise ValueError(f"the skeleton '{dataset_meta.name}' has no sigmas, which OKS needs")
     settings = dict(images=num_images, annotations=num_gt, detections=num_dt, repeat=repeat)
     settings['json'] = 'orjson' if importlib.util.find_spec('orjson') else 'json'
     report = start_report('eval', torch.device('cpu'), settings)

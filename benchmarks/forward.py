@@ -23,7 +23,7 @@ from mmpose.analysis.measured_models import (
     build_model,
     build_plain,
     deal_datasets,
-    input_wh,
+    input_size,
     own_heatmaps,
     rows_per_head,
 )
@@ -79,7 +79,7 @@ def benchmark_forward(
     with limit_threads(num_threads):
         torch.manual_seed(0)
         model = build_model(cfg.model.to_dict()).eval()
-        width, height = input_wh(model)
+        width, height = input_size(model)
         settings = dict(input=f'{height}x{width} (h x w)', repeat=repeat)
         report = start_report('forward', where, settings)
         models = _add_others(model, cfg.model.to_dict(), where, report)
@@ -114,7 +114,7 @@ def _add_others(
         models[TWIN] = build_twin(model)
     models = {name: x.to(device) for name, x in models.items()}
     if TWIN in models:
-        width, height = input_wh(model)
+        width, height = input_size(model)
         image = torch.randn(1, 3, height, width, device=device)
         gap = largest_difference(model, models[TWIN], image)
         report.notes.append(f'largest difference to the heatmaps of transformers, fp32: {gap:.1e}')
@@ -133,14 +133,14 @@ def _compare(
     flops: ModelFlops,
     peak: float | None,
 ) -> None:
-    width, height = input_wh(models[OURS])
+    width, height = input_size(models[OURS])
     images = torch.randn(batch_size, 3, height, width, device=device, dtype=DTYPES[dtype])
-    dataset_index = deal_datasets(models[OURS], batch_size)
-    rows = rows_per_head(models[OURS], dataset_index)
+    dataset_idx = deal_datasets(models[OURS], batch_size)
+    rows = rows_per_head(models[OURS], dataset_idx)
 
     def run(model: nn.Module) -> object:
         if isinstance(model, PoseEstimator):
-            return own_heatmaps(model, images, dataset_index, rows)
+            return own_heatmaps(model, images, dataset_idx, rows)
         return model(images)
 
     wait = synchronizer(device)

@@ -34,7 +34,7 @@ def build_twin(model: TopdownPoseEstimator) -> nn.Module:
     from transformers import VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
 
     backbone, head = model.backbone, model.head
-    width, height = head.codec.input_wh
+    width, height = head.codec.input_size
     config = VitPoseConfig(
         backbone_config=VitPoseBackboneConfig(
             image_size=[height, width],
@@ -63,7 +63,7 @@ def build_twin(model: TopdownPoseEstimator) -> nn.Module:
 def why_no_twin(model: PoseEstimator) -> str:
     """Returns what our model has and VitPose has not; nothing if it can be rebuilt there."""
     heads, backbone = list(model.all_heads()), model.backbone
-    if len(heads) > 1 or getattr(backbone, 'takes_dataset_index', False):
+    if len(heads) > 1 or getattr(backbone, 'takes_dataset_idx', False):
         return 'it is for one dataset'
     if hasattr(model, 'text_encoder'):
         return 'it reads no texts'

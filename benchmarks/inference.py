@@ -155,7 +155,7 @@ def _of_transformers(model: TopdownPoseEstimator) -> Contestant:
     model.load_state_dict(own)
     weights, _ = export_huggingface(own)
     twin.load_state_dict(weights)
-    width, height = model.head.codec.input_wh
+    width, height = model.head.codec.input_size
     processor = VitPoseImageProcessor(size={'height': height, 'width': width})
 
     @torch.inference_mode()
@@ -173,7 +173,7 @@ def _of_rtmlib(path: Path, source: Source, threads: int) -> Contestant:
     import rtmlib
 
     metadata = source.metadata
-    solver = rtmlib.ViTPose(str(path), metadata.input_wh, metadata.mean, metadata.std)
+    solver = rtmlib.ViTPose(str(path), metadata.input_size, metadata.mean, metadata.std)
     options = onnxruntime.SessionOptions()  # it has no setting for the threads
     options.intra_op_num_threads = threads
     solver.session = onnxruntime.InferenceSession(

@@ -19,7 +19,7 @@ from benchmarks.peer import Peer
 from benchmarks.report import Report, start_report
 from benchmarks.timing import StepClock, limit_threads, take_turns
 from mmpose.codecs import Codec
-from mmpose.datasets import Draw, KeypointDataset, PoseSampler, collate_poses
+from mmpose.datasets import KeypointDataset, PoseSampler, SampleIndex, collate_poses
 from mmpose.engine.runner import PoseRunner
 from mmpose.registry import CODECS, DATASETS
 
@@ -92,33 +92,35 @@ def _build_dataset(config: dict[str, Any]) -> KeypointDataset:
     return DATASETS.build(copy.deepcopy(config))
 
 
-def _draw(dataset: KeypointDataset, num_samples: int) -> list[Draw]:
+def _draw(dataset: KeypointDataset, num_samples: int) -> list[SampleIndex]:
     """The first samples of a training, over as many epochs as it takes."""
     if num_samples < 1:
         raise ValueError(f'--samples is {num_samples}, expected 1 or more')
     sampler = PoseSampler(dataset, seed=0)
-    draws: list[Draw] = []
+    draws: list[SampleIndex] = []
     while len(draws) < num_samples:
         draws += sampler
         sampler.set_epoch(sampler.epoch + 1)
     return draws[:num_samples]
 
 
-def _split(draws: list[Draw], batch_size: int) -> list[list[Draw]]:
+def _split(draws: list[SampleIndex], batch_size: int) -> list[list[SampleIndex]]:
     return [draws[first : first + batch_size] for first in range(0, len(draws), batch_size)]
 
 
-def _load(dataset: KeypointDataset, codec: Codec, batches: list[list[Draw]]) -> dict[str, float]:
+def _load(
+    dataset: KeypointDataset, codec: Codec, batches: list[list[SampleIndex]]
+) -> dict[str, float]:
     clock = StepClock()
     for draws in batches:
         batch = collate_poses([dataset[draw] for draw in draws])['batch']
         clock.end('load')
-        codec.encode(batch['keypoints'], batch['visible'])
+        codec.encode(batch['keypoints'], batch['keypoints_visible'])
         clock.end('targets')
     return clock.seconds
 
 
-def _time_steps(dataset: KeypointDataset, batches: list[list[Draw]]) -> dict[str, float]:
+def _time_steps(dataset: KeypointDataset, batches: list[list[SampleIndex]]) -> dict[str, float]:
     clock = StepClock()
     for draws in batches:
         samples = []
@@ -135,7 +137,7 @@ def _time_steps(dataset: KeypointDataset, batches: list[list[Draw]]) -> dict[str
     return clock.seconds
 
 
-def _time_floors(dataset: KeypointDataset, draws: list[Draw]) -> dict[str, float]:
+def _time_floors(dataset: KeypointDataset, draws: list[SampleIndex]) -> dict[str, float]:
     """What no loader can save as long as OpenCV decodes and warps whole images."""
     clock = StepClock()
     for draw in draws:
@@ -147,7 +149,7 @@ def _time_floors(dataset: KeypointDataset, draws: list[Draw]) -> dict[str, float
         clock.restart()
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
         clock.end('cv2.imdecode')
-        cv2.warpAffine(image, matrix, window.input_wh, flags=cv2.INTER_LINEAR)
+        cv2.warpAffine(image, matrix, window.input_size, flags=cv2.INTER_LINEAR)
         clock.end('cv2.warpAffine')
     return clock.seconds
 

@@ -79,9 +79,11 @@ class Worker:
         import numpy as np
 
         keypoints = np.array(request['keypoints'], np.float32)  # (B, K, 2), input px
-        visible = np.ones((1, keypoints.shape[1]), np.float32)
+        keypoints_visible = np.ones((1, keypoints.shape[1]), np.float32)
         begin = time.perf_counter()
-        targets = [self.codec.encode(person[None], visible)['heatmaps'] for person in keypoints]
+        targets = [
+            self.codec.encode(person[None], keypoints_visible)['heatmaps'] for person in keypoints
+        ]
         middle = time.perf_counter()
         for heatmaps in targets:
             self.codec.decode(heatmaps)

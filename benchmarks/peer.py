@@ -115,8 +115,8 @@ def translate_codec(codec: dict[str, Any]) -> dict[str, Any]:
         )
     return {
         'type': codec['type'],
-        'input_size': list(codec['input_wh']),
-        'heatmap_size': list(codec['heatmap_wh']),
+        'input_size': list(codec['input_size']),
+        'heatmap_size': list(codec['heatmap_size']),
         'sigma': codec.get('sigma', 2),
     }
 

@@ -14,16 +14,16 @@ FloatArray = NDArray[np.float32]
 
 
 def encode_person(
-    points_hm: NDArray[np.float64], heatmap_wh: tuple[int, int], sigma: float
+    points_hm: NDArray[np.float64], heatmap_size: tuple[int, int], sigma: float
 ) -> FloatArray:
     """Returns the heatmaps (K, H, W) of one person.
 
     Args:
         points_hm: (K, 2), heatmap cells. All joints are drawn.
-        heatmap_wh: Width and height of the heatmaps.
+        heatmap_size: Width and height of the heatmaps.
         sigma: Cells.
     """
-    width, height = heatmap_wh
+    width, height = heatmap_size
     reach = int(3 * sigma)
     heatmaps = np.zeros((len(points_hm), height, width), np.float32)
     for heatmap, (x, y) in zip(heatmaps, points_hm, strict=True):

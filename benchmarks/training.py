@@ -26,7 +26,7 @@ from mmpose.analysis.measured_models import (
     build_model,
     build_plain,
     deal_datasets,
-    input_wh,
+    input_size,
     kind_of,
     rows_per_head,
     trained_crops_per_head,
@@ -97,7 +97,7 @@ def benchmark_training(
         if plain is not None:
             contestants[PLAIN] = _stepper(cfg, plain, batch, where, min_seconds)
         seconds = take_turns(contestants, repeat)
-    crops = trained_crops_per_head(model, batch['batch']['dataset_index'])
+    crops = trained_crops_per_head(model, batch['batch']['dataset_idx'])
     flops = training_flops(count_model_flops(model_cfg).of_batch(size, crops))
     _report_speed(report, seconds[STEP], size, flops)
     if peak is not None and mixed:
@@ -118,31 +118,33 @@ def make_batch(model: PoseEstimator, batch_size: int, device: torch.device) -> B
     Args:
         model: An estimator; says the input size, the datasets and their numbers of keypoints.
         batch_size: B.
-        device: Where the tensors are, but for ``dataset_index``, which training leaves on the CPU.
+        device: Where the tensors are, but for ``dataset_idx``, which training leaves on the CPU.
 
     Returns:
         ``inputs`` (B, 3, h, w) uint8; ``batch`` with ``keypoints`` (B, K, 2), input px,
-        ``visible`` (B, K) and ``dataset_index`` (B,). K is that of the largest skeleton; rows of
-        a smaller one end in zeros.
+        ``keypoints_visible`` (B, K) and ``dataset_idx`` (B,). K is that of the largest skeleton;
+        rows of a smaller one end in zeros.
     """
-    width, height = input_wh(model)
+    width, height = input_size(model)
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randint(
         0, 256, (batch_size, 3, height, width), dtype=torch.uint8, generator=generator
     )
-    dataset_index = deal_datasets(model, batch_size)
+    dataset_idx = deal_datasets(model, batch_size)
     sizes = [head.num_keypoints for head in model.all_heads()]
-    visible = torch.zeros(batch_size, max(sizes))
-    for num, rows in zip(sizes, rows_per_head(model, dataset_index), strict=True):
-        visible[rows, :num] = 1
-    keypoints = torch.rand(*visible.shape, 2, generator=generator) * visible[..., None]
+    keypoints_visible = torch.zeros(batch_size, max(sizes))
+    for num, rows in zip(sizes, rows_per_head(model, dataset_idx), strict=True):
+        keypoints_visible[rows, :num] = 1
+    keypoints = (
+        torch.rand(*keypoints_visible.shape, 2, generator=generator) * keypoints_visible[..., None]
+    )
     keypoints = keypoints * torch.tensor([width - 1.0, height - 1.0])
     return {
         'inputs': inputs.to(device),
         'batch': {
             'keypoints': keypoints.to(device),
-            'visible': visible.to(device),
-            'dataset_index': dataset_index,
+            'keypoints_visible': keypoints_visible.to(device),
+            'dataset_idx': dataset_idx,
         },
     }
 

@@ -28,12 +28,12 @@ class Model:
             raise SystemExit(f"--dataset is '{dataset}', expected one of {names}")
         self.index = 0 if dataset is None else names.index(dataset)
         self.dataset = self.about['datasets'][self.index]
-        self.skeleton = self.dataset['meta']
+        self.skeleton = self.dataset['dataset_meta']
 
     def __call__(self, image, boxes):
         """Joints (N, K, 2), image px, and scores (N, K) of boxes (N, 4), x1 y1 x2 y2."""
         matrices = np.stack([self.crop_matrix(box) for box in boxes])
-        size = tuple(self.about['input_wh'])
+        size = tuple(self.about['input_size'])
         crops = np.stack([cv2.warpAffine(image, m, size) for m in matrices])
         points, scores = self.decode(*self.run(self.normalize(crops)))
         num = len(self.skeleton['keypoint_names'])  # others are those of larger skeletons
@@ -41,14 +41,14 @@ class Model:
 
     def crop_matrix(self, box):
         """Affine (2, 3) from image px to crop px: the padded box, in the shape of the crop."""
-        box, size = np.array(box, float), np.array(self.about['input_wh'], float)
+        box, size = np.array(box, float), np.array(self.about['input_size'], float)
         center, window = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
         if self.dataset['stretch']:
             window = np.full(2, window.max())
         else:
             window = np.maximum(window, window[::-1] * [size[0] / size[1], size[1] / size[0]])
         window = window * self.dataset['padding']
-        if self.dataset['aligned']:  # UDP counts between the centres of the corner pixels
+        if self.dataset['use_udp']:  # UDP counts between the centres of the corner pixels
             size = size - 1
             scale = size / window
         else:
@@ -66,7 +66,7 @@ class Model:
         """Outputs of the network, also where it takes a fixed number of crops a call."""
         extra = {}
         if len(self.about['datasets']) > 1:
-            extra['dataset_index'] = np.array([self.index])
+            extra['dataset_idx'] = np.array([self.index])
         size = self.about['batch_size'] or len(inputs)
         parts = []
         for start in range(0, len(inputs), size):
@@ -95,9 +95,9 @@ class Model:
             elif kind == 'quarter':
                 step = quarter_step(heatmap, x, y)
             points[person, joint] = np.add([x, y], step) if scores[person, joint] > 0 else -1
-        less = int(self.dataset['aligned'])
+        less = int(self.dataset['use_udp'])
         cells = np.array(maps.shape[:1:-1]) - less
-        return points * ((np.array(self.about['input_wh']) - less) / cells), scores
+        return points * ((np.array(self.about['input_size']) - less) / cells), scores
 
 
 def quarter_step(heatmap, x, y):
@@ -136,7 +136,9 @@ def draw(image, skeleton, points, scores, threshold=0.3):
         return
     width = max(1, round(np.ptp(points[seen], axis=0).max() / 100))
     fixed = np.round(points * 16).astype(int)  # OpenCV takes 1/16 px with shift=4
-    for (start, end), rgb in zip(skeleton['limbs'], skeleton['limb_colors'], strict=True):
+    for (start, end), rgb in zip(
+        skeleton['skeleton_links'], skeleton['skeleton_link_colors'], strict=True
+    ):
         if seen[start] and seen[end]:
             a, b = fixed[start].tolist(), fixed[end].tolist()
             cv2.line(image, a, b, rgb[::-1], width, cv2.LINE_AA, shift=4)

@@ -188,7 +188,7 @@ class LivePipeline:
         return True
 
     def _stages_of(self, estimator: ViTPoseEstimator, options: LiveOptions) -> list[Stage]:
-        meta, min_score = estimator.meta, options.min_score
+        meta, min_score = estimator.dataset_meta, options.min_score
         source = self.stream.open().source
         is_multiview = isinstance(source, Views)
         if is_multiview != (options.method_3d == TRIANGULATE):

@@ -218,7 +218,7 @@ def test_rules_reject(sources, message):
     [
         {'mmpose/models/a.py': 'import torch\nfrom mmpose.codecs import UDPHeatmap\n'},
         {'mmpose/models/a.py': 'def f():\n    import timm\n'},
-        {'mmpose/metainfo/a.py': 'from ..structures import PoseMeta\nfrom .reader import x\n'},
+        {'mmpose/metainfo/a.py': 'from ..structures import DatasetMeta\nfrom .reader import x\n'},
         {'mmpose/apis/a.py': 'import typing\nif typing.TYPE_CHECKING:\n    import timm'},
         {'tools/a.py': BODY * 600, 'tests/a.py': 'def f():\n' + '    x = 1\n' * 79},
     ],

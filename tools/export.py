@@ -72,7 +72,7 @@ def main() -> None:
         fp16=args.fp16,
         int8=args.int8,
         images=args.images,
-        input_wh=args.input_size and tuple(args.input_size),
+        input_size=args.input_size and tuple(args.input_size),
         dataset=args.dataset,
         check_ap=args.check_ap,
         data_root=args.data_root,

@@ -24,7 +24,7 @@ from mmpose.evaluation.functional.oks_errors import (
 )
 from mmpose.evaluation.functional.protocols import Protocol, find_protocol
 from mmpose.metainfo import load_metainfo
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 CONFIDENCE = 0.95
 COMPARED_KINDS = ('coco', 'crowdpose', 'humanart')  # of protocols: AP over OKS
@@ -63,7 +63,7 @@ class Comparison:
 
     Attributes:
         names: Of the results.
-        meta: The skeleton.
+        dataset_meta: The skeleton.
         figures: The COCO figures; AP is the first.
         joints: (K, 2). AP of each joint of both; NaN for a joint that is never labelled.
         analyses: Errors of both.
@@ -74,7 +74,7 @@ class Comparison:
     """
 
     names: tuple[str, str]
-    meta: PoseMeta
+    dataset_meta: DatasetMeta
     figures: list[FigureChange]
     joints: FloatArray
     analyses: tuple[ErrorAnalysis, ErrorAnalysis]
@@ -109,17 +109,17 @@ def compare_files(
         ValueError: If a file is malformed or empty, they are of different images, or the dataset
             is not evaluated by AP over OKS.
     """
-    protocol, meta = _protocol(dataset)
+    protocol, dataset_meta = _protocol(dataset)
     if num_resamples < 2:
         raise ValueError(f'--resamples is {num_resamples}; expected 2 or more')
     area = protocol.use_area if use_area is None else use_area
-    gt, results = read_files([first, second], ann_file, meta, area)
+    gt, results = read_files([first, second], ann_file, dataset_meta, area)
     notes = _check_same_images(gt, results)
     analyses = [
-        analyze_errors(gt, dt, meta.sigmas, meta.flip_indices, area, corrects=False)
+        analyze_errors(gt, dt, dataset_meta.sigmas, dataset_meta.flip_indices, area, corrects=False)
         for dt in results
     ]
-    matched = [match_poses(gt, dt, meta.sigmas, area) for dt in results]
+    matched = [match_poses(gt, dt, dataset_meta.sigmas, area) for dt in results]
     counts = draw_images(len(np.unique(gt.image_ids)), num_resamples, seed)
     summaries = [one.scores().summary() for one in matched]
     resampled = [resample_figures(one, counts) for one in matched]
@@ -129,7 +129,7 @@ def compare_files(
     ]
     return Comparison(
         names=_labels(Path(first), Path(second)),
-        meta=meta,
+        dataset_meta=dataset_meta,
         figures=figures,
         joints=np.stack([joint_average_precision(one) for one in analyses], axis=1),
         analyses=(analyses[0], analyses[1]),
@@ -140,7 +140,7 @@ def compare_files(
     )
 
 
-def _protocol(dataset: str) -> tuple[Protocol, PoseMeta]:
+def _protocol(dataset: str) -> tuple[Protocol, DatasetMeta]:
     protocol = find_protocol(dataset)
     if protocol.kind not in COMPARED_KINDS:
         raise ValueError(

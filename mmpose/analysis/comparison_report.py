@@ -74,7 +74,9 @@ def report_comparison(
     (folder / JSON_FILE).write_text(json.dumps({**sources, **content}, indent=2) + '\n')
     page = HtmlReport(f'{found.names[1]} against {found.names[0]}')
     page.verdict(verdict, _mood(found.figures[0]))
-    page.text(f'{second} against {first}; annotations {ann_file}, skeleton {found.meta.name}.')
+    page.text(
+        f'{second} against {first}; annotations {ann_file}, skeleton {found.dataset_meta.name}.'
+    )
     for note in found.notes:
         page.text(note)
     for table in tables:
@@ -150,7 +152,7 @@ def joint_table(found: Comparison) -> Table:
     gains = found.joints[:, 1] - found.joints[:, 0]
     rows = []
     for joint in np.argsort(-np.nan_to_num(gains), kind='stable').tolist():
-        name = found.meta.keypoint_names[joint].replace('_', ' ')
+        name = found.dataset_meta.keypoint_names[joint].replace('_', ' ')
         if np.isnan(gains[joint]):
             rows.append([name, '-', '-', 'not labelled'])
             continue
@@ -190,7 +192,7 @@ def comparison_content(
     found: Comparison, better: Sequence[int], worse: Sequence[int], names: dict[int | str, str]
 ) -> dict[str, Any]:
     """All figures, as ``comparison.json`` has them."""
-    joints = zip(found.meta.keypoint_names, found.joints.tolist(), strict=True)
+    joints = zip(found.dataset_meta.keypoint_names, found.joints.tolist(), strict=True)
     return {
         'names': list(found.names),
         'num_images': len(found.image_ids),
@@ -236,7 +238,9 @@ def _add_pictures(
             raise ValueError(f'{folder / file}: cannot be read as an image; write it again')
         image_id = found.image_ids[row]
         poses = [_rows_of(one.dt.image_id, image_id) for one in found.analyses]
-        picture = draw_both(pixels, analyses, _rows_of(gt.image_id, image_id), poses, found.meta)
+        picture = draw_both(
+            pixels, analyses, _rows_of(gt.image_id, image_id), poses, found.dataset_meta
+        )
         first, second = found.losses[row]
         page.picture(picture, f'{file}: loss {first:.2f} -> {second:.2f}')
 

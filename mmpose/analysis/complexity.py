@@ -12,7 +12,7 @@ from torch import nn
 
 from mmpose.analysis.error_tables import Table, format_table
 from mmpose.analysis.flops import WHOLE, count_flops, count_module_flops
-from mmpose.analysis.measured_models import build_model, deal_datasets, input_wh
+from mmpose.analysis.measured_models import build_model, deal_datasets, input_size
 from mmpose.models.backbones.patch_embed import ConvStem, PatchEmbed
 from mmpose.models.backbones.vit_layers import Attention, Mlp
 from mmpose.models.backbones.vit_moe import ExpertMlp
@@ -59,12 +59,12 @@ def measure_complexity(
     """
     with torch.device('meta'):
         model = build_model(dict(model_cfg)).eval()
-        height, width = input_hw or input_wh(model)[::-1]
+        height, width = input_hw or input_size(model)[::-1]
         image = torch.empty(1, 3, height, width)
     _fit_codecs(model, (height, width))
     index = deal_datasets(model, 1)
     backbone, heads = model.backbone, list(model.all_heads())
-    inputs = (image, index) if getattr(backbone, 'takes_dataset_index', False) else (image,)
+    inputs = (image, index) if getattr(backbone, 'takes_dataset_idx', False) else (image,)
     features = model.extract_feat(image, index)
     flops = _split_flops(backbone, count_module_flops(lambda: backbone(*inputs)))
     if model.neck is not None:
@@ -84,8 +84,8 @@ def _fit_codecs(model: PoseEstimator, input_hw: tuple[int, int]) -> None:
     """Makes the heads, which compare with their codecs, accept features of another size."""
     for head in model.all_heads():
         codec = head.codec
-        sizes = zip(input_hw[::-1], codec.heatmap_wh, codec.input_wh, strict=True)
-        codec.heatmap_wh = tuple(size * cells // own for size, cells, own in sizes)
+        sizes = zip(input_hw[::-1], codec.heatmap_size, codec.input_size, strict=True)
+        codec.heatmap_size = tuple(size * cells // own for size, cells, own in sizes)
 
 
 def _split_flops(backbone: nn.Module, flops: Mapping[str, int]) -> Counter[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmpose.evaluation.functional.error_kinds import GOOD, JOINT_KINDS
 from mmpose.evaluation.functional.error_matching import NONE, counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, false_positive_costs
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 from mmpose.visualization.draw import draw_pose, put_label
 from mmpose.visualization.grid import make_grid, side_by_side
 from mmpose.visualization.shapes import (
@@ -80,7 +80,7 @@ def draw_errors(
     analysis: ErrorAnalysis,
     people: NDArray[np.integer],
     poses: NDArray[np.integer],
-    meta: PoseMeta,
+    dataset_meta: DatasetMeta,
 ) -> Image:
     """Returns annotated people and estimated poses side by side, errors in their colours.
 
@@ -91,11 +91,11 @@ def draw_errors(
         analysis: Of ``analyze_errors``.
         people: Rows of the annotations of this image.
         poses: Rows of the detections of this image.
-        meta: The skeleton.
+        dataset_meta: The skeleton.
     """
     shown = poses[_is_shown(analysis)[poses]]
     left_top, scale, view = _view(image_bgr, _boxes(analysis, people, shown))
-    painter = _Painter(analysis, meta, left_top, scale)
+    painter = _Painter(analysis, dataset_meta, left_top, scale)
     return side_by_side(
         painter.annotated(view.copy(), people), painter.estimated(_shaded(view), people, shown)
     )
@@ -106,7 +106,7 @@ def draw_both(
     analyses: Mapping[str, ErrorAnalysis],
     people: NDArray[np.integer],
     poses: Sequence[NDArray[np.integer]],
-    meta: PoseMeta,
+    dataset_meta: DatasetMeta,
 ) -> Image:
     """Returns annotated people and the poses of several results of an image, in the same view.
 
@@ -115,7 +115,7 @@ def draw_both(
         analyses: Of ``analyze_errors`` with the same annotations, by the name of the result.
         people: Rows of the annotations of this image.
         poses: Rows of the detections of this image, of each result.
-        meta: The skeleton.
+        dataset_meta: The skeleton.
     """
     pairs = list(zip(analyses.values(), poses, strict=True))
     shown = [rows[_is_shown(analysis)[rows]] for analysis, rows in pairs]
@@ -125,7 +125,7 @@ def draw_both(
         for box in _boxes(analysis, people, rows)
     ]
     left_top, scale, view = _view(image_bgr, boxes)
-    painters = [_Painter(analysis, meta, left_top, scale) for analysis in analyses.values()]
+    painters = [_Painter(analysis, dataset_meta, left_top, scale) for analysis in analyses.values()]
     tiles = [painters[0].annotated(view.copy(), people)]
     for painter, rows in zip(painters, shown, strict=True):
         tiles.append(painter.estimated(_shaded(view), people, rows))
@@ -142,17 +142,24 @@ class _Painter:
     """Draws into a view of an image, in which it turns image px into view px."""
 
     def __init__(
-        self, analysis: ErrorAnalysis, meta: PoseMeta, left_top: NDArray[np.floating], scale: float
+        self,
+        analysis: ErrorAnalysis,
+        dataset_meta: DatasetMeta,
+        left_top: NDArray[np.floating],
+        scale: float,
     ) -> None:
         self._gt, self._dt, self._errors = analysis.gt, analysis.dt, analysis.errors
-        self._meta, self._left_top, self._scale = meta, left_top, scale
-        self._grey = _tinted(meta, NEUTRAL)
-        self._invented = _tinted(meta, COLORS['false_positive'])
+        self._dataset_meta, self._left_top, self._scale = dataset_meta, left_top, scale
+        self._grey = _tinted(dataset_meta, NEUTRAL)
+        self._invented = _tinted(dataset_meta, COLORS['false_positive'])
 
     def annotated(self, view: Image, people: NDArray[np.integer]) -> Image:
         for row in people:
             view = draw_pose(
-                view, self._to_view(self._gt.keypoints[row]), self._gt.visible[row], self._meta
+                view,
+                self._to_view(self._gt.keypoints[row]),
+                self._gt.keypoints_visible[row],
+                self._dataset_meta,
             )
         for row in people[self._errors.is_missed[people]]:
             self._box(view, self._gt.bbox_xywh[row], 'false_negative')
@@ -164,8 +171,8 @@ class _Painter:
         errors = self._errors
         for row in poses:
             points = self._to_view(self._dt.keypoints[row])
-            meta = self._invented if errors.is_false_positive[row] else self._grey
-            view = draw_pose(view, points, np.ones(len(points)), meta, line_width=2.0)
+            dataset_meta = self._invented if errors.is_false_positive[row] else self._grey
+            view = draw_pose(view, points, np.ones(len(points)), dataset_meta, line_width=2.0)
         joints: list[tuple[str, NDArray[np.floating]]] = []
         labels: list[tuple[str, NDArray[np.floating]]] = []
         for row in people[errors.is_missed[people]]:
@@ -196,7 +203,7 @@ class _Painter:
         for joint in wrong:
             fill_disc(view, points[joint], 6.5, OUTLINE)
             fill_disc(view, points[joint], 5.0, COLORS[JOINT_KINDS[kinds[joint]]])
-        names = [self._meta.keypoint_names[joint] for joint in wrong]
+        names = [self._dataset_meta.keypoint_names[joint] for joint in wrong]
         return [
             (f'{name.replace("_", " ")} {JOINT_KINDS[kind]}', point)
             for name, kind, point in zip(names, kinds[wrong], points[wrong], strict=True)
@@ -217,13 +224,13 @@ class _Painter:
         return np.asarray((points - self._left_top + 0.5) * self._scale - 0.5)
 
 
-def _tinted(meta: PoseMeta, color: Color) -> PoseMeta:
+def _tinted(dataset_meta: DatasetMeta, color: Color) -> DatasetMeta:
     """The skeleton in one colour."""
     rgb = np.array(color[::-1], np.uint8)
     return replace(
-        meta,
-        keypoint_colors=np.broadcast_to(rgb, meta.keypoint_colors.shape),
-        limb_colors=np.broadcast_to(rgb, meta.limb_colors.shape),
+        dataset_meta,
+        keypoint_colors=np.broadcast_to(rgb, dataset_meta.keypoint_colors.shape),
+        skeleton_link_colors=np.broadcast_to(rgb, dataset_meta.skeleton_link_colors.shape),
     )
 
 

@@ -30,7 +30,7 @@ from mmpose.evaluation.functional.error_matching import counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors
 from mmpose.evaluation.functional.protocols import find_protocol
 from mmpose.metainfo import load_metainfo
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 from mmpose.visualization import HtmlReport
 
 HOW_TO_READ = (
@@ -74,16 +74,20 @@ def report_errors(
     if num_worst < 0:
         raise ValueError(f'--num-worst is {num_worst}; expected 0 or more images')
     protocol = find_protocol(str(dataset))
-    meta = load_metainfo(protocol.skeleton)
+    dataset_meta = load_metainfo(protocol.skeleton)
     use_area = protocol.use_area if use_area is None else use_area
-    analysis = analyze_files(result_file, ann_file, meta, use_area)
+    analysis = analyze_files(result_file, ann_file, dataset_meta, use_area)
     worst = find_worst_images(analysis, image_names(ann_file), num_worst)
     if image_folder is not None:
         check_images(image_folder, [image.file_name for image in worst], ann_file)
     out_dir = Path(result_file).with_suffix('') if out_dir is None else Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    sources = {'results': str(result_file), 'annotations': str(ann_file), 'skeleton': meta.name}
-    content = {**sources, **report_content(analysis, meta, worst)}
+    sources = {
+        'results': str(result_file),
+        'annotations': str(ann_file),
+        'skeleton': dataset_meta.name,
+    }
+    content = {**sources, **report_content(analysis, dataset_meta, worst)}
     (out_dir / JSON_FILE).write_text(json.dumps(content, indent=2) + '\n')
     gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
     bar = draw_ap_bar(content['figures']['AP'], gains)
@@ -91,7 +95,7 @@ def report_errors(
     tables, verdict = report_tables(content), report_verdict(content)
     page = HtmlReport(f'Errors of {Path(result_file).name}')
     page.verdict(verdict)
-    page.text(f'{result_file} against {ann_file}, skeleton {meta.name}.')
+    page.text(f'{result_file} against {ann_file}, skeleton {dataset_meta.name}.')
     page.picture(bar, 'AP, what each correction adds in this order, and what is left (points)')
     for table in tables:
         page.heading(table.heading)
@@ -100,7 +104,7 @@ def report_errors(
     if image_folder is not None and worst:
         page.heading('Pictures of the worst images')
         page.text(HOW_TO_READ)
-        add_pictures(page, analysis, worst, Path(image_folder), meta)
+        add_pictures(page, analysis, worst, Path(image_folder), dataset_meta)
     page.write(out_dir / PAGE_FILE)
     closing = _closing(out_dir, image_folder, worst)
     return '\n\n'.join([verdict, *map(format_table, tables), closing])
@@ -109,19 +113,19 @@ def report_errors(
 def analyze_files(
     result_file: str | Path,
     ann_file: str | Path,
-    meta: PoseMeta,
+    dataset_meta: DatasetMeta,
     use_area: bool,
     joints: Joints | None = None,
 ) -> ErrorAnalysis:
     """Reads both files and finds the errors; arguments and errors as in :func:`read_files`."""
-    gt, (dt,) = read_files([result_file], ann_file, meta, use_area, joints)
-    return analyze_errors(gt, dt, sigmas_of(meta), meta.flip_indices, use_area)
+    gt, (dt,) = read_files([result_file], ann_file, dataset_meta, use_area, joints)
+    return analyze_errors(gt, dt, sigmas_of(dataset_meta), dataset_meta.flip_indices, use_area)
 
 
 def read_files(
     result_files: Sequence[str | Path],
     ann_file: str | Path,
-    meta: PoseMeta,
+    dataset_meta: DatasetMeta,
     use_area: bool,
     joints: Joints | None = None,
 ) -> tuple[KeypointGroundTruth, list[KeypointDetections]]:
@@ -130,7 +134,7 @@ def read_files(
     Args:
         result_files: Keypoint results in COCO's layout.
         ann_file: Annotations in COCO's layout.
-        meta: The skeleton.
+        dataset_meta: The skeleton.
         use_area: Whether the annotated area is the object area; else 0.53 of the box is.
         joints: Fields that hold the joints, as ``load_ground_truth`` takes them; all of them in
             ``keypoints`` if None.
@@ -139,14 +143,15 @@ def read_files(
         FileNotFoundError: If a file is missing.
         ValueError: If a file is malformed, or nobody is annotated.
     """
-    sigmas_of(meta)
-    joints = meta.num_keypoints if joints is None else joints
+    sigmas_of(dataset_meta)
+    joints = dataset_meta.num_keypoints if joints is None else joints
     try:
         gt = load_ground_truth(ann_file, joints)
         results = [load_detections(file, joints) for file in result_files]
     except ValueError as error:
         raise ValueError(
-            f"{error} (read with the skeleton '{meta.name}' of {meta.num_keypoints} joints; "
+            f"{error} (read with the skeleton '{dataset_meta.name}' of "
+            f'{dataset_meta.num_keypoints} joints; '
             '--dataset names another)'
         ) from None
     missing = gt.ann_id[~np.isfinite(gt.area)]
@@ -161,15 +166,15 @@ def read_files(
     return gt, results
 
 
-def sigmas_of(meta: PoseMeta) -> NDArray[np.floating]:
+def sigmas_of(dataset_meta: DatasetMeta) -> NDArray[np.floating]:
     """Returns the OKS constants (K,) of a skeleton.
 
     Raises:
         ValueError: If it has none.
     """
-    if meta.sigmas is None:
-        raise ValueError(f"skeleton '{meta.name}' has no sigmas, which OKS needs")
-    return meta.sigmas
+    if dataset_meta.sigmas is None:
+        raise ValueError(f"skeleton '{dataset_meta.name}' has no sigmas, which OKS needs")
+    return dataset_meta.sigmas
 
 
 def image_names(ann_file: str | Path) -> dict[int | str, str]:
@@ -200,7 +205,7 @@ def add_pictures(
     analysis: ErrorAnalysis,
     images: Sequence[WorstImage],
     folder: Path,
-    meta: PoseMeta,
+    dataset_meta: DatasetMeta,
     quality: int = 88,
 ) -> None:
     """Adds the errors of images as pictures.
@@ -210,7 +215,7 @@ def add_pictures(
         analysis: Of ``analyze_errors``.
         images: Of ``find_worst_images`` or ``describe_images``.
         folder: Folder that their file names start from.
-        meta: The skeleton.
+        dataset_meta: The skeleton.
         quality: Of the JPEGs.
 
     Raises:
@@ -221,7 +226,7 @@ def add_pictures(
         pixels = cv2.imread(str(path))
         if pixels is None:
             raise ValueError(f'{path}: cannot be read as an image; write it again')
-        picture = draw_errors(pixels, analysis, image.people, image.poses, meta)
+        picture = draw_errors(pixels, analysis, image.people, image.poses, dataset_meta)
         errors = [f'{num} {TITLES.get(k, k)}' for k, num in image.counts.items() if num]
         hidden = hidden_false_positives(analysis, image.poses)
         note = f' ({hidden} false positives with low scores not drawn)' if hidden else ''

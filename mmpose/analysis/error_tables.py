@@ -24,7 +24,7 @@ from mmpose.evaluation.functional.oks_errors import (
     lost_oks,
     size_table,
 )
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 _REMEDIES = {
     'score': 'Perfect confidence scores',
@@ -116,13 +116,13 @@ def describe_images(
 
 
 def report_content(
-    analysis: ErrorAnalysis, meta: PoseMeta, worst: Sequence[WorstImage]
+    analysis: ErrorAnalysis, dataset_meta: DatasetMeta, worst: Sequence[WorstImage]
 ) -> dict[str, Any]:
     """All figures of a report, as ``errors.json`` has them.
 
     Args:
         analysis: Of ``analyze_errors``.
-        meta: The skeleton.
+        dataset_meta: The skeleton.
         worst: Of ``find_worst_images``.
     """
     counts, lost = count_errors(analysis), lost_oks(analysis)
@@ -137,7 +137,9 @@ def report_content(
         'kinds': _kind_rows(analysis, counts, lost),
         'joints': {
             name: dict(zip(JOINT_KINDS, row, strict=True))
-            for name, row in zip(meta.keypoint_names, joint_table(analysis).tolist(), strict=True)
+            for name, row in zip(
+                dataset_meta.keypoint_names, joint_table(analysis).tolist(), strict=True
+            )
         },
         'sizes': {name: _group_row(group) for name, group in size_table(analysis).items()},
         'crowding': {name: _group_row(group) for name, group in crowding_table(analysis).items()},

@@ -10,7 +10,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmpose.analysis.measured_models import build_model, deal_datasets, input_wh
+from mmpose.analysis.measured_models import build_model, deal_datasets, input_size
 
 # The backward pass multiplies by the weights and by the activations, the forward pass once.
 TRAINING_TO_FORWARD = 3
@@ -53,7 +53,7 @@ def count_model_flops(model_cfg: dict[str, Any]) -> ModelFlops:
     """
     with torch.device('meta'):
         model = build_model(model_cfg).eval()
-        width, height = input_wh(model)
+        width, height = input_size(model)
         image = torch.empty(1, 3, height, width)
     index = deal_datasets(model, 1)
     with torch.no_grad():  # text features are kept from here on

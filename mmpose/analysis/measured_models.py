@@ -38,7 +38,7 @@ def build_plain(model: PoseEstimator, model_cfg: dict[str, Any]) -> PoseEstimato
     """
     if reads_texts(model):
         return build_model(model.plain_config(model_cfg))
-    if not getattr(model.backbone, 'takes_dataset_index', False):
+    if not getattr(model.backbone, 'takes_dataset_idx', False):
         return None
     return build_model({**model_cfg, 'backbone': plain_config(model_cfg['backbone'])})
 
@@ -55,9 +55,9 @@ def kind_of(model: PoseEstimator) -> str:
     return type(model.backbone).__name__
 
 
-def input_wh(model: PoseEstimator) -> tuple[int, int]:
+def input_size(model: PoseEstimator) -> tuple[int, int]:
     """Returns the size of the crops, which all datasets share."""
-    return next(iter(model.all_heads())).codec.input_wh
+    return next(iter(model.all_heads())).codec.input_size
 
 
 def deal_datasets(model: PoseEstimator, batch_size: int) -> Tensor:
@@ -73,37 +73,37 @@ def deal_datasets(model: PoseEstimator, batch_size: int) -> Tensor:
     return torch.arange(batch_size) % num
 
 
-def rows_per_head(model: PoseEstimator, dataset_index: Tensor) -> list[list[int]]:
+def rows_per_head(model: PoseEstimator, dataset_idx: Tensor) -> list[list[int]]:
     """Returns the crops of which each head predicts the poses."""
     heads = list(model.all_heads())
     if len(heads) == 1:
-        return [list(range(len(dataset_index)))]
-    return [(dataset_index == i).nonzero()[:, 0].tolist() for i in range(len(heads))]
+        return [list(range(len(dataset_idx)))]
+    return [(dataset_idx == i).nonzero()[:, 0].tolist() for i in range(len(heads))]
 
 
-def trained_crops_per_head(model: PoseEstimator, dataset_index: Tensor) -> list[int]:
+def trained_crops_per_head(model: PoseEstimator, dataset_idx: Tensor) -> list[int]:
     """Returns how many crops of a batch each head sees in training.
 
     Every head sees all of them, unless the model is ``clean`` or trains one head only.
     """
-    own = [len(rows) for rows in rows_per_head(model, dataset_index)]
-    counts = own if getattr(model, 'clean', True) else [len(dataset_index)] * len(own)
+    own = [len(rows) for rows in rows_per_head(model, dataset_idx)]
+    counts = own if getattr(model, 'clean', True) else [len(dataset_idx)] * len(own)
     trained = getattr(model, 'trained_head', None)
     return [n if trained in (None, i) else 0 for i, n in enumerate(counts)]
 
 
 def own_heatmaps(
-    model: PoseEstimator, images: Tensor, dataset_index: Tensor, rows: Sequence[Sequence[int]]
+    model: PoseEstimator, images: Tensor, dataset_idx: Tensor, rows: Sequence[Sequence[int]]
 ) -> list[Tensor]:
     """Returns the heatmaps of each head for its own crops, as in prediction.
 
     Args:
         model: The estimator.
         images: (B, 3, h, w), normalised.
-        dataset_index: (B,), on the CPU.
+        dataset_idx: (B,), on the CPU.
         rows: Crops of each head, see :func:`rows_per_head`.
     """
-    features = model.extract_feat(images, dataset_index)
+    features = model.extract_feat(images, dataset_idx)
     heads = list(model.all_heads())
     if len(heads) == 1:
         return [heads[0](features)]
@@ -132,13 +132,13 @@ def codec_cases(model_cfg: dict[str, Any]) -> list[CodecCase]:
         model_cfg: Config of an estimator with one head or with several.
     """
     if 'heads' not in model_cfg:
-        meta = load_metainfo(model_cfg.get('metainfo', 'coco'))
-        return [CodecCase((), dict(model_cfg['head']['codec']), meta.num_keypoints)]
-    metas = [load_metainfo(meta) for meta in model_cfg['metainfo']]
-    names = model_cfg.get('names') or [meta.name for meta in metas]
+        dataset_meta = load_metainfo(model_cfg.get('metainfo', 'coco'))
+        return [CodecCase((), dict(model_cfg['head']['codec']), dataset_meta.num_keypoints)]
+    metas = [load_metainfo(dataset_meta) for dataset_meta in model_cfg['metainfo']]
+    names = model_cfg.get('names') or [dataset_meta.name for dataset_meta in metas]
     cases: list[CodecCase] = []
-    for head, meta, name in zip(model_cfg['heads'], metas, names, strict=True):
-        config, num = dict(head['codec']), meta.num_keypoints
+    for head, dataset_meta, name in zip(model_cfg['heads'], metas, names, strict=True):
+        config, num = dict(head['codec']), dataset_meta.num_keypoints
         equal = [i for i, x in enumerate(cases) if (x.config, x.num_keypoints) == (config, num)]
         if equal:
             cases[equal[0]] = CodecCase((*cases[equal[0]].names, name), config, num)

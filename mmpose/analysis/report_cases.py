@@ -55,17 +55,17 @@ def add_dataset(
         _add_predictions(page, tested, label, num_random)
         return
     dataset = build_annotated(tested.dataset)
-    meta = dataset.pose_meta
+    dataset_meta = dataset.dataset_meta
     analysis = analyze_files(
         tested.results_path,
         metric.get('ann_file') or dataset.ann_file,
-        meta,
+        dataset_meta,
         metric.get('use_area', metric['type'] not in BOX_AREA_METRICS),
         METRICS.get(metric['type']).joint_fields,
     )
     names = _file_names(dataset)
     worst = find_worst_images(analysis, names, num_worst)
-    content = report_content(analysis, meta, worst)
+    content = report_content(analysis, dataset_meta, worst)
     page.heading(f'{label}Kinds of error')
     page.verdict(report_verdict(content))
     gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
@@ -85,11 +85,11 @@ def add_dataset(
     page.text(worst_table.explanation)
     page.table(worst_table.columns, worst_table.rows)
     page.text(HOW_TO_READ)
-    add_pictures(page, analysis, worst, folder, meta, PICTURE_QUALITY)
+    add_pictures(page, analysis, worst, folder, dataset_meta, PICTURE_QUALITY)
     page.heading(f'{label}Random images')
     chosen = random_images(analysis, num_random, seed)
     described = describe_images(analysis, names, chosen)
-    add_pictures(page, analysis, described, folder, meta, PICTURE_QUALITY)
+    add_pictures(page, analysis, described, folder, dataset_meta, PICTURE_QUALITY)
 
 
 def _oks_metric(tested: Tested) -> dict[str, Any] | None:

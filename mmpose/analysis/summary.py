@@ -135,9 +135,9 @@ def _main_curves(
 def draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
     """Yields a title and a picture for each of the first images of a dataset."""
     dataset = build_annotated(tested.dataset)
-    meta = dataset.pose_meta
+    dataset_meta = dataset.dataset_meta
     fields = [getattr(METRICS.get(own['type']), 'joint_fields', None) for own in tested.metrics]
-    joints = next(filter(None, fields), meta.num_keypoints)
+    joints = next(filter(None, fields), dataset_meta.num_keypoints)
     poses = load_detections(tested.results_path, joints)
     files = _first_images(dataset, num)
     for i in range(num):
@@ -149,7 +149,7 @@ def draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
         image = cv2.imread(path)
         if image is None:
             raise FileNotFoundError(f'{path} is missing or no image; it belongs to the test set')
-        yield tested.name, draw_results(image, _poses_of(poses, img_id), meta)
+        yield tested.name, draw_results(image, _poses_of(poses, img_id), dataset_meta)
 
 
 def _first_images(dataset: KeypointDataset, num: int) -> list[tuple[Any, str]]:
@@ -176,7 +176,7 @@ def _to_result(poses: KeypointDetections, row: int) -> PoseResult:
         ann_id=-1,
         category_id=int(poses.category_id[row]),
         keypoints=keypoints,
-        scores=poses.keypoint_scores[row].astype(np.float32),
+        keypoint_scores=poses.keypoint_scores[row].astype(np.float32),
         bbox_xywh=np.concatenate([low, high - low]),
         bbox_score=float(poses.scores[row]),
     )

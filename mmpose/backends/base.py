@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,12 +16,12 @@ class Prediction:
 
     Attributes:
         keypoints: (B, K, 2), in px.
-        scores: (B, K).
+        keypoint_scores: (B, K).
         heatmaps: (B, C, H, W), where they were asked for.
     """
 
     keypoints: Tensor
-    scores: Tensor
+    keypoint_scores: Tensor
     heatmaps: Tensor | None = None
 
 
@@ -29,17 +29,17 @@ class PoseBackend(Protocol):
     """Runs one top-down network on crops.
 
     Attributes:
-        meta: The skeleton.
-        input_wh: Width and height of a crop, px.
-        aligned: Whether crops are aligned windows (UDP); see ``CropWindow``.
+        dataset_meta: The skeleton.
+        input_size: Width and height of a crop, px.
+        use_udp: Whether crops are aligned windows (UDP); see ``CropWindow``.
         padding: Factor on both sides of a box; see ``CropWindow.from_bbox``.
         stretch: Whether the window is the square around the box, stretched to the crop, as for
             models of MPII; otherwise the box grows to the aspect ratio of the crop.
     """
 
-    meta: PoseMeta
-    input_wh: tuple[int, int]
-    aligned: bool
+    dataset_meta: DatasetMeta
+    input_size: tuple[int, int]
+    use_udp: bool
     padding: float
     stretch: bool
 

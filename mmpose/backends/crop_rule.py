@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-STEPS = ('LoadImage', 'BoxToWindow', 'TopdownAffine')  # that ``crop_image`` does as well
+STEPS = ('LoadImage', 'GetBBoxCenterScale', 'TopdownAffine')  # that ``crop_image`` does as well
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class CropRule:
                 'val_dataloader.dataset.pipeline to these three'
             )
         return cls(
-            padding=steps['BoxToWindow'].get('padding', 1.25),
+            padding=steps['GetBBoxCenterScale'].get('padding', 1.25),
             stretch=not steps['TopdownAffine'].get('fix_aspect', True),
         )
 
@@ -65,18 +65,18 @@ def _pipeline(cfg: Config, dataset: str | None) -> list[Mapping[str, Any]] | Non
     return part.get('pipeline')
 
 
-def set_input_wh(cfg: Config, input_wh: tuple[int, int]) -> None:
+def set_input_size(cfg: Config, input_size: tuple[int, int]) -> None:
     """Gives the model of a config crops of another size, with heatmaps that grow along.
 
     Args:
         cfg: Changed in place.
-        input_wh: Width and height, px: multiples of the patch size.
+        input_size: Width and height, px: multiples of the patch size.
 
     Raises:
         ValueError: If they are not, or the backbone takes no size.
     """
     backbone = cfg.model.backbone
-    width, height = (int(size) for size in input_wh)
+    width, height = (int(size) for size in input_size)
     if 'img_size' not in backbone:
         raise ValueError(
             f'backbone {backbone.type} has no img_size, so its crops cannot have another size'
@@ -91,6 +91,6 @@ def set_input_wh(cfg: Config, input_wh: tuple[int, int]) -> None:
     heads = cfg.model.heads if 'heads' in cfg.model else [cfg.model.head]
     for head in heads:
         codec = head.codec
-        sizes = zip((width, height), codec.heatmap_wh, codec.input_wh, strict=True)
-        codec.heatmap_wh = tuple(new * cells // old for new, cells, old in sizes)
-        codec.input_wh = (width, height)
+        sizes = zip((width, height), codec.heatmap_size, codec.input_size, strict=True)
+        codec.heatmap_size = tuple(new * cells // old for new, cells, old in sizes)
+        codec.input_size = (width, height)

@@ -24,12 +24,12 @@ class ExportedBackend:
     def __init__(self, runtime: Runtime, dataset: str | None = None) -> None:
         metadata = runtime.metadata
         self.runtime = runtime
-        self.dataset_index = metadata.find_dataset(dataset)
-        chosen = metadata.datasets[self.dataset_index]
-        self.meta = chosen.meta
+        self.dataset_idx = metadata.find_dataset(dataset)
+        chosen = metadata.datasets[self.dataset_idx]
+        self.dataset_meta = chosen.dataset_meta
         self.codec = chosen.build_codec()
-        self.input_wh = metadata.input_wh
-        self.aligned = chosen.aligned
+        self.input_size = metadata.input_size
+        self.use_udp = chosen.use_udp
         self.padding = chosen.padding
         self.stretch = chosen.stretch
         self._preprocessor = PoseDataPreprocessor(
@@ -49,9 +49,9 @@ class ExportedBackend:
         outputs = self._run(inputs)
         if metadata.decoded:
             keypoints, scores = outputs
-            num = self._checked(keypoints.shape[1], self.meta.num_keypoints)
+            num = self._checked(keypoints.shape[1], self.dataset_meta.num_keypoints)
             return Prediction(keypoints[:, :num], scores[:, :num])
-        channels = self.codec.num_channels(self.meta.num_keypoints)
+        channels = self.codec.num_channels(self.dataset_meta.num_keypoints)
         heatmaps = outputs[0][:, : self._checked(outputs[0].shape[1], channels)]
         keypoints, scores = self.codec.decode(heatmaps)
         return Prediction(keypoints, scores, heatmaps if with_heatmaps else None)
@@ -61,7 +61,7 @@ class ExportedBackend:
         size = self.runtime.metadata.batch_size
         extra = []
         if len(self.runtime.metadata.datasets) > 1:
-            extra = [torch.tensor([self.dataset_index], device=self.runtime.device)]
+            extra = [torch.tensor([self.dataset_idx], device=self.runtime.device)]
         if size is None:
             return self.runtime([inputs, *extra])
         missing = -len(inputs) % size
@@ -73,7 +73,8 @@ class ExportedBackend:
         is_right = found >= wanted if len(self.runtime.metadata.datasets) > 1 else found == wanted
         if not is_right:
             raise ValueError(
-                f"the program gives {found} channels, but its metadata says '{self.meta.name}' "
+                f'the program gives {found} channels, but its metadata says '
+                f"'{self.dataset_meta.name}' "
                 f'with {wanted}; the file was changed, export the model again'
             )
         return wanted

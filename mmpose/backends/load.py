@@ -20,7 +20,7 @@ def load_backend(
     dtype: str | None = None,
     compile_model: bool = False,
     flip_test: bool | None = None,
-    input_wh: tuple[int, int] | None = None,
+    input_size: tuple[int, int] | None = None,
     trust_checkpoint: bool = False,
 ) -> PoseBackend:
     """Returns a model, ready to predict.
@@ -33,7 +33,7 @@ def load_backend(
         dtype: Precision.
         compile_model: Whether to compile.
         flip_test: Whether to average with the mirror image.
-        input_wh: Size of the crops, px.
+        input_size: Size of the crops, px.
         trust_checkpoint: Whether the checkpoint may run code.
 
     Raises:
@@ -48,7 +48,7 @@ def load_backend(
             'dtype': dtype,
             'compile': compile_model or None,
             'flip_test': flip_test,
-            'input_wh': input_wh,
+            'input_size': input_size,
         }
         asked = [name for name, value in settled.items() if value is not None]
         if asked:
@@ -77,6 +77,6 @@ def load_backend(
         dtype=dtype,
         compile_model=compile_model,
         flip_test=flip_test,
-        input_wh=input_wh,
+        input_size=input_size,
     )
     return loaded.backend

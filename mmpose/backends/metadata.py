@@ -10,17 +10,17 @@ import numpy as np
 
 from mmpose.codecs import Codec
 from mmpose.registry import CODECS
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 KEY = 'mmpose'  # under which a file holds the text
 VERSION = 1
 _ARRAYS = {
     'flip_indices': np.int64,
-    'limbs': np.int64,
+    'skeleton_links': np.int64,
     'weights': np.float32,
     'sigmas': np.float32,
     'keypoint_colors': np.uint8,
-    'limb_colors': np.uint8,
+    'skeleton_link_colors': np.uint8,
 }
 
 
@@ -30,20 +30,20 @@ class ExportedDataset:
 
     Attributes:
         name: By which a user chooses it.
-        aligned: Whether crops are aligned windows (UDP); see ``CropWindow``.
+        use_udp: Whether crops are aligned windows (UDP); see ``CropWindow``.
         padding: Factor on both sides of a box; see ``CropWindow.from_bbox``.
         stretch: Whether the window is the square around the box, stretched to the crop; see
             ``PoseBackend``.
-        meta: Its skeleton, of K keypoints; a program for several datasets gives as many as the
-            largest has, and the first K count.
+        dataset_meta: Its skeleton, of K keypoints; a program for several datasets gives as many as
+            the largest has, and the first K count.
         codec: Config of the codec of its heatmaps.
     """
 
     name: str
-    aligned: bool
+    use_udp: bool
     padding: float
     stretch: bool
-    meta: PoseMeta
+    dataset_meta: DatasetMeta
     codec: dict[str, Any]
 
     def build_codec(self) -> Codec:
@@ -58,7 +58,7 @@ class ExportMetadata:
     Attributes:
         config: Name of the config it comes from.
         checkpoint_sha256: Of the weights it comes from; empty for random ones.
-        input_wh: Width and height of a crop, px.
+        input_size: Width and height of a crop, px.
         channel_order: Of the input, ``rgb`` or ``bgr``.
         mean: (3,), subtracted from the input, on the 0..255 scale, in the order of its channels.
         std: (3,), by which it is divided then.
@@ -67,12 +67,12 @@ class ExportMetadata:
             heatmaps (B, C, H, W).
         flip_test: Whether the heatmaps are averaged with those of the mirrored crop.
         precision: ``fp32``, ``fp16`` or ``int8``.
-        datasets: One, or those among which the input ``dataset_index`` chooses.
+        datasets: One, or those among which the input ``dataset_idx`` chooses.
     """
 
     config: str
     checkpoint_sha256: str
-    input_wh: tuple[int, int]
+    input_size: tuple[int, int]
     channel_order: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -85,7 +85,7 @@ class ExportMetadata:
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs of the program, in their order."""
-        return ['input', 'dataset_index'] if len(self.datasets) > 1 else ['input']
+        return ['input', 'dataset_idx'] if len(self.datasets) > 1 else ['input']
 
     @property
     def output_names(self) -> list[str]:
@@ -142,20 +142,24 @@ def missing_metadata(source: str) -> ValueError:
 def _dataset_to_dict(dataset: ExportedDataset) -> dict[str, Any]:
     skeleton = {
         key: value.tolist() if isinstance(value, np.ndarray) else value
-        for key, value in asdict(dataset.meta).items()
+        for key, value in asdict(dataset.dataset_meta).items()
     }
     values = {name: getattr(dataset, name) for name in dataset.__dataclass_fields__}
-    return {**values, 'meta': skeleton}
+    return {**values, 'dataset_meta': skeleton}
 
 
 def _dataset_from_dict(values: dict[str, Any]) -> ExportedDataset:
     skeleton = {
         key: tuple(value) if isinstance(value, list) else value
-        for key, value in values['meta'].items()
+        for key, value in values['dataset_meta'].items()
     }
     for key, dtype in _ARRAYS.items():
         if skeleton[key] is not None:
             skeleton[key] = np.array(skeleton[key], dtype)
-    for key, columns in (('limbs', 2), ('keypoint_colors', 3), ('limb_colors', 3)):
+    for key, columns in (
+        ('skeleton_links', 2),
+        ('keypoint_colors', 3),
+        ('skeleton_link_colors', 3),
+    ):
         skeleton[key] = skeleton[key].reshape(-1, columns)
-    return ExportedDataset(**{**values, 'meta': PoseMeta(**skeleton)})
+    return ExportedDataset(**{**values, 'dataset_meta': DatasetMeta(**skeleton)})

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from mmpose.backends.crop_rule import CropRule, set_input_wh
+from mmpose.backends.crop_rule import CropRule, set_input_size
 from mmpose.backends.device import pick_device
 from mmpose.backends.pytorch import TorchBackend
 from mmpose.checkpoints.experts import has_experts, merge_expert
@@ -33,7 +33,7 @@ def init_model(
     dtype: str | None = None,
     compile_model: bool = False,
     flip_test: bool | None = None,
-    input_wh: tuple[int, int] | None = None,
+    input_size: tuple[int, int] | None = None,
 ) -> TopdownPoseEstimator:
     """Returns a model in eval mode on a device; its config is at ``model.cfg``.
 
@@ -51,7 +51,7 @@ def init_model(
             minutes then.
         flip_test: Whether heatmaps are averaged with those of the mirror image, which takes twice
             as long; None does what the config says.
-        input_wh: Width and height of the crops, px, instead of the config's. Position embeddings
+        input_size: Width and height of the crops, px, instead of the config's. Position embeddings
             are resized as the checkpoint is loaded.
 
     Raises:
@@ -64,8 +64,8 @@ def init_model(
         cfg.merge_from_dict(cfg_options or {})
     else:
         cfg = load_config(config, cfg_options, check=False)
-    if input_wh is not None:
-        set_input_wh(cfg, input_wh)
+    if input_size is not None:
+        set_input_size(cfg, input_size)
     if flip_test is not None:
         cfg.model.flip_test = flip_test
     rule = CropRule.from_config(cfg, dataset)

@@ -39,9 +39,9 @@ class TorchBackend:
         self.model = model
         self.padding = padding
         self.stretch = stretch
-        self.meta = model.meta
-        self.input_wh = model.head.codec.input_wh
-        self.aligned = model.head.codec.aligned
+        self.dataset_meta = model.dataset_meta
+        self.input_size = model.head.codec.input_size
+        self.use_udp = model.head.codec.use_udp
         self.device = model.flip_indices.device
         self.dtype = _checked_dtype(dtype or FULL, self.device)
         compile_backbone(model, compile_model)

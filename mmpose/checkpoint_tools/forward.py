@@ -37,18 +37,21 @@ def backbone_config(shape: Architecture) -> dict[str, Any]:
 
 def head_config(shape: Architecture, head: HeadShape) -> dict[str, Any]:
     """Returns the config of a head that weights belong to."""
-    factor = head.upsample * 2 ** len(head.deconv_channels)
+    factor = head.upsample * 2 ** len(head.deconv_out_channels)
     height, width = (side * factor for side in shape.grid_hw)
     return dict(
         type='HeatmapHead',
         in_channels=shape.embed_dim,
         out_channels=head.out_channels,
-        deconv_channels=head.deconv_channels,
-        deconv_kernels=head.deconv_kernels,
+        deconv_out_channels=head.deconv_out_channels,
+        deconv_kernel_sizes=head.deconv_kernel_sizes,
         upsample=head.upsample,
         final_kernel=head.final_kernel,
         codec=dict(
-            type='MSRAHeatmap', input_wh=shape.input_hw[::-1], heatmap_wh=(width, height), sigma=2
+            type='MSRAHeatmap',
+            input_size=shape.input_hw[::-1],
+            heatmap_size=(width, height),
+            sigma=2,
         ),
     )
 
@@ -97,12 +100,12 @@ def heatmaps_of_config(config: str | Path, checkpoint: str | Path, trust: bool) 
     model = MODELS.build({**cfg.model, 'pretrained': None}).eval()
     load_model(model, checkpoint, trust)
     heads = list(model.heads) if hasattr(model, 'heads') else [model.head]
-    height, width = heads[0].codec.input_wh[::-1]
+    height, width = heads[0].codec.input_size[::-1]
     images = _images((height, width))
     outputs = []
     for dataset, head in enumerate(heads):
         index = torch.full((NUM_IMAGES,), dataset)
-        takes_index = getattr(model.backbone, 'takes_dataset_index', False) and len(heads) > 1
+        takes_index = getattr(model.backbone, 'takes_dataset_idx', False) and len(heads) > 1
         with torch.no_grad():
             features = model.extract_feat(images, index if takes_index else None)
             outputs.append(head(features))

@@ -93,7 +93,7 @@ def _model_lines(shape: Architecture) -> list[str]:
 def _head_words(head: HeadShape) -> str:
     if head.decoder == 'simple':
         return f'{head.out_channels} heatmaps, simple decoder (upsample {head.upsample})'
-    channels = ', '.join(map(str, head.deconv_channels))
+    channels = ', '.join(map(str, head.deconv_out_channels))
     return f'{head.out_channels} heatmaps, classic decoder (deconvolutions of {channels})'
 
 

@@ -25,25 +25,25 @@ class HeadShape:
 
     Attributes:
         out_channels: Channels of the heatmaps.
-        deconv_channels: Channels behind each transposed convolution.
-        deconv_kernels: Their kernels.
+        deconv_out_channels: Channels behind each transposed convolution.
+        deconv_kernel_sizes: Their kernels.
         final_kernel: Kernel of the last convolution.
     """
 
     out_channels: int
-    deconv_channels: tuple[int, ...]
-    deconv_kernels: tuple[int, ...]
+    deconv_out_channels: tuple[int, ...]
+    deconv_kernel_sizes: tuple[int, ...]
     final_kernel: int
 
     @property
     def upsample(self) -> int:
         """Factor by which features are enlarged first; weights do not show it."""
-        return 1 if self.deconv_channels else SIMPLE_UPSAMPLE
+        return 1 if self.deconv_out_channels else SIMPLE_UPSAMPLE
 
     @property
     def decoder(self) -> str:
         """Returns 'classic' or 'simple', as ViTPose calls its two decoders."""
-        return 'classic' if self.deconv_channels else 'simple'
+        return 'classic' if self.deconv_out_channels else 'simple'
 
 
 @dataclass(frozen=True)
@@ -186,15 +186,16 @@ def huggingface_config(shape: Architecture, label_names: tuple[str, ...]) -> dic
 
 def _require_huggingface(shape: Architecture) -> None:
     head = shape.heads[0]
-    is_classic = head.deconv_channels == (256, 256) and head.deconv_kernels == (4, 4)
+    is_classic = head.deconv_out_channels == (256, 256) and head.deconv_kernel_sizes == (4, 4)
     checks = (
         (shape.stem == 'patch', "the convolutional stem (model.backbone.stem='conv')"),
         (shape.last_norm, 'a backbone without last norm'),
         (shape.mlp_ratio == int(shape.mlp_ratio), f'mlp_ratio={shape.mlp_ratio:g}'),
         (
             (is_classic and head.final_kernel == 1)
-            or (not head.deconv_channels and head.final_kernel == 3),
-            f'a head of deconvolutions {head.deconv_channels} with kernels {head.deconv_kernels} '
+            or (not head.deconv_out_channels and head.final_kernel == 3),
+            f'a head of deconvolutions {head.deconv_out_channels} with kernels '
+            f'{head.deconv_kernel_sizes} '
             f'and a last kernel of {head.final_kernel}',
         ),
     )
@@ -238,7 +239,7 @@ def _describe_head(state: StateDict, prefix: str) -> HeadShape:
     deconvs = [x for k, x in state.items() if k.startswith(f'{prefix}deconv_') and x.ndim == 4]
     return HeadShape(
         out_channels=len(final_layer),
-        deconv_channels=tuple(x.shape[1] for x in deconvs),
-        deconv_kernels=tuple(x.shape[2] for x in deconvs),
+        deconv_out_channels=tuple(x.shape[1] for x in deconvs),
+        deconv_kernel_sizes=tuple(x.shape[2] for x in deconvs),
         final_kernel=final_layer.shape[2],
     )

@@ -17,40 +17,40 @@ class Codec(ABC):
     minus one stride in input px, with a score <= 0.
 
     Attributes:
-        aligned: Whether the crop has to be a UDP crop, in which the centres of the corner pixels
+        use_udp: Whether the crop has to be a UDP crop, in which the centres of the corner pixels
             of input and heatmap coincide: x_in = x_hm * (w - 1) / (W - 1). Otherwise
             x_in = x_hm * w / W.
     """
 
-    aligned: bool = False
+    use_udp: bool = False
 
-    def __init__(self, input_wh: Sequence[int], heatmap_wh: Sequence[int]) -> None:
+    def __init__(self, input_size: Sequence[int], heatmap_size: Sequence[int]) -> None:
         """Stores the two sizes.
 
         Args:
-            input_wh: Width and height of the network input, px.
-            heatmap_wh: Width and height of the heatmaps, cells.
+            input_size: Width and height of the network input, px.
+            heatmap_size: Width and height of the heatmaps, cells.
         """
-        self.input_wh = _as_size('input_wh', input_wh)
-        self.heatmap_wh = _as_size('heatmap_wh', heatmap_wh)
+        self.input_size = _as_size('input_size', input_size)
+        self.heatmap_size = _as_size('heatmap_size', heatmap_size)
 
     @property
     def stride_wh(self) -> tuple[float, float]:
         """Input px per heatmap cell along x and y."""
-        less = 1 if self.aligned else 0
-        (w, h), (map_w, map_h) = self.input_wh, self.heatmap_wh
+        less = 1 if self.use_udp else 0
+        (w, h), (map_w, map_h) = self.input_size, self.heatmap_size
         return (w - less) / (map_w - less), (h - less) / (map_h - less)
 
     def num_channels(self, num_keypoints: int) -> int:
         """Number of heatmap channels C for K keypoints."""
         return num_keypoints
 
-    def encode(self, keypoints: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, keypoints: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:
         """Draws the target heatmaps.
 
         Args:
             keypoints: (B, K, 2), input px. What stands at an invisible joint is never read.
-            visible: (B, K). Joints above 0.5 are drawn; the others get an empty map.
+            keypoints_visible: (B, K). Joints above 0.5 are drawn; the others get an empty map.
 
         Returns:
             Heatmaps (B, C, H, W) and weights (B, K), float32. A weight is the visibility, or 0
@@ -59,15 +59,19 @@ class Codec(ABC):
         Raises:
             ValueError: If the shapes do not fit together.
         """
-        if keypoints.ndim != 3 or keypoints.shape[2] != 2 or visible.shape != keypoints.shape[:2]:
+        if (
+            keypoints.ndim != 3
+            or keypoints.shape[2] != 2
+            or keypoints_visible.shape != keypoints.shape[:2]
+        ):
             raise ValueError(
                 f'encode got keypoints {tuple(keypoints.shape)} and visible '
-                f'{tuple(visible.shape)}; expected (B, K, 2) and (B, K)'
+                f'{tuple(keypoints_visible.shape)}; expected (B, K, 2) and (B, K)'
             )
         stride_x, stride_y = self.stride_wh
         x, y = keypoints.float().unbind(-1)
         points_hm = torch.stack((x / stride_x, y / stride_y), -1)
-        return self._encode(points_hm, visible.float())
+        return self._encode(points_hm, keypoints_visible.float())
 
     @torch.no_grad()
     def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,7 +118,7 @@ class Codec(ABC):
         return heatmaps.index_select(1, channels).flip(-1)
 
     @abstractmethod
-    def _encode(self, points_hm: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+    def _encode(self, points_hm: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:
         """Heatmaps (B, C, H, W) and weights (B, K) of float32 points (B, K, 2), heatmap cells."""
 
     @abstractmethod
@@ -122,11 +126,11 @@ class Codec(ABC):
         """Points (B, K, 2), heatmap cells, and scores (B, K) of float32 maps (B, C, H, W)."""
 
     def _check_maps(self, heatmaps: Tensor) -> None:
-        width, height = self.heatmap_wh
+        width, height = self.heatmap_size
         if heatmaps.ndim != 4 or heatmaps.shape[2:] != (height, width):
             raise ValueError(
                 f'{type(self).__name__} got heatmaps {tuple(heatmaps.shape)}; expected '
-                f'(B, C, {height}, {width}); set codec.heatmap_wh to what the head produces'
+                f'(B, C, {height}, {width}); set codec.heatmap_size to what the head produces'
             )
         if heatmaps.shape[1] % self.num_channels(1):
             raise ValueError(
@@ -135,7 +139,7 @@ class Codec(ABC):
             )
 
 
-def check_kernel(name: str, size: int, heatmap_wh: tuple[int, int]) -> int:
+def check_kernel(name: str, size: int, heatmap_size: tuple[int, int]) -> int:
     """The blur size itself, when it is odd and its reflection fits into the heatmap.
 
     Raises:
@@ -143,10 +147,10 @@ def check_kernel(name: str, size: int, heatmap_wh: tuple[int, int]) -> int:
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(f'codec.{name} is {size}; expected an odd number of cells')
-    if size // 2 + 3 > min(heatmap_wh):
+    if size // 2 + 3 > min(heatmap_size):
         raise ValueError(
-            f'codec.{name} is {size}, too large for heatmap_wh {heatmap_wh}; '
-            f'expected at most {2 * min(heatmap_wh) - 5}'
+            f'codec.{name} is {size}, too large for heatmap_size {heatmap_size}; '
+            f'expected at most {2 * min(heatmap_size) - 5}'
         )
     return size
 

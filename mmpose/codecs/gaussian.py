@@ -123,13 +123,17 @@ def take_patch(maps: Tensor, cells: Tensor, radius: int, border: Border) -> Tens
 
 
 def draw_gaussians(
-    means: Tensor, heatmap_wh: tuple[int, int], sigma: float, centers: Tensor | None, drawn: Tensor
+    means: Tensor,
+    heatmap_size: tuple[int, int],
+    sigma: float,
+    centers: Tensor | None,
+    drawn: Tensor,
 ) -> Tensor:
     """Heatmaps (B, K, H, W) with one un-normalised Gaussian each, exp(-d^2 / (2 sigma^2)).
 
     Args:
         means: (B, K, 2), heatmap cells. Where d is measured from.
-        heatmap_wh: Width and height of the heatmaps.
+        heatmap_size: Width and height of the heatmaps.
         sigma: Cells.
         centers: (B, K, 2), whole heatmap cells. Middle of the square window of radius 3 sigma
             outside which the map is zero; None draws the whole map.
@@ -137,7 +141,7 @@ def draw_gaussians(
     """
     means = torch.where(drawn[..., None], means, 0.0)  # whatever stands there, NaN included
     lines = []
-    for axis, length in enumerate(heatmap_wh):
+    for axis, length in enumerate(heatmap_size):
         cell = torch.arange(length, device=means.device, dtype=torch.float32)
         # Farther off than 9 sigma a value is 3e-18 instead of less: the denormal numbers that
         # would stand there take a CPU a third of the time of the whole drawing.
@@ -152,9 +156,9 @@ def draw_gaussians(
     return line_y[..., None] * line_x[..., None, :]  # (B, K, H, W)
 
 
-def touches_map(means: Tensor, heatmap_wh: tuple[int, int], sigma: float) -> Tensor:
+def touches_map(means: Tensor, heatmap_size: tuple[int, int], sigma: float) -> Tensor:
     """Whether (B, K) the window of radius 3 sigma around (B, K, 2) means overlaps the map."""
-    width, height = heatmap_wh
+    width, height = heatmap_size
     x, y = means.unbind(-1)
     radius = window_radius(sigma)
     inside_x = (x - radius < width) & (x + radius + 1 > 0)

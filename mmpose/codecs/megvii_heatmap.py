@@ -25,26 +25,26 @@ class MegviiHeatmap(Codec):
     """
 
     def __init__(
-        self, input_wh: Sequence[int], heatmap_wh: Sequence[int], kernel_size: int = 11
+        self, input_size: Sequence[int], heatmap_size: Sequence[int], kernel_size: int = 11
     ) -> None:
         """Stores the rules of drawing and reading.
 
         Args:
-            input_wh: Width and height of the network input, px.
-            heatmap_wh: Width and height of the heatmaps, cells.
+            input_size: Width and height of the network input, px.
+            heatmap_size: Width and height of the heatmaps, cells.
             kernel_size: Window of the blur of drawing and of reading, cells.
 
         Raises:
             ValueError: If the blur does not fit the heatmap.
         """
-        super().__init__(input_wh, heatmap_wh)
-        self.kernel_size = check_kernel('kernel_size', kernel_size, self.heatmap_wh)
+        super().__init__(input_size, heatmap_size)
+        self.kernel_size = check_kernel('kernel_size', kernel_size, self.heatmap_size)
 
-    def _encode(self, points_hm: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
-        width, height = self.heatmap_wh
+    def _encode(self, points_hm: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:
+        width, height = self.heatmap_size
         x, y = points_hm.trunc().unbind(-1)
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        weights = visible * inside
+        weights = keypoints_visible * inside
         drawn = weights > 0.5
         device = points_hm.device
         x, y = (torch.where(drawn, axis, 0.0).long() for axis in (x, y))  # (B, K)

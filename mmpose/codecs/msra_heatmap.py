@@ -25,8 +25,8 @@ class MSRAHeatmap(Codec):
 
     def __init__(
         self,
-        input_wh: Sequence[int],
-        heatmap_wh: Sequence[int],
+        input_size: Sequence[int],
+        heatmap_size: Sequence[int],
         sigma: float = 2.0,
         unbiased: bool = False,
         decoder: Literal['quarter', 'dark', 'argmax'] = 'quarter',
@@ -36,8 +36,8 @@ class MSRAHeatmap(Codec):
         """Stores the rules of drawing and reading.
 
         Args:
-            input_wh: Width and height of the network input, px.
-            heatmap_wh: Width and height of the heatmaps, cells.
+            input_size: Width and height of the network input, px.
+            heatmap_size: Width and height of the heatmaps, cells.
             sigma: Of the drawn Gaussian, cells.
             unbiased: Draw a whole-map Gaussian at the exact position instead of a window of
                 radius 3 sigma around the nearest cell.
@@ -50,13 +50,15 @@ class MSRAHeatmap(Codec):
         Raises:
             ValueError: If the decoder is unknown or the blur does not fit the heatmap.
         """
-        super().__init__(input_wh, heatmap_wh)
+        super().__init__(input_size, heatmap_size)
         if decoder not in DECODERS:
             raise ValueError(f'codec.decoder is {decoder!r}; expected one of {DECODERS}')
         self.sigma = sigma
         self.unbiased = unbiased
         self.decoder = decoder
-        self.blur_kernel_size = check_kernel('blur_kernel_size', blur_kernel_size, self.heatmap_wh)
+        self.blur_kernel_size = check_kernel(
+            'blur_kernel_size', blur_kernel_size, self.heatmap_size
+        )
         self.shift_heatmap = shift_heatmap
 
     def unflip(self, heatmaps: Tensor, flip_indices: Tensor) -> Tensor:
@@ -66,11 +68,11 @@ class MSRAHeatmap(Codec):
             return heatmaps
         return torch.cat((heatmaps[..., :1], heatmaps[..., :-1]), -1)
 
-    def _encode(self, points_hm: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+    def _encode(self, points_hm: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:
         means = points_hm if self.unbiased else (points_hm + 0.5).trunc()
-        weights = visible * touches_map(means, self.heatmap_wh, self.sigma)
+        weights = keypoints_visible * touches_map(means, self.heatmap_size, self.sigma)
         centers = None if self.unbiased else means
-        maps = draw_gaussians(means, self.heatmap_wh, self.sigma, centers, weights > 0.5)
+        maps = draw_gaussians(means, self.heatmap_size, self.sigma, centers, weights > 0.5)
         return maps, weights
 
     def _decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,10 @@ _CENTRE = 2  # row of the peak in that window of four
 
 
 def token_cells(
-    keypoints: Tensor, visible: Tensor, input_wh: tuple[int, int], grid_wh: tuple[int, int]
+    keypoints: Tensor,
+    keypoints_visible: Tensor,
+    input_size: tuple[int, int],
+    grid_wh: tuple[int, int],
 ) -> tuple[Tensor, Tensor]:
     """Returns the cell of the feature map that holds each keypoint.
 
@@ -18,8 +21,8 @@ def token_cells(
 
     Args:
         keypoints: (B, K, 2), input px.
-        visible: (B, K). Joints above 0.5 have a cell.
-        input_wh: Width and height of the network input, px.
+        keypoints_visible: (B, K). Joints above 0.5 have a cell.
+        input_size: Width and height of the network input, px.
         grid_wh: Width and height of the feature map, cells.
 
     Returns:
@@ -27,14 +30,16 @@ def token_cells(
         visibility, or 0 for a joint whose window misses the grid.
     """
     sides = keypoints.new_tensor(grid_wh, dtype=torch.float32)
-    strides = keypoints.new_tensor(input_wh, dtype=torch.float32) / sides
-    points = torch.where((visible > 0.5)[..., None], keypoints.float(), 0.0)  # NaN included
+    strides = keypoints.new_tensor(input_size, dtype=torch.float32) / sides
+    points = torch.where(
+        (keypoints_visible > 0.5)[..., None], keypoints.float(), 0.0
+    )  # NaN included
     nearest = (points / strides + 0.5).trunc()
     low = (nearest - _HALF_WINDOW).trunc()
     high = (nearest + _HALF_WINDOW + 1).trunc()
     touches = ((low < sides) & (high >= 0)).all(-1)
     peaks = low + _CENTRE
-    has_peak = ((peaks >= 0) & (peaks < sides)).all(-1) & touches & (visible > 0.5)
+    has_peak = ((peaks >= 0) & (peaks < sides)).all(-1) & touches & (keypoints_visible > 0.5)
     x, y = peaks.long().unbind(-1)
     cells = torch.where(has_peak, y * grid_wh[0] + x, -1)
-    return cells, visible.float() * touches
+    return cells, keypoints_visible.float() * touches

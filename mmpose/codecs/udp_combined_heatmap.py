@@ -20,20 +20,20 @@ class UDPCombinedHeatmap(Codec):
     empty score map is then what is to be learnt.
     """
 
-    aligned = True
+    use_udp = True
 
     def __init__(
         self,
-        input_wh: Sequence[int],
-        heatmap_wh: Sequence[int],
+        input_size: Sequence[int],
+        heatmap_size: Sequence[int],
         radius_factor: float = 0.0546875,
         blur_kernel_size: int = 11,
     ) -> None:
         """Stores the rules of drawing and reading.
 
         Args:
-            input_wh: Width and height of the network input, px.
-            heatmap_wh: Width and height of the heatmaps, cells.
+            input_size: Width and height of the network input, px.
+            heatmap_size: Width and height of the heatmaps, cells.
             radius_factor: Radius of the disc over the height of the heatmap; 3.5 cells of 64.
             blur_kernel_size: Window of the blur of the offset maps, cells. That of the score
                 maps is twice as wide plus one.
@@ -41,12 +41,12 @@ class UDPCombinedHeatmap(Codec):
         Raises:
             ValueError: If the blur does not fit the heatmap.
         """
-        super().__init__(input_wh, heatmap_wh)
-        self.radius = radius_factor * self.heatmap_wh[1]
+        super().__init__(input_size, heatmap_size)
+        self.radius = radius_factor * self.heatmap_size[1]
         self.offset_kernel_size = blur_kernel_size
         self.score_kernel_size = 2 * blur_kernel_size + 1
-        check_kernel('blur_kernel_size', blur_kernel_size, self.heatmap_wh)
-        check_kernel('blur_kernel_size * 2 + 1', self.score_kernel_size, self.heatmap_wh)
+        check_kernel('blur_kernel_size', blur_kernel_size, self.heatmap_size)
+        check_kernel('blur_kernel_size * 2 + 1', self.score_kernel_size, self.heatmap_size)
 
     def num_channels(self, num_keypoints: int) -> int:
         """Three channels for each of K keypoints."""
@@ -58,9 +58,9 @@ class UDPCombinedHeatmap(Codec):
         score, offset_x, offset_y = heatmaps.unflatten(1, (-1, 3)).unbind(2)  # (B, K, H, W)
         return torch.stack((score, -offset_x, offset_y), 2).flatten(1, 2)  # -> (B, 3K, H, W)
 
-    def _encode(self, points_hm: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
-        width, height = self.heatmap_wh
-        drawn = visible > 0.5
+    def _encode(self, points_hm: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:
+        width, height = self.heatmap_size
+        drawn = keypoints_visible > 0.5
         points_hm = torch.where(drawn[..., None], points_hm, 0.0)
         cell_x = torch.arange(width, device=points_hm.device)
         cell_y = torch.arange(height, device=points_hm.device)
@@ -72,7 +72,7 @@ class UDPCombinedHeatmap(Codec):
         maps[:, :, 0] = disc
         torch.mul(disc, offset_x, out=maps[:, :, 1])
         torch.mul(disc, offset_y, out=maps[:, :, 2])
-        return maps.flatten(1, 2), visible  # (B, K, 3, H, W) -> (B, 3K, H, W)
+        return maps.flatten(1, 2), keypoints_visible  # (B, K, 3, H, W) -> (B, 3K, H, W)
 
     def _decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         score, offset_x, offset_y = heatmaps.unflatten(1, (-1, 3)).unbind(2)  # (B, K, H, W)

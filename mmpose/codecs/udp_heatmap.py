@@ -24,34 +24,36 @@ class UDPHeatmap(Codec):
     code. Mirroring an aligned map is exact, so `unflip` shifts nothing.
     """
 
-    aligned = True
+    use_udp = True
 
     def __init__(
         self,
-        input_wh: Sequence[int],
-        heatmap_wh: Sequence[int],
+        input_size: Sequence[int],
+        heatmap_size: Sequence[int],
         sigma: float = 2.0,
         blur_kernel_size: int = 11,
     ) -> None:
         """Stores the rules of drawing and reading.
 
         Args:
-            input_wh: Width and height of the network input, px.
-            heatmap_wh: Width and height of the heatmaps, cells.
+            input_size: Width and height of the network input, px.
+            heatmap_size: Width and height of the heatmaps, cells.
             sigma: Of the drawn Gaussian, cells.
             blur_kernel_size: Window of the blur before reading, cells; 11 fits sigma 2.
 
         Raises:
             ValueError: If the blur does not fit the heatmap.
         """
-        super().__init__(input_wh, heatmap_wh)
+        super().__init__(input_size, heatmap_size)
         self.sigma = sigma
-        self.blur_kernel_size = check_kernel('blur_kernel_size', blur_kernel_size, self.heatmap_wh)
+        self.blur_kernel_size = check_kernel(
+            'blur_kernel_size', blur_kernel_size, self.heatmap_size
+        )
 
-    def _encode(self, points_hm: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+    def _encode(self, points_hm: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:
         centers = (points_hm + 0.5).trunc()
-        weights = visible * touches_map(centers, self.heatmap_wh, self.sigma)
-        maps = draw_gaussians(points_hm, self.heatmap_wh, self.sigma, centers, weights > 0.5)
+        weights = keypoints_visible * touches_map(centers, self.heatmap_size, self.sigma)
+        maps = draw_gaussians(points_hm, self.heatmap_size, self.sigma, centers, weights > 0.5)
         return maps, weights
 
     def _decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,7 +69,7 @@ class UDPHeatmap(Codec):
 
     def _repeat_border(self, patch: Tensor, cells: Tensor) -> Tensor:
         """Patches (B, K, 3, 3) whose cells beyond the map repeat the nearest one inside."""
-        width, height = self.heatmap_wh
+        width, height = self.heatmap_size
         x, y = cells[..., 0, None], cells[..., 1, None]  # (B, K, 1)
         offset = torch.arange(-1, 2, device=cells.device)
         column = (x + offset).clamp(0, width - 1) - x + 1  # (B, K, 3)

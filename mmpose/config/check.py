@@ -77,7 +77,10 @@ def _heads(cfg: Config) -> list[_Head]:
         return [_Head('model.head', model.get('head') or {}, model.get('metainfo', 'coco'))]
     metainfo = model.get('metainfo', ())
     pairs = zip(model['heads'], () if isinstance(metainfo, str) else metainfo, strict=False)
-    return [_Head(f'model.heads.{i}', head, meta) for i, (head, meta) in enumerate(pairs)]
+    return [
+        _Head(f'model.heads.{i}', head, dataset_meta)
+        for i, (head, dataset_meta) in enumerate(pairs)
+    ]
 
 
 def _parts(cfg: Config, *loaders: str) -> Iterator[_Part]:
@@ -85,7 +88,7 @@ def _parts(cfg: Config, *loaders: str) -> Iterator[_Part]:
         dataset = (cfg.get(loader) or {}).get('dataset') or {}
         where = f'{loader}.dataset'
         if 'datasets' not in dataset:
-            yield _Part(loader, where, dataset.get('dataset_index', 0), dataset)
+            yield _Part(loader, where, dataset.get('dataset_idx', 0), dataset)
             continue
         for i, part in enumerate(dataset['datasets']):
             yield _Part(loader, f'{where}.datasets.{i}', i, part)
@@ -126,7 +129,7 @@ def _check_counts(cfg: Config) -> Iterator[str]:
         for part in () if is_mixture else parts:
             if part.number >= num:
                 yield (
-                    f'{part.where}.dataset_index is {part.number} but the model has {num} heads; '
+                    f'{part.where}.dataset_idx is {part.number} but the model has {num} heads; '
                     f'set a number from 0 to {num - 1}'
                 )
 
@@ -148,12 +151,12 @@ def _check_head(cfg: Config) -> Iterator[str]:
     for where, head, metainfo in _heads(cfg):
         if 'out_channels' not in head or 'codec' not in head:
             continue
-        meta = load_metainfo(metainfo)
-        expected = CODECS.build(dict(head['codec'])).num_channels(meta.num_keypoints)
+        dataset_meta = load_metainfo(metainfo)
+        expected = CODECS.build(dict(head['codec'])).num_channels(dataset_meta.num_keypoints)
         if head['out_channels'] != expected:
             yield (
-                f"head has {head['out_channels']} channels but '{meta.name}' has "
-                f'{meta.num_keypoints} keypoints; set {where}.out_channels={expected}'
+                f"head has {head['out_channels']} channels but '{dataset_meta.name}' has "
+                f'{dataset_meta.num_keypoints} keypoints; set {where}.out_channels={expected}'
             )
 
 
@@ -173,11 +176,12 @@ def _check_widths(cfg: Config) -> Iterator[str]:
 def _check_sizes(cfg: Config) -> Iterator[str]:
     img_size = ((cfg.get('model') or {}).get('backbone') or {}).get('img_size')
     for where, head, _ in _heads(cfg):
-        input_wh = tuple((head.get('codec') or {}).get('input_wh', ()))
-        if input_wh and img_size is not None and tuple(img_size)[::-1] != input_wh:
+        input_size = tuple((head.get('codec') or {}).get('input_size', ()))
+        if input_size and img_size is not None and tuple(img_size)[::-1] != input_size:
             yield (
-                f'the codec reads inputs of {input_wh[0]}x{input_wh[1]} px (w x h, {where}) but '
-                f'model.backbone.img_size is {tuple(img_size)} (h, w); set it to {input_wh[::-1]}'
+                f'the codec reads inputs of {input_size[0]}x{input_size[1]} px (w x h, '
+                f'{where}) but '
+                f'model.backbone.img_size is {tuple(img_size)} (h, w); set it to {input_size[::-1]}'
             )
 
 
@@ -186,12 +190,13 @@ def _check_crops(cfg: Config) -> Iterator[str]:
         codec = head.config.get('codec')
         if not codec:
             continue
-        input_wh, is_udp = tuple(codec['input_wh']), CODECS.build(dict(codec)).aligned
+        input_size, is_udp = tuple(codec['input_size']), CODECS.build(dict(codec)).use_udp
         where = f'{part.where}.pipeline'
         for crop in part.steps('TopdownAffine'):
-            if tuple(crop['input_wh']) != input_wh:
+            if tuple(crop['input_size']) != input_size:
                 yield (
-                    f'{where} crops to {tuple(crop["input_wh"])} but the codec reads {input_wh}; '
+                    f'{where} crops to {tuple(crop["input_size"])} but the codec reads '
+                    f'{input_size}; '
                     'use the pipeline of the fragment that holds the codec'
                 )
             if bool(crop.get('use_udp', False)) != is_udp:
@@ -203,7 +208,7 @@ def _check_crops(cfg: Config) -> Iterator[str]:
 
 def _check_windows(cfg: Config) -> Iterator[str]:
     for kind, key, default in (
-        ('BoxToWindow', 'padding', 1.25),
+        ('GetBBoxCenterScale', 'padding', 1.25),
         ('TopdownAffine', 'fix_aspect', True),
     ):
         first: dict[int, tuple[_Part, Any]] = {}
@@ -290,10 +295,11 @@ def _check_evaluator(phase: str, evaluator: Config, dataset: Config) -> Iterator
             f'a {dataset["type"]}; take a metric that compares keypoints (MpiiPCKh, PCKAccuracy, '
             'AUC, EPE)'
         )
-    meta = load_metainfo(dataset.get('metainfo', 'coco'))
-    if meta.sigmas is None:
+    dataset_meta = load_metainfo(dataset.get('metainfo', 'coco'))
+    if dataset_meta.sigmas is None:
         yield (
-            f"{phase}_evaluator is {kind}, which needs sigmas, but the skeleton '{meta.name}' has "
+            f'{phase}_evaluator is {kind}, which needs sigmas, but the skeleton '
+            f"'{dataset_meta.name}' has "
             'none; take PCKAccuracy, AUC, EPE or NME'
         )
 

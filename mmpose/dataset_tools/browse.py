@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmpose.codecs import Codec
-from mmpose.datasets import CocoDataset, Draw, KeypointDataset
+from mmpose.datasets import CocoDataset, KeypointDataset, SampleIndex
 from mmpose.datasets.sample import Sample
 from mmpose.registry import CODECS, DATASETS, TRANSFORMS
 from mmpose.visualization import draw_pose, make_grid, overlay_heatmaps
@@ -119,7 +119,7 @@ def draw_views(dataset: KeypointDataset, row: int, codec: Codec, views: int, see
         views: Number of visits.
         seed: Seed of the augmentation.
     """
-    samples = [dataset[Draw(row, epoch=epoch, seed=seed)] for epoch in range(views)]
+    samples = [dataset[SampleIndex(row, epoch=epoch, seed=seed)] for epoch in range(views)]
     crops, targets = zip(*(_draw_view(sample, codec) for sample in samples), strict=True)
     titles = [f'view {i + 1}' for i in range(views)]
     crop_grid = make_grid(crops, views, PAD, titles=titles)
@@ -170,7 +170,9 @@ def _draw_region(
     box = sample['bbox_xywh'] * scale
     box[:2] -= first * scale
     large = _resize(region, scale)
-    return draw_pose(large, points, sample['visible'], sample['meta'], bbox_xywh=box)
+    return draw_pose(
+        large, points, sample['keypoints_visible'], sample['dataset_meta'], bbox_xywh=box
+    )
 
 
 def _draw_view(sample: Sample, codec: Codec) -> tuple[Image, Image]:
@@ -179,15 +181,16 @@ def _draw_view(sample: Sample, codec: Codec) -> tuple[Image, Image]:
     scale = TILE_HEIGHT / image.shape[0]
     points = (sample['keypoints'] + 0.5) * scale - 0.5
     large = _resize(image, scale)
-    crop = draw_pose(large, points, sample['visible'], sample['meta'])
+    crop = draw_pose(large, points, sample['keypoints_visible'], sample['dataset_meta'])
     heatmaps, _ = _encode(sample, codec)
-    return crop, _resize(overlay_heatmaps(image, heatmaps, aligned=codec.aligned), scale)
+    return crop, _resize(overlay_heatmaps(image, heatmaps, use_udp=codec.use_udp), scale)
 
 
 def _encode(sample: Sample, codec: Codec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Returns one heatmap per keypoint (K, H, W), without offsets, and the weights (K,)."""
     heatmaps, weights = codec.encode(
-        torch.as_tensor(sample['keypoints'])[None], torch.as_tensor(sample['visible'])[None]
+        torch.as_tensor(sample['keypoints'])[None],
+        torch.as_tensor(sample['keypoints_visible'])[None],
     )
     per_keypoint = codec.num_channels(1)
     return heatmaps[0, ::per_keypoint].numpy(), weights[0].numpy()
@@ -195,7 +198,7 @@ def _encode(sample: Sample, codec: Codec) -> tuple[NDArray[np.float32], NDArray[
 
 def _count_targets(sample: Sample, codec: Codec) -> str:
     _, weights = _encode(sample, codec)
-    return f'target: {(weights > 0).sum()} of {(sample["visible"] > 0).sum()} keypoints'
+    return f'target: {(weights > 0).sum()} of {(sample["keypoints_visible"] > 0).sum()} keypoints'
 
 
 def _resize(image: Image, scale: float) -> Image:

@@ -34,7 +34,7 @@ class Skeleton:
         partners: K indices of mirror partners; itself if none.
         parts: K times 'upper', 'lower' or '-'.
         sigmas: K falloff constants.
-        limbs: Pairs of indices.
+        skeleton_links: Pairs of indices.
         notes: Sentences about what was guessed.
     """
 
@@ -42,7 +42,7 @@ class Skeleton:
     partners: list[int]
     parts: list[str]
     sigmas: list[float]
-    limbs: list[tuple[int, int]]
+    skeleton_links: list[tuple[int, int]]
     notes: list[str] = field(default_factory=list)
 
 
@@ -74,7 +74,7 @@ def propose_skeleton(path: Path, data: Json) -> Skeleton:
         partners=partners,
         parts=[_part(name) for name in names],
         sigmas=sigmas,
-        limbs=_limbs(path, category, names, notes),
+        skeleton_links=_limbs(path, category, names, notes),
         notes=notes,
     )
 
@@ -96,14 +96,14 @@ def write_skeleton(path: Path, skeleton: Skeleton, source: str) -> None:
             zip(names, partners, skeleton.parts, skeleton.sigmas, sides, strict=True)
         )
     ]
-    limbs = [['from', 'to', 'color']]
-    for a, b in skeleton.limbs:
+    skeleton_links = [['from', 'to', 'color']]
+    for a, b in skeleton.skeleton_links:
         side = sides[a] if sides[a] == sides[b] else sides[a] or sides[b]
         is_across = sides[a] and sides[b] and sides[a] != sides[b]
-        limbs.append([names[a], names[b], COLORS['' if is_across else side]])
+        skeleton_links.append([names[a], names[b], COLORS['' if is_across else side]])
     notes = ''.join(f'# {note}.\n' for note in skeleton.notes)
-    text = f'# Proposed from {source}.\n{notes}\n[keypoints]\n{_align(rows)}\n[limbs]\n'
-    path.write_text(text + _align(limbs), encoding='utf-8')
+    text = f'# Proposed from {source}.\n{notes}\n[keypoints]\n{_align(rows)}\n[skeleton_links]\n'
+    path.write_text(text + _align(skeleton_links), encoding='utf-8')
 
 
 def _align(rows: list[list[str]]) -> str:
@@ -210,24 +210,27 @@ def _limbs(
     if 0 in ids:
         first = 0
         notes.append('the skeleton counts keypoints from 0 (COCO counts from 1)')
-    limbs = [(int(pair[0]) - first, int(pair[1]) - first) for pair in pairs]
-    for pair, limb in zip(pairs, limbs, strict=True):
+    skeleton_links = [(int(pair[0]) - first, int(pair[1]) - first) for pair in pairs]
+    for pair, limb in zip(pairs, skeleton_links, strict=True):
         if not all(0 <= i < len(names) for i in limb):
             raise ValueError(
                 f'{path}: the skeleton has the limb {pair}, but there are {len(names)} keypoints; '
                 'mend the skeleton under categories'
             )
-    return limbs
+    return skeleton_links
 
 
 def _limbs_of_coco(names: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
     coco = load_metainfo('coco')
     place = {normalize(name): i for i, name in enumerate(names)}
-    ends = [[normalize(coco.keypoint_names[i]) for i in limb] for limb in coco.limbs.tolist()]
-    limbs = [(place[a], place[b]) for a, b in ends if a in place and b in place]
+    ends = [
+        [normalize(coco.keypoint_names[i]) for i in limb] for limb in coco.skeleton_links.tolist()
+    ]
+    skeleton_links = [(place[a], place[b]) for a, b in ends if a in place and b in place]
     notes.append(
-        f'the file has no skeleton; {len(limbs)} limbs of COCO connect joints of these names'
-        if limbs
-        else 'the file has no skeleton, so pictures show dots only; add rows under [limbs]'
+        f'the file has no skeleton; {len(skeleton_links)} limbs of COCO connect joints of '
+        'these names'
+        if skeleton_links
+        else 'the file has no skeleton, so pictures show dots only; add rows under [skeleton_links]'
     )
-    return limbs
+    return skeleton_links

@@ -7,16 +7,16 @@ from mmpose.datasets.collate import collate_poses
 from mmpose.datasets.combined import CombinedDataset
 from mmpose.datasets.interhand2d import InterHand2DDataset
 from mmpose.datasets.mpii import MpiiDataset
-from mmpose.datasets.samplers import Draw, PoseSampler
+from mmpose.datasets.samplers import PoseSampler, SampleIndex
 
 __all__ = [
     'CocoDataset',
     'CocoWholeBodyDataset',
     'CombinedDataset',
-    'Draw',
     'InterHand2DDataset',
     'KeypointDataset',
     'MpiiDataset',
     'PoseSampler',
+    'SampleIndex',
     'collate_poses',
 ]

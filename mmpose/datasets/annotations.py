@@ -25,7 +25,7 @@ FIELDS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     'bbox_xywh': ('float32', ('N', 4)),
     'bbox_score': ('float32', ('N',)),
     'keypoints': ('float32', ('N', 'K', 2)),
-    'visible': ('uint8', ('N', 'K')),
+    'keypoints_visible': ('uint8', ('N', 'K')),
     'area': ('float32', ('N',)),
     'ann_ids': ('int64', ('N',)),
     'category_ids': ('int32', ('N',)),
@@ -45,7 +45,8 @@ class AnnotationStore:
         bbox_xywh: (N, 4) float32, img px.
         bbox_score: (N,) float32. 1 for ground truth.
         keypoints: (N, K, 2) float32, img px. K is 0 for detections.
-        visible: (N, K) uint8. 0 not labelled, 1 labelled but hidden, 2 visible, as in COCO.
+        keypoints_visible: (N, K) uint8. 0 not labelled, 1 labelled but hidden, 2 visible, as in
+            COCO.
         area: (N,) float32, px². Annotated area, box area where there is none.
         ann_ids: (N,) int64.
         category_ids: (N,) int32.
@@ -61,7 +62,7 @@ class AnnotationStore:
     bbox_xywh: NDArray[np.float32]
     bbox_score: NDArray[np.float32]
     keypoints: NDArray[np.float32]
-    visible: NDArray[np.uint8]
+    keypoints_visible: NDArray[np.uint8]
     area: NDArray[np.float32]
     ann_ids: NDArray[np.int64]
     category_ids: NDArray[np.int32]
@@ -98,7 +99,7 @@ class AnnotationStore:
         image_index: ArrayLike,
         bbox_xywh: ArrayLike,
         keypoints: ArrayLike,
-        visible: ArrayLike,
+        keypoints_visible: ArrayLike,
         ann_ids: ArrayLike,
         area: ArrayLike | None = None,
         category_ids: ArrayLike = 1,
@@ -127,7 +128,7 @@ class AnnotationStore:
             'bbox_xywh': boxes,
             'bbox_score': np.broadcast_to(bbox_score, len(boxes)),
             'keypoints': keypoints,
-            'visible': visible,
+            'keypoints_visible': keypoints_visible,
             'area': np.where(np.isnan(areas), box_area, areas),
             'ann_ids': ann_ids,
             'category_ids': np.broadcast_to(category_ids, len(boxes)),

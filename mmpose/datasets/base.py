@@ -17,11 +17,11 @@ from torch.utils.data import Dataset, get_worker_info
 from mmpose.datasets.annotation_cache import load_or_build
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
-from mmpose.datasets.samplers import Draw
+from mmpose.datasets.samplers import SampleIndex
 from mmpose.datasets.transforms import BadImageError, Compose
 from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.metainfo import load_metainfo
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 MAX_REPLACEMENTS = 10
 
@@ -38,13 +38,13 @@ class KeypointDataset(Dataset[Sample]):
         img_prefix: Image folder that the file names in the annotations start from.
         metainfo: Name, path or object of the skeleton.
         pipeline: Configs of the transforms.
-        test_mode: Samples come without ``keypoints`` and ``visible``.
+        test_mode: Samples come without ``keypoints`` and ``keypoints_visible``.
         indices: Only the first n instances, or those in a list.
         on_bad_image: What to do with a missing or damaged image. 'raise' stops. 'skip' warns once
             per file and process, and counts in ``bad_images``; a training sample is replaced by
             another one, which follows from the draw alone; a test sample stays, as a blank image
             with box score 0, so that the metric counts it as not found and nothing is lost.
-        dataset_index: Number of this dataset in a mixture; samples carry it.
+        dataset_idx: Number of this dataset in a mixture; samples carry it.
 
     Attributes:
         store: All instances of the file.
@@ -60,12 +60,12 @@ class KeypointDataset(Dataset[Sample]):
         ann_file: str,
         data_root: str = '',
         img_prefix: str = '',
-        metainfo: str | Path | PoseMeta = 'coco',
+        metainfo: str | Path | DatasetMeta = 'coco',
         pipeline: Sequence[Any] = (),
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
         on_bad_image: str = 'raise',
-        dataset_index: int = 0,
+        dataset_idx: int = 0,
     ) -> None:
         if on_bad_image not in ('raise', 'skip'):
             raise ValueError(
@@ -79,10 +79,10 @@ class KeypointDataset(Dataset[Sample]):
                 f'image folder {self.image_folder} does not exist; set dataset.data_root and '
                 'dataset.img_prefix'
             )
-        self.pose_meta = load_metainfo(metainfo)
+        self.dataset_meta = load_metainfo(metainfo)
         self.test_mode = test_mode
         self.on_bad_image = on_bad_image
-        self.dataset_index = dataset_index
+        self.dataset_idx = dataset_idx
         self.bad_images: Counter[str] = Counter()
         kind = f'{type(self).__module__}.{type(self).__qualname__}'
         self.store = load_or_build(
@@ -101,7 +101,7 @@ class KeypointDataset(Dataset[Sample]):
 
     def parse_options(self) -> dict[str, Any]:
         """Returns what else decides about the result of :meth:`parse`, as JSON values."""
-        return {'num_keypoints': self.pose_meta.num_keypoints}
+        return {'num_keypoints': self.dataset_meta.num_keypoints}
 
     def candidates(self) -> np.ndarray:
         """Returns the rows of the store that belong to the dataset."""
@@ -111,7 +111,7 @@ class KeypointDataset(Dataset[Sample]):
     def metainfo(self) -> dict[str, Any]:
         """What metrics and visualisers need to know."""
         return {
-            'pose_meta': self.pose_meta,
+            'dataset_meta': self.dataset_meta,
             'ann_file': str(self.ann_file),
             'dataset_type': type(self).__name__,
             'ground_truth': self.ground_truth,
@@ -120,7 +120,7 @@ class KeypointDataset(Dataset[Sample]):
     def ground_truth(self) -> KeypointGroundTruth:
         """Returns all instances of the store, in its order, as the evaluation takes them."""
         store = self.store
-        visible = store.visible > 0
+        keypoints_visible = store.keypoints_visible > 0
         return KeypointGroundTruth(
             image_ids=store.image_ids,
             category_ids=np.unique(store.category_ids).astype(np.int64),
@@ -128,11 +128,11 @@ class KeypointDataset(Dataset[Sample]):
             image_id=store.image_ids[store.image_index],
             category_id=store.category_ids.astype(np.int64),
             keypoints=store.keypoints.astype(np.float64),
-            visible=visible,
+            keypoints_visible=keypoints_visible,
             area=store.area.astype(np.float64),
             bbox_xywh=store.bbox_xywh.astype(np.float64),
             iscrowd=np.zeros(len(store), np.bool_),
-            num_keypoints=visible.sum(axis=1),
+            num_keypoints=keypoints_visible.sum(axis=1),
             source=str(self.ann_file),
             extras=store.extras,
         )
@@ -140,7 +140,7 @@ class KeypointDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, draw: int | Draw) -> Sample:
+    def __getitem__(self, draw: int | SampleIndex) -> Sample:
         """Returns a sample that went through the pipeline.
 
         Args:
@@ -149,8 +149,8 @@ class KeypointDataset(Dataset[Sample]):
         # A forked worker has the threads of OpenCV in name only: using them hangs it.
         if get_worker_info() is not None and cv2.getNumThreads() > 1:
             cv2.setNumThreads(0)
-        if not isinstance(draw, Draw):
-            draw = Draw(int(draw))
+        if not isinstance(draw, SampleIndex):
+            draw = SampleIndex(int(draw))
         for attempt in range(MAX_REPLACEMENTS):
             try:
                 return self._visit(draw)
@@ -182,17 +182,17 @@ class KeypointDataset(Dataset[Sample]):
             'bbox_xywh': store.bbox_xywh[row].copy(),
             'bbox_score': float(store.bbox_score[row]),
             'area': float(store.area[row]),
-            'dataset_index': self.dataset_index,
-            'meta': self.pose_meta,
+            'dataset_idx': self.dataset_idx,
+            'dataset_meta': self.dataset_meta,
         }
         if not self.test_mode:
             sample['keypoints'] = store.keypoints[row].copy()
-            sample['visible'] = (store.visible[row] > 0).astype(np.float32)
+            sample['keypoints_visible'] = (store.keypoints_visible[row] > 0).astype(np.float32)
         for name in self.sample_extras:
             sample[name] = np.array(store.extras[name][row])
         return sample
 
-    def _visit(self, draw: Draw, blank: bool = False) -> Sample:
+    def _visit(self, draw: SampleIndex, blank: bool = False) -> Sample:
         sample = self.get_sample(draw.index)
         sample['rng'] = draw.generator()
         if blank:
@@ -201,11 +201,11 @@ class KeypointDataset(Dataset[Sample]):
             sample['bbox_score'] = 0.0
         return self.pipeline(sample)
 
-    def _replacement(self, draw: Draw, attempt: int) -> Draw:
+    def _replacement(self, draw: SampleIndex, attempt: int) -> SampleIndex:
         rng = np.random.default_rng((draw.seed, draw.epoch, draw.index, attempt))
         return draw._replace(index=int(rng.integers(len(self))))
 
-    def _note(self, draw: Draw, error: BadImageError) -> None:
+    def _note(self, draw: SampleIndex, error: BadImageError) -> None:
         path = self.get_sample(draw.index)['image_file']
         self.bad_images[path] += 1
         if self.bad_images[path] == 1:
@@ -231,7 +231,7 @@ class KeypointDataset(Dataset[Sample]):
             rows = rows[wanted]
         if not len(rows):
             raise ValueError(f'dataset.indices={indices!r} leaves no instance of {self.ann_file}')
-        if not self.test_mode and not self.store.visible[rows].any():
+        if not self.test_mode and not self.store.keypoints_visible[rows].any():
             raise ValueError(
                 f'{self.ann_file}: none of the {len(rows)} chosen instances has a keypoint with '
                 'visibility > 0; there is nothing to train on'

@@ -14,7 +14,7 @@ from mmpose.datasets.base import KeypointDataset
 from mmpose.datasets.coco_json import read_coco_annotations, read_coco_detections
 from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.registry import DATASETS
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 BBOX_FORMATS = ('xywh', 'xyxy')
 # Of a file with corners, this share of the boxes at least leaves the image when read as a size.
@@ -50,7 +50,7 @@ class CocoDataset(KeypointDataset):
         ann_file: str,
         data_root: str = '',
         img_prefix: str = '',
-        metainfo: str | Path | PoseMeta = 'coco',
+        metainfo: str | Path | DatasetMeta = 'coco',
         pipeline: Sequence[Any] = (),
         bbox_file: str | None = None,
         bbox_score_thr: float = 0.0,
@@ -58,7 +58,7 @@ class CocoDataset(KeypointDataset):
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
         on_bad_image: str = 'raise',
-        dataset_index: int = 0,
+        dataset_idx: int = 0,
     ) -> None:
         if bbox_file and not test_mode:
             raise ValueError(
@@ -80,7 +80,7 @@ class CocoDataset(KeypointDataset):
             test_mode=test_mode,
             indices=indices,
             on_bad_image=on_bad_image,
-            dataset_index=dataset_index,
+            dataset_idx=dataset_idx,
         )
         if self.bbox_file is not None and bbox_format == 'xywh':
             self._warn_of_corners()
@@ -88,10 +88,10 @@ class CocoDataset(KeypointDataset):
     def parse(self) -> AnnotationStore:
         if self.bbox_file is not None:
             return read_coco_detections(self.bbox_file, self.ann_file, self.bbox_format)
-        return read_coco_annotations(self.ann_file, self.pose_meta, self.parts)
+        return read_coco_annotations(self.ann_file, self.dataset_meta, self.parts)
 
     def parse_options(self) -> dict[str, Any]:
-        options: dict[str, Any] = {'keypoint_names': list(self.pose_meta.keypoint_names)}
+        options: dict[str, Any] = {'keypoint_names': list(self.dataset_meta.keypoint_names)}
         return options if self.bbox_file is None else {**options, 'bbox_format': self.bbox_format}
 
     def ground_truth(self) -> KeypointGroundTruth:

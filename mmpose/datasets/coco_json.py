@@ -21,13 +21,13 @@ from mmpose.coco.json_stream import stream_json
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.image_table import ImageTable
 from mmpose.datasets.instance_table import InstanceTable
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 PERSON = 1  # category of COCO's person detections
 
 
 def read_coco_annotations(
-    path: Path, meta: PoseMeta, parts: Mapping[str, int] | None = None
+    path: Path, dataset_meta: DatasetMeta, parts: Mapping[str, int] | None = None
 ) -> AnnotationStore:
     """Returns the ground-truth instances of a COCO keypoint file.
 
@@ -49,7 +49,7 @@ def read_coco_annotations(
         TypeError, ValueError: If it is malformed or holds no usable instance; the message names
             the file, the annotation and the field.
     """
-    images, instances = ImageTable(path), InstanceTable(path, meta, parts)
+    images, instances = ImageTable(path), InstanceTable(path, dataset_meta, parts)
     sections = set()
     for section, item in stream_json(path):
         sections.add(section)
@@ -126,7 +126,7 @@ def read_coco_detections(path: Path, ann_file: Path, bbox_format: str = 'xywh') 
         bbox_xywh=bbox_xywh,
         bbox_score=scores,
         keypoints=np.zeros((len(image_ids), 0, 2)),
-        visible=np.zeros((len(image_ids), 0)),
+        keypoints_visible=np.zeros((len(image_ids), 0)),
         ann_ids=np.arange(len(image_ids)),
         category_ids=PERSON,
     )

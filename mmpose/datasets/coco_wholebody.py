@@ -9,7 +9,7 @@ from typing import Any
 from mmpose.datasets.coco import CocoDataset
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 # Jin et al., ECCV 2020; https://github.com/jin-s13/COCO-WholeBody/blob/master/data_format.md
 WHOLEBODY_PARTS = {
@@ -38,31 +38,32 @@ class CocoWholeBodyDataset(CocoDataset):
         ann_file: str,
         data_root: str = '',
         img_prefix: str = '',
-        metainfo: str | Path | PoseMeta = 'coco_wholebody',
+        metainfo: str | Path | DatasetMeta = 'coco_wholebody',
         pipeline: Sequence[Any] = (),
         bbox_file: str | None = None,
         bbox_score_thr: float = 0.0,
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
         on_bad_image: str = 'raise',
-        dataset_index: int = 0,
+        dataset_idx: int = 0,
     ) -> None:
-        meta, expected = load_metainfo(metainfo), sum(WHOLEBODY_PARTS.values())
-        if meta.num_keypoints != expected:
+        dataset_meta, expected = load_metainfo(metainfo), sum(WHOLEBODY_PARTS.values())
+        if dataset_meta.num_keypoints != expected:
             raise ValueError(
-                f"dataset.metainfo '{meta.name}' has {meta.num_keypoints} keypoints, expected the "
+                f"dataset.metainfo '{dataset_meta.name}' has {dataset_meta.num_keypoints} "
+                'keypoints, expected the '
                 f"{expected} of 'coco_wholebody'"
             )
         super().__init__(
             ann_file=ann_file,
             data_root=data_root,
             img_prefix=img_prefix,
-            metainfo=meta,
+            metainfo=dataset_meta,
             pipeline=pipeline,
             bbox_file=bbox_file,
             bbox_score_thr=bbox_score_thr,
             test_mode=test_mode,
             indices=indices,
             on_bad_image=on_bad_image,
-            dataset_index=dataset_index,
+            dataset_idx=dataset_idx,
         )

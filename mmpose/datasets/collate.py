@@ -14,7 +14,7 @@ from torch.utils.data import get_worker_info
 from mmpose.datasets.sample import FROM_ANNOTATION, NOT_PACKED, Sample
 
 FLOATS = ('center', 'scale', 'rotation', 'bbox_xywh', 'bbox_score')
-INTEGERS = ('ann_id', 'category_id', 'dataset_index')
+INTEGERS = ('ann_id', 'category_id', 'dataset_idx')
 LISTS = ('img_id', 'image_file')
 REQUIRED = frozenset({'image', *FLOATS, *INTEGERS, *LISTS})
 ALLOWED = REQUIRED | NOT_PACKED | set(FROM_ANNOTATION)
@@ -29,10 +29,10 @@ def collate_poses(samples: Sequence[Sample]) -> dict[str, Any]:
     Returns:
         ``inputs``: (B, 3, h, w) uint8 BGR, stored channels last, so that packing is a plain copy.
         ``batch``: dict of ``center``, ``scale`` (B, 2), ``rotation``, ``bbox_score`` (B,) and
-        ``bbox_xywh`` (B, 4), float32, img px; ``ann_id``, ``category_id``, ``dataset_index``
+        ``bbox_xywh`` (B, 4), float32, img px; ``ann_id``, ``category_id``, ``dataset_idx``
         (B,) int64; lists ``img_id`` and ``image_file``; and, where the samples have them,
-        ``keypoints`` (B, K, 2) in px and ``visible`` (B, K), float32. In a mixture of datasets K
-        is the largest of the batch; rows of a smaller skeleton end in zeros.
+        ``keypoints`` (B, K, 2) in px and ``keypoints_visible`` (B, K), float32. In a mixture of
+        datasets K is the largest of the batch; rows of a smaller skeleton end in zeros.
 
     Raises:
         ValueError: If a sample has unknown or lacks required keys, or the shapes differ.
@@ -62,7 +62,7 @@ def _check_keys(samples: Sequence[Sample]) -> None:
         if missing:
             raise ValueError(
                 f'{sample.get("image_file")}: the sample lacks {sorted(missing)}; a pipeline ends '
-                'with LoadImage, BoxToWindow and TopdownAffine'
+                'with LoadImage, GetBBoxCenterScale and TopdownAffine'
             )
     for key in FROM_ANNOTATION:
         has_key = {key in sample for sample in samples}
@@ -80,7 +80,7 @@ def _stack(samples: Sequence[Sample], key: str, dtype: type) -> Tensor:
 
 def _stack_padded(samples: Sequence[Sample], key: str) -> Tensor:
     """Stacks rows of different lengths, one length per dataset, filled up with zeros."""
-    shapes = {(sample['dataset_index'], np.shape(sample[key])) for sample in samples}
+    shapes = {(sample['dataset_idx'], np.shape(sample[key])) for sample in samples}
     if len({shape for _, shape in shapes}) == 1:
         return _stack(samples, key, np.float32)
     for index in {index for index, _ in shapes}:
@@ -102,7 +102,7 @@ def _stack_images(samples: Sequence[Sample]) -> Tensor:
     kinds = {(image.shape, str(image.dtype)): i for i, image in enumerate(images)}
     if len(kinds) > 1 or images[0].ndim != 3 or images[0].dtype != np.uint8:
         named = [
-            f'{shape} {dtype} (dataset {samples[i]["dataset_index"]}, {samples[i]["image_file"]})'
+            f'{shape} {dtype} (dataset {samples[i]["dataset_idx"]}, {samples[i]["image_file"]})'
             for (shape, dtype), i in sorted(kinds.items())
         ]
         raise ValueError(

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from mmpose.datasets.base import KeypointDataset
 from mmpose.datasets.sample import Sample
-from mmpose.datasets.samplers import Draw
+from mmpose.datasets.samplers import SampleIndex
 from mmpose.registry import DATASETS
 
 
@@ -19,7 +19,7 @@ from mmpose.registry import DATASETS
 class CombinedDataset(Dataset[Sample]):
     """The samples of several datasets, one after the other, each through its own pipeline.
 
-    A sample is what its dataset gives alone, but for ``dataset_index``, its dataset's place in
+    A sample is what its dataset gives alone, but for ``dataset_idx``, its dataset's place in
     the list, by which a model chooses the expert, the head and the skeleton.
 
     By default an epoch visits each sample once, so the datasets have their natural shares. With
@@ -66,14 +66,14 @@ class CombinedDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def __getitem__(self, draw: int | Draw) -> Sample:
+    def __getitem__(self, draw: int | SampleIndex) -> Sample:
         """Returns a sample that went through the pipeline of its dataset.
 
         Args:
             draw: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
         """
-        if not isinstance(draw, Draw):
-            draw = Draw(int(draw))
+        if not isinstance(draw, SampleIndex):
+            draw = SampleIndex(int(draw))
         part, index = self._locate(draw.index)
         return part[draw._replace(index=index)]
 
@@ -192,13 +192,13 @@ class CombinedDataset(Dataset[Sample]):
         sizes: dict[tuple[int, int], int] = {}
         for i, part in enumerate(self.parts):
             steps = [] if part is None else part.pipeline.transforms
-            for size in [step.input_wh for step in steps if hasattr(step, 'input_wh')][-1:]:
+            for size in [step.input_size for step in steps if hasattr(step, 'input_size')][-1:]:
                 sizes.setdefault(size, i)
         if len(sizes) > 1:
             (size, i), (other, j) = list(sizes.items())[:2]
             raise ValueError(
                 f'dataset {self.describe(i)} crops to {size} but dataset {self.describe(j)} to '
-                f'{other}; give the TopdownAffine of all datasets one input_wh'
+                f'{other}; give the TopdownAffine of all datasets one input_size'
             )
 
 
@@ -218,10 +218,10 @@ def _build(config: KeypointDataset | dict[str, Any], index: int) -> KeypointData
     """Returns a dataset whose samples carry the index."""
     dataset = config
     if isinstance(config, dict):
-        own = config.get('dataset_index', index)
+        own = config.get('dataset_idx', index)
         if own != index:
             raise ValueError(
-                f'dataset {index} of CombinedDataset has dataset_index={own}; leave it out, it is '
+                f'dataset {index} of CombinedDataset has dataset_idx={own}; leave it out, it is '
                 'the place in the list'
             )
         dataset = DATASETS.build(config)
@@ -230,7 +230,7 @@ def _build(config: KeypointDataset | dict[str, Any], index: int) -> KeypointData
             f'dataset {index} of CombinedDataset is a {type(dataset).__name__}, expected a '
             'KeypointDataset or its config; list the datasets of an inner mixture themselves'
         )
-    dataset.dataset_index = index
+    dataset.dataset_idx = index
     return dataset
 
 

@@ -25,7 +25,7 @@ from mmpose.coco.json_fields import (
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.image_table import ImageTable
 from mmpose.metainfo.keypoint_names import find_disorder
-from mmpose.structures import PoseMeta, clip_xywh
+from mmpose.structures import DatasetMeta, clip_xywh
 
 
 class InstanceTable:
@@ -33,15 +33,17 @@ class InstanceTable:
 
     Args:
         path: The file, for messages.
-        meta: The skeleton of K keypoints.
+        dataset_meta: The skeleton of K keypoints.
         parts: Fields that hold the keypoints, with the number in each; None for all in
             ``keypoints``.
     """
 
-    def __init__(self, path: Path, meta: PoseMeta, parts: Mapping[str, int] | None) -> None:
+    def __init__(
+        self, path: Path, dataset_meta: DatasetMeta, parts: Mapping[str, int] | None
+    ) -> None:
         self.path = path
-        self.meta = meta
-        self.parts = dict(parts or {'keypoints': meta.num_keypoints})
+        self.dataset_meta = dataset_meta
+        self.parts = dict(parts or {'keypoints': dataset_meta.num_keypoints})
         self.first = next(iter(self.parts))
         self.ids = array('q')
         self.image_ids: list[int | str] = []
@@ -97,10 +99,10 @@ class InstanceTable:
             self._fail_empty()
         boxes = as_matrix(self.boxes, 4)
         check_boxes(boxes, self._name_row)
-        flat = as_matrix(self.keypoints, 3 * self.meta.num_keypoints)
+        flat = as_matrix(self.keypoints, 3 * self.dataset_meta.num_keypoints)
         check_finite(flat, self._name_row, 'keypoints')
         points = flat.reshape(len(flat), -1, 3)  # (N, 3K) -> (N, K, (x, y, v))
-        visible = self._checked_visibility(points[..., 2])
+        keypoints_visible = self._checked_visibility(points[..., 2])
         rows = self._find_images(images)
 
         image_wh = as_matrix(images.wh, 2)[rows].astype(np.float64)
@@ -124,7 +126,7 @@ class InstanceTable:
             image_index=rows[order],
             bbox_xywh=clean[order],
             keypoints=points[order, :, :2],
-            visible=visible[order],
+            keypoints_visible=keypoints_visible[order],
             area=areas[order],
             ann_ids=np.asarray(self.ids)[order],
             category_ids=np.asarray(self.category_ids)[order],
@@ -141,13 +143,13 @@ class InstanceTable:
         # The names that explain it stand in `categories`, which may come later.
         self._misfit = self._misfit or (
             f"{where}: field '{field}' has {len(values)} numbers, expected {3 * num} (x, y and "
-            f"visibility of {num} keypoints of '{self.meta.name}')"
+            f"visibility of {num} keypoints of '{self.dataset_meta.name}')"
         )
         return [0.0]
 
     def _check_names(self) -> None:
         advice = 'set dataset.metainfo to the skeleton of this file'
-        expected = self.meta.keypoint_names
+        expected = self.dataset_meta.keypoint_names
         if self._misfit:
             listed = next((names for names in self._names.values() if names), None)
             lists = f'; the file names {listed}, the skeleton {list(expected)}' if listed else ''
@@ -157,7 +159,8 @@ class InstanceTable:
             if place is not None:
                 raise ValueError(
                     f"{self.path}: category {category} has '{names[place]}' as keypoint {place}, "
-                    f"where '{self.meta.name}' has '{expected[place]}'; {advice}; the file names "
+                    f"where '{self.dataset_meta.name}' has '{expected[place]}'; {advice}; the "
+                    'file names '
                     f'{names}, the skeleton {list(expected)}'
                 )
 
@@ -183,7 +186,8 @@ class InstanceTable:
             kind = 'a number from 0 to 2' if is_graded else '0, 1 or 2'
             raise ValueError(
                 f"{self._name_row(row)}: field 'keypoints' has visibility "
-                f'{visibility[row, column]:g} for {self.meta.keypoint_names[column]}, expected '
+                f'{visibility[row, column]:g} for {self.dataset_meta.keypoint_names[column]}, '
+                'expected '
                 f'{kind}'
             )
         if not visibility.any():

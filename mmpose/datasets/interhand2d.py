@@ -10,7 +10,7 @@ from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.base import KeypointDataset
 from mmpose.datasets.interhand_json import read_interhand
 from mmpose.registry import DATASETS
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 
 @DATASETS.register_module()
@@ -36,12 +36,12 @@ class InterHand2DDataset(KeypointDataset):
         joint_file: str,
         data_root: str = '',
         img_prefix: str = '',
-        metainfo: str | Path | PoseMeta = 'interhand2d',
+        metainfo: str | Path | DatasetMeta = 'interhand2d',
         pipeline: Sequence[Any] = (),
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
         on_bad_image: str = 'raise',
-        dataset_index: int = 0,
+        dataset_idx: int = 0,
     ) -> None:
         self.data_root = data_root
         self.camera_file = self._path('camera_file', camera_file)
@@ -55,11 +55,11 @@ class InterHand2DDataset(KeypointDataset):
             test_mode=test_mode,
             indices=indices,
             on_bad_image=on_bad_image,
-            dataset_index=dataset_index,
+            dataset_idx=dataset_idx,
         )
 
     def parse(self) -> AnnotationStore:
-        return read_interhand(self.ann_file, self.camera_file, self.joint_file, self.pose_meta)
+        return read_interhand(self.ann_file, self.camera_file, self.joint_file, self.dataset_meta)
 
     def sources(self) -> list[Path]:
         return [self.ann_file, self.camera_file, self.joint_file]

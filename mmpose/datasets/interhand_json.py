@@ -24,14 +24,14 @@ from mmpose.datasets.interhand_world import (
     read_cameras,
     read_joints,
 )
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 MORE_VALID_JOINTS_THAN = 11  # a hand with no more is left out, as in the published loader
 CHUNK = 1 << 14  # annotations projected at a time; bounds the memory
 
 
 def read_interhand(
-    path: Path, camera_file: Path, joint_file: Path, meta: PoseMeta
+    path: Path, camera_file: Path, joint_file: Path, dataset_meta: DatasetMeta
 ) -> AnnotationStore:
     """Returns the hands of InterHand2.6M: right, then left, of each annotation; by image.
 
@@ -45,16 +45,17 @@ def read_interhand(
             ``annotations`` (id, image_id, joint_valid).
         camera_file: By capture: ``campos``, ``camrot``, ``focal`` and ``princpt`` by camera.
         joint_file: By capture, then by frame: ``world_coord`` (mm) and ``joint_valid``.
-        meta: The skeleton of one hand, 21 keypoints.
+        dataset_meta: The skeleton of one hand, 21 keypoints.
 
     Raises:
         FileNotFoundError: If a file does not exist.
         TypeError, ValueError: If one is malformed or they do not fit together; the message names
             the file, the entry and the field.
     """
-    if meta.num_keypoints != HAND_JOINTS:
+    if dataset_meta.num_keypoints != HAND_JOINTS:
         raise ValueError(
-            f"dataset.metainfo '{meta.name}' has {meta.num_keypoints} keypoints, expected the "
+            f"dataset.metainfo '{dataset_meta.name}' has {dataset_meta.num_keypoints} "
+            'keypoints, expected the '
             f"{HAND_JOINTS} of 'interhand2d'"
         )
     shots = _Shots(path)
@@ -125,7 +126,7 @@ class _Hands:
     image_index: NDArray[np.int64]
     ann_ids: NDArray[np.int64]
     keypoints: NDArray[np.float32]
-    visible: NDArray[np.bool_]
+    keypoints_visible: NDArray[np.bool_]
     bbox_xywh: NDArray[np.float64]
 
 
@@ -169,17 +170,17 @@ def _hands(
     points: NDArray[np.float64],
     valid: NDArray[np.bool_],
 ) -> _Hands:
-    visible = valid & valid[:, -1:]  # nothing is known about a hand without its root
-    keep = visible.sum(axis=1) > MORE_VALID_JOINTS_THAN
-    points, visible = points[keep], visible[keep]
-    seen = visible[..., None]
+    keypoints_visible = valid & valid[:, -1:]  # nothing is known about a hand without its root
+    keep = keypoints_visible.sum(axis=1) > MORE_VALID_JOINTS_THAN
+    points, keypoints_visible = points[keep], keypoints_visible[keep]
+    seen = keypoints_visible[..., None]
     first = np.where(seen, points, np.inf).min(axis=1, initial=np.inf)
     last = np.where(seen, points, -np.inf).max(axis=1, initial=-np.inf)
     return _Hands(
         image_index=rows[keep],
         ann_ids=ann_ids[keep],
         keypoints=np.where(seen, points, 0).astype(np.float32),
-        visible=visible,
+        keypoints_visible=keypoints_visible,
         bbox_xywh=np.concatenate([first, last - first], axis=1),
     )
 
@@ -187,7 +188,7 @@ def _hands(
 def _pack(shots: _Shots, hands: list[_Hands]) -> AnnotationStore:
     columns = {
         name: np.concatenate([getattr(hand, name) for hand in hands])
-        for name in ('image_index', 'ann_ids', 'keypoints', 'visible', 'bbox_xywh')
+        for name in ('image_index', 'ann_ids', 'keypoints', 'keypoints_visible', 'bbox_xywh')
     }
     if not len(columns['ann_ids']):
         raise ValueError(
@@ -196,5 +197,5 @@ def _pack(shots: _Shots, hands: list[_Hands]) -> AnnotationStore:
         )
     order = np.lexsort((columns['ann_ids'], columns['image_index']))
     columns = {name: values[order] for name, values in columns.items()}
-    columns['visible'] = 2 * columns['visible'].astype(np.uint8)
+    columns['keypoints_visible'] = 2 * columns['keypoints_visible'].astype(np.uint8)
     return AnnotationStore.pack(**shots.images.columns(), **columns)

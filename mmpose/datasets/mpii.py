@@ -15,7 +15,7 @@ from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.evaluation.functional.instances import HEAD_SIZE
 from mmpose.evaluation.functional.mpii import MAT_FILE
 from mmpose.registry import DATASETS
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 
 @DATASETS.register_module()
@@ -37,12 +37,12 @@ class MpiiDataset(KeypointDataset):
         ann_file: str,
         data_root: str = '',
         img_prefix: str = '',
-        metainfo: str | Path | PoseMeta = 'mpii',
+        metainfo: str | Path | DatasetMeta = 'mpii',
         pipeline: Sequence[Any] = (),
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
         on_bad_image: str = 'raise',
-        dataset_index: int = 0,
+        dataset_idx: int = 0,
     ) -> None:
         super().__init__(
             ann_file=ann_file,
@@ -53,11 +53,11 @@ class MpiiDataset(KeypointDataset):
             test_mode=test_mode,
             indices=indices,
             on_bad_image=on_bad_image,
-            dataset_index=dataset_index,
+            dataset_idx=dataset_idx,
         )
 
     def parse(self) -> AnnotationStore:
-        return read_mpii(self.ann_file, self.pose_meta)
+        return read_mpii(self.ann_file, self.dataset_meta)
 
     def ground_truth(self) -> KeypointGroundTruth:
         truth = super().ground_truth()
@@ -67,7 +67,7 @@ class MpiiDataset(KeypointDataset):
         return with_head_sizes(truth, mat_file)
 
     def candidates(self) -> np.ndarray:
-        if not self.test_mode and not self.store.visible.any():
+        if not self.test_mode and not self.store.keypoints_visible.any():
             raise ValueError(
                 f"{self.ann_file}: no entry has a field 'joints' with a labelled joint, so there "
                 'is nothing to train on; is it the test set? Then set dataset.test_mode=True'

@@ -21,13 +21,13 @@ from mmpose.evaluation.functional.mpii import (
     head_size_of_boxes,
     with_official_mat,
 )
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 CENTER_SHIFT = 15.0  # px per scale, down: the annotated centre is that of the torso
 MAX_MEDIAN_DISTANCE = 5.0  # px; the two files of one set agree far better, others not at all
 
 
-def read_mpii(path: Path, meta: PoseMeta) -> AnnotationStore:
+def read_mpii(path: Path, dataset_meta: DatasetMeta) -> AnnotationStore:
     """Returns the persons of an MPII list in its order.
 
     Coordinates in the file count pixels from 1, in the store from 0. Checked against five entries
@@ -36,14 +36,14 @@ def read_mpii(path: Path, meta: PoseMeta) -> AnnotationStore:
     Args:
         path: List of ``{image, center, scale}`` and, unless it is a test file, ``joints`` (K
             pairs) and ``joints_vis`` (K numbers, 0 or 1).
-        meta: The skeleton.
+        dataset_meta: The skeleton.
 
     Raises:
         FileNotFoundError: If the list does not exist.
         TypeError, ValueError: If it is malformed; the message names the file, the entry and the
             field.
     """
-    people = _People(path, meta)
+    people = _People(path, dataset_meta)
     for section, entry in stream_json(path):
         if section:
             raise ValueError(
@@ -57,15 +57,15 @@ def read_mpii(path: Path, meta: PoseMeta) -> AnnotationStore:
 class _People:
     """The entries of the list as columns."""
 
-    def __init__(self, path: Path, meta: PoseMeta) -> None:
+    def __init__(self, path: Path, dataset_meta: DatasetMeta) -> None:
         self.path = path
-        self.meta = meta
+        self.dataset_meta = dataset_meta
         self.images: dict[str, int] = {}
         self.image_index = array('i')
         self.rows = array('q')
         self.boxes = array('d')
         self.joints: list[NDArray[np.float64]] = []
-        self.visible: list[list[float]] = []
+        self.keypoints_visible: list[list[float]] = []
         self.head_boxes: dict[int, list[float]] = {}
         self.num_entries = 0
         self.has_joints = False
@@ -91,7 +91,7 @@ class _People:
         self.image_index.append(self.images.setdefault(name, len(self.images)))
 
     def _add_joints(self, entry: Json, where: str) -> None:
-        num = self.meta.num_keypoints
+        num = self.dataset_meta.num_keypoints
         has_joints = 'joints' in entry
         if not self.rows:
             self.has_joints = has_joints
@@ -102,18 +102,20 @@ class _People:
             )
         if not has_joints:
             self.joints.append(np.zeros((num, 2)))
-            self.visible.append([0] * num)
+            self.keypoints_visible.append([0] * num)
             return
         self.joints.append(table(entry, 'joints', where, (num, 2)))
-        visible = numbers(entry, 'joints_vis', where, num)
-        if not set(visible) <= {0, 1}:
-            raise ValueError(f"{where}: field 'joints_vis' is {visible}, expected zeros and ones")
-        self.visible.append(visible)
+        keypoints_visible = numbers(entry, 'joints_vis', where, num)
+        if not set(keypoints_visible) <= {0, 1}:
+            raise ValueError(
+                f"{where}: field 'joints_vis' is {keypoints_visible}, expected zeros and ones"
+            )
+        self.keypoints_visible.append(keypoints_visible)
 
     def pack(self) -> AnnotationStore:
         if not self.rows:
             raise ValueError(f'{self.path} is an empty list; there is nothing to train or test on')
-        joints, visible = np.stack(self.joints), np.array(self.visible) > 0
+        joints, keypoints_visible = np.stack(self.joints), np.array(self.keypoints_visible) > 0
         head_sizes = self._head_sizes()
         keep = np.ones(len(joints), bool)
         keep[np.asarray(self.unplaced, np.int64)] = False
@@ -132,8 +134,8 @@ class _People:
             image_wh=np.zeros((count, 2)),
             image_index=np.asarray(self.image_index)[keep],
             bbox_xywh=np.asarray(self.boxes).reshape(-1, 4)[keep],
-            keypoints=np.where(visible[..., None], joints - FIRST_PIXEL, 0)[keep],
-            visible=2 * visible[keep],
+            keypoints=np.where(keypoints_visible[..., None], joints - FIRST_PIXEL, 0)[keep],
+            keypoints_visible=2 * keypoints_visible[keep],
             ann_ids=np.asarray(self.rows)[keep],
             extras={name: array[keep] for name, array in head_sizes.items()},
         )
@@ -196,7 +198,7 @@ def with_head_sizes(truth: KeypointGroundTruth, mat_file: Path) -> KeypointGroun
     if shapes.get('headboxes_src', (0,))[-1] != truth.ann_id.max() + 1:
         return truth
     official = with_official_mat(truth, mat_file)
-    both = truth.visible & official.visible
+    both = truth.keypoints_visible & official.keypoints_visible
     distance = np.linalg.norm(truth.keypoints - official.keypoints, axis=-1)[both]
     if len(distance) and np.median(distance) > MAX_MEDIAN_DISTANCE:
         raise ValueError(

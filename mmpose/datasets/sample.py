@@ -25,9 +25,9 @@ SAMPLE_KEYS = {
     'bbox_score': 'float. Confidence of the box; 1 for ground truth.',
     'area': 'float, px². Annotated area.',
     'keypoints': '(K, 2) float32, img px; in px after the crop. Absent at test time.',
-    'visible': '(K,) float32, 1 labelled or 0 not. Absent at test time.',
-    'dataset_index': 'int. Place of its dataset in a mixture, from 0.',
-    'meta': 'PoseMeta. The skeleton.',
+    'keypoints_visible': '(K,) float32, 1 labelled or 0 not. Absent at test time.',
+    'dataset_idx': 'int. Place of its dataset in a mixture, from 0.',
+    'dataset_meta': 'DatasetMeta. The skeleton.',
     'rng': 'np.random.Generator. The only source of randomness.',
     'image': '(H, W, 3) uint8, BGR. The image; after the crop (h, w, 3).',
     'shrink': 'int. Factor by which ``image`` was decoded smaller; 1 if absent.',
@@ -39,10 +39,10 @@ SAMPLE_KEYS = {
 }
 
 # Keys that are of no use to a model.
-NOT_PACKED = {'area', 'meta', 'rng', 'image_wh', 'shrink', 'flipped', 'crop'}
+NOT_PACKED = {'area', 'dataset_meta', 'rng', 'image_wh', 'shrink', 'flipped', 'crop'}
 
 FROM_DATASET = (
     'image_file', 'image_wh', 'img_id', 'ann_id', 'category_id', 'bbox_xywh', 'bbox_score',
-    'area', 'dataset_index', 'meta', 'rng',
+    'area', 'dataset_idx', 'dataset_meta', 'rng',
 )  # fmt: skip
-FROM_ANNOTATION = ('keypoints', 'visible')
+FROM_ANNOTATION = ('keypoints', 'keypoints_visible')

@@ -12,7 +12,7 @@ from torch.utils.data import Sampler
 from mmpose.registry import DATA_SAMPLERS
 
 
-class Draw(NamedTuple):
+class SampleIndex(NamedTuple):
     """One visit to a sample. All random numbers of the visit follow from these numbers.
 
     Attributes:
@@ -35,7 +35,7 @@ class Draw(NamedTuple):
 
 
 @DATA_SAMPLERS.register_module()
-class PoseSampler(Sampler[Draw]):
+class PoseSampler(Sampler[SampleIndex]):
     """Deals the samples out to the ranks, in an order that depends on seed and epoch only.
 
     Rank r of R takes places r, r + R, r + 2R, ... of the order. For training, shuffle and round
@@ -81,13 +81,13 @@ class PoseSampler(Sampler[Draw]):
         spare = self.world_size - 1 if self.round_up else self.world_size - 1 - self.rank
         return (self.num_total + spare) // self.world_size
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[SampleIndex]:
         epoch, seed = self.epoch, self.seed
         order = self._order()
         visits = _count_earlier(order) if self._is_drawn else np.zeros_like(order)
         indices, repeats = self._own_places(order).tolist(), self._own_places(visits).tolist()
         for index, visit in zip(indices, repeats, strict=True):
-            yield Draw(index, epoch, seed, visit)
+            yield SampleIndex(index, epoch, seed, visit)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the order of the next pass; a new epoch starts at its first sample."""

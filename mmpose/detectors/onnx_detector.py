@@ -66,7 +66,7 @@ class OnnxDetector:
         self.input = self.session.get_inputs()[0]
         self._check_input()
         height, width = (x if isinstance(x, int) else DEFAULT_SIZE for x in self.input.shape[2:])
-        self.input_wh = (width, height)
+        self.input_size = (width, height)
         self.has_free_batch = not isinstance(self.input.shape[0], int)
         self.dets, self.labels, self.raw = self._find_outputs()
         values = NETWORKS[network or self._guess_network()]
@@ -78,7 +78,7 @@ class OnnxDetector:
         """Returns the boxes of each frame."""
         if not frames:
             return []
-        boxed = [letterbox(frame.image_bgr, self.input_wh) for frame in frames]
+        boxed = [letterbox(frame.image_bgr, self.input_size) for frame in frames]
         inputs = np.stack([image for image, _ in boxed]).astype(np.float32)
         inputs = (inputs - self.mean) / self.std
         inputs = inputs.transpose(0, 3, 1, 2)  # (B, h, w, 3) -> (B, 3, h, w)
@@ -98,7 +98,7 @@ class OnnxDetector:
             return decode_with_nms(*self.session.run([self.dets, self.labels], feed))
         [outputs] = self.session.run([self.raw], feed)
         try:
-            return decode_yolox(outputs, self.input_wh, self.selection.score_threshold)
+            return decode_yolox(outputs, self.input_size, self.selection.score_threshold)
         except ValueError as error:
             raise ValueError(f'{self.path}: {error}') from None
 

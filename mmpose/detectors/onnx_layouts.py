@@ -33,7 +33,7 @@ def decode_with_nms(dets: Array, labels: NDArray[np.integer]) -> list[Found]:
     return found
 
 
-def decode_yolox(outputs: Array, input_wh: tuple[int, int], min_score: float) -> list[Found]:
+def decode_yolox(outputs: Array, input_size: tuple[int, int], min_score: float) -> list[Found]:
     """Reads the raw output of YOLOX, https://arxiv.org/abs/2107.08430.
 
     Cell (i, j) of the map of stride s predicts the centre ``((i, j) + offset) * s`` and the size
@@ -43,7 +43,7 @@ def decode_yolox(outputs: Array, input_wh: tuple[int, int], min_score: float) ->
         outputs: (B, A, 5 + C). Offset or centre (2), log size or size (2), objectness and class
             scores from 0 to 1. A graph exported with ``--decode_in_inference`` gives centre and
             size in input px; which of the two it is shows in the numbers.
-        input_wh: Size of the input.
+        input_size: Size of the input.
         min_score: Boxes with lower scores are left out, before anything is computed for them.
 
     Returns:
@@ -52,7 +52,7 @@ def decode_yolox(outputs: Array, input_wh: tuple[int, int], min_score: float) ->
     Raises:
         ValueError: If A is not the number of cells in an input of this size.
     """
-    cells, strides = _cells(outputs.shape[1], input_wh)
+    cells, strides = _cells(outputs.shape[1], input_size)
     found = []
     for rows in outputs:
         is_decoded = np.abs(rows[:, :2]).max() > MAX_OFFSET
@@ -68,16 +68,16 @@ def decode_yolox(outputs: Array, input_wh: tuple[int, int], min_score: float) ->
     return found
 
 
-def _cells(num: int, input_wh: tuple[int, int]) -> tuple[Array, Array]:
+def _cells(num: int, input_size: tuple[int, int]) -> tuple[Array, Array]:
     """Returns (A, 2) column and row, and (A,) the stride of every cell, finest map first."""
     for strides in (STRIDES, STRIDES_P6):
-        maps_wh = [(input_wh[0] // stride, input_wh[1] // stride) for stride in strides]
+        maps_wh = [(input_size[0] // stride, input_size[1] // stride) for stride in strides]
         if num == sum(width * height for width, height in maps_wh):
             break
     else:
         raise ValueError(
             f'the output has {num} boxes, expected those of YOLOX for an input of '
-            f'{input_wh[0]}x{input_wh[1]}, with strides 8, 16, 32 (and 64)'
+            f'{input_size[0]}x{input_size[1]}, with strides 8, 16, 32 (and 64)'
         )
     cells = [
         np.stack(np.meshgrid(np.arange(w), np.arange(h)), axis=-1).reshape(-1, 2)  # (h, w, 2) ->

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mmpose.datasets.combined import CombinedDataset
 from mmpose.evaluation.functional import KeypointGroundTruth, load_ground_truth
 from mmpose.evaluation.functional.oks import joint_variances, oks_to_ground_truth
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.visualization import TruePoses, mean_errors
 
 METRICS = ('auto', 'oks', 'error')
@@ -34,7 +34,7 @@ class Case:
     Attributes:
         result: The prediction.
         keypoints: (K, 2), img px. Annotated.
-        visible: (K,). True where a joint is labelled.
+        keypoints_visible: (K,). True where a joint is labelled.
         bbox_xywh: (4,), img px. Annotated.
         error: Mean distance of the labelled joints, in square roots of the area of the box.
         oks: None where the skeleton has no sigmas.
@@ -44,7 +44,7 @@ class Case:
 
     result: PoseResult
     keypoints: NDArray[np.float64]
-    visible: NDArray[np.bool_]
+    keypoints_visible: NDArray[np.bool_]
     bbox_xywh: NDArray[np.float64]
     error: float
     oks: float | None
@@ -55,11 +55,11 @@ class Case:
     def offsets(self) -> NDArray[np.float64]:
         """(K,), img px. Distances from the true places; NaN where no joint is labelled."""
         distances = np.hypot(*(self.result.keypoints - self.keypoints).T)
-        return np.where(self.visible, distances, np.nan)
+        return np.where(self.keypoints_visible, distances, np.nan)
 
     def truth(self) -> TruePoses:
         """Returns the annotation as drawings take it."""
-        return TruePoses(self.keypoints[None], self.visible[None], self.bbox_xywh[None])
+        return TruePoses(self.keypoints[None], self.keypoints_visible[None], self.bbox_xywh[None])
 
 
 @dataclass
@@ -95,22 +95,26 @@ class AnnotationTable:
 
     Args:
         truth: Annotations of the dataset.
-        meta: Its skeleton.
+        dataset_meta: Its skeleton.
         metric: ``oks``, ``error``, or ``auto`` for OKS where the skeleton has sigmas.
 
     Raises:
         ValueError: If OKS is asked for and the skeleton has no sigmas.
     """
 
-    def __init__(self, truth: KeypointGroundTruth, meta: PoseMeta, metric: str = 'auto') -> None:
+    def __init__(
+        self, truth: KeypointGroundTruth, dataset_meta: DatasetMeta, metric: str = 'auto'
+    ) -> None:
         if metric not in METRICS:
             raise ValueError(f"metric is '{metric}', expected one of {', '.join(METRICS)}")
-        if metric == 'oks' and meta.sigmas is None:
+        if metric == 'oks' and dataset_meta.sigmas is None:
             raise ValueError(
-                f"skeleton '{meta.name}' has no sigmas, which OKS needs; set metric='error'"
+                f"skeleton '{dataset_meta.name}' has no sigmas, which OKS needs; set metric='error'"
             )
-        self.meta = meta
-        self.metric = ('error' if meta.sigmas is None else 'oks') if metric == 'auto' else metric
+        self.dataset_meta = dataset_meta
+        self.metric = (
+            ('error' if dataset_meta.sigmas is None else 'oks') if metric == 'auto' else metric
+        )
         self._truth = truth
         self._rows = np.argsort(truth.image_id, kind='stable')
         self._sorted_ids = truth.image_id[self._rows]
@@ -138,19 +142,21 @@ class AnnotationTable:
         row = int(rows[np.argmax(overlaps)])
         if overlaps.max() < LEAST_IOU or self._truth.iscrowd[row]:
             return None
-        return row if self._truth.visible[row].any() else None
+        return row if self._truth.keypoints_visible[row].any() else None
 
     def _case(self, result: PoseResult, row: int) -> Case:
         truth = self._truth
         rows = slice(row, row + 1)
-        true_pose = TruePoses(truth.keypoints[rows], truth.visible[rows], truth.bbox_xywh[rows])
+        true_pose = TruePoses(
+            truth.keypoints[rows], truth.keypoints_visible[rows], truth.bbox_xywh[rows]
+        )
         error = float(mean_errors(true_pose, result.keypoints)[0])
         oks = self._oks(result, rows)
         name = f'{result.img_id}/{result.ann_id}'.encode()
         return Case(
             result=result,
             keypoints=truth.keypoints[row],
-            visible=truth.visible[row],
+            keypoints_visible=truth.keypoints_visible[row],
             bbox_xywh=truth.bbox_xywh[row],
             error=error,
             oks=oks,
@@ -159,17 +165,17 @@ class AnnotationTable:
         )
 
     def _oks(self, result: PoseResult, rows: slice) -> float | None:
-        if self.meta.sigmas is None:
+        if self.dataset_meta.sigmas is None:
             return None
         boxes = self._truth.bbox_xywh[rows]
         area = self._truth.area[rows]
         oks = oks_to_ground_truth(
             result.keypoints[None].astype(np.float64),
             self._truth.keypoints[rows],
-            self._truth.visible[rows],
+            self._truth.keypoints_visible[rows],
             np.where(np.isnan(area), AREA_OF_BOX * boxes[:, 2] * boxes[:, 3], area),
             boxes,
-            joint_variances(self.meta.sigmas),
+            joint_variances(self.dataset_meta.sigmas),
         )
         return float(oks[0])
 
@@ -177,9 +183,9 @@ class AnnotationTable:
 def tables_of(dataset: Any, metric: str) -> list[AnnotationTable | None]:
     """Returns a table for each dataset of a mixture, or one; None for one without samples."""
     if not isinstance(dataset, CombinedDataset):
-        return [AnnotationTable(_annotations(dataset), dataset.pose_meta, metric)]
+        return [AnnotationTable(_annotations(dataset), dataset.dataset_meta, metric)]
     return [
-        None if part is None else AnnotationTable(_annotations(part), part.pose_meta, metric)
+        None if part is None else AnnotationTable(_annotations(part), part.dataset_meta, metric)
         for part in dataset.parts
     ]
 
@@ -197,7 +203,7 @@ def _annotations(dataset: Any) -> KeypointGroundTruth:
     if getattr(dataset, 'bbox_file', None) is None:
         return dataset.ground_truth()
     # the store holds the boxes of the detector, so the annotations come from their file
-    return load_ground_truth(dataset.ann_file, dataset.parts or dataset.pose_meta.num_keypoints)
+    return load_ground_truth(dataset.ann_file, dataset.parts or dataset.dataset_meta.num_keypoints)
 
 
 def _ious(box_xywh: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:

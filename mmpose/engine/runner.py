@@ -206,7 +206,7 @@ class PoseRunner(Runner):
                 'seed': self.seed,
                 'ranks': self.world_size,
                 'cfg': self.cfg.pretty_text,
-                'dataset_meta': self.bare_model.meta.name,
+                'dataset_meta': self.bare_model.dataset_meta.name,
                 'mmpose_version': __version__,
                 'time': time.strftime('%Y-%m-%d %H:%M:%S'),
             },

@@ -42,7 +42,9 @@ def evaluate_backends(
     for data in loader:
         for name, backend in backends.items():
             found = backend.predict(data['inputs'])
-            results = batch_to_results(found.keypoints, found.scores, data['batch'], backend)
+            results = batch_to_results(
+                found.keypoints, found.keypoint_scores, data['batch'], backend
+            )
             metrics[name].process(data, results)
     figures = {name: metric.evaluate(len(loader.dataset)) for name, metric in metrics.items()}
     return {name: _main_first(own) for name, own in figures.items()}
@@ -55,20 +57,21 @@ def _fit_crops(loader_cfg: dict[str, Any], backend: PoseBackend) -> None:
             '--check-ap takes the config of one dataset, got one of several; give that of the '
             'dataset you want to check'
         )
-    meta = load_metainfo(dataset['metainfo'])
-    if meta != backend.meta:
+    dataset_meta = load_metainfo(dataset['metainfo'])
+    if dataset_meta != backend.dataset_meta:
         raise ValueError(
-            f"--check-ap got the skeleton '{meta.name}' but the model has '{backend.meta.name}'; "
+            f"--check-ap got the skeleton '{dataset_meta.name}' but the model has "
+            f"'{backend.dataset_meta.name}'; "
             'give a config with the skeleton of the model'
         )
     for step in dataset['pipeline']:
         if step['type'] == 'TopdownAffine':
-            if step.get('use_udp', False) != backend.aligned:
+            if step.get('use_udp', False) != backend.use_udp:
                 raise ValueError(
-                    f'--check-ap cuts crops with use_udp={not backend.aligned} but the codec of '
-                    f'the model needs {backend.aligned}; give a config with the codec of the model'
+                    f'--check-ap cuts crops with use_udp={not backend.use_udp} but the codec of '
+                    f'the model needs {backend.use_udp}; give a config with the codec of the model'
                 )
-            step['input_wh'] = backend.input_wh
+            step['input_size'] = backend.input_size
 
 
 def _build_metric(cfg: Config, metainfo: dict[str, Any]) -> Any:

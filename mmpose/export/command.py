@@ -28,7 +28,7 @@ class ExportOptions:
         int8: Folder with images of people, for int8 linear layers; see ``write_int8``.
         images: Folder with images of people to compare on; None takes those of ``int8``, or
             generates people.
-        input_wh: Width and height of the crops, px, instead of the config's.
+        input_size: Width and height of the crops, px, instead of the config's.
         dataset: The only dataset to take of a model of several; None takes all.
         check_ap: Config on whose validation set the AP before and after is computed.
         data_root: Folder of the datasets of ``check_ap``.
@@ -44,7 +44,7 @@ class ExportOptions:
     fp16: bool = False
     int8: str | Path | None = None
     images: str | Path | None = None
-    input_wh: tuple[int, int] | None = None
+    input_size: tuple[int, int] | None = None
     dataset: str | None = None
     check_ap: str | Path | None = None
     data_root: str | None = None
@@ -82,7 +82,7 @@ def run_export(config: str | Path, checkpoint: str | Path, options: ExportOption
         cfg_options=options.cfg_options,
         dataset=options.dataset,
         flip_test=options.flip_test,
-        input_wh=options.input_wh,
+        input_size=options.input_size,
         batch_size=options.batch_size,
         trust_checkpoint=options.trust_checkpoint,
     )
@@ -109,7 +109,7 @@ def _refuse_for_weights(options: ExportOptions) -> None:
         '--flip-test': options.flip_test,
         '--fp16': options.fp16,
         '--int8': options.int8,
-        '--input-size': options.input_wh,
+        '--input-size': options.input_size,
         '--check-ap': options.check_ap,
         '--cfg-options': options.cfg_options,
         '--dataset': options.dataset,

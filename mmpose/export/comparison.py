@@ -73,8 +73,8 @@ class Comparison:
         limit, limit_px = tolerance.heatmaps, tolerance.keypoints_px
         if self.heatmaps is not None and not self.heatmaps <= limit:
             return f'heatmaps differ by {self.heatmaps:.3g}, at most {limit:g} is right'
-        if not self.scores <= limit:
-            return f'scores differ by {self.scores:.3g}, at most {limit:g} is right'
+        if not self.keypoint_scores <= limit:
+            return f'scores differ by {self.keypoint_scores:.3g}, at most {limit:g} is right'
         if None not in (self.keypoints_px, limit_px) and not self.keypoints_px <= limit_px:
             return f'keypoints differ by {self.keypoints_px:.3g} px, at most {limit_px:g} is right'
         return None
@@ -85,7 +85,8 @@ class Comparison:
         if self.keypoints_px is not None:
             points = f'{self.keypoints_px:.2g} px (mean {self.mean_px:.2g})'
         return (
-            f'{self.dataset}: largest difference of heatmaps {maps}, of scores {self.scores:.2g}, '
+            f'{self.dataset}: largest difference of heatmaps {maps}, of scores '
+            f'{self.keypoint_scores:.2g}, '
             f'of keypoints {points}, of the {self.num_clear} of {self.num_joints} joints whose '
             'maximum is clear'
         )
@@ -114,13 +115,13 @@ def compare(
     sizes = (1, len(crops) - 1) if len(crops) > 1 else (1,)
     found = _joined([exported.predict(part, has_maps) for part in crops.split(sizes)])
     clear = clear_joints(wanted, codec)
-    peak, top = float(wanted.heatmaps.abs().max()), float(wanted.scores.abs().max())
+    peak, top = float(wanted.heatmaps.abs().max()), float(wanted.keypoint_scores.abs().max())
     distances = torch.linalg.vector_norm(found.keypoints - wanted.keypoints, dim=-1)[clear]
     return Comparison(
         dataset=name,
         batch_sizes=sizes,
         heatmaps=_largest(found.heatmaps - wanted.heatmaps) / peak if has_maps else None,
-        scores=_largest(found.scores - wanted.scores) / top,
+        scores=_largest(found.keypoint_scores - wanted.keypoint_scores) / top,
         keypoints_px=float(distances.max()) if len(distances) else None,
         mean_px=float(distances.mean()) if len(distances) else None,
         num_joints=clear.numel(),
@@ -134,7 +135,7 @@ def clear_joints(prediction: Prediction, codec: Codec) -> Tensor:
     assert maps is not None
     generator = torch.Generator().manual_seed(0)
     peak = maps.abs().amax((1, 2, 3), keepdim=True)
-    is_clear = prediction.scores > 0
+    is_clear = prediction.keypoint_scores > 0
     for _ in range(NUM_NOISES):
         noise = torch.rand(maps.shape, generator=generator) * 2 - 1
         moved, _ = codec.decode(maps + CLEAR_NOISE * peak * noise)
@@ -147,7 +148,7 @@ def _joined(parts: list[Prediction]) -> Prediction:
     maps = [part.heatmaps for part in parts if part.heatmaps is not None]
     return Prediction(
         torch.cat([part.keypoints for part in parts]),
-        torch.cat([part.scores for part in parts]),
+        torch.cat([part.keypoint_scores for part in parts]),
         torch.cat(maps) if maps else None,
     )
 

@@ -20,9 +20,9 @@ SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 def load_crops(
     folder: str | Path | None,
     num: int,
-    input_wh: tuple[int, int],
+    input_size: tuple[int, int],
     padding: float = 1.25,
-    aligned: bool = False,
+    use_udp: bool = False,
 ) -> Tensor:
     """Returns crops (N, 3, h, w) uint8 BGR of people, N <= ``num``.
 
@@ -30,9 +30,9 @@ def load_crops(
         folder: Images of one person each, of which the first ones by name are taken; None takes
             generated people.
         num: Number of crops at most.
-        input_wh: Width and height of a crop, px.
+        input_size: Width and height of a crop, px.
         padding: See ``CropWindow.from_bbox``; an image of a folder is taken without.
-        aligned: See ``CropWindow``.
+        use_udp: See ``CropWindow``.
 
     Raises:
         FileNotFoundError: If the folder holds no image.
@@ -41,7 +41,7 @@ def load_crops(
     crops = []
     for image, box in _generated(num) if folder is None else _of_folder(Path(folder), num):
         factor = padding if folder is None else 1.0
-        window = CropWindow.from_bbox(box, input_wh, factor, aligned)
+        window = CropWindow.from_bbox(box, input_size, factor, use_udp)
         crops.append(crop_image(image, window))
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous()  # -> (N, 3, h, w)
 

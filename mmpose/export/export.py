@@ -148,7 +148,7 @@ def export_model(
     path.parent.mkdir(parents=True, exist_ok=True)
     remove(path)
     num = NUM_CALIBRATION if precision == 'int8' else NUM_COMPARED
-    crops = load_crops(images, num, metadata.input_wh)
+    crops = load_crops(images, num, metadata.input_size)
     try:
         _write(source, metadata, path, format, crops)
         backends = [

@@ -133,7 +133,7 @@ def write_tensorrt(program: nn.Module, metadata: ExportMetadata, path: Path) -> 
 def _tensorrt_config(builder: Any, metadata: ExportMetadata) -> Any:
     config = builder.create_builder_config()
     if metadata.batch_size is None:
-        width, height = metadata.input_wh
+        width, height = metadata.input_size
         profile = builder.create_optimization_profile()
         profile.set_shape('input', *[(size, 3, height, width) for size in TENSORRT_BATCHES])
         config.add_optimization_profile(profile)
@@ -142,7 +142,7 @@ def _tensorrt_config(builder: Any, metadata: ExportMetadata) -> Any:
 
 def _example_inputs(metadata: ExportMetadata) -> tuple[Tensor, ...]:
     """Returns inputs of the sizes that the program takes."""
-    width, height = metadata.input_wh
+    width, height = metadata.input_size
     crops = torch.zeros(metadata.batch_size or TRACED_BATCH, 3, height, width)
     return (crops, torch.zeros(1, dtype=torch.int64))[: len(metadata.input_names)]
 

@@ -38,7 +38,7 @@ def load_source(
     cfg_options: dict[str, Any] | None = None,
     dataset: str | None = None,
     flip_test: bool = False,
-    input_wh: tuple[int, int] | None = None,
+    input_size: tuple[int, int] | None = None,
     batch_size: int | None = 1,
     trust_checkpoint: bool = False,
 ) -> Source:
@@ -50,7 +50,7 @@ def load_source(
         cfg_options: Overrides by dotted key.
         dataset: The only dataset to take of a model of several; None takes all.
         flip_test: Whether the mirrored crops run too.
-        input_wh: Width and height of the crops, px, instead of the config's.
+        input_size: Width and height of the crops, px, instead of the config's.
         batch_size: Crops a call of the program; None for any number.
         trust_checkpoint: See ``init_model``.
 
@@ -68,12 +68,12 @@ def load_source(
             dataset=name if 'heads' in cfg.model else dataset,
             trust_checkpoint=trust_checkpoint,
             flip_test=flip_test,
-            input_wh=input_wh,
+            input_size=input_size,
         )
         for name in names
     )
     codecs = [model.head.codec for model in models]
-    if len({(codec.input_wh, codec.heatmap_wh) for codec in codecs}) > 1:
+    if len({(codec.input_size, codec.heatmap_size) for codec in codecs}) > 1:
         raise ValueError(
             'the datasets have crops or heatmaps of different sizes, so one program cannot hold '
             'them all; export them one by one with --dataset'
@@ -84,7 +84,7 @@ def load_source(
         ExportMetadata(
             config=Path(config).stem,
             checkpoint_sha256='' if checkpoint is None else checkpoint_sha256(checkpoint),
-            input_wh=codecs[0].input_wh,
+            input_size=codecs[0].input_size,
             channel_order='rgb' if preprocessor.bgr_to_rgb else 'bgr',
             mean=tuple(preprocessor.mean.flatten().tolist()),
             std=tuple(preprocessor.std.flatten().tolist()),
@@ -95,10 +95,10 @@ def load_source(
             datasets=tuple(
                 ExportedDataset(
                     name=name,
-                    aligned=model.backend.aligned,
+                    use_udp=model.backend.use_udp,
                     padding=model.backend.padding,
                     stretch=model.backend.stretch,
-                    meta=model.meta,
+                    dataset_meta=model.dataset_meta,
                     codec=_codec_config(model.cfg, name),
                 )
                 for name, model in zip(names, models, strict=True)

@@ -83,21 +83,21 @@ class SwitchedProgram(nn.Module):
                 self.register_buffer(f'{key}__own', own)
             self._names[name] = key
 
-    def forward(self, input: Tensor, dataset_index: Tensor) -> Outputs:
+    def forward(self, input: Tensor, dataset_idx: Tensor) -> Outputs:
         """Returns what ``PoseProgram`` gives for one of the datasets.
 
         Args:
             input: (B, 3, h, w), normalised.
-            dataset_index: (1,) int64, the dataset of all crops.
+            dataset_idx: (1,) int64, the dataset of all crops.
         """
-        weights = {name: self._choose(key, dataset_index) for name, key in self._names.items()}
+        weights = {name: self._choose(key, dataset_idx) for name, key in self._names.items()}
         return functional_call(self._hidden[0], weights, (input,))
 
-    def _choose(self, key: str, dataset_index: Tensor) -> Tensor:
+    def _choose(self, key: str, dataset_idx: Tensor) -> Tensor:
         common, own = getattr(self, f'{key}__common'), getattr(self, f'{key}__own', None)
         if own is None:
             return common
-        rows = own.index_select(0, dataset_index)[0]  # (D, n, ...) -> (n, ...)
+        rows = own.index_select(0, dataset_idx)[0]  # (D, n, ...) -> (n, ...)
         return torch.cat([common, rows]) if len(common) else rows
 
 

@@ -73,7 +73,7 @@ def export_weights(
         raise ValueError(f"'{path}' should be {wanted} for --format {format}")
     remove(path)
     done = convert_checkpoint(checkpoint, path, format, config, trust_checkpoint)
-    crops = load_crops(images, NUM_COMPARED, source.metadata.input_wh)
+    crops = load_crops(images, NUM_COMPARED, source.metadata.input_size)
     names = [dataset.name for dataset in source.metadata.datasets]
     if format == 'huggingface':
         names = names[:1]  # of several heads it keeps the first

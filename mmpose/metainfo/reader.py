@@ -6,7 +6,7 @@ A table is a text file with two sections of comma-separated rows, ``#`` starting
     name, swap, part, weight, sigma, color
     nose, -,    upper, 1.0,   0.026, #3399ff
 
-    [limbs]
+    [skeleton_links]
     from, to, color
 
 ``swap`` names the mirror partner, ``part`` is ``upper``, ``lower`` or ``-``, and ``-`` as sigma
@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 KEYPOINT_COLUMNS = ['name', 'swap', 'part', 'weight', 'sigma', 'color']
-LIMB_COLUMNS = ['from', 'to', 'color']
+SKELETON_LINK_COLUMNS = ['from', 'to', 'color']
 
 Row = dict[str, str]
 
@@ -34,7 +34,7 @@ def available_metainfo() -> list[str]:
     return sorted(path.stem for path in Path(__file__).parent.glob('*.csv'))
 
 
-def load_metainfo(name: str | Path | PoseMeta) -> PoseMeta:
+def load_metainfo(name: str | Path | DatasetMeta) -> DatasetMeta:
     """Returns a skeleton by name, or from a table of your own.
 
     Args:
@@ -45,11 +45,11 @@ def load_metainfo(name: str | Path | PoseMeta) -> PoseMeta:
         FileNotFoundError: If there is no such name or file; the message offers near names.
         ValueError: If the table is malformed; the message names the file and the row.
     """
-    return name if isinstance(name, PoseMeta) else _load(str(name))
+    return name if isinstance(name, DatasetMeta) else _load(str(name))
 
 
 @cache
-def _load(name: str) -> PoseMeta:
+def _load(name: str) -> DatasetMeta:
     path = Path(name) if name.endswith('.csv') else Path(__file__).with_name(f'{name}.csv')
     if not path.is_file():
         near = get_close_matches(name, available_metainfo()) or available_metainfo()
@@ -58,13 +58,15 @@ def _load(name: str) -> PoseMeta:
         )
     sections = _read_sections(path)
     keypoints = _rows(path, 'keypoints', sections.get('keypoints', []), KEYPOINT_COLUMNS)
-    limbs = _rows(path, 'limbs', sections.get('limbs', []), LIMB_COLUMNS)
+    skeleton_links = _rows(
+        path, 'skeleton_links', sections.get('skeleton_links', []), SKELETON_LINK_COLUMNS
+    )
     if not keypoints:
         raise ValueError(f'{path}: the section [keypoints] is missing or empty')
-    return _build(path, keypoints, limbs)
+    return _build(path, keypoints, skeleton_links)
 
 
-def _build(path: Path, keypoints: list[Row], limbs: list[Row]) -> PoseMeta:
+def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> DatasetMeta:
     names = [row['name'] for row in keypoints]
     index = {name: i for i, name in enumerate(names)}
 
@@ -77,16 +79,16 @@ def _build(path: Path, keypoints: list[Row], limbs: list[Row]) -> PoseMeta:
         i if row['swap'] == '-' else find(row['swap'], f"the swap of '{row['name']}'")
         for i, row in enumerate(keypoints)
     ]
-    pairs = [(find(row['from'], 'a limb'), find(row['to'], 'a limb')) for row in limbs]
+    pairs = [(find(row['from'], 'a limb'), find(row['to'], 'a limb')) for row in skeleton_links]
     sigmas = [row['sigma'] for row in keypoints]
     has_sigmas = any(sigma != '-' for sigma in sigmas)
-    return PoseMeta(
+    return DatasetMeta(
         name=path.stem,
         keypoint_names=tuple(names),
         flip_indices=np.array(flips, np.int64),
         upper_body_ids=tuple(i for i, row in enumerate(keypoints) if row['part'] == 'upper'),
         lower_body_ids=tuple(i for i, row in enumerate(keypoints) if row['part'] == 'lower'),
-        limbs=np.array(pairs, np.int64).reshape(-1, 2),
+        skeleton_links=np.array(pairs, np.int64).reshape(-1, 2),
         weights=np.array([_number(path, row, 'weight') for row in keypoints], np.float32),
         sigmas=(
             np.array([_number(path, row, 'sigma') for row in keypoints], np.float32)
@@ -94,7 +96,9 @@ def _build(path: Path, keypoints: list[Row], limbs: list[Row]) -> PoseMeta:
             else None
         ),
         keypoint_colors=np.array([_color(path, row) for row in keypoints], np.uint8),
-        limb_colors=np.array([_color(path, row) for row in limbs], np.uint8).reshape(-1, 3),
+        skeleton_link_colors=np.array(
+            [_color(path, row) for row in skeleton_links], np.uint8
+        ).reshape(-1, 3),
     )
 
 

@@ -40,7 +40,7 @@ class PoseDataPreprocessor(BaseDataPreprocessor):
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Returns the batch on the device, with ``inputs`` (B, 3, h, w) as normalised floats.
 
-        ``dataset_index`` stays where it is.
+        ``dataset_idx`` stays where it is.
 
         Args:
             data: ``inputs`` (B, 3, h, w) uint8 BGR and ``batch``, as the collate function makes
@@ -48,10 +48,10 @@ class PoseDataPreprocessor(BaseDataPreprocessor):
             training: Unused; part of mmengine's interface.
         """
         # The host decides by dataset which layers run, so the numbers need not make the journey.
-        index = data.get('batch', {}).get('dataset_index')
+        index = data.get('batch', {}).get('dataset_idx')
         data = self.cast_data(data)
         if index is not None:
-            data['batch']['dataset_index'] = index
+            data['batch']['dataset_idx'] = index
         data['inputs'] = self.normalize(data['inputs'])
         return data
 

@@ -13,15 +13,15 @@ from mmpose.structures.crop import (
     transform_points,
     window_matrices,
 )
+from mmpose.structures.dataset_meta import DatasetMeta
 from mmpose.structures.frame import Frame
-from mmpose.structures.pose_meta import PoseMeta
 from mmpose.structures.pose_result import PoseResult
 
 __all__ = [
     'Boxes',
     'CropWindow',
+    'DatasetMeta',
     'Frame',
-    'PoseMeta',
     'PoseResult',
     'box_iou_xywh',
     'clip_xywh',

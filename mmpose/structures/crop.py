@@ -17,7 +17,7 @@ Array = NDArray[np.floating[Any]]
 class CropWindow:
     """A rotated window of an image that is resampled to the network input.
 
-    With the window centre ``c``, its size ``s`` and the input size ``n`` (``input_wh``), rotation
+    With the window centre ``c``, its size ``s`` and the input size ``n`` (``input_size``), rotation
     0 maps ``in = (img - c + s / 2) * n / s``. UDP (Huang et al., CVPR 2020) counts distances
     between pixel centres, so an *aligned* window uses ``n - 1``. A window that is not aligned
     scales both axes by the horizontal factor, as the affine of the classic top-down pipelines
@@ -29,15 +29,15 @@ class CropWindow:
         rotation: Degrees. The sign follows the published code: an aligned window turns the
             content clockwise on the screen (y points down), one that is not turns it the other
             way.
-        input_wh: Width and height of the network input, px.
-        aligned: True for UDP codecs.
+        input_size: Width and height of the network input, px.
+        use_udp: True for UDP codecs.
     """
 
     center: Array
     scale: Array
-    input_wh: tuple[int, int]
+    input_size: tuple[int, int]
     rotation: float = 0.0
-    aligned: bool = False
+    use_udp: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'center', np.asarray(self.center, np.float64).reshape(2))
@@ -49,26 +49,26 @@ class CropWindow:
     def from_bbox(
         cls,
         bbox_xywh: ArrayLike,
-        input_wh: tuple[int, int],
+        input_size: tuple[int, int],
         padding: float = 1.25,
-        aligned: bool = False,
+        use_udp: bool = False,
     ) -> CropWindow:
         """Returns the upright window around a box.
 
         Args:
             bbox_xywh: (4,), img px. Left, top, width, height.
-            input_wh: Network input; the short side of the box grows to its aspect ratio.
+            input_size: Network input; the short side of the box grows to its aspect ratio.
             padding: Factor on both sides afterwards; 1.25 in the top-down literature.
-            aligned: True for UDP codecs.
+            use_udp: True for UDP codecs.
         """
         center, box_wh = xywh_to_center_wh(np.asarray(bbox_xywh, np.float64))
-        scale = fix_aspect_ratio(box_wh, input_wh[0] / input_wh[1]) * padding
-        return cls(center, scale, input_wh, 0.0, aligned)
+        scale = fix_aspect_ratio(box_wh, input_size[0] / input_size[1]) * padding
+        return cls(center, scale, input_size, 0.0, use_udp)
 
     def matrix(self) -> Array:
         """Returns the (2, 3) affine from img px to in px."""
         return window_matrices(
-            self.center, self.scale, np.float64(self.rotation), self.input_wh, self.aligned
+            self.center, self.scale, np.float64(self.rotation), self.input_size, self.use_udp
         )
 
     def to_input(self, points: ArrayLike) -> Array:
@@ -81,7 +81,7 @@ class CropWindow:
 
 
 def window_matrices(
-    center: Array, scale: Array, rotation: Array, input_wh: tuple[int, int], aligned: bool
+    center: Array, scale: Array, rotation: Array, input_size: tuple[int, int], use_udp: bool
 ) -> Array:
     """Returns the affines (..., 2, 3) from img px to in px of any number of windows.
 
@@ -89,13 +89,13 @@ def window_matrices(
         center: (..., 2), img px.
         scale: (..., 2), img px.
         rotation: (...), degrees.
-        input_wh: Network input, px, the same for all.
-        aligned: Whether the windows are aligned (UDP), the same for all.
+        input_size: Network input, px, the same for all.
+        use_udp: Whether the windows are aligned (UDP), the same for all.
     """
     angle = np.radians(rotation)
     cos, sin = np.cos(angle), np.sin(angle)
-    in_wh = np.array(input_wh, np.float64)
-    if aligned:
+    in_wh = np.array(input_size, np.float64)
+    if use_udp:
         factors = (in_wh - 1) / scale  # (..., 2)
         turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
         target = (in_wh - 1) / 2

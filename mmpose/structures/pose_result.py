@@ -19,12 +19,12 @@ class PoseResult:
         ann_id: Id of the annotation or running number of the box: unique within a dataset.
         category_id: COCO category of the box.
         keypoints: (K, 2), img px.
-        scores: (K,). Confidence of each keypoint.
+        keypoint_scores: (K,). Confidence of each keypoint.
         bbox_xywh: (4,), img px. The box that was given, without padding.
         bbox_score: Confidence of the box; 1 for ground truth.
         area: Area of the padded crop window in img px², which OKS-NMS uses as the object scale.
         image_file: Path of the image, where known.
-        dataset_index: Which dataset of a multi-dataset model the sample belongs to.
+        dataset_idx: Which dataset of a multi-dataset model the sample belongs to.
         track_id: Number of the person in a video; None where nobody tracks.
         heatmaps: (C, H, W) float32 of the crop, hm cells, where they were asked for.
         window: The crop window, where ``heatmaps`` are given: it places them in the image.
@@ -34,12 +34,12 @@ class PoseResult:
     ann_id: int
     category_id: int
     keypoints: NDArray[np.float32]
-    scores: NDArray[np.float32]
+    keypoint_scores: NDArray[np.float32]
     bbox_xywh: NDArray[np.float32]
     bbox_score: float = 1.0
     area: float = 0.0
     image_file: str = ''
-    dataset_index: int = 0
+    dataset_idx: int = 0
     track_id: int | None = None
     heatmaps: NDArray[np.float32] | None = None
     window: CropWindow | None = None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmpose.evaluation.functional import oks_nms
-from mmpose.structures import Boxes, PoseMeta, PoseResult, box_iou_xywh
+from mmpose.structures import Boxes, DatasetMeta, PoseResult, box_iou_xywh
 
 SAME_OKS = 0.9  # of two poses of one person
 
@@ -41,24 +41,24 @@ def boxes_from_poses(
     before = {x.track_id: x for x in previous if x.track_id is not None}
     xywh, scores, categories = [], [], []
     for result in results:
-        is_sure = result.scores >= min_score
+        is_sure = result.keypoint_scores >= min_score
         if is_sure.sum() < min_joints:
             continue
         joints = result.keypoints[is_sure]
         other = before.get(result.track_id) if result.track_id is not None else None
-        is_in_both = is_sure if other is None else is_sure & (other.scores >= min_score)
+        is_in_both = is_sure if other is None else is_sure & (other.keypoint_scores >= min_score)
         moved = np.zeros(2, np.float32)
         if other is not None and is_in_both.any():
             moved = (result.keypoints - other.keypoints)[is_in_both].mean(axis=0)
         low, high = joints.min(axis=0), joints.max(axis=0)
         size = (high - low) * padding
         xywh.append(np.concatenate([(low + high - size) / 2 + moved, size]))
-        scores.append(result.scores[is_sure].mean())
+        scores.append(result.keypoint_scores[is_sure].mean())
         categories.append(result.category_id)
     return Boxes.from_xywh(xywh, scores, categories)
 
 
-def without_doubles(poses: Sequence[PoseResult], meta: PoseMeta) -> list[PoseResult]:
+def without_doubles(poses: Sequence[PoseResult], dataset_meta: DatasetMeta) -> list[PoseResult]:
     """Returns the poses in their order, one for each person.
 
     Where people hide each other, boxes from poses may both show the one in front. Of such doubles
@@ -66,9 +66,9 @@ def without_doubles(poses: Sequence[PoseResult], meta: PoseMeta) -> list[PoseRes
 
     Args:
         poses: The people in a frame.
-        meta: Their skeleton; without sigmas all are left.
+        dataset_meta: Their skeleton; without sigmas all are left.
     """
-    if len(poses) < 2 or meta.sigmas is None:
+    if len(poses) < 2 or dataset_meta.sigmas is None:
         return list(poses)
     keypoints = np.stack([pose.keypoints for pose in poses]).astype(np.float64)  # (N, K, 2)
     low, high = keypoints.min(axis=1), keypoints.max(axis=1)
@@ -77,7 +77,7 @@ def without_doubles(poses: Sequence[PoseResult], meta: PoseMeta) -> list[PoseRes
         keypoints,
         box_iou_xywh(boxes, np.hstack([low, high - low])),
         np.array([pose.area for pose in poses], np.float64),
-        meta.sigmas,
+        dataset_meta.sigmas,
         SAME_OKS,
     )
     return [poses[i] for i in sorted(kept.tolist())]

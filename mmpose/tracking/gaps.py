@@ -60,7 +60,7 @@ def _between(before: PoseResult, after: PoseResult, share: float) -> PoseResult:
     return replace(
         before,
         keypoints=mix(before.keypoints, after.keypoints),
-        scores=mix(before.scores, after.scores),
+        keypoint_scores=mix(before.keypoint_scores, after.keypoint_scores),
         bbox_xywh=mix(before.bbox_xywh, after.bbox_xywh),
         bbox_score=before.bbox_score + share * (after.bbox_score - before.bbox_score),
         area=before.area + share * (after.area - before.area),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.tracking.rows import Rows
 
 VELOCITY_MEMORY_S = 0.1  # over which the velocity of a person is averaged
@@ -24,7 +24,7 @@ class People(Rows):
     Attributes:
         ids: (N,) int64. Number of each; 0 where there is none yet.
         keypoints: (N, K, 2), img px.
-        scores: (N, K).
+        keypoint_scores: (N, K).
         boxes: (N, 4) left, top, width, height, img px.
         velocity: (N, 2), img px/s.
         seen_s: (N,). When each was seen like this, seconds.
@@ -32,29 +32,29 @@ class People(Rows):
 
     ids: NDArray[np.int64]
     keypoints: Array
-    scores: Array
+    keypoint_scores: Array
     boxes: Array
     velocity: Array
     seen_s: Array
 
     @classmethod
-    def of(cls, results: Sequence[PoseResult], meta: PoseMeta, time_s: float) -> People:
+    def of(cls, results: Sequence[PoseResult], dataset_meta: DatasetMeta, time_s: float) -> People:
         """Returns the people of a frame, standing still and without numbers.
 
         Raises:
             ValueError: If a pose is not of the skeleton.
         """
-        num, num_joints = len(results), meta.num_keypoints
+        num, num_joints = len(results), dataset_meta.num_keypoints
         for result in results:
             if result.keypoints.shape != (num_joints, 2):
                 raise ValueError(
                     f'a pose has keypoints of shape {result.keypoints.shape}, and the skeleton '
-                    f"'{meta.name}' of the tracker has {num_joints} joints"
+                    f"'{dataset_meta.name}' of the tracker has {num_joints} joints"
                 )
         return cls(
             np.zeros(num, np.int64),
             np.array([x.keypoints for x in results], np.float64).reshape(num, num_joints, 2),
-            np.array([x.scores for x in results], np.float64).reshape(num, num_joints),
+            np.array([x.keypoint_scores for x in results], np.float64).reshape(num, num_joints),
             np.array([x.bbox_xywh for x in results], np.float64).reshape(num, 4),
             np.zeros((num, 2)),
             np.full(num, time_s, np.float64),
@@ -79,7 +79,7 @@ class People(Rows):
         return People(
             self.ids,
             self.keypoints + moved[:, None],
-            self.scores,
+            self.keypoint_scores,
             boxes,
             self.velocity,
             self.seen_s,
@@ -88,10 +88,14 @@ class People(Rows):
     def seen_as(self, poses: People) -> People:
         """Returns the people with the poses that they have now, one each."""
         elapsed_s = poses.seen_s - self.seen_s
-        weights = np.maximum(self.scores * poses.scores, 0)[..., None]  # (N, K, 1)
+        weights = np.maximum(self.keypoint_scores * poses.keypoint_scores, 0)[
+            ..., None
+        ]  # (N, K, 1)
         moved = ((poses.keypoints - self.keypoints) * weights).sum(axis=1)  # (N, 2)
         moved /= np.maximum(weights.sum(axis=1), 1e-12)
         newest = moved / np.maximum(elapsed_s, 1e-9)[:, None]
         share = (elapsed_s / (elapsed_s + VELOCITY_MEMORY_S))[:, None]  # 0 where no time passed
         velocity = self.velocity + share * (newest - self.velocity)
-        return People(self.ids, poses.keypoints, poses.scores, poses.boxes, velocity, poses.seen_s)
+        return People(
+            self.ids, poses.keypoints, poses.keypoint_scores, poses.boxes, velocity, poses.seen_s
+        )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import PoseMeta, PoseResult, box_iou_xywh
+from mmpose.structures import DatasetMeta, PoseResult, box_iou_xywh
 from mmpose.tracking.people import People
 from mmpose.tracking.similarity import joint_variances, pose_similarity
 
@@ -33,7 +33,7 @@ class PoseTracker:
     distance. A person whom nobody sees keeps the number for a while.
 
     Args:
-        meta: The skeleton; its sigmas are those of OKS.
+        dataset_meta: The skeleton; its sigmas are those of OKS.
         oks_weight: Share of OKS in the similarity, the rest is the overlap (IoU) of the boxes: 1
             is OKS alone, 0 boxes alone. None is 0.7, and 0 where the skeleton has no sigmas.
         min_similarity: Below it a pose and a person have nothing in common but the place.
@@ -46,7 +46,7 @@ class PoseTracker:
 
     def __init__(
         self,
-        meta: PoseMeta,
+        dataset_meta: DatasetMeta,
         oks_weight: float | None = None,
         min_similarity: float = 0.2,
         time_to_live_s: float = 1.0,
@@ -56,28 +56,31 @@ class PoseTracker:
         except ImportError:
             raise ImportError('tracking needs scipy; pip install scipy') from None
         if oks_weight is None:
-            oks_weight = 0.0 if meta.sigmas is None else OKS_WEIGHT
+            oks_weight = 0.0 if dataset_meta.sigmas is None else OKS_WEIGHT
         for name, value in (('oks_weight', oks_weight), ('min_similarity', min_similarity)):
             if not 0 <= value <= 1:
                 raise ValueError(f'{name} is {value}, expected a number from 0 to 1')
         if not time_to_live_s >= 0:
             raise ValueError(f'time_to_live_s is {time_to_live_s}, expected 0 or more seconds')
-        if oks_weight and meta.sigmas is None:
+        if oks_weight and dataset_meta.sigmas is None:
             raise ValueError(
-                f"skeleton '{meta.name}' has no sigmas, which OKS needs; track with oks_weight=0"
+                f"skeleton '{dataset_meta.name}' has no sigmas, which OKS needs; track with "
+                'oks_weight=0'
             )
-        self.meta = meta
+        self.dataset_meta = dataset_meta
         self.oks_weight = oks_weight
         self.min_similarity = min_similarity
         self.time_to_live_s = time_to_live_s
         self._linear_sum_assignment = linear_sum_assignment
-        self._variances = None if meta.sigmas is None else joint_variances(meta.sigmas)
+        self._variances = (
+            None if dataset_meta.sigmas is None else joint_variances(dataset_meta.sigmas)
+        )
         self.reset()
 
     def reset(self) -> None:
         """Forgets everybody, as before another video; numbers start at 1 again."""
         self._time_s = -np.inf
-        self._known = People.of([], self.meta, 0.0)
+        self._known = People.of([], self.dataset_meta, 0.0)
         self._num_ids = 0
 
     def __call__(self, results: Sequence[PoseResult], time_s: float) -> list[PoseResult]:
@@ -97,7 +100,7 @@ class PoseTracker:
             )
         self._time_s = time_s
         known = self._known.select(time_s - self._known.seen_s <= self.time_to_live_s)
-        people = People.of(results, self.meta, time_s)
+        people = People.of(results, self.dataset_meta, time_s)
         old, poses = self._assign(known.at(time_s), people)
         people.ids[poses] = known.ids[old]
         is_new = people.ids == 0
@@ -142,9 +145,9 @@ class PoseTracker:
             area = (first.sizes**2 + second.sizes**2) / 2
             oks = pose_similarity(
                 first.keypoints,
-                first.scores,
+                first.keypoint_scores,
                 second.keypoints,
-                second.scores,
+                second.keypoint_scores,
                 area,
                 self._variances,
             )

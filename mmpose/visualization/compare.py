@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.visualization.grid import side_by_side
 from mmpose.visualization.labels import Label, cap_height_for, paint_labels
 from mmpose.visualization.looks import look_of
@@ -44,7 +44,7 @@ class TruePoses:
 
     Attributes:
         keypoints: (N, K, 2), img px.
-        visible: (N, K). Above 0 where a joint is labelled.
+        keypoints_visible: (N, K). Above 0 where a joint is labelled.
         bbox_xywh: (N, 4), img px.
 
     Raises:
@@ -52,15 +52,20 @@ class TruePoses:
     """
 
     keypoints: NDArray[np.floating]
-    visible: NDArray[np.generic]
+    keypoints_visible: NDArray[np.generic]
     bbox_xywh: NDArray[np.floating]
 
     def __post_init__(self) -> None:
         num = len(self.keypoints)
         shape = self.keypoints.shape
-        if len(shape) != 3 or self.visible.shape != shape[:2] or self.bbox_xywh.shape != (num, 4):
+        if (
+            len(shape) != 3
+            or self.keypoints_visible.shape != shape[:2]
+            or self.bbox_xywh.shape != (num, 4)
+        ):
             raise ValueError(
-                f'annotated keypoints have shape {shape}, visibility {self.visible.shape} and '
+                f'annotated keypoints have shape {shape}, visibility '
+                f'{self.keypoints_visible.shape} and '
                 f'boxes {self.bbox_xywh.shape}; expected (N, K, 2), (N, K) and (N, 4)'
             )
 
@@ -80,7 +85,7 @@ def mean_errors(truth: TruePoses, keypoints: ArrayLike) -> NDArray[np.float64]:
     Returns:
         (N,), in sizes of the annotated box; infinite where no joint is labelled.
     """
-    labelled = truth.visible > 0
+    labelled = truth.keypoints_visible > 0
     distances = np.hypot(*np.moveaxis(truth.keypoints - np.asarray(keypoints), -1, 0))  # (N, K)
     total = np.where(labelled, distances, 0).sum(axis=1)
     count = labelled.sum(axis=1)
@@ -109,7 +114,7 @@ def compare_poses(
     image_bgr: Image,
     truth: TruePoses,
     results: Sequence[PoseResult],
-    meta: PoseMeta,
+    dataset_meta: DatasetMeta,
     score_threshold: ArrayLike = 0.3,
     view: View | None = None,
     matches: Sequence[int | None] | None = None,
@@ -124,7 +129,7 @@ def compare_poses(
         image_bgr: (H, W, 3) uint8, not changed.
         truth: The annotated people.
         results: The predicted people.
-        meta: The skeleton of all.
+        dataset_meta: The skeleton of all.
         score_threshold: Predicted keypoints are drawn above it; (K,) gives one per keypoint.
         view: The part of the image to show; the whole image if None.
         matches: Row of the annotation of each result, None for none; by :func:`match_poses` if
@@ -133,14 +138,14 @@ def compare_poses(
     if view is None:
         view = View(image_bgr, np.zeros(2), 1.0)
     left, right = view.image_bgr.copy(), view.image_bgr.copy()
-    look, pen = look_of(meta, 'mmpose'), Pen()
-    for keypoints, visible in zip(truth.keypoints, truth.visible, strict=True):
-        paint_person(left, view.points(keypoints), visible > 0, look, pen)
+    look, pen = look_of(dataset_meta, 'mmpose'), Pen()
+    for keypoints, keypoints_visible in zip(truth.keypoints, truth.keypoints_visible, strict=True):
+        paint_person(left, view.points(keypoints), keypoints_visible > 0, look, pen)
     if matches is None:
         matches = match_poses(truth, results)
     labels = []
     for result in results:
-        confident = result.scores > np.asarray(score_threshold)
+        confident = result.keypoint_scores > np.asarray(score_threshold)
         paint_person(right, view.points(result.keypoints), confident, look, pen)
     for result, person in zip(results, matches, strict=True):
         if person is None:
@@ -148,7 +153,7 @@ def compare_poses(
         else:
             labels.append(_paint_errors(right, truth, person, result, view))
     for person in sorted(set(range(len(truth.keypoints))) - set(matches)):
-        if (truth.visible[person] > 0).any():
+        if (truth.keypoints_visible[person] > 0).any():
             labels.append(_paint_box(right, view.box(truth.bbox_xywh[person]), 'missed', MISSED))
     paint_labels(right, labels)
     return side_by_side(left, right)
@@ -158,7 +163,7 @@ def _paint_errors(
     canvas: Image, truth: TruePoses, person: int, result: PoseResult, view: View
 ) -> Label:
     """Paints lines from notably wrong joints to their true places; returns the label."""
-    labelled = truth.visible[person] > 0
+    labelled = truth.keypoints_visible[person] > 0
     offsets = np.hypot(*(result.keypoints - truth.keypoints[person]).T)  # (K,)
     wrong = labelled & (offsets > NOTABLE * truth.sizes[person])
     starts = view.points(result.keypoints[wrong])

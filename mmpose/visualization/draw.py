@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.visualization.heat import paint_heat_of_results
 from mmpose.visualization.labels import Label, cap_height_for, paint_labels, paint_texts_beside
 from mmpose.visualization.looks import color_of_person, look_of
@@ -28,7 +28,7 @@ def draw_pose(
     image_bgr: Image,
     keypoints: ArrayLike,
     scores: ArrayLike,
-    meta: PoseMeta,
+    dataset_meta: DatasetMeta,
     score_threshold: ArrayLike = 0.3,
     line_width: float | None = None,
     bbox_xywh: ArrayLike | None = None,
@@ -42,7 +42,7 @@ def draw_pose(
         image_bgr: (H, W, 3) uint8, not changed.
         keypoints: (K, 2), img px. Not-a-number and infinite points are skipped.
         scores: (K,). Confidence or visibility.
-        meta: The skeleton.
+        dataset_meta: The skeleton.
         score_threshold: Keypoints are drawn above it, limbs when both ends are; one number, or
             (K,) one per keypoint.
         line_width: Width of a limb, px; None derives it from the person's size.
@@ -55,10 +55,10 @@ def draw_pose(
             positive.
     """
     canvas = checked_image(image_bgr).copy()
-    points, values = _checked_pose(keypoints, scores, meta)
+    points, values = _checked_pose(keypoints, scores, dataset_meta)
     box = None if bbox_xywh is None else _checked_box(bbox_xywh)
-    confident = values > _checked_threshold(score_threshold, meta)
-    look, pen = look_of(meta, 'mmpose'), Pen(line_width)
+    confident = values > _checked_threshold(score_threshold, dataset_meta)
+    look, pen = look_of(dataset_meta, 'mmpose'), Pen(line_width)
     place = paint_person(canvas, points, confident, look, pen, box)
     if label and place is not None:
         paint_labels(canvas, [Label(label, place, cap_height_for(canvas))])
@@ -68,7 +68,7 @@ def draw_pose(
 def draw_results(
     image_bgr: Image,
     results: Sequence[PoseResult],
-    meta: PoseMeta,
+    dataset_meta: DatasetMeta,
     score_threshold: ArrayLike = 0.3,
     line_width: float | None = None,
     show_boxes: bool = False,
@@ -89,7 +89,7 @@ def draw_results(
     Args:
         image_bgr: (H, W, 3) uint8, not changed unless ``in_place``.
         results: Poses in this image; may be empty.
-        meta: The skeleton of all of them.
+        dataset_meta: The skeleton of all of them.
         score_threshold: As in :func:`draw_pose`.
         line_width: As in :func:`draw_pose`.
         show_boxes: Draw the boxes that were given to the model.
@@ -113,17 +113,17 @@ def draw_results(
             value.
     """
     _check_choices(color_by, joint_text, alpha)
-    threshold, pen = _checked_threshold(score_threshold, meta), Pen(line_width, radius)
-    look = look_of(meta, style)
+    threshold, pen = _checked_threshold(score_threshold, dataset_meta), Pen(line_width, radius)
+    look = look_of(dataset_meta, style)
     canvas = checked_image(image_bgr)
     canvas = canvas if in_place else canvas.copy()
     if black_background:
         canvas[:] = 0
     if heatmap is not None:
-        paint_heat_of_results(canvas, results, meta, heatmap)
+        paint_heat_of_results(canvas, results, dataset_meta, heatmap)
     painted = []
     for number, result in _large_first(results):
-        points, values = _checked_pose(result.keypoints, result.scores, meta)
+        points, values = _checked_pose(result.keypoints, result.keypoint_scores, dataset_meta)
         confident = (values > threshold) & np.isfinite(points).all(axis=1)
         color = _person_color(result, number, color_by)
         person_look = look if color is None else look.in_color(color)
@@ -132,7 +132,7 @@ def draw_results(
         if place is not None:
             painted.append(_Painted(result, confident, place, color or OUTLINE))
     if joint_text is not None:
-        _write_joint_texts(canvas, painted, joint_text, meta)
+        _write_joint_texts(canvas, painted, joint_text, dataset_meta)
     _write_labels(canvas, painted, show_ids, show_scores, show_boxes)
     return canvas
 
@@ -192,7 +192,7 @@ def _write_labels(
         if show_ids and result.track_id is not None:
             words.append(f'#{result.track_id}')
         if show_scores and person.drawn.any():
-            words.append(f'{result.scores[person.drawn].mean():.2f}')
+            words.append(f'{result.keypoint_scores[person.drawn].mean():.2f}')
         if show_scores and show_boxes:
             words.append(f'box {result.bbox_score:.2f}')
         if words:
@@ -202,39 +202,46 @@ def _write_labels(
 
 
 def _write_joint_texts(
-    canvas: Image, painted: Sequence[_Painted], joint_text: str, meta: PoseMeta
+    canvas: Image, painted: Sequence[_Painted], joint_text: str, dataset_meta: DatasetMeta
 ) -> None:
     labels = []
     for person in painted:
-        points, scores = person.result.keypoints, person.result.scores
+        points, scores = person.result.keypoints, person.result.keypoint_scores
         ids = np.flatnonzero(person.drawn)
         extent = float(np.hypot(*np.ptp(points[ids], axis=0))) if len(ids) else 0.0
         cap_height = JOINT_TEXT_SIZE * cap_height_for(canvas, extent)
         for i in ids:
-            words = {'index': str(i), 'name': meta.keypoint_names[i], 'score': f'{scores[i]:.2f}'}
+            words = {
+                'index': str(i),
+                'name': dataset_meta.keypoint_names[i],
+                'score': f'{scores[i]:.2f}',
+            }
             labels.append(Label(words[joint_text], points[i], cap_height))
     paint_texts_beside(canvas, labels)
 
 
 def _checked_pose(
-    keypoints: ArrayLike, scores: ArrayLike, meta: PoseMeta
+    keypoints: ArrayLike, scores: ArrayLike, dataset_meta: DatasetMeta
 ) -> tuple[Points, NDArray[np.float64]]:
     points, values = np.asarray(keypoints, np.float64), np.asarray(scores, np.float64)
-    num = meta.num_keypoints
+    num = dataset_meta.num_keypoints
     if points.shape != (num, 2) or values.shape != (num,):
         raise ValueError(
-            f"keypoints have shape {points.shape} and scores {values.shape}, but '{meta.name}' "
+            f'keypoints have shape {points.shape} and scores {values.shape}, but '
+            f"'{dataset_meta.name}' "
             f'needs ({num}, 2) and ({num},); pass the skeleton that the model was trained on'
         )
     return points, values
 
 
-def _checked_threshold(score_threshold: ArrayLike, meta: PoseMeta) -> NDArray[np.float64]:
+def _checked_threshold(
+    score_threshold: ArrayLike, dataset_meta: DatasetMeta
+) -> NDArray[np.float64]:
     threshold = np.asarray(score_threshold, np.float64)
-    if threshold.shape not in ((), (meta.num_keypoints,)):
+    if threshold.shape not in ((), (dataset_meta.num_keypoints,)):
         raise ValueError(
             f'score_threshold has shape {threshold.shape}, expected one number or '
-            f"({meta.num_keypoints},), one per keypoint of '{meta.name}'"
+            f"({dataset_meta.num_keypoints},), one per keypoint of '{dataset_meta.name}'"
         )
     return threshold
 

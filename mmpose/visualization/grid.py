@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 from mmpose.visualization.draw import draw_pose
 from mmpose.visualization.heat import overlay_heatmaps
 from mmpose.visualization.shapes import Color, Image, blend, checked_image, text_coverage
@@ -75,14 +75,14 @@ def side_by_side(gt: Image, pred: Image) -> Image:
 def training_preview(
     inputs: NDArray[np.uint8],
     keypoints_in: ArrayLike,
-    visible: ArrayLike,
+    keypoints_visible: ArrayLike,
     predicted_in: ArrayLike,
-    scores: ArrayLike,
+    keypoint_scores: ArrayLike,
     target_heatmaps: NDArray[np.floating] | None,
-    meta: PoseMeta,
+    dataset_meta: DatasetMeta,
     max_samples: int = 8,
     score_threshold: float = 0.1,
-    aligned: bool = True,
+    use_udp: bool = True,
     tile_height: int = 384,
 ) -> Image:
     """Returns a picture of a batch: per sample its target, target heatmaps and prediction.
@@ -90,16 +90,16 @@ def training_preview(
     Args:
         inputs: (B, 3, h, w) or (B, h, w, 3) uint8 BGR network inputs.
         keypoints_in: (B, K, 2), input px. Targets.
-        visible: (B, K). Targets are drawn above 0.5, and the distance to them is written over
-            the prediction.
+        keypoints_visible: (B, K). Targets are drawn above 0.5, and the distance to them is written
+            over the prediction.
         predicted_in: (B, K, 2), input px.
-        scores: (B, K). Confidence of the predictions.
+        keypoint_scores: (B, K). Confidence of the predictions.
         target_heatmaps: (B, K, H, W), one heatmap per keypoint without any offset channels, or
             None to leave the middle picture out.
-        meta: The skeleton.
+        dataset_meta: The skeleton.
         max_samples: Samples to show, from the first one.
         score_threshold: Predictions are drawn above it; low because early scores are.
-        aligned: True when the heatmaps come from a UDP codec; see ``overlay_heatmaps``.
+        use_udp: True when the heatmaps come from a UDP codec; see ``overlay_heatmaps``.
         tile_height: Height of one picture, px.
 
     Raises:
@@ -107,19 +107,22 @@ def training_preview(
     """
     images = _images(inputs)[:max_samples]
     targets, predictions = np.asarray(keypoints_in, float), np.asarray(predicted_in, float)
-    shown, confidences = np.asarray(visible, float) > 0.5, np.asarray(scores, float)
-    _check_heatmaps(target_heatmaps, len(inputs), meta)
+    shown, confidences = (
+        np.asarray(keypoints_visible, float) > 0.5,
+        np.asarray(keypoint_scores, float),
+    )
+    _check_heatmaps(target_heatmaps, len(inputs), dataset_meta)
     rows = []
     for i, image in enumerate(images):
         large, scale = _enlarge(image, tile_height)
         target, prediction = ((points[i] + 0.5) * scale - 0.5 for points in (targets, predictions))
-        tiles = [draw_pose(large, target, shown[i], meta)]
+        tiles = [draw_pose(large, target, shown[i], dataset_meta)]
         titles = [f'target, {shown[i].sum()} keypoints']
         if target_heatmaps is not None:
-            heated = overlay_heatmaps(image, target_heatmaps[i], aligned=aligned)
+            heated = overlay_heatmaps(image, target_heatmaps[i], use_udp=use_udp)
             tiles.append(_enlarge(heated, tile_height)[0])
             titles.append('target heatmaps')
-        tiles.append(draw_pose(large, prediction, confidences[i], meta, score_threshold))
+        tiles.append(draw_pose(large, prediction, confidences[i], dataset_meta, score_threshold))
         titles.append(_prediction_title(targets[i], predictions[i], shown[i]))
         rows.append(make_grid(tiles, columns=len(tiles), pad=4, titles=titles))
     return make_grid(rows, columns=2 if len(rows) > 1 else 1, pad=8)
@@ -147,14 +150,17 @@ def _images(inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
     )
 
 
-def _check_heatmaps(heatmaps: NDArray[np.floating] | None, batch: int, meta: PoseMeta) -> None:
+def _check_heatmaps(
+    heatmaps: NDArray[np.floating] | None, batch: int, dataset_meta: DatasetMeta
+) -> None:
     if heatmaps is None:
         return
-    if heatmaps.ndim == 4 and heatmaps.shape[:2] == (batch, meta.num_keypoints):
+    if heatmaps.ndim == 4 and heatmaps.shape[:2] == (batch, dataset_meta.num_keypoints):
         return
     raise ValueError(
-        f'target heatmaps have shape {heatmaps.shape}, expected ({batch}, {meta.num_keypoints}, '
-        f"H, W) for '{meta.name}'; pass the heatmap channels only, without offsets"
+        f'target heatmaps have shape {heatmaps.shape}, expected ({batch}, '
+        f'{dataset_meta.num_keypoints}, '
+        f"H, W) for '{dataset_meta.name}'; pass the heatmap channels only, without offsets"
     )
 
 

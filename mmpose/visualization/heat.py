@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import PoseMeta, PoseResult, invert_affine, transform_points
+from mmpose.structures import DatasetMeta, PoseResult, invert_affine, transform_points
 from mmpose.visualization.shapes import Image, checked_image
 
 ALL_JOINTS = 'all'
@@ -22,7 +22,7 @@ def overlay_heatmaps(
     image_bgr: Image,
     heatmaps: NDArray[np.floating],
     alpha: float = ALPHA,
-    aligned: bool = True,
+    use_udp: bool = True,
     peak: float = 1.0,
 ) -> Image:
     """Returns the image with the strongest response of all keypoints in colour.
@@ -33,7 +33,7 @@ def overlay_heatmaps(
         image_bgr: (h, w, 3) uint8 network input, not changed.
         heatmaps: (K, H, W). Not-a-number counts as zero.
         alpha: Opacity of the strongest response.
-        aligned: True when the codec counts distances between pixel centres (UDP), so that the
+        use_udp: True when the codec counts distances between pixel centres (UDP), so that the
             last cell lies on the last pixel; False when a cell covers w / W px.
         peak: Heat that gets the last colour; what lies above it is clipped.
 
@@ -44,28 +44,32 @@ def overlay_heatmaps(
     if heatmaps.ndim != 3 or not heatmaps.size:
         raise ValueError(f'heatmaps have shape {heatmaps.shape}, expected (keypoints, H, W)')
     image_wh = canvas.shape[1::-1]
-    scale = _cell_size(heatmaps.shape[:0:-1], image_wh, aligned)
+    scale = _cell_size(heatmaps.shape[:0:-1], image_wh, use_udp)
     matrix = np.array([[scale[0], 0, 0], [0, scale[1], 0]])
     _paint_heat(canvas, _warped(heatmaps, matrix, image_wh, peak, cv2.BORDER_REPLICATE), alpha)
     return canvas
 
 
 def paint_heat_of_results(
-    canvas: Image, results: Sequence[PoseResult], meta: PoseMeta, joint: str, peak: float = 1.0
+    canvas: Image,
+    results: Sequence[PoseResult],
+    dataset_meta: DatasetMeta,
+    joint: str,
+    peak: float = 1.0,
 ) -> None:
     """Paints the heatmaps of people where they lie in the image; the strongest heat counts.
 
     Args:
         canvas: (H, W, 3), painted in place.
         results: Poses with heatmaps and windows.
-        meta: The skeleton of all of them.
+        dataset_meta: The skeleton of all of them.
         joint: Name of the keypoint whose heatmaps are painted, ``all`` for every one.
         peak: As in :func:`overlay_heatmaps`.
 
     Raises:
         ValueError: If there is no such keypoint, or a result has no heatmaps.
     """
-    rows = _rows(meta, joint)
+    rows = _rows(dataset_meta, joint)
     heat = np.zeros(canvas.shape[:2], np.uint8)
     for result in results:
         if result.heatmaps is None or result.window is None:
@@ -73,10 +77,10 @@ def paint_heat_of_results(
                 f'the pose of annotation {result.ann_id} has no heatmaps to draw; ask the model '
                 'for them with the results, or draw without heatmaps'
             )
-        num_channels = len(result.heatmaps) // meta.num_keypoints
+        num_channels = len(result.heatmaps) // dataset_meta.num_keypoints
         maps = result.heatmaps[::num_channels][rows]  # without the offsets of a combined codec
         window = result.window
-        scale = _cell_size(maps.shape[:0:-1], window.input_wh, window.aligned)
+        scale = _cell_size(maps.shape[:0:-1], window.input_size, window.use_udp)
         to_image = invert_affine(window.matrix())
         to_image[:, :2] *= scale
         corners = [[x, y] for x in (0, maps.shape[2] - 1) for y in (0, maps.shape[1] - 1)]
@@ -92,24 +96,25 @@ def paint_heat_of_results(
     _paint_heat(canvas, heat, ALPHA)
 
 
-def _rows(meta: PoseMeta, joint: str) -> slice:
+def _rows(dataset_meta: DatasetMeta, joint: str) -> slice:
     if joint == ALL_JOINTS:
         return slice(None)
-    if joint not in meta.keypoint_names:
+    if joint not in dataset_meta.keypoint_names:
         raise ValueError(
-            f"heatmap is '{joint}', expected '{ALL_JOINTS}' or a keypoint of '{meta.name}': "
-            f'{", ".join(meta.keypoint_names)}'
+            f"heatmap is '{joint}', expected '{ALL_JOINTS}' or a keypoint of "
+            f"'{dataset_meta.name}': "
+            f'{", ".join(dataset_meta.keypoint_names)}'
         )
-    row = meta.keypoint_names.index(joint)
+    row = dataset_meta.keypoint_names.index(joint)
     return slice(row, row + 1)
 
 
 def _cell_size(
-    map_wh: Sequence[int], input_wh: Sequence[int], aligned: bool
+    map_wh: Sequence[int], input_size: Sequence[int], use_udp: bool
 ) -> NDArray[np.float64]:
     """Returns the width and height of a cell, px."""
-    cells, size = np.array(map_wh, np.float64), np.array(input_wh, np.float64)
-    return (size - 1) / np.maximum(cells - 1, 1) if aligned else size / cells
+    cells, size = np.array(map_wh, np.float64), np.array(input_size, np.float64)
+    return (size - 1) / np.maximum(cells - 1, 1) if use_udp else size / cells
 
 
 def _warped(

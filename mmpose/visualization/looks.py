@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 from mmpose.visualization.shapes import Color, Points
 
 STYLES = ('mmpose', 'openpose')
@@ -40,15 +40,15 @@ class Look:
 
     Attributes:
         sources: (P, 2) int64. A dot lies midway between two keypoints, or on one given twice.
-        limbs: (L, 2) int64. Pairs of dots.
-        limb_colors: (L,) BGR.
+        skeleton_links: (L, 2) int64. Pairs of dots.
+        skeleton_link_colors: (L,) BGR.
         dot_colors: (P,) BGR.
         is_openpose: Limbs are translucent ellipses and dots have no rims.
     """
 
     sources: NDArray[np.int64]
-    limbs: NDArray[np.int64]
-    limb_colors: list[Color]
+    skeleton_links: NDArray[np.int64]
+    skeleton_link_colors: list[Color]
     dot_colors: list[Color]
     is_openpose: bool = False
 
@@ -65,12 +65,12 @@ class Look:
         """Returns the look with all limbs and dots in one colour, BGR."""
         return replace(
             self,
-            limb_colors=[color] * len(self.limb_colors),
+            skeleton_link_colors=[color] * len(self.skeleton_link_colors),
             dot_colors=[color] * len(self.dot_colors),
         )
 
 
-def look_of(meta: PoseMeta, style: str) -> Look:
+def look_of(dataset_meta: DatasetMeta, style: str) -> Look:
     """Returns the look of a skeleton.
 
     OpenPose's look of a skeleton with shoulders has its body limbs and colours. The neck is that
@@ -82,14 +82,14 @@ def look_of(meta: PoseMeta, style: str) -> Look:
     """
     if style not in STYLES:
         raise ValueError(f"style is '{style}', expected one of {', '.join(STYLES)}")
-    ids = np.arange(meta.num_keypoints)
+    ids = np.arange(dataset_meta.num_keypoints)
     own = Look(
         np.stack([ids, ids], axis=1),  # (K, 2)
-        meta.limbs,
-        [_bgr(color) for color in meta.limb_colors.tolist()],
-        [_bgr(color) for color in meta.keypoint_colors.tolist()],
+        dataset_meta.skeleton_links,
+        [_bgr(color) for color in dataset_meta.skeleton_link_colors.tolist()],
+        [_bgr(color) for color in dataset_meta.keypoint_colors.tolist()],
     )
-    return own if style == 'mmpose' else _openpose_look(meta, own)
+    return own if style == 'mmpose' else _openpose_look(dataset_meta, own)
 
 
 def color_of_person(number: int) -> Color:
@@ -99,8 +99,8 @@ def color_of_person(number: int) -> Color:
     return round(255 * blue), round(255 * green), round(255 * red)
 
 
-def _openpose_look(meta: PoseMeta, own: Look) -> Look:
-    names = meta.keypoint_names
+def _openpose_look(dataset_meta: DatasetMeta, own: Look) -> Look:
+    names = dataset_meta.keypoint_names
     if not set(SHOULDERS) <= set(names):
         return replace(own, is_openpose=True)
     sources, dot_colors = own.sources, list(own.dot_colors)
@@ -112,20 +112,20 @@ def _openpose_look(meta: PoseMeta, own: Look) -> Look:
         sources, dot_colors = np.concatenate([sources, [between]]), [*dot_colors, (0, 0, 0)]
     dot_of[NECK] = neck
     body = set(dot_of.values())
-    kept = [i for i, limb in enumerate(own.limbs.tolist()) if not set(limb) <= body]
-    limbs, limb_colors = [], []
+    kept = [i for i, limb in enumerate(own.skeleton_links.tolist()) if not set(limb) <= body]
+    skeleton_links, skeleton_link_colors = [], []
     for i, (a, b) in enumerate(OPENPOSE_LIMBS):
         ends = OPENPOSE_KEYPOINTS[a], OPENPOSE_KEYPOINTS[b]
         if ends[0] in dot_of and ends[1] in dot_of:
-            limbs.append([dot_of[end] for end in ends])
-            limb_colors.append(_hue(i))
+            skeleton_links.append([dot_of[end] for end in ends])
+            skeleton_link_colors.append(_hue(i))
     for i, name in enumerate(OPENPOSE_KEYPOINTS):
         if name in dot_of:
             dot_colors[dot_of[name]] = _hue(i)
     return Look(
         sources,
-        np.array([*limbs, *own.limbs[kept].tolist()], np.int64).reshape(-1, 2),
-        [*limb_colors, *(own.limb_colors[i] for i in kept)],
+        np.array([*skeleton_links, *own.skeleton_links[kept].tolist()], np.int64).reshape(-1, 2),
+        [*skeleton_link_colors, *(own.skeleton_link_colors[i] for i in kept)],
         dot_colors,
         is_openpose=True,
     )

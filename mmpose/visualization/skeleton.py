@@ -184,7 +184,7 @@ def _limbs(
     rows, starts, ends, widths = _drawn_limbs(dots, drawn, look, stroke)
     both = np.stack([widths + 2 * stroke.outline, widths], axis=1).ravel()  # (2 L,)
     corners = capsule_corners(starts.repeat(2, axis=0), ends.repeat(2, axis=0), both)
-    return corners, [color for row in rows for color in (OUTLINE, look.limb_colors[row])]
+    return corners, [color for row in rows for color in (OUTLINE, look.skeleton_link_colors[row])]
 
 
 def _sticks(
@@ -192,15 +192,15 @@ def _sticks(
 ) -> tuple[NDArray[np.int32], list[Color]]:
     rows, starts, ends, widths = _drawn_limbs(dots, drawn, look, stroke)
     corners = ellipse_corners(starts, ends, STICK_WIDTH * widths)
-    return corners, [look.limb_colors[row] for row in rows]
+    return corners, [look.skeleton_link_colors[row] for row in rows]
 
 
 def _drawn_limbs(
     dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
 ) -> tuple[list[int], Points, Points, Points]:
     """Returns which limbs are drawn, their starts and ends (L, 2), and their widths (L,)."""
-    rows = np.flatnonzero(drawn[look.limbs].all(axis=1))
-    starts, ends = dots[look.limbs[rows]].transpose(1, 0, 2)  # (L, 2, 2) -> (2, L, 2)
+    rows = np.flatnonzero(drawn[look.skeleton_links].all(axis=1))
+    starts, ends = dots[look.skeleton_links[rows]].transpose(1, 0, 2)  # (L, 2, 2) -> (2, L, 2)
     lengths = np.hypot(*(ends - starts).T)
     widths = np.minimum(np.maximum(0.3 * lengths, stroke.thinnest), stroke.width)
     return rows.tolist(), starts, ends, widths

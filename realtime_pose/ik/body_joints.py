@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmpose.metainfo import load_metainfo
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 Array = NDArray[np.float64]
 
@@ -38,34 +38,35 @@ class BodyJoints:
     """The keypoints of a skeleton that the rig has a point for.
 
     Attributes:
-        meta: The skeleton of K keypoints.
+        dataset_meta: The skeleton of K keypoints.
         names: (M,) points of the rig, limb joints first.
         indices: (M,) int64. Their keypoints.
     """
 
-    meta: PoseMeta
+    dataset_meta: DatasetMeta
     names: tuple[str, ...]
     indices: NDArray[np.int64]
 
     @classmethod
-    def of_skeleton(cls, skeleton: str | PoseMeta) -> BodyJoints:
+    def of_skeleton(cls, skeleton: str | DatasetMeta) -> BodyJoints:
         """Returns the mapping of a skeleton, by the names of its keypoints.
 
         Raises:
             ValueError: If a joint of the arms or legs is missing.
             FileNotFoundError: If there is no such skeleton.
         """
-        meta = load_metainfo(skeleton)
-        index = {ALIASES.get(name, name): i for i, name in enumerate(meta.keypoint_names)}
-        index |= {name: i for i, name in enumerate(meta.keypoint_names)}
+        dataset_meta = load_metainfo(skeleton)
+        index = {ALIASES.get(name, name): i for i, name in enumerate(dataset_meta.keypoint_names)}
+        index |= {name: i for i, name in enumerate(dataset_meta.keypoint_names)}
         missing = [name for name in LIMB_JOINTS if name not in index]
         if missing:
             raise ValueError(
-                f"skeleton '{meta.name}' has no {', '.join(missing)}: 3D joints need the joints of "
+                f"skeleton '{dataset_meta.name}' has no {', '.join(missing)}: 3D joints need "
+                'the joints of '
                 'both arms and legs, as in coco or h36m'
             )
         names = (*LIMB_JOINTS, *(name for name in OPTIONAL_JOINTS if name in index))
-        return cls(meta, names, np.array([index[name] for name in names]))
+        return cls(dataset_meta, names, np.array([index[name] for name in names]))
 
     def pick(self, keypoints: ArrayLike) -> Array:
         """Returns (M, D), the keypoints (K, D) that the rig knows, in the order of ``names``.
@@ -74,16 +75,17 @@ class BodyJoints:
             ValueError: If there are not K of them.
         """
         points = np.asarray(keypoints, np.float64)
-        if points.ndim != 2 or len(points) != self.meta.num_keypoints:
+        if points.ndim != 2 or len(points) != self.dataset_meta.num_keypoints:
             raise ValueError(
-                f"keypoints have shape {points.shape}, but skeleton '{self.meta.name}' needs "
-                f'({self.meta.num_keypoints}, 2 or 3)'
+                f"keypoints have shape {points.shape}, but skeleton '{self.dataset_meta.name}' "
+                'needs '
+                f'({self.dataset_meta.num_keypoints}, 2 or 3)'
             )
         return points[self.indices]
 
     def place(self, joints: ArrayLike) -> Array:
         """Returns (K, D) with the joints (M, D) at their keypoints, NaN elsewhere."""
         values = np.asarray(joints, np.float64)
-        full = np.full((self.meta.num_keypoints, values.shape[-1]), np.nan)
+        full = np.full((self.dataset_meta.num_keypoints, values.shape[-1]), np.nan)
         full[self.indices] = values
         return full

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.lifting import BoneLengthLifter, Lifter
 from realtime_pose.ik.rig import BONE_NAMES, Proportions, Rig
@@ -65,7 +65,7 @@ class SimpleIKSolver:
     def __init__(
         self,
         depth_scale: float = 1.0,
-        skeleton: str | PoseMeta = 'coco',
+        skeleton: str | DatasetMeta = 'coco',
         body: Proportions | None = None,
         lifter: Lifter | None = None,
         min_score: float = 0.3,

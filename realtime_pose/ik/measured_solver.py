@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.body_size import measure_body
 from realtime_pose.ik.ik_solver import METHOD_TRIANGULATED, IKSolution
@@ -30,7 +30,7 @@ class MeasuredIKSolver:
         ValueError: If the skeleton lacks a joint of the arms or legs.
     """
 
-    def __init__(self, skeleton: str | PoseMeta = 'coco') -> None:
+    def __init__(self, skeleton: str | DatasetMeta = 'coco') -> None:
         self.joints = BodyJoints.of_skeleton(skeleton)
         self._solver = RigSolver(Rig.default(), self.joints)
         self._seen: list[Array] = []

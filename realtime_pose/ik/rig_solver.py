@@ -132,7 +132,7 @@ class RigSolver:
             be said.
         """
         targets = self.joints.pick(joints_3d)
-        values = np.ones(self.joints.meta.num_keypoints) if weights is None else weights
+        values = np.ones(self.joints.dataset_meta.num_keypoints) if weights is None else weights
         weight = self.joints.pick(np.asarray(values, np.float64)[:, None])[:, 0]
         is_known = np.isfinite(targets).all(axis=-1) & (weight > 0)
         known = {name: targets[i] for i, name in enumerate(self.joints.names) if is_known[i]}

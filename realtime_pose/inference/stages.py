@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mmpose.apis.inference import FrameResult, PosePredictor
 from mmpose.apis.inference.topdown import usable
 from mmpose.detectors import Detector
-from mmpose.structures import Boxes, PoseMeta, PoseResult, box_iou_xywh
+from mmpose.structures import Boxes, DatasetMeta, PoseResult, box_iou_xywh
 from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses, without_doubles
 from realtime_pose.capture.mailbox import CapturedFrame
 from realtime_pose.capture.views import ViewFrame
@@ -215,7 +215,7 @@ class TrackStage:
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the ids."""
         if live.has_guesses:
-            live.poses = without_doubles(live.poses, self.tracker.meta)
+            live.poses = without_doubles(live.poses, self.tracker.dataset_meta)
         live.poses = self.tracker(live.poses, live.captured.t_capture)
         self.detect.follow(live.poses)
 
@@ -316,7 +316,8 @@ class LiftStage:
         """Fills in the solutions."""
         solvers = self._solvers.at(live.captured.t_capture)
         live.solutions = [
-            solvers(pose.track_id or 0).solve(pose.keypoints, pose.scores) for pose in live.poses
+            solvers(pose.track_id or 0).solve(pose.keypoints, pose.keypoint_scores)
+            for pose in live.poses
         ]
 
 
@@ -324,7 +325,7 @@ class MessageStage:
     """Puts what is known about a frame into a message.
 
     Args:
-        meta: The skeleton.
+        dataset_meta: The skeleton.
         source: Name of the source, where it has only one camera.
         stats: Gives the figures that messages carry.
         clock: Unix seconds.
@@ -334,12 +335,12 @@ class MessageStage:
 
     def __init__(
         self,
-        meta: PoseMeta,
+        dataset_meta: DatasetMeta,
         source: str,
         stats: Callable[[], dict[str, float | str | None]],
         clock: Callable[[], float],
     ) -> None:
-        self.meta = meta
+        self.dataset_meta = dataset_meta
         self.source = source
         self.stats = stats
         self.clock = clock
@@ -356,21 +357,21 @@ class MessageStage:
             t_sent=self.clock(),
             source=self.source if live.camera is None else live.camera.name,
             size_wh=frame.image_wh,
-            skeleton=self.meta.name,
+            skeleton=self.dataset_meta.name,
             people=tuple(map(_person, live.poses, solutions)),
             stats=self.stats(),
         )
-        live.result = FrameResult(frame, live.poses, self.meta)
+        live.result = FrameResult(frame, live.poses, self.dataset_meta)
         self._seq += 1
 
 
 def _person(pose: PoseResult, solution: IKSolution | None) -> Person:
     person = Person(
         id=pose.track_id or 0,
-        score=float(pose.scores.mean()),
+        score=float(pose.keypoint_scores.mean()),
         bbox_xywh=pose.bbox_xywh,
         keypoints=pose.keypoints,
-        scores=pose.scores,
+        scores=pose.keypoint_scores,
     )
     if solution is None or solution.method == '2d' or not np.isfinite(solution.joints_3d).any():
         return person

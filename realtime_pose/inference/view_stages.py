@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 from realtime_pose.ik.matching import View, ViewMatcher
 from realtime_pose.ik.measured_solver import MeasuredIKSolver
 from realtime_pose.ik.triangulation import triangulate
@@ -52,12 +52,12 @@ class MatchStage:
 
     def __call__(self, live: LiveFrame) -> None:
         """Replaces the ids."""
-        num_joints = self.matcher.joints.meta.num_keypoints
+        num_joints = self.matcher.joints.dataset_meta.num_keypoints
         views = []
         for view in live.views:
             assert view.camera is not None
             keypoints = np.array([pose.keypoints for pose in view.poses], np.float64)
-            scores = np.array([pose.scores for pose in view.poses], np.float64)
+            scores = np.array([pose.keypoint_scores for pose in view.poses], np.float64)
             ids = [pose.track_id or 0 for pose in view.poses]
             shape = (len(ids), num_joints)
             views.append(
@@ -77,16 +77,16 @@ class TriangulateStage:
     each other.
 
     Args:
-        meta: The skeleton.
+        dataset_meta: The skeleton.
         min_score: Joints below it do not count.
     """
 
     name = '3d'
 
-    def __init__(self, meta: PoseMeta, min_score: float = 0.3) -> None:
-        self.num_joints = meta.num_keypoints
+    def __init__(self, dataset_meta: DatasetMeta, min_score: float = 0.3) -> None:
+        self.num_joints = dataset_meta.num_keypoints
         self.min_score = min_score
-        self._solvers = PerPerson(lambda: MeasuredIKSolver(meta))
+        self._solvers = PerPerson(lambda: MeasuredIKSolver(dataset_meta))
 
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the solutions."""
@@ -110,7 +110,7 @@ class TriangulateStage:
             for n, person in enumerate(live.poses):
                 pose = poses.get(person.track_id)
                 if pose is not None:
-                    points[v, n], scores[v, n] = pose.keypoints, pose.scores
+                    points[v, n], scores[v, n] = pose.keypoints, pose.keypoint_scores
                     sizes[v, n] = _size(pose)
         limits = MAX_ERROR * np.repeat(np.nanmean(sizes, axis=0), self.num_joints)
         cameras = [view.camera for view in views if view.camera is not None]

@@ -15,7 +15,7 @@ from mmpose.apis.inference import PoseBackend, PosePredictor, load_backend
 from mmpose.apis.inference.pixels import as_bgr
 from mmpose.apis.inference.topdown import usable
 from mmpose.backends.device import pick_device
-from mmpose.structures import Boxes, Frame, PoseMeta
+from mmpose.structures import Boxes, DatasetMeta, Frame
 from mmpose.structures import PoseResult as PersonPose
 
 People = Sequence[dict[str, Any]] | ArrayLike | Boxes
@@ -48,7 +48,7 @@ class ViTPoseEstimator:
         batch_size: People at a time.
 
     Attributes:
-        meta: The skeleton.
+        dataset_meta: The skeleton.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -72,7 +72,7 @@ class ViTPoseEstimator:
                 config_path, checkpoint_path, where, dtype=dtype, flip_test=flip_test
             )
         self.device = str(where)
-        self.meta: PoseMeta = self.backend.meta
+        self.dataset_meta: DatasetMeta = self.backend.dataset_meta
         crop_device = where if where.type == 'cuda' else None
         self.predictor = PosePredictor(self.backend, batch_size, crop_device=crop_device)
 
@@ -117,10 +117,10 @@ class ViTPoseEstimator:
         meta = {
             'bbox': [left, top, left + width, top + height],
             'bbox_score': float(pose.bbox_score),
-            'skeleton': self.meta.name,
+            'skeleton': self.dataset_meta.name,
             'frame_size': list(frame.image_wh),
         }
-        return PoseResult(pose.keypoints, pose.scores, meta)
+        return PoseResult(pose.keypoints, pose.keypoint_scores, meta)
 
 
 def infer_pose(frame: NDArray[Any], estimator: ViTPoseEstimator) -> PoseResult:

@@ -58,7 +58,7 @@ def look_at(image_bgr: NDArray[np.uint8], index: int = 0) -> FrameResult:
     estimator, _ = load_estimator()
     frame = Frame(index, image_bgr, '')
     boxes = build_detector(os.environ.get('VITPOSE_DETECTOR') or 'whole-image')([frame])
-    return FrameResult(frame, estimator.predictor([frame], boxes)[0], estimator.meta)
+    return FrameResult(frame, estimator.predictor([frame], boxes)[0], estimator.dataset_meta)
 
 
 def process_frame(
@@ -97,13 +97,13 @@ def people_of(result: FrameResult) -> dict[str, Any]:
     people = [
         {
             'keypoints': np.round(pose.keypoints, 2),
-            'scores': np.round(pose.scores, 4),
+            'scores': np.round(pose.keypoint_scores, 4),
             'bbox': np.round(pose.bbox_xywh, 2),
         }
         for pose in result.poses
     ]
     plain: dict[str, Any] = to_plain(
-        {'skeleton': result.meta.name, 'size': result.frame.image_wh, 'people': people}
+        {'skeleton': result.dataset_meta.name, 'size': result.frame.image_wh, 'people': people}
     )
     return plain
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mpl_toolkits.mplot3d import Axes3D
 
 COCO_SKELETON: tuple[tuple[int, int], ...] = tuple(
-    (int(start), int(end)) for start, end in load_metainfo('coco').limbs
+    (int(start), int(end)) for start, end in load_metainfo('coco').skeleton_links
 )
 
 
@@ -37,14 +37,16 @@ def draw_skeleton_on_frame(
     points = np.asarray(joints, np.float64)
     has_scores = points.ndim == 2 and points.shape[1] == 3
     scores = points[:, 2] if has_scores else np.ones(len(points))
-    meta = load_metainfo(skeleton)
-    return draw_pose(frame, points[:, :2] if has_scores else points, scores, meta, min_score)
+    dataset_meta = load_metainfo(skeleton)
+    return draw_pose(
+        frame, points[:, :2] if has_scores else points, scores, dataset_meta, min_score
+    )
 
 
 def plot_skeleton(
     joints: ArrayLike,
     ax: Axes,
-    limbs: Sequence[tuple[int, int]] = COCO_SKELETON,
+    skeleton_links: Sequence[tuple[int, int]] = COCO_SKELETON,
     size_wh: tuple[int, int] = (640, 480),
 ) -> None:
     """Draws one person into axes of Matplotlib, which show the frame: y points down.
@@ -52,13 +54,13 @@ def plot_skeleton(
     Args:
         joints: (K, 2), img px. NaN where unknown.
         ax: Axes. What is in them is removed.
-        limbs: Pairs of joints that are joined.
+        skeleton_links: Pairs of joints that are joined.
         size_wh: Of the frame, px.
     """
     points = np.asarray(joints, np.float64)
     is_known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
     ax.clear()
-    for start, end in limbs:
+    for start, end in skeleton_links:
         if is_known[start] and is_known[end]:
             ax.plot(*points[[start, end]].T, color='tab:blue', linewidth=2)
     ax.scatter(*points[is_known].T, s=12, color='tab:red', zorder=3)
@@ -66,14 +68,14 @@ def plot_skeleton(
 
 
 def plot_skeleton_3d(
-    joints_3d: ArrayLike, ax: Axes3D, limbs: Sequence[tuple[int, int]] = COCO_SKELETON
+    joints_3d: ArrayLike, ax: Axes3D, skeleton_links: Sequence[tuple[int, int]] = COCO_SKELETON
 ) -> None:
     """Draws one person into 3D axes of Matplotlib, upright and in the same scale on all axes.
 
     Args:
         joints_3d: (K, 3), m, y up as in the rig. NaN where unknown.
         ax: Axes made with ``projection='3d'``. What is in them is removed.
-        limbs: Pairs of joints that are joined.
+        skeleton_links: Pairs of joints that are joined.
     """
     joints = np.asarray(joints_3d, np.float64)
     # Matplotlib has z up, and looks along +y: so we see the person from the front.
@@ -81,7 +83,7 @@ def plot_skeleton_3d(
     ax.clear()
     is_known: NDArray[np.bool_] = np.asarray(np.isfinite(joints).all(axis=-1))
     ax.scatter(x[is_known], y[is_known], z[is_known], s=12, color='tab:red')
-    for start, end in limbs:
+    for start, end in skeleton_links:
         if is_known[start] and is_known[end]:
             pair = [start, end]
             ax.plot(x[pair], y[pair], z[pair], color='tab:blue', linewidth=2)

@@ -29,7 +29,7 @@ def write_poses(path: Path, ann_file: Path, noise: float, seed: int = 0) -> Path
     size = np.sqrt(gt.area)[:, None, None]
     points = gt.keypoints + rng.normal(0, noise, gt.keypoints.shape) * size
     num = len(gt.ann_id)
-    scores = gt.visible.astype(float)
+    scores = gt.keypoints_visible.astype(float)
     poses = KeypointDetections(
         gt.image_id, gt.category_id, points, scores, rng.uniform(0.5, 1, num)
     )

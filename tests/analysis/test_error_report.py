@@ -29,7 +29,7 @@ tip,  -,    -,    1,      0.05,  #ff0000
 left, right, -,   1,      0.05,  #00ff00
 right, left, -,   1,      0.05,  #0000ff
 
-[limbs]
+[skeleton_links]
 from, to, color
 tip, left, #ff0000
 """

@@ -42,7 +42,7 @@ def write_results(path, dataset_cfg):
     dataset = build_annotated(dataset_cfg)
     gt = dataset.ground_truth()
     num = len(gt.ann_id)
-    scores = gt.visible.astype(np.float64)
+    scores = gt.keypoints_visible.astype(np.float64)
     poses = KeypointDetections(gt.image_id, gt.category_id, gt.keypoints, scores, np.ones(num))
     write_detections(path, poses, WHOLEBODY_FIELDS if gt.num_joints == 133 else None)
 

@@ -37,9 +37,9 @@ def number_of(image, step: int = STEP) -> int:
 class NumberBackend:
     """Says of each crop the number that its middle carries: as score, and as x of each joint."""
 
-    meta = load_metainfo('coco')
-    input_wh = (24, 32)
-    aligned = True
+    dataset_meta = load_metainfo('coco')
+    input_size = (24, 32)
+    use_udp = True
     padding = 1.25
     stretch = False
 

@@ -32,8 +32,8 @@ def files(tmp_path_factory):
     """A model, a video, images, boxes and annotations in a folder."""
     folder = tmp_path_factory.mktemp('files')
     torch.save({'state_dict': plain_model().state_dict()}, folder / 'tiny.pth')
-    steps = [dict(type=name) for name in ('LoadImage', 'BoxToWindow')]
-    steps.append(dict(type='TopdownAffine', input_wh=(48, 64)))
+    steps = [dict(type=name) for name in ('LoadImage', 'GetBBoxCenterScale')]
+    steps.append(dict(type='TopdownAffine', input_size=(48, 64)))
     loader = dict(dataset=dict(pipeline=steps))
     Config(dict(model=plain_config(), val_dataloader=loader)).dump(str(folder / 'tiny.py'))
     write_video(folder / 'numbers.avi', NUM, fps=12.5, step=STEP)

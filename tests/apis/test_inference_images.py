@@ -73,7 +73,7 @@ def test_a_folder_comes_in_natural_order_without_what_is_damaged(folder):
     results = list(inferencer(folder))
     assert [number_of(result.frame.image_bgr) for result in results] == [1, 2, 10]
     assert [result.frame.index for result in results] == [0, 1, 3]
-    assert [result.poses[0].scores[0] for result in results] == [1, 2, 10]
+    assert [result.poses[0].keypoint_scores[0] for result in results] == [1, 2, 10]
     assert [result.poses[0].track_id for result in results] == [None] * 3
     [problem] = inferencer.problems
     assert 'shot3.png' in problem
@@ -97,7 +97,7 @@ def test_inputs(folder, inputs, numbers):
     elif isinstance(inputs, list):
         inputs = [x.format(folder) if isinstance(x, str) else x for x in inputs]
     results = PoseInferencer(NumberBackend(), detector='whole-image')(inputs)
-    assert [result.poses[0].scores[0] for result in results] == numbers
+    assert [result.poses[0].keypoint_scores[0] for result in results] == numbers
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_an_iterator_is_read_as_its_images_are_wanted():
             yield numbered_image(len(read) % 50)
 
     running = PoseInferencer(NumberBackend(), detector='whole-image')(endless())
-    assert [next(running).poses[0].scores[0] for _ in range(3)] == [1, 2, 3]
+    assert [next(running).poses[0].keypoint_scores[0] for _ in range(3)] == [1, 2, 3]
     running.close()
     assert len(read) < 15
 
@@ -150,13 +150,13 @@ def test_an_image_without_people():
     np.testing.assert_array_equal(result.draw(), numbered_image(4))
 
 
-@pytest.mark.parametrize('aligned', [True, False])
-def test_crops_on_a_device_are_those_of_opencv(aligned):
+@pytest.mark.parametrize('use_udp', [True, False])
+def test_crops_on_a_device_are_those_of_opencv(use_udp):
     image = cv2.GaussianBlur(
         np.random.default_rng(1).integers(0, 255, (90, 120, 3), np.uint8), (0, 0), 2
     )
     boxes = [[10, 20, 30, 40], [-20, 30, 60, 90], [100.5, 70.25, 40, 40]]
-    windows = [CropWindow.from_bbox(box, (48, 64), 1.25, aligned) for box in boxes]
+    windows = [CropWindow.from_bbox(box, (48, 64), 1.25, use_udp) for box in boxes]
     crops = crop_on_device(image, windows, torch.device('cpu')).permute(0, 2, 3, 1).numpy()
     for crop, window in zip(crops, windows, strict=True):
         difference = np.abs(crop.astype(int) - crop_image(image, window))
@@ -169,9 +169,13 @@ def test_poses_do_not_depend_on_where_crops_are_cut():
     boxes = [Boxes.from_xywh(np.tile([5, 5, 10, 10], (i, 1))) for i in (2, 0, 3)]
     on_device = PosePredictor(NumberBackend(), 4, crop_device=torch.device('cpu'))(frames, boxes)
     with_opencv = PosePredictor(NumberBackend(), 4)(frames, boxes)
-    assert [[pose.scores[0] for pose in own] for own in on_device] == [[0, 0], [], [2, 2, 2]]
+    assert [[pose.keypoint_scores[0] for pose in own] for own in on_device] == [
+        [0, 0],
+        [],
+        [2, 2, 2],
+    ]
     for own, other in zip(on_device, with_opencv, strict=True):
-        assert [x.scores[0] for x in own] == [x.scores[0] for x in other]
+        assert [x.keypoint_scores[0] for x in own] == [x.keypoint_scores[0] for x in other]
 
 
 def test_crops_of_an_image_that_opencv_finds_too_large():

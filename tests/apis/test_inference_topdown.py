@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmpose.apis import inference_topdown, init_model
-from mmpose.datasets.transforms import BoxToWindow, LoadImage, TopdownAffine
+from mmpose.datasets.transforms import GetBBoxCenterScale, LoadImage, TopdownAffine
 from mmpose.structures import Boxes
 
 CONFIG = (
@@ -33,7 +33,7 @@ def test_results_are_those_of_the_test_pipeline(model, image):
     results = inference_topdown(model, image, BOXES)
     for result, box in zip(results, Boxes.from_xyxy(BOXES).xywh, strict=True):
         sample = {'image': image, 'bbox_xywh': box, 'image_file': '', 'image_wh': (160, 240)}
-        for step in (LoadImage(), BoxToWindow(), TopdownAffine((192, 256), use_udp=True)):
+        for step in (LoadImage(), GetBBoxCenterScale(), TopdownAffine((192, 256), use_udp=True)):
             sample = step(sample)
         crop = torch.from_numpy(sample['image']).permute(2, 0, 1)[None]
         with torch.no_grad():
@@ -41,7 +41,7 @@ def test_results_are_those_of_the_test_pipeline(model, image):
         keypoints, scores = model.head.predict(maps)
         expected = sample['crop'].to_image(keypoints[0].numpy())
         np.testing.assert_allclose(result.keypoints, expected, atol=1e-3)  # px, float32
-        np.testing.assert_allclose(result.scores, scores[0], rtol=1e-5)  # float32
+        np.testing.assert_allclose(result.keypoint_scores, scores[0], rtol=1e-5)  # float32
         np.testing.assert_array_equal(result.bbox_xywh, box)
 
 

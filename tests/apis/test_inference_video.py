@@ -45,7 +45,11 @@ class Watching:
 def numbers_of(results):
     """Returns index, number in the picture, and number in the pose of each frame."""
     return [
-        (result.frame.index, number_of(result.frame.image_bgr), round(result.poses[0].scores[0]))
+        (
+            result.frame.index,
+            number_of(result.frame.image_bgr),
+            round(result.poses[0].keypoint_scores[0]),
+        )
         for result in results
     ]
 
@@ -102,14 +106,14 @@ def test_detection_in_every_third_frame(video):
             corners = prediction.keypoints.clone()
             corners[:, ::2] = torch.tensor([6.0, 8.0])
             corners[:, 1::2] = torch.tensor([17.0, 23.0])
-            return type(prediction)(corners, prediction.scores + 1)
+            return type(prediction)(corners, prediction.keypoint_scores + 1)
 
     detector = Watching()
     running = PoseInferencer(Joints(), detector=detector, batch_size=1, det_every=3)(video)
     results = [next(running) for _ in range(12)]  # the stub follows boxes that follow the stub
     running.close()
     assert detector.seen[:4] == [0, 3, 6, 9]
-    assert [round(result.poses[0].scores[0]) - 1 for result in results] == list(range(12))
+    assert [round(result.poses[0].keypoint_scores[0]) - 1 for result in results] == list(range(12))
     sizes = np.array([result.poses[0].bbox_xywh[2:] for result in results])
     np.testing.assert_array_equal(sizes[::3], [[64, 48]] * 4)
     assert (sizes[1::3] < 0.9 * sizes[::3].max()).any(axis=1).all()  # of the joints, padded

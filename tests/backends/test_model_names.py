@@ -32,8 +32,8 @@ TOPDOWN = '2d_kpt_sview_rgb_img/topdown_heatmap'
 
 
 def pipeline(padding=1.25, fix_aspect=True, more=()):
-    steps = [dict(type='LoadImage'), dict(type='BoxToWindow', padding=padding), *more]
-    steps += [dict(type='TopdownAffine', input_wh=(48, 64), fix_aspect=fix_aspect)]
+    steps = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale', padding=padding), *more]
+    steps += [dict(type='TopdownAffine', input_size=(48, 64), fix_aspect=fix_aspect)]
     return dict(dataset=dict(pipeline=steps))
 
 
@@ -141,17 +141,17 @@ def test_precision_size_and_flip_test_are_arguments(plain):
         return model, inference_topdown(model, IMAGE, with_heatmaps=True)[0]
 
     _, usual = poses()
-    _, again = poses(dtype='float32', input_wh=(48, 64), flip_test=True)
+    _, again = poses(dtype='float32', input_size=(48, 64), flip_test=True)
     np.testing.assert_array_equal(again.heatmaps, usual.heatmaps)
     _, mixed = poses(dtype='bfloat16')
     gap = np.abs(mixed.heatmaps - usual.heatmaps).max() / np.abs(usual.heatmaps).max()
     assert 0 < gap < 0.05  # three digits of bfloat16 through a few layers
     _, single = poses(flip_test=False)
     assert np.abs(single.heatmaps - usual.heatmaps).max() > 0
-    model, large = poses(input_wh=(96, 128))
+    model, large = poses(input_size=(96, 128))
     assert large.heatmaps.shape == (17, 32, 24)
-    assert model.head.codec.heatmap_wh == (24, 32)
-    assert large.window.input_wh == model.backend.input_wh == (96, 128)
+    assert model.head.codec.heatmap_size == (24, 32)
+    assert large.window.input_size == model.backend.input_size == (96, 128)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_precision_size_and_flip_test_are_arguments(plain):
         (dict(dtype='int3'), "dtype is 'int3', expected one of"),
         (dict(device='cuda:77'), "device is 'cuda:77', which is not there"),
         (dict(device='toaster'), "device is 'toaster', which is not there"),
-        (dict(input_wh=(50, 64)), '50x64 px .* expected multiples of the patch size 16'),
+        (dict(input_size=(50, 64)), '50x64 px .* expected multiples of the patch size 16'),
         (dict(dataset='ap10k'), 'chooses a head, but the model has only one'),
         (dict(cfg_options={'model.metainfo': 'mpii'}), "17 keypoints but 'mpii' has 16"),
     ],
@@ -254,5 +254,5 @@ def test_a_work_dir_gives_its_best_or_its_last_checkpoint(plain, tmp_path):
 
 
 def test_what_an_exported_model_settles_is_no_option():
-    with pytest.raises(ValueError, match=r'flip_test, input_wh of an exported model is settled'):
-        load_backend('model.onnx', flip_test=True, input_wh=(48, 64))
+    with pytest.raises(ValueError, match=r'flip_test, input_size of an exported model is settled'):
+        load_backend('model.onnx', flip_test=True, input_size=(48, 64))

@@ -6,9 +6,9 @@ import torch
 from mmpose.backends.packed import can_pack, pack, version_of
 from mmpose.models import TopdownPoseEstimator
 
-CODEC = dict(type='UDPHeatmap', input_wh=(64, 64), heatmap_wh=(16, 16), blur_kernel_size=3)
-DECONV = dict(deconv_channels=(16, 16), deconv_kernels=(4, 4))
-SIMPLE = dict(deconv_channels=(), deconv_kernels=(), upsample=4, final_kernel=3)
+CODEC = dict(type='UDPHeatmap', input_size=(64, 64), heatmap_size=(16, 16), blur_kernel_size=3)
+DECONV = dict(deconv_out_channels=(16, 16), deconv_kernel_sizes=(4, 4))
+SIMPLE = dict(deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_kernel=3)
 
 
 def build(head: dict, stem: str = 'patch') -> TopdownPoseEstimator:

@@ -56,7 +56,7 @@ SMALL = {
     'model.backbone.num_heads': 3,
     'model.head.in_channels': 48,
 }
-DECONVS = {'model.head.deconv_channels': (16, 16)}
+DECONVS = {'model.head.deconv_out_channels': (16, 16)}
 LOADER = {'train_dataloader.batch_size': 4, 'train_dataloader.num_workers': 1}
 QUICK = dict(repeat=2, min_seconds=0.0)
 
@@ -271,7 +271,7 @@ def test_plain_codec_agrees_with_the_codec():
     noisy = maps + 0.01 * torch.rand(maps.shape, generator=torch.Generator().manual_seed(0))
     points, scores = codec.decode(noisy)
     for person in range(2):
-        drawn = encode_person(keypoints[person] / codec.stride_wh, codec.heatmap_wh, 2)
+        drawn = encode_person(keypoints[person] / codec.stride_wh, codec.heatmap_size, 2)
         np.testing.assert_allclose(drawn, maps[person], atol=1e-5)
         read, read_scores = decode_person(noisy[person].numpy(), codec.blur_kernel_size)
         # 0.02 px: float32 rounding of differences of logs
@@ -338,7 +338,7 @@ def test_peer_takes_turns(stand_in, toy, in_process):
 
 
 def test_peer_without_mmpose_1_says_so():
-    codec = dict(type='UDPHeatmap', input_wh=(192, 256), heatmap_wh=(48, 64))
+    codec = dict(type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64))
     with pytest.raises(ValueError, match=r'MMPose 1\.x in .* says: \w*Error'):
         Peer(sys.executable, codec)
     with pytest.raises(ValueError, match=r'--peer-python nowhere/python cannot be started'):
@@ -361,7 +361,7 @@ def test_peer_runs_the_real_thing(toy):
 
 
 def test_peer_translates_configs():
-    codec = dict(type='UDPHeatmap', input_wh=(192, 256), heatmap_wh=(48, 64), sigma=3)
+    codec = dict(type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=3)
     assert translate_codec(codec) == {
         'type': 'UDPHeatmap',
         'input_size': [192, 256],

@@ -36,7 +36,7 @@ def tiny(config, num_heads, **options):
     heads = {
         f'model.heads.{i}.{key}': value
         for i in range(num_heads)
-        for key, value in (('in_channels', 24), ('deconv_channels', (8, 8)))
+        for key, value in (('in_channels', 24), ('deconv_out_channels', (8, 8)))
     }
     return load_config(config, BACKBONE | heads | options)
 
@@ -75,7 +75,7 @@ def test_language_runs_beside_a_plain_vit(amp):
         'model.parse_graph.dim': 24,
         'model.parse_graph.dims': (16, 24),
         'model.head.in_channels': 24,
-        'model.head.deconv_channels': (8, 8),
+        'model.head.deconv_out_channels': (8, 8),
     }
     cfg = load_config(LANGUAGE, BACKBONE | sizes)
     found = benchmark_training(prepare_training(cfg, amp=amp), batch_size=2, **QUICK)
@@ -97,7 +97,7 @@ def test_a_frozen_text_encoder_runs_beside_a_plain_vit():
         'model.text_encoder.num_heads': 2,
         'model.text_encoder.mlp_dim': 16,
         'model.head.in_channels': 24,
-        'model.head.deconv_channels': (8, 8),
+        'model.head.deconv_out_channels': (8, 8),
     }
     cfg = load_config(ROOT / 'VLPose_base_coco_256x192.py', BACKBONE | sizes)
     found = benchmark_training(prepare_training(cfg), batch_size=2, **QUICK)
@@ -125,11 +125,11 @@ def test_the_twin_has_the_same_heads(six):
 def test_batch_mixes_the_datasets(six):
     model = measured_models.build_model(six.model.to_dict())
     batch = training.make_batch(model, 7, torch.device('cpu'))['batch']
-    assert batch['dataset_index'].tolist() == [0, 1, 2, 3, 4, 5, 0]
+    assert batch['dataset_idx'].tolist() == [0, 1, 2, 3, 4, 5, 0]
     assert batch['keypoints'].shape == (7, 133, 2)
-    assert batch['visible'].sum(1).tolist() == [17, 14, 16, 17, 17, 133, 17]
-    assert not batch['keypoints'][batch['visible'] == 0].any()
-    assert batch['keypoints'][batch['visible'] > 0].all()
+    assert batch['keypoints_visible'].sum(1).tolist() == [17, 14, 16, 17, 17, 133, 17]
+    assert not batch['keypoints'][batch['keypoints_visible'] == 0].any()
+    assert batch['keypoints'][batch['keypoints_visible'] > 0].all()
 
 
 def test_experts_cost_no_operations(six):
@@ -157,7 +157,7 @@ def test_training_of_one_expert_is_timed_alone(six):
 
 
 def test_one_head_on_experts():
-    head = {'model.head.in_channels': 24, 'model.head.deconv_channels': (8, 8)}
+    head = {'model.head.in_channels': 24, 'model.head.deconv_out_channels': (8, 8)}
     experts = {'model.backbone.type': 'ViTMoE', 'model.backbone.num_expert': 2}
     cfg = load_config(ROOT / 'ViTPose_small_coco_256x192.py', BACKBONE | head | experts)
     model = measured_models.build_model(cfg.model.to_dict())
@@ -178,7 +178,7 @@ def test_forward_asks_each_head_for_its_own_crops(six):
     images = torch.randn(8, 3, 256, 192)
     with torch.inference_mode():
         maps = measured_models.own_heatmaps(model, images, index, rows)
-        whole = model(images, {'dataset_index': index})
+        whole = model(images, {'dataset_idx': index})
     for own, every, part in zip(maps, whole, rows, strict=True):
         torch.testing.assert_close(own, every[part])
 

@@ -13,13 +13,13 @@ WIDTHS = (17, 14, 16, 17, 17, 133)
 NAMES = ('coco', 'aic', 'mpii', 'ap10k', 'apt36k', 'wholebody')
 SKELETONS = ('coco', 'aic', 'mpii', 'ap10k', 'ap10k', 'coco_wholebody')
 BACKBONE = dict(img_size=INPUT_HW, embed_dim=DIM, depth=DEPTH, num_heads=HEADS)
-SIMPLE = dict(deconv_channels=(), deconv_kernels=(), upsample=4, final_kernel=3)
+SIMPLE = dict(deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_kernel=3)
 
 
 def head_config(width, decoder='classic', wide=False):
     """The config of a head; only the wide classic one is as large as those of Hugging Face."""
-    codec = dict(type='MSRAHeatmap', input_wh=INPUT_HW[::-1], heatmap_wh=(12, 16), sigma=2)
-    layers = {} if wide else dict(deconv_channels=(16, 16))
+    codec = dict(type='MSRAHeatmap', input_size=INPUT_HW[::-1], heatmap_size=(12, 16), sigma=2)
+    layers = {} if wide else dict(deconv_out_channels=(16, 16))
     layers = SIMPLE if decoder == 'simple' else layers
     return dict(type='HeatmapHead', in_channels=DIM, out_channels=width, codec=codec, **layers)
 
@@ -54,7 +54,7 @@ class Published(nn.Module):
 
     def forward(self, images, dataset):
         head = self.associate_keypoint_heads[dataset - 1] if dataset else self.keypoint_head
-        if not hasattr(self.backbone, 'takes_dataset_index'):
+        if not hasattr(self.backbone, 'takes_dataset_idx'):
             return head(self.backbone(images))
         return head(self.backbone(images, torch.full((len(images),), dataset)))
 

@@ -9,7 +9,7 @@ GOLDEN_CENTER, GOLDEN_SCALE = np.array([140.0, 150.0]), np.array([187.5, 250.0])
 
 
 def golden_to_image(keypoints_in, extent_wh):
-    """Image px (K, 2) of input px (1, K, 2); the extent is input_wh, less 1 for UDP."""
+    """Image px (K, 2) of input px (1, K, 2); the extent is input_size, less 1 for UDP."""
     relative = keypoints_in[0].double().numpy() / extent_wh
     return relative * GOLDEN_SCALE + GOLDEN_CENTER - GOLDEN_SCALE / 2
 

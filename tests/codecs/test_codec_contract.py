@@ -21,7 +21,7 @@ VISIBLE = torch.tensor([[1.0, 1.0, 1.0, 1.0, 0.0]] * 2)
 
 
 def build(name, **arguments):
-    config = {'type': name, 'input_wh': INPUT_WH, 'heatmap_wh': HEATMAP_WH}
+    config = {'type': name, 'input_size': INPUT_WH, 'heatmap_size': HEATMAP_WH}
     return CODECS.build({**config, **arguments})
 
 
@@ -46,10 +46,10 @@ def test_encode_gives_float32_maps_and_weights(codec):
 
 @pytest.mark.parametrize(('visibility', 'is_drawn'), [(0.0, False), (0.5, False), (0.6, True)])
 def test_visibility_above_half_draws(codec, visibility, is_drawn):
-    visible = torch.full((1, 1), visibility)
-    maps, weights = codec.encode(torch.tensor([[[60.0, 60.0]]]), visible)
+    keypoints_visible = torch.full((1, 1), visibility)
+    maps, weights = codec.encode(torch.tensor([[[60.0, 60.0]]]), keypoints_visible)
     assert bool(maps.any()) == is_drawn
-    assert torch.equal(weights, visible)
+    assert torch.equal(weights, keypoints_visible)
 
 
 @pytest.mark.parametrize('rubbish', [float('nan'), float('inf'), 1e30])
@@ -125,24 +125,24 @@ def test_no_value_is_read_out(codec):
     assert {x.device.type for x in (maps, weights, keypoints, scores)} == {'meta'}
 
 
-@pytest.mark.parametrize('heatmap_wh', [(48, 64), (72, 96), (45, 63)])
-def test_other_sizes(codec, heatmap_wh):
-    codec = build(type(codec).__name__, heatmap_wh=heatmap_wh, input_wh=[240, 320])
+@pytest.mark.parametrize('heatmap_size', [(48, 64), (72, 96), (45, 63)])
+def test_other_sizes(codec, heatmap_size):
+    codec = build(type(codec).__name__, heatmap_size=heatmap_size, input_size=[240, 320])
     keypoints = torch.tensor([[[100.0, 200.0]]])
     maps, _ = codec.encode(keypoints, torch.ones(1, 1))
-    assert maps.shape[2:] == (heatmap_wh[1], heatmap_wh[0])
+    assert maps.shape[2:] == (heatmap_size[1], heatmap_size[0])
     assert (codec.decode(maps)[0] - keypoints).abs().max() <= 0.6 * max(codec.stride_wh)
 
 
 def test_unflip_brings_a_mirrored_input_back(codec):
-    keypoints, visible = KEYPOINTS[:, :2], VISIBLE[:, :2]
+    keypoints, keypoints_visible = KEYPOINTS[:, :2], VISIBLE[:, :2]
     flip = torch.tensor([1, 0])
     width = torch.tensor([INPUT_WH[0] - 1, 0.0])
     mirrored = (width - keypoints).abs()[:, flip]  # x' = w - 1 - x, y' = y, sides swapped
-    expected = codec.decode(codec.encode(keypoints, visible)[0])[0]
-    found = codec.decode(codec.unflip(codec.encode(mirrored, visible)[0], flip))[0]
+    expected = codec.decode(codec.encode(keypoints, keypoints_visible)[0])[0]
+    found = codec.decode(codec.unflip(codec.encode(mirrored, keypoints_visible)[0], flip))[0]
     # An aligned map is mirrored exactly; otherwise another rounding may cost a cell, 4 input px.
-    assert (found - expected).abs().max() <= (0.01 if codec.aligned else 4.0)
+    assert (found - expected).abs().max() <= (0.01 if codec.use_udp else 4.0)
 
 
 def test_unflip_swaps_partners(codec):
@@ -153,15 +153,16 @@ def test_unflip_swaps_partners(codec):
 
 
 @pytest.mark.parametrize(
-    ('keypoints', 'visible'), [((2, 5, 3), (2, 5)), ((5, 2), (5,)), ((2, 5, 2), (2, 5, 1))]
+    ('keypoints', 'keypoints_visible'),
+    [((2, 5, 3), (2, 5)), ((5, 2), (5,)), ((2, 5, 2), (2, 5, 1))],
 )
-def test_encode_names_wrong_shapes(codec, keypoints, visible):
+def test_encode_names_wrong_shapes(codec, keypoints, keypoints_visible):
     with pytest.raises(ValueError, match=r'expected \(B, K, 2\) and \(B, K\)'):
-        codec.encode(torch.zeros(keypoints), torch.zeros(visible))
+        codec.encode(torch.zeros(keypoints), torch.zeros(keypoints_visible))
 
 
 def test_decode_names_wrong_sizes(codec):
-    with pytest.raises(ValueError, match=r'expected \(B, C, 64, 48\); set codec.heatmap_wh'):
+    with pytest.raises(ValueError, match=r'expected \(B, C, 64, 48\); set codec.heatmap_size'):
         codec.decode(torch.zeros(1, codec.num_channels(1), 48, 64))
 
 
@@ -173,8 +174,8 @@ def test_unflip_names_a_wrong_number_of_channels(codec):
 
 @pytest.mark.parametrize('size', [(48,), (48, 64.5), (1, 64)])
 def test_sizes_are_checked(codec, size):
-    with pytest.raises(ValueError, match=r'codec.heatmap_wh .* expected \(width, height\)'):
-        build(type(codec).__name__, heatmap_wh=size)
+    with pytest.raises(ValueError, match=r'codec.heatmap_size .* expected \(width, height\)'):
+        build(type(codec).__name__, heatmap_size=size)
 
 
 @pytest.mark.parametrize(('size', 'words'), [(4, 'an odd number'), (101, 'too large')])

@@ -9,10 +9,10 @@ from mmpose.codecs import token_cells
 INPUT_WH, GRID_WH = (192, 256), (12, 16)
 
 
-def draw(point, visible):
+def draw(point, keypoints_visible):
     """The published target of one joint, and its weight: a window of 1.5 cells, side 4, peak 1."""
     width, height = GRID_WH
-    target, weight, half = np.zeros((height, width)), visible, 1.5
+    target, weight, half = np.zeros((height, width)), keypoints_visible, 1.5
     strides = [size / cells for size, cells in zip(INPUT_WH, GRID_WH, strict=True)]
     mu_x, mu_y = (int(x / stride + 0.5) for x, stride in zip(point, strides, strict=True))
     low = [int(mu_x - half), int(mu_y - half)]
@@ -34,13 +34,13 @@ def draw(point, visible):
 def test_cells_are_where_the_published_target_is_one():
     steps = np.arange(-75, 300, 7.5)
     points = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
-    visible = np.resize([1.0, 1.0, 0.0], len(points))
+    keypoints_visible = np.resize([1.0, 1.0, 0.0], len(points))
     cells, weights = token_cells(
-        torch.tensor(points)[None], torch.tensor(visible)[None], INPUT_WH, GRID_WH
+        torch.tensor(points)[None], torch.tensor(keypoints_visible)[None], INPUT_WH, GRID_WH
     )
     num_found = 0
     for point, is_visible, cell, weight in zip(
-        points, visible, cells[0].tolist(), weights[0].tolist(), strict=True
+        points, keypoints_visible, cells[0].tolist(), weights[0].tolist(), strict=True
     ):
         target, expected = draw(point, is_visible)
         peaks = np.flatnonzero(target == 1).tolist()

@@ -47,6 +47,6 @@ def test_unflip_negates_x_offsets():
     # The mirrored input shows joint 0 where joint 1 was, and the other way round.
     points = torch.tensor([[[60.3, 101.7], [130.0, 55.5]]])
     mirrored = torch.tensor([[[191 - 130.0, 55.5], [191 - 60.3, 101.7]]])
-    visible = torch.ones(1, 2)
-    found = CODEC.unflip(CODEC.encode(mirrored, visible)[0], torch.tensor([1, 0]))
-    assert torch.allclose(found, CODEC.encode(points, visible)[0], atol=1e-4)
+    keypoints_visible = torch.ones(1, 2)
+    found = CODEC.unflip(CODEC.encode(mirrored, keypoints_visible)[0], torch.tensor([1, 0]))
+    assert torch.allclose(found, CODEC.encode(points, keypoints_visible)[0], atol=1e-4)

@@ -86,6 +86,6 @@ def test_map_below_the_floor_of_the_log_takes_no_step():
 def test_unflip_is_exact():
     points = torch.tensor([[[60.3, 101.7], [130.0, 55.5]]])
     mirrored = torch.tensor([[[191 - 130.0, 55.5], [191 - 60.3, 101.7]]])
-    visible = torch.ones(1, 2)
-    found = CODEC.unflip(CODEC.encode(mirrored, visible)[0], torch.tensor([1, 0]))
-    assert torch.allclose(found, CODEC.encode(points, visible)[0], atol=1e-5)
+    keypoints_visible = torch.ones(1, 2)
+    found = CODEC.unflip(CODEC.encode(mirrored, keypoints_visible)[0], torch.tensor([1, 0]))
+    assert torch.allclose(found, CODEC.encode(points, keypoints_visible)[0], atol=1e-5)

@@ -33,7 +33,7 @@ def test_leaf_loads_dumps_and_builds(path, tmp_path):
     if hasattr(model, 'heads'):
         pairs = list(zip(model.heads, model.metas, strict=True))
     else:
-        pairs = [(model.head, model.meta)]
+        pairs = [(model.head, model.dataset_meta)]
     assert all(head.num_keypoints == meta.num_keypoints for head, meta in pairs)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         for part in loader.dataset.get('datasets', [loader.dataset]):
@@ -81,7 +81,7 @@ def test_coco_leaves_hold_the_published_recipe(size, simple):
 # (overrides, part of the sentence)
 CONTRADICTIONS = [
     ({'model.head.out_channels': 16}, r"head has 16 channels but 'coco' has 17.*out_channels=17"),
-    ({'model.head.codec.input_wh': (288, 384)}, r'codec reads inputs of 288x384.*\(384, 288\)'),
+    ({'model.head.codec.input_size': (288, 384)}, r'codec reads inputs of 288x384.*\(384, 288\)'),
     ({'model.head.codec.type': 'MSRAHeatmap'}, r'use_udp=True but the codec is MSRAHeatmap'),
     ({'model.head.in_channels': 384}, r'gives 768 channels.*head takes 384'),
     ({'optim_wraper.optimizer.lr': 1}, r"'optim_wraper'; did you mean 'optim_wrapper'"),

@@ -110,19 +110,19 @@ def check_pipelines(cfg, row, is_udp):
     is_mpii = row.dataset == 'MpiiDataset'
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         steps = steps_of(loader)
-        assert steps['BoxToWindow'].padding == row.padding
+        assert steps['GetBBoxCenterScale'].padding == row.padding
         assert steps['TopdownAffine'].get('use_udp', False) == is_udp
         assert steps['TopdownAffine'].get('fix_aspect', True) == (not is_mpii)
-        assert tuple(steps['TopdownAffine'].input_wh) == (192, 256)
+        assert tuple(steps['TopdownAffine'].input_size) == (192, 256)
     train = steps_of(cfg.train_dataloader)
-    half_body = train.get('HalfBody', {'min_visible': None, 'prob': 0.3})
+    half_body = train.get('RandomHalfBody', {'min_visible': None, 'prob': 0.3})
     assert (half_body['min_visible'], half_body['prob']) == (row.half_body, 0.3)
     turn = train['RandomScaleRotation']
     assert (turn.rotation_factor, turn.scale_factor) == (row.rotation, row.scale)
     assert turn.rotation_prob == 0.6
     assert train['RandomFlip'].prob == 0.5
-    assert ('RandomCenterJitter' in train) == (not is_mpii)
-    random = {'RandomFlip', 'HalfBody', 'RandomScaleRotation', 'RandomCenterJitter'}
+    assert ('RandomShiftBboxCenter' in train) == (not is_mpii)
+    random = {'RandomFlip', 'RandomHalfBody', 'RandomScaleRotation', 'RandomShiftBboxCenter'}
     assert not random & set(steps_of(cfg.val_dataloader))
 
 
@@ -144,8 +144,8 @@ def test_published_settings(row, size):
     head = cfg.model.head
     assert head.out_channels == row.num_keypoints
     codec = CODECS.build(head.codec)
-    assert (codec.aligned, codec.sigma) == (row.is_udp, 2)
-    assert (codec.input_wh, codec.heatmap_wh) == ((192, 256), (48, 64))
+    assert (codec.use_udp, codec.sigma) == (row.is_udp, 2)
+    assert (codec.input_size, codec.heatmap_size) == ((192, 256), (48, 64))
     if not row.is_udp:
         assert (codec.decoder, codec.unbiased, codec.shift_heatmap) == ('quarter', False, True)
     assert cfg.model.flip_test
@@ -174,7 +174,7 @@ def test_adamw_leaves_hold_the_coco_recipe(row, size):
 
 
 def check_recipe(cfg, size):
-    assert CODECS.build(cfg.model.head.codec).aligned
+    assert CODECS.build(cfg.model.head.codec).use_udp
     drop_path, decay = RECIPES[size]
     assert cfg.model.backbone.drop_path_rate == drop_path
     wrapper = cfg.optim_wrapper

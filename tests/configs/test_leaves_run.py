@@ -109,9 +109,9 @@ def tiny(cfg):
         **(TINY_VLPOSE if model.type == 'VLPoseEstimator' else {}),
         **{f'model.{name}.in_channels': 24 for name in heads},
         **{
-            f'model.{name}.deconv_channels': (8, 8)
+            f'model.{name}.deconv_out_channels': (8, 8)
             for name, head in heads.items()
-            if head.get('deconv_channels', (256, 256))
+            if head.get('deconv_out_channels', (256, 256))
         },
         **{f'train_dataloader.{part}.indices': max(8 // len(parts), 2) for part in parts},
         **tiny_language(model),

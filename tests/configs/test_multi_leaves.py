@@ -79,7 +79,7 @@ class Leaf(NamedTuple):
     lr: float = 1e-3
     decay: float | None = None  # that of the size
     batch: int = 128
-    input_wh: tuple[int, int] = (192, 256)
+    input_size: tuple[int, int] = (192, 256)
 
 
 LEAVES = [
@@ -135,13 +135,13 @@ def test_pipelines_of_each_dataset(loaded):
         part = PARTS[name]
         for phase in ('train', 'val', 'test'):
             steps = steps_of(cfg[f'{phase}_dataloader'].dataset.datasets[i])
-            assert steps['BoxToWindow'].padding == 1.25
-            assert tuple(steps['TopdownAffine'].input_wh) == leaf.input_wh
+            assert steps['GetBBoxCenterScale'].padding == 1.25
+            assert tuple(steps['TopdownAffine'].input_size) == leaf.input_size
             assert steps['TopdownAffine'].get('use_udp', False) == part.is_udp
             assert steps['TopdownAffine'].get('fix_aspect', True) == (name != 'mpii')
             assert ('RandomFlip' in steps) == (phase == 'train')
         train = steps_of(cfg.train_dataloader.dataset.datasets[i])
-        half_body = train.get('HalfBody', {'min_visible': None, 'prob': 0.3})
+        half_body = train.get('RandomHalfBody', {'min_visible': None, 'prob': 0.3})
         assert (half_body['min_visible'], half_body['prob']) == (part.half_body, 0.3)
         turn = train['RandomScaleRotation']
         assert (turn.rotation_factor, turn.scale_factor, turn.rotation_prob) == (40, 0.5, 0.6)
@@ -153,7 +153,7 @@ def test_recipe(loaded):
     backbone = cfg.model.backbone
     assert (backbone.embed_dim, backbone.depth, backbone.num_heads) == (dim, depth, num_heads)
     assert backbone.drop_path_rate == drop_path
-    assert tuple(backbone.img_size) == leaf.input_wh[::-1]
+    assert tuple(backbone.img_size) == leaf.input_size[::-1]
     assert (backbone.type, backbone.get('num_expert', 0)) == (
         ('ViTMoE', leaf.experts) if leaf.experts else ('ViT', 0)
     )
@@ -181,9 +181,9 @@ def test_heads_and_experts(loaded):
     for i, name in enumerate(leaf.names):
         assert state[f'heads.{i}.final_layer.weight'] == (PARTS[name].num_keypoints, 256, 1, 1)
         codec = CODECS.build(cfg.model.heads[i].codec)
-        assert (codec.aligned, codec.sigma) == (PARTS[name].is_udp, 2)
-        width, height = leaf.input_wh
-        assert (codec.input_wh, codec.heatmap_wh) == ((width, height), (width // 4, height // 4))
+        assert (codec.use_udp, codec.sigma) == (PARTS[name].is_udp, 2)
+        width, height = leaf.input_size
+        assert (codec.input_size, codec.heatmap_size) == ((width, height), (width // 4, height // 4))
     experts = [key for key in state if '.experts.' in key and key.endswith('weight')]
     assert len(experts) == depth * leaf.experts
     assert all(state[key] == (features, 4 * dim) for key in experts)
@@ -224,10 +224,10 @@ def test_single_datasets_of_hap(name, size):
     height, width = map(int, size.split('x'))
     assert tuple(backbone.img_size) == (height, width)
     codec = CODECS.build(cfg.model.head.codec)
-    assert (codec.aligned, codec.sigma, codec.input_wh) == (is_udp, 2, (width, height))
-    assert codec.heatmap_wh == (width // 4, height // 4)
+    assert (codec.use_udp, codec.sigma, codec.input_size) == (is_udp, 2, (width, height))
+    assert codec.heatmap_size == (width // 4, height // 4)
     steps = steps_of(cfg.train_dataloader.dataset)
-    assert steps.get('HalfBody', {}).get('min_visible') == half_body
+    assert steps.get('RandomHalfBody', {}).get('min_visible') == half_body
     assert (cfg.train_dataloader.batch_size, cfg.auto_scale_lr.base_batch_size) == (64, 512)
     assert cfg.train_cfg.max_epochs == 210
 
@@ -289,7 +289,7 @@ CONTRADICTIONS = [
         r'gives 768 channels .* takes 384; set model\.heads\.2\.in_channels=768',
     ),
     (
-        lambda cfg: cfg.model.heads[5].codec.update(input_wh=(288, 384)),
+        lambda cfg: cfg.model.heads[5].codec.update(input_size=(288, 384)),
         r'codec reads inputs of 288x384 px \(w x h, model\.heads\.5\)',
     ),
     (
@@ -298,7 +298,7 @@ CONTRADICTIONS = [
         r'MSRAHeatmap \(model\.heads\.1\)',
     ),
     (
-        lambda cfg: cfg.train_dataloader.dataset.datasets[3].pipeline[-1].update(input_wh=(96, 96)),
+        lambda cfg: cfg.train_dataloader.dataset.datasets[3].pipeline[-1].update(input_size=(96, 96)),
         r'train_dataloader\.dataset\.datasets\.3\.pipeline crops to \(96, 96\)',
     ),
     (
@@ -328,9 +328,9 @@ CONTRADICTIONS = [
     ),
     (
         lambda cfg: cfg.train_dataloader.__setitem__(
-            'dataset', dict(cfg.train_dataloader.dataset.datasets[0], dataset_index=6)
+            'dataset', dict(cfg.train_dataloader.dataset.datasets[0], dataset_idx=6)
         ),
-        r'train_dataloader\.dataset\.dataset_index is 6 but the model has 6 heads',
+        r'train_dataloader\.dataset\.dataset_idx is 6 but the model has 6 heads',
     ),
 ]
 

@@ -24,7 +24,7 @@ GUIDED = dict(variant='guided', dims=(512,), dim=512)
 class Published(NamedTuple):
     path: str
     num_keypoints: int
-    input_wh: tuple[int, int]
+    input_size: tuple[int, int]
     graph: dict
     in_channels: int
     feature_loss: float
@@ -96,7 +96,7 @@ def test_model(cfg, row):
     backbone = model.backbone
     assert (backbone.embed_dim, backbone.depth, backbone.num_heads) == (dim, depth, heads)
     assert (backbone.drop_path_rate, backbone.norm_eps) == (drop_path, 1e-5)
-    assert tuple(backbone.img_size) == row.input_wh[::-1]
+    assert tuple(backbone.img_size) == row.input_size[::-1]
     width = 768 if row.is_large else 512
     text = model.text_encoder
     assert (text.width, text.out_channels, text.layers, text.heads) == (width, width, 12, 8)
@@ -106,9 +106,9 @@ def test_model(cfg, row):
     assert {**graph, 'dims': tuple(graph['dims'])} == row.graph
     assert model.feature_loss.loss_weight == row.feature_loss
     assert model.head.in_channels == row.in_channels
-    filters = (192, 256) if row.input_wh == (192, 256) else (256, 256)
-    assert tuple(model.head.deconv_channels) == filters
-    assert tuple(model.head.deconv_kernels) == (4, 4)
+    filters = (192, 256) if row.input_size == (192, 256) else (256, 256)
+    assert tuple(model.head.deconv_out_channels) == filters
+    assert tuple(model.head.deconv_kernel_sizes) == (4, 4)
     assert model.flip_test
     with torch.device('meta'):
         assert MODELS.build(model).meta.num_keypoints == row.num_keypoints
@@ -116,9 +116,9 @@ def test_model(cfg, row):
 
 def test_data_and_decoding(cfg, row):
     codec = CODECS.build(cfg.model.head.codec)
-    width, height = row.input_wh
-    assert (codec.input_wh, codec.heatmap_wh) == (row.input_wh, (width // 4, height // 4))
-    assert (codec.aligned, codec.sigma, codec.unbiased) == (False, 2, False)
+    width, height = row.input_size
+    assert (codec.input_size, codec.heatmap_size) == (row.input_size, (width // 4, height // 4))
+    assert (codec.use_udp, codec.sigma, codec.unbiased) == (False, 2, False)
     assert (codec.decoder, codec.shift_heatmap) == ('quarter', True)
     loaders = (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader)
     assert tuple(loader.batch_size for loader in loaders[:2]) == row.batch_sizes
@@ -135,15 +135,15 @@ def test_data_and_decoding(cfg, row):
     train, val, test = steps
     is_mpii = row.metric == 'MpiiPCKh'
     assert list(train) == [
-        'LoadImage', 'BoxToWindow', *([] if is_mpii else ['RandomCenterJitter']), 'RandomFlip',
-        'HalfBody', 'RandomScaleRotation', 'TopdownAffine',
+        'LoadImage', 'GetBBoxCenterScale', *([] if is_mpii else ['RandomShiftBboxCenter']), 'RandomFlip',
+        'RandomHalfBody', 'RandomScaleRotation', 'TopdownAffine',
     ]  # fmt: skip
-    assert list(val) == list(test) == ['LoadImage', 'BoxToWindow', 'TopdownAffine']
-    assert (train['HalfBody'].min_visible, train['HalfBody'].prob) == (row.half_body, 0.3)
+    assert list(val) == list(test) == ['LoadImage', 'GetBBoxCenterScale', 'TopdownAffine']
+    assert (train['RandomHalfBody'].min_visible, train['RandomHalfBody'].prob) == (row.half_body, 0.3)
     turn = train['RandomScaleRotation']
     assert (turn.rotation_factor, turn.scale_factor, turn.rotation_prob) == (40, 0.5, 0.6)
     for pipeline in steps:
-        assert pipeline['BoxToWindow'].padding == 1.25
+        assert pipeline['GetBBoxCenterScale'].padding == 1.25
         assert not pipeline['TopdownAffine'].get('use_udp', False)
 
 

@@ -51,7 +51,7 @@ def person(ann_id: int, image_id: int) -> Data:
     """Returns an annotation with 17 keypoints inside its box."""
     rng = np.random.default_rng(ann_id)
     xy = rng.uniform((22, 12), (58, 68), (17, 2)).round(1)
-    visible = rng.integers(1, 3, 17)
+    keypoints_visible = rng.integers(1, 3, 17)
     return {
         'id': ann_id,
         'image_id': image_id,
@@ -60,7 +60,7 @@ def person(ann_id: int, image_id: int) -> Data:
         'area': 1500.0,
         'iscrowd': 0,
         'num_keypoints': 17,
-        'keypoints': np.column_stack([xy, visible]).ravel().tolist(),
+        'keypoints': np.column_stack([xy, keypoints_visible]).ravel().tolist(),
     }
 
 
@@ -91,8 +91,8 @@ def write(folder: Path, faults: list[Fault]) -> Config:
         (folder / f'{split}.json').write_text(json.dumps(data))
     pipeline = [
         {'type': 'LoadImage'},
-        {'type': 'BoxToWindow', 'padding': 1.25},
-        {'type': 'TopdownAffine', 'input_wh': (96, 128), 'use_udp': True},
+        {'type': 'GetBBoxCenterScale', 'padding': 1.25},
+        {'type': 'TopdownAffine', 'input_size': (96, 128), 'use_udp': True},
     ]
     loaders = {
         f'{split}_dataloader': {

@@ -119,7 +119,7 @@ def test_result_can_be_trained_on(folder):
     convert_annotations(middle, back, 'cvat', 'coco')
     data = CocoDataset(back.name, str(folder), 'images', metainfo=table)
     assert len(data) == 3
-    assert data.get_sample(0)['visible'].tolist() == [1, 1, 0, 1]
+    assert data.get_sample(0)['keypoints_visible'].tolist() == [1, 1, 0, 1]
 
 
 def read(folder, source, name, **options):
@@ -250,7 +250,7 @@ def test_sleap(tmp_path):
     labels, data = read(tmp_path, path, 'sleap', images=tmp_path / 'images')
     (ann,) = data['annotations']
     assert labels.keypoint_names == ('B', 'A')  # the order of the skeleton
-    assert labels.limbs == ((0, 1),)  # without the edge between mirror partners
+    assert labels.skeleton_links == ((0, 1),)  # without the edge between mirror partners
     assert ann['file_name'] == 'mice day 1/000012.png'
     assert ann['keypoints'] == [15.5, 15, 1, 92.5, 20.25, 2]
     assert labels.notes[0] == 'left out: 1 predicted instances'
@@ -322,7 +322,7 @@ def test_skeleton_orders_and_adds_keypoints(tmp_path):
     assert labels.keypoint_names == load_metainfo('coco').keypoint_names
     assert points[1].tolist() == [91.3, 52.6, 1]
     assert np.count_nonzero(points[:, 2]) == 1
-    assert len(labels.limbs) == 19
+    assert len(labels.skeleton_links) == 19
 
 
 def test_missing_image_is_named(folder):

@@ -27,7 +27,7 @@ def cfg(tmp_path):
         dict(type='RandomScaleRotation', scale_factor=0.5, rotation_factor=40, rotation_prob=1.0),
         train.pipeline[-1],
     ]
-    codec = dict(type='UDPHeatmap', input_wh=(96, 128), heatmap_wh=(24, 32), sigma=1.5)
+    codec = dict(type='UDPHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
     cfg.merge_from_dict({'model': {'head': {'codec': codec}}})
     return cfg
 
@@ -57,7 +57,7 @@ def test_views_differ_where_the_pipeline_augments(cfg):
 
 @pytest.mark.parametrize('codec', CODECS_OF_CONFIGS, ids=lambda codec: codec['type'])
 def test_targets_glow_at_the_keypoints(cfg, codec):
-    size = dict(input_wh=(96, 128), heatmap_wh=(24, 32))
+    size = dict(input_size=(96, 128), heatmap_size=(24, 32))
     dataset = build_annotated(cfg.val_dataloader.dataset)
     picture = draw_views(dataset, 0, CODECS.build({**codec, **size}), 1, seed=0)
     sample = dataset[0]

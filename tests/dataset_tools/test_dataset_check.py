@@ -173,7 +173,7 @@ def test_a_pair_that_is_exchanged_in_the_whole_dataset():
     points[:, 1::2, 0] += 4  # left joints on the right side of the image
     points[:, [9, 10]] = points[:, [10, 9]]
     split = Split('train', Path('a.json'), Path('.'), meta, image_ids=[1], file_names=['a'])
-    split.keypoints, split.visible = points, np.full((200, 17), 2, np.uint8)
+    split.keypoints, split.keypoints_visible = points, np.full((200, 17), 2, np.uint8)
     log = ProblemLog()
     check_sides(split, log)
     assert [p.entry for p in log.problems] == ['keypoints left_wrist and right_wrist']

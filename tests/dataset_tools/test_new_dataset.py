@@ -54,7 +54,7 @@ def test_the_table_that_is_proposed(tmp_path):
     )  # fmt: skip
     assert meta.flip_indices.tolist() == [0, 1, 3, 2, 5, 4, 7, 6]
     assert (meta.upper_body_ids, meta.lower_body_ids) == ((0, 6, 7), (4, 5))
-    assert meta.limbs.tolist() == [[0, 1], [2, 3], [4, 5], [0, 6]]
+    assert meta.skeleton_links.tolist() == [[0, 1], [2, 3], [4, 5], [0, 6]]
     assert meta.sigmas.tolist() == pytest.approx([0.06] * 8)
     colors = meta.keypoint_colors
     assert (colors[2] == colors[4]).all()
@@ -80,13 +80,13 @@ def test_a_file_without_names(tmp_path):
     made = create_dataset(path, 'mine', tmp_path / 'project')
     meta = load_metainfo(made.table)
     assert meta.keypoint_names == ('k0', 'k1', 'k2', 'k3', 'k4')
-    assert len(meta.limbs) == 0
+    assert len(meta.skeleton_links) == 0
     assert any('k0 to k4' in note for note in made.notes)
 
 
 def test_a_skeleton_that_counts_from_zero(tmp_path):
     made = create_dataset(write(tmp_path, skeleton=[[0, 1], [6, 7]]), 'mine', tmp_path / 'p')
-    assert load_metainfo(made.table).limbs.tolist() == [[0, 1], [6, 7]]
+    assert load_metainfo(made.table).skeleton_links.tolist() == [[0, 1], [6, 7]]
     assert any('from 0' in note for note in made.notes)
 
 

@@ -54,9 +54,10 @@ def test_animalpose(animals, tmp_path):
     sample = data.get_sample(0)
     assert sample['image_file'] == str(animals / 'VOC2011/JPEGImages/2007_0.jpg')
     np.testing.assert_array_equal(sample['bbox_xywh'], [5, 6, 49, 39])
-    names = data.pose_meta.keypoint_names
+    names = data.dataset_meta.keypoint_names
     labelled = {
-        names[i]: sample['keypoints'][i].tolist() for i in np.flatnonzero(sample['visible'])
+        names[i]: sample['keypoints'][i].tolist()
+        for i in np.flatnonzero(sample['keypoints_visible'])
     }
     assert labelled == {'L_Eye': [11.5, 12], 'TailBase': [50, 30]}
     assert data.get_sample(1)['img_id'] == sample['img_id'], 'two animals of one image'
@@ -65,7 +66,9 @@ def test_animalpose(animals, tmp_path):
     test = CocoDataset(
         'animalpose_test.json', str(tmp_path / 'out'), str(animals), metainfo='animalpose'
     ).get_sample(0)
-    points = {names[i]: test['keypoints'][i].tolist() for i in np.flatnonzero(test['visible'])}
+    points = {
+        names[i]: test['keypoints'][i].tolist() for i in np.flatnonzero(test['keypoints_visible'])
+    }
     assert points == {
         'L_Eye': [1, 2], 'R_EarBase': [3, 4], 'TailBase': [5, 6], 'L_F_Paw': [7, 8],
     }  # fmt: skip

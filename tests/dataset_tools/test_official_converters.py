@@ -69,7 +69,7 @@ def test_aic(tmp_path):
     np.testing.assert_array_equal(first['bbox_xywh'], [5, 5, 39, 49])
     np.testing.assert_array_equal(second['bbox_xywh'], [1, 2, 29, 39])
     # visible 1 -> 2, hidden 2 -> 1, not labelled 3 -> 0
-    assert data.store.visible[0].tolist() == [(2, 1, 0)[i % 3] for i in range(14)]
+    assert data.store.keypoints_visible[0].tolist() == [(2, 1, 0)[i % 3] for i in range(14)]
     np.testing.assert_array_equal(first['keypoints'][:3], [[10, 20], [11, 21], [0, 0]])
     assert load_metainfo('aic').keypoint_names[0] == 'right_shoulder'
 

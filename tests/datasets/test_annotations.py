@@ -17,7 +17,7 @@ def make_store(num=5, num_keypoints=3, **changes):
         'image_index': np.arange(num) % 3,
         'bbox_xywh': rng.uniform(1, 50, (num, 4)),
         'keypoints': rng.uniform(0, 50, (num, num_keypoints, 2)),
-        'visible': rng.integers(0, 3, (num, num_keypoints)),
+        'keypoints_visible': rng.integers(0, 3, (num, num_keypoints)),
         'ann_ids': np.arange(num) + 10**10,
         'area': [np.nan] + [5.0] * (num - 1),
         'extras': {'hand': np.arange(num)},
@@ -68,7 +68,7 @@ def test_pickle_sends_the_folder_not_the_arrays(tmp_path):
     ('changes', 'message'),
     [
         ({'ann_ids': [1, 2]}, r'ann_ids is int64 \(2,\)'),
-        ({'visible': np.zeros((5, 4))}, r"visible is uint8 \(5, 4\).*'K': 3"),
+        ({'keypoints_visible': np.zeros((5, 4))}, r"visible is uint8 \(5, 4\).*'K': 3"),
         ({'image_ids': [1]}, 'image_ids'),
         ({'extras': {'hand': np.zeros(4)}}, "extra 'hand' has 4 rows, expected 5"),
     ],

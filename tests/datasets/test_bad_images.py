@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from mmpose.datasets import CocoDataset, Draw, collate_poses
+from mmpose.datasets import CocoDataset, SampleIndex, collate_poses
 from mmpose.datasets.transforms import BadImageError, MissingImageError
 from tests.datasets import tiny_coco
 
@@ -55,15 +55,15 @@ def test_skip_in_training(tiny, tmp_path, spoil):
     with pytest.warns(
         UserWarning, match=r'image .*1\.png .*; using another sample instead'
     ) as seen:
-        first = [data[Draw(i, 1, 5)] for i in range(6)]
+        first = [data[SampleIndex(i, 1, 5)] for i in range(6)]
     assert len(seen) == 1, 'once per file'
     assert data.bad_images[str(path)] >= 2
     assert {sample['img_id'] for sample in first} == {100, 102}
-    again = [data[Draw(i, 1, 5)] for i in range(6)]
+    again = [data[SampleIndex(i, 1, 5)] for i in range(6)]
     for a, b in zip(first, again, strict=True):
         assert a['ann_id'] == b['ann_id']
         np.testing.assert_array_equal(a['image'], b['image'])
-    replacements = {data[Draw(2, epoch, 5)]['ann_id'] for epoch in range(20)}
+    replacements = {data[SampleIndex(2, epoch, 5)]['ann_id'] for epoch in range(20)}
     assert len(replacements) > 1, 'not always the same sample'
 
 

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from mmpose.datasets import CocoDataset, Draw
+from mmpose.datasets import CocoDataset, SampleIndex
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
 from tests.datasets import tiny_coco
@@ -34,11 +34,11 @@ def test_one_sample(tmp_path):
     assert sample['image_file'] == str(tmp_path / 'images' / '1.png')
     assert sample['image_wh'] == (80, 60)
     assert (sample['img_id'], sample['ann_id'], sample['category_id']) == (101, 7, 1)
-    assert (sample['bbox_score'], sample['area'], sample['dataset_index']) == (1.0, 123.5, 0)
+    assert (sample['bbox_score'], sample['area'], sample['dataset_idx']) == (1.0, 123.5, 0)
     np.testing.assert_array_equal(sample['keypoints'][:3], [[20, 30], [21, 31], [0, 0]])
-    np.testing.assert_array_equal(sample['visible'], [1, 1, 0] + [1] * 14)
-    assert sample['keypoints'].dtype == sample['visible'].dtype == np.float32
-    assert sample['meta'] is load_metainfo('coco')
+    np.testing.assert_array_equal(sample['keypoints_visible'], [1, 1, 0] + [1] * 14)
+    assert sample['keypoints'].dtype == sample['keypoints_visible'].dtype == np.float32
+    assert sample['dataset_meta'] is load_metainfo('coco')
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_prefix_with_and_without_slash(tiny, tmp_path, prefix):
 def test_test_mode_gives_no_keypoints(tiny):
     sample = CocoDataset(**tiny, test_mode=True).get_sample(0)
     assert 'keypoints' not in sample
-    assert 'visible' not in sample
+    assert 'keypoints_visible' not in sample
 
 
 def test_metainfo_says_what_metrics_need(tiny, tmp_path, monkeypatch):
@@ -144,7 +144,7 @@ def test_metainfo_says_what_metrics_need(tiny, tmp_path, monkeypatch):
     np.testing.assert_array_equal(truth.bbox_xywh[row], sample['bbox_xywh'])
     assert truth.image_id[row] == sample['img_id']
     assert metainfo == {
-        'pose_meta': load_metainfo('coco'),
+        'dataset_meta': load_metainfo('coco'),
         'ann_file': str(tmp_path / 'data' / 'ann.json'),
         'dataset_type': 'CocoDataset',
     }
@@ -200,12 +200,12 @@ def test_detections_of_other_images(tmp_path):
 
 def test_the_draw_decides_about_the_augmentation(tiny):
     data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE)
-    draws = [Draw(i, epoch, seed) for i in (0, 3) for epoch in (0, 1) for seed in (0, 7)]
+    draws = [SampleIndex(i, epoch, seed) for i in (0, 3) for epoch in (0, 1) for seed in (0, 7)]
     first = [data[draw]['image'].tobytes() for draw in draws]
     again = [data[draw]['image'].tobytes() for draw in reversed(draws)]
     assert first == again[::-1]
     assert len(set(first)) == len(draws)
-    assert data[3]['image'].tobytes() == first[draws.index(Draw(3, 0, 0))]
+    assert data[3]['image'].tobytes() == first[draws.index(SampleIndex(3, 0, 0))]
     with pytest.raises(IndexError, match='sample 6 of 6'):
         data[6]
 

@@ -41,8 +41,8 @@ def test_order_of_the_parts(tmp_path):
     sample = data.get_sample(0)
     expected = np.stack([10 + np.arange(133) / 10, np.full(133, 20)], axis=1)
     np.testing.assert_allclose(sample['keypoints'], expected, atol=1e-5)
-    assert sample['visible'].tolist() == [1] * 133
-    names = data.pose_meta.keypoint_names
+    assert sample['keypoints_visible'].tolist() == [1] * 133
+    names = data.dataset_meta.keypoint_names
     assert names[STARTS['foot_kpts']] == 'left_big_toe'
     assert names[STARTS['face_kpts']] == 'face-0'
     assert names[STARTS['lefthand_kpts']] == 'left_hand_root'
@@ -52,9 +52,14 @@ def test_order_of_the_parts(tmp_path):
 def test_confidences_above_0_are_labelled(tmp_path):
     data = dataset(tmp_path, person(1, **with_visibility('righthand_kpts', 0.046, 0.0, 1, 2)))
     start = STARTS['righthand_kpts']
-    assert data.get_sample(0)['visible'][start : start + 4].tolist() == [1, 0, 1, 1]
-    assert data.store.visible[0, start : start + 4].tolist() == [1, 0, 1, 2]
-    assert data.ground_truth().visible[0, start : start + 4].tolist() == [True, False, True, True]
+    assert data.get_sample(0)['keypoints_visible'][start : start + 4].tolist() == [1, 0, 1, 1]
+    assert data.store.keypoints_visible[0, start : start + 4].tolist() == [1, 0, 1, 2]
+    assert data.ground_truth().keypoints_visible[0, start : start + 4].tolist() == [
+        True,
+        False,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from mmpose.datasets import CocoDataset, Draw, PoseSampler, collate_poses
+from mmpose.datasets import CocoDataset, PoseSampler, SampleIndex, collate_poses
 from tests.datasets import tiny_coco
 
 SHAPES = {
@@ -15,17 +15,17 @@ SHAPES = {
     'bbox_xywh': (torch.float32, (4,)),
     'bbox_score': (torch.float32, ()),
     'keypoints': (torch.float32, (17, 2)),
-    'visible': (torch.float32, (17,)),
+    'keypoints_visible': (torch.float32, (17,)),
     'ann_id': (torch.int64, ()),
     'category_id': (torch.int64, ()),
-    'dataset_index': (torch.int64, ()),
+    'dataset_idx': (torch.int64, ()),
 }
 
 
 @pytest.fixture
 def samples(tiny):
-    data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE, dataset_index=2)
-    return [data[Draw(i, 0, 0)] for i in range(5)]
+    data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE, dataset_idx=2)
+    return [data[SampleIndex(i, 0, 0)] for i in range(5)]
 
 
 def test_training_batch(samples):
@@ -54,7 +54,10 @@ def test_inputs_are_the_crops(samples):
 def test_test_batch_has_no_keypoints(tiny):
     data = CocoDataset(**tiny, pipeline=tiny_coco.TEST_PIPELINE, test_mode=True)
     batch = collate_poses([data[0], data[1]])['batch']
-    assert batch.keys() == (SHAPES.keys() | {'img_id', 'image_file'}) - {'keypoints', 'visible'}
+    assert batch.keys() == (SHAPES.keys() | {'img_id', 'image_file'}) - {
+        'keypoints',
+        'keypoints_visible',
+    }
 
 
 def drop(key):

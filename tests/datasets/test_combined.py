@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmpose.datasets import CombinedDataset, Draw, PoseSampler, collate_poses, samplers
+from mmpose.datasets import CombinedDataset, PoseSampler, SampleIndex, collate_poses, samplers
 from mmpose.registry import DATASETS
 from tests.datasets import tiny_coco
 
@@ -42,7 +42,7 @@ def parts(tmp_path):
 
 def equal_samples(a, b):
     assert a.keys() == b.keys()
-    for key in a.keys() - {'meta', 'rng', 'crop', 'dataset_index'}:
+    for key in a.keys() - {'dataset_meta', 'rng', 'crop', 'dataset_idx'}:
         np.testing.assert_array_equal(a[key], b[key], err_msg=key)
 
 
@@ -53,9 +53,9 @@ def test_samples_are_those_of_the_datasets(parts):
     for number, config in enumerate(parts):
         alone = DATASETS.build(config)
         for index in range(len(alone)):
-            sample = mixture[Draw(place, 2, 9)]
-            assert sample['dataset_index'] == number
-            equal_samples(sample, alone[Draw(index, 2, 9)])
+            sample = mixture[SampleIndex(place, 2, 9)]
+            assert sample['dataset_idx'] == number
+            equal_samples(sample, alone[SampleIndex(index, 2, 9)])
             assert mixture.get_sample(place)['ann_id'] == alone.get_sample(index)['ann_id']
             place += 1
     for outside in (-1, place):
@@ -68,14 +68,14 @@ def test_metainfo_of_the_parts(parts):
     meta = mixture.metainfo
     assert meta['dataset_type'] == 'CombinedDataset'
     assert [part['num_samples'] for part in meta['parts']] == [6, 3, 2]
-    assert [part['pose_meta'].name for part in meta['parts']] == ['coco', 'mpii', 'coco']
+    assert [part['dataset_meta'].name for part in meta['parts']] == ['coco', 'mpii', 'coco']
     assert [len(part['ground_truth']().ann_id) for part in meta['parts']] == [6, 3, 2]
 
 
 def test_only_some_keep_their_places(parts):
     mixture = CombinedDataset([{'type': 'NoSuchDataset'}, *parts[1:]], only=[2])
     assert len(mixture) == 2
-    assert {mixture[i]['dataset_index'] for i in range(2)} == {2}
+    assert {mixture[i]['dataset_idx'] for i in range(2)} == {2}
     assert [part['num_samples'] for part in mixture.metainfo['parts']] == [0, 0, 2]
 
 
@@ -84,11 +84,11 @@ def test_batch_of_two_skeletons(parts):
     samples = [mixture[i] for i in (0, 6, 9)]
     batch = collate_poses(samples)['batch']
     assert batch['keypoints'].shape == (3, 17, 2)
-    assert batch['dataset_index'].tolist() == [0, 1, 2]
-    assert batch['dataset_index'].dtype == torch.int64
+    assert batch['dataset_idx'].tolist() == [0, 1, 2]
+    assert batch['dataset_idx'].dtype == torch.int64
     np.testing.assert_array_equal(batch['keypoints'][1, :16], samples[1]['keypoints'])
     np.testing.assert_array_equal(batch['keypoints'][2], samples[2]['keypoints'])
-    assert batch['visible'][1].tolist() == [1] * 16 + [0]
+    assert batch['keypoints_visible'][1].tolist() == [1] * 16 + [0]
     assert not batch['keypoints'][1, 16].any()
     assert collate_poses([mixture[6], mixture[7]])['batch']['keypoints'].shape == (2, 16, 2)
 
@@ -157,7 +157,7 @@ def test_order_for_any_number_of_ranks_and_after_resume(parts, monkeypatch, opti
 
 
 def spoil_crop(parts):
-    last = {**parts[2]['pipeline'][-1], 'input_wh': (48, 64)}
+    last = {**parts[2]['pipeline'][-1], 'input_size': (48, 64)}
     parts[2]['pipeline'] = [*parts[2]['pipeline'][:-1], last]
 
 
@@ -198,7 +198,7 @@ def make_one_a_test(parts):
         (None, {'only': [3]}, r'only is \[3\], expected some of the places 0 to 2'),
         (None, {'only': []}, r'only is \[\], expected some'),
         (make_one_a_test, {}, 'dataset 1 .* has test_mode=True but dataset 2'),
-        (lambda parts: parts[1].update(dataset_index=0), {}, 'dataset 1 .* has dataset_index=0'),
+        (lambda parts: parts[1].update(dataset_idx=0), {}, 'dataset 1 .* has dataset_idx=0'),
         (lambda parts: parts[1].update(indices=0), {}, 'indices=0 leaves no instance of .*mpii'),
     ],
 )

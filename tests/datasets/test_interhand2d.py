@@ -84,9 +84,9 @@ def test_both_hands(tmp_path):
         np.testing.assert_allclose(sample['keypoints'], expected, atol=1e-3)
         first, last = expected.min(axis=0), expected.max(axis=0)
         np.testing.assert_allclose(sample['bbox_xywh'], [*first, *(last - first)], atol=1e-3)
-        assert sample['visible'].tolist() == [1] * 21
+        assert sample['keypoints_visible'].tolist() == [1] * 21
         assert sample['image_wh'] == (80, 60)
-    assert data.pose_meta.keypoint_names[20] == 'wrist'
+    assert data.dataset_meta.keypoint_names[20] == 'wrist'
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_box_and_visibility_of_valid_joints(tmp_path):
     files = content()
     files[DATA]['annotations'] = [{'id': 10, 'image_id': 50, 'joint_valid': flags(15, 0)}]
     sample = dataset(tmp_path, files).get_sample(0)
-    assert sample['visible'].tolist() == [0] * 6 + [1] * 15
+    assert sample['keypoints_visible'].tolist() == [0] * 6 + [1] * 15
     expected = pixels(world(0))[6:21]
     first, last = expected.min(axis=0), expected.max(axis=0)
     np.testing.assert_allclose(sample['bbox_xywh'], [*first, *(last - first)], atol=1e-3)

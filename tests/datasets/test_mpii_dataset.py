@@ -59,7 +59,7 @@ def test_one_person(tmp_path):
     assert (sample['img_id'], sample['ann_id'], sample['category_id']) == (1, 1, 1)
     assert sample['image_wh'] == (0, 0)
     np.testing.assert_array_equal(sample['keypoints'], [[4, 6]] * 15 + [[0, 0]])
-    assert sample['visible'].tolist() == [1] * 15 + [0]
+    assert sample['keypoints_visible'].tolist() == [1] * 15 + [0]
     # side 200 s round (c_x - 1, c_y + 15 s - 1)
     np.testing.assert_allclose(sample['bbox_xywh'], [39 - 50, 36.5 - 50, 100, 100])
 
@@ -79,8 +79,8 @@ def test_published_window(tmp_path):
     people = [entry(0, center=[41.0, 25.0], scale=0.3)]
     pipeline = [
         {'type': 'LoadImage'},
-        {'type': 'BoxToWindow', 'padding': 1.25},
-        {'type': 'TopdownAffine', 'input_wh': (24, 32), 'use_udp': True, 'fix_aspect': False},
+        {'type': 'GetBBoxCenterScale', 'padding': 1.25},
+        {'type': 'TopdownAffine', 'input_size': (24, 32), 'use_udp': True, 'fix_aspect': False},
     ]
     sample = dataset(tmp_path, people, pipeline=pipeline)[0]
     np.testing.assert_allclose(sample['center'], [40.0, 25 + 15 * 0.3 - 1], atol=1e-5)
@@ -95,7 +95,7 @@ def test_a_test_file(tmp_path):
     data = dataset(tmp_path, people, test_mode=True)
     assert len(data) == 3
     assert 'keypoints' not in data.get_sample(0)
-    assert not data.ground_truth().visible.any()
+    assert not data.ground_truth().keypoints_visible.any()
     with pytest.raises(ValueError, match=r"no entry has a field 'joints'.*test_mode=True"):
         dataset(tmp_path, people)
 

@@ -164,7 +164,7 @@ def test_float_visibilities_and_no_area(tmp_path):
         data['annotations'] = [annotation(1, 100, keypoints=points, area=..., iscrowd=...)]
 
     sample = file_with(COCO, 'coco', tmp_path, change).get_sample(0)
-    assert sample['visible'].tolist() == [0] + [1] * 16
+    assert sample['keypoints_visible'].tolist() == [0] + [1] * 16
     assert sample['area'] == 29 * 39
 
 

@@ -11,9 +11,9 @@ import pytest
 from mmpose.datasets import (
     CocoDataset,
     CocoWholeBodyDataset,
-    Draw,
     InterHand2DDataset,
     MpiiDataset,
+    SampleIndex,
     collate_poses,
 )
 from tests.datasets import tiny_coco
@@ -72,7 +72,7 @@ def test_annotations(file):
         points = np.reshape(ann['keypoints'], (-1, 3))
         np.testing.assert_array_equal(sample['bbox_xywh'], np.float32(bbox))
         np.testing.assert_array_equal(sample['keypoints'], points[:, :2].astype(np.float32))
-        np.testing.assert_array_equal(sample['visible'], np.minimum(points[:, 2], 1))
+        np.testing.assert_array_equal(sample['keypoints_visible'], np.minimum(points[:, 2], 1))
         assert sample['img_id'] == ann['image_id']
         assert os.path.isfile(sample['image_file'])
 
@@ -96,21 +96,23 @@ def test_detections():
 @pytest.mark.parametrize('file', FILES[:2])
 def test_training_pipeline(file):
     data = make(*file, pipeline=tiny_coco.PIPELINE)
-    samples = [data[Draw(i, 0, 1)] for i in range(len(data))]
+    samples = [data[SampleIndex(i, 0, 1)] for i in range(len(data))]
     batch = collate_poses(samples)
     assert batch['inputs'].float().std(dim=(1, 2, 3)).min() > 5, 'no crop is blank'
-    points, visible = batch['batch']['keypoints'], batch['batch']['visible'] > 0
+    points, keypoints_visible = batch['batch']['keypoints'], batch['batch']['keypoints_visible'] > 0
     inside = ((points > -0.5) & (points < points.new_tensor([23.5, 31.5]))).all(-1)
-    assert inside[visible].float().mean() > 0.75, 'most keypoints are in the crop'
+    assert inside[keypoints_visible].float().mean() > 0.75, 'most keypoints are in the crop'
 
 
 def test_test_windows_hold_all_keypoints():
     """The padded window of an annotated box contains nearly every keypoint."""
     data = make(*MINI, pipeline=tiny_coco.TEST_PIPELINE)
     batch = collate_poses([data[i] for i in range(len(data))])['batch']
-    points, visible = batch['keypoints'], batch['visible'] > 0
+    points, keypoints_visible = batch['keypoints'], batch['keypoints_visible'] > 0
     inside = ((points >= -0.5) & (points <= points.new_tensor([23.5, 31.5]))).all(-1)
-    assert inside[visible].float().mean() > 0.98  # a few lie outside of the annotated boxes
+    assert (
+        inside[keypoints_visible].float().mean() > 0.98
+    )  # a few lie outside of the annotated boxes
 
 
 def humanart(folder):
@@ -150,21 +152,23 @@ def test_every_sample(tmp_path, name):
     data = read(tmp_path)
     assert (len(data), len(data.store.image_ids)) == (num_instances, num_images)
     samples = [data.get_sample(i) for i in range(len(data))]
-    visible = sum(int(sample['visible'].sum()) for sample in samples)
-    assert num_keypoints is None or visible == num_keypoints
+    keypoints_visible = sum(int(sample['keypoints_visible'].sum()) for sample in samples)
+    assert num_keypoints is None or keypoints_visible == num_keypoints
     inside = 0
     for sample in samples:
-        points = sample['keypoints'][sample['visible'] > 0]
+        points = sample['keypoints'][sample['keypoints_visible'] > 0]
         first, size = np.split(sample['bbox_xywh'].astype(float), 2)
         margin = 0.125 * size + 1
         inside += ((points >= first - margin) & (points <= first + size + margin)).all(-1).sum()
         height, width = cv2.imread(sample['image_file']).shape[:2]
         assert sample['image_wh'] in [(width, height), (0, 0)]
         assert ((points >= -1) & (points <= [width, height])).all()
-    assert inside >= 0.95 * visible  # two of CrowdPose, behind a table, lie below their box
+    assert (
+        inside >= 0.95 * keypoints_visible
+    )  # two of CrowdPose, behind a table, lie below their box
     truth = data.ground_truth()
     assert truth.ann_id.tolist() == [sample['ann_id'] for sample in samples]
-    assert int(truth.visible.sum()) == visible
+    assert int(truth.keypoints_visible.sum()) == keypoints_visible
 
 
 def test_wholebody_parts():
@@ -178,7 +182,7 @@ def test_wholebody_parts():
         sample = data.get_sample(i)
         for part, own in ids.items():
             is_valid = raw[sample['ann_id']][f'{part}_valid']
-            points = sample['keypoints'][own][sample['visible'][own] > 0]
+            points = sample['keypoints'][own][sample['keypoints_visible'][own] > 0]
             assert is_valid == bool(len(points))
             x, y, w, h = raw[sample['ann_id']][f'{part}_box']
             near = (points > [x - w / 2, y - h / 2]) & (points < [x + 1.5 * w, y + 1.5 * h])
@@ -195,7 +199,7 @@ def test_interhand_boxes():
     joints = {image: [] for image in official}
     for i in range(len(data)):
         sample = data.get_sample(i)
-        joints[sample['img_id']].extend(sample['keypoints'][sample['visible'] > 0])
+        joints[sample['img_id']].extend(sample['keypoints'][sample['keypoints_visible'] > 0])
     for image, bbox in official.items():
         first, last = np.min(joints[image], axis=0), np.max(joints[image], axis=0)
         expected = [*((first + last) / 2 - 0.6 * (last - first)), *(1.2 * (last - first))]

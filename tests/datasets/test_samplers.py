@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmpose.datasets import samplers
-from mmpose.datasets.samplers import Draw, PoseSampler
+from mmpose.datasets.samplers import PoseSampler, SampleIndex
 from mmpose.registry import DATA_SAMPLERS
 
 
@@ -64,10 +64,10 @@ def test_order_follows_from_seed_and_epoch(make):
     second = list(sampler)
     other = list(make(100, seed=4))
     assert first == again
-    assert all(draw == Draw(draw.index, 1, 3) for draw in second)
+    assert all(draw == SampleIndex(draw.index, 1, 3) for draw in second)
     orders = {tuple(draw.index for draw in draws) for draws in (first, second, other)}
     assert len(orders) == 3, 'three different orders'
-    assert first != [Draw(i, 0, 3) for i in range(100)], 'shuffled'
+    assert first != [SampleIndex(i, 0, 3) for i in range(100)], 'shuffled'
 
 
 @pytest.mark.parametrize('world', [1, 2, 3])
@@ -104,9 +104,9 @@ def test_a_draw_without_a_seed_given(make):
 
 
 def test_draws_have_random_numbers_of_their_own():
-    draws = [Draw(i, e, s) for i in range(3) for e in range(3) for s in range(3)]
+    draws = [SampleIndex(i, e, s) for i in range(3) for e in range(3) for s in range(3)]
     assert len({draw.generator().random() for draw in draws}) == len(draws)
-    assert Draw(1, 2, 3).generator().random() == Draw(1, 2, 3).generator().random()
+    assert SampleIndex(1, 2, 3).generator().random() == SampleIndex(1, 2, 3).generator().random()
 
 
 class Drawn:
@@ -134,8 +134,8 @@ def test_visits_are_counted_over_all_ranks(monkeypatch):
 
 
 def test_a_first_visit_has_the_random_numbers_of_the_sample():
-    assert Draw(1, 2, 3, 0).generator().random() == np.random.default_rng((3, 2, 1)).random()
-    numbers = {Draw(1, 2, 3, visit).generator().random() for visit in range(4)}
+    assert SampleIndex(1, 2, 3, 0).generator().random() == np.random.default_rng((3, 2, 1)).random()
+    numbers = {SampleIndex(1, 2, 3, visit).generator().random() for visit in range(4)}
     assert len(numbers) == 4
 
 

@@ -11,7 +11,7 @@ import mmcv_custom  # noqa: F401  registers the layer-decay constructor
 import mmpose.evaluation.metrics  # noqa: F401  registers the metrics
 from mmpose.apis import load_config
 from mmpose.config.check import check_config
-from mmpose.datasets import CocoDataset, Draw
+from mmpose.datasets import CocoDataset, SampleIndex
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import METRICS
 from tests.datasets import tiny_coco
@@ -70,13 +70,13 @@ def test_loads(tmp_path, name, num_keypoints):
         sample = data.get_sample(i)
         points = np.reshape(person['keypoints'], (num_keypoints, 3))
         np.testing.assert_array_equal(sample['keypoints'], points[:, :2])
-        assert sample['visible'].tolist() == [1] * num_keypoints
+        assert sample['keypoints_visible'].tolist() == [1] * num_keypoints
 
 
 @pytest.mark.parametrize('name', SMALL)
 def test_training_pipeline(tmp_path, name):
     options, _ = write(tmp_path, name)
-    sample = CocoDataset(**options, pipeline=tiny_coco.PIPELINE)[Draw(0, 0, 0)]
+    sample = CocoDataset(**options, pipeline=tiny_coco.PIPELINE)[SampleIndex(0, 0, 0)]
     assert sample['keypoints'].shape == (SMALL[name], 2)
     assert np.isfinite(sample['keypoints']).all()
 

@@ -12,12 +12,12 @@ import numpy as np
 IMAGE_WH = (80, 60)
 PIPELINE = [
     {'type': 'LoadImage'},
-    {'type': 'BoxToWindow'},
-    {'type': 'RandomCenterJitter'},
+    {'type': 'GetBBoxCenterScale'},
+    {'type': 'RandomShiftBboxCenter'},
     {'type': 'RandomFlip'},
-    {'type': 'HalfBody'},
+    {'type': 'RandomHalfBody'},
     {'type': 'RandomScaleRotation'},
-    {'type': 'TopdownAffine', 'input_wh': (24, 32), 'use_udp': True},
+    {'type': 'TopdownAffine', 'input_size': (24, 32), 'use_udp': True},
 ]
 TEST_PIPELINE = [PIPELINE[0], PIPELINE[1], PIPELINE[-1]]
 

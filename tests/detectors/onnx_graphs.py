@@ -84,10 +84,10 @@ def _save(path, nodes, output_infos, input_shape, metadata, dtype):
     onnx.save(model, str(path))
 
 
-def raw_yolox(boxes_xywh, labels, scores, input_wh, num_classes, strides=(8, 16, 32),
+def raw_yolox(boxes_xywh, labels, scores, input_size, num_classes, strides=(8, 16, 32),
               decoded=False):  # fmt: skip
     """Returns the (1, A, 5 + C) output in which YOLOX would find boxes (N, 4), in input px."""
-    shapes_wh = [(input_wh[0] // s, input_wh[1] // s) for s in strides]
+    shapes_wh = [(input_size[0] // s, input_size[1] // s) for s in strides]
     counts = [w * h for w, h in shapes_wh]
     output = np.zeros((1, sum(counts), 5 + num_classes), np.float32)
     if decoded:  # every cell has its place; nothing is there

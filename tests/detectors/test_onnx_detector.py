@@ -48,9 +48,9 @@ def test_place_survives_the_scaling(tmp_path, image_wh, network, threshold):
 @pytest.mark.parametrize('image_wh', SIZES_WH)
 @pytest.mark.parametrize('is_decoded', [False, True])
 @pytest.mark.parametrize(
-    ('input_wh', 'strides'), [((640, 640), (8, 16, 32)), ((640, 384), (8, 16, 32, 64))]
+    ('input_size', 'strides'), [((640, 640), (8, 16, 32)), ((640, 384), (8, 16, 32, 64))]
 )
-def test_raw_yolox(tmp_path, image_wh, is_decoded, input_wh, strides):
+def test_raw_yolox(tmp_path, image_wh, is_decoded, input_size, strides):
     """Boxes planted into the output come back to within 0.05 px of the image."""
     width, height = image_wh
     planted = np.array([
@@ -60,13 +60,13 @@ def test_raw_yolox(tmp_path, image_wh, is_decoded, input_wh, strides):
         [0.2 * width, 0.7 * height, 0.05 * width, 0.1 * height],  # a dog
         [0.9 * width, 0.9 * height, 0.05 * width, 0.05 * height],  # hardly anybody
     ])  # fmt: skip
-    _, scale = letterbox(blank(image_wh).image_bgr, input_wh)
+    _, scale = letterbox(blank(image_wh).image_bgr, input_size)
     output = raw_yolox(
         planted * np.tile(scale, 2), [0, 0, 0, 16, 0], [0.5, 0.9, 0.7, 0.95, 0.2],
-        input_wh, 80, strides, is_decoded,
+        input_size, 80, strides, is_decoded,
     )  # fmt: skip
     path = tmp_path / 'net.onnx'
-    save_constant(path, {'output': output}, [1, 3, input_wh[1], input_wh[0]])
+    save_constant(path, {'output': output}, [1, 3, input_size[1], input_size[0]])
     [boxes] = OnnxDetector(path)([blank(image_wh)])
     np.testing.assert_allclose(boxes.xywh, planted[[1, 2, 0]], atol=0.05)
     np.testing.assert_allclose(boxes.scores, [0.9, 0.7, 0.5], atol=1e-3)

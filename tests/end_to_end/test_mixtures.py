@@ -33,7 +33,7 @@ def tiny(num_heads):
         'model.backbone.depth=1',
         'model.backbone.num_heads=2',
         *(f'model.heads.{i}.in_channels=24' for i in range(num_heads)),
-        *(f'model.heads.{i}.deconv_channels=(8,8)' for i in range(num_heads)),
+        *(f'model.heads.{i}.deconv_out_channels=(8,8)' for i in range(num_heads)),
         *(
             f'{phase}_dataloader.{option}'
             for phase in ('train', 'val', 'test')

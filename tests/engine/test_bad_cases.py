@@ -31,7 +31,7 @@ def annotations(meta=COCO, num=NUM, **changes):
         image_id=np.arange(num),
         category_id=np.ones(num, np.int64),
         keypoints=np.tile(np.stack([diagonal, diagonal], axis=-1), (num, 1, 1)),
-        visible=np.ones((num, meta.num_keypoints), np.bool_),
+        keypoints_visible=np.ones((num, meta.num_keypoints), np.bool_),
         area=np.full(num, 5000.0),
         bbox_xywh=np.tile([0.0, 0.0, 100.0, 100.0], (num, 1)),
         iscrowd=np.zeros(num, np.bool_),
@@ -48,10 +48,10 @@ def prediction(image, off, truth=None, box=(0, 0, 100, 100), ann_id=None, file='
         ann_id=10 + image if ann_id is None else ann_id,
         category_id=1,
         keypoints=points.astype(np.float32),
-        scores=np.full(len(points), 0.5, np.float32),
+        keypoint_scores=np.full(len(points), 0.5, np.float32),
         bbox_xywh=np.float32(box),
         image_file=file,
-        dataset_index=dataset,
+        dataset_idx=dataset,
     )
 
 
@@ -94,7 +94,7 @@ def test_oks_is_that_of_the_formula():
         (prediction(1, 0, box=(60, 60, 100, 100)), {}, None),  # lies on nobody
         (prediction(1, 0), dict(image_id=np.array([1, 1, 0, 0, 0, 0])), 1),  # same box, own id
         (prediction(1, 0), dict(iscrowd=np.ones(NUM, np.bool_)), None),
-        (prediction(1, 0), dict(visible=np.zeros((NUM, 17), np.bool_)), None),
+        (prediction(1, 0), dict(keypoints_visible=np.zeros((NUM, 17), np.bool_)), None),
         (prediction(1, 0), dict(image_id=np.full(NUM, 3)), None),  # nobody in the image
     ],
 )
@@ -119,10 +119,10 @@ class Part:
     """As much of a dataset as the hook asks for."""
 
     def __init__(self, meta):
-        self.pose_meta = meta
+        self.dataset_meta = meta
 
     def ground_truth(self):
-        return annotations(self.pose_meta)
+        return annotations(self.dataset_meta)
 
 
 def runner_of(tmp_path, dataset, names=None):
@@ -205,11 +205,11 @@ def test_annotations_come_from_the_file_where_a_detector_gave_the_boxes(tmp_path
     person.update(keypoints=[1, 2, 2] * 17, num_keypoints=17)
     content = dict(images=[dict(id=2)], annotations=[person], categories=[dict(id=1, name='x')])
     file.write_text(json.dumps(content))
-    dataset = SimpleNamespace(bbox_file='d.json', ann_file=file, parts=None, pose_meta=COCO)
+    dataset = SimpleNamespace(bbox_file='d.json', ann_file=file, parts=None, dataset_meta=COCO)
     (table,) = tables_of(dataset, 'auto')
     pose = prediction(0, 0)
     found = table.compare(
-        [PoseResult(2, 77, 1, pose.keypoints, pose.scores, np.float32([0, 0, 9, 8]))]
+        [PoseResult(2, 77, 1, pose.keypoints, pose.keypoint_scores, np.float32([0, 0, 9, 8]))]
     )
     assert found.num_compared == 1
     np.testing.assert_array_equal(found.worst[0].keypoints, np.tile([1.0, 2.0], (17, 1)))

@@ -49,22 +49,22 @@ class Model(torch.nn.Module):
     def data_preprocessor(self, data):
         return {'inputs': data['inputs'].float(), 'batch': data['batch']}
 
-    def extract_feat(self, inputs, dataset_index):
-        self.asked = dataset_index.tolist()
+    def extract_feat(self, inputs, dataset_idx):
+        self.asked = dataset_idx.tolist()
         return inputs
 
 
 def mixed_batch(indices):
     num = [METAS[i].num_keypoints for i in indices]
-    visible = torch.zeros(len(indices), max(num))
-    for row, count in zip(visible, num, strict=True):
+    keypoints_visible = torch.zeros(len(indices), max(num))
+    for row, count in zip(keypoints_visible, num, strict=True):
         row[:count] = 1
     return {
         'inputs': torch.zeros(len(indices), 3, SIZE_WH[1], SIZE_WH[0], dtype=torch.uint8),
         'batch': {
-            'keypoints': torch.full((*visible.shape, 2), 20.0),
-            'visible': visible,
-            'dataset_index': torch.tensor(indices),
+            'keypoints': torch.full((*keypoints_visible.shape, 2), 20.0),
+            'keypoints_visible': keypoints_visible,
+            'dataset_idx': torch.tensor(indices),
         },
     }
 
@@ -74,7 +74,7 @@ def test_preview_draws_each_dataset_with_its_skeleton(monkeypatch):
     plain = preview_hook.training_preview
 
     def note(inputs, keypoints, *rest, **options):
-        drawn.append((options['meta'].name, np.shape(keypoints)))
+        drawn.append((options['dataset_meta'].name, np.shape(keypoints)))
         return plain(inputs, keypoints, *rest, **options)
 
     monkeypatch.setattr(preview_hook, 'training_preview', note)
@@ -115,7 +115,7 @@ def test_results_are_drawn_per_dataset(tmp_path):
 def test_results_of_one_dataset_stay_in_one_folder(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((70, 70, 3), np.uint8))
     runner = SimpleNamespace(bare_model=SimpleNamespace(meta=METAS[1]))
-    result = replace(pose(1, str(tmp_path / 'a.png')), dataset_index=5)
+    result = replace(pose(1, str(tmp_path / 'a.png')), dataset_idx=5)
     drawing_hook.ResultDrawingHook(str(tmp_path / 'out')).after_test_iter(runner, 0, None, [result])
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['a.jpg']
 

@@ -38,7 +38,7 @@ def ground_truth(image_id: list[int], keypoints: np.ndarray, **changes: Any) -> 
         'image_id': np.array(image_id, dtype=np.int64),
         'category_id': np.ones(num, dtype=np.int64),
         'keypoints': keypoints,
-        'visible': np.ones(keypoints.shape[:2], dtype=bool),
+        'keypoints_visible': np.ones(keypoints.shape[:2], dtype=bool),
         'area': np.full(num, SIDE**2),
         'bbox_xywh': np.concatenate([corner, np.full((num, 2), SIDE)], axis=1),
         'iscrowd': np.zeros(num, dtype=bool),
@@ -65,7 +65,7 @@ def pose_result(img_id: int, ann_id: int, keypoints: np.ndarray, **changes: Any)
     """A confident pose of category 1."""
     fields: dict[str, Any] = {
         'keypoints': keypoints.astype(np.float32),
-        'scores': np.ones(len(keypoints), dtype=np.float32),
+        'keypoint_scores': np.ones(len(keypoints), dtype=np.float32),
         'bbox_xywh': np.array([10, 10, SIDE, SIDE], dtype=np.float32),
         'area': 2 * SIDE**2,
     }
@@ -81,7 +81,7 @@ def poses_of(dt: KeypointDetections, ann_id: np.ndarray | None = None) -> list[P
             ann_id=int(ids[i]),
             category_id=int(dt.category_id[i]),
             keypoints=dt.keypoints[i].astype(np.float32),
-            scores=dt.keypoint_scores[i].astype(np.float32),
+            keypoint_scores=dt.keypoint_scores[i].astype(np.float32),
             bbox_xywh=np.array([10, 10, SIDE + i, SIDE], dtype=np.float32),
             bbox_score=float(dt.scores[i]),
             area=float(2000 + 50 * i),

@@ -39,7 +39,7 @@ GROUP_SECONDS = 2  # time limit of the training group
 def evaluate(case: str, ann_file: str, rank: int) -> dict[str, float] | str:
     """AP of exact poses, figures of inexact ones by the same metric; or what went wrong."""
     metric = CocoMetric()
-    metric.dataset_meta = {'ann_file': ann_file, 'pose_meta': load_metainfo('coco')}
+    metric.dataset_meta = {'ann_file': ann_file, 'dataset_meta': load_metainfo('coco')}
     try:
         exact = _evaluate(metric, case, rank, error_px=0)
         return {'exact AP': exact['coco/AP'], **_evaluate(metric, case, rank, error_px=4)}

@@ -19,15 +19,15 @@ def write_instances(folder: Path, num: int, joints: int, seed: int = 0) -> Path:
     for i in range(num):
         corner, size = rng.uniform(0, 60, 2), rng.uniform(30, 80, 2)
         points = corner + rng.random((joints, 2)) * size
-        visible = rng.random(joints) < 0.8
-        visible[:2] = True
+        keypoints_visible = rng.random(joints) < 0.8
+        keypoints_visible[:2] = True
         annotations.append(
             {
                 'id': int(ids[i]),
                 'image_id': int(1 + i // 2),
                 'category_id': 1,
-                'keypoints': np.c_[points, 2 * visible].ravel().tolist(),
-                'num_keypoints': int(visible.sum()),
+                'keypoints': np.c_[points, 2 * keypoints_visible].ravel().tolist(),
+                'num_keypoints': int(keypoints_visible.sum()),
                 'bbox': [*corner.tolist(), *size.tolist()],
                 'area': float(size.prod()),
                 'iscrowd': 0,
@@ -59,7 +59,7 @@ def estimates(gt: Any, noise: float, seed: int = 0) -> list[PoseResult]:
             keypoints=(gt.keypoints[i] + rng.normal(0, 1, gt.keypoints[i].shape) * noise).astype(
                 np.float32
             ),
-            scores=rng.random(gt.num_joints).astype(np.float32),
+            keypoint_scores=rng.random(gt.num_joints).astype(np.float32),
             bbox_xywh=gt.bbox_xywh[i].astype(np.float32),
         )
         for i in rng.permutation(len(gt.ann_id))

@@ -34,14 +34,14 @@ def mixture_meta(folder: Path) -> dict[str, Any]:
     persons = annotation_file(folder / 'persons', num_images=NUM_PERSONS, people_per_image=1)
     hands = write_instances(folder / 'hands', NUM_HANDS, hand.num_keypoints)
     parts = [
-        {'pose_meta': coco, 'ann_file': str(people), 'num_samples': NUM_PEOPLE},
+        {'dataset_meta': coco, 'ann_file': str(people), 'num_samples': NUM_PEOPLE},
         {
-            'pose_meta': hand,
+            'dataset_meta': hand,
             'ann_file': str(hands),
             'num_samples': NUM_HANDS,
             'ground_truth': lambda: load_instances(hands, hand.num_keypoints),
         },
-        {'pose_meta': coco, 'ann_file': str(persons), 'num_samples': NUM_PERSONS},
+        {'dataset_meta': coco, 'ann_file': str(persons), 'num_samples': NUM_PERSONS},
     ]
     return {'parts': parts}
 
@@ -50,15 +50,15 @@ def mixture_poses(meta: dict[str, Any]) -> list[PoseResult]:
     """Inexact poses of all datasets; ids repeat between them, and they are in no order."""
     poses = [_person(i, 4, 0) for i in range(NUM_PEOPLE)]
     gt = meta['parts'][1]['ground_truth']()
-    poses += [replace(pose, dataset_index=1) for pose in estimates(gt, noise=5)]
+    poses += [replace(pose, dataset_idx=1) for pose in estimates(gt, noise=5)]
     poses += [_person(i, 7, 2) for i in range(NUM_PERSONS)]
     return [poses[i] for i in np.random.default_rng(0).permutation(len(poses))]
 
 
-def _person(i: int, error_px: float, dataset_index: int) -> PoseResult:
-    error = np.random.default_rng((i, dataset_index)).normal(0, 1, (17, 2)) * error_px
+def _person(i: int, error_px: float, dataset_idx: int) -> PoseResult:
+    error = np.random.default_rng((i, dataset_idx)).normal(0, 1, (17, 2)) * error_px
     pose = pose_result(1 + i, 1 + i, shifted(0)[0] + error, bbox_score=0.9 - i / 10)
-    return replace(pose, dataset_index=dataset_index)
+    return replace(pose, dataset_idx=dataset_idx)
 
 
 def mixture_metric(meta: dict[str, Any], **options: Any) -> PerDatasetMetric:
@@ -74,7 +74,7 @@ def separate_figures(meta: dict[str, Any], poses: list[PoseResult]) -> dict[str,
     """The figures of every dataset evaluated alone, by the names of the mixture."""
     figures = {}
     for i, (name, group) in enumerate(zip(NAMES, METRIC_CONFIGS, strict=True)):
-        own = [pose for pose in poses if pose.dataset_index == i]
+        own = [pose for pose in poses if pose.dataset_idx == i]
         for config in [group] if isinstance(group, dict) else group:
             metric = METRICS.build(config)
             metric.dataset_meta = meta['parts'][i]

@@ -19,8 +19,8 @@ from mmpose.structures import PoseResult
 
 def own_poses(poses: list[PoseResult], rank: int) -> list[PoseResult]:
     """All hands go to rank 0, the others to the ranks in turn."""
-    hands = [pose for pose in poses if pose.dataset_index == 1]
-    others = [pose for pose in poses if pose.dataset_index != 1][rank::2]
+    hands = [pose for pose in poses if pose.dataset_idx == 1]
+    others = [pose for pose in poses if pose.dataset_idx != 1][rank::2]
     return [*hands, *others] if rank == 0 else others
 
 

@@ -44,7 +44,7 @@ def repeat(gt, dt, counts):
     names = ['ann_id', 'image_id', 'category_id', 'keypoints', 'area', 'bbox_xywh', 'num_keypoints']
     flags = {
         name: np.concatenate([getattr(part, name) for part, _ in gts])
-        for name in ('visible', 'iscrowd')
+        for name in ('keypoints_visible', 'iscrowd')
     }
     all_gt = replace(
         gt, image_ids=np.concatenate(ids), **{name: stack(gts, name) for name in names}, **flags
@@ -85,7 +85,7 @@ def test_recall_points_that_are_met_exactly_count():
     gt = replace(
         gt,
         image_id=gt.image_ids,
-        visible=np.ones_like(gt.visible),
+        keypoints_visible=np.ones_like(gt.keypoints_visible),
         iscrowd=np.zeros(100, bool),
         num_keypoints=np.full(100, 17),
     )

@@ -79,7 +79,7 @@ def test_left_out_fields_of_annotations(tmp_path):
     path.write_text(json.dumps(content))
     gt = load_ground_truth(path, 17)
     assert gt.num_keypoints.tolist() == [17, 1]
-    assert gt.visible.sum(axis=1).tolist() == [17, 1]
+    assert gt.keypoints_visible.sum(axis=1).tolist() == [17, 1]
     assert np.isnan(gt.area).all()
     assert not gt.iscrowd.any()
     np.testing.assert_array_equal(gt.keypoints[0], POSE)

@@ -32,7 +32,7 @@ NUM_IMAGES, NUM_PEOPLE = 3, 2
 def dataset_meta(tmp_path):
     return {
         'ann_file': str(annotation_file(tmp_path, NUM_IMAGES, NUM_PEOPLE)),
-        'pose_meta': load_metainfo('coco'),
+        'dataset_meta': load_metainfo('coco'),
     }
 
 
@@ -45,7 +45,7 @@ def _poses(noise=0.0):
             shifted(100.0 * person)[0] + rng.normal(0, 1, (17, 2)) * noise,
             bbox_xywh=np.array([10 + 100 * person, 10, SIDE, SIDE], dtype=np.float32),
             bbox_score=0.5 + 0.1 * image,
-            scores=rng.uniform(0.1, 1, 17).astype(np.float32),
+            keypoint_scores=rng.uniform(0.1, 1, 17).astype(np.float32),
         )
         for image in range(NUM_IMAGES)
         for person in range(NUM_PEOPLE)
@@ -80,7 +80,7 @@ def test_the_written_file_scores_what_the_metric_says(dataset_meta, tmp_path, ba
     figures = _evaluate(dataset_meta, _poses(noise=5.0), out_dir=str(tmp_path / 'out'))
     assert 0 < figures['coco/AP'] < 1
     written = tmp_path / 'out' / 'result_keypoints.json'
-    again = evaluate_files(dataset_meta['ann_file'], written, dataset_meta['pose_meta'].sigmas)
+    again = evaluate_files(dataset_meta['ann_file'], written, dataset_meta['dataset_meta'].sigmas)
     assert figures == {f'coco/{name}': value for name, value in again.items()}
     pytest.importorskip(backend, reason=f'{backend} is not installed')
     assert _evaluate(dataset_meta, _poses(noise=5.0), backend=backend) == pytest.approx(
@@ -99,7 +99,7 @@ def test_area_of_the_box(dataset_meta):
 
 
 def test_format_only_writes_and_does_not_read_annotations(dataset_meta, tmp_path):
-    meta = {'pose_meta': dataset_meta['pose_meta']}
+    meta = {'dataset_meta': dataset_meta['dataset_meta']}
     assert _evaluate(meta, _poses(), format_only=True, out_dir=str(tmp_path)) == {}
     assert len(json.loads((tmp_path / 'result_keypoints.json').read_text())) == 6
 
@@ -117,7 +117,7 @@ def test_format_only_writes_and_does_not_read_annotations(dataset_meta, tmp_path
 def test_scores_of_poses(dataset_meta, tmp_path, score_mode, joint_scores, expected):
     """The mean is over joints strictly above 0.2."""
     scores = np.array(joint_scores, dtype=np.float32)
-    pose = pose_result(1, 1, POSE, scores=scores, bbox_score=0.8)
+    pose = pose_result(1, 1, POSE, keypoint_scores=scores, bbox_score=0.8)
     _evaluate(dataset_meta, [pose], score_mode=score_mode, out_dir=str(tmp_path))
     (record,) = json.loads((tmp_path / 'result_keypoints.json').read_text())
     assert record['score'] == pytest.approx(expected, abs=1e-7)  # float32 scores
@@ -144,7 +144,7 @@ def test_categories_are_averaged_and_suppression_looks_across_them(tmp_path):
     """AP-10K: of two poses in one place the better one stays, whatever their categories."""
     gt, dt = make_synthetic_coco(20, 80, 250, seed=2, num_categories=5)
     files = write_synthetic_coco(gt, dt, tmp_path)
-    meta = {'ann_file': str(files[0]), 'pose_meta': load_metainfo('ap10k')}
+    meta = {'ann_file': str(files[0]), 'dataset_meta': load_metainfo('ap10k')}
     doubled = dt.take(np.repeat(np.arange(len(dt.scores)), 2))
     second = np.arange(len(doubled.scores)) % 2 == 1
     doubled = replace(
@@ -161,7 +161,7 @@ def test_categories_are_averaged_and_suppression_looks_across_them(tmp_path):
     unsuppressed = run_metric({**config, 'out_dir': None, 'nms_mode': 'none'}, meta, doubles)
     assert unsuppressed['coco/AP'] < figures['coco/AP'] < 1
     written = tmp_path / 'out' / 'result_keypoints.json'
-    stats = run_xtcocotools(files[0], written, 'keypoints', meta['pose_meta'].sigmas, True).stats
+    stats = run_xtcocotools(files[0], written, 'keypoints', meta['dataset_meta'].sigmas, True).stats
     np.testing.assert_allclose(list(figures.values()), stats, atol=1e-6)
     again = evaluate_results('ap10k', written, files[0])
     assert figures == {f'coco/{name}': value for name, value in again.items()}
@@ -228,10 +228,10 @@ def test_bad_arguments(arguments, error, message):
 
 
 def test_a_skeleton_without_sigmas_and_a_dataset_without_metainfo(dataset_meta):
-    bare = replace(dataset_meta['pose_meta'], sigmas=None)
+    bare = replace(dataset_meta['dataset_meta'], sigmas=None)
     with pytest.raises(ValueError, match="skeleton 'coco' has no sigmas"):
-        _evaluate({**dataset_meta, 'pose_meta': bare}, _poses())
-    with pytest.raises(ValueError, match=r"needs 'pose_meta' in the metainfo.*\['ann_file'\]"):
+        _evaluate({**dataset_meta, 'dataset_meta': bare}, _poses())
+    with pytest.raises(ValueError, match=r"needs 'dataset_meta' in the metainfo.*\['ann_file'\]"):
         _evaluate({'ann_file': 'x'}, _poses())
 
 

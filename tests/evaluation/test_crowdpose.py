@@ -108,7 +108,7 @@ def test_ground_truth_is_perfect_and_a_level_without_images_is_minus_one(tmp_pat
 def test_the_metric_writes_what_the_tool_reads(tmp_path):
     files = _files(tmp_path)
     poses = poses_of(load_detections(files[1], 14))
-    meta = {'ann_file': str(files[0]), 'pose_meta': META}
+    meta = {'ann_file': str(files[0]), 'dataset_meta': META}
     out = tmp_path / 'out'
     figures = run_metric({'type': 'CrowdPoseMetric', 'out_dir': str(out)}, meta, poses)
     assert list(figures) == [f'crowdpose/{name}' for name in NAMES]

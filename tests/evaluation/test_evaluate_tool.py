@@ -83,7 +83,7 @@ def test_warnings_are_one_line_and_not_a_failure(tmp_path):
     ann_file = write_instances(tmp_path, 6, 21)
     gt = load_instances(ann_file, 21)
     metric = METRICS.build({'type': 'EPE', 'ann_file': str(ann_file), 'out_dir': str(tmp_path)})
-    metric.dataset_meta = {'pose_meta': load_metainfo('freihand')}
+    metric.dataset_meta = {'dataset_meta': load_metainfo('freihand')}
     poses = estimates(gt, noise=5.0)[:4]
     metric.process({}, poses)
     figures = metric.evaluate(4)

@@ -47,7 +47,7 @@ def results(folder):
 @pytest.fixture(scope='module')
 def expected(folder):
     metric = CocoMetric(ann_file=str(folder / 'annotations.json'))
-    metric.dataset_meta = {'pose_meta': load_metainfo('coco')}
+    metric.dataset_meta = {'dataset_meta': load_metainfo('coco')}
     metric.process({}, [inexact_pose(i, error_px=4) for i in range(NUM_SAMPLES)])
     return metric.evaluate(NUM_SAMPLES)
 

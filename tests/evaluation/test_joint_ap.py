@@ -18,15 +18,15 @@ WRIST, KNEE = 9, 14
 def truth(num_categories=1):
     """Annotated people far from each other, with half of the left wrists labelled."""
     gt, _ = make_synthetic_coco(40, 60, 1, seed=3, num_categories=num_categories)
-    visible = np.ones_like(gt.visible)
-    visible[::2, WRIST] = False
+    keypoints_visible = np.ones_like(gt.keypoints_visible)
+    keypoints_visible[::2, WRIST] = False
     return replace(
         gt,
         image_id=np.repeat(gt.image_ids, 2)[:60],
         keypoints=gt.keypoints + np.arange(60)[:, None, None] * 5000,
-        visible=visible,
+        keypoints_visible=keypoints_visible,
         iscrowd=np.zeros(60, bool),
-        num_keypoints=visible.sum(axis=1),
+        num_keypoints=keypoints_visible.sum(axis=1),
     )
 
 
@@ -86,7 +86,7 @@ def test_the_place_of_another_person_is_wrong():
 
 def test_a_joint_without_labels_has_no_figure():
     gt = truth()
-    gt = replace(gt, visible=gt.visible & (np.arange(17) != KNEE))
+    gt = replace(gt, keypoints_visible=gt.keypoints_visible & (np.arange(17) != KNEE))
     result = figures(gt, poses(gt, np.arange(60), gt.keypoints))
     assert np.isnan(result[KNEE])
     assert not np.isnan(np.delete(result, KNEE)).any()

@@ -18,23 +18,23 @@ def _random_case(seed, num=60, joints=7):
     """Joint 2 is never labelled, joint 3 once; two instances have no length."""
     rng = np.random.default_rng(seed)
     gt = rng.uniform(0, 100, (num, joints, 2))
-    visible = rng.random((num, joints)) < 0.7
-    visible[:, 2] = False
-    visible[:, 3] = np.arange(num) == 5
+    keypoints_visible = rng.random((num, joints)) < 0.7
+    keypoints_visible[:, 2] = False
+    keypoints_visible[:, 3] = np.arange(num) == 5
     norm = rng.uniform(20, 80, num)
     norm[[7, 8]] = 0
     reach = rng.exponential(0.2, (num, 1, 1)) * norm[:, None, None]
     keypoints = gt + rng.normal(0, 1, gt.shape) * reach
     keypoints[10:14] = gt[10:14]
-    return keypoints, gt, visible, norm
+    return keypoints, gt, keypoints_visible, norm
 
 
-def _errors_by_joint(keypoints, gt, visible, norm):
+def _errors_by_joint(keypoints, gt, keypoints_visible, norm):
     """Normalised errors of the labelled instances of each joint."""
     errors = [[] for _ in range(gt.shape[1])]
     for i in range(len(gt)):
         for k in range(gt.shape[1]):
-            if visible[i, k] and norm[i] > 0:
+            if keypoints_visible[i, k] and norm[i] > 0:
                 errors[k].append(math.dist(keypoints[i, k], gt[i, k]) / norm[i])
     return errors
 
@@ -64,8 +64,8 @@ def test_joints_count_alike_however_often_they_are_labelled():
     gt = np.zeros((3, 3, 2))
     keypoints = gt.copy()
     keypoints[:, 1] = 100
-    visible = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0]], dtype=bool)
-    distances = joint_distances(keypoints, gt, visible, np.full(3, 10.0))
+    keypoints_visible = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0]], dtype=bool)
+    distances = joint_distances(keypoints, gt, keypoints_visible, np.full(3, 10.0))
     np.testing.assert_array_equal(joint_accuracies(distances, 0.2), [1, 0, np.nan])
     assert pck_accuracy(distances, 0.2) == 0.5
 
@@ -81,12 +81,12 @@ def test_a_joint_at_the_threshold_is_wrong(offset, expected):
 
 def test_perfect_poses_and_known_jitter():
     gt = np.random.default_rng(0).uniform(0, 100, (5, 4, 2))
-    visible, norm = np.ones((5, 4), bool), np.full(5, 30.0)
-    perfect = joint_distances(gt, gt, visible, norm)
+    keypoints_visible, norm = np.ones((5, 4), bool), np.full(5, 30.0)
+    perfect = joint_distances(gt, gt, keypoints_visible, norm)
     assert pck_accuracy(perfect) == 1
     assert area_under_curve(perfect) == pytest.approx(0.95)  # nothing is below the threshold 0
     assert mean_distance(perfect) == 0
-    moved = joint_distances(gt + np.array([3.0, 4.0]), gt, visible, norm)
+    moved = joint_distances(gt + np.array([3.0, 4.0]), gt, keypoints_visible, norm)
     assert mean_distance(moved) == pytest.approx(5 / 30)
     # 5/30 is below 16 of the thresholds 0, .05, ..., .95
     assert area_under_curve(moved) == pytest.approx(16 / 20)

@@ -22,7 +22,7 @@ def gt(tmp_path):
 
 
 def _meta(gt):
-    return {'ann_file': gt.source, 'pose_meta': META, 'ground_truth': lambda: gt}
+    return {'ann_file': gt.source, 'dataset_meta': META, 'ground_truth': lambda: gt}
 
 
 def _expected(gt, poses, thr, length_of):
@@ -32,7 +32,7 @@ def _expected(gt, poses, thr, length_of):
     for i, ann_id in enumerate(gt.ann_id):
         length = length_of(i)
         for k in range(NUM):
-            if gt.visible[i, k] and length > 0:
+            if gt.keypoints_visible[i, k] and length > 0:
                 distance = math.dist(pose_of[ann_id][k], gt.keypoints[i, k])
                 errors[k].append(distance / length)
     shares = [np.mean([error < thr for error in part]) for part in errors if part]
@@ -69,7 +69,7 @@ def test_equals_loops_over_the_annotations(gt, config, name, thr, index, length_
     assert 0 < expected < 20
     assert run_metric(config, _meta(gt), poses) == {name: pytest.approx(expected, abs=1e-6)}
     # the same from the file itself instead of the data set
-    bare = {'pose_meta': META}
+    bare = {'dataset_meta': META}
     alone = run_metric({**config, 'ann_file': gt.source}, bare, poses)
     assert alone == {name: pytest.approx(expected, abs=1e-6)}
 
@@ -77,7 +77,7 @@ def test_equals_loops_over_the_annotations(gt, config, name, thr, index, length_
 def test_an_instance_without_both_joints_of_the_norm_is_left_out(gt):
     poses = estimates(gt, noise=8.0)
     before = run_metric({'type': 'NME', 'joints': (0, 1)}, _meta(gt), poses)
-    gt.visible[3, 1] = False
+    gt.keypoints_visible[3, 1] = False
     expected = _expected(gt, poses, 0, lambda i: 0 if i == 3 else math.dist(*gt.keypoints[i, :2]))[
         1
     ]

@@ -41,14 +41,14 @@ def _write(folder, num=30, seed=0, head_boxes=True):
         corner = rng.uniform(100, 200, 2)
         size = rng.uniform(20, 60, 2)
         joints = rng.uniform(50, 500, (16, 2))
-        visible = (rng.random(16) < 0.8).astype(int)
-        joints[visible == 0] = -1
+        keypoints_visible = (rng.random(16) < 0.8).astype(int)
+        joints[keypoints_visible == 0] = -1
         entry = {
             'image': f'{i // 2:09d}.jpg',
             'center': rng.uniform(200, 300, 2).tolist(),
             'scale': float(rng.uniform(1, 3)),
             'joints': joints.tolist(),
-            'joints_vis': visible.tolist(),
+            'joints_vis': keypoints_visible.tolist(),
         }
         if head_boxes:
             entry['head_box'] = [*corner.tolist(), *(corner + size).tolist()]
@@ -65,13 +65,13 @@ def _write_mat(folder, ann_file, change_names=lambda names: names, rows=None):
     names = list(OFFICIAL)
     assert tuple(OFFICIAL.values()) == META.keypoint_names
     joints = np.array([entry['joints'] for entry in entries])
-    visible = np.array([entry['joints_vis'] for entry in entries])
+    keypoints_visible = np.array([entry['joints_vis'] for entry in entries])
     boxes = np.array([entry.get('head_box', [0, 0, 30, 40]) for entry in entries])
     cells = np.empty((1, 16), dtype=object)
     cells[0] = change_names(names)
     content = {
         'dataset_joints': cells,
-        'jnt_missing': (1 - visible).T,
+        'jnt_missing': (1 - keypoints_visible).T,
         'pos_gt_src': joints.transpose(1, 2, 0),
         'headboxes_src': boxes.reshape(-1, 2, 2).transpose(1, 2, 0),
     }
@@ -105,7 +105,7 @@ def _expected(ann_file, poses, thr=0.5):
 
 def _meta(ann_file):
     gt = load_mpii_annotations(ann_file)
-    return {'ann_file': str(ann_file), 'pose_meta': META, 'ground_truth': lambda: gt}
+    return {'ann_file': str(ann_file), 'dataset_meta': META, 'ground_truth': lambda: gt}
 
 
 @pytest.mark.parametrize('seed', range(2))

@@ -28,15 +28,15 @@ def test_one_standard_deviation_gives_exp_of_minus_a_half(offset, expected):
 
 
 def test_only_labelled_joints_count():
-    visible = np.zeros((1, 17), dtype=bool)
-    visible[0, :4] = True
+    keypoints_visible = np.zeros((1, 17), dtype=bool)
+    keypoints_visible[0, :4] = True
     estimate = POSE.copy()
     estimate[4:] += 1e4
     estimate[:2] += 1e4
     oks = oks_to_ground_truth(
         estimate[None],
         POSE[None],
-        visible,
+        keypoints_visible,
         np.array([6400.0]),
         np.zeros((1, 4)),
         joint_variances(SIGMAS),

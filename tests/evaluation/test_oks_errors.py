@@ -46,7 +46,7 @@ def people(*shifts, image_id=None, **changes):
         'image_id': np.ones(num, int) if image_id is None else np.array(image_id),
         'category_id': np.ones(num, int),
         'keypoints': keypoints,
-        'visible': np.ones((num, 17), bool),
+        'keypoints_visible': np.ones((num, 17), bool),
         'area': np.full(num, SCALE**2),
         'bbox_xywh': np.concatenate([keypoints.min(1), np.ptp(keypoints, axis=1)], axis=1),
         'iscrowd': np.zeros(num, bool),
@@ -136,10 +136,10 @@ def test_the_nearest_place_decides():
 
 
 def test_an_unlabelled_joint_has_no_kind_and_is_no_place():
-    visible = np.ones((2, 17), bool)
-    visible[0, [LEFT_WRIST, 0]] = False
-    visible[1, LEFT_WRIST] = False
-    gt = people(0, OTHER, visible=visible)
+    keypoints_visible = np.ones((2, 17), bool)
+    keypoints_visible[0, [LEFT_WRIST, 0]] = False
+    keypoints_visible[1, LEFT_WRIST] = False
+    gt = people(0, OTHER, keypoints_visible=keypoints_visible)
     pose = placed(RIGHT_WRIST, POSE[LEFT_WRIST])
     second = beside(OTHER)
     errors = find_errors(gt, poses([pose, second], [1.0, 0.9]), SIGMAS, FLIP)
@@ -208,7 +208,7 @@ def test_a_perfect_result_has_no_errors():
         scores=np.linspace(0.1, 1, len(rows)),
     )
     analysis = analyze(gt, dt)
-    labelled = int(gt.visible[rows].sum())
+    labelled = int(gt.keypoints_visible[rows].sum())
     assert count_errors(analysis) == {**ALL_GOOD, 'good': labelled}
     assert analysis.ap.figures['AP'] == 1
     assert set(analysis.ap.alone.values()) == {1.0}
@@ -255,7 +255,7 @@ def plain_oks(gt, g, pose):
     values = [
         similarity(pose[j], gt.keypoints[g, j], gt.area[g], j)
         for j in range(17)
-        if gt.visible[g, j]
+        if gt.keypoints_visible[g, j]
     ]
     if values:
         return sum(values) / len(values)
@@ -290,14 +290,14 @@ def plain_matching(gt, dt):
 
 
 def plain_kind(gt, g, point, joint):
-    if not gt.visible[g, joint]:
+    if not gt.keypoints_visible[g, joint]:
         return -1
     own = similarity(point, gt.keypoints[g, joint], gt.area[g], joint)
     if own >= 0.85:
         return JOINT_KINDS.index('good')
     best, kind = own, 'jitter'
     partner = int(FLIP[joint])
-    if partner != joint and gt.visible[g, partner]:
+    if partner != joint and gt.keypoints_visible[g, partner]:
         inverted = similarity(point, gt.keypoints[g, partner], gt.area[g], partner)
         if inverted > best:
             best, kind = inverted, 'inversion'
@@ -305,7 +305,7 @@ def plain_kind(gt, g, point, joint):
         if other == g or gt.image_id[other] != gt.image_id[g] or gt.iscrowd[other]:
             continue
         for place in {joint, partner}:
-            if not gt.visible[other, place]:
+            if not gt.keypoints_visible[other, place]:
                 continue
             value = similarity(point, gt.keypoints[other, place], gt.area[other], place)
             if value > best:
@@ -373,11 +373,11 @@ def test_all_corrections_leave_only_the_human_error():
 
 def test_people_who_do_not_count():
     """A pose on an unlabelled person is no error, the second one there is; a crowd takes all."""
-    visible = np.ones((3, 17), bool)
-    visible[1] = False
+    keypoints_visible = np.ones((3, 17), bool)
+    keypoints_visible[1] = False
     gt = people(
         *(0, OTHER, 2 * OTHER),
-        visible=visible,
+        keypoints_visible=keypoints_visible,
         num_keypoints=np.array([17, 0, 17]),
         iscrowd=np.array([False, False, True]),
     )

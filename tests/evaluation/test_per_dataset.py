@@ -82,7 +82,7 @@ def test_each_dataset_writes_into_its_own_folder(meta, tmp_path):
 
 def test_a_dataset_that_is_not_read_has_no_figures(meta):
     meta['parts'][1] = {'num_samples': 0}
-    poses = [pose for pose in mixture_poses(meta_of(meta)) if pose.dataset_index != 1]
+    poses = [pose for pose in mixture_poses(meta_of(meta)) if pose.dataset_idx != 1]
     figures = evaluate(mixture_metric(meta), poses)
     assert {key.split('/')[0] for key in figures} == {'people', 'persons'}
 
@@ -107,7 +107,7 @@ def test_a_figure_twice_is_refused(meta):
 
 def test_samples_must_be_complete(meta):
     poses = mixture_poses(meta)
-    lost = next(i for i, pose in enumerate(poses) if pose.dataset_index == 1)
+    lost = next(i for i, pose in enumerate(poses) if pose.dataset_idx == 1)
     message = f"dataset 'hands': {NUM_HANDS - 1} poses came for a dataset of {NUM_HANDS}"
     metric = mixture_metric(meta)
     metric.process({}, poses[:lost] + poses[lost + 1 :])
@@ -118,8 +118,8 @@ def test_samples_must_be_complete(meta):
 
 
 def test_unknown_dataset_is_refused(meta):
-    pose = replace(mixture_poses(meta)[0], dataset_index=3)
-    with pytest.raises(ValueError, match='has dataset_index=3, but PerDatasetMetric is for 3'):
+    pose = replace(mixture_poses(meta)[0], dataset_idx=3)
+    with pytest.raises(ValueError, match='has dataset_idx=3, but PerDatasetMetric is for 3'):
         mixture_metric(meta).process({}, [pose])
 
 

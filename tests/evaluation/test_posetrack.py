@@ -70,17 +70,17 @@ def _without_ignored(arrays, content):
     return outside
 
 
-def _assign(gt, dt, people, poses, visible, found):
+def _assign(gt, dt, people, poses, keypoints_visible, found):
     """Person of each pose in one image, and which joints agree."""
     agree = np.zeros((len(poses), len(people), 17), dtype=bool)
     share = np.zeros((len(poses), len(people)))
     for p, pose in enumerate(poses):
         for g, person in enumerate(people):
             for k in JOINTS:
-                if visible[person, k] and found[pose, k]:
+                if keypoints_visible[person, k] and found[pose, k]:
                     error = math.dist(dt.keypoints[pose, k], gt.keypoints[person, k])
                     agree[p, g, k] = error / gt.extras['head_size'][person] <= 0.5
-            annotated = visible[person, JOINTS].sum()
+            annotated = keypoints_visible[person, JOINTS].sum()
             share[p, g] = agree[p, g].sum() / annotated if annotated else 0
     for p in range(len(poses)):
         best = share[p].argmax()
@@ -93,14 +93,14 @@ def _assign(gt, dt, people, poses, visible, found):
 
 
 def _expected(gt, dt, content):
-    visible = gt.visible & _without_ignored(gt, content)
+    keypoints_visible = gt.keypoints_visible & _without_ignored(gt, content)
     found = _without_ignored(dt, content)
     assert 0 < (~found).sum() < found.size / 2
     scored = {k: [] for k in JOINTS}
     for image in np.unique(gt.image_id):
         people = np.flatnonzero(gt.image_id == image)
         poses = np.flatnonzero(dt.image_id == image)
-        assigned = _assign(gt, dt, people, poses, visible, found) if len(poses) else {}
+        assigned = _assign(gt, dt, people, poses, keypoints_visible, found) if len(poses) else {}
         for p, pose in enumerate(poses):
             for k in JOINTS:
                 is_true = p in assigned and bool(assigned[p][k])
@@ -109,7 +109,7 @@ def _expected(gt, dt, content):
     ap = {}
     for k in JOINTS:
         outcomes = [is_true for _, _, is_true in sorted(scored[k])]
-        total = visible[:, k].sum()
+        total = keypoints_visible[:, k].sum()
         precisions = [sum(outcomes[: i + 1]) / (i + 1) for i in range(len(outcomes))]
         ap[META.keypoint_names[k]] = 100 * sum(
             max(precisions[i:]) / total for i, is_true in enumerate(outcomes) if is_true
@@ -130,16 +130,16 @@ def test_equals_a_loop(files):
 
 def test_ground_truth_is_perfect(files):
     gt = load_posetrack18(files[0])
-    rows = np.flatnonzero(gt.visible.any(axis=1))
+    rows = np.flatnonzero(gt.keypoints_visible.any(axis=1))
     keypoints = gt.keypoints[rows].copy()
-    keypoints[~gt.visible[rows]] = -1e4
-    scores = np.where(gt.visible[rows], 0.9, 0.1)
+    keypoints[~gt.keypoints_visible[rows]] = -1e4
+    scores = np.where(gt.keypoints_visible[rows], 0.9, 0.1)
     dt = detections(gt.image_id[rows], keypoints, np.ones(len(rows)), keypoint_scores=scores)
     assert evaluate_posetrack18(gt, dt)['Total AP'] == 100
 
 
 def test_the_metric_writes_what_the_tool_reads(files, tmp_path):
-    meta = {'ann_file': str(files[0]), 'pose_meta': META}
+    meta = {'ann_file': str(files[0]), 'dataset_meta': META}
     config = {'type': 'PoseTrack18Metric', 'out_dir': str(tmp_path / 'out')}
     figures = run_metric(config, meta, poses_of(load_detections(files[1], 17)))
     again = evaluate_results('posetrack18', tmp_path / 'out' / 'result_keypoints.json', files[0])

@@ -52,7 +52,7 @@ def samples():
 def _disturbed(gt, seed=0):
     """Three estimates per labelled person, the worse the lower their score."""
     rng = np.random.default_rng(seed)
-    rows = np.repeat(np.flatnonzero(gt.visible.any(axis=1)), 3)
+    rows = np.repeat(np.flatnonzero(gt.keypoints_visible.any(axis=1)), 3)
     error = rng.exponential(0.05, len(rows)) * np.sqrt(gt.bbox_xywh[rows, 2:].prod(axis=1))
     noise = rng.normal(0, 1, (len(rows), gt.num_joints, 2)) * error[:, None, None]
     return KeypointDetections(
@@ -71,7 +71,7 @@ def test_detections(samples, tmp_path, dataset, skeleton, file, config, mode):
     poses = poses_of(_disturbed(load_ground_truth(samples / file, joints)))
     figures = run_metric(
         {**config, 'out_dir': str(tmp_path)},
-        {'ann_file': str(samples / file), 'pose_meta': meta},
+        {'ann_file': str(samples / file), 'dataset_meta': meta},
         poses,
     )
     written = tmp_path / 'result_keypoints.json'

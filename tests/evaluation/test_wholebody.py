@@ -80,7 +80,7 @@ def test_scores_of_parts_rank_the_parts(tmp_path):
 def test_ground_truth_is_perfect(tmp_path):
     gt = load_ground_truth(_files(tmp_path, 3, False)[0], WHOLEBODY_FIELDS)
     dt = load_detections(tmp_path / 'result_keypoints.json', WHOLEBODY_FIELDS)
-    rows = np.flatnonzero(gt.visible.any(axis=1) & ~gt.iscrowd)
+    rows = np.flatnonzero(gt.keypoints_visible.any(axis=1) & ~gt.iscrowd)
     dt = dt.take(np.zeros(len(rows), dtype=np.int64))
     dt = type(dt)(
         image_id=gt.image_id[rows],
@@ -97,7 +97,7 @@ def test_ground_truth_is_perfect(tmp_path):
 def test_the_metric_writes_what_the_tool_and_xtcocotools_read(tmp_path):
     files = _files(tmp_path, 4, False)
     poses = poses_of(load_detections(files[1], WHOLEBODY_FIELDS))
-    meta = {'ann_file': str(files[0]), 'pose_meta': META}
+    meta = {'ann_file': str(files[0]), 'dataset_meta': META}
     out = tmp_path / 'out'
     figures = run_metric({'type': 'CocoWholeBodyMetric', 'out_dir': str(out)}, meta, poses)
     written = out / 'result_keypoints.json'

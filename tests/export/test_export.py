@@ -41,7 +41,7 @@ BACKBONE = {
     'model.backbone.depth': 1,
     'model.backbone.num_heads': 3,
 }
-TINY = {**BACKBONE, 'model.head.in_channels': 48, 'model.head.deconv_channels': (16, 16)}
+TINY = {**BACKBONE, 'model.head.in_channels': 48, 'model.head.deconv_out_channels': (16, 16)}
 IMAGE_WH = (240, 320)
 BOXES = [[20.0, 30.0, 120.0, 310.0], [-10.0, 5.0, 90.0, 80.0], [60.0, 10.0, 200.0, 300.0]]
 
@@ -95,10 +95,10 @@ def require_agreement(report, checkpoint):
     metadata = report.metadata
     reference = init_model(TOY, checkpoint, cfg_options=TINY, flip_test=metadata.flip_test)
     backend = open_exported(report.path, threads=1)
-    assert backend.meta == reference.meta
-    assert backend.input_wh == (96, 128)
-    assert (backend.aligned, backend.padding, backend.stretch) == (True, 1.25, False)
-    crops = load_crops(None, 3, backend.input_wh)
+    assert backend.dataset_meta == reference.dataset_meta
+    assert backend.input_size == (96, 128)
+    assert (backend.use_udp, backend.padding, backend.stretch) == (True, 1.25, False)
+    crops = load_crops(None, 3, backend.input_size)
     for part in (crops[:1], crops):
         wanted = reference.backend.predict(part, with_heatmaps=True)
         found = backend.predict(part, with_heatmaps=not metadata.decoded)
@@ -109,7 +109,7 @@ def require_agreement(report, checkpoint):
         clear = clear_joints(wanted, reference.head.codec)
         distance = (found.keypoints - wanted.keypoints).norm(dim=-1)
         assert distance[clear].max() < 0.05  # px
-        np.testing.assert_allclose(found.scores, wanted.scores, rtol=1e-4)
+        np.testing.assert_allclose(found.keypoint_scores, wanted.keypoint_scores, rtol=1e-4)
 
 
 def test_onnx_that_decodes(decoded, checkpoint):
@@ -173,7 +173,7 @@ class Decode(nn.Module):
         return self.codec.decode(input)
 
 
-SIZES = dict(input_wh=(40, 48), heatmap_wh=(40, 48))
+SIZES = dict(input_size=(40, 48), heatmap_size=(40, 48))
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_other_codecs_decode_in_a_graph(tmp_path, heatmaps, codec):
     points = torch.tensor([[[9.3, 12.8], [30.1, 20.4], [0.0, 47.0]]])[:, :num]
     points = torch.cat([points, points + 3.3])
     maps, _ = codec.encode(points, torch.ones(points.shape[:2]))
-    metadata = replace(heatmaps.metadata, input_wh=(40, 48), batch_size=None, decoded=True)
+    metadata = replace(heatmaps.metadata, input_size=(40, 48), batch_size=None, decoded=True)
     write_onnx(Decode(codec), metadata, tmp_path / 'decode.onnx')
     session = open_exported(tmp_path / 'decode.onnx').runtime
     for part in (maps, maps[:1]):
@@ -208,12 +208,12 @@ def plus_source():
     cfg = load_config(PLUS, MULTI, check=False)
     torch.manual_seed(0)
     heads = [
-        {**head, 'in_channels': 48, 'deconv_channels': (8, 8), 'out_channels': num}
+        {**head, 'in_channels': 48, 'deconv_out_channels': (8, 8), 'out_channels': num}
         for head, num in zip(cfg.model.heads, (17, 14, 16, 17, 17, 133), strict=True)
     ]
     with pytest.warns(UserWarning, match='RANDOM WEIGHTS'):
         source = load_source(
-            PLUS, None, {**MULTI, 'model.heads': heads}, batch_size=None, input_wh=(64, 64)
+            PLUS, None, {**MULTI, 'model.heads': heads}, batch_size=None, input_size=(64, 64)
         )
     shared = copy.deepcopy(source.models[0].backbone.state_dict())
     for model in source.models:
@@ -244,9 +244,9 @@ def test_index_chooses_the_dataset(folder, plus_source):
         wanted = model.backend.predict(crops, with_heatmaps=True).heatmaps
         for part in (slice(1), slice(3)):
             found = backend.predict(crops[part], with_heatmaps=True)
-            assert found.keypoints.shape[1] == model.meta.num_keypoints
+            assert found.keypoints.shape[1] == model.dataset_meta.num_keypoints
             assert (found.heatmaps - wanted[part]).abs().max() < 1e-3 * wanted.abs().max()
-        assert backend.aligned == (name in ('coco', 'mpii'))
+        assert backend.use_udp == (name in ('coco', 'mpii'))
         assert backend.stretch == (name == 'mpii')
     with pytest.raises(ValueError, match="no dataset 'dogs', only coco, aic"):
         open_exported(path, dataset='dogs')
@@ -311,7 +311,7 @@ def test_example_without_torch_and_mmpose(folder, request, which):
     for person, result in zip(people, wanted, strict=True):
         # px; two decimals are printed
         np.testing.assert_allclose(person['keypoints'], result.keypoints, atol=0.05)
-        np.testing.assert_allclose(person['scores'], result.scores, atol=1e-3)
+        np.testing.assert_allclose(person['scores'], result.keypoint_scores, atol=1e-3)
     assert (cv2.imread(str(drawn)) != image).any()
 
 
@@ -333,7 +333,7 @@ def refuse(folder, checkpoint, words, **choices):
             dict(format='safetensors', fp16=True, flip_test=True),
             '--fp16, --cfg-options has no place',
         ),
-        (dict(input_wh=(100, 128)), 'multiples of the patch size'),
+        (dict(input_size=(100, 128)), 'multiples of the patch size'),
     ],
 )
 def test_contradictions(folder, checkpoint, choices, words):
@@ -374,10 +374,12 @@ def test_files_that_were_changed(folder, heatmaps, decoded):
     with pytest.raises(ValueError, match='cannot be read'):
         open_exported(changed(heatmaps.path, folder / 'broken.onnx', text[:-9]))
     values = json.loads(text)
-    skeleton = values['datasets'][0]['meta']
+    skeleton = values['datasets'][0]['dataset_meta']
     for key in ('keypoint_names', 'flip_indices', 'weights', 'sigmas', 'keypoint_colors'):
         skeleton[key] = skeleton[key][:1]
-    skeleton.update(limbs=[], limb_colors=[], upper_body_ids=[], lower_body_ids=[])
+    skeleton.update(
+        skeleton_links=[], skeleton_link_colors=[], upper_body_ids=[], lower_body_ids=[]
+    )
     fewer = changed(heatmaps.path, folder / 'fewer.onnx', json.dumps(values))
     with pytest.raises(ValueError, match="17 channels, but its metadata says 'coco' with 1"):
         open_exported(fewer).predict(crops)
@@ -387,7 +389,7 @@ def test_files_that_were_changed(folder, heatmaps, decoded):
 
 def test_metadata_survives(heatmaps):
     again = ExportMetadata.from_json(heatmaps.metadata.to_json(), '')
-    assert again.datasets[0].meta == heatmaps.metadata.datasets[0].meta
+    assert again.datasets[0].dataset_meta == heatmaps.metadata.datasets[0].dataset_meta
     assert again.to_json() == heatmaps.metadata.to_json()
 
 
@@ -436,4 +438,4 @@ def test_command(folder, checkpoint, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['export.py', *words])
     runpy.run_path(str(ROOT / 'tools/export.py'), run_name='__main__')
     assert 'largest difference of heatmaps' in capsys.readouterr().out
-    assert open_exported(out).input_wh == (64, 96)
+    assert open_exported(out).input_size == (64, 96)

@@ -11,7 +11,7 @@ name, swap, part, weight, sigma, color
 a_left, a_right, upper, 1, 0.05, #00ff00
 a_right, a_left, upper, 1, 0.05, #ff8000
 tail, -, -, 1, 0.1, #3399ff
-[limbs]
+[skeleton_links]
 from, to, color
 a_left, tail, #00ff00
 """
@@ -29,8 +29,8 @@ def test_coco_is_the_published_skeleton():
     assert meta.num_keypoints == 17
     assert meta.flip_indices.tolist() == [0, *np.arange(1, 17).reshape(-1, 2)[:, ::-1].ravel()]
     assert (meta.upper_body_ids, meta.lower_body_ids) == (tuple(range(11)), tuple(range(11, 17)))
-    assert len(meta.limbs) == 19
-    assert meta.limbs[[0, -1]].tolist() == [[15, 13], [4, 6]]
+    assert len(meta.skeleton_links) == 19
+    assert meta.skeleton_links[[0, -1]].tolist() == [[15, 13], [4, 6]]
     assert meta.sigmas.sum() == pytest.approx(1.138)
     assert meta.weights.sum() == pytest.approx(19.8)
 
@@ -40,7 +40,7 @@ def test_own_table(tmp_path):
     path.write_text(TABLE)
     meta = load_metainfo(path)
     assert meta.flip_indices.tolist() == [1, 0, 2]
-    assert meta.limb_colors.tolist() == [[0, 255, 0]]
+    assert meta.skeleton_link_colors.tolist() == [[0, 255, 0]]
     assert load_metainfo(meta) is meta
 
 
@@ -48,7 +48,7 @@ def test_own_table(tmp_path):
     ('old', 'new', 'message'),
     [
         ('a_right, a_left', 'a_right, tail', 'flip partners must be mutual'),
-        ('[limbs]', 'tail, -, -, 1, 1, #000000\n[limbs]', "unique.*'tail'"),
+        ('[skeleton_links]', 'tail, -, -, 1, 1, #000000\n[skeleton_links]', "unique.*'tail'"),
         ('a_left, tail, #', 'a_left, tial, #', "names 'tial', which is not a keypoint"),
         ('1, 0.1, #', '1, x, #', "sigma of 'tail' is 'x', expected a number"),
         ('#3399ff', '#3399', "colour '#3399'"),

@@ -76,7 +76,7 @@ def test_published_numbers(meta):
     found = (
         meta.num_keypoints,
         num_pairs,
-        len(meta.limbs),
+        len(meta.skeleton_links),
         len(meta.upper_body_ids),
         len(meta.lower_body_ids),
         meta.sigmas is not None,
@@ -107,14 +107,16 @@ def test_partners_have_equal_values(meta):
 
 
 def test_limbs_connect_distinct_keypoints_once(meta):
-    limbs = [frozenset(limb) for limb in meta.limbs.tolist()]
-    assert all(len(limb) == 2 for limb in limbs)
-    assert len(set(limbs)) == len(limbs)
+    skeleton_links = [frozenset(limb) for limb in meta.skeleton_links.tolist()]
+    assert all(len(limb) == 2 for limb in skeleton_links)
+    assert len(set(skeleton_links)) == len(skeleton_links)
 
 
 def test_limbs_are_symmetric(meta):
-    limbs = {frozenset(limb) for limb in meta.limbs.tolist()}
-    assert {frozenset(int(meta.flip_indices[i]) for i in limb) for limb in limbs} == limbs
+    skeleton_links = {frozenset(limb) for limb in meta.skeleton_links.tolist()}
+    assert {
+        frozenset(int(meta.flip_indices[i]) for i in limb) for limb in skeleton_links
+    } == skeleton_links
 
 
 @pytest.mark.parametrize('name', ['interhand2d', 'freihand', 'onehand10k', 'rhd', 'panoptic_hand'])
@@ -122,12 +124,12 @@ def test_hands_are_one_skeleton(name):
     """Fingers hang at the wrist; InterHand2.6M counts from the tips, the others from the wrist."""
     meta, other = load_metainfo(name), load_metainfo('coco_wholebody_hand')
     assert set(meta.keypoint_names) == set(other.keypoint_names)
-    limbs = {
+    skeleton_links = {
         frozenset(skeleton.keypoint_names[i] for i in limb)
         for skeleton in (meta, other)
-        for limb in skeleton.limbs
+        for limb in skeleton.skeleton_links
     }
-    assert len(limbs) == 20
+    assert len(skeleton_links) == 20
     assert (meta.keypoint_names == other.keypoint_names) == (name != 'interhand2d')
 
 

@@ -18,13 +18,13 @@ BACKBONE = dict(img_size=(64, 48), embed_dim=16, depth=2, num_heads=2)
 
 def head_config(index: int, **options: Any) -> dict[str, Any]:
     """Config of the head of a dataset."""
-    codec = dict(type=CODECS[index], input_wh=(48, 64), heatmap_wh=(12, 16), sigma=2)
+    codec = dict(type=CODECS[index], input_size=(48, 64), heatmap_size=(12, 16), sigma=2)
     config = dict(
         type='HeatmapHead',
         in_channels=16,
         out_channels=NUM_KEYPOINTS[index],
         codec=codec,
-        deconv_channels=(8, 8),
+        deconv_out_channels=(8, 8),
     )
     return {**config, **options}
 
@@ -65,20 +65,20 @@ def randomize(model: Any) -> Any:
     return model
 
 
-def make_batch(dataset_index: list[int], max_keypoints: int | None = None) -> dict[str, Any]:
+def make_batch(dataset_idx: list[int], max_keypoints: int | None = None) -> dict[str, Any]:
     """What the collate function gives: joints padded with zeros."""
-    num, generator = len(dataset_index), torch.Generator().manual_seed(2)
-    counts = [NUM_KEYPOINTS[i] for i in dataset_index]
+    num, generator = len(dataset_idx), torch.Generator().manual_seed(2)
+    counts = [NUM_KEYPOINTS[i] for i in dataset_idx]
     size = max_keypoints or max(counts)
     keypoints = torch.rand(num, size, 2, generator=generator) * torch.tensor([47.0, 63.0])
-    visible = (torch.rand(num, size, generator=generator) > 0.3).float()
+    keypoints_visible = (torch.rand(num, size, generator=generator) > 0.3).float()
     for row, count in enumerate(counts):
-        keypoints[row, count:], visible[row, count:] = 0, 0
+        keypoints[row, count:], keypoints_visible[row, count:] = 0, 0
     center = torch.rand(num, 2, generator=generator) * 100
     return {
         'keypoints': keypoints,
-        'visible': visible,
-        'dataset_index': torch.tensor(dataset_index),
+        'keypoints_visible': keypoints_visible,
+        'dataset_idx': torch.tensor(dataset_idx),
         'center': center,
         'scale': torch.tensor([[96.0, 128.0]]).repeat(num, 1),
         'rotation': torch.zeros(num),
@@ -103,5 +103,5 @@ def take(batch: dict[str, Any], rows: list[int], num_keypoints: int) -> dict[str
         for key, value in batch.items()
     }
     part['keypoints'] = part['keypoints'][:, :num_keypoints]
-    part['visible'] = part['visible'][:, :num_keypoints]
+    part['keypoints_visible'] = part['keypoints_visible'][:, :num_keypoints]
     return part

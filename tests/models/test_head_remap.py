@@ -166,7 +166,7 @@ def test_without_a_skeleton_the_head_is_left_alone(checkpoint):
         ),
         (
             1,
-            dict(pretrained_metainfo='coco', head=head_config(1, deconv_channels=(8, 4))),
+            dict(pretrained_metainfo='coco', head=head_config(1, deconv_out_channels=(8, 4))),
             r"'deconv_layers\.3\.weight' of shape \(8, 4, 4, 4\), the checkpoint has",
         ),
         (
@@ -174,7 +174,7 @@ def test_without_a_skeleton_the_head_is_left_alone(checkpoint):
             dict(
                 pretrained_metainfo='coco',
                 head=head_config(
-                    1, deconv_channels=(), deconv_kernels=(), upsample=4, final_kernel=3
+                    1, deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_kernel=3
                 ),
             ),
             r"'final_layer\.weight' of shape \(14, 16, 3, 3\), the checkpoint has",

@@ -11,9 +11,9 @@ from mmpose.codecs import UDPCombinedHeatmap
 from mmpose.models.heads.accuracy import heatmap_accuracy
 from mmpose.registry import MODELS
 
-SIMPLE = {'deconv_channels': (), 'deconv_kernels': (), 'upsample': 4, 'final_kernel': 3}
-CODEC = {'type': 'UDPHeatmap', 'input_wh': (192, 256), 'heatmap_wh': (48, 64)}
-SMALL_CODEC = {**CODEC, 'input_wh': (64, 64), 'heatmap_wh': (16, 16)}
+SIMPLE = {'deconv_out_channels': (), 'deconv_kernel_sizes': (), 'upsample': 4, 'final_kernel': 3}
+CODEC = {'type': 'UDPHeatmap', 'input_size': (192, 256), 'heatmap_size': (48, 64)}
+SMALL_CODEC = {**CODEC, 'input_size': (64, 64), 'heatmap_size': (16, 16)}
 
 
 def build(**arguments):
@@ -69,7 +69,7 @@ def test_initial_weights():
 
 @pytest.mark.parametrize('kernel', [2, 3, 4])
 def test_each_layer_doubles_the_size(kernel):
-    head = build(deconv_channels=(6, 5), deconv_kernels=(kernel, kernel))
+    head = build(deconv_out_channels=(6, 5), deconv_kernel_sizes=(kernel, kernel))
     assert head(torch.rand(2, 8, 4, 4)).shape == (2, 17, 16, 16)
 
 
@@ -85,9 +85,9 @@ def test_loss_takes_targets_from_the_codec():
     head = build(**SIMPLE, out_channels=3)
     feats = torch.randn(2, 8, 4, 4, generator=torch.manual_seed(0), requires_grad=True)
     keypoints = torch.tensor([[[20.0, 30.0], [40.0, 10.5], [5.0, 5.0]]]).expand(2, 3, 2)
-    visible = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
-    result = head.loss(feats, keypoints, visible)
-    target, weights = head.codec.encode(keypoints, visible)
+    keypoints_visible = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    result = head.loss(feats, keypoints, keypoints_visible)
+    target, weights = head.codec.encode(keypoints, keypoints_visible)
     difference = (head(feats) - target) * weights[..., None, None]
     assert set(result) == {'loss_heatmap', 'acc_pose'}
     assert torch.allclose(result['loss_heatmap'], difference.square().mean())
@@ -99,13 +99,13 @@ def test_loss_takes_targets_from_the_codec():
 
 def test_head_learns_one_keypoint():
     torch.manual_seed(0)
-    head = build(out_channels=1, deconv_channels=(16, 16))
+    head = build(out_channels=1, deconv_out_channels=(16, 16))
     feats = torch.randn(1, 8, 4, 4)
-    keypoints, visible = torch.tensor([[[30.0, 25.0]]]), torch.ones(1, 1)
+    keypoints, keypoints_visible = torch.tensor([[[30.0, 25.0]]]), torch.ones(1, 1)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
     for _ in range(60):
         optimizer.zero_grad()
-        result = head.loss(feats, keypoints, visible)
+        result = head.loss(feats, keypoints, keypoints_visible)
         result['loss_heatmap'].backward()
         optimizer.step()
     found, score = head.predict(head(feats))
@@ -190,8 +190,8 @@ def test_accuracy_equals_a_loop():
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
-        ({'deconv_kernels': (4, 5)}, 'deconv_kernels has 5; expected 2, 3 or 4'),
-        ({'deconv_kernels': (4,)}, 'one kernel per layer'),
+        ({'deconv_kernel_sizes': (4, 5)}, 'deconv_kernel_sizes has 5; expected 2, 3 or 4'),
+        ({'deconv_kernel_sizes': (4,)}, 'one kernel per layer'),
         ({'final_kernel': 2}, 'final_kernel is 2; expected 1 or 3'),
         ({'upsample': 0}, 'upsample is 0; expected 1 or more'),
         ({'out_channels': 0}, 'set head.out_channels'),

@@ -36,20 +36,20 @@ def published_loss(model, images, batch):
     Written with loops: for each joint the mean over samples and cells of (w * output - w *
     target)^2, then the mean over joints (Xu et al.; Xiao et al., ECCV 2018).
     """
-    features = model.backbone(images, batch['dataset_index'])
+    features = model.backbone(images, batch['dataset_idx'])
     losses = {}
     for d, (head, name) in enumerate(zip(model.heads, NAMES, strict=True)):
         num = NUM_KEYPOINTS[d]
         output = head(features)
-        keypoints, visible = (torch.zeros(len(images), num, *x) for x in ((2,), ()))
+        keypoints, keypoints_visible = (torch.zeros(len(images), num, *x) for x in ((2,), ()))
         size = min(num, batch['keypoints'].shape[1])
         keypoints[:, :size] = batch['keypoints'][:, :size]
-        visible[:, :size] = batch['visible'][:, :size]
-        target, weight = head.codec.encode(keypoints, visible)
+        keypoints_visible[:, :size] = batch['keypoints_visible'][:, :size]
+        target, weight = head.codec.encode(keypoints, keypoints_visible)
         total = 0.0
         for joint in range(num):
             for row in range(len(images)):
-                mask = float(batch['dataset_index'][row] == d)
+                mask = float(batch['dataset_idx'][row] == d)
                 w = weight[row, joint] * mask
                 error = w * output[row, joint] - w * (target[row, joint] * mask)
                 total = total + (error**2).mean() / len(images) / num
@@ -83,7 +83,7 @@ def test_joints_of_other_skeletons_are_never_read():
     batch, spoiled = make_batch(MIXED), make_batch(MIXED)
     for row, dataset in enumerate(MIXED):
         spoiled['keypoints'][row, NUM_KEYPOINTS[dataset] :] = 7
-        spoiled['visible'][row, NUM_KEYPOINTS[dataset] :] = 1
+        spoiled['keypoints_visible'][row, NUM_KEYPOINTS[dataset] :] = 1
     losses = model.loss(images, batch)
 
     assert losses == model.loss(images, spoiled)
@@ -92,7 +92,7 @@ def test_joints_of_other_skeletons_are_never_read():
 def test_batch_statistics_are_those_of_the_mixed_batch():
     """As published: what the other datasets look like changes the statistics of a head."""
     model, images, batch = make_model().train(), make_images(6), make_batch(MIXED)
-    features = model.extract_feat(images, batch['dataset_index'])
+    features = model.extract_feat(images, batch['dataset_idx'])
     maps = model.heads[0].deconv_layers[0](features)
     before = model.heads[0].deconv_layers[1].running_mean.clone()
     model.loss(images, batch)
@@ -141,7 +141,7 @@ def test_predictions_are_those_of_single_models_in_the_order_of_the_batch():
     # of batches and the number of threads change in float32.
     model = make_model().eval().double()
     batch, images = make_batch(MIXED), make_images(6).double()
-    del batch['keypoints'], batch['visible']
+    del batch['keypoints'], batch['keypoints_visible']
     with torch.no_grad():
         poses = model(images, batch, mode='predict')
 
@@ -151,8 +151,8 @@ def test_predictions_are_those_of_single_models_in_the_order_of_the_batch():
             part = {key: value[row : row + 1] for key, value in batch.items()}
             (expected,) = single(images[row : row + 1], part, mode='predict')
             assert pose.keypoints.shape == (NUM_KEYPOINTS[dataset], 2)
-            assert pose.dataset_index == dataset
-            np.testing.assert_allclose(pose.scores, expected.scores, rtol=1e-4)
+            assert pose.dataset_idx == dataset
+            np.testing.assert_allclose(pose.keypoint_scores, expected.keypoint_scores, rtol=1e-4)
             np.testing.assert_allclose(pose.keypoints, expected.keypoints, atol=1e-3)  # image px
             assert pose.area == expected.area
 
@@ -164,12 +164,12 @@ def test_extracted_model_is_plain_and_gives_the_same_heatmaps(name):
     index = NAMES.index(name)
     images = make_images(2)
     with torch.no_grad():
-        expected = model(images, {'dataset_index': torch.full((2,), index)})[index]
+        expected = model(images, {'dataset_idx': torch.full((2,), index)})[index]
         heatmaps = single(images)
 
     assert type(single.backbone) is ViT
     assert not single.training
-    assert single.meta.name == SKELETONS[index]
+    assert single.dataset_meta.name == SKELETONS[index]
     assert expected.std() > 0.1
     torch.testing.assert_close(heatmaps, expected, rtol=0, atol=1e-4)
     make_single(index).load_state_dict(single.state_dict())  # strict
@@ -200,20 +200,20 @@ def test_plain_backbone_serves_several_heads():
 def test_topdown_model_with_experts_reads_the_dataset_of_each_sample():
     backbone = dict(type='ViTMoE', num_expert=3, **BACKBONE)
     model = make_single(0, backbone=backbone).eval()
-    batch = make_batch([0, 0]) | {'dataset_index': torch.tensor([2, 1])}
+    batch = make_batch([0, 0]) | {'dataset_idx': torch.tensor([2, 1])}
     with torch.no_grad():
         maps = model(make_images(2), batch)
         again = model.predict_heatmaps(make_images(2), torch.tensor([1, 2]))
         poses = model(make_images(2), batch, mode='predict')
-        other = model(make_images(2), batch | {'dataset_index': torch.tensor([0, 1])})
+        other = model(make_images(2), batch | {'dataset_idx': torch.tensor([0, 1])})
     losses = model(make_images(2), batch, mode='loss')
 
     assert maps.shape == again.shape
     assert not torch.allclose(maps[0], other[0], atol=1e-3)
     torch.testing.assert_close(maps[1], other[1], rtol=0, atol=1e-5)
-    assert [pose.dataset_index for pose in poses] == [2, 1]
+    assert [pose.dataset_idx for pose in poses] == [2, 1]
     assert losses['loss_heatmap'] > 0
-    with pytest.raises(ValueError, match='needs the dataset_index'):
+    with pytest.raises(ValueError, match='needs the dataset_idx'):
         model(make_images(2))
 
 
@@ -251,9 +251,9 @@ def test_state_names_are_head_by_head():
 @pytest.mark.parametrize('index', [[0, 3], [-1, 0]])
 @pytest.mark.parametrize('mode', ['loss', 'predict'])
 def test_dataset_without_a_head_is_refused(index, mode):
-    batch = make_batch([0, 0]) | {'dataset_index': torch.tensor(index)}
+    batch = make_batch([0, 0]) | {'dataset_idx': torch.tensor(index)}
 
-    with pytest.raises(ValueError, match=r'dataset_index is (3|-1) but the model has 3 heads'):
+    with pytest.raises(ValueError, match=r'dataset_idx is (3|-1) but the model has 3 heads'):
         make_model()(make_images(2), batch, mode=mode)
 
 
@@ -297,13 +297,13 @@ def test_dataset_index_stays_on_the_host():
     data = dict(inputs=torch.zeros(2, 3, 8, 8, dtype=torch.uint8), batch=dict(batch))
     made = PoseDataPreprocessor()(data)
 
-    assert made['batch']['dataset_index'] is batch['dataset_index']
+    assert made['batch']['dataset_idx'] is batch['dataset_idx']
     with torch.device('meta'):
         preprocessor = PoseDataPreprocessor().to('meta')
     data = dict(inputs=torch.zeros(2, 3, 8, 8, dtype=torch.uint8), batch=dict(batch))
     made = preprocessor(data)
     assert made['batch']['keypoints'].device.type == 'meta'
-    assert made['batch']['dataset_index'].device.type == 'cpu'
+    assert made['batch']['dataset_idx'].device.type == 'cpu'
 
 
 def test_two_processes_of_which_one_misses_datasets(tmp_path):

@@ -22,7 +22,7 @@ WIDTHS = {'fuse': 24, 'guided': 32}
 
 
 def config(variant='fuse', **changes):
-    codec = dict(type='MSRAHeatmap', input_wh=(96, 128), heatmap_wh=(24, 32))
+    codec = dict(type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32))
     return {
         **dict(
             type='PGVLPoseEstimator',
@@ -32,7 +32,7 @@ def config(variant='fuse', **changes):
                 type='HeatmapHead',
                 in_channels=WIDTHS[variant],
                 out_channels=17,
-                deconv_channels=(8, 8),
+                deconv_out_channels=(8, 8),
                 codec=codec,
             ),
             text_encoder=dict(
@@ -54,7 +54,9 @@ def make(variant='fuse', **changes):
 def make_batch():
     torch.manual_seed(1)
     keypoints = torch.rand(2, 17, 2) * torch.tensor([95.0, 127.0])
-    return torch.randn(2, 3, 128, 96), dict(keypoints=keypoints, visible=torch.ones(2, 17))
+    return torch.randn(2, 3, 128, 96), dict(
+        keypoints=keypoints, keypoints_visible=torch.ones(2, 17)
+    )
 
 
 @pytest.fixture(params=GRAPHS)
@@ -70,7 +72,7 @@ def test_losses_are_those_of_head_and_features(variant):
     text, vision = model.interact(images)
     head = model.head.loss(vision, **batch)
     assert losses['loss_heatmap'] == head['loss_heatmap']
-    cells, weights = token_cells(batch['keypoints'], batch['visible'], (96, 128), (6, 8))
+    cells, weights = token_cells(batch['keypoints'], batch['keypoints_visible'], (96, 128), (6, 8))
     expected = model.feature_loss(vision, text, cells, weights, model.logit_scale)
     assert losses['loss_feature'] == expected > 0
 
@@ -238,7 +240,7 @@ def test_other_joints_start_from_a_trained_model(tmp_path):
     for name in ('backbone.pos_embed', 'my_up.weight', 'contexts', 'text_encoder.ln_final.bias'):
         assert torch.equal(model.state_dict()[name], source.state_dict()[name]), name
     final, theirs = model.head.final_layer.weight, source.head.final_layer.weight
-    shoulder = source.meta.keypoint_names.index('left_shoulder')
+    shoulder = source.dataset_meta.keypoint_names.index('left_shoulder')
     assert torch.equal(final[0], theirs[shoulder])
 
     other = make('guided', pretrained=str(tmp_path / 'coco.pth'))

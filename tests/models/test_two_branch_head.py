@@ -7,12 +7,12 @@ from mmpose.codecs import UDPHeatmap
 from mmpose.models.heads import HeatmapHead, TwoBranchHead
 from mmpose.models.heads.two_branch_head import from_classic, to_classic
 
-CODEC = dict(type='UDPHeatmap', input_wh=(48, 64), heatmap_wh=(12, 16), sigma=1)
+CODEC = dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=1)
 
 
 def make(kind=TwoBranchHead, **options):
     torch.manual_seed(0)
-    head = kind(8, 5, dict(CODEC), deconv_channels=(6, 4), **options)
+    head = kind(8, 5, dict(CODEC), deconv_out_channels=(6, 4), **options)
     for name, buffer in head.named_buffers():
         if name.endswith('running_mean'):
             buffer.fill_(0.1)
@@ -41,8 +41,8 @@ def test_what_is_frozen(freeze_final, feats):
     head = make(freeze_main_branch=True, freeze_final_layer=freeze_final).train()
     before = {name: x.clone() for name, x in head.state_dict().items()}
     optimizer = torch.optim.SGD([x for x in head.parameters() if x.requires_grad], lr=1.0)
-    keypoints, visible = torch.full((2, 5, 2), 20.0), torch.ones(2, 5)
-    head.loss(feats, keypoints, visible)['loss_heatmap'].backward()
+    keypoints, keypoints_visible = torch.full((2, 5, 2), 20.0), torch.ones(2, 5)
+    head.loss(feats, keypoints, keypoints_visible)['loss_heatmap'].backward()
     optimizer.step()
     changed = {name for name, x in head.state_dict().items() if not torch.equal(x, before[name])}
     expected = {name for name in before if 'deconv1' in name or 'bn1' in name}

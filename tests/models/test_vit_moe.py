@@ -45,14 +45,14 @@ def randomize(model):
     return model
 
 
-def masked_forward(model, x, dataset_index):
+def masked_forward(model, x, dataset_idx):
     """The published form: every expert on every sample, times 0 or 1."""
 
     def mlp(block, x):
         hidden = block.mlp.act(block.mlp.fc1(x))
         chosen = 0
         for i, expert in enumerate(block.mlp.experts):
-            chosen = chosen + expert(hidden) * (dataset_index == i).view(-1, 1, 1)
+            chosen = chosen + expert(hidden) * (dataset_idx == i).view(-1, 1, 1)
         return torch.cat([block.mlp.fc2(hidden), chosen], dim=-1)
 
     x = model.patch_embed(x).flatten(2).transpose(1, 2)
@@ -225,10 +225,10 @@ def test_expert_functions_refuse(change, message):
 @pytest.mark.parametrize(
     ('index', 'message'),
     [
-        (torch.tensor([0, 3]), 'dataset_index is 3 but the model has 3 experts, 0 to 2'),
-        (torch.tensor([-1, 0]), 'dataset_index is -1 but the model has 3 experts'),
+        (torch.tensor([0, 3]), 'dataset_idx is 3 but the model has 3 experts, 0 to 2'),
+        (torch.tensor([-1, 0]), 'dataset_idx is -1 but the model has 3 experts'),
         (torch.tensor([0]), r'shape \(1,\), expected \(2,\)'),
-        (None, 'needs the dataset_index of each sample.*default_dataset'),
+        (None, 'needs the dataset_idx of each sample.*default_dataset'),
     ],
 )
 def test_bad_dataset_index_is_refused(index, message):
@@ -351,7 +351,7 @@ def test_plain_network_keeps_its_names_and_its_mlp():
 
     assert 'blocks.N.mlp.fcN.weight' in names
     assert not any('expert' in name for name in names)
-    assert not hasattr(ViT, 'takes_dataset_index')
+    assert not hasattr(ViT, 'takes_dataset_idx')
     assert isinstance(MODELS.build(dict(type='ViTMoE', num_expert=2, **TINY)), ViT)
 
 

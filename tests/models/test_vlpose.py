@@ -31,7 +31,7 @@ WIDTH, DEPTH = 24, 2
 def config(tuning='sp', num_tokens=3, **changes):
     """Config of a tiny model for crops of 64x48."""
     backbone = dict(type='ViTPrompt', tuning=tuning, num_tokens=num_tokens, img_size=(64, 48))
-    codec = dict(type='UDPHeatmap', input_wh=(48, 64), heatmap_wh=(12, 16), sigma=1)
+    codec = dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=1)
     head = dict(type='TwoBranchHead', in_channels=WIDTH, out_channels=17, codec=codec)
     model = dict(
         type='VLPoseEstimator',
@@ -68,7 +68,7 @@ def crops(*folders):
     return inputs, {
         'image_file': files,
         'keypoints': torch.full((num, 17, 2), 20.0),
-        'visible': torch.ones(num, 17),
+        'keypoints_visible': torch.ones(num, 17),
     }
 
 
@@ -82,7 +82,7 @@ def published(size, mode, tuned):
     model = config(mode, num_tokens)
     model['backbone'].update(img_size=(256, 192), embed_dim=width, depth=depth, num_heads=heads)
     model['head']['in_channels'] = width
-    model['head']['codec'].update(input_wh=(192, 256), heatmap_wh=(48, 64))
+    model['head']['codec'].update(input_size=(192, 256), heatmap_size=(48, 64))
     model['text_encoder'].update(tuned)
     return MODELS.build(model)
 

@@ -54,13 +54,15 @@ class Pose(nn.Module):
     def __init__(self, sizes, img_size, is_simple):
         super().__init__()
         height, width = img_size
-        simple = dict(deconv_channels=(), deconv_kernels=(), upsample=4, final_kernel=3)
+        simple = dict(deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_kernel=3)
         self.backbone = ViT(img_size=img_size, **sizes)
         self.head = HeatmapHead(
             in_channels=sizes['embed_dim'],
             out_channels=17,
             codec=dict(
-                type='UDPHeatmap', input_wh=(width, height), heatmap_wh=(width // 4, height // 4)
+                type='UDPHeatmap',
+                input_size=(width, height),
+                heatmap_size=(width // 4, height // 4),
             ),
             **(simple if is_simple else {}),
         )

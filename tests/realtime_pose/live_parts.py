@@ -13,9 +13,9 @@ from mmpose.structures import PoseResult, box_iou_xywh
 class StubBackend:
     """A network that sees a standing person in each crop."""
 
-    meta = load_metainfo('coco')
-    input_wh = (48, 64)
-    aligned = True
+    dataset_meta = load_metainfo('coco')
+    input_size = (48, 64)
+    use_udp = True
     padding = 1.25
     stretch = False
 
@@ -33,7 +33,7 @@ class StubEstimator:
 
     def __init__(self):
         self.backend = StubBackend()
-        self.meta = self.backend.meta
+        self.dataset_meta = self.backend.dataset_meta
         self.predictor = PosePredictor(self.backend)
 
     def set_flip_test(self, wanted):

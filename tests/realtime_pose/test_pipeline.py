@@ -158,7 +158,7 @@ def test_a_replay_of_the_frames_gives_the_same_messages(tmp_path):
 
 def test_a_film_runs_at_the_speed_of_what_was_filmed(tmp_path):
     video = OverlayVideo(tmp_path, fps=10)
-    meta = StubEstimator().meta
+    meta = StubEstimator().dataset_meta
     # Dropped frames, a camera that is away for a minute, and one that is faster than it says.
     times = [0.0, 0.1, 0.5, 0.6, 60.6, 60.7, 60.71, 60.72, 60.73]
     for index, time_s in enumerate(times):

@@ -130,7 +130,7 @@ def test_skeletons_are_drawn(axes):
         plot_skeleton_3d,
     )
 
-    assert set(COCO_SKELETON) == {tuple(limb) for limb in load_metainfo('coco').limbs}
+    assert set(COCO_SKELETON) == {tuple(limb) for limb in load_metainfo('coco').skeleton_links}
     drawn = draw_skeleton_on_frame(FRAME, JOINTS)
     for x, y in JOINTS.astype(int):
         assert (drawn[y, x] != FRAME[y, x]).any()

@@ -163,7 +163,9 @@ def test_other_skeletons_by_name(skeleton):
     joints = BodyJoints.of_skeleton(skeleton)
     local = walking(0.2)
     wanted = joints_of(local, joints=joints)
-    assert np.isnan(wanted).any(axis=-1).sum() == joints.meta.num_keypoints - len(joints.names)
+    assert np.isnan(wanted).any(axis=-1).sum() == joints.dataset_meta.num_keypoints - len(
+        joints.names
+    )
     solved = RigSolver(RIG, joints).solve(wanted)
     assert errors_of(solved, wanted, joints).max() < 2e-3
 

@@ -133,7 +133,7 @@ def seen_ids(num_people, fps=15, num_laps=1, front=0.25, miss=0.0, seed=0, pace=
             ids = {}
             joints = source.joints_at(captured.frame.index)
             for pose in pipeline.step(captured).poses:
-                if pose.scores.mean() > 0.5:
+                if pose.keypoint_scores.mean() > 0.5:
                     who = int(np.abs(joints - pose.keypoints).mean(axis=(1, 2)).argmin())
                     ids.setdefault(who, []).append(pose.track_id)
             frames.append(ids)

@@ -18,41 +18,41 @@ GOLDEN = [
 ]
 
 
-@pytest.mark.parametrize(('aligned', 'rotation', 'expected'), GOLDEN)
-def test_matrix_equals_the_published_one(aligned, rotation, expected):
+@pytest.mark.parametrize(('use_udp', 'rotation', 'expected'), GOLDEN)
+def test_matrix_equals_the_published_one(use_udp, rotation, expected):
     upright = CropWindow.from_bbox(BOX, INPUT_WH)
-    window = CropWindow(upright.center, upright.scale, INPUT_WH, rotation, aligned)
+    window = CropWindow(upright.center, upright.scale, INPUT_WH, rotation, use_udp)
     np.testing.assert_allclose(window.matrix(), expected, atol=2e-5)
 
 
 @pytest.mark.parametrize(
-    ('aligned', 'expected'),
+    ('use_udp', 'expected'),
     [
         (True, [[75.1266603, 66.2999983], [105.6866591, 178.4999962]]),
         (False, [[75.52, 66.56], [106.24, 179.2]]),
     ],
 )
-def test_points_equal_the_published_ones(aligned, expected):
-    window = CropWindow.from_bbox(BOX, INPUT_WH, aligned=aligned)
+def test_points_equal_the_published_ones(use_udp, expected):
+    window = CropWindow.from_bbox(BOX, INPUT_WH, use_udp=use_udp)
     np.testing.assert_allclose(window.to_input(POINTS), expected, atol=2e-5)
 
 
 @pytest.mark.parametrize(
-    ('aligned', 'expected'),
+    ('use_udp', 'expected'),
     [
         (True, [[0.764, 0, 19.1], [0, 1.02, 25.5]]),
         (False, [[0.768, 0, 19.2], [0, 0.768, 51.2]]),
     ],
 )
-def test_square_window_stretches_only_when_aligned(aligned, expected):
-    window = CropWindow([100, 100], [250, 250], INPUT_WH, 0.0, aligned)
+def test_square_window_stretches_only_when_aligned(use_udp, expected):
+    window = CropWindow([100, 100], [250, 250], INPUT_WH, 0.0, use_udp)
     np.testing.assert_allclose(window.matrix(), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize('aligned', [True, False])
+@pytest.mark.parametrize('use_udp', [True, False])
 @pytest.mark.parametrize('rotation', [0, 17.5, -80])
-def test_to_image_inverts_to_input(aligned, rotation):
-    window = CropWindow([140.3, 150.1], [187.5, 251.0], INPUT_WH, rotation, aligned)
+def test_to_image_inverts_to_input(use_udp, rotation):
+    window = CropWindow([140.3, 150.1], [187.5, 251.0], INPUT_WH, rotation, use_udp)
     np.testing.assert_allclose(window.to_image(window.to_input(POINTS)), POINTS, atol=1e-9)
 
 

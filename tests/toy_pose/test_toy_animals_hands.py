@@ -175,7 +175,7 @@ def test_animals_can_be_read(folders: dict[str, Path], name: str) -> None:
         assert len(points) == meta.num_keypoints
         assert sample['category_id'] == label['category_id']
         np.testing.assert_allclose(sample['keypoints'], points[:, :2], atol=1e-3)
-        np.testing.assert_array_equal(sample['visible'], np.minimum(points[:, 2], 1))
+        np.testing.assert_array_equal(sample['keypoints_visible'], np.minimum(points[:, 2], 1))
         assert Path(sample['image_file']).is_file()
 
 
@@ -239,7 +239,7 @@ def test_names_follow_the_skeleton_table(folders: dict[str, Path], name: str) ->
     ]
     assert found == table
     skeleton = {tuple(sorted(limb)) for limb in (np.array(category['skeleton']) - 1).tolist()}
-    assert skeleton == {tuple(sorted(limb)) for limb in meta.limbs.tolist()}
+    assert skeleton == {tuple(sorted(limb)) for limb in meta.skeleton_links.tolist()}
 
 
 @pytest.fixture(scope='module')

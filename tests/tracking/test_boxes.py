@@ -40,7 +40,7 @@ def test_uncertain_joints_do_not_count(num_sure, is_kept):
     pose = person(300, 100)
     scores = np.where(np.arange(17) < num_sure, 0.8, 0.1).astype(np.float32)
     wild = np.where(np.arange(17)[:, None] < num_sure, pose.keypoints, 9999)
-    boxes = boxes_from_poses([replace(pose, scores=scores, keypoints=wild)])
+    boxes = boxes_from_poses([replace(pose, keypoint_scores=scores, keypoints=wild)])
     assert len(boxes) == is_kept
     assert (boxes.xywh < 1000).all()
 

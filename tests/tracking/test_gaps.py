@@ -43,7 +43,7 @@ def test_gaps(present, max_gap, expected):
             np.testing.assert_allclose(pose.keypoints, truth.keypoints, atol=1e-3)  # px
             np.testing.assert_allclose(pose.bbox_xywh, truth.bbox_xywh, atol=1e-3)
             assert (pose.track_id, pose.img_id) == (1, index)
-            np.testing.assert_allclose(pose.scores, 0.5)
+            np.testing.assert_allclose(pose.keypoint_scores, 0.5)
 
 
 def test_people_are_told_apart():

@@ -90,7 +90,9 @@ def test_uncertain_joints_do_not_count():
     def mixed(scores):
         return [
             replace(
-                x, keypoints=np.where(is_face[:, None], x.keypoints, y.keypoints), scores=scores
+                x,
+                keypoints=np.where(is_face[:, None], x.keypoints, y.keypoints),
+                keypoint_scores=scores,
             )
             for x, y in zip(people, other, strict=True)
         ]
@@ -133,7 +135,7 @@ def test_skeleton_without_sigmas_is_tracked_by_boxes():
     tracker = PoseTracker(NO_SIGMAS)
     assert tracker.oks_weight == 0
     hand = replace(person(300, 100), keypoints=np.zeros((21, 2), np.float32),
-                   scores=np.zeros(21, np.float32))  # fmt: skip
+                   keypoint_scores=np.zeros(21, np.float32))  # fmt: skip
     assert [tracker([hand], i / FPS)[0].track_id for i in range(3)] == [1, 1, 1]
 
 

@@ -26,7 +26,7 @@ def person(center_x, top, height=200.0, phase=0.0, score=0.9, noise=0.0, rng=Non
     given = {'img_id': 0, 'ann_id': 0, 'category_id': 1, **fields}
     return PoseResult(
         keypoints=joints.astype(np.float32),
-        scores=np.full(17, score, np.float32),
+        keypoint_scores=np.full(17, score, np.float32),
         bbox_xywh=box.astype(np.float32),
         **given,
     )

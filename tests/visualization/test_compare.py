@@ -15,9 +15,9 @@ def moved(right):
     return POINTS + np.array([right, 0])
 
 
-def truth(*lefts, visible=None):
+def truth(*lefts, keypoints_visible=None):
     points = np.stack([moved(left) for left in lefts]) if lefts else np.zeros((0, 17, 2))
-    shown = np.ones((len(lefts), 17)) if visible is None else visible
+    shown = np.ones((len(lefts), 17)) if keypoints_visible is None else keypoints_visible
     return TruePoses(points, shown, np.array([[x, 0, 100, 100] for x in lefts]).reshape(-1, 4))
 
 
@@ -45,7 +45,7 @@ def test_matching(people, poses, expected):
 def test_errors_count_labelled_joints_in_sizes_of_the_box():
     shown = np.zeros((2, 17))
     shown[0, :4] = 1
-    people = truth(0, 50, visible=shown)
+    people = truth(0, 50, keypoints_visible=shown)
     pose = moved(10)
     pose[4:] += 500
     np.testing.assert_allclose(mean_errors(people, pose), [0.1, np.inf])

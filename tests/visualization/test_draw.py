@@ -54,7 +54,7 @@ def test_nothing_is_drawn_up_to_the_threshold(scores):
 def test_limb_colors_at_their_middle(height, background):
     image = noise(height, height) if background == 'noise' else canvas(height, height, background)
     drawn = draw_pose(image, STANDING * height, ONES, META)
-    for limb, color_rgb in zip(META.limbs, META.limb_colors, strict=True):
+    for limb, color_rgb in zip(META.skeleton_links, META.skeleton_link_colors, strict=True):
         length = np.hypot(*np.diff(STANDING[limb] * height, axis=0)[0])
         if length < 30:  # the dots at both ends meet
             continue
@@ -205,7 +205,7 @@ def test_inputs_stay_as_they_are():
     ],
 )
 def test_wrong_shapes_are_refused(change, message):
-    good = {'image_bgr': canvas(9, 9), 'keypoints': STANDING, 'scores': ONES, 'meta': META}
+    good = {'image_bgr': canvas(9, 9), 'keypoints': STANDING, 'scores': ONES, 'dataset_meta': META}
     with pytest.raises(ValueError, match=message):
         draw_pose(**{**good, **change})
 
@@ -215,9 +215,9 @@ def test_small_people_lie_on_top_in_any_order():
     drawn = draw_results(canvas(620, 620), [large, small], META)
     np.testing.assert_array_equal(drawn, draw_results(canvas(620, 620), [small, large], META))
     alone = draw_results(canvas(620, 620), [small], META)
-    limbs = (alone[:, :, 1] == 255) & (alone[:, :, 0] == 0)
-    assert limbs.sum() > 50
-    assert (drawn[limbs] == alone[limbs]).all()
+    skeleton_links = (alone[:, :, 1] == 255) & (alone[:, :, 0] == 0)
+    assert skeleton_links.sum() > 50
+    assert (drawn[skeleton_links] == alone[skeleton_links]).all()
 
 
 def test_results_without_people_are_the_image():
@@ -233,11 +233,11 @@ def test_scores_are_written_only_where_keypoints_are_drawn():
     np.testing.assert_array_equal(written, canvas(400, 400))
 
 
-@pytest.mark.parametrize(('aligned', 'expected'), [(True, (162.55, 202.38)), (False, (160, 200))])
-def test_heat_lies_where_the_codec_puts_it(aligned, expected):
+@pytest.mark.parametrize(('use_udp', 'expected'), [(True, (162.55, 202.38)), (False, (160, 200))])
+def test_heat_lies_where_the_codec_puts_it(use_udp, expected):
     x, y = np.arange(48)[None], np.arange(64)[:, None]
     heatmaps = np.exp(-((x - 40) ** 2 + (y - 50) ** 2) / 8)[None]
-    change = overlay_heatmaps(canvas(256, 192, 0), heatmaps, aligned=aligned).sum(axis=2)
+    change = overlay_heatmaps(canvas(256, 192, 0), heatmaps, use_udp=use_udp).sum(axis=2)
     rows, columns = np.nonzero(change > 0.9 * change.max())
     # 0.3 px: the difference between the two conventions is 2.5 px here.
     assert (columns.mean(), rows.mean()) == pytest.approx(expected, abs=0.3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmpose.metainfo import load_metainfo
-from mmpose.structures import CropWindow, PoseMeta, PoseResult
+from mmpose.structures import CropWindow, DatasetMeta, PoseResult
 from mmpose.visualization import draw_results
 from mmpose.visualization.looks import OPENPOSE_KEYPOINTS, color_of_person, look_of
 
@@ -145,13 +145,13 @@ def test_openpose_of_other_skeletons(name, num_dots, neck):
     meta = load_metainfo(name)
     look = look_of(meta, 'openpose')
     assert len(look.sources) == len(look.dot_colors) == num_dots
-    assert look.limbs.max() < num_dots
-    assert len(look.limbs) == len(look.limb_colors)
-    assert (neck is None) or (look.limbs == neck).any()
+    assert look.skeleton_links.max() < num_dots
+    assert len(look.skeleton_links) == len(look.skeleton_link_colors)
+    assert (neck is None) or (look.skeleton_links == neck).any()
     if name == 'coco_wholebody':  # hands and feet keep their limbs
-        own = [limb for limb in meta.limbs.tolist() if min(limb) > 90]
+        own = [limb for limb in meta.skeleton_links.tolist() if min(limb) > 90]
         assert own
-        assert all(limb in look.limbs.tolist() for limb in own)
+        assert all(limb in look.skeleton_links.tolist() for limb in own)
 
 
 def test_alpha_mixes_with_the_image():
@@ -195,9 +195,9 @@ def test_labels_of_people_at_one_place_do_not_cover_each_other():
     assert plates(3) > 2.5 * plates(1)
 
 
-def heated(peaks, meta=META, aligned=True, rotation=0.0, num_channels=1):
+def heated(peaks, meta=META, use_udp=True, rotation=0.0, num_channels=1):
     """A person whose heatmap of each joint in ``peaks`` has its peak in a cell (x, y)."""
-    window = CropWindow([200, 200], [150, 200], (48, 64), rotation, aligned)
+    window = CropWindow([200, 200], [150, 200], (48, 64), rotation, use_udp)
     maps = np.zeros((meta.num_keypoints * num_channels, 16, 12), np.float32)
     x, y = np.arange(12)[None], np.arange(16)[:, None]
     for joint, (peak_x, peak_y) in peaks.items():
@@ -213,10 +213,10 @@ def hot_spot(image):
 
 @pytest.mark.parametrize('num_channels', [1, 3])
 @pytest.mark.parametrize('rotation', [0, 30])
-@pytest.mark.parametrize('aligned', [True, False])
-def test_heat_lies_in_the_image_where_the_joint_is(aligned, rotation, num_channels):
-    result = heated({3: (8, 5)}, aligned=aligned, rotation=rotation, num_channels=num_channels)
-    step = np.array([47 / 11, 63 / 15]) if aligned else np.array([4, 4])
+@pytest.mark.parametrize('use_udp', [True, False])
+def test_heat_lies_in_the_image_where_the_joint_is(use_udp, rotation, num_channels):
+    result = heated({3: (8, 5)}, use_udp=use_udp, rotation=rotation, num_channels=num_channels)
+    step = np.array([47 / 11, 63 / 15]) if use_udp else np.array([4, 4])
     expected = result.window.to_image([[8, 5] * step])[0]
     drawn = draw_results(canvas(color=0), [result], META, heatmap='all')
     # 0.7 px: the centre of the brightest pixels of a peak 14 px wide
@@ -256,17 +256,17 @@ def test_wrong_options_are_refused(options, message):
 
 
 def test_a_skeleton_without_limbs_is_drawn_as_dots():
-    meta = PoseMeta(
+    meta = DatasetMeta(
         name='dots',
         keypoint_names=('a', 'b'),
         flip_indices=np.arange(2),
         upper_body_ids=(),
         lower_body_ids=(),
-        limbs=np.zeros((0, 2), np.int64),
+        skeleton_links=np.zeros((0, 2), np.int64),
         weights=np.ones(2, np.float32),
         sigmas=None,
         keypoint_colors=np.full((2, 3), 255, np.uint8),
-        limb_colors=np.zeros((0, 3), np.uint8),
+        skeleton_link_colors=np.zeros((0, 3), np.uint8),
     )
     points = np.array([[50, 50], [150, 150]], np.float32)
     result = PoseResult(0, 0, 1, points, np.ones(2, np.float32), np.float32([0, 0, 200, 200]))

@@ -19,11 +19,11 @@ def batch(size=3):
     return {
         'inputs': rng.integers(0, 256, (size, 3, 64, 48), dtype=np.uint8),
         'keypoints_in': rng.uniform(4, 44, (size, 17, 2)),
-        'visible': np.ones((size, 17)),
+        'keypoints_visible': np.ones((size, 17)),
         'predicted_in': rng.uniform(4, 44, (size, 17, 2)),
         'scores': np.full((size, 17), 0.2),
         'target_heatmaps': rng.uniform(0, 1, (size, 17, 16, 12)),
-        'meta': META,
+        'dataset_meta': META,
         'tile_height': 128,
     }
 
@@ -137,7 +137,7 @@ def test_preview_shows_a_wrong_prediction():
 
 
 def test_preview_hides_what_is_invisible_or_unsure():
-    arguments = {**batch(1), 'visible': np.zeros((1, 17)), 'scores': np.zeros((1, 17))}
+    arguments = {**batch(1), 'keypoints_visible': np.zeros((1, 17)), 'scores': np.zeros((1, 17))}
     arguments['target_heatmaps'] = np.zeros((1, 17, 16, 12))
     target, heat, prediction = tiles(training_preview(**arguments), 3)
     np.testing.assert_array_equal(target, heat)
@@ -146,7 +146,7 @@ def test_preview_hides_what_is_invisible_or_unsure():
 
 def test_preview_enlarges_keypoints_with_their_crop():
     arguments = {**batch(1), 'inputs': np.zeros((1, 3, 64, 48), np.uint8)}
-    arguments['visible'] = np.eye(17)[:1]  # the nose
+    arguments['keypoints_visible'] = np.eye(17)[:1]  # the nose
     arguments['keypoints_in'][0, 0] = [20, 30]
     target = tiles(training_preview(**arguments), 3)[0].max(axis=2)
     rows, columns = np.nonzero(target > 100)

@@ -49,8 +49,8 @@ class AicFormat(PeopleFormat):
 
 
 def _file(images: list[LabelledImage], info: dict[str, Any]) -> dict[str, Any]:
-    meta = load_metainfo('aic')
-    names = [name.replace('_', ' ').capitalize() for name in meta.keypoint_names]
+    dataset_meta = load_metainfo('aic')
+    names = [name.replace('_', ' ').capitalize() for name in dataset_meta.keypoint_names]
     names = [  # 'Right Shoulder', but 'Head top'
         name.title() if name.startswith(('Left', 'Right')) else name for name in names
     ]
@@ -62,7 +62,7 @@ def _file(images: list[LabelledImage], info: dict[str, Any]) -> dict[str, Any]:
     return {
         'info': info_fields('AI Challenger', info),
         'licenses': LICENSES,
-        'categories': [person_category(names, meta)],
+        'categories': [person_category(names, dataset_meta)],
         'images': [
             {
                 'url': '',

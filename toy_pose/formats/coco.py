@@ -66,7 +66,7 @@ def person_file(
     images: list[LabelledImage], ids: list[int], info: dict[str, Any]
 ) -> dict[str, Any]:
     """Content of a file of person keypoints."""
-    meta = load_metainfo('coco')
+    dataset_meta = load_metainfo('coco')
     persons = [
         (person, image_id)
         for image, image_id in zip(images, ids, strict=True)
@@ -75,7 +75,7 @@ def person_file(
     return {
         'info': info_fields('COCO', info),
         'licenses': LICENSES,
-        'categories': [person_category(meta.keypoint_names, meta)],
+        'categories': [person_category(dataset_meta.keypoint_names, dataset_meta)],
         'images': [
             coco_image(image, image_id) for image, image_id in zip(images, ids, strict=True)
         ],

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 from toy_pose.formats.base import LabelledImage
 from toy_pose.scene import PersonLabel
 
@@ -30,14 +30,14 @@ def info_fields(layout: str, generator: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def person_category(names: Iterable[str], meta: PoseMeta) -> dict[str, Any]:
+def person_category(names: Iterable[str], dataset_meta: DatasetMeta) -> dict[str, Any]:
     """The only entry of ``categories``, with these keypoint names."""
     return {
         'supercategory': 'person',
         'id': 1,
         'name': 'person',
         'keypoints': list(names),
-        'skeleton': (meta.limbs + 1).tolist(),  # COCO counts from 1
+        'skeleton': (dataset_meta.skeleton_links + 1).tolist(),  # COCO counts from 1
     }
 
 

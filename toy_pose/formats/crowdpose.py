@@ -94,11 +94,11 @@ def _image_id(image: LabelledImage) -> int:
 
 
 def _file(images: list[LabelledImage]) -> dict[str, Any]:
-    meta = load_metainfo('crowdpose')
-    names = ['head' if name == 'top_head' else name for name in meta.keypoint_names]
+    dataset_meta = load_metainfo('crowdpose')
+    names = ['head' if name == 'top_head' else name for name in dataset_meta.keypoint_names]
     persons = [(person, _image_id(image)) for image in images for person in image.label]
     return {
-        'categories': [person_category(names, meta)],
+        'categories': [person_category(names, dataset_meta)],
         'images': [
             {
                 'file_name': image.path.rsplit('/', 1)[-1],

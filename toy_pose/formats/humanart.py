@@ -96,7 +96,7 @@ def _image_id(image: LabelledImage) -> int:
 
 
 def _file(images: list[LabelledImage], info: dict[str, Any]) -> dict[str, Any]:
-    meta = load_metainfo('humanart21')
+    dataset_meta = load_metainfo('humanart21')
     persons = [(person, image) for image in images for person in image.label]
     return {
         'info': info_fields('Human-Art', info),
@@ -104,7 +104,7 @@ def _file(images: list[LabelledImage], info: dict[str, Any]) -> dict[str, Any]:
         'annotations': [
             _person(person, image, number) for number, (person, image) in enumerate(persons, 1)
         ],
-        'categories': [person_category(meta.keypoint_names, meta)],
+        'categories': [person_category(dataset_meta.keypoint_names, dataset_meta)],
     }
 
 

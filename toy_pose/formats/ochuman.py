@@ -61,7 +61,7 @@ class OCHumanFormat(PeopleFormat):
 
 
 def _file(images: list[LabelledImage], info: dict[str, Any]) -> dict[str, Any]:
-    meta = load_metainfo('coco')
+    dataset_meta = load_metainfo('coco')
     annotations = []
     for image_id, image in enumerate(images, start=1):
         for person, segmentation in image.label:
@@ -80,7 +80,7 @@ def _file(images: list[LabelledImage], info: dict[str, Any]) -> dict[str, Any]:
                 }
             )
     return {
-        'categories': [person_category(meta.keypoint_names, meta)],
+        'categories': [person_category(dataset_meta.keypoint_names, dataset_meta)],
         'images': [
             {
                 'file_name': image.path.rsplit('/', 1)[-1],

@@ -12,8 +12,8 @@ model = dict(
     backbone=dict(type='ViT', img_size=(256, 192), patch_size=16, mlp_ratio=4, qkv_bias=True),
     head=dict(
         type='HeatmapHead',
-        deconv_channels=(256, 256),
-        deconv_kernels=(4, 4),
+        deconv_out_channels=(256, 256),
+        deconv_kernel_sizes=(4, 4),
         final_kernel=1,
         loss=dict(type='JointsMSELoss', use_target_weight=True),
     ),

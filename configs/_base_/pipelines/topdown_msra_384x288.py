@@ -2,19 +2,19 @@
 
 HAP keeps sigma and the kernel of the decoding at the values for 192x256 px.
 """
-codec = dict(type='MSRAHeatmap', input_wh=(288, 384), heatmap_wh=(72, 96), sigma=2)
+codec = dict(type='MSRAHeatmap', input_size=(288, 384), heatmap_size=(72, 96), sigma=2)
 
 train_pipeline = [
     dict(type='LoadImage'),
-    dict(type='BoxToWindow', padding=1.25),
-    dict(type='RandomCenterJitter', factor=0.4, prob=0.3),
+    dict(type='GetBBoxCenterScale', padding=1.25),
+    dict(type='RandomShiftBboxCenter', factor=0.4, prob=0.3),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='HalfBody', min_visible=8, prob=0.3),
+    dict(type='RandomHalfBody', min_visible=8, prob=0.3),
     dict(type='RandomScaleRotation', scale_factor=0.5, rotation_factor=40, rotation_prob=0.6),
-    dict(type='TopdownAffine', input_wh=codec['input_wh']),
+    dict(type='TopdownAffine', input_size=codec['input_size']),
 ]
 val_pipeline = [
     dict(type='LoadImage'),
-    dict(type='BoxToWindow', padding=1.25),
-    dict(type='TopdownAffine', input_wh=codec['input_wh']),
+    dict(type='GetBBoxCenterScale', padding=1.25),
+    dict(type='TopdownAffine', input_size=codec['input_size']),
 ]

@@ -1,18 +1,18 @@
 """Classic square crops of 256 px with Gaussians at the nearest of 64x64 cells, around given
 centres: MPII has a centre and a scale per person, not a box, so there is nothing to jitter.
 """
-codec = dict(type='MSRAHeatmap', input_wh=(256, 256), heatmap_wh=(64, 64), sigma=2)
+codec = dict(type='MSRAHeatmap', input_size=(256, 256), heatmap_size=(64, 64), sigma=2)
 
 train_pipeline = [
     dict(type='LoadImage'),
-    dict(type='BoxToWindow', padding=1.25),
+    dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='HalfBody', min_visible=8, prob=0.3),
+    dict(type='RandomHalfBody', min_visible=8, prob=0.3),
     dict(type='RandomScaleRotation', scale_factor=0.5, rotation_factor=40, rotation_prob=0.6),
-    dict(type='TopdownAffine', input_wh=codec['input_wh']),
+    dict(type='TopdownAffine', input_size=codec['input_size']),
 ]
 val_pipeline = [
     dict(type='LoadImage'),
-    dict(type='BoxToWindow', padding=1.25),
-    dict(type='TopdownAffine', input_wh=codec['input_wh']),
+    dict(type='GetBBoxCenterScale', padding=1.25),
+    dict(type='TopdownAffine', input_size=codec['input_size']),
 ]

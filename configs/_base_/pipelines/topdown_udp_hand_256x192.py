@@ -2,18 +2,18 @@
 
 Hands have no half body, turn further, and their boxes fit tightly around the joints.
 """
-codec = dict(type='UDPHeatmap', input_wh=(192, 256), heatmap_wh=(48, 64), sigma=2)
+codec = dict(type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
 
 train_pipeline = [
     dict(type='LoadImage'),
-    dict(type='BoxToWindow', padding=1.5),
-    dict(type='RandomCenterJitter', factor=0.4, prob=0.3),
+    dict(type='GetBBoxCenterScale', padding=1.5),
+    dict(type='RandomShiftBboxCenter', factor=0.4, prob=0.3),
     dict(type='RandomFlip', prob=0.5),
     dict(type='RandomScaleRotation', scale_factor=0.3, rotation_factor=90, rotation_prob=0.6),
-    dict(type='TopdownAffine', input_wh=codec['input_wh'], use_udp=True),
+    dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
 ]
 val_pipeline = [
     dict(type='LoadImage'),
-    dict(type='BoxToWindow', padding=1.5),
-    dict(type='TopdownAffine', input_wh=codec['input_wh'], use_udp=True),
+    dict(type='GetBBoxCenterScale', padding=1.5),
+    dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
 ]

@@ -3,17 +3,17 @@
 MPII gives a centre and a scale per person, not a box: there is nothing to jitter, and the
 published figures hold for windows whose aspect ratio is not mended.
 """
-codec = dict(type='UDPHeatmap', input_wh=(192, 256), heatmap_wh=(48, 64), sigma=2)
+codec = dict(type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
 
 train_pipeline = [
     dict(type='LoadImage'),
-    dict(type='BoxToWindow', padding=1.25),
+    dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='RandomFlip', prob=0.5),
     dict(type='RandomScaleRotation', scale_factor=0.5, rotation_factor=40, rotation_prob=0.6),
-    dict(type='TopdownAffine', input_wh=codec['input_wh'], use_udp=True, fix_aspect=False),
+    dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True, fix_aspect=False),
 ]
 val_pipeline = [
     dict(type='LoadImage'),
-    dict(type='BoxToWindow', padding=1.25),
-    dict(type='TopdownAffine', input_wh=codec['input_wh'], use_udp=True, fix_aspect=False),
+    dict(type='GetBBoxCenterScale', padding=1.25),
+    dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True, fix_aspect=False),
 ]

@@ -25,7 +25,7 @@ from mmpose.apis.inference.result_files import (
 )
 from mmpose.apis.inference.sources import Input, Source, open_sources
 from mmpose.evaluation.functional.json_columns import read_json
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 FORMATS = ('coco', 'jsonl', 'csv', 'npz')
 RESULTS = 'results'  # stem of result files
@@ -162,7 +162,7 @@ def ids_by_name(annotation_file: str | Path) -> dict[str, int]:
     return ids
 
 
-def open_result_files(outputs: Outputs, meta: PoseMeta) -> list[ResultFile]:
+def open_result_files(outputs: Outputs, dataset_meta: DatasetMeta) -> list[ResultFile]:
     """Returns the open result files of a run.
 
     Raises:
@@ -177,9 +177,9 @@ def open_result_files(outputs: Outputs, meta: PoseMeta) -> list[ResultFile]:
         elif name == 'jsonl':
             files.append(JsonLinesFile(folder / f'{RESULTS}.jsonl'))
         elif name == 'csv':
-            files.append(CsvFile(folder / f'{RESULTS}.csv', meta))
+            files.append(CsvFile(folder / f'{RESULTS}.csv', dataset_meta))
         elif name == 'npz':
-            files.append(NpzFile(folder / f'{RESULTS}.npz', meta))
+            files.append(NpzFile(folder / f'{RESULTS}.npz', dataset_meta))
         else:
             raise ValueError(f"format '{name}' is unknown, expected some of {', '.join(FORMATS)}")
     if outputs.mmpose_dir is not None:
@@ -194,7 +194,7 @@ class _Run:
     def __init__(self, inferencer: PoseInferencer, outputs: Outputs, stack: ExitStack) -> None:
         self.inferencer = inferencer
         self.outputs = outputs
-        self.result_files = open_result_files(outputs, inferencer.meta)
+        self.result_files = open_result_files(outputs, inferencer.dataset_meta)
         for file in self.result_files:
             stack.callback(file.close)
         self.files = [file.path for file in self.result_files]

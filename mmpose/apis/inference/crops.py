@@ -25,7 +25,7 @@ def crop_image(image_bgr: NDArray[np.uint8], window: CropWindow) -> NDArray[np.u
     matrix = window.matrix()
     if max(image_bgr.shape[:2]) > MAX_SIDE:
         image_bgr, matrix = _part_behind(image_bgr, window, matrix)
-    return cv2.warpAffine(image_bgr, matrix, window.input_wh, flags=cv2.INTER_LINEAR)
+    return cv2.warpAffine(image_bgr, matrix, window.input_size, flags=cv2.INTER_LINEAR)
 
 
 def _part_behind(
@@ -56,7 +56,7 @@ def crop_on_device(
         windows: B windows of one input size.
         device: Where the crops are wanted.
     """
-    width, height = windows[0].input_wh
+    width, height = windows[0].input_size
     to_image = np.stack([invert_affine(window.matrix()) for window in windows])  # (B, 2, 3)
     matrices = torch.from_numpy(to_image).to(device, torch.float32)
     ys, xs = torch.meshgrid(

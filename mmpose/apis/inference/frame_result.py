@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import Frame, PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, Frame, PoseResult
 from mmpose.visualization import draw_results
 
 
@@ -36,17 +36,17 @@ class FrameResult:
     Attributes:
         frame: The image, with its place in the source.
         poses: One a person; none if nobody is there or the frame is damaged.
-        meta: Skeleton of the poses.
+        dataset_meta: Skeleton of the poses.
         problem: Why the frame could not be read; its image is the one before it then. Empty for
             a good frame.
     """
 
     frame: Frame
     poses: list[PoseResult]
-    meta: PoseMeta
+    dataset_meta: DatasetMeta
     problem: str = ''
 
     def draw(self, options: DrawOptions | None = None) -> NDArray[np.uint8]:
         """Returns the image (H, W, 3), uint8 BGR, with the poses."""
         looks = asdict(options or DrawOptions())
-        return draw_results(self.frame.image_bgr, self.poses, self.meta, **looks)
+        return draw_results(self.frame.image_bgr, self.poses, self.dataset_meta, **looks)

@@ -175,7 +175,7 @@ def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
         dtype=args.dtype,
         compile_model=args.compile,
         flip_test=args.flip_test,
-        input_wh=args.input_size and tuple(args.input_size),
+        input_size=args.input_size and tuple(args.input_size),
         batch_size=args.batch_size,
         categories=categories,
         bbox_threshold=args.bbox_thr,

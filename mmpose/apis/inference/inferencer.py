@@ -23,7 +23,7 @@ from mmpose.backends.load import load_backend
 from mmpose.backends.pytorch import TorchBackend
 from mmpose.detectors import Detector, build_detector
 from mmpose.models import TopdownPoseEstimator
-from mmpose.structures import Frame, PoseMeta
+from mmpose.structures import DatasetMeta, Frame
 from mmpose.tracking import KeypointSmoother, PoseTracker, fill_gaps
 
 PARTS = ('read', 'detect', 'pose')
@@ -51,7 +51,7 @@ class PoseInferencer:
         dtype: ``float32``, ``bfloat16`` or ``float16``; see ``init_model``.
         compile_model: See ``init_model``.
         flip_test: See ``init_model``.
-        input_wh: See ``init_model``.
+        input_size: See ``init_model``.
         batch_size: People, and frames, at a time.
         categories: What to look for; see ``build_detector``.
         bbox_threshold: Boxes with a lower score are dropped.
@@ -69,7 +69,7 @@ class PoseInferencer:
         trust_checkpoint: Whether the checkpoint may run code when it is read.
 
     Attributes:
-        meta: Skeleton of the poses.
+        dataset_meta: Skeleton of the poses.
         problems: What went wrong so far in the current or last call and did not end it.
         busy_s: Seconds for which each part has worked in the current or last call, on its own
             thread: ``read``, ``detect`` and ``pose``.
@@ -91,7 +91,7 @@ class PoseInferencer:
         dtype: str | None = None,
         compile_model: bool = False,
         flip_test: bool | None = None,
-        input_wh: tuple[int, int] | None = None,
+        input_size: tuple[int, int] | None = None,
         batch_size: int = 32,
         categories: Sequence[str | int] = ('person',),
         bbox_threshold: float = 0.3,
@@ -122,14 +122,14 @@ class PoseInferencer:
                 dtype=dtype,
                 compile_model=compile_model,
                 flip_test=flip_test,
-                input_wh=input_wh,
+                input_size=input_size,
                 trust_checkpoint=trust_checkpoint,
             )
         elif isinstance(model, TopdownPoseEstimator):
             backend = getattr(model, 'backend', None) or TorchBackend(model)
         else:
             backend = model
-        self.meta: PoseMeta = backend.meta
+        self.dataset_meta: DatasetMeta = backend.dataset_meta
         self.detector = build_detector(
             detector, str(where), bbox_threshold, nms_threshold, categories
         )
@@ -137,7 +137,7 @@ class PoseInferencer:
         self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device)
         self.max_people = max_people
         self.det_every = det_every
-        self._new_tracker = partial(PoseTracker, self.meta, oks_weight, tracking_threshold)
+        self._new_tracker = partial(PoseTracker, self.dataset_meta, oks_weight, tracking_threshold)
         self.tracking = tracking
         if tracking:
             self._new_tracker()  # says now what is wrong with it
@@ -196,7 +196,7 @@ class PoseInferencer:
         with closing(chunks):
             for chunk in chunks:
                 for job in chunk:
-                    yield FrameResult(job.frame, job.poses, self.meta, job.problem)
+                    yield FrameResult(job.frame, job.poses, self.dataset_meta, job.problem)
 
 
 def _chunks(source: Source, max_frames: int) -> Generator[list[FrameJob], None, None]:

@@ -56,7 +56,7 @@ class PosePredictor:
         inputs = self._crops([frame.image_bgr for frame, _, _ in people], windows)
         prediction = self.backend.predict(inputs, self.with_heatmaps)
         results = batch_to_results(
-            prediction.keypoints, prediction.scores, _batch(people, windows), self.backend
+            prediction.keypoints, prediction.keypoint_scores, _batch(people, windows), self.backend
         )
         if prediction.heatmaps is None:
             return results
@@ -81,8 +81,8 @@ class PosePredictor:
         if backend.stretch:
             center, box_wh = xywh_to_center_wh(np.asarray(bbox_xywh, np.float64))
             scale = np.full(2, box_wh.max() * backend.padding)
-            return CropWindow(center, scale, backend.input_wh, 0.0, backend.aligned)
-        return CropWindow.from_bbox(bbox_xywh, backend.input_wh, backend.padding, backend.aligned)
+            return CropWindow(center, scale, backend.input_size, 0.0, backend.use_udp)
+        return CropWindow.from_bbox(bbox_xywh, backend.input_size, backend.padding, backend.use_udp)
 
 
 def _batch(people: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _batch(people: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) ->
         'bbox_score': np.array([boxes.scores[row] for _, boxes, row in people]),
         'ann_id': np.array([row for _, _, row in people]),
         'category_id': np.array([boxes.category_ids[row] for _, boxes, row in people]),
-        'dataset_index': np.zeros(num, np.int64),
+        'dataset_idx': np.zeros(num, np.int64),
         'img_id': [frame.index for frame, _, _ in people],
         'image_file': [frame.name for frame, _, _ in people],
     }

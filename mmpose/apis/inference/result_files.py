@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mmpose.apis.inference.frame_result import FrameResult
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 
 SURE = 0.2  # keypoints above it make the score of a pose, as in the evaluation of COCO
 DIGITS = 3  # of a px, and of a score
@@ -44,8 +44,8 @@ class CocoFile:
     def add(self, result: FrameResult, image_id: int) -> None:
         """Writes the poses of a frame; a pose without a single number is left out."""
         for pose in result.poses:
-            is_finite = np.isfinite(pose.keypoints).all(axis=1) & np.isfinite(pose.scores)
-            triples = np.column_stack([pose.keypoints, pose.scores])
+            is_finite = np.isfinite(pose.keypoints).all(axis=1) & np.isfinite(pose.keypoint_scores)
+            triples = np.column_stack([pose.keypoints, pose.keypoint_scores])
             triples[~is_finite] = 0  # 0, 0 with score 0 is how COCO says that there is nothing
             record = {
                 'image_id': image_id,
@@ -97,20 +97,22 @@ class JsonLinesFile:
 class CsvFile:
     """A row per person, with three columns per keypoint; an empty cell where there is no number."""
 
-    def __init__(self, path: Path, meta: PoseMeta) -> None:
+    def __init__(self, path: Path, dataset_meta: DatasetMeta) -> None:
         self.path = path
         self._file = path.open('w', encoding='utf-8', newline='')
         self._rows = csv.writer(self._file)
         header = ['source', 'frame', 'image_id', 'time_s', 'person', 'track_id', 'category_id']
         header += ['bbox_left', 'bbox_top', 'bbox_width', 'bbox_height', 'bbox_score', 'score']
-        header += [f'{name}_{part}' for name in meta.keypoint_names for part in ('x', 'y', 'score')]
+        header += [
+            f'{name}_{part}' for name in dataset_meta.keypoint_names for part in ('x', 'y', 'score')
+        ]
         self._rows.writerow(header)
 
     def add(self, result: FrameResult, image_id: int) -> None:
         """Writes the rows of a frame."""
         frame = result.frame
         for number, pose in enumerate(result.poses):
-            triples = np.column_stack([pose.keypoints, pose.scores]).ravel()
+            triples = np.column_stack([pose.keypoints, pose.keypoint_scores]).ravel()
             cells = [frame.name, frame.index, image_id, round(frame.time_s, 6), number]
             cells += [pose.track_id, pose.category_id, *rounded(pose.bbox_xywh)]
             self._rows.writerow(
@@ -128,12 +130,12 @@ class NpzFile:
     ``keypoints`` (N, K, 2), img px, ``scores`` (N, K), ``bbox_xywh`` (N, 4), ``bbox_score`` (N,),
     ``category_id`` (N,), ``track_id`` (N,), -1 for none, ``frame_row`` (N,), the row of the frame
     in ``source`` (F,), ``frame`` (F,), ``image_id`` (F,), ``time_s`` (F,); ``keypoint_names`` (K,)
-    and ``limbs`` (L, 2).
+    and ``skeleton_links`` (L, 2).
     """
 
-    def __init__(self, path: Path, meta: PoseMeta) -> None:
+    def __init__(self, path: Path, dataset_meta: DatasetMeta) -> None:
         self.path = path
-        self._meta = meta
+        self._dataset_meta = dataset_meta
         self._frames: list[tuple[str, int, int, float]] = []
         self._poses: list[tuple[int, PoseResult]] = []
 
@@ -145,7 +147,7 @@ class NpzFile:
 
     def close(self) -> None:
         """Writes the file."""
-        poses, num_joints = [pose for _, pose in self._poses], self._meta.num_keypoints
+        poses, num_joints = [pose for _, pose in self._poses], self._dataset_meta.num_keypoints
 
         def of_poses(values: Sequence[Any], dtype: Any, *shape: int) -> np.ndarray:
             return np.array(values, dtype).reshape(len(poses), *shape)
@@ -155,7 +157,7 @@ class NpzFile:
         np.savez_compressed(
             self.path,
             keypoints=of_poses([x.keypoints for x in poses], np.float32, num_joints, 2),
-            scores=of_poses([x.scores for x in poses], np.float32, num_joints),
+            keypoint_scores=of_poses([x.keypoint_scores for x in poses], np.float32, num_joints),
             bbox_xywh=of_poses([x.bbox_xywh for x in poses], np.float32, 4),
             bbox_score=of_poses([x.bbox_score for x in poses], np.float32),
             category_id=of_poses([x.category_id for x in poses], np.int64),
@@ -165,8 +167,8 @@ class NpzFile:
             frame=np.array(numbers, np.int64),
             image_id=np.array(image_ids, np.int64),
             time_s=np.array(times, np.float64),
-            keypoint_names=np.array(self._meta.keypoint_names, np.str_),
-            limbs=self._meta.limbs,
+            keypoint_names=np.array(self._dataset_meta.keypoint_names, np.str_),
+            skeleton_links=self._dataset_meta.skeleton_links,
         )
 
 
@@ -192,7 +194,7 @@ class MmposeFolder:
         people = [
             {
                 'keypoints': rounded(pose.keypoints),
-                'keypoint_scores': rounded(pose.scores),
+                'keypoint_scores': rounded(pose.keypoint_scores),
                 'bbox': [rounded(np.concatenate([pose.bbox_xywh[:2], _last_corner(pose)]))],
                 'bbox_score': rounded(pose.bbox_score),
             }
@@ -214,7 +216,7 @@ class MmposeFolder:
 
 def score_of(pose: PoseResult) -> float:
     """Returns the score of a pose, that of its box times the mean of its certain keypoints."""
-    certain = pose.scores[pose.scores > SURE]
+    certain = pose.keypoint_scores[pose.keypoint_scores > SURE]
     return pose.bbox_score * float(certain.mean()) if len(certain) else 0.0
 
 
@@ -233,7 +235,7 @@ def _as_dict(pose: PoseResult) -> dict[str, Any]:
         'bbox': rounded(pose.bbox_xywh),
         'bbox_score': rounded(pose.bbox_score),
         'score': rounded(score_of(pose)),
-        'keypoints': rounded(np.column_stack([pose.keypoints, pose.scores])),
+        'keypoints': rounded(np.column_stack([pose.keypoints, pose.keypoint_scores])),
     }
 
 

@@ -104,7 +104,7 @@ class SequenceEstimator:
         poses = self.predictor([job.frame for job in good], boxes)
         for job, own in zip(good, poses, strict=True):
             if job.is_guessed:
-                own = without_doubles(own, self.predictor.backend.meta)
+                own = without_doubles(own, self.predictor.backend.dataset_meta)
             job.poses = own if self.tracker is None else self.tracker(own, job.frame.time_s)
             self._last = [job.poses, self._last[0]]
 

@@ -50,7 +50,7 @@ class _Reader:
 
     def __init__(self, split: Split, log: ProblemLog, fields: Sequence[str]) -> None:
         self.split, self.log, self.fields = split, log, fields
-        self.num_values = 3 * split.meta.num_keypoints
+        self.num_values = 3 * split.dataset_meta.num_keypoints
         self.wh: list[tuple[int, int]] = []
         self.image_of: list[int | str] = []  # image id of each instance
         self.category_ids: list[int] = []
@@ -77,7 +77,7 @@ class _Reader:
                 self._add(
                     'unreadable_annotations', '', f"no '{section}'", f"a list '{section}'", ''
                 )
-        split, num = self.split, self.split.meta.num_keypoints
+        split, num = self.split, self.split.dataset_meta.num_keypoints
         rows = [self.image_rows.get(image_id, -1) for image_id in self.image_of]
         for row, ann_id, image_id in zip(rows, split.ann_ids, self.image_of, strict=True):
             if row < 0:
@@ -97,7 +97,7 @@ class _Reader:
         split.bbox_xywh = np.array(self.boxes).reshape(-1, 4)[keep]
         split.area = np.array(self.areas)[keep]
         split.keypoints = np.ascontiguousarray(points[..., :2])
-        split.visible = np.ceil(np.clip(points[..., 2], 0, 2)).astype(np.uint8)
+        split.keypoints_visible = np.ceil(np.clip(points[..., 2], 0, 2)).astype(np.uint8)
         self._check_categories()
         self._name_images()
 
@@ -148,14 +148,14 @@ class _Reader:
             self._add('malformed_annotation', _entry('category', item), _show(item), 'an id')
             return
         self.split.categories[item['id']] = str(item.get('name', item['id']))
-        names, own = item.get('keypoints'), self.split.meta.keypoint_names
+        names, own = item.get('keypoints'), self.split.dataset_meta.keypoint_names
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             return
         place = find_disorder(names, own)
         if place is not None:
             entry = f'category {item["id"]}'
             found = f"'{names[place]}' as keypoint {place}"
-            expected = f"'{own[place]}' as in '{self.split.meta.name}'"
+            expected = f"'{own[place]}' as in '{self.split.dataset_meta.name}'"
             self._add('keypoint_names', entry, found, expected)
 
     def _annotation(self, item: Any) -> None:
@@ -221,7 +221,8 @@ class _Reader:
                 'wrong_keypoint_count',
                 entry,
                 f'{len(values)} numbers ({len(values) / 3:g} keypoints)',
-                f"{self.num_values} ({self.split.meta.num_keypoints} of '{self.split.meta.name}')",
+                f'{self.num_values} ({self.split.dataset_meta.num_keypoints} of '
+                f"'{self.split.dataset_meta.name}')",
                 image,
             )
             return None
@@ -238,7 +239,7 @@ class _Reader:
         is_graded = len(self.fields) > 1  # face and hands have a confidence instead
         if not is_graded and not set(visibility) <= {0, 1, 2}:
             place = next(i for i, value in enumerate(visibility) if value not in (0, 1, 2))
-            found = f'{visibility[place]:g} for {self.split.meta.keypoint_names[place]}'
+            found = f'{visibility[place]:g} for {self.split.dataset_meta.keypoint_names[place]}'
             self._add('bad_visibility', entry, found, '0, 1 or 2', image)
         body = visibility[: len(item[self.fields[0]]) // 3]
         labelled = sum(value > 0 for value in body)

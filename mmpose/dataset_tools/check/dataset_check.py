@@ -96,11 +96,11 @@ def check_dataset(
     skeletons: set[str] = set()
     for name, dataset in _dataset_configs(cfg):
         split, num_samples = _read_split(name, dataset, log)
-        if split.meta.name not in skeletons:
-            skeletons.add(split.meta.name)
-            check_skeleton(split.meta, log, _needs_sigmas(cfg))
-        padding, input_wh, apply_exif = _crop_options(dataset)
-        check_geometry(split, log, padding, input_wh)
+        if split.dataset_meta.name not in skeletons:
+            skeletons.add(split.dataset_meta.name)
+            check_skeleton(split.dataset_meta, log, _needs_sigmas(cfg))
+        padding, input_size, apply_exif = _crop_options(dataset)
+        check_geometry(split, log, padding, input_size)
         sides = check_sides(split, log)
         prints.append(
             _fingerprints(split, log, workers, apply_exif, quiet) if with_images else None
@@ -139,7 +139,7 @@ def _read_split(name: str, dataset: Config, log: ProblemLog) -> tuple[Split, int
         name=name,
         ann_file=Path(os.path.abspath(root / dataset['ann_file'])),
         image_folder=Path(os.path.abspath(root / dataset.get('img_prefix', ''))),
-        meta=load_metainfo(dataset.get('metainfo', usual)),
+        dataset_meta=load_metainfo(dataset.get('metainfo', usual)),
     )
     is_coco = issubclass(kind, CocoDataset)
     if is_coco:
@@ -168,26 +168,29 @@ def _take_from_reader(split: Split, dataset: KeypointDataset) -> None:
     store = dataset.store
     split.from_reader = True
     split.image_folder = Path(dataset.image_folder)
-    split.meta = dataset.pose_meta
+    split.dataset_meta = dataset.dataset_meta
     split.image_ids = store.image_ids.tolist()
     split.file_names = [store.file_name(i) for i in range(len(store.image_ids))]
     split.image_wh = store.image_wh.astype(np.int64)
     split.num_annotations = len(store)
-    if store.num_keypoints == split.meta.num_keypoints:
+    if store.num_keypoints == split.dataset_meta.num_keypoints:
         split.image_index = store.image_index.astype(np.int64)
         split.ann_ids = store.ann_ids.tolist()
         split.category_ids = store.category_ids.astype(np.int64)
         split.bbox_xywh = store.bbox_xywh.astype(np.float64)
         split.area = store.area.astype(np.float64)
-        split.keypoints, split.visible = store.keypoints, np.minimum(store.visible, 2)
+        split.keypoints, split.keypoints_visible = (
+            store.keypoints,
+            np.minimum(store.keypoints_visible, 2),
+        )
 
 
 def _crop_options(dataset: Config) -> tuple[float, tuple[int, int] | None, bool]:
     steps = {step['type']: step for step in dataset.get('pipeline', []) if 'type' in step}
     crop = steps.get('TopdownAffine', {})
     return (
-        steps.get('BoxToWindow', {}).get('padding', 1.25),
-        crop.get('input_wh') if crop.get('fix_aspect', True) else None,
+        steps.get('GetBBoxCenterScale', {}).get('padding', 1.25),
+        crop.get('input_size') if crop.get('fix_aspect', True) else None,
         steps.get('LoadImage', {}).get('apply_exif', True),
     )
 

@@ -23,7 +23,7 @@ Rows = NDArray[np.int64]
 
 
 def check_geometry(
-    split: Split, log: ProblemLog, padding: float = 1.25, input_wh: Sequence[int] | None = None
+    split: Split, log: ProblemLog, padding: float = 1.25, input_size: Sequence[int] | None = None
 ) -> None:
     """Finds boxes and keypoints that cannot be right.
 
@@ -31,13 +31,13 @@ def check_geometry(
         split: The instances.
         log: Gets every fault.
         padding: Factor on the box that gives the crop window.
-        input_wh: Width and height of the crop, px, which give the aspect of the window.
+        input_size: Width and height of the crop, px, which give the aspect of the window.
     """
     if not len(split.image_index):
         return
     image_wh = split.image_wh[split.image_index].astype(np.float64)  # (N, 2)
     box, points = split.bbox_xywh, split.keypoints.astype(np.float64)
-    labelled = split.visible > 0
+    labelled = split.keypoints_visible > 0
     is_sized = (image_wh > 0).all(axis=1)
     _check_boxes(split, log, image_wh, is_sized)
     beyond_box = _distance_outside(points, box[:, None, :2], (box[:, :2] + box[:, 2:])[:, None])
@@ -46,7 +46,7 @@ def check_geometry(
     beyond_image = _distance_outside(points, 0.0, image_wh[:, None] - 1)
     out = (beyond_image > IMAGE_TOLERANCE) & labelled & is_sized[:, None]
     _report_points(split, log, 'keypoint_outside_image', out, 'inside the image', _image_text)
-    _check_crops(split, log, padding, input_wh)
+    _check_crops(split, log, padding, input_size)
     _check_copies(split, log)
 
 
@@ -74,18 +74,19 @@ def _check_boxes(
 
 
 def _check_crops(
-    split: Split, log: ProblemLog, padding: float, input_wh: Sequence[int] | None
+    split: Split, log: ProblemLog, padding: float, input_size: Sequence[int] | None
 ) -> None:
     """Finds instances none of whose keypoints are in the upright window of validation."""
     window_wh = split.bbox_xywh[:, 2:] * padding
-    if input_wh is not None:
-        window_wh = fix_aspect_ratio(window_wh, input_wh[0] / input_wh[1])
+    if input_size is not None:
+        window_wh = fix_aspect_ratio(window_wh, input_size[0] / input_size[1])
     middle = split.bbox_xywh[:, :2] + split.bbox_xywh[:, 2:] / 2
     offset = np.abs(split.keypoints - middle[:, None])  # (N, K, 2)
-    inside = (offset <= window_wh[:, None] / 2).all(axis=2) & (split.visible > 0)
-    has_some = (split.visible > 0).any(axis=1) & (window_wh > 0).all(axis=1)
+    inside = (offset <= window_wh[:, None] / 2).all(axis=2) & (split.keypoints_visible > 0)
+    has_some = (split.keypoints_visible > 0).any(axis=1) & (window_wh > 0).all(axis=1)
     for row in np.flatnonzero(has_some & ~inside.any(axis=1)):
-        found = f'none of {(split.visible[row] > 0).sum()} labelled keypoints in the crop round '
+        labelled = (split.keypoints_visible[row] > 0).sum()
+        found = f'none of {labelled} labelled keypoints in the crop round '
         _add(split, log, 'empty_target', row, found + _box_text(split, row), 'at least one')
 
 
@@ -95,7 +96,7 @@ def _check_copies(split: Split, log: ProblemLog) -> None:
     for row in range(len(split.image_index)):
         key = (
             int(split.image_index[row]),
-            split.keypoints[row].tobytes() + split.visible[row].tobytes(),
+            split.keypoints[row].tobytes() + split.keypoints_visible[row].tobytes(),
         )
         other = first_of.setdefault(key, row)
         if other != row:
@@ -123,7 +124,7 @@ def _report_points(
         ids = np.flatnonzero(bad[row])
         x, y = split.keypoints[row, ids[0]]
         more = f' and {len(ids) - 1} more' if len(ids) > 1 else ''
-        name = split.meta.keypoint_names[ids[0]]
+        name = split.dataset_meta.keypoint_names[ids[0]]
         _add(
             split, log, kind, row, f'{name} at ({x:g}, {y:g}){more}; {place(split, row)}', expected
         )

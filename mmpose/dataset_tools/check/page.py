@@ -128,8 +128,8 @@ def draw_problem(split: Split, problem: Problem) -> np.ndarray | None:
         return image
     points = (split.keypoints[rows[0]] + 0.5) * scale - 0.5
     box = split.bbox_xywh[rows[0]] * scale
-    seen = split.visible[rows[0]]
-    return draw_pose(image, points, seen, split.meta, bbox_xywh=box, label=problem.entry)
+    seen = split.keypoints_visible[rows[0]]
+    return draw_pose(image, points, seen, split.dataset_meta, bbox_xywh=box, label=problem.entry)
 
 
 def _write_statistics(report: HtmlReport, part: Statistics) -> None:
@@ -137,7 +137,8 @@ def _write_statistics(report: HtmlReport, part: Statistics) -> None:
         return
     report.heading(f'{part.split}: joints')
     report.table(
-        ['joint', 'labelled', 'hidden', 'visible', 'share labelled'], [(*j,) for j in part.joints]
+        ['joint', 'labelled', 'hidden', 'keypoints_visible', 'share labelled'],
+        [(*j,) for j in part.joints],
     )
     report.heading(f'{part.split}: categories')
     report.table(['id', 'name', 'instances', 'share'], part.categories)

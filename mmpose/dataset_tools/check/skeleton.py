@@ -9,7 +9,7 @@ import numpy as np
 from mmpose.dataset_tools.check.issues import Problem, ProblemLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.metainfo.sides import find_partners, split_side
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 # Sides of a pair are compared with those of the other pairs from this many instances on, and
 # only when both are this far from an even share.
@@ -34,17 +34,17 @@ class PairSides:
     share: float
 
 
-def check_skeleton(meta: PoseMeta, log: ProblemLog, needs_sigmas: bool = True) -> None:
+def check_skeleton(dataset_meta: DatasetMeta, log: ProblemLog, needs_sigmas: bool = True) -> None:
     """Finds flip pairs that contradict the names, and sigmas that mean nothing.
 
     Args:
-        meta: The skeleton.
+        dataset_meta: The skeleton.
         log: Gets every fault.
         needs_sigmas: Whether a metric weighs distances by them.
     """
-    names = meta.keypoint_names
+    names = dataset_meta.keypoint_names
     by_name = find_partners(names)
-    for i, j in enumerate(meta.flip_indices.tolist()):
+    for i, j in enumerate(dataset_meta.flip_indices.tolist()):
         side, rest = split_side(names[i])
         other_side, other_rest = split_side(names[j])
         entry, found = f'keypoint {names[i]}', f"swap '{names[j] if i != j else '-'}'"
@@ -54,15 +54,17 @@ def check_skeleton(meta: PoseMeta, log: ProblemLog, needs_sigmas: bool = True) -
             expected = 'the same joint of the other side'
         else:
             continue
-        log.add(Problem('flip_pairs', 'all', f'skeleton {meta.name}', entry, found, expected))
-    problem = _sigma_problem(meta)
-    if problem and (needs_sigmas or meta.sigmas is not None):
+        log.add(
+            Problem('flip_pairs', 'all', f'skeleton {dataset_meta.name}', entry, found, expected)
+        )
+    problem = _sigma_problem(dataset_meta)
+    if problem and (needs_sigmas or dataset_meta.sigmas is not None):
         found, expected = problem
-        log.add(Problem('sigmas', 'all', f'skeleton {meta.name}', 'sigma', found, expected))
+        log.add(Problem('sigmas', 'all', f'skeleton {dataset_meta.name}', 'sigma', found, expected))
 
 
-def _sigma_problem(meta: PoseMeta) -> tuple[str, str] | None:
-    sigmas = meta.sigmas
+def _sigma_problem(dataset_meta: DatasetMeta) -> tuple[str, str] | None:
+    sigmas = dataset_meta.sigmas
     if sigmas is None:
         return 'none', 'a sigma per keypoint, or a metric without OKS'
     for is_bad, rule in (
@@ -71,7 +73,10 @@ def _sigma_problem(meta: PoseMeta) -> tuple[str, str] | None:
     ):
         if is_bad.any():
             first = int(is_bad.argmax())
-            return f'{sigmas[first]:g} for {meta.keypoint_names[first]} ({is_bad.sum()} such)', rule
+            return (
+                f'{sigmas[first]:g} for {dataset_meta.keypoint_names[first]} ({is_bad.sum()} such)',
+                rule,
+            )
     if len(sigmas) > 1 and np.ptp(sigmas) == 0:
         return f'{sigmas[0]:g} for all', 'values that follow how exactly each joint can be placed'
     return None
@@ -86,7 +91,7 @@ def check_sides(split: Split, log: ProblemLog) -> list[PairSides]:
     Returns:
         One entry per flip pair whose names tell left from right.
     """
-    sides = [_pair_sides(split, i, int(j)) for i, j in _pairs(split.meta)]
+    sides = [_pair_sides(split, i, int(j)) for i, j in _pairs(split.dataset_meta)]
     clear = [pair for pair in sides if _is_clear(pair)]
     wrong_way = [pair for pair in clear if pair.share < 0.5]
     if 2 * len(wrong_way) > len(clear):  # the dataset shows its subjects from behind
@@ -108,18 +113,18 @@ def check_sides(split: Split, log: ProblemLog) -> list[PairSides]:
     return sides
 
 
-def _pairs(meta: PoseMeta) -> list[tuple[int, int]]:
-    sides = [split_side(name)[0] for name in meta.keypoint_names]
+def _pairs(dataset_meta: DatasetMeta) -> list[tuple[int, int]]:
+    sides = [split_side(name)[0] for name in dataset_meta.keypoint_names]
     return [
         (i, j)
-        for i, j in enumerate(meta.flip_indices.tolist())
+        for i, j in enumerate(dataset_meta.flip_indices.tolist())
         if (sides[i], sides[j]) == ('left', 'right')
     ]
 
 
 def _pair_sides(split: Split, left: int, right: int) -> PairSides:
-    names = split.meta.keypoint_names
-    both = (split.visible[:, left] > 0) & (split.visible[:, right] > 0)
+    names = split.dataset_meta.keypoint_names
+    both = (split.keypoints_visible[:, left] > 0) & (split.keypoints_visible[:, right] > 0)
     gap = (split.keypoints[:, left, 0] - split.keypoints[:, right, 0])[both]
     gap = gap[gap != 0]
     share = float((gap > 0).mean()) if len(gap) else float('nan')

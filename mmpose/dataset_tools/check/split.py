@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Split:
         name: train, val or test.
         ann_file: Annotation file.
         image_folder: Folder that the file names start from.
-        meta: The skeleton of the config.
+        dataset_meta: The skeleton of the config.
         image_ids: I ids.
         file_names: I names, relative to the folder.
         image_wh: (I, 2) int64, px; (0, 0) where the file does not say.
@@ -29,7 +29,7 @@ class Split:
         bbox_xywh: (N, 4) float64, img px, finite, sizes >= 0.
         area: (N,) float64, px²; NaN where there is none.
         keypoints: (N, K, 2) float32, img px.
-        visible: (N, K) uint8. 0 not labelled, 1 hidden, 2 visible.
+        keypoints_visible: (N, K) uint8. 0 not labelled, 1 hidden, 2 visible.
         categories: Name of each category id.
         from_reader: The instances come from the dataset reader, which has made or clipped their
             boxes, instead of straight from the file.
@@ -39,7 +39,7 @@ class Split:
     name: str
     ann_file: Path
     image_folder: Path
-    meta: PoseMeta
+    dataset_meta: DatasetMeta
     image_ids: list[int | str] = field(default_factory=list)
     file_names: list[str] = field(default_factory=list)
     image_wh: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
@@ -49,7 +49,7 @@ class Split:
     bbox_xywh: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 4)))
     area: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     keypoints: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 2), np.float32))
-    visible: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
+    keypoints_visible: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
     categories: dict[int, str] = field(default_factory=dict)
     from_reader: bool = False
     num_annotations: int = 0

@@ -79,11 +79,14 @@ def gather_statistics(
 
 
 def _count_joints(split: Split) -> list[JointCount]:
-    hidden, visible = (split.visible == 1).sum(axis=0), (split.visible == 2).sum(axis=0)
-    num = len(split.visible)
+    hidden, visible = (
+        (split.keypoints_visible == 1).sum(axis=0),
+        (split.keypoints_visible == 2).sum(axis=0),
+    )
+    num = len(split.keypoints_visible)
     return [
         JointCount(name, int(h + v), int(h), int(v), float(h + v) / num)
-        for name, h, v in zip(split.meta.keypoint_names, hidden, visible, strict=True)
+        for name, h, v in zip(split.dataset_meta.keypoint_names, hidden, visible, strict=True)
     ]
 
 

@@ -38,7 +38,7 @@ def read_coco(source: Path, images: ImageFolder) -> LabelSet:
         raise ValueError(
             f"{source}: expected an object with the lists 'images', 'annotations' and 'categories'"
         )
-    names, limbs = _skeleton(source, data)
+    names, skeleton_links = _skeleton(source, data)
     rows: dict[Any, int] = {}
     found: list[LabelledImage] = []
     for entry in data['images']:
@@ -53,7 +53,7 @@ def read_coco(source: Path, images: ImageFolder) -> LabelSet:
         raise ValueError(f'{source}: there is no instance with labelled keypoints')
     return LabelSet(
         tuple(names),
-        limbs,
+        skeleton_links,
         tuple(categories),
         tuple(found),
         tuple(instances),
@@ -101,7 +101,9 @@ def write_coco(labels: LabelSet, target: Path) -> dict[Path, str]:
 
     ``area`` is that of the box, since no other format stores the area of the outline.
     """
-    limbs = [[a + 1, b + 1] for a, b in labels.limbs]  # COCO counts keypoints from 1
+    skeleton_links = [
+        [a + 1, b + 1] for a, b in labels.skeleton_links
+    ]  # COCO counts keypoints from 1
     data = {
         'images': [
             {'id': i + 1, 'file_name': name, 'width': wh[0], 'height': wh[1]}
@@ -116,7 +118,7 @@ def write_coco(labels: LabelSet, target: Path) -> dict[Path, str]:
                 'name': name,
                 'supercategory': name,
                 'keypoints': list(labels.keypoint_names),
-                'skeleton': limbs,
+                'skeleton': skeleton_links,
             }
             for i, name in enumerate(labels.categories)
         ],
@@ -162,13 +164,13 @@ def _skeleton(source: Path, data: Json) -> tuple[list[str], tuple[tuple[int, int
     names, entry = next(iter(skeletons.items()))
     if len(set(names)) < len(names):
         return neutral_names(len(names)), ()
-    limbs = tuple((int(a) - 1, int(b) - 1) for a, b in entry.get('skeleton') or ())
-    if any(not 0 <= end < len(names) for limb in limbs for end in limb):
+    skeleton_links = tuple((int(a) - 1, int(b) - 1) for a, b in entry.get('skeleton') or ())
+    if any(not 0 <= end < len(names) for limb in skeleton_links for end in limb):
         raise ValueError(
             f"{source}: category '{entry.get('name')}' has a limb outside of keypoints "
             f"1..{len(names)} in 'skeleton'"
         )
-    return list(names), limbs
+    return list(names), skeleton_links
 
 
 def _image(entry: Json, where: str, source: Path, images: ImageFolder) -> LabelledImage:

@@ -68,11 +68,11 @@ def read_cvat(source: Path, images: ImageFolder) -> LabelSet:
         width, height = element.get('width'), element.get('height')
         wh = (int(width), int(height)) if width and height else images.wh(name, source)
         found.append(LabelledImage(name, wh))
-    names, limbs = _skeleton(source, root)
+    names, skeleton_links = _skeleton(source, root)
     appeared = order_of_appearance(drafts)
     if not names or not set(appeared) <= set(names):
-        names, limbs = _point_labels(root, appeared), []
-    return assemble(source, names, found, drafts, limbs, count_notes(left_out))
+        names, skeleton_links = _point_labels(root, appeared), []
+    return assemble(source, names, found, drafts, skeleton_links, count_notes(left_out))
 
 
 def write_cvat(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -198,22 +198,22 @@ def _skeleton(source: Path, root: Element) -> tuple[list[str], Limbs]:
             if child.findtext('parent') == name
         ]
         order = [nodes[node] for node in sorted(nodes, key=int)] or children
-        limbs = [
+        skeleton_links = [
             (order.index(nodes[start]), order.index(nodes[end]))
             for tag in re.findall(r'<line\b[^>]*', svg)
             for start in re.findall(ATTRIBUTE.format('data-node-from'), tag)
             for end in re.findall(ATTRIBUTE.format('data-node-to'), tag)
             if start in nodes and end in nodes
         ]
-        skeletons.setdefault(tuple(order), (name, limbs))
+        skeletons.setdefault(tuple(order), (name, skeleton_links))
     if len(skeletons) > 1:
         first, second = [name for name, _ in skeletons.values()][:2]
         raise ValueError(
             f"{source}: the skeletons '{first}' and '{second}' have different points; export the "
             'tasks of one skeleton at a time'
         )
-    for names, (_, limbs) in skeletons.items():
-        return list(names), limbs
+    for names, (_, skeleton_links) in skeletons.items():
+        return list(names), skeleton_links
     return [], []
 
 
@@ -253,7 +253,7 @@ def _svg(labels: LabelSet) -> str:
     lines = [
         f'<line x1="{xy[a, 0]:.2f}" y1="{xy[a, 1]:.2f}" x2="{xy[b, 0]:.2f}" y2="{xy[b, 1]:.2f}" '
         f'data-type="edge" data-node-from="{a + 1}" data-node-to="{b + 1}"></line>'
-        for a, b in labels.limbs
+        for a, b in labels.skeleton_links
     ]
     circles = [
         f'<circle r="1.5" cx="{x:.2f}" cy="{y:.2f}" data-type="element node" '

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 Box = tuple[float, float, float, float]  # x, y, width, height in img px
 Point = tuple[float, float, int]  # x, y in img px; visibility
@@ -65,7 +65,7 @@ class LabelSet:
 
     Attributes:
         keypoint_names: (K,), unique.
-        limbs: Pairs of keypoint rows.
+        skeleton_links: Pairs of keypoint rows.
         categories: Names; every category has the same keypoints.
         images: Those without an instance too.
         instances: In the order of the file.
@@ -74,7 +74,7 @@ class LabelSet:
     """
 
     keypoint_names: tuple[str, ...]
-    limbs: tuple[tuple[int, int], ...]
+    skeleton_links: tuple[tuple[int, int], ...]
     categories: tuple[str, ...]
     images: tuple[LabelledImage, ...]
     instances: tuple[LabelledInstance, ...]
@@ -117,7 +117,7 @@ def assemble(
     names: Sequence[str],
     images: Sequence[LabelledImage],
     drafts: Sequence[Draft],
-    limbs: Sequence[tuple[int, int]] = (),
+    skeleton_links: Sequence[tuple[int, int]] = (),
     notes: Sequence[str] = (),
 ) -> LabelSet:
     """Returns the label set of drafts.
@@ -149,7 +149,12 @@ def assemble(
             )
         )
     return LabelSet(
-        tuple(names), tuple(limbs), tuple(categories), tuple(images), tuple(instances), tuple(notes)
+        tuple(names),
+        tuple(skeleton_links),
+        tuple(categories),
+        tuple(images),
+        tuple(instances),
+        tuple(notes),
     )
 
 
@@ -158,7 +163,7 @@ def count_notes(left_out: Counter[str]) -> list[str]:
     return [f'left out: {count} {kind}' for kind, count in left_out.items() if count]
 
 
-def with_skeleton(labels: LabelSet, meta: PoseMeta) -> LabelSet:
+def with_skeleton(labels: LabelSet, dataset_meta: DatasetMeta) -> LabelSet:
     """Returns the labels with the keypoints and limbs of a skeleton, in its order.
 
     Keypoints are matched by name; neutral names (``kpt-0``, ...) are matched by place. Keypoints
@@ -168,27 +173,28 @@ def with_skeleton(labels: LabelSet, meta: PoseMeta) -> LabelSet:
         ValueError: If the labels have a keypoint that the skeleton lacks.
     """
     names = list(labels.keypoint_names)
-    if names == neutral_names(len(names)) and len(names) == meta.num_keypoints:
-        names = list(meta.keypoint_names)
-    strange = [name for name in names if name not in meta.keypoint_names]
+    if names == neutral_names(len(names)) and len(names) == dataset_meta.num_keypoints:
+        names = list(dataset_meta.keypoint_names)
+    strange = [name for name in names if name not in dataset_meta.keypoint_names]
     if strange:
         raise ValueError(
-            f"keypoints {strange} are none of the skeleton '{meta.name}', which has "
-            f'{list(meta.keypoint_names)}; rename them in the annotation tool or give --metainfo '
+            f"keypoints {strange} are none of the skeleton '{dataset_meta.name}', which has "
+            f'{list(dataset_meta.keypoint_names)}; rename them in the annotation tool or give '
+            '--metainfo '
             'another skeleton'
         )
-    rows = [meta.keypoint_names.index(name) for name in names]
+    rows = [dataset_meta.keypoint_names.index(name) for name in names]
     instances = []
     for instance in labels.instances:
-        keypoints = np.zeros((meta.num_keypoints, 3))
+        keypoints = np.zeros((dataset_meta.num_keypoints, 3))
         keypoints[rows] = instance.keypoints
         instances.append(replace(instance, keypoints=keypoints))
     return replace(
         labels,
-        keypoint_names=meta.keypoint_names,
-        limbs=tuple((int(a), int(b)) for a, b in meta.limbs),
+        keypoint_names=dataset_meta.keypoint_names,
+        skeleton_links=tuple((int(a), int(b)) for a, b in dataset_meta.skeleton_links),
         instances=tuple(instances),
-        flip_indices=tuple(int(i) for i in meta.flip_indices),
+        flip_indices=tuple(int(i) for i in dataset_meta.flip_indices),
     )
 
 

@@ -93,7 +93,7 @@ def _read_project(source: Path, data: Any, images: ImageFolder) -> LabelSet:
     skeleton = data['skeletons'][0]
     rows = [entry['id'] for entry in skeleton['nodes']]  # rows of data['nodes']
     names = [data['nodes'][row]['name'] for row in rows]
-    limbs = [
+    skeleton_links = [
         (rows.index(link['source']), rows.index(link['target']))
         for link in skeleton.get('links', ())
         if _edge_type(link) == BODY_EDGE
@@ -114,7 +114,7 @@ def _read_project(source: Path, data: Any, images: ImageFolder) -> LabelSet:
             }
             drafts.append(Draft(len(found), category, points))
         found.append(LabelledImage(name, wh or images.wh(name, source)))
-    return assemble(source, names, found, drafts, limbs, count_notes(left_out))
+    return assemble(source, names, found, drafts, skeleton_links, count_notes(left_out))
 
 
 def _edge_type(link: Json) -> int:
@@ -163,7 +163,7 @@ def _instance(instance: LabelledInstance) -> Json:
 
 def _skeleton(labels: LabelSet) -> Json:
     links = []
-    for i, (start, end) in enumerate(labels.limbs):
+    for i, (start, end) in enumerate(labels.skeleton_links):
         first = {'py/reduce': [{'py/type': 'sleap.skeleton.EdgeType'}, {'py/tuple': [BODY_EDGE]}]}
         kind: Json = {'py/id': BODY_EDGE} if i else first
         links.append({'edge_insert_idx': i, 'key': 0, 'source': start, 'target': end, 'type': kind})

@@ -34,7 +34,7 @@ def convert_aic(ann_file: str | Path, image_dir: str | Path, out: str | Path) ->
         FileNotFoundError: If a file or an image does not exist.
         TypeError, ValueError: If the list is malformed; the message names the entry and field.
     """
-    path, meta = Path(ann_file), load_metainfo('aic')
+    path, dataset_meta = Path(ann_file), load_metainfo('aic')
     images: list[Json] = []
     people: list[Json] = []
     left_out = 0
@@ -49,7 +49,7 @@ def convert_aic(ann_file: str | Path, image_dir: str | Path, out: str | Path) ->
         images.append(
             {'id': len(images) + 1, 'file_name': f'{name}.jpg', 'width': width, 'height': height}
         )
-        for person in _people(entry, where, meta.num_keypoints):
+        for person in _people(entry, where, dataset_meta.num_keypoints):
             if min(person['bbox'][2:]) <= 0:
                 left_out += 1
                 continue
@@ -58,7 +58,7 @@ def convert_aic(ann_file: str | Path, image_dir: str | Path, out: str | Path) ->
             )
     if not people:
         raise ValueError(f'{path} holds no person with a box')
-    write_coco(Path(out), images, people, [category(meta, 'person')])
+    write_coco(Path(out), images, people, [category(dataset_meta, 'person')])
     return {'images': len(images), 'persons': len(people), 'left_out': left_out}
 
 

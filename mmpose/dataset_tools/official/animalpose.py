@@ -17,7 +17,7 @@ from mmpose.coco.json_fields import Json
 from mmpose.dataset_tools.official.files import category, read_image_wh, write_coco
 from mmpose.dataset_tools.official.splits import split_by_group
 from mmpose.metainfo import load_metainfo
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 SPECIES = ('cat', 'cow', 'dog', 'horse', 'sheep')
 # Annotations of the images of PASCAL VOC, and where the images lie in the archives.
@@ -58,9 +58,9 @@ def convert_animalpose(
         FileNotFoundError: If no annotation, or an image of one, is there.
         ValueError: If an XML file is malformed or names an unknown keypoint.
     """
-    root, meta = Path(root), load_metainfo('animalpose')
-    trainval = _read_part(root, PART1, PART1_IMAGES, meta, first_id=1)
-    test = _read_part(root, PART2, PART2_IMAGES, meta, first_id=1 + len(trainval.images))
+    root, dataset_meta = Path(root), load_metainfo('animalpose')
+    trainval = _read_part(root, PART1, PART1_IMAGES, dataset_meta, first_id=1)
+    test = _read_part(root, PART2, PART2_IMAGES, dataset_meta, first_id=1 + len(trainval.images))
     if not trainval.animals and not test.animals:
         raise FileNotFoundError(
             f'{root} has neither {PART1[0]}/SPECIES/*.xml nor {PART2[0]}/SPECIES/*.xml; give the '
@@ -80,7 +80,7 @@ def convert_animalpose(
         if part.animals:
             path = Path(out) / f'animalpose_{name}.json'
             images = list(part.images.values())
-            write_coco(path, images, part.animals, [category(meta, 'animal')])
+            write_coco(path, images, part.animals, [category(dataset_meta, 'animal')])
     return {name: len(part.animals) for name, part in sets.items()}
 
 
@@ -98,7 +98,7 @@ class _Part:
         return _Part(images, {}, [a for a in self.animals if a['image_id'] in ids])
 
 
-def read_animal(path: Path, meta: PoseMeta) -> tuple[str, Json]:
+def read_animal(path: Path, dataset_meta: DatasetMeta) -> tuple[str, Json]:
     """Returns the image name and the annotation fields of one XML file.
 
     The file has ``image``, ``visible_bounds`` (attributes xmin, ymin, width, height; in some files
@@ -118,14 +118,15 @@ def read_animal(path: Path, meta: PoseMeta) -> tuple[str, Json]:
         raise ValueError(f"{path}: the elements 'image' and 'visible_bounds' are expected")
     top = 'ymin' if 'ymin' in bounds.attrib else 'xmax'
     box = [_number(bounds, key, path) for key in ('xmin', top, 'width', 'height')]
-    points = [[0.0, 0.0, 0] for _ in range(meta.num_keypoints)]
-    places = {_plain(keypoint): i for i, keypoint in enumerate(meta.keypoint_names)}
+    points = [[0.0, 0.0, 0] for _ in range(dataset_meta.num_keypoints)]
+    places = {_plain(keypoint): i for i, keypoint in enumerate(dataset_meta.keypoint_names)}
     for element in tree.iterfind('keypoints/keypoint'):
         keypoint = element.get('name', '')
         place = places.get(ALIASES.get(_plain(keypoint), _plain(keypoint)))
         if place is None:
             raise ValueError(
-                f"{path}: unknown keypoint '{keypoint}', expected one of {meta.keypoint_names}"
+                f"{path}: unknown keypoint '{keypoint}', expected one of "
+                f'{dataset_meta.keypoint_names}'
             )
         if _number(element, 'visible', path) > 0:
             points[place] = [_number(element, 'x', path), _number(element, 'y', path), 2]
@@ -139,7 +140,11 @@ def read_animal(path: Path, meta: PoseMeta) -> tuple[str, Json]:
 
 
 def _read_part(
-    root: Path, folders: tuple[str, ...], places: tuple[str, ...], meta: PoseMeta, first_id: int
+    root: Path,
+    folders: tuple[str, ...],
+    places: tuple[str, ...],
+    dataset_meta: DatasetMeta,
+    first_id: int,
 ) -> _Part:
     part = _Part()
     files = [
@@ -149,7 +154,7 @@ def _read_part(
         for path in sorted((root / folder / species).glob('*.xml'))
     ]
     for species, path in files:
-        name, animal = read_animal(path, meta)
+        name, animal = read_animal(path, dataset_meta)
         image = _find_image(root, [place.format(species=species) for place in places], name, path)
         if image not in part.images:
             width, height = read_image_wh(root / image)

@@ -12,7 +12,7 @@ import cv2
 
 from mmpose.coco.json_fields import Json
 from mmpose.coco.json_stream import stream_json
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 PNG = b'\x89PNG\r\n\x1a\n'
 JPEG = b'\xff\xd8'
@@ -60,14 +60,14 @@ def write_coco(
     write_json(path, sections)
 
 
-def category(meta: PoseMeta, name: str, category_id: int = 1) -> Json:
+def category(dataset_meta: DatasetMeta, name: str, category_id: int = 1) -> Json:
     """Returns the entry of ``categories`` for a skeleton; its limbs count from 1, as in COCO."""
     return {
         'id': category_id,
         'name': name,
         'supercategory': 'person' if name == 'person' else 'animal',
-        'keypoints': list(meta.keypoint_names),
-        'skeleton': (meta.limbs + 1).tolist(),
+        'keypoints': list(dataset_meta.keypoint_names),
+        'skeleton': (dataset_meta.skeleton_links + 1).tolist(),
     }
 
 

@@ -5,24 +5,24 @@ from mmpose.datasets.transforms.compose import Compose
 from mmpose.datasets.transforms.loading import BadImageError, LoadImage, MissingImageError
 from mmpose.datasets.transforms.photometric import Albumentation, PhotometricDistortion
 from mmpose.datasets.transforms.window import (
-    BoxToWindow,
-    HalfBody,
-    RandomCenterJitter,
+    GetBBoxCenterScale,
     RandomFlip,
+    RandomHalfBody,
     RandomScaleRotation,
+    RandomShiftBboxCenter,
 )
 
 __all__ = [
     'Albumentation',
     'BadImageError',
-    'BoxToWindow',
     'Compose',
-    'HalfBody',
+    'GetBBoxCenterScale',
     'LoadImage',
     'MissingImageError',
     'PhotometricDistortion',
-    'RandomCenterJitter',
     'RandomFlip',
+    'RandomHalfBody',
     'RandomScaleRotation',
+    'RandomShiftBboxCenter',
     'TopdownAffine',
 ]

@@ -21,7 +21,7 @@ class TopdownAffine:
     labelled ones in the classic affine; their weight is 0 either way).
 
     Args:
-        input_wh: Width and height of the crop, px.
+        input_size: Width and height of the crop, px.
         use_udp: True for the aligned window that UDP codecs need.
         fix_aspect: Enlarges the short side of the window to the aspect of the crop. False
             stretches the window as it is (MPII's square windows).
@@ -31,20 +31,20 @@ class TopdownAffine:
     writes = ('image', 'keypoints', 'center', 'scale', 'rotation', 'crop')
 
     def __init__(
-        self, input_wh: tuple[int, int], use_udp: bool = False, fix_aspect: bool = True
+        self, input_size: tuple[int, int], use_udp: bool = False, fix_aspect: bool = True
     ) -> None:
-        if len(input_wh) != 2 or min(input_wh) < 2:
-            raise ValueError(f'TopdownAffine: input_wh is {input_wh}, expected (width, height)')
-        self.input_wh = (int(input_wh[0]), int(input_wh[1]))
+        if len(input_size) != 2 or min(input_size) < 2:
+            raise ValueError(f'TopdownAffine: input_size is {input_size}, expected (width, height)')
+        self.input_size = (int(input_size[0]), int(input_size[1]))
         self.use_udp = use_udp
         self.fix_aspect = fix_aspect
 
     def __call__(self, sample: Sample) -> Sample:
         scale = np.asarray(sample['scale'], np.float64)
         if self.fix_aspect:
-            scale = fix_aspect_ratio(scale, self.input_wh[0] / self.input_wh[1])
+            scale = fix_aspect_ratio(scale, self.input_size[0] / self.input_size[1])
         rotation = float(sample.get('rotation', 0.0))
-        window = CropWindow(sample['center'], scale, self.input_wh, rotation, self.use_udp)
+        window = CropWindow(sample['center'], scale, self.input_size, rotation, self.use_udp)
         matrix = window.matrix()
         if 'keypoints' in sample:
             moved = transform_points(sample['keypoints'], matrix)
@@ -52,7 +52,7 @@ class TopdownAffine:
         sample['image'] = cv2.warpAffine(
             sample['image'],
             _from_stored_pixels(matrix, sample),
-            self.input_wh,
+            self.input_size,
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=0,

@@ -11,7 +11,7 @@ from mmpose.structures import xywh_to_center_wh
 
 
 @TRANSFORMS.register_module()
-class BoxToWindow:
+class GetBBoxCenterScale:
     """Adds the upright window around ``bbox_xywh``: ``center``, ``scale`` and ``rotation`` 0.
 
     The window has the aspect ratio of the box; ``TopdownAffine``, which knows the size of the
@@ -38,7 +38,7 @@ class BoxToWindow:
 
 
 @TRANSFORMS.register_module()
-class RandomCenterJitter:
+class RandomShiftBboxCenter:
     """Moves ``center`` by ``factor`` times (u - 0.5) times the size of the box, u uniform in 0..1.
 
     The published code does this once per annotation, when it loads the dataset (fixed for the
@@ -75,8 +75,8 @@ class RandomFlip:
         prob: Probability of a flip.
     """
 
-    reads = ('image_wh', 'keypoints', 'visible', 'bbox_xywh', 'meta', 'rng')
-    writes = ('flipped', 'keypoints', 'visible', 'bbox_xywh', 'center')
+    reads = ('image_wh', 'keypoints', 'keypoints_visible', 'bbox_xywh', 'dataset_meta', 'rng')
+    writes = ('flipped', 'keypoints', 'keypoints_visible', 'bbox_xywh', 'center')
 
     def __init__(self, prob: float = 0.5) -> None:
         self.prob = _probability(self, 'prob', prob)
@@ -91,13 +91,13 @@ class RandomFlip:
             raise ValueError(
                 'the width of the image is not in the annotations; put LoadImage before RandomFlip'
             )
-        partners = sample['meta'].flip_indices
+        partners = sample['dataset_meta'].flip_indices
         keypoints = sample['keypoints'][partners]
         keypoints[:, 0] = last - keypoints[:, 0]
         bbox = sample['bbox_xywh'].copy()
         bbox[0] = last - bbox[0] - bbox[2]
         sample['keypoints'] = keypoints
-        sample['visible'] = sample['visible'][partners]
+        sample['keypoints_visible'] = sample['keypoints_visible'][partners]
         sample['bbox_xywh'] = bbox
         if 'center' in sample:
             sample['center'] = np.array([last - sample['center'][0], sample['center'][1]])
@@ -106,7 +106,7 @@ class RandomFlip:
 
 
 @TRANSFORMS.register_module()
-class HalfBody:
+class RandomHalfBody:
     """Moves the window of a well visible person to its upper body or to the rest.
 
     Upper body are the keypoints that the skeleton calls so, the rest is everything else. The half
@@ -120,7 +120,7 @@ class HalfBody:
         padding: Factor on width and height around the keypoints.
     """
 
-    reads = ('keypoints', 'visible', 'meta', 'rng')
+    reads = ('keypoints', 'keypoints_visible', 'dataset_meta', 'rng')
     writes = ('center', 'scale')
 
     def __init__(
@@ -136,10 +136,12 @@ class HalfBody:
         self.padding = padding
 
     def __call__(self, sample: Sample) -> Sample:
-        visible, rng = sample['visible'] > 0, sample['rng']
-        if visible.sum() <= self.min_visible or rng.random() >= self.prob:
+        keypoints_visible, rng = sample['keypoints_visible'] > 0, sample['rng']
+        if keypoints_visible.sum() <= self.min_visible or rng.random() >= self.prob:
             return sample
-        ids = self._choose(visible, sample['meta'].upper_body_ids, rng.random() < self.upper_prob)
+        ids = self._choose(
+            keypoints_visible, sample['dataset_meta'].upper_body_ids, rng.random() < self.upper_prob
+        )
         points = sample['keypoints'][ids].astype(np.float64)
         extent = points.max(axis=0) - points.min(axis=0) if len(ids) > 1 else np.zeros(2)
         if extent.max() <= 0:
@@ -149,11 +151,17 @@ class HalfBody:
         return sample
 
     def _choose(
-        self, visible: NDArray[np.bool_], upper_body_ids: tuple[int, ...], prefer_upper: bool
+        self,
+        keypoints_visible: NDArray[np.bool_],
+        upper_body_ids: tuple[int, ...],
+        prefer_upper: bool,
     ) -> NDArray[np.int64]:
-        is_upper = np.zeros(len(visible), bool)
+        is_upper = np.zeros(len(keypoints_visible), bool)
         is_upper[list(upper_body_ids)] = True
-        upper, lower = np.flatnonzero(visible & is_upper), np.flatnonzero(visible & ~is_upper)
+        upper, lower = (
+            np.flatnonzero(keypoints_visible & is_upper),
+            np.flatnonzero(keypoints_visible & ~is_upper),
+        )
         if prefer_upper and len(upper) > 2:
             return upper
         return lower if len(lower) > 2 else upper

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from mmpose.engine.bad_cases import AnnotationTable, Case, Collection, merged, tables_of
 from mmpose.evaluation.metrics.gather import gather_to_main
 from mmpose.registry import HOOKS
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.visualization import View, compare_poses, make_grid
 
 FILE = 'bad_cases.json'
@@ -104,7 +104,7 @@ class BadCaseHook(Hook):
         tables = self._tables[stage]
         for index, table in enumerate(tables):
             # the index of a dataset outside a mixture says nothing
-            own = [r for r in results if len(tables) == 1 or r.dataset_index == index]
+            own = [r for r in results if len(tables) == 1 or r.dataset_idx == index]
             if table is not None and own:
                 self._found[index].add(table.compare(own), self.num_worst, self.num_random)
 
@@ -144,7 +144,7 @@ def write_cases(
     folder.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {
         'metric': table.metric,
-        'skeleton': table.meta.name,
+        'skeleton': table.dataset_meta.name,
         'num_compared': found.num_compared,
         'num_skipped': found.num_skipped,
     }
@@ -152,8 +152,8 @@ def write_cases(
     for group, cases in (('worst', found.worst), ('random', found.random)):
         record[group], pictures[group] = [], {}
         for rank, case in enumerate(cases, start=1):
-            entry = {'rank': rank, **_entry(case, table.meta), 'picture': None}
-            picture = _picture(case, table.meta)
+            entry = {'rank': rank, **_entry(case, table.dataset_meta), 'picture': None}
+            picture = _picture(case, table.dataset_meta)
             if picture is not None:
                 entry['picture'] = f'{group}_{rank:03d}.jpg'
                 title = f'{rank}. {_figure(case)}, {Path(case.result.image_file).name}'
@@ -164,7 +164,7 @@ def write_cases(
     return pictures
 
 
-def _entry(case: Case, meta: PoseMeta) -> dict[str, Any]:
+def _entry(case: Case, dataset_meta: DatasetMeta) -> dict[str, Any]:
     result, offsets = case.result, case.offsets
     return {
         'image_file': result.image_file,
@@ -173,8 +173,8 @@ def _entry(case: Case, meta: PoseMeta) -> dict[str, Any]:
         'oks': None if case.oks is None else round(case.oks, 4),
         'error': round(case.error, 4),
         'error_px': round(float(np.nanmean(offsets)), 2),
-        'worst_joint': meta.keypoint_names[int(np.nanargmax(offsets))],
-        'score': round(float(result.scores.mean()), 4),
+        'worst_joint': dataset_meta.keypoint_names[int(np.nanargmax(offsets))],
+        'score': round(float(result.keypoint_scores.mean()), 4),
         'bbox_score': round(result.bbox_score, 4),
         'bbox_xywh': np.round(result.bbox_xywh.astype(float), 1).tolist(),
     }
@@ -184,10 +184,10 @@ def _figure(case: Case) -> str:
     return f'error {case.error:.3f}' if case.oks is None else f'OKS {case.oks:.3f}'
 
 
-def _picture(case: Case, meta: PoseMeta) -> np.ndarray | None:
+def _picture(case: Case, dataset_meta: DatasetMeta) -> np.ndarray | None:
     """Returns annotation and prediction side by side; None if the image is gone."""
     image = cv2.imread(case.result.image_file)
     if image is None:
         return None
     view = View.around(image, [case.bbox_xywh, case.result.bbox_xywh], TILE_HEIGHT, 2 * TILE_HEIGHT)
-    return compare_poses(image, case.truth(), [case.result], meta, 0.0, view, matches=[0])
+    return compare_poses(image, case.truth(), [case.result], dataset_meta, 0.0, view, matches=[0])

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmpose.registry import HOOKS
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.visualization import draw_results
 
 
@@ -42,14 +42,16 @@ class ResultDrawingHook(Hook):
         model = runner.bare_model
         groups: dict[tuple[int, str], list[PoseResult]] = {}
         for result in outputs:
-            groups.setdefault((result.dataset_index, result.image_file), []).append(result)
+            groups.setdefault((result.dataset_idx, result.image_file), []).append(result)
         for (index, file), results in groups.items():
             if hasattr(model, 'heads'):
                 self._draw(file, results, model.metas[index], self.out_dir / model.names[index])
             else:
-                self._draw(file, results, model.meta, self.out_dir)
+                self._draw(file, results, model.dataset_meta, self.out_dir)
 
-    def _draw(self, file: str, results: list[PoseResult], meta: PoseMeta, folder: Path) -> None:
+    def _draw(
+        self, file: str, results: list[PoseResult], dataset_meta: DatasetMeta, folder: Path
+    ) -> None:
         drawn = self._drawn.setdefault(folder, set())
         if file not in drawn and len(drawn) >= self.max_images:
             return
@@ -57,4 +59,4 @@ class ResultDrawingHook(Hook):
         target = folder / Path(file).with_suffix('.jpg').name
         image = cv2.imread(str(target if file in drawn else file))
         drawn.add(file)
-        cv2.imwrite(str(target), draw_results(image, results, meta))
+        cv2.imwrite(str(target), draw_results(image, results, dataset_meta))

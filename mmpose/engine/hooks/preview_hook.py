@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from mmpose.engine.sharding import is_sharded
 from mmpose.registry import HOOKS
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 from mmpose.visualization import make_grid, training_preview
 
 
@@ -73,13 +73,13 @@ def preview(model: torch.nn.Module, data_batch: dict[str, Any], max_samples: int
         picture = _draw_mixed(model, part, data)
     else:
         rows = torch.arange(len(part['inputs']))
-        picture = _draw(part, rows, model.head, model.meta, model(**data))
+        picture = _draw(part, rows, model.head, model.dataset_meta, model(**data))
     model.train(was_training)
     return picture
 
 
 def _draw_mixed(model: torch.nn.Module, part: dict[str, Any], data: dict[str, Any]) -> Any:
-    index = data['batch']['dataset_index']
+    index = data['batch']['dataset_idx']
     features = model.extract_feat(data['inputs'], index)
     pictures, titles = [], []
     for row, i in enumerate(index.tolist()):
@@ -93,7 +93,7 @@ def _draw(
     part: dict[str, Any],
     rows: torch.Tensor,
     head: torch.nn.Module,
-    meta: PoseMeta,
+    dataset_meta: DatasetMeta,
     heatmaps: torch.Tensor,
 ) -> Any:
     """Returns the picture of some samples of one skeleton.
@@ -102,24 +102,24 @@ def _draw(
         part: A batch as the loader gives it.
         rows: (n,). The samples.
         head: The head of the skeleton.
-        meta: The skeleton, with K keypoints.
+        dataset_meta: The skeleton, with K keypoints.
         heatmaps: (n, C, H, W). What the head gives for the samples.
     """
     predicted, scores = head.predict(heatmaps)
-    rows, num = rows.cpu(), meta.num_keypoints
+    rows, num = rows.cpu(), dataset_meta.num_keypoints
     keypoints = part['batch']['keypoints'].cpu()[rows, :num]  # zeros behind the K of the skeleton
-    visible = part['batch']['visible'].cpu()[rows, :num]
+    keypoints_visible = part['batch']['keypoints_visible'].cpu()[rows, :num]
     codec = head.codec
     device = heatmaps.device
-    targets, _ = codec.encode(keypoints.to(device), visible.to(device))
+    targets, _ = codec.encode(keypoints.to(device), keypoints_visible.to(device))
     targets = targets[:, :: codec.num_channels(1)]  # without the offsets of a combined codec
     return training_preview(
         part['inputs'].cpu()[rows].permute(0, 2, 3, 1).numpy(),
         keypoints.numpy(),
-        visible.numpy(),
+        keypoints_visible.numpy(),
         predicted.float().cpu().numpy(),
         scores.float().cpu().numpy(),
         targets.cpu().numpy(),
-        meta=meta,
-        aligned=codec.aligned,
+        dataset_meta=dataset_meta,
+        use_udp=codec.use_udp,
     )

@@ -202,7 +202,7 @@ def _check_sections(content: Any, path: str | Path) -> None:
 def _pack_ground_truth(content: Record, source: str, num_keypoints: Joints) -> KeypointGroundTruth:
     annotations = content['annotations']
     joints = _joint_columns(annotations, source, num_keypoints)
-    visible = joints[..., 2] > 0
+    keypoints_visible = joints[..., 2] > 0
     bbox_xywh = matrix(column(annotations, 'bbox', source), 'bbox', source, 4)
     stated = optional_column(annotations, 'num_keypoints', source)
     return KeypointGroundTruth(
@@ -212,11 +212,13 @@ def _pack_ground_truth(content: Record, source: str, num_keypoints: Joints) -> K
         image_id=id_column(annotations, 'image_id', source),
         category_id=id_column(annotations, 'category_id', source),
         keypoints=np.ascontiguousarray(joints[..., :2]),
-        visible=visible,
+        keypoints_visible=keypoints_visible,
         area=optional_column(annotations, 'area', source),
         bbox_xywh=bbox_xywh,
         iscrowd=optional_column(annotations, 'iscrowd', source) > 0,  # NaN is not above 0
-        num_keypoints=np.where(np.isnan(stated), visible.sum(axis=1), stated).astype(np.int64),
+        num_keypoints=np.where(np.isnan(stated), keypoints_visible.sum(axis=1), stated).astype(
+            np.int64
+        ),
         source=source,
     )
 

@@ -88,7 +88,7 @@ def find_candidates(
         oks = oks_to_ground_truth(
             dt.keypoints[detection],
             gt.keypoints[annotation],
-            gt.visible[annotation],
+            gt.keypoints_visible[annotation],
             gt_area[annotation],
             gt.bbox_xywh[annotation],
             variances,

@@ -168,12 +168,12 @@ def _perfect_detections(
     """The missed people as annotated, joints without a label in the middle of the box."""
     rows = np.flatnonzero(is_missed)
     middle = gt.bbox_xywh[rows, :2] + gt.bbox_xywh[rows, 2:] / 2
-    visible = gt.visible[rows]
+    keypoints_visible = gt.keypoints_visible[rows]
     return KeypointDetections(
         image_id=gt.image_id[rows],
         category_id=gt.category_id[rows],
-        keypoints=np.where(visible[..., None], gt.keypoints[rows], middle[:, None]),
-        keypoint_scores=visible.astype(np.float64),
+        keypoints=np.where(keypoints_visible[..., None], gt.keypoints[rows], middle[:, None]),
+        keypoint_scores=keypoints_visible.astype(np.float64),
         scores=np.full(len(rows), score),
     )
 

@@ -159,19 +159,25 @@ def _joint_kinds(
     kinds = np.full(similarity.shape, NO_KIND, dtype=np.int64)
     rows = np.flatnonzero(matched != NONE)
     people = matched[rows]
-    places, visible, area = gt.keypoints[people], gt.visible[people], gt.area[people]
+    places, keypoints_visible, area = (
+        gt.keypoints[people],
+        gt.keypoints_visible[people],
+        gt.area[people],
+    )
     points = dt.keypoints[rows]
-    own = keypoint_similarity(points, places, area, variances) * visible
+    own = keypoint_similarity(points, places, area, variances) * keypoints_visible
     # the sigma of the joint at whose place the point lies, the same for partners as a rule
     inverted = keypoint_similarity(points, places[:, flip_indices], area, variances[flip_indices])
-    has_partner = visible[:, flip_indices] & (flip_indices != np.arange(len(flip_indices)))
+    has_partner = keypoints_visible[:, flip_indices] & (
+        flip_indices != np.arange(len(flip_indices))
+    )
     swapped = _similarity_to_others(gt, dt, rows, people, variances, flip_indices)
     candidates = np.stack([own, inverted * has_partner, swapped])  # (3, M, K); ties: the first
     kind = np.array([JITTER, INVERSION, SWAP])[candidates.argmax(axis=0)]
     kind[candidates.max(axis=0) < CLOSE_SIMILARITY] = MISS
     kind[own >= GOOD_SIMILARITY] = GOOD
     similarity[rows] = own
-    kinds[rows] = np.where(visible, kind, NO_KIND)
+    kinds[rows] = np.where(keypoints_visible, kind, NO_KIND)
     return similarity, kinds
 
 
@@ -185,17 +191,17 @@ def _similarity_to_others(
 ) -> FloatArray:
     """Highest similarity to the same joint or its partner on any other person: (M, K)."""
     highest = np.zeros((len(rows), gt.num_joints))
-    others = np.flatnonzero(gt.visible.any(axis=1) & ~gt.iscrowd)
+    others = np.flatnonzero(gt.keypoints_visible.any(axis=1) & ~gt.iscrowd)
     images = image_index(gt, gt)
     for first, second in iterate_group_pairs(image_index(gt, dt)[rows], images[others]):
         other = others[second]
         points, area = dt.keypoints[rows[first]], gt.area[other]
-        places, visible = gt.keypoints[other], gt.visible[other]
-        same = keypoint_similarity(points, places, area, variances) * visible
+        places, keypoints_visible = gt.keypoints[other], gt.keypoints_visible[other]
+        same = keypoint_similarity(points, places, area, variances) * keypoints_visible
         partner = keypoint_similarity(
             points, places[:, flip_indices], area, variances[flip_indices]
         )
-        best = np.maximum(same, partner * visible[:, flip_indices])
+        best = np.maximum(same, partner * keypoints_visible[:, flip_indices])
         best[other == people[first]] = 0
         starts = segment_starts(first)
         highest[first[starts]] = np.maximum.reduceat(best, starts, axis=0)

@@ -81,7 +81,7 @@ def oks_pairs(
         oks = oks_to_ground_truth(
             dt.keypoints[detection],
             gt.keypoints[annotation],
-            gt.visible[annotation],
+            gt.keypoints_visible[annotation],
             gt.area[annotation],
             gt.bbox_xywh[annotation],
             variances,

@@ -107,7 +107,7 @@ def pair_detections(gt: KeypointGroundTruth, dt: KeypointDetections) -> Keypoint
             f'{dt.source}: ann_id {values[counts.argmax()]} has {counts.max()} poses; expected one'
         )
     rows = find_instances(gt, ann_id, dt.image_id, dt.source)
-    missed = np.asarray(gt.visible.any(axis=1))
+    missed = np.asarray(gt.keypoints_visible.any(axis=1))
     missed[rows] = False
     if missed.any():
         warnings.warn(
@@ -120,7 +120,7 @@ def pair_detections(gt: KeypointGroundTruth, dt: KeypointDetections) -> Keypoint
 
 def distances_of(keypoints: FloatArray, gt: KeypointGroundTruth, norm: FloatArray) -> FloatArray:
     """``joint_distances`` of poses (N, K, 2) to their ground truth of N instances."""
-    return joint_distances(keypoints, gt.keypoints, gt.visible, norm)
+    return joint_distances(keypoints, gt.keypoints, gt.keypoints_visible, norm)
 
 
 def norm_lengths(gt: KeypointGroundTruth, norm: Norm) -> FloatArray:
@@ -173,5 +173,5 @@ def _joint_pair_norm(gt: KeypointGroundTruth, first: int, second: int) -> FloatA
                 f'{gt.num_joints - 1}; name two of them'
             )
     delta = gt.keypoints[:, first] - gt.keypoints[:, second]
-    is_labelled = gt.visible[:, first] & gt.visible[:, second]
+    is_labelled = gt.keypoints_visible[:, first] & gt.keypoints_visible[:, second]
     return np.where(is_labelled, np.hypot(delta[:, 0], delta[:, 1]), 0.0)

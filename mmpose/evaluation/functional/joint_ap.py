@@ -30,7 +30,7 @@ def joint_average_precision(analysis: ErrorAnalysis) -> FloatArray:
         rows = np.flatnonzero(dt.category_id == category)
         rows = rows[np.argsort(-dt.scores[rows], kind='stable')]
         people = counted(gt) & (gt.category_id == category)
-        num_labelled = gt.visible[people].sum(axis=0)  # (K,)
+        num_labelled = gt.keypoints_visible[people].sum(axis=0)  # (K,)
         similarity = analysis.errors.similarity[rows]  # (d, K)
         counts = _counted_joints(analysis)[rows]
         for joint in np.flatnonzero(num_labelled):

@@ -26,7 +26,7 @@ class KeypointGroundTruth:
         image_id: (G,). Image of each instance.
         category_id: (G,). Category of each instance.
         keypoints: (G, K, 2), image px.
-        visible: (G, K). True where a joint is labelled.
+        keypoints_visible: (G, K). True where a joint is labelled.
         area: (G,), px^2. Object area; NaN where the file gives none.
         bbox_xywh: (G, 4), image px.
         iscrowd: (G,). True for a region that holds many objects.
@@ -42,7 +42,7 @@ class KeypointGroundTruth:
     image_id: IdArray
     category_id: IntArray
     keypoints: FloatArray
-    visible: BoolArray
+    keypoints_visible: BoolArray
     area: FloatArray
     bbox_xywh: FloatArray
     iscrowd: BoolArray
@@ -57,7 +57,7 @@ class KeypointGroundTruth:
             'ann_id': (num,),
             'image_id': (num,),
             'category_id': (num,),
-            'visible': (num, joints),
+            'keypoints_visible': (num, joints),
             'area': (num,),
             'bbox_xywh': (num, 4),
             'iscrowd': (num,),
@@ -90,7 +90,7 @@ class KeypointGroundTruth:
             image_id=self.image_id[rows],
             category_id=self.category_id[rows],
             keypoints=self.keypoints[rows],
-            visible=self.visible[rows],
+            keypoints_visible=self.keypoints_visible[rows],
             area=self.area[rows],
             bbox_xywh=self.bbox_xywh[rows],
             iscrowd=self.iscrowd[rows],

@@ -124,7 +124,9 @@ def load_mpii_annotations(path: str | Path) -> KeypointGroundTruth:
             f'joints and joints_vis, found {type(content).__name__}'
         )
     joints = _joints(content, source)
-    visible = matrix(column(content, 'joints_vis', source), 'joints_vis', source, NUM_JOINTS) > 0
+    keypoints_visible = (
+        matrix(column(content, 'joints_vis', source), 'joints_vis', source, NUM_JOINTS) > 0
+    )
     names = column(content, 'image', source)
     number_of: dict[str, int] = {}
     image_id = np.array([number_of.setdefault(name, len(number_of)) for name in names])
@@ -136,11 +138,11 @@ def load_mpii_annotations(path: str | Path) -> KeypointGroundTruth:
         image_id=image_id,
         category_id=np.ones(len(content), dtype=np.int64),
         keypoints=joints - FIRST_PIXEL,
-        visible=visible,
+        keypoints_visible=keypoints_visible,
         area=bbox_xywh[:, 2] * bbox_xywh[:, 3],
         bbox_xywh=bbox_xywh,
         iscrowd=np.zeros(len(content), dtype=np.bool_),
-        num_keypoints=visible.sum(axis=1),
+        num_keypoints=keypoints_visible.sum(axis=1),
         source=source,
         extras=_head_sizes(content, source),
     )
@@ -206,12 +208,12 @@ def with_official_mat(gt: KeypointGroundTruth, path: str | Path) -> KeypointGrou
         )
     boxes = np.asarray(mat['headboxes_src'], dtype=np.float64)  # (2 corners, 2, N)
     head_size = head_size_of_boxes((boxes[1] - boxes[0]).T)
-    visible = np.asarray(mat['jnt_missing']).T == 0  # (16, N) -> (N, 16)
+    keypoints_visible = np.asarray(mat['jnt_missing']).T == 0  # (16, N) -> (N, 16)
     return replace(
         gt,
         keypoints=(points.transpose(2, 0, 1) - FIRST_PIXEL)[gt.ann_id],  # (16, 2, N) -> (N, 16, 2)
-        visible=visible[gt.ann_id],
-        num_keypoints=visible[gt.ann_id].sum(axis=1),
+        keypoints_visible=keypoints_visible[gt.ann_id],
+        num_keypoints=keypoints_visible[gt.ann_id].sum(axis=1),
         source=str(path),
         extras={**gt.extras, HEAD_SIZE: head_size[gt.ann_id]},
     )

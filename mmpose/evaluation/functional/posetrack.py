@@ -100,11 +100,11 @@ def evaluate_posetrack18(gt: KeypointGroundTruth, dt: KeypointDetections) -> dic
         )
     check_detections_fit(gt, dt)
     dt = dt.take(np.flatnonzero(np.isin(dt.image_id, gt.image_id)))
-    visible = gt.visible & ~_in_ignored_regions(gt, gt.image_id, gt.keypoints)
-    gt = replace(gt, visible=visible & np.isin(np.arange(NUM_JOINTS), JOINTS))
+    keypoints_visible = gt.keypoints_visible & ~_in_ignored_regions(gt, gt.image_id, gt.keypoints)
+    gt = replace(gt, keypoints_visible=keypoints_visible & np.isin(np.arange(NUM_JOINTS), JOINTS))
     has_joint = ~_in_ignored_regions(gt, dt.image_id, dt.keypoints)
     is_true = _true_joints(gt, dt, has_joint)
-    num_annotated = gt.visible.sum(axis=0)
+    num_annotated = gt.keypoints_visible.sum(axis=0)
     ap = np.full(NUM_JOINTS, np.nan)
     for joint in JOINTS:
         if num_annotated[joint]:
@@ -177,9 +177,9 @@ def _pairs(gt: KeypointGroundTruth, dt: KeypointDetections, has_joint: BoolArray
         annotation = order[place]
         delta = dt.keypoints[detection] - gt.keypoints[annotation]  # (P, K, 2)
         distance = np.hypot(delta[..., 0], delta[..., 1])
-        hits = gt.visible[annotation] & has_joint[detection]
+        hits = gt.keypoints_visible[annotation] & has_joint[detection]
         hits &= distance <= reach[annotation, None]
-        share = hits.sum(axis=1) / np.maximum(gt.visible[annotation].sum(axis=1), 1)
+        share = hits.sum(axis=1) / np.maximum(gt.keypoints_visible[annotation].sum(axis=1), 1)
         kept.append(_Pairs(detection, annotation, hits, share))
     return _Pairs(
         np.concatenate([pairs.detection for pairs in kept]),

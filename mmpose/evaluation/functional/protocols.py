@@ -35,7 +35,7 @@ from mmpose.evaluation.functional.wholebody import (
     evaluate_wholebody,
 )
 from mmpose.metainfo import load_metainfo
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 
 @dataclass(frozen=True)
@@ -152,20 +152,20 @@ def evaluate_results(
         ValueError: If a file is malformed or does not fit the data set.
     """
     protocol = find_protocol(dataset)
-    meta = load_metainfo(protocol.skeleton)
+    dataset_meta = load_metainfo(protocol.skeleton)
     if protocol.kind == 'joints':
-        gt = load_instances(annotation_file, meta.num_keypoints, _extras(protocol))
+        gt = load_instances(annotation_file, dataset_meta.num_keypoints, _extras(protocol))
         return evaluate_joint_figures(protocol, gt, result_file)
     if protocol.kind == 'mpii':
         gt = load_mpii_annotations(annotation_file)
-        dt = load_detections(result_file, meta.num_keypoints, ('ann_id',))
+        dt = load_detections(result_file, dataset_meta.num_keypoints, ('ann_id',))
         return evaluate_mpii(
             dt.keypoints, pair_detections(mpii_ground_truth(gt, mat_file, annotation_file), dt)
         )
     if protocol.kind == 'coco':
         area = protocol.use_area if use_area is None else use_area
-        return evaluate_files(annotation_file, result_file, _sigmas(meta), area, backend)
-    return _evaluate_detections(protocol, meta, result_file, annotation_file)
+        return evaluate_files(annotation_file, result_file, _sigmas(dataset_meta), area, backend)
+    return _evaluate_detections(protocol, dataset_meta, result_file, annotation_file)
 
 
 def evaluate_joint_figures(
@@ -187,21 +187,24 @@ def evaluate_joint_figures(
 
 
 def _evaluate_detections(
-    protocol: Protocol, meta: PoseMeta, result_file: str | Path, annotation_file: str | Path
+    protocol: Protocol,
+    dataset_meta: DatasetMeta,
+    result_file: str | Path,
+    annotation_file: str | Path,
 ) -> dict[str, float]:
-    num = meta.num_keypoints
+    num = dataset_meta.num_keypoints
     if protocol.kind == 'coco_wholebody':
         gt = load_ground_truth(annotation_file, WHOLEBODY_FIELDS)
         dt = load_detections(result_file, WHOLEBODY_FIELDS, optional_extras=PART_SCORES)
-        return evaluate_wholebody(gt, dt, _sigmas(meta))
+        return evaluate_wholebody(gt, dt, _sigmas(dataset_meta))
     dt = load_detections(result_file, num)
     if protocol.kind == 'posetrack18':
         return evaluate_posetrack18(load_posetrack18(annotation_file), dt)
     if protocol.kind == 'crowdpose':
         gt = load_ground_truth(annotation_file, num, image_extras=(CROWD_INDEX,))
-        return evaluate_crowdpose(gt, dt, _sigmas(meta))
+        return evaluate_crowdpose(gt, dt, _sigmas(dataset_meta))
     gt = load_ground_truth(annotation_file, num, image_extras=(FILE_NAME,))
-    return evaluate_humanart(gt, dt, _sigmas(meta))
+    return evaluate_humanart(gt, dt, _sigmas(dataset_meta))
 
 
 def _extras(protocol: Protocol) -> tuple[str, ...]:
@@ -210,7 +213,7 @@ def _extras(protocol: Protocol) -> tuple[str, ...]:
     return tuple(norm for norm in norms if isinstance(norm, str) and norm != BBOX)
 
 
-def _sigmas(meta: PoseMeta) -> FloatArray:
-    if meta.sigmas is None:
-        raise ValueError(f"skeleton '{meta.name}' has no sigmas, which OKS needs")
-    return meta.sigmas.astype('float64')
+def _sigmas(dataset_meta: DatasetMeta) -> FloatArray:
+    if dataset_meta.sigmas is None:
+        raise ValueError(f"skeleton '{dataset_meta.name}' has no sigmas, which OKS needs")
+    return dataset_meta.sigmas.astype('float64')

@@ -68,7 +68,7 @@ def write_synthetic_coco(
     annotation_file = Path(folder) / 'annotations.json'
     result_file = Path(folder) / 'result_keypoints.json'
     annotation_file.parent.mkdir(parents=True, exist_ok=True)
-    triples = np.concatenate([gt.keypoints, 2.0 * gt.visible[..., None]], axis=2)
+    triples = np.concatenate([gt.keypoints, 2.0 * gt.keypoints_visible[..., None]], axis=2)
     annotations = [
         {
             'id': int(gt.ann_id[i]),
@@ -106,9 +106,9 @@ def _make_ground_truth(
     size_wh = np.exp(rng.normal(4.2, 0.9, (num, 1))) * rng.uniform(0.5, 1.5, (num, 2))
     corner = rng.random((num, 2)) * np.array(IMAGE_WH) - size_wh / 4
     keypoints = corner[:, None] + rng.random((num, num_keypoints, 2)) * size_wh[:, None]
-    visible = rng.random((num, num_keypoints)) < rng.random((num, 1))
-    visible &= rng.random((num, 1)) >= UNLABELLED_SHARE
-    keypoints = np.where(visible[..., None], np.round(keypoints), 0.0)
+    keypoints_visible = rng.random((num, num_keypoints)) < rng.random((num, 1))
+    keypoints_visible &= rng.random((num, 1)) >= UNLABELLED_SHARE
+    keypoints = np.where(keypoints_visible[..., None], np.round(keypoints), 0.0)
     return KeypointGroundTruth(
         image_ids=image_ids,
         category_ids=np.arange(1, num_categories + 1),
@@ -116,11 +116,11 @@ def _make_ground_truth(
         image_id=image_ids[rng.permutation(len(image_ids))[image]],
         category_id=rng.integers(1, num_categories + 1, num),
         keypoints=keypoints,
-        visible=visible,
+        keypoints_visible=keypoints_visible,
         area=np.round(size_wh.prod(axis=1) * rng.uniform(0.3, 0.8, num), 4),
         bbox_xywh=np.round(np.concatenate([corner, size_wh], axis=1), 2),
         iscrowd=rng.random(num) < CROWD_SHARE,
-        num_keypoints=visible.sum(axis=1),
+        num_keypoints=keypoints_visible.sum(axis=1),
     )
 
 
@@ -157,6 +157,6 @@ def _disturb(
     """Annotated joints plus noise; unlabelled joints anywhere in the box: (n, K, 2)."""
     box = gt.bbox_xywh[rows]
     inside = rng.random((len(rows), gt.num_joints, 2)) * box[:, None, 2:] + box[:, None, :2]
-    pose = np.where(gt.visible[rows][..., None], gt.keypoints[rows], inside)
+    pose = np.where(gt.keypoints_visible[rows][..., None], gt.keypoints[rows], inside)
     reach = error * np.sqrt(np.maximum(gt.area[rows], 0))
     return np.asarray(pose + rng.normal(0, 1, pose.shape) * reach[:, None, None])

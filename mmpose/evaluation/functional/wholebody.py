@@ -93,12 +93,12 @@ def evaluate_wholebody(
 
 
 def _part_of_ground_truth(gt: KeypointGroundTruth, part: WholeBodyPart) -> KeypointGroundTruth:
-    visible = gt.visible[:, part.first : part.last]
+    keypoints_visible = gt.keypoints_visible[:, part.first : part.last]
     return replace(
         gt,
         keypoints=gt.keypoints[:, part.first : part.last],
-        visible=visible,
-        num_keypoints=visible.sum(axis=1),
+        keypoints_visible=keypoints_visible,
+        num_keypoints=keypoints_visible.sum(axis=1),
     )
 
 

@@ -16,7 +16,7 @@ from mmpose.evaluation.metrics.pose_arrays import (
     concatenate_poses,
     pack_results,
 )
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 
 
 class GatheredMetric(BaseMetric):
@@ -78,9 +78,9 @@ class GatheredMetric(BaseMetric):
         check_each_sample_once(poses, size)
         return self.compute_metrics(poses)
 
-    def _skeleton(self) -> PoseMeta:
+    def _skeleton(self) -> DatasetMeta:
         """The skeleton of the dataset that is evaluated."""
-        return self._from_dataset('pose_meta')
+        return self._from_dataset('dataset_meta')
 
     def _from_dataset(self, key: str) -> Any:
         meta = self.dataset_meta or {}

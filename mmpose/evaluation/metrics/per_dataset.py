@@ -93,12 +93,12 @@ class PerDatasetMetric(BaseMetric):
         """
         groups: list[list[PoseResult]] = [[] for _ in self.names]
         for pose in data_samples:
-            if not 0 <= pose.dataset_index < len(groups):
+            if not 0 <= pose.dataset_idx < len(groups):
                 raise ValueError(
-                    f'a pose of {pose.image_file} has dataset_index={pose.dataset_index}, but '
+                    f'a pose of {pose.image_file} has dataset_idx={pose.dataset_idx}, but '
                     f'PerDatasetMetric is for {len(groups)} datasets {self.names}'
                 )
-            groups[pose.dataset_index].append(pose)
+            groups[pose.dataset_idx].append(pose)
         for children, poses in zip(self.metrics, groups, strict=True):
             for child in children:
                 child.process(data_batch, poses)

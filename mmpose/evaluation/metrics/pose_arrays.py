@@ -20,9 +20,9 @@ class PoseArrays:
         img_id: (N,), int64 or str.
         ann_id: (N,).
         category_id: (N,).
-        dataset_index: (N,).
+        dataset_idx: (N,).
         keypoints: (N, K, 2), img px.
-        scores: (N, K).
+        keypoint_scores: (N, K).
         bbox_xywh: (N, 4), img px.
         bbox_score: (N,).
         area: (N,), px^2 of the padded crop window.
@@ -31,9 +31,9 @@ class PoseArrays:
     img_id: np.ndarray
     ann_id: np.ndarray
     category_id: np.ndarray
-    dataset_index: np.ndarray
+    dataset_idx: np.ndarray
     keypoints: np.ndarray
-    scores: np.ndarray
+    keypoint_scores: np.ndarray
     bbox_xywh: np.ndarray
     bbox_score: np.ndarray
     area: np.ndarray
@@ -55,7 +55,7 @@ class PoseArrays:
             image_id=self.img_id,
             category_id=self.category_id,
             keypoints=self.keypoints.astype(np.float64),
-            keypoint_scores=self.scores.astype(np.float64),
+            keypoint_scores=self.keypoint_scores.astype(np.float64),
             scores=scores,
             source='poses of the model',
             extras={'ann_id': self.ann_id} if with_ann_id else {},
@@ -63,8 +63,8 @@ class PoseArrays:
 
     def mean_scores(self, above: float) -> np.ndarray:
         """Mean of the joint scores above a threshold: (N,); 0 where there is none."""
-        is_confident = self.scores > above  # (N, K)
-        total = np.where(is_confident, self.scores, 0).sum(axis=1, dtype=np.float64)
+        is_confident = self.keypoint_scores > above  # (N, K)
+        total = np.where(is_confident, self.keypoint_scores, 0).sum(axis=1, dtype=np.float64)
         return total / np.maximum(is_confident.sum(axis=1), 1)
 
 
@@ -122,12 +122,12 @@ def check_each_sample_once(poses: PoseArrays, size: int) -> None:
         ValueError: If a sample came twice or the number is not ``size``.
     """
     keys = zip(
-        poses.dataset_index.tolist(), poses.img_id.tolist(), poses.ann_id.tolist(), strict=True
+        poses.dataset_idx.tolist(), poses.img_id.tolist(), poses.ann_id.tolist(), strict=True
     )
     key, count = Counter(keys).most_common(1)[0]
     if count > 1:
         raise ValueError(
-            f'sample dataset_index={key[0]}, img_id={key[1]}, ann_id={key[2]} was evaluated '
+            f'sample dataset_idx={key[0]}, img_id={key[1]}, ann_id={key[2]} was evaluated '
             f'{count} times, expected once; the sampler must not pad (round_up=False) and '
             'annotation ids must be unique'
         )

@@ -2,7 +2,7 @@
 
 Every backbone has ``out_channels`` and ``stride``, and answers for its own parameters:
 ``num_layers``, ``get_layer_depth(name)`` and ``no_weight_decay()``. One with
-``takes_dataset_index`` is called with the dataset of each image too.
+``takes_dataset_idx`` is called with the dataset of each image too.
 """
 
 from mmpose.models.backbones.timm_backbone import TimmBackbone

@@ -207,7 +207,7 @@ class ViT(nn.Module):
         if height % self.patch_size or width % self.patch_size:
             raise ValueError(
                 f'input of height {height} and width {width}, but both must be multiples of '
-                f"patch_size={self.patch_size}; change the codec's input_wh or "
+                f"patch_size={self.patch_size}; change the codec's input_size or "
                 'model.backbone.img_size'
             )
         return height // self.stride, width // self.stride

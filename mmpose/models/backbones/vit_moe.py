@@ -106,7 +106,7 @@ class ViTMoE(ViT):
         ValueError: For sizes that do not fit each other, or an unknown option.
     """
 
-    takes_dataset_index = True
+    takes_dataset_idx = True
 
     def __init__(
         self,
@@ -168,12 +168,12 @@ class ViTMoE(ViT):
             stem=stem,
         )
 
-    def forward(self, x: Tensor, dataset_index: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns the feature map of a batch of images.
 
         Args:
             x: (B, C, h, w). Normalised images.
-            dataset_index: (B,) int64, the expert of each image. On the CPU it costs nothing to
+            dataset_idx: (B,) int64, the expert of each image. On the CPU it costs nothing to
                 read; on another device it is waited for. None takes ``default_dataset``.
 
         Returns:
@@ -182,7 +182,7 @@ class ViTMoE(ViT):
         Raises:
             ValueError: If there is no expert for an index, or no index.
         """
-        indices = self._indices(dataset_index, x.shape[0])
+        indices = self._indices(dataset_idx, x.shape[0])
         group_sizes = [indices.count(expert) for expert in range(self.num_expert)]
         ordered = sorted(range(len(indices)), key=indices.__getitem__)
         if ordered == list(range(len(indices))):
@@ -250,25 +250,25 @@ class ViTMoE(ViT):
                 block.mlp.experts[self.trained_expert].requires_grad_(True)
             self.train(self.training)
 
-    def _indices(self, dataset_index: Tensor | None, num_samples: int) -> list[int]:
+    def _indices(self, dataset_idx: Tensor | None, num_samples: int) -> list[int]:
         """Returns the expert of each sample."""
-        if dataset_index is None:
+        if dataset_idx is None:
             if self.default_dataset is None:
                 raise ValueError(
-                    f'a network with {self.num_expert} experts needs the dataset_index of each '
+                    f'a network with {self.num_expert} experts needs the dataset_idx of each '
                     'sample; give it, or set model.backbone.default_dataset'
                 )
             return [self.default_dataset] * num_samples
-        if dataset_index.shape != (num_samples,):
+        if dataset_idx.shape != (num_samples,):
             raise ValueError(
-                f'dataset_index has the shape {tuple(dataset_index.shape)}, expected '
+                f'dataset_idx has the shape {tuple(dataset_idx.shape)}, expected '
                 f'({num_samples},), one index per sample'
             )
-        indices = dataset_index.tolist()
+        indices = dataset_idx.tolist()
         for index in indices:
             if not 0 <= index < self.num_expert:
                 raise ValueError(
-                    f'dataset_index is {index} but the model has {self.num_expert} experts, 0 to '
+                    f'dataset_idx is {index} but the model has {self.num_expert} experts, 0 to '
                     f'{self.num_expert - 1}; set model.backbone.num_expert to the number of '
                     'datasets'
                 )

@@ -21,8 +21,9 @@ INIT_STD = 0.001
 class HeatmapHead(nn.Module):
     """Predicts heatmaps from the last feature map (Xu et al., NeurIPS 2022, section 3.1).
 
-    The classic decoder doubles the size once per entry of ``deconv_channels``. The simple decoder
-    has none: ``deconv_channels=(), deconv_kernels=(), upsample=4, final_kernel=3``.
+    The classic decoder doubles the size once per entry of ``deconv_out_channels``. The simple
+    decoder has none: ``deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4,
+    final_kernel=3``.
 
     Attributes:
         codec: Draws the targets and reads the predictions.
@@ -34,8 +35,8 @@ class HeatmapHead(nn.Module):
         in_channels: int,
         out_channels: int,
         codec: Codec | dict[str, Any],
-        deconv_channels: Sequence[int] = (256, 256),
-        deconv_kernels: Sequence[int] = (4, 4),
+        deconv_out_channels: Sequence[int] = (256, 256),
+        deconv_kernel_sizes: Sequence[int] = (4, 4),
         upsample: int = 1,
         final_kernel: int = 1,
         loss: nn.Module | dict[str, Any] | None = None,
@@ -47,8 +48,8 @@ class HeatmapHead(nn.Module):
             out_channels: C, channels of the heatmaps: the number of keypoints times the codec's
                 channels per keypoint.
             codec: A codec or its config.
-            deconv_channels: Channels behind each transposed convolution.
-            deconv_kernels: Kernel of each transposed convolution: 2, 3 or 4.
+            deconv_out_channels: Channels behind each transposed convolution.
+            deconv_kernel_sizes: Kernel of each transposed convolution: 2, 3 or 4.
             upsample: Factor by which the features are enlarged first.
             final_kernel: Kernel of the last convolution: 1 or 3.
             loss: A loss or its config; None takes JointsMSELoss with target weights.
@@ -64,8 +65,10 @@ class HeatmapHead(nn.Module):
         if final_kernel not in (1, 3):
             raise ValueError(f'head.final_kernel is {final_kernel}; expected 1 or 3')
         self.upsample = upsample
-        self.deconv_layers = self._make_deconv_layers(in_channels, deconv_channels, deconv_kernels)
-        channels = deconv_channels[-1] if deconv_channels else in_channels
+        self.deconv_layers = self._make_deconv_layers(
+            in_channels, deconv_out_channels, deconv_kernel_sizes
+        )
+        channels = deconv_out_channels[-1] if deconv_out_channels else in_channels
         self.final_layer = nn.Conv2d(
             channels, out_channels, final_kernel, padding=final_kernel // 2
         )
@@ -87,21 +90,24 @@ class HeatmapHead(nn.Module):
             )
         heatmaps = self.final_layer(self.deconv_layers(feats))
         size_wh = (heatmaps.shape[3], heatmaps.shape[2])
-        if size_wh != self.codec.heatmap_wh:
+        if size_wh != self.codec.heatmap_size:
             raise ValueError(
                 f'head produces heatmaps of (width, height) {size_wh} but the codec expects '
-                f'{self.codec.heatmap_wh}; set codec.heatmap_wh, or codec.input_wh together with '
+                f'{self.codec.heatmap_size}; set codec.heatmap_size, or codec.input_size '
+                'together with '
                 'the crop and the backbone'
             )
         return heatmaps
 
-    def loss(self, feats: Tensor, keypoints: Tensor, visible: Tensor) -> dict[str, Tensor]:
+    def loss(
+        self, feats: Tensor, keypoints: Tensor, keypoints_visible: Tensor
+    ) -> dict[str, Tensor]:
         """Training loss and accuracy; the targets are drawn on the device of the features.
 
         Args:
             feats: (B, in_channels, H', W').
             keypoints: (B, K, 2), input px.
-            visible: (B, K).
+            keypoints_visible: (B, K).
 
         Returns:
             loss_heatmap: Scalar to be minimised.
@@ -117,7 +123,7 @@ class HeatmapHead(nn.Module):
             )
         heatmaps = self.forward(feats)
         with torch.no_grad():
-            targets, weights = self.codec.encode(keypoints, visible)
+            targets, weights = self.codec.encode(keypoints, keypoints_visible)
         step = self.codec.num_channels(1)  # score maps come first in each keypoint's group
         accuracy = heatmap_accuracy(heatmaps.detach()[:, ::step], targets[:, ::step], weights)
         loss = self.loss_module(heatmaps, targets, weights)
@@ -179,10 +185,11 @@ def deconv_sizes(
     """
     if len(channels) != len(kernels):
         raise ValueError(
-            f'head.deconv_channels has {len(channels)} entries but head.deconv_kernels has '
+            f'head.deconv_out_channels has {len(channels)} entries but '
+            'head.deconv_kernel_sizes has '
             f'{len(kernels)}; expected one kernel per layer'
         )
     for width, kernel in zip(channels, kernels, strict=True):
         if kernel not in DECONV_PADDING:
-            raise ValueError(f'head.deconv_kernels has {kernel}; expected 2, 3 or 4')
+            raise ValueError(f'head.deconv_kernel_sizes has {kernel}; expected 2, 3 or 4')
         yield width, (kernel, *DECONV_PADDING[kernel])

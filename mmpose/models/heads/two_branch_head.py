@@ -73,8 +73,8 @@ class TwoBranchHead(HeatmapHead):
         in_channels: Channels of the features.
         out_channels: C, channels of the heatmaps.
         codec: A codec or its config.
-        deconv_channels: Channels behind each block.
-        deconv_kernels: Kernel of each block.
+        deconv_out_channels: Channels behind each block.
+        deconv_kernel_sizes: Kernel of each block.
         final_kernel: Kernel of the last convolution.
         loss: A loss or its config.
         freeze_main_branch: Keep the classic decoder as it is loaded, statistics included. For
@@ -88,24 +88,24 @@ class TwoBranchHead(HeatmapHead):
         in_channels: int,
         out_channels: int,
         codec: Codec | dict[str, Any],
-        deconv_channels: Sequence[int] = (256, 256),
-        deconv_kernels: Sequence[int] = (4, 4),
+        deconv_out_channels: Sequence[int] = (256, 256),
+        deconv_kernel_sizes: Sequence[int] = (4, 4),
         final_kernel: int = 1,
         loss: nn.Module | dict[str, Any] | None = None,
         freeze_main_branch: bool = False,
         freeze_final_layer: bool = False,
     ) -> None:
-        if not deconv_channels:
+        if not deconv_out_channels:
             raise ValueError(
                 'TwoBranchHead has no branch without transposed convolutions; set '
-                'model.head.deconv_channels and model.head.deconv_kernels'
+                'model.head.deconv_out_channels and model.head.deconv_kernel_sizes'
             )
         super().__init__(
             in_channels=in_channels,
             out_channels=out_channels,
             codec=codec,
-            deconv_channels=deconv_channels,
-            deconv_kernels=deconv_kernels,
+            deconv_out_channels=deconv_out_channels,
+            deconv_kernel_sizes=deconv_kernel_sizes,
             final_kernel=final_kernel,
             loss=loss,
         )

@@ -60,15 +60,15 @@ class PoseEstimator(BaseModel):
         report = load_backbone(self.backbone, self.pretrained, trust=self.trust_checkpoint)
         print_log(str(report), logger='current')
 
-    def extract_feat(self, inputs: Tensor, dataset_index: Tensor | None = None) -> Tensor:
+    def extract_feat(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns features (B, C, H', W').
 
         Args:
             inputs: (B, 3, h, w), normalised.
-            dataset_index: (B,) int64, read by a backbone with a part per dataset only.
+            dataset_idx: (B,) int64, read by a backbone with a part per dataset only.
         """
-        if getattr(self.backbone, 'takes_dataset_index', False):
-            features = self.backbone(inputs, dataset_index)
+        if getattr(self.backbone, 'takes_dataset_idx', False):
+            features = self.backbone(inputs, dataset_idx)
         else:
             features = self.backbone(inputs)
         return features if self.neck is None else self.neck(features)
@@ -96,14 +96,14 @@ class PoseEstimator(BaseModel):
 
     def condition_of(self, batch: Batch) -> Tensor | None:
         """Returns what the network reads of each sample besides its image, (B,) int64."""
-        return batch.get('dataset_index')
+        return batch.get('dataset_idx')
 
     def all_heads(self) -> Iterable[nn.Module]:
         """Returns the heads in the order of their datasets."""
         raise NotImplementedError
 
     def heatmaps_of(
-        self, inputs: Tensor, dataset_index: Tensor | None = None
+        self, inputs: Tensor, dataset_idx: Tensor | None = None
     ) -> Tensor | list[Tensor]:
         """Returns the plain output of the network for normalised images (B, 3, h, w)."""
         raise NotImplementedError

@@ -18,7 +18,7 @@ from mmpose.models.pose_estimators.pretrained_heads import check_num_heads, load
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 
 
 @MODELS.register_module()
@@ -57,34 +57,38 @@ class MultiHeadPoseEstimator(PoseEstimator):
         self,
         backbone: Config,
         heads: Sequence[Config],
-        metainfo: Sequence[str | PoseMeta],
+        metainfo: Sequence[str | DatasetMeta],
         names: Sequence[str] | None = None,
         neck: Config | None = None,
         data_preprocessor: Config | None = None,
         flip_test: bool = True,
         pretrained: str | None = None,
         trust_checkpoint: bool = False,
-        pretrained_metainfo: Sequence[str | PoseMeta] | None = None,
+        pretrained_metainfo: Sequence[str | DatasetMeta] | None = None,
         clean: bool = False,
     ) -> None:
         super().__init__(backbone, neck, data_preprocessor, flip_test, pretrained, trust_checkpoint)
         self._parts = copy.deepcopy(dict(backbone=backbone, heads=heads, neck=neck))
         self._preprocessor = copy.deepcopy(data_preprocessor)
-        self.metas = [load_metainfo(meta) for meta in metainfo]
-        self.names = [meta.name for meta in self.metas] if names is None else list(names)
+        self.metas = [load_metainfo(dataset_meta) for dataset_meta in metainfo]
+        self.names = (
+            [dataset_meta.name for dataset_meta in self.metas] if names is None else list(names)
+        )
         self.heads = nn.ModuleList(MODELS.build(head) for head in heads)
-        self.pretrained_metas = [load_metainfo(meta) for meta in pretrained_metainfo or ()]
+        self.pretrained_metas = [
+            load_metainfo(dataset_meta) for dataset_meta in pretrained_metainfo or ()
+        ]
         self.clean = clean
         self._check()
-        for i, meta in enumerate(self.metas):
-            flips = torch.from_numpy(meta.flip_indices.copy())
+        for i, dataset_meta in enumerate(self.metas):
+            flips = torch.from_numpy(dataset_meta.flip_indices.copy())
             self.register_buffer(f'flip_indices_{i}', flips, persistent=False)
         self.trained_head: int | None = getattr(self.backbone, 'trained_expert', None)
         for part in self._frozen_parts():
             part.requires_grad_(False).eval()
 
     @property
-    def meta(self) -> PoseMeta:
+    def dataset_meta(self) -> DatasetMeta:
         """Skeleton of the first dataset, by which a checkpoint of the model is named."""
         return self.metas[0]
 
@@ -100,8 +104,8 @@ class MultiHeadPoseEstimator(PoseEstimator):
             if source is None:
                 print_log(f"head '{name}': as initialised", logger='current')
                 continue
-            meta = self.pretrained_metas[source]
-            note = load_head(head, self.metas[i], states[source], meta, f"head '{name}'")
+            dataset_meta = self.pretrained_metas[source]
+            note = load_head(head, self.metas[i], states[source], dataset_meta, f"head '{name}'")
             print_log(note, logger='current')
 
     def train(self, mode: bool = True) -> MultiHeadPoseEstimator:
@@ -115,9 +119,9 @@ class MultiHeadPoseEstimator(PoseEstimator):
         """Returns the heads in the order of their datasets."""
         return self.heads
 
-    def heatmaps_of(self, inputs: Tensor, dataset_index: Tensor | None = None) -> list[Tensor]:
+    def heatmaps_of(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> list[Tensor]:
         """Returns heatmaps (B, C_d, H, W) of each head d, all for the whole batch."""
-        features = self.extract_feat(inputs, dataset_index)
+        features = self.extract_feat(inputs, dataset_idx)
         return [head(features) for head in self.heads]
 
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -125,11 +129,11 @@ class MultiHeadPoseEstimator(PoseEstimator):
 
         Args:
             inputs: (B, 3, h, w), normalised.
-            batch: ``keypoints`` (B, Kmax, 2), input px, ``visible`` (B, Kmax) and
-                ``dataset_index`` (B,). Rows behind a sample's own K are not read.
+            batch: ``keypoints`` (B, Kmax, 2), input px, ``keypoints_visible`` (B, Kmax) and
+                ``dataset_idx`` (B,). Rows behind a sample's own K are not read.
         """
-        rows_of = self._rows_by_dataset(batch['dataset_index'])
-        features = self.extract_feat(inputs, batch['dataset_index'])
+        rows_of = self._rows_by_dataset(batch['dataset_idx'])
+        features = self.extract_feat(inputs, batch['dataset_idx'])
         results: dict[str, Tensor] = {}
         for i, (head, name) in enumerate(zip(self.heads, self.names, strict=True)):
             if self.trained_head is not None and i != self.trained_head:
@@ -137,12 +141,12 @@ class MultiHeadPoseEstimator(PoseEstimator):
             rows = torch.tensor(rows_of[i], dtype=torch.long)
             rows = rows.to(features.device, non_blocking=True)
             keypoints = _fit_joints(batch['keypoints'], self.metas[i].num_keypoints)
-            visible = _fit_joints(batch['visible'], self.metas[i].num_keypoints)
+            keypoints_visible = _fit_joints(batch['keypoints_visible'], self.metas[i].num_keypoints)
             if self.clean:
-                losses = _own_loss(head, features, keypoints, visible, rows)
+                losses = _own_loss(head, features, keypoints, keypoints_visible, rows)
             else:
-                own = torch.zeros_like(visible).index_fill_(0, rows, 1)
-                losses = head.loss(features, keypoints, visible * own)
+                own = torch.zeros_like(keypoints_visible).index_fill_(0, rows, 1)
+                losses = head.loss(features, keypoints, keypoints_visible * own)
             results[f'loss_{name}'] = losses['loss_heatmap']
             if rows_of[i]:
                 results[f'acc_{name}'] = losses['acc_pose']
@@ -150,7 +154,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
 
     def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:
         """Returns the pose of each crop, read by the head of its dataset."""
-        index = batch['dataset_index']
+        index = batch['dataset_idx']
         rows_of = self._rows_by_dataset(index)
         features = self.extract_feat(inputs, index)
         mirrored = self.extract_feat(inputs.flip(-1), index) if self.flip_test else None
@@ -185,7 +189,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
             raise ValueError(f"the model has no dataset '{name}', only {', '.join(self.names)}")
         index = self.names.index(name)
         backbone, state = self._parts['backbone'], self.backbone.state_dict()
-        if getattr(self.backbone, 'takes_dataset_index', False):
+        if getattr(self.backbone, 'takes_dataset_idx', False):
             backbone = plain_config(backbone)
             state = merge_expert(state, index) if has_experts(state) else state
         model = TopdownPoseEstimator(
@@ -202,13 +206,13 @@ class MultiHeadPoseEstimator(PoseEstimator):
             model.neck.load_state_dict(self.neck.state_dict())
         return model.to(next(self.parameters()).device).train(self.training)
 
-    def _rows_by_dataset(self, dataset_index: Tensor) -> list[list[int]]:
+    def _rows_by_dataset(self, dataset_idx: Tensor) -> list[list[int]]:
         """Returns the rows of the batch that belong to each dataset."""
         rows: list[list[int]] = [[] for _ in self.heads]
-        for row, index in enumerate(dataset_index.tolist()):
+        for row, index in enumerate(dataset_idx.tolist()):
             if not 0 <= index < len(rows):
                 raise ValueError(
-                    f'dataset_index is {index} but the model has {len(rows)} heads, 0 to '
+                    f'dataset_idx is {index} but the model has {len(rows)} heads, 0 to '
                     f'{len(rows) - 1}; list one head per dataset in model.heads'
                 )
             rows[index].append(row)
@@ -244,15 +248,15 @@ class MultiHeadPoseEstimator(PoseEstimator):
                 'model.pretrained_metainfo lists the skeletons of a checkpoint, but there is '
                 'none; set model.pretrained'
             )
-        for i, (head, meta) in enumerate(zip(self.heads, self.metas, strict=True)):
-            self._check_head(i, head, meta)
+        for i, (head, dataset_meta) in enumerate(zip(self.heads, self.metas, strict=True)):
+            self._check_head(i, head, dataset_meta)
 
-    def _check_head(self, index: int, head: nn.Module, meta: PoseMeta) -> None:
-        if head.num_keypoints != meta.num_keypoints:
+    def _check_head(self, index: int, head: nn.Module, dataset_meta: DatasetMeta) -> None:
+        if head.num_keypoints != dataset_meta.num_keypoints:
             raise ValueError(
-                f"head {index} has {head.num_keypoints} keypoints but '{meta.name}' has "
-                f'{meta.num_keypoints}; set model.heads[{index}].out_channels to '
-                f'{head.codec.num_channels(meta.num_keypoints)}'
+                f"head {index} has {head.num_keypoints} keypoints but '{dataset_meta.name}' has "
+                f'{dataset_meta.num_keypoints}; set model.heads[{index}].out_channels to '
+                f'{head.codec.num_channels(dataset_meta.num_keypoints)}'
             )
         if not self.clean and not getattr(head.loss_module, 'use_target_weight', True):
             raise ValueError(
@@ -270,11 +274,11 @@ def _fit_joints(values: Tensor, num_keypoints: int) -> Tensor:
 
 
 def _own_loss(
-    head: nn.Module, features: Tensor, keypoints: Tensor, visible: Tensor, rows: Tensor
+    head: nn.Module, features: Tensor, keypoints: Tensor, keypoints_visible: Tensor, rows: Tensor
 ) -> dict[str, Tensor]:
     """Returns the loss of some samples; of none, a zero that still reaches every parameter."""
     if len(rows):
-        return head.loss(features[rows], keypoints[rows], visible[rows])
+        return head.loss(features[rows], keypoints[rows], keypoints_visible[rows])
     return {'loss_heatmap': 0 * sum(parameter.sum() for parameter in head.parameters())}
 
 

@@ -17,7 +17,7 @@ from mmpose.models.pose_estimators.base import Batch, Config
 from mmpose.models.pose_estimators.pretrained_language import load_language, read_language
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 # What the estimator takes besides the arguments of TopdownPoseEstimator.
 LANGUAGE_OPTIONS = (
@@ -66,19 +66,19 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
         feature_loss: Config,
         prompts: Mapping[str, str] | None = None,
         num_contexts: int = 8,
-        metainfo: str | PoseMeta = 'coco',
+        metainfo: str | DatasetMeta = 'coco',
         neck: Config | None = None,
         data_preprocessor: Config | None = None,
         flip_test: bool = True,
         pretrained: str | None = None,
         trust_checkpoint: bool = False,
-        pretrained_metainfo: str | PoseMeta | None = None,
+        pretrained_metainfo: str | DatasetMeta | None = None,
     ) -> None:
-        meta = load_metainfo(metainfo)
+        dataset_meta = load_metainfo(metainfo)
         super().__init__(
             backbone=backbone,
             head=head,
-            metainfo=meta,
+            metainfo=dataset_meta,
             neck=neck,
             data_preprocessor=data_preprocessor,
             flip_test=flip_test,
@@ -86,10 +86,10 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
             trust_checkpoint=trust_checkpoint,
             pretrained_metainfo=pretrained_metainfo,
         )
-        self.prompts = joint_prompts(meta, prompts)
+        self.prompts = joint_prompts(dataset_meta, prompts)
         self.text_encoder = freeze(MODELS.build(text_encoder))
         text_dim = self.text_encoder.out_channels
-        sizes = dict(width=text_dim, num_prompts=meta.num_keypoints)
+        sizes = dict(width=text_dim, num_prompts=dataset_meta.num_keypoints)
         self.prompt_encoder = MODELS.build({**sizes, **prompt_encoder})
         self.my = MODELS.build(parse_graph)
         self._add_projections(text_dim, parse_graph['variant'])
@@ -146,20 +146,18 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
         if not is_taken or self.text_encoder.pretrained is not None:
             self.text_encoder.init_weights(self.trust_checkpoint)
 
-    def extract_feat(self, inputs: Tensor, dataset_index: Tensor | None = None) -> Tensor:
+    def extract_feat(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns features (B, E, H', W') of images (B, 3, h, w) that know of the joints."""
-        return self.interact(inputs, dataset_index)[1]
+        return self.interact(inputs, dataset_idx)[1]
 
-    def interact(
-        self, inputs: Tensor, dataset_index: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def interact(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Returns text features (B, K, E) and image features (B, E, H', W').
 
         Args:
             inputs: (B, 3, h, w), normalised.
-            dataset_index: (B,) int64, read by a backbone with a part per dataset only.
+            dataset_idx: (B,) int64, read by a backbone with a part per dataset only.
         """
-        features = super().extract_feat(inputs, dataset_index)
+        features = super().extract_feat(inputs, dataset_idx)
         vision = self.my_up1(features.flatten(2).transpose(1, 2))  # (B, C, H', W') -> (B, N, D)
         text = self.text_features().expand(len(inputs), -1, -1)
         text, vision = self.my(text, vision)
@@ -176,10 +174,12 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
 
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Returns the losses of the head, and ``loss_feature``."""
-        text, vision = self.interact(inputs, batch.get('dataset_index'))
-        results = self.head.loss(vision, batch['keypoints'], batch['visible'])
+        text, vision = self.interact(inputs, batch.get('dataset_idx'))
+        results = self.head.loss(vision, batch['keypoints'], batch['keypoints_visible'])
         grid_wh = (vision.shape[3], vision.shape[2])
         codec = self.head.codec
-        cells, weights = token_cells(batch['keypoints'], batch['visible'], codec.input_wh, grid_wh)
+        cells, weights = token_cells(
+            batch['keypoints'], batch['keypoints_visible'], codec.input_size, grid_wh
+        )
         results['loss_feature'] = self.feature_loss(vision, text, cells, weights, self.logit_scale)
         return results

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from mmpose.models.heads.remap import describe_match, match_joints, remap_head
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 HeadState = dict[str, Tensor]
 
@@ -40,13 +40,13 @@ def read_heads(path: str, trust: bool) -> list[HeadState]:
 
 
 def load_head(
-    head: nn.Module, meta: PoseMeta, state: HeadState, source: PoseMeta, name: str
+    head: nn.Module, dataset_meta: DatasetMeta, state: HeadState, source: DatasetMeta, name: str
 ) -> str:
     """Starts a head from one of a checkpoint; joints that it lacks keep their initialisation.
 
     Args:
         head: The head.
-        meta: Its skeleton.
+        dataset_meta: Its skeleton.
         state: The head of the checkpoint.
         source: The skeleton of the checkpoint.
         name: What to call the head.
@@ -60,15 +60,20 @@ def load_head(
     notes: list[str] = []
     if hasattr(head, 'adapt_state'):
         state, notes = head.adapt_state(state)
-    pairs = match_joints(source.keypoint_names, meta.keypoint_names)
-    sizes = (source.num_keypoints, meta.num_keypoints)
+    pairs = match_joints(source.keypoint_names, dataset_meta.keypoint_names)
+    sizes = (source.num_keypoints, dataset_meta.num_keypoints)
     head.load_state_dict(remap_head(state, head.state_dict(), pairs, *sizes))
     return '; '.join(
-        [describe_match(pairs, source.name, meta.name, meta.keypoint_names, name), *notes]
+        [
+            describe_match(
+                pairs, source.name, dataset_meta.name, dataset_meta.keypoint_names, name
+            ),
+            *notes,
+        ]
     )
 
 
-def check_num_heads(states: Sequence[HeadState], metas: Sequence[PoseMeta], path: str) -> None:
+def check_num_heads(states: Sequence[HeadState], metas: Sequence[DatasetMeta], path: str) -> None:
     """Raises unless a checkpoint has one head per skeleton."""
     if len(states) != len(metas):
         raise ValueError(

@@ -11,18 +11,18 @@ from mmpose.structures import PoseResult, invert_affine, transform_points, windo
 
 
 class _Codec(Protocol):
-    input_wh: tuple[int, int]
-    aligned: bool
+    input_size: tuple[int, int]
+    use_udp: bool
 
 
 def batch_to_results(
-    keypoints_in: Tensor, scores: Tensor, batch: dict[str, Any], codec: _Codec
+    keypoints_in: Tensor, keypoint_scores: Tensor, batch: dict[str, Any], codec: _Codec
 ) -> list[PoseResult]:
     """Returns one result a crop.
 
     Args:
         keypoints_in: (B, K, 2), in px.
-        scores: (B, K).
+        keypoint_scores: (B, K).
         batch: Crop windows and ids as the collate function makes them.
         codec: Says the input size and whether the crops are aligned (UDP).
     """
@@ -31,11 +31,11 @@ def batch_to_results(
         arrays['center'].astype(np.float64),
         arrays['scale'].astype(np.float64),
         arrays['rotation'].astype(np.float64),
-        codec.input_wh,
-        codec.aligned,
+        codec.input_size,
+        codec.use_udp,
     )
     keypoints = transform_points(_numpy(keypoints_in), invert_affine(matrices)).astype(np.float32)
-    scores_np = _numpy(scores).astype(np.float32)
+    scores_np = _numpy(keypoint_scores).astype(np.float32)
     areas = arrays['scale'].prod(axis=1)
     return [
         PoseResult(
@@ -43,12 +43,12 @@ def batch_to_results(
             ann_id=int(arrays['ann_id'][i]),
             category_id=int(arrays['category_id'][i]),
             keypoints=keypoints[i],
-            scores=scores_np[i],
+            keypoint_scores=scores_np[i],
             bbox_xywh=arrays['bbox_xywh'][i],
             bbox_score=float(arrays['bbox_score'][i]),
             area=float(areas[i]),
             image_file=arrays['image_file'][i],
-            dataset_index=int(arrays['dataset_index'][i]),
+            dataset_idx=int(arrays['dataset_idx'][i]),
         )
         for i in range(len(keypoints))
     ]

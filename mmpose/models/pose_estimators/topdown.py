@@ -16,7 +16,7 @@ from mmpose.models.pose_estimators.base import (
 from mmpose.models.pose_estimators.pretrained_heads import load_head, read_heads
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.registry import MODELS
-from mmpose.structures import PoseMeta, PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 
 
 @MODELS.register_module()
@@ -26,7 +26,7 @@ class TopdownPoseEstimator(PoseEstimator):
     Args:
         backbone: Config of a backbone: images (B, 3, h, w) to features (B, C, H', W').
         head: Config of a head, which also holds the codec.
-        metainfo: Skeleton: its name, the path of a table, or a ``PoseMeta``.
+        metainfo: Skeleton: its name, the path of a table, or a ``DatasetMeta``.
         neck: Config of a module between the two, if any.
         data_preprocessor: Config of the preprocessor.
         flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
@@ -45,16 +45,16 @@ class TopdownPoseEstimator(PoseEstimator):
         self,
         backbone: Config,
         head: Config,
-        metainfo: str | PoseMeta = 'coco',
+        metainfo: str | DatasetMeta = 'coco',
         neck: Config | None = None,
         data_preprocessor: Config | None = None,
         flip_test: bool = True,
         pretrained: str | None = None,
         trust_checkpoint: bool = False,
-        pretrained_metainfo: str | PoseMeta | None = None,
+        pretrained_metainfo: str | DatasetMeta | None = None,
     ) -> None:
         super().__init__(backbone, neck, data_preprocessor, flip_test, pretrained, trust_checkpoint)
-        self.meta = load_metainfo(metainfo)
+        self.dataset_meta = load_metainfo(metainfo)
         self.head = MODELS.build(head)
         self.pretrained_meta = pretrained_metainfo and load_metainfo(pretrained_metainfo)
         if self.pretrained_meta and pretrained is None:
@@ -62,13 +62,14 @@ class TopdownPoseEstimator(PoseEstimator):
                 'model.pretrained_metainfo is the skeleton of a checkpoint, but there is none; '
                 'set model.pretrained'
             )
-        if self.head.num_keypoints != self.meta.num_keypoints:
+        if self.head.num_keypoints != self.dataset_meta.num_keypoints:
             raise ValueError(
-                f"the head has {self.head.num_keypoints} keypoints but '{self.meta.name}' has "
-                f'{self.meta.num_keypoints}; set model.head.out_channels to '
-                f'{self.head.codec.num_channels(self.meta.num_keypoints)}'
+                f'the head has {self.head.num_keypoints} keypoints but '
+                f"'{self.dataset_meta.name}' has "
+                f'{self.dataset_meta.num_keypoints}; set model.head.out_channels to '
+                f'{self.head.codec.num_channels(self.dataset_meta.num_keypoints)}'
             )
-        flips = torch.from_numpy(self.meta.flip_indices.copy())
+        flips = torch.from_numpy(self.dataset_meta.flip_indices.copy())
         self.register_buffer('flip_indices', flips, persistent=False)
 
     def init_weights(self) -> None:
@@ -79,21 +80,21 @@ class TopdownPoseEstimator(PoseEstimator):
         states = read_heads(self.pretrained, self.trust_checkpoint)
         number = getattr(self.backbone, 'default_dataset', None) or 0
         name = 'head' if len(states) == 1 else f'head {number} of {len(states)} in the checkpoint'
-        note = load_head(self.head, self.meta, states[number], self.pretrained_meta, name)
+        note = load_head(self.head, self.dataset_meta, states[number], self.pretrained_meta, name)
         print_log(note, logger='current')
 
     def all_heads(self) -> tuple[nn.Module]:
         """Returns the only head."""
         return (self.head,)
 
-    def heatmaps_of(self, inputs: Tensor, dataset_index: Tensor | None = None) -> Tensor:
+    def heatmaps_of(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns heatmaps (B, C, H, W) of normalised images (B, 3, h, w)."""
-        return self.head(self.extract_feat(inputs, dataset_index))
+        return self.head(self.extract_feat(inputs, dataset_idx))
 
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Returns the losses of the head."""
         features = self.extract_feat(inputs, self.condition_of(batch))
-        return self.head.loss(features, batch['keypoints'], batch['visible'])
+        return self.head.loss(features, batch['keypoints'], batch['keypoints_visible'])
 
     def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:
         """Returns the pose of each crop in image coordinates."""
@@ -101,10 +102,10 @@ class TopdownPoseEstimator(PoseEstimator):
         keypoints_in, scores = self.head.predict(heatmaps)
         return batch_to_results(keypoints_in, scores, batch, self.head.codec)
 
-    def predict_heatmaps(self, inputs: Tensor, dataset_index: Tensor | None = None) -> Tensor:
+    def predict_heatmaps(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns heatmaps (B, C, H, W), averaged with those of the mirror image if asked for."""
-        heatmaps = self.heatmaps_of(inputs, dataset_index)
+        heatmaps = self.heatmaps_of(inputs, dataset_idx)
         if not self.flip_test:
             return heatmaps
-        mirrored = self.heatmaps_of(inputs.flip(-1), dataset_index)
+        mirrored = self.heatmaps_of(inputs.flip(-1), dataset_idx)
         return average_of_mirrored(heatmaps, mirrored, self.head.codec, self.flip_indices)

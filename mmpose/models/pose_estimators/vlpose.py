@@ -19,7 +19,7 @@ from mmpose.models.pose_estimators.base import Batch, Config
 from mmpose.models.pose_estimators.pretrained_heads import load_head
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
-from mmpose.structures import PoseMeta
+from mmpose.structures import DatasetMeta
 
 State = dict[str, Tensor]
 LANGUAGE_PARTS = ('matcher', 'text_embed_proj', 'text_encoder')
@@ -70,13 +70,13 @@ class VLPoseEstimator(TopdownPoseEstimator):
         prompts: str | Path | Mapping[str, str] = 'humanart',
         language: bool = True,
         attend_padding: bool = False,
-        metainfo: str | PoseMeta = 'coco',
+        metainfo: str | DatasetMeta = 'coco',
         neck: Config | None = None,
         data_preprocessor: Config | None = None,
         flip_test: bool = True,
         pretrained: str | None = None,
         trust_checkpoint: bool = False,
-        pretrained_metainfo: str | PoseMeta | None = None,
+        pretrained_metainfo: str | DatasetMeta | None = None,
     ) -> None:
         self._revert_note = '' if language else _note_on_reverting(backbone, head)
         if not language:
@@ -205,7 +205,7 @@ class VLPoseEstimator(TopdownPoseEstimator):
             elif name == 'head':
                 if self.pretrained_meta is not None:
                     continue  # the base class has loaded it, joint by joint
-                note = load_head(part, self.meta, own, self.meta, name)
+                note = load_head(part, self.dataset_meta, own, self.dataset_meta, name)
             else:
                 require_same(own, part.state_dict(), f"{name} of '{path}'")
                 part.load_state_dict(own)

@@ -18,9 +18,9 @@ WINDOWS = [
 ]
 
 
-def crop_in_numpy(image, matrix, input_wh):
+def crop_in_numpy(image, matrix, input_size):
     """Samples an image bilinearly at the exact place of every crop pixel, 0 outside."""
-    xs, ys = np.meshgrid(np.arange(input_wh[0]), np.arange(input_wh[1]))
+    xs, ys = np.meshgrid(np.arange(input_size[0]), np.arange(input_size[1]))
     places = transform_points(np.stack([xs, ys], -1).reshape(-1, 2), invert_affine(matrix))
     places = places.reshape(*xs.shape, 2)
     padded = np.pad(image, ((1, 2), (1, 2), (0, 0))).astype(np.float64)
@@ -56,14 +56,14 @@ def test_crop_equals_bilinear_sampling(window, use_udp):
 @pytest.mark.parametrize('use_udp', [True, False])
 def test_keypoints_and_window_follow(window, use_udp):
     sample = make_sample(**window)
-    points, visible = sample['keypoints'], sample['visible'].copy()
+    points, keypoints_visible = sample['keypoints'], sample['keypoints_visible'].copy()
     result = TopdownAffine((48, 64), use_udp)(sample)
     crop = result['crop']
-    assert crop.aligned == use_udp
-    assert crop.input_wh == (48, 64)
+    assert crop.use_udp == use_udp
+    assert crop.input_size == (48, 64)
     # All keypoints, labelled or not; float32 at 100 px.
     np.testing.assert_allclose(result['keypoints'], crop.to_input(points), atol=1e-4)
-    np.testing.assert_array_equal(result['visible'], visible)
+    np.testing.assert_array_equal(result['keypoints_visible'], keypoints_visible)
     for key in ('center', 'scale', 'rotation'):
         np.testing.assert_array_equal(result[key], getattr(crop, key))
     assert result['image'].shape == (64, 48, 3)
@@ -98,13 +98,13 @@ def test_a_folded_flip_equals_mirroring_the_image_first(window, use_udp, image_w
     last = image_wh[0] - 1
     by_hand['image'] = np.ascontiguousarray(by_hand['image'][:, ::-1])
     by_hand['center'] = np.array([last - by_hand['center'][0], by_hand['center'][1]])
-    by_hand['keypoints'] = by_hand['keypoints'][by_hand['meta'].flip_indices]
+    by_hand['keypoints'] = by_hand['keypoints'][by_hand['dataset_meta'].flip_indices]
     by_hand['keypoints'][:, 0] = last - by_hand['keypoints'][:, 0]
-    visible = by_hand['visible'][by_hand['meta'].flip_indices]
+    keypoints_visible = by_hand['keypoints_visible'][by_hand['dataset_meta'].flip_indices]
     by_hand = affine(by_hand)
 
     np.testing.assert_array_equal(folded['keypoints'], by_hand['keypoints'])
-    np.testing.assert_array_equal(folded['visible'], visible)
+    np.testing.assert_array_equal(folded['keypoints_visible'], keypoints_visible)
     np.testing.assert_array_equal(folded['crop'].matrix(), by_hand['crop'].matrix())
     difference = np.abs(folded['image'].astype(int) - by_hand['image'])
     # OpenCV 4 rounds places to 1/32 px, which is up to 8 grey levels in this noise.
@@ -122,7 +122,7 @@ def test_pixels_stay_under_their_keypoint(place, prob):
     sample = make_sample(image=black, scale=np.array([100.0, 130.0]), rotation=25.0)
     x, y = sample['keypoints'][place] = np.round(sample['keypoints'][place])
     cv2.circle(sample['image'], (int(x), int(y)), 3, (255, 255, 255), -1)
-    after = sample['meta'].flip_indices[place] if prob else place
+    after = sample['dataset_meta'].flip_indices[place] if prob else place
     result = TopdownAffine((96, 128), True)(RandomFlip(prob)(sample))
     ys, xs = np.nonzero(result['image'][..., 0] > 127)
     assert len(xs) > 20

@@ -5,8 +5,8 @@ from samples import make_sample
 
 from mmpose.datasets.transforms import Compose, TopdownAffine
 
-LOAD, WINDOW = {'type': 'LoadImage'}, {'type': 'BoxToWindow'}
-CROP = {'type': 'TopdownAffine', 'input_wh': (24, 32)}
+LOAD, WINDOW = {'type': 'LoadImage'}, {'type': 'GetBBoxCenterScale'}
+CROP = {'type': 'TopdownAffine', 'input_size': (24, 32)}
 
 
 class Custom:
@@ -29,7 +29,11 @@ def test_configs_and_objects():
     ('steps', 'keys', 'message'),
     [
         ([CROP], None, r"TopdownAffine reads \['center', 'image', 'scale'\], which neither"),
-        ([WINDOW, CROP], None, r"TopdownAffine reads \['image'\].*\['BoxToWindow', 'TopdownA"),
+        (
+            [WINDOW, CROP],
+            None,
+            r"TopdownAffine reads \['image'\].*\['GetBBoxCenterScale', 'TopdownA",
+        ),
         ([LOAD, {'type': 'RandomFlip'}], ['image_file', 'image_wh'], r"RandomFlip reads .*'rng'"),
     ],
 )

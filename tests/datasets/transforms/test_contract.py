@@ -20,7 +20,7 @@ OURS = sorted(
     if cls.__module__.startswith(transforms.__name__)
 )
 ARGUMENTS = {
-    'TopdownAffine': {'input_wh': (24, 32)},
+    'TopdownAffine': {'input_size': (24, 32)},
     'Albumentation': {'transforms': [{'type': 'Blur', 'p': 0.5}, {'type': 'ToGray', 'p': 0.5}]},
 }
 IS_RANDOM = {name for name in OURS if 'rng' in TRANSFORMS.get(name).reads}
@@ -56,7 +56,7 @@ def test_the_table_is_complete():
     assert len(OURS) == 9
     assert {name for name in OURS if name.startswith('Random')} | {
         'Albumentation',
-        'HalfBody',
+        'RandomHalfBody',
         'PhotometricDistortion',
     } == IS_RANDOM
     assert len(SAMPLE_KEYS) <= 20
@@ -89,7 +89,9 @@ def test_writes_is_all_that_changes(name, sample):
     changed = set()
     for seed in range(20):
         before = {**sample, 'rng': np.random.default_rng(seed)}
-        for key in {'LoadImage': ['image'], 'BoxToWindow': ['scale', 'rotation']}.get(name, []):
+        for key in {'LoadImage': ['image'], 'GetBBoxCenterScale': ['scale', 'rotation']}.get(
+            name, []
+        ):
             del before[key]
         after = transform(copy.deepcopy(before))
         assert before.keys() <= after.keys()
@@ -144,11 +146,11 @@ def test_global_random_numbers_are_left_alone(name, sample):
     ('name', 'arguments', 'message'),
     [
         ('RandomFlip', {'prob': 1.5}, 'RandomFlip: prob is 1.5, expected 0 to 1'),
-        ('RandomCenterJitter', {'prob': -1}, 'RandomCenterJitter: prob is -1'),
-        ('HalfBody', {'upper_prob': 2}, 'HalfBody: upper_prob is 2'),
+        ('RandomShiftBboxCenter', {'prob': -1}, 'RandomShiftBboxCenter: prob is -1'),
+        ('RandomHalfBody', {'upper_prob': 2}, 'RandomHalfBody: upper_prob is 2'),
         ('RandomScaleRotation', {'scale_factor': 1.5}, 'scale_factor is 1.5'),
         ('RandomScaleRotation', {'rotation_prob': 40}, 'rotation_prob is 40'),
-        ('TopdownAffine', {'input_wh': (192, 0)}, r'input_wh is \(192, 0\), expected'),
+        ('TopdownAffine', {'input_size': (192, 0)}, r'input_size is \(192, 0\), expected'),
     ],
 )
 def test_bad_arguments(name, arguments, message):

@@ -5,11 +5,11 @@ import pytest
 from samples import make_sample
 
 from mmpose.datasets.transforms import (
-    BoxToWindow,
-    HalfBody,
-    RandomCenterJitter,
+    GetBBoxCenterScale,
     RandomFlip,
+    RandomHalfBody,
     RandomScaleRotation,
+    RandomShiftBboxCenter,
 )
 
 NUM = 4000
@@ -26,17 +26,17 @@ def draw(transform, key, **changes):
 
 
 def test_box_to_window():
-    sample = BoxToWindow(1.25)(make_sample(center=..., scale=..., rotation=...))
+    sample = GetBBoxCenterScale(1.25)(make_sample(center=..., scale=..., rotation=...))
     np.testing.assert_array_equal(sample['center'], [50, 45])
     np.testing.assert_array_equal(sample['scale'], [50, 62.5])
     assert sample['rotation'] == 0
     with pytest.raises(ValueError, match='has no size'):
-        BoxToWindow()(make_sample(bbox_xywh=np.float32([3, 3, 0, 0])))
+        GetBBoxCenterScale()(make_sample(bbox_xywh=np.float32([3, 3, 0, 0])))
 
 
 @pytest.mark.parametrize(('factor', 'prob'), [(0.4, 0.3), (1.0, 1.0), (0.4, 0.0)])
 def test_center_jitter(factor, prob):
-    centers, before = draw(RandomCenterJitter(factor, prob), 'center')
+    centers, before = draw(RandomShiftBboxCenter(factor, prob), 'center')
     shift = (centers - before) / [40, 50]  # in sizes of the box
     moved = (shift != 0).all(axis=1)
     assert moved.mean() == pytest.approx(prob, abs=SHARE)
@@ -64,19 +64,19 @@ def test_flip_twice_is_the_identity():
     assert once['flipped']
     np.testing.assert_array_equal(once['bbox_xywh'], [119 - 30 - 40, 20, 40, 50])
     np.testing.assert_array_equal(once['center'], [119 - 50, 45])
-    np.testing.assert_array_equal(once['visible'][1], before['visible'][2])
+    np.testing.assert_array_equal(once['keypoints_visible'][1], before['keypoints_visible'][2])
     np.testing.assert_allclose(
         once['keypoints'][5], [119 - before['keypoints'][6, 0], before['keypoints'][6, 1]]
     )
     twice = RandomFlip(1)(once)
     assert not twice['flipped']
-    for key in ('keypoints', 'visible', 'bbox_xywh', 'center'):
+    for key in ('keypoints', 'keypoints_visible', 'bbox_xywh', 'center'):
         np.testing.assert_allclose(twice[key], before[key], atol=1e-4)  # float32 at 100 px
 
 
 def test_flip_before_the_window_is_made_gives_the_same():
-    first = BoxToWindow()(RandomFlip(1)(make_sample(center=..., scale=...)))
-    second = RandomFlip(1)(BoxToWindow()(make_sample()))
+    first = GetBBoxCenterScale()(RandomFlip(1)(make_sample(center=..., scale=...)))
+    second = RandomFlip(1)(GetBBoxCenterScale()(make_sample()))
     np.testing.assert_allclose(first['center'], second['center'])
 
 
@@ -94,10 +94,10 @@ def test_flip_in_the_wrong_place(changes, message):
 
 def body(num_upper, num_lower):
     """Returns the visibility with so many of COCO's 11 upper and 6 other keypoints labelled."""
-    visible = np.zeros(17, np.float32)
-    visible[:num_upper] = 1
-    visible[11 : 11 + num_lower] = 1
-    return visible
+    keypoints_visible = np.zeros(17, np.float32)
+    keypoints_visible[:num_upper] = 1
+    keypoints_visible[11 : 11 + num_lower] = 1
+    return keypoints_visible
 
 
 UPPER, LOWER, NEITHER = 'upper', 'lower', 'neither'
@@ -116,12 +116,12 @@ UPPER, LOWER, NEITHER = 'upper', 'lower', 'neither'
     ],
 )
 def test_half_body(num_upper, num_lower, shares):
-    visible = body(num_upper, num_lower)
-    scales, before = draw(HalfBody(), 'scale', visible=visible)
+    keypoints_visible = body(num_upper, num_lower)
+    scales, before = draw(RandomHalfBody(), 'scale', keypoints_visible=keypoints_visible)
     points = make_sample()['keypoints'].astype(float)
     expected = {NEITHER: before}
     for half, part in ((UPPER, slice(0, 11)), (LOWER, slice(11, 17))):
-        labelled = points[part][visible[part] > 0]
+        labelled = points[part][keypoints_visible[part] > 0]
         if len(labelled):
             expected[half] = (labelled.max(0) - labelled.min(0)) * 1.5
     for half, scale in expected.items():
@@ -132,8 +132,8 @@ def test_half_body(num_upper, num_lower, shares):
 
 def test_half_body_with_two_or_fewer_of_the_lower_body():
     """With exactly the threshold of joints of one half, the other half is taken."""
-    transform = HalfBody(min_visible=3, prob=1, upper_prob=1)
-    sample = make_sample(visible=body(2, 6))
+    transform = RandomHalfBody(min_visible=3, prob=1, upper_prob=1)
+    sample = make_sample(keypoints_visible=body(2, 6))
     lower = sample['keypoints'][11:].astype(float)
     result = transform(sample)
     np.testing.assert_allclose(result['center'], lower.mean(0))
@@ -144,14 +144,14 @@ def test_half_body_with_two_or_fewer_of_the_lower_body():
     'changes',
     [
         {'keypoints': np.full((17, 2), 7, np.float32)},
-        {'visible': body(1, 0)},
-        {'visible': body(0, 1)},
+        {'keypoints_visible': body(1, 0)},
+        {'keypoints_visible': body(0, 1)},
     ],
 )
 def test_half_body_gives_up_on_a_point(changes):
     sample = make_sample(**changes)
     before = sample['center'], sample['scale']
-    result = HalfBody(min_visible=0, prob=1)(sample)
+    result = RandomHalfBody(min_visible=0, prob=1)(sample)
     assert (result['center'], result['scale']) == before
 
 

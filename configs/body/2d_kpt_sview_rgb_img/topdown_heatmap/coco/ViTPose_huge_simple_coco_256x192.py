@@ -12,8 +12,8 @@ model = dict(
     head=dict(
         out_channels=17,
         codec=_base_.codec,
-        deconv_channels=(),
-        deconv_kernels=(),
+        deconv_out_channels=(),
+        deconv_kernel_sizes=(),
         upsample=4,
         final_kernel=3,
     ),

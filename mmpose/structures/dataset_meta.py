@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class PoseMeta:
+class DatasetMeta:
     """One skeleton of K keypoints and L limbs; checks itself when it is made.
 
     Attributes:
@@ -19,11 +19,11 @@ class PoseMeta:
         flip_indices: (K,) int64. Partner of each keypoint in a mirrored image; itself if none.
         upper_body_ids: Keypoints that half-body augmentation counts as upper body.
         lower_body_ids: Keypoints of the lower body; whatever is in neither is untyped.
-        limbs: (L, 2) int64. Pairs of keypoint ids.
+        skeleton_links: (L, 2) int64. Pairs of keypoint ids.
         weights: (K,) float32. Loss weights for training that asks for them.
         sigmas: (K,) float32 or None. OKS falloff constants; None where none were published.
         keypoint_colors: (K, 3) uint8 RGB.
-        limb_colors: (L, 3) uint8 RGB.
+        skeleton_link_colors: (L, 3) uint8 RGB.
 
     Raises:
         ValueError: If the parts contradict each other; the message names the skeleton and part.
@@ -34,11 +34,11 @@ class PoseMeta:
     flip_indices: NDArray[np.int64]
     upper_body_ids: tuple[int, ...]
     lower_body_ids: tuple[int, ...]
-    limbs: NDArray[np.int64]
+    skeleton_links: NDArray[np.int64]
     weights: NDArray[np.float32]
     sigmas: NDArray[np.float32] | None
     keypoint_colors: NDArray[np.uint8]
-    limb_colors: NDArray[np.uint8]
+    skeleton_link_colors: NDArray[np.uint8]
 
     @property
     def num_keypoints(self) -> int:
@@ -50,7 +50,7 @@ class PoseMeta:
             raise ValueError(f"skeleton '{self.name}': {problem}")
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, PoseMeta):
+        if not isinstance(other, DatasetMeta):
             return NotImplemented
         pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         return all(np.array_equal(a, b) for a, b in pairs)
@@ -72,9 +72,17 @@ class PoseMeta:
             for part, length in lengths.items()
             if length != num
         ]
-        if len(self.limb_colors) != len(self.limbs):
-            problems.append(f'{len(self.limb_colors)} limb colours for {len(self.limbs)} limbs')
-        ids = [*self.flip_indices, *self.upper_body_ids, *self.lower_body_ids, *self.limbs.ravel()]
+        if len(self.skeleton_link_colors) != len(self.skeleton_links):
+            problems.append(
+                f'{len(self.skeleton_link_colors)} limb colours for {len(self.skeleton_links)} '
+                'limbs'
+            )
+        ids = [
+            *self.flip_indices,
+            *self.upper_body_ids,
+            *self.lower_body_ids,
+            *self.skeleton_links.ravel(),
+        ]
         if any(not 0 <= i < num for i in ids):
             problems.append(f'an id is outside 0..{num - 1}')
         if problems:
