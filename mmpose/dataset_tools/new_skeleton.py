@@ -9,18 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mmpose.metainfo import load_metainfo
-from mmpose.metainfo.keypoint_names import normalize
-from mmpose.metainfo.sides import find_partners, side_of
+from mmpose.metainfo.keypoint_names import body_half, find_partners, parse_name, parse_names
 
 NEUTRAL_SIGMA = 0.06  # about the mean of COCO's seventeen
 COLORS = {'left': '#00ff00', 'right': '#ff8000', '': '#3399ff'}
-# Words that tell which half of a body a joint belongs to, for half-body augmentation.
-UPPER = {
-    'head', 'nose', 'eye', 'ear', 'neck', 'shoulder', 'elbow', 'wrist', 'hand', 'thumb', 'finger',
-    'mouth', 'chin', 'forehead', 'throat', 'brow', 'eyebrow', 'jaw', 'arm', 'forearm', 'chest',
-    'thorax', 'collar',
-}  # fmt: skip
-LOWER = {'hip', 'knee', 'ankle', 'foot', 'toe', 'heel', 'leg', 'thigh', 'pelvis', 'shin', 'calf'}
 
 Json = dict[str, Any]
 
@@ -72,7 +64,7 @@ def propose_skeleton(path: Path, data: Json) -> Skeleton:
     return Skeleton(
         names=names,
         partners=partners,
-        parts=[_part(name) for name in names],
+        parts=[body_half(name) for name in parse_names(names)],
         sigmas=sigmas,
         skeleton_links=_limbs(path, category, names, notes),
         notes=notes,
@@ -88,7 +80,7 @@ def write_skeleton(path: Path, skeleton: Skeleton, source: str) -> None:
         source: Where it comes from, for its first line.
     """
     names, partners = skeleton.names, skeleton.partners
-    sides = [side_of(name, names[j]) for name, j in zip(names, partners, strict=True)]
+    sides = [name.side for name in parse_names(names)]
     rows = [['name', 'swap', 'part', 'weight', 'sigma', 'color']]
     rows += [
         [name, names[j] if j != i else '-', part, '1.0', f'{sigma:g}', COLORS[side]]
@@ -178,25 +170,17 @@ def _sigmas(names: Sequence[str], notes: list[str]) -> list[float]:
     coco = load_metainfo('coco')
     assert coco.sigmas is not None
     known = {
-        normalize(name): round(float(sigma), 4)
+        parse_name(name).key: round(float(sigma), 4)
         for name, sigma in zip(coco.keypoint_names, coco.sigmas, strict=True)
     }
-    if all(normalize(name) in known for name in names):
+    if all(parse_name(name).key in known for name in names):
         notes.append('the sigmas are those of COCO, which has all these joints')
-        return [known[normalize(name)] for name in names]
+        return [known[parse_name(name).key] for name in names]
     notes.append(
         f'the sigmas are neutral ({NEUTRAL_SIGMA:g} for all), because COCO does not have all these '
         'joints: AP compares runs on this dataset, and nothing else'
     )
     return [NEUTRAL_SIGMA] * len(names)
-
-
-def _part(name: str) -> str:
-    words = {word.rstrip('s') for word in normalize(name)}
-    is_upper, is_lower = bool(words & UPPER), bool(words & LOWER)
-    if is_upper == is_lower:
-        return '-'
-    return 'upper' if is_upper else 'lower'
 
 
 def _limbs(
@@ -222,10 +206,9 @@ def _limbs(
 
 def _limbs_of_coco(names: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
     coco = load_metainfo('coco')
-    place = {normalize(name): i for i, name in enumerate(names)}
-    ends = [
-        [normalize(coco.keypoint_names[i]) for i in limb] for limb in coco.skeleton_links.tolist()
-    ]
+    place = {parse_name(name).key: i for i, name in enumerate(names)}
+    keys = [parse_name(name).key for name in coco.keypoint_names]
+    ends = [(keys[a], keys[b]) for a, b in coco.skeleton_links.tolist()]
     skeleton_links = [(place[a], place[b]) for a, b in ends if a in place and b in place]
     notes.append(
         f'the file has no skeleton; {len(skeleton_links)} limbs of COCO connect joints of '

@@ -25,13 +25,15 @@ from mmpose.structures import DatasetMeta
 
 KEYPOINT_COLUMNS = ['name', 'swap', 'part', 'weight', 'sigma', 'color']
 SKELETON_LINK_COLUMNS = ['from', 'to', 'color']
+WORDS_TABLE = 'keypoint_names'  # beside the skeletons, read by keypoint_names.py
 
 Row = dict[str, str]
 
 
 def available_metainfo() -> list[str]:
     """Returns the names of the skeletons that ship with the package."""
-    return sorted(path.stem for path in Path(__file__).parent.glob('*.csv'))
+    tables = Path(__file__).parent.glob('*.csv')
+    return sorted(path.stem for path in tables if path.stem != WORDS_TABLE)
 
 
 def load_metainfo(name: str | Path | DatasetMeta) -> DatasetMeta:
@@ -56,7 +58,7 @@ def _load(name: str) -> DatasetMeta:
         raise FileNotFoundError(
             f"no skeleton '{name}': expected one of {near} or the path of a .csv table"
         )
-    sections = _read_sections(path)
+    sections = read_sections(path)
     keypoints = _rows(path, 'keypoints', sections.get('keypoints', []), KEYPOINT_COLUMNS)
     skeleton_links = _rows(
         path, 'skeleton_links', sections.get('skeleton_links', []), SKELETON_LINK_COLUMNS
@@ -102,7 +104,12 @@ def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> Datas
     )
 
 
-def _read_sections(path: Path) -> dict[str, list[str]]:
+def read_sections(path: Path) -> dict[str, list[str]]:
+    """Returns the rows below each ``[section]`` of a table, without comments and empty lines.
+
+    Raises:
+        ValueError: If a row stands before any section.
+    """
     sections: dict[str, list[str]] = {}
     current: list[str] | None = None
     for line in path.read_text(encoding='utf-8').splitlines():

@@ -16,7 +16,7 @@ from mmpose.dataset_tools.check.images import exif_orientation, inspect_image
 from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
 from mmpose.dataset_tools.check.split import Split
 from mmpose.metainfo import load_metainfo
-from mmpose.metainfo.sides import find_partners, split_side
+from tests.metainfo.test_keypoint_names import spell
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'check_dataset.py'
 
@@ -179,19 +179,18 @@ def test_a_pair_that_is_exchanged_in_the_whole_dataset():
     assert [p.entry for p in log.problems] == ['keypoints left_wrist and right_wrist']
 
 
-@pytest.mark.parametrize(
-    ('name', 'side', 'rest'),
-    [('left_eye', 'left', 'eye'), ('RShoulder', 'right', 'shoulder'), ('eyeL', 'left', 'eye'),
-     ('hip-r', 'right', 'hip'), ('front left paw', 'left', 'front paw'), ('nose', '', 'nose'),
-     ('upright', '', 'upright'), ('left', '', 'left')],
-)  # fmt: skip
-def test_sides_of_names(name, side, rest):
-    assert split_side(name) == (side, rest)
+@pytest.mark.parametrize('spelling', ['l_eye', 'lt_eye', 'Leye', 'ojo_izq', 'Lqx'])
+def test_exchanged_sides_in_every_spelling(tmp_path, spelling):
+    names = [sick_dataset.NAMES[i] for i in load_metainfo('coco').flip_indices]
+    sides = spell(spelling, names)
 
+    def plant(data, _):
+        data['categories'][0]['keypoints'] = sides
 
-def test_partners_by_name():
-    assert find_partners(['nose', 'lank', 'rank', 'l_hip', 'tail']) == [0, 2, 1, 3, 4]
-    assert find_partners(['kneeL', 'kneeR', 'lip', 'rib']) == [1, 0, 2, 3]
+    cfg = sick_dataset.write(tmp_path, [sick_dataset.Fault('', '', '', plant)])
+    log = check_dataset(cfg, with_images=False, quiet=True).log
+    (problem,) = log.of_kind('keypoint_names')
+    assert (problem.entry, problem.found) == ('category 1', f"'{sides[1]}' as keypoint 1")
 
 
 def test_exif_orientation_of_both_byte_orders(tmp_path):

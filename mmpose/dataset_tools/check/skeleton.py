@@ -8,7 +8,7 @@ import numpy as np
 
 from mmpose.dataset_tools.check.issues import Problem, ProblemLog
 from mmpose.dataset_tools.check.split import Split
-from mmpose.metainfo.sides import find_partners, split_side
+from mmpose.metainfo.keypoint_names import find_partners, parse_names
 from mmpose.structures import DatasetMeta
 
 # Sides of a pair are compared with those of the other pairs from this many instances on, and
@@ -43,14 +43,13 @@ def check_skeleton(dataset_meta: DatasetMeta, log: ProblemLog, needs_sigmas: boo
         needs_sigmas: Whether a metric weighs distances by them.
     """
     names = dataset_meta.keypoint_names
-    by_name = find_partners(names)
+    by_name, parsed = find_partners(names), parse_names(names)
     for i, j in enumerate(dataset_meta.flip_indices.tolist()):
-        side, rest = split_side(names[i])
-        other_side, other_rest = split_side(names[j])
+        own, other = parsed[i], parsed[j]
         entry, found = f'keypoint {names[i]}', f"swap '{names[j] if i != j else '-'}'"
         if by_name[i] != i and by_name[i] != j:
             expected = f"'{names[by_name[i]]}'"
-        elif i != j and side and (side == other_side or (other_side and rest != other_rest)):
+        elif i != j and own.side and other.side and own.mirrored.key != other.key:
             expected = 'the same joint of the other side'
         else:
             continue
@@ -114,7 +113,7 @@ def check_sides(split: Split, log: ProblemLog) -> list[PairSides]:
 
 
 def _pairs(dataset_meta: DatasetMeta) -> list[tuple[int, int]]:
-    sides = [split_side(name)[0] for name in dataset_meta.keypoint_names]
+    sides = [name.side for name in parse_names(dataset_meta.keypoint_names)]
     return [
         (i, j)
         for i, j in enumerate(dataset_meta.flip_indices.tolist())
