@@ -1,4 +1,4 @@
-"""Proposes a skeleton for a file in COCO's layout, and writes it as a table."""
+"""Skeleton proposal for a file in COCO's layout, and its table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Skeleton:
-    """A proposal of K keypoints.
+    """Proposed skeleton of K keypoints.
 
     Attributes:
         names: K unique names.
@@ -66,7 +66,7 @@ def propose_skeleton(path: Path, data: Json) -> Skeleton:
         partners=partners,
         parts=[body_half(name) for name in parse_names(names)],
         sigmas=sigmas,
-        skeleton_links=_limbs(path, category, names, notes),
+        skeleton_links=_skeleton_links(path, category, names, notes),
         notes=notes,
     )
 
@@ -125,23 +125,23 @@ def _num_keypoints(path: Path, data: Json) -> int:
 def _category(path: Path, data: Json, num: int, notes: list[str]) -> Json:
     """Returns the category that describes the keypoints; an empty one if none does."""
     listed = [c for c in data.get('categories') or [] if isinstance(c, dict)]
-    jointed = [category for category in listed if category.get('keypoints')]
-    for category in jointed:
-        if category['keypoints'] != jointed[0]['keypoints']:
+    named = [category for category in listed if category.get('keypoints')]
+    for category in named:
+        if category['keypoints'] != named[0]['keypoints']:
             raise ValueError(
-                f"{path}: categories '{jointed[0].get('name')}' and '{category.get('name')}' have "
+                f"{path}: categories '{named[0].get('name')}' and '{category.get('name')}' have "
                 'different keypoints; one dataset has one skeleton, so split the file by category'
             )
         if len(category['keypoints']) != num:
             raise ValueError(
                 f"{path}: category '{category.get('name')}' names {len(category['keypoints'])} "
-                f'keypoints but the annotations have {num}; mend the list under categories'
+                f'keypoints but the annotations have {num}; fix the list under categories'
             )
     if len(listed) > 1:
         names = [str(category.get('name', category.get('id'))) for category in listed]
         shown = ', '.join(names[:10]) + (', ...' if len(names) > 10 else '')
         notes.append(f'{len(listed)} categories share one skeleton: {shown}')
-    return jointed[0] if jointed else {}
+    return named[0] if named else {}
 
 
 def _names(category: Json, num: int, notes: list[str]) -> list[str]:
@@ -174,44 +174,44 @@ def _sigmas(names: Sequence[str], notes: list[str]) -> list[float]:
         for name, sigma in zip(coco.keypoint_names, coco.sigmas, strict=True)
     }
     if all(parse_name(name).key in known for name in names):
-        notes.append('the sigmas are those of COCO, which has all these joints')
+        notes.append('the sigmas are those of COCO, which has all these keypoints')
         return [known[parse_name(name).key] for name in names]
     notes.append(
         f'the sigmas are neutral ({NEUTRAL_SIGMA:g} for all), because COCO does not have all these '
-        'joints: AP compares runs on this dataset, and nothing else'
+        'keypoints: AP compares runs on this dataset, and nothing else'
     )
     return [NEUTRAL_SIGMA] * len(names)
 
 
-def _limbs(
+def _skeleton_links(
     path: Path, category: Json, names: Sequence[str], notes: list[str]
 ) -> list[tuple[int, int]]:
     pairs = category.get('skeleton') or []
     if not pairs:
-        return _limbs_of_coco(names, notes)
+        return _links_of_coco(names, notes)
     ids = [i for pair in pairs for i in pair]
     first = 1
     if 0 in ids:
         first = 0
         notes.append('the skeleton counts keypoints from 0 (COCO counts from 1)')
     skeleton_links = [(int(pair[0]) - first, int(pair[1]) - first) for pair in pairs]
-    for pair, limb in zip(pairs, skeleton_links, strict=True):
-        if not all(0 <= i < len(names) for i in limb):
+    for pair, link in zip(pairs, skeleton_links, strict=True):
+        if not all(0 <= i < len(names) for i in link):
             raise ValueError(
-                f'{path}: the skeleton has the limb {pair}, but there are {len(names)} keypoints; '
-                'mend the skeleton under categories'
+                f'{path}: the skeleton has the link {pair}, but there are {len(names)} keypoints; '
+                'fix the skeleton under categories'
             )
     return skeleton_links
 
 
-def _limbs_of_coco(names: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
+def _links_of_coco(names: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
     coco = load_metainfo('coco')
     place = {parse_name(name).key: i for i, name in enumerate(names)}
     keys = [parse_name(name).key for name in coco.keypoint_names]
     ends = [(keys[a], keys[b]) for a, b in coco.skeleton_links.tolist()]
     skeleton_links = [(place[a], place[b]) for a, b in ends if a in place and b in place]
     notes.append(
-        f'the file has no skeleton; {len(skeleton_links)} limbs of COCO connect joints of '
+        f'the file has no skeleton; {len(skeleton_links)} links of COCO connect keypoints of '
         'these names'
         if skeleton_links
         else 'the file has no skeleton, so pictures show dots only; add rows under [skeleton_links]'

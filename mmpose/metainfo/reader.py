@@ -1,4 +1,4 @@
-"""Reads the skeleton tables.
+"""Reader of skeleton tables.
 
 A table is a text file with two sections of comma-separated rows, ``#`` starting a comment line::
 
@@ -59,6 +59,8 @@ def _load(name: str) -> DatasetMeta:
             f"no skeleton '{name}': expected one of {near} or the path of a .csv table"
         )
     sections = read_sections(path)
+    if 'limbs' in sections:
+        raise ValueError(f'{path}: the section [limbs] is called [skeleton_links]')
     keypoints = _rows(path, 'keypoints', sections.get('keypoints', []), KEYPOINT_COLUMNS)
     skeleton_links = _rows(
         path, 'skeleton_links', sections.get('skeleton_links', []), SKELETON_LINK_COLUMNS
@@ -81,7 +83,10 @@ def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> Datas
         i if row['swap'] == '-' else find(row['swap'], f"the swap of '{row['name']}'")
         for i, row in enumerate(keypoints)
     ]
-    pairs = [(find(row['from'], 'a limb'), find(row['to'], 'a limb')) for row in skeleton_links]
+    pairs = [
+        (find(row['from'], 'a skeleton link'), find(row['to'], 'a skeleton link'))
+        for row in skeleton_links
+    ]
     sigmas = [row['sigma'] for row in keypoints]
     has_sigmas = any(sigma != '-' for sigma in sigmas)
     return DatasetMeta(
@@ -91,7 +96,9 @@ def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> Datas
         upper_body_ids=tuple(i for i, row in enumerate(keypoints) if row['part'] == 'upper'),
         lower_body_ids=tuple(i for i, row in enumerate(keypoints) if row['part'] == 'lower'),
         skeleton_links=np.array(pairs, np.int64).reshape(-1, 2),
-        weights=np.array([_number(path, row, 'weight') for row in keypoints], np.float32),
+        dataset_keypoint_weights=np.array(
+            [_number(path, row, 'weight') for row in keypoints], np.float32
+        ),
         sigmas=(
             np.array([_number(path, row, 'sigma') for row in keypoints], np.float32)
             if has_sigmas
