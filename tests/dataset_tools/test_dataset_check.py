@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sick_dataset
 
-from mmpose.dataset_tools.check import KINDS, ProblemLog, check_dataset
+from mmpose.dataset_tools.check import KINDS, IssueLog, check_dataset
 from mmpose.dataset_tools.check.images import exif_orientation, inspect_image
 from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
 from mmpose.dataset_tools.check.split import Split
@@ -25,29 +25,29 @@ def examine(folder, faults):
     return check_dataset(sick_dataset.write(folder, faults), workers=2, quiet=True)
 
 
-def matches(problem, fault, folder):
-    in_json = problem.file == str(folder / f'{fault.split}.json')
-    in_image = problem.file == str(folder / fault.split / fault.image)
-    named = problem.image == fault.image or not fault.image
-    same = (problem.kind, problem.split, problem.entry) == (fault.kind, fault.split, fault.entry)
+def matches(issue, fault, folder):
+    in_json = issue.file == str(folder / f'{fault.split}.json')
+    in_image = issue.file == str(folder / fault.split / fault.image)
+    named = issue.image == fault.image or not fault.image
+    same = (issue.kind, issue.split, issue.entry) == (fault.kind, fault.split, fault.entry)
     return same and named and (in_json or in_image)
 
 
 def test_a_healthy_dataset_is_ok(tmp_path):
-    diagnosis = examine(tmp_path, [])
-    assert diagnosis.log.problems == []
-    assert diagnosis.verdict == 'OK'
-    train, val = diagnosis.statistics
+    report = examine(tmp_path, [])
+    assert report.log.issues == []
+    assert report.status == 'OK'
+    train, val = report.statistics
     assert (train.num_checked, train.num_images, train.num_instances) == (40, 40, 80)
     assert (val.num_checked, val.num_samples) == (4, 8)
 
 
 @pytest.mark.parametrize('fault', sick_dataset.FAULTS, ids=lambda f: f'{f.kind}-{f.entry}')
 def test_one_fault(tmp_path, fault):
-    diagnosis = examine(tmp_path, [fault])
-    assert any(matches(problem, fault, tmp_path) for problem in diagnosis.log.problems)
+    report = examine(tmp_path, [fault])
+    assert any(matches(issue, fault, tmp_path) for issue in report.log.issues)
     # nothing else is blamed, except that an exchange of pixels shows in several ways
-    others = {p.entry for p in diagnosis.log.problems if p.kind != 'reader_refuses'}
+    others = {p.entry for p in report.log.issues if p.kind != 'reader_refuses'}
     assert others == {fault.entry}
     # the reader may refuse what the doctor only warns of
     allowed = {
@@ -55,21 +55,21 @@ def test_one_fault(tmp_path, fault):
         'warning': ('WARNINGS', 'DO NOT TRAIN'),
         'note': ('OK',),
     }
-    assert diagnosis.verdict in allowed[KINDS[fault.kind].severity]
+    assert report.status in allowed[KINDS[fault.kind].severity]
 
 
 def test_all_faults_at_once(tmp_path):
-    diagnosis = examine(tmp_path, sick_dataset.FAULTS)
+    report = examine(tmp_path, sick_dataset.FAULTS)
     missed = [
         fault
         for fault in sick_dataset.FAULTS
-        if not any(matches(problem, fault, tmp_path) for problem in diagnosis.log.problems)
+        if not any(matches(issue, fault, tmp_path) for issue in report.log.issues)
     ]
     assert missed == []
-    page = diagnosis.write(tmp_path / 'out', 'Sick')
-    content = json.loads((tmp_path / 'out' / 'problems.json').read_text())
-    assert content['verdict'] == diagnosis.verdict == 'DO NOT TRAIN'
-    assert len(content['problems']) == sum(content['counts'].values())
+    page = report.write(tmp_path / 'out', 'Sick')
+    content = json.loads((tmp_path / 'out' / 'issues.json').read_text())
+    assert content['status'] == report.status == 'DO NOT TRAIN'
+    assert len(content['issues']) == sum(content['counts'].values())
     text = page.read_text()
     assert all(KINDS[fault.kind].title in text for fault in sick_dataset.FAULTS)
     assert text.count('<img ') >= 10
@@ -79,8 +79,8 @@ def test_missing_files_are_reported_and_not_raised(tmp_path):
     cfg = sick_dataset.write(tmp_path, [])
     cfg.train_dataloader.dataset.ann_file = 'absent.json'
     cfg.val_dataloader.dataset.img_prefix = 'absent'
-    diagnosis = check_dataset(cfg, quiet=True)
-    kinds = {(problem.split, problem.kind) for problem in diagnosis.log.problems}
+    report = check_dataset(cfg, quiet=True)
+    kinds = {(issue.split, issue.kind) for issue in report.log.issues}
     assert ('train', 'unreadable_annotations') in kinds
     assert ('val', 'missing_image') in kinds
 
@@ -89,9 +89,9 @@ def test_a_cut_annotation_file_is_read_as_far_as_it_goes(tmp_path):
     cfg = sick_dataset.write(tmp_path, [])
     text = (tmp_path / 'train.json').read_text()
     (tmp_path / 'train.json').write_text(text[: text.index('"id": 301')])
-    diagnosis = check_dataset(cfg, with_images=False, quiet=True)
-    assert diagnosis.log.counts['unreadable_annotations'] == 1
-    assert diagnosis.statistics[0].num_instances == 58
+    report = check_dataset(cfg, with_images=False, quiet=True)
+    assert report.log.counts['unreadable_annotations'] == 1
+    assert report.statistics[0].num_instances == 58
 
 
 def test_images_are_named_also_where_they_are_listed_last(tmp_path):
@@ -99,23 +99,23 @@ def test_images_are_named_also_where_they_are_listed_last(tmp_path):
     cfg = sick_dataset.write(tmp_path, [fault])
     data = json.loads((tmp_path / 'train.json').read_text())
     (tmp_path / 'train.json').write_text(json.dumps(dict(reversed(data.items()))))
-    (problem,) = check_dataset(cfg, with_images=False, quiet=True).log.of_kind('bad_box')
-    assert (problem.entry, problem.image) == (fault.entry, fault.image)
+    (issue,) = check_dataset(cfg, with_images=False, quiet=True).log.of_kind('bad_box')
+    assert (issue.entry, issue.image) == (fault.entry, fault.image)
 
 
 def test_a_few_leaks_do_not_stop_training(tmp_path, monkeypatch):
     fault = next(f for f in sick_dataset.FAULTS if f.kind == 'leak')
     cfg = sick_dataset.write(tmp_path, [fault])
     monkeypatch.setattr('mmpose.dataset_tools.check.copies.LEAK_SHARE', 0.5)
-    diagnosis = check_dataset(cfg, quiet=True)
-    assert diagnosis.log.counts == {'few_leaks': 1}
-    assert diagnosis.verdict == 'WARNINGS'
+    report = check_dataset(cfg, quiet=True)
+    assert report.log.counts == {'few_leaks': 1}
+    assert report.status == 'WARNINGS'
 
 
 def test_without_images_it_says_so(tmp_path):
-    diagnosis = check_dataset(sick_dataset.write(tmp_path, []), with_images=False, quiet=True)
-    assert 'no image was checked' in diagnosis.text()
-    assert '0 of 40 images' in diagnosis.text()
+    report = check_dataset(sick_dataset.write(tmp_path, []), with_images=False, quiet=True)
+    assert 'no image was checked' in report.text()
+    assert '0 of 40 images' in report.text()
 
 
 def test_a_count_of_the_visible_ones_is_no_fault(tmp_path):
@@ -134,9 +134,9 @@ def test_unlabelled_people_and_crowds_are_no_fault(tmp_path):
     data['annotations'][3].update(num_keypoints=0, keypoints=[0] * 51)
     data['annotations'][4].update(iscrowd=1)
     (tmp_path / 'train.json').write_text(json.dumps(data))
-    diagnosis = check_dataset(cfg, with_images=False, quiet=True)
-    assert diagnosis.log.counts == {'unlabelled': 1, 'crowd': 1}
-    assert diagnosis.verdict == 'OK'
+    report = check_dataset(cfg, with_images=False, quiet=True)
+    assert report.log.counts == {'unlabelled': 1, 'crowd': 1}
+    assert report.status == 'OK'
 
 
 @pytest.mark.parametrize(
@@ -145,23 +145,23 @@ def test_unlabelled_people_and_crowds_are_no_fault(tmp_path):
      (np.linspace(0.5, 1.5, 17), 'such')],
 )  # fmt: skip
 def test_sigmas(sigmas, found):
-    log = ProblemLog()
+    log = IssueLog()
     values = None if sigmas is None else sigmas.astype(np.float32)
     check_skeleton(replace(load_metainfo('coco'), sigmas=values), log)
-    (problem,) = log.of_kind('sigmas')
-    assert found in problem.found
+    (issue,) = log.of_kind('sigmas')
+    assert found in issue.found
 
 
 def test_flip_pairs_that_contradict_the_names():
     coco = load_metainfo('coco')
     flips = coco.flip_indices.copy()
     flips[[5, 6, 11, 12]] = [11, 12, 5, 6]  # shoulders with hips of the same side
-    log = ProblemLog()
+    log = IssueLog()
     check_skeleton(replace(coco, flip_indices=flips), log)
-    found = {problem.entry: problem.expected for problem in log.of_kind('flip_pairs')}
+    found = {issue.entry: issue.expected for issue in log.of_kind('flip_pairs')}
     assert found['keypoint left_shoulder'] == "'right_shoulder'"
     assert len(found) == 4
-    healthy = ProblemLog()
+    healthy = IssueLog()
     check_skeleton(coco, healthy)
     assert healthy.counts == {}
 
@@ -174,9 +174,9 @@ def test_a_pair_that_is_exchanged_in_the_whole_dataset():
     points[:, [9, 10]] = points[:, [10, 9]]
     split = Split('train', Path('a.json'), Path('.'), meta, image_ids=[1], file_names=['a'])
     split.keypoints, split.keypoints_visible = points, np.full((200, 17), 2, np.uint8)
-    log = ProblemLog()
+    log = IssueLog()
     check_sides(split, log)
-    assert [p.entry for p in log.problems] == ['keypoints left_wrist and right_wrist']
+    assert [p.entry for p in log.issues] == ['keypoints left_wrist and right_wrist']
 
 
 @pytest.mark.parametrize('spelling', ['l_eye', 'lt_eye', 'Leye', 'ojo_izq', 'Lqx'])
@@ -189,8 +189,8 @@ def test_exchanged_sides_in_every_spelling(tmp_path, spelling):
 
     cfg = sick_dataset.write(tmp_path, [sick_dataset.Fault('', '', '', plant)])
     log = check_dataset(cfg, with_images=False, quiet=True).log
-    (problem,) = log.of_kind('keypoint_names')
-    assert (problem.entry, problem.found) == ('category 1', f"'{sides[1]}' as keypoint 1")
+    (issue,) = log.of_kind('keypoint_names')
+    assert (issue.entry, issue.found) == ('category 1', f"'{sides[1]}' as keypoint 1")
 
 
 def test_exif_orientation_of_both_byte_orders(tmp_path):
@@ -208,7 +208,7 @@ def test_exif_orientation_of_both_byte_orders(tmp_path):
 @pytest.mark.parametrize('content', [b'', b'no image', b'\xff\xd8\xff\xd9'])
 def test_what_is_no_image(tmp_path, content):
     (tmp_path / 'a.jpg').write_bytes(content)
-    assert inspect_image(tmp_path / 'a.jpg').problem == 'corrupt_image'
+    assert inspect_image(tmp_path / 'a.jpg').issue == 'corrupt_image'
 
 
 def test_the_tool_says_what_it_found(tmp_path):

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 
 HEADER_BYTES = 1 << 16
@@ -29,7 +29,7 @@ class ImageFacts:
     """What one file is.
 
     Attributes:
-        problem: Kind of the fault, '' if it could be decoded.
+        issue: Kind of the fault, '' if it could be decoded.
         found: What was found, in words.
         wh: Size of the pixels as they are stored, px.
         orientation: EXIF orientation, 1 for upright.
@@ -39,7 +39,7 @@ class ImageFacts:
         is_flat: The picture has no contrast.
     """
 
-    problem: str = ''
+    issue: str = ''
     found: str = ''
     wh: tuple[int, int] = (0, 0)
     orientation: int = 1
@@ -70,7 +70,7 @@ class Fingerprints:
 
 def check_images(
     split: Split,
-    log: ProblemLog,
+    log: IssueLog,
     workers: int,
     apply_exif: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -90,7 +90,7 @@ def check_images(
     kept: list[tuple[int, ImageFacts]] = []
     for image, facts in _inspect_all(split, workers):
         progress(image + 1, len(split.file_names))
-        if not facts.problem:
+        if not facts.issue:
             kept.append((image, facts))
         _report(split, log, image, facts, apply_exif)
     thumbs = b''.join(facts.thumb for _, facts in kept)
@@ -177,12 +177,12 @@ def _is_cut(data: bytes) -> bool:
     return False
 
 
-def _report(split: Split, log: ProblemLog, image: int, facts: ImageFacts, apply_exif: bool) -> None:
+def _report(split: Split, log: IssueLog, image: int, facts: ImageFacts, apply_exif: bool) -> None:
     path, entry = str(split.image_path(image)), f'image {split.image_ids[image]}'
     name = split.file_names[image]
-    if facts.problem:
+    if facts.issue:
         expected = 'a whole image'
-        log.add(Problem(facts.problem, split.name, path, entry, facts.found, expected, name))
+        log.add(Issue(facts.issue, split.name, path, entry, facts.found, expected, name))
         return
     turned = facts.orientation > 4
     used_wh = facts.wh[::-1] if turned and apply_exif else facts.wh
@@ -192,7 +192,7 @@ def _report(split: Split, log: ProblemLog, image: int, facts: ImageFacts, apply_
         expected = f'{annotated_wh[0]}x{annotated_wh[1]} px as annotated'
         if turned and used_wh == annotated_wh[::-1]:
             expected += f'; set LoadImage.apply_exif={not apply_exif}'
-        log.add(Problem('image_size', split.name, path, entry, found, expected, name))
+        log.add(Issue('image_size', split.name, path, entry, found, expected, name))
     if facts.orientation != 1:
         found = f'EXIF orientation {facts.orientation}'
-        log.add(Problem('exif_rotation', split.name, path, entry, found, '1 (upright)', name))
+        log.add(Issue('exif_rotation', split.name, path, entry, found, '1 (upright)', name))

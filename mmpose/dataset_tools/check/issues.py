@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 SEVERITIES = ERROR, WARNING, NOTE = 'error', 'warning', 'note'
 KEPT_NOTES = 100  # of every kind; the rest is only counted
-VERDICTS = {ERROR: 'DO NOT TRAIN', WARNING: 'WARNINGS', NOTE: 'OK'}
+STATUSES = {ERROR: 'DO NOT TRAIN', WARNING: 'WARNINGS', NOTE: 'OK'}
 
 
 class Kind(NamedTuple):
@@ -126,7 +126,7 @@ KINDS: dict[str, Kind] = {
 
 
 @dataclass(frozen=True)
-class Problem:
+class Issue:
     """One fault.
 
     Attributes:
@@ -158,18 +158,18 @@ class Problem:
         return f'[{self.split}] {where}: found {self.found}, expected {self.expected}'
 
 
-class ProblemLog:
+class IssueLog:
     """All faults of a dataset, in the order in which they were found, and a few of the notes."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        self.issues: list[Issue] = []
         self._counts: Counter[str] = Counter()
 
-    def add(self, problem: Problem) -> None:
+    def add(self, issue: Issue) -> None:
         """Adds a fault."""
-        self._counts[problem.kind] += 1
-        if problem.severity != NOTE or self._counts[problem.kind] <= KEPT_NOTES:
-            self.problems.append(problem)
+        self._counts[issue.kind] += 1
+        if issue.severity != NOTE or self._counts[issue.kind] <= KEPT_NOTES:
+            self.issues.append(issue)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -178,14 +178,14 @@ class ProblemLog:
         return {kind: self._counts[kind] for kind in worst_first if self._counts[kind]}
 
     @property
-    def verdict(self) -> str:
+    def status(self) -> str:
         """OK, WARNINGS or DO NOT TRAIN."""
-        severities = {problem.severity for problem in self.problems}
-        return VERDICTS[next((s for s in (ERROR, WARNING) if s in severities), NOTE)]
+        severities = {issue.severity for issue in self.issues}
+        return STATUSES[next((s for s in (ERROR, WARNING) if s in severities), NOTE)]
 
-    def of_kind(self, kind: str) -> list[Problem]:
+    def of_kind(self, kind: str) -> list[Issue]:
         """Returns the faults of one kind."""
-        return [problem for problem in self.problems if problem.kind == kind]
+        return [issue for issue in self.issues if issue.kind == kind]
 
     def text(self, first: int = 5) -> str:
         """Returns the counts, and the first faults of every kind, for a terminal."""
@@ -195,7 +195,7 @@ class ProblemLog:
             lines.append(f'{about.severity}: {about.title}: {count} ({about.remedy})')
             if about.severity == NOTE:
                 continue
-            lines += [f'    {problem}' for problem in self.of_kind(kind)[:first]]
+            lines += [f'    {issue}' for issue in self.of_kind(kind)[:first]]
             if count > first:
                 lines.append(f'    ... and {count - first} more')
         return '\n'.join(lines)
@@ -208,10 +208,10 @@ class ProblemLog:
             about: Further entries of the top-level object.
         """
         content = {
-            'verdict': self.verdict,
+            'status': self.status,
             'counts': self.counts,
             **about,
-            'problems': [{'severity': p.severity, **asdict(p)} for p in self.problems],
+            'issues': [{'severity': p.severity, **asdict(p)} for p in self.issues],
         }
         path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
         return path

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.metainfo.keypoint_names import find_partners, parse_names
 from mmpose.structures import DatasetMeta
@@ -34,7 +34,7 @@ class PairSides:
     share: float
 
 
-def check_skeleton(dataset_meta: DatasetMeta, log: ProblemLog, needs_sigmas: bool = True) -> None:
+def check_skeleton(dataset_meta: DatasetMeta, log: IssueLog, needs_sigmas: bool = True) -> None:
     """Finds flip pairs that contradict the names, and sigmas that mean nothing.
 
     Args:
@@ -53,16 +53,14 @@ def check_skeleton(dataset_meta: DatasetMeta, log: ProblemLog, needs_sigmas: boo
             expected = 'the same joint of the other side'
         else:
             continue
-        log.add(
-            Problem('flip_pairs', 'all', f'skeleton {dataset_meta.name}', entry, found, expected)
-        )
-    problem = _sigma_problem(dataset_meta)
-    if problem and (needs_sigmas or dataset_meta.sigmas is not None):
-        found, expected = problem
-        log.add(Problem('sigmas', 'all', f'skeleton {dataset_meta.name}', 'sigma', found, expected))
+        log.add(Issue('flip_pairs', 'all', f'skeleton {dataset_meta.name}', entry, found, expected))
+    issue = _sigma_issue(dataset_meta)
+    if issue and (needs_sigmas or dataset_meta.sigmas is not None):
+        found, expected = issue
+        log.add(Issue('sigmas', 'all', f'skeleton {dataset_meta.name}', 'sigma', found, expected))
 
 
-def _sigma_problem(dataset_meta: DatasetMeta) -> tuple[str, str] | None:
+def _sigma_issue(dataset_meta: DatasetMeta) -> tuple[str, str] | None:
     sigmas = dataset_meta.sigmas
     if sigmas is None:
         return 'none', 'a sigma per keypoint, or a metric without OKS'
@@ -81,7 +79,7 @@ def _sigma_problem(dataset_meta: DatasetMeta) -> tuple[str, str] | None:
     return None
 
 
-def check_sides(split: Split, log: ProblemLog) -> list[PairSides]:
+def check_sides(split: Split, log: IssueLog) -> list[PairSides]:
     """Compares on which side of the image the two joints of each pair are, over all instances.
 
     Whether one annotation has left and right exchanged cannot be known: it may show a person from
@@ -100,7 +98,7 @@ def check_sides(split: Split, log: ProblemLog) -> list[PairSides]:
     usual = np.mean([pair.share for pair in clear if pair not in wrong_way])
     for pair in wrong_way:
         log.add(
-            Problem(
+            Issue(
                 'left_right',
                 split.name,
                 str(split.ann_file),
