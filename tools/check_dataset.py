@@ -8,9 +8,7 @@ import sys
 from pathlib import Path
 
 from mmpose.apis.cli import run_tool
-from mmpose.config.load import load_config
 from mmpose.config.overrides import ConfigOptions
-from mmpose.dataset_tools.check import check_dataset
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,6 +26,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.config.load import load_config  # torch is loaded after the flags are read
+    from mmpose.dataset_tools.check import check_dataset
+
     cfg = load_config(args.config, args.cfg_options, args.data_root)
     report = check_dataset(cfg, not args.no_images, args.workers)
     name = Path(args.config).stem

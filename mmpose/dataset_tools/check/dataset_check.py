@@ -23,7 +23,6 @@ from mmpose.dataset_tools.check.page import write_page
 from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
 from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics, gather_statistics
-from mmpose.dataset_tools.progress import show_progress
 from mmpose.datasets import CocoDataset, KeypointDataset
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
@@ -203,8 +202,7 @@ def _fingerprints(
         folder = str(split.image_folder)
         log.add(Issue('missing_image', split.name, folder, '', found, expected))
         return None
-    with show_progress(split.name, quiet) as progress:
-        prints = check_images(split, log, workers, apply_exif, progress)
+    prints = check_images(split, log, workers, apply_exif, quiet)
     check_copies_within(split, prints, log)
     return prints
 

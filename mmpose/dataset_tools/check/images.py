@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ def check_images(
     log: IssueLog,
     workers: int,
     apply_exif: bool = True,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    quiet: bool = True,
 ) -> Fingerprints:
     """Decodes every image of a split in threads.
 
@@ -82,14 +82,22 @@ def check_images(
         log: Gets every fault.
         workers: Number of threads.
         apply_exif: Whether training turns images by their EXIF orientation.
-        progress: Called with the images done and all.
+        quiet: Whether to show no progress bar.
 
     Returns:
         Fingerprints of the images, to find them in other splits.
     """
+    from rich.console import Console
+    from rich.progress import track
+
     kept: list[tuple[int, ImageFacts]] = []
-    for image, facts in _inspect_all(split, workers):
-        progress(image + 1, len(split.file_names))
+    for image, facts in track(
+        _inspect_all(split, workers),
+        f'{split.name} images',
+        len(split.file_names),
+        console=Console(stderr=True),
+        disable=quiet,
+    ):
         if not facts.issue:
             kept.append((image, facts))
         _report(split, log, image, facts, apply_exif)

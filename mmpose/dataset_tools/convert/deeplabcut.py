@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmpose.dataset_tools.convert.image_folder import ImageFolder
+from mmpose.dataset_tools.convert.files import ImageFolder, read_text
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
     VISIBLE,
@@ -27,7 +27,6 @@ from mmpose.dataset_tools.convert.label_set import (
     count_notes,
     tidy,
 )
-from mmpose.dataset_tools.convert.text_files import read_text
 
 CATEGORY = 'animal'
 UNIQUE = 'single'  # individual that stands for body parts of the scene, not of an animal
