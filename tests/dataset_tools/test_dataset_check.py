@@ -1,4 +1,4 @@
-"""Every planted fault is found, with its file and entry; a healthy dataset is called healthy."""
+"""Every planted fault is found, with its file and entry; a sound dataset has none."""
 
 import json
 import subprocess
@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import faulty_dataset
 import numpy as np
 import pytest
-import sick_dataset
 
 from mmpose.dataset_tools.check import KINDS, IssueLog, check_dataset
 from mmpose.dataset_tools.check.images import exif_orientation, inspect_image
@@ -22,7 +22,7 @@ TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'check_dataset.py'
 
 
 def examine(folder, faults):
-    return check_dataset(sick_dataset.write(folder, faults), workers=2, quiet=True)
+    return check_dataset(faulty_dataset.write(folder, faults), workers=2, quiet=True)
 
 
 def matches(issue, fault, folder):
@@ -33,7 +33,7 @@ def matches(issue, fault, folder):
     return same and named and (in_json or in_image)
 
 
-def test_a_healthy_dataset_is_ok(tmp_path):
+def test_a_sound_dataset_is_ok(tmp_path):
     report = examine(tmp_path, [])
     assert report.log.issues == []
     assert report.status == 'OK'
@@ -42,14 +42,14 @@ def test_a_healthy_dataset_is_ok(tmp_path):
     assert (val.num_checked, val.num_samples) == (4, 8)
 
 
-@pytest.mark.parametrize('fault', sick_dataset.FAULTS, ids=lambda f: f'{f.kind}-{f.entry}')
+@pytest.mark.parametrize('fault', faulty_dataset.FAULTS, ids=lambda f: f'{f.kind}-{f.entry}')
 def test_one_fault(tmp_path, fault):
     report = examine(tmp_path, [fault])
     assert any(matches(issue, fault, tmp_path) for issue in report.log.issues)
     # nothing else is blamed, except that an exchange of pixels shows in several ways
     others = {p.entry for p in report.log.issues if p.kind != 'reader_refuses'}
     assert others == {fault.entry}
-    # the reader may refuse what the doctor only warns of
+    # the reader may refuse what the check only warns of
     allowed = {
         'error': ('DO NOT TRAIN',),
         'warning': ('WARNINGS', 'DO NOT TRAIN'),
@@ -59,24 +59,24 @@ def test_one_fault(tmp_path, fault):
 
 
 def test_all_faults_at_once(tmp_path):
-    report = examine(tmp_path, sick_dataset.FAULTS)
+    report = examine(tmp_path, faulty_dataset.FAULTS)
     missed = [
         fault
-        for fault in sick_dataset.FAULTS
+        for fault in faulty_dataset.FAULTS
         if not any(matches(issue, fault, tmp_path) for issue in report.log.issues)
     ]
     assert missed == []
-    page = report.write(tmp_path / 'out', 'Sick')
+    page = report.write(tmp_path / 'out', 'Faulty')
     content = json.loads((tmp_path / 'out' / 'issues.json').read_text())
     assert content['status'] == report.status == 'DO NOT TRAIN'
     assert len(content['issues']) == sum(content['counts'].values())
     text = page.read_text()
-    assert all(KINDS[fault.kind].title in text for fault in sick_dataset.FAULTS)
+    assert all(KINDS[fault.kind].title in text for fault in faulty_dataset.FAULTS)
     assert text.count('<img ') >= 10
 
 
 def test_missing_files_are_reported_and_not_raised(tmp_path):
-    cfg = sick_dataset.write(tmp_path, [])
+    cfg = faulty_dataset.write(tmp_path, [])
     cfg.train_dataloader.dataset.ann_file = 'absent.json'
     cfg.val_dataloader.dataset.img_prefix = 'absent'
     report = check_dataset(cfg, quiet=True)
@@ -86,7 +86,7 @@ def test_missing_files_are_reported_and_not_raised(tmp_path):
 
 
 def test_a_cut_annotation_file_is_read_as_far_as_it_goes(tmp_path):
-    cfg = sick_dataset.write(tmp_path, [])
+    cfg = faulty_dataset.write(tmp_path, [])
     text = (tmp_path / 'train.json').read_text()
     (tmp_path / 'train.json').write_text(text[: text.index('"id": 301')])
     report = check_dataset(cfg, with_images=False, quiet=True)
@@ -95,8 +95,8 @@ def test_a_cut_annotation_file_is_read_as_far_as_it_goes(tmp_path):
 
 
 def test_images_are_named_also_where_they_are_listed_last(tmp_path):
-    fault = next(f for f in sick_dataset.FAULTS if f.kind == 'bad_box')
-    cfg = sick_dataset.write(tmp_path, [fault])
+    fault = next(f for f in faulty_dataset.FAULTS if f.kind == 'bad_box')
+    cfg = faulty_dataset.write(tmp_path, [fault])
     data = json.loads((tmp_path / 'train.json').read_text())
     (tmp_path / 'train.json').write_text(json.dumps(dict(reversed(data.items()))))
     (issue,) = check_dataset(cfg, with_images=False, quiet=True).log.of_kind('bad_box')
@@ -104,8 +104,8 @@ def test_images_are_named_also_where_they_are_listed_last(tmp_path):
 
 
 def test_a_few_leaks_do_not_stop_training(tmp_path, monkeypatch):
-    fault = next(f for f in sick_dataset.FAULTS if f.kind == 'leak')
-    cfg = sick_dataset.write(tmp_path, [fault])
+    fault = next(f for f in faulty_dataset.FAULTS if f.kind == 'leak')
+    cfg = faulty_dataset.write(tmp_path, [fault])
     monkeypatch.setattr('mmpose.dataset_tools.check.copies.LEAK_SHARE', 0.5)
     report = check_dataset(cfg, quiet=True)
     assert report.log.counts == {'few_leaks': 1}
@@ -113,13 +113,13 @@ def test_a_few_leaks_do_not_stop_training(tmp_path, monkeypatch):
 
 
 def test_without_images_it_says_so(tmp_path):
-    report = check_dataset(sick_dataset.write(tmp_path, []), with_images=False, quiet=True)
+    report = check_dataset(faulty_dataset.write(tmp_path, []), with_images=False, quiet=True)
     assert 'no image was checked' in report.text()
     assert '0 of 40 images' in report.text()
 
 
 def test_a_count_of_the_visible_ones_is_no_fault(tmp_path):
-    cfg = sick_dataset.write(tmp_path, [])
+    cfg = faulty_dataset.write(tmp_path, [])
     data = json.loads((tmp_path / 'train.json').read_text())
     ann = data['annotations'][0]
     ann['num_keypoints'] = sum(value == 2 for value in ann['keypoints'][2::3])
@@ -129,7 +129,7 @@ def test_a_count_of_the_visible_ones_is_no_fault(tmp_path):
 
 
 def test_unlabelled_people_and_crowds_are_no_fault(tmp_path):
-    cfg = sick_dataset.write(tmp_path, [])
+    cfg = faulty_dataset.write(tmp_path, [])
     data = json.loads((tmp_path / 'train.json').read_text())
     data['annotations'][3].update(num_keypoints=0, keypoints=[0] * 51)
     data['annotations'][4].update(iscrowd=1)
@@ -161,9 +161,9 @@ def test_flip_pairs_that_contradict_the_names():
     found = {issue.entry: issue.expected for issue in log.of_kind('flip_pairs')}
     assert found['keypoint left_shoulder'] == "'right_shoulder'"
     assert len(found) == 4
-    healthy = IssueLog()
-    check_skeleton(coco, healthy)
-    assert healthy.counts == {}
+    sound = IssueLog()
+    check_skeleton(coco, sound)
+    assert sound.counts == {}
 
 
 def test_a_pair_that_is_exchanged_in_the_whole_dataset():
@@ -181,25 +181,25 @@ def test_a_pair_that_is_exchanged_in_the_whole_dataset():
 
 @pytest.mark.parametrize('spelling', ['l_eye', 'lt_eye', 'Leye', 'ojo_izq', 'Lqx'])
 def test_exchanged_sides_in_every_spelling(tmp_path, spelling):
-    names = [sick_dataset.NAMES[i] for i in load_metainfo('coco').flip_indices]
+    names = [faulty_dataset.NAMES[i] for i in load_metainfo('coco').flip_indices]
     sides = spell(spelling, names)
 
     def plant(data, _):
         data['categories'][0]['keypoints'] = sides
 
-    cfg = sick_dataset.write(tmp_path, [sick_dataset.Fault('', '', '', plant)])
+    cfg = faulty_dataset.write(tmp_path, [faulty_dataset.Fault('', '', '', plant)])
     log = check_dataset(cfg, with_images=False, quiet=True).log
     (issue,) = log.of_kind('keypoint_names')
     assert (issue.entry, issue.found) == ('category 1', f"'{sides[1]}' as keypoint 1")
 
 
 def test_exif_orientation_of_both_byte_orders(tmp_path):
-    cfg = sick_dataset.write(tmp_path, [f for f in sick_dataset.FAULTS if f.entry == 'image 5'])
+    cfg = faulty_dataset.write(tmp_path, [f for f in faulty_dataset.FAULTS if f.entry == 'image 5'])
     data = (tmp_path / 'train' / '5.jpg').read_bytes()
     assert exif_orientation(data) == 6
     assert exif_orientation(data.replace(b'Exif', b'Efix')) == 1
     # OpenCV turns it, which is what training sees
-    assert cv2.imread(str(tmp_path / 'train' / '5.jpg')).shape[:2] == sick_dataset.WH
+    assert cv2.imread(str(tmp_path / 'train' / '5.jpg')).shape[:2] == faulty_dataset.WH
     cfg.train_dataloader.dataset.pipeline[0]['apply_exif'] = False
     kinds = check_dataset(cfg, quiet=True).log.counts
     assert kinds == {'exif_rotation': 1}
@@ -212,8 +212,8 @@ def test_what_is_no_image(tmp_path, content):
 
 
 def test_the_tool_says_what_it_found(tmp_path):
-    fault = next(f for f in sick_dataset.FAULTS if f.kind == 'wrong_keypoint_count')
-    cfg = sick_dataset.write(tmp_path, [fault])
+    fault = next(f for f in faulty_dataset.FAULTS if f.kind == 'wrong_keypoint_count')
+    cfg = faulty_dataset.write(tmp_path, [fault])
     cfg.model = dict(type='TopdownPoseEstimator', metainfo='coco')
     cfg.dump(str(tmp_path / 'config.py'))
     command = [sys.executable, TOOL, tmp_path / 'config.py', '--out', tmp_path / 'out']

@@ -1,4 +1,4 @@
-"""Finds what is wrong with a dataset before it costs a day of training."""
+"""Dataset check: issues of annotations, images, splits and skeletons, found before training."""
 
 from mmpose.dataset_tools.check.dataset_check import CheckReport, check_dataset
 from mmpose.dataset_tools.check.issues import KINDS, Issue, IssueLog, Kind

@@ -1,4 +1,4 @@
-"""Finds images that occur twice: within a split, and in two splits that must not share any."""
+"""Duplicate images: within a split, and leaks between splits that must not share any."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def check_leak(
         if digest in by_digest
     }
     kind = 'leak' if len(exact) >= LEAK_SHARE * max(len(other.file_names), 1) else 'few_leaks'
-    for image, twin in exact.items():
-        found = f'the same file as {train.image_path(twin)} in train'
+    for image, copy in exact.items():
+        found = f'the same file as {train.image_path(copy)} in train'
         _add(kind, other, image, log, found, 'a picture that is not trained on')
     near: dict[int, tuple[int, int]] = {}
-    for row, twin_row, bits in _near_pairs(other_prints, train_prints):
-        image, twin = int(other_prints.images[row]), int(train_prints.images[twin_row])
+    for row, train_row, bits in _near_pairs(other_prints, train_prints):
+        image, copy = int(other_prints.images[row]), int(train_prints.images[train_row])
         if image not in exact and bits < near.get(image, (65, 0))[0]:
-            near[image] = (bits, twin)
-    for image, (bits, twin) in sorted(near.items()):
-        found = f'a picture like {train.image_path(twin)} in train ({bits} of 64 bits differ)'
+            near[image] = (bits, copy)
+    for image, (bits, copy) in sorted(near.items()):
+        found = f'a picture like {train.image_path(copy)} in train ({bits} of 64 bits differ)'
         _add('near_leak', other, image, log, found, 'a picture that is not trained on')
 
 

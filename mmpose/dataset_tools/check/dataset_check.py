@@ -1,4 +1,4 @@
-"""Examines the datasets of a config before training."""
+"""Dataset check of a config: its annotations, images, splits and skeletons."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ Config = Mapping[str, Any]
 
 @dataclass
 class CheckReport:
-    """The result of an examination.
+    """Result of a dataset check.
 
     Attributes:
-        log: All faults.
+        log: All issues.
         splits: What was read.
         statistics: Counts, one entry per split.
     """
@@ -52,7 +52,7 @@ class CheckReport:
         return self.log.status
 
     def text(self) -> str:
-        """Returns the faults, the share that was checked, and the status, for a terminal."""
+        """Returns the issues, the share that was checked, and the status, for a terminal."""
         lines = [text] if (text := self.log.text()) else []
         for part in self.statistics:
             samples = 'no dataset' if part.num_samples is None else f'{part.num_samples} samples'

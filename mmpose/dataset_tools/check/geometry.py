@@ -1,4 +1,4 @@
-"""Checks boxes and keypoints against images, crops and each other."""
+"""Geometry check: boxes and keypoints against images, crops and each other."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.structures import fix_aspect_ratio
 
-# A keypoint may lie beyond its box by this part of the longer side: where a person is half hidden,
-# COCO's boxes hold what is seen, its keypoints also what is not.
+# A keypoint may lie beyond its box by this part of the longer side: where an instance is half
+# hidden, COCO's boxes hold what is seen, its keypoints also what is not.
 BOX_TOLERANCE = 0.25
 # A box may leave the image by this part of its area; it is clipped there.
 OUTSIDE_SHARE = 0.1
@@ -29,7 +29,7 @@ def check_geometry(
 
     Args:
         split: The instances.
-        log: Gets every fault.
+        log: Gets every issue.
         padding: Factor on the box that gives the crop window.
         input_size: Width and height of the crop, px, which give the aspect of the window.
     """
@@ -101,7 +101,7 @@ def _check_copies(split: Split, log: IssueLog) -> None:
         other = first_of.setdefault(key, row)
         if other != row:
             found = f'the keypoints of {split.entry(other)} again'
-            _add(split, log, 'duplicate_annotation', row, found, 'one annotation of a person')
+            _add(split, log, 'duplicate_annotation', row, found, 'one annotation of an instance')
 
 
 def _distance_outside(
@@ -119,7 +119,7 @@ def _report_points(
     expected: str,
     place: Callable[[Split, int], str],
 ) -> None:
-    """Adds one fault per instance with bad points (N, K)."""
+    """Adds one issue per instance with bad points (N, K)."""
     for row in np.flatnonzero(bad.any(axis=1)):
         ids = np.flatnonzero(bad[row])
         x, y = split.keypoints[row, ids[0]]

@@ -1,4 +1,4 @@
-"""Reads every image of a split: is it there, whole, of the annotated size, seen before?"""
+"""Image check: missing and damaged files, sizes, EXIF orientations, fingerprints for duplicates."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ FLAT = 4.0
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What one file is.
+    """Facts about one image file.
 
     Attributes:
-        issue: Kind of the fault, '' if it could be decoded.
+        issue: Kind of the issue, '' if it could be decoded.
         found: What was found, in words.
         wh: Size of the pixels as they are stored, px.
         orientation: EXIF orientation, 1 for upright.
@@ -51,7 +51,7 @@ class ImageFacts:
 
 @dataclass
 class Fingerprints:
-    """What is kept of the images of a split, one row per image that could be read.
+    """Fingerprints of the images of a split, one row per image that could be read.
 
     Attributes:
         images: (M,) int64. Rows of the split.
@@ -79,7 +79,7 @@ def check_images(
 
     Args:
         split: Its images are read.
-        log: Gets every fault.
+        log: Gets every issue.
         workers: Number of threads.
         apply_exif: Whether training turns images by their EXIF orientation.
         quiet: Whether to show no progress bar.
@@ -122,7 +122,7 @@ def _inspect_all(split: Split, workers: int) -> Iterator[tuple[int, ImageFacts]]
 
 
 def inspect_image(path: Path) -> ImageFacts:
-    """Returns what a file is; never raises for a bad one."""
+    """Returns the facts about a file; never raises for a bad one."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:

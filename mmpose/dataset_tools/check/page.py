@@ -1,4 +1,4 @@
-"""The report of an examination as a page."""
+"""HTML report of a dataset check."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_page(
     Args:
         path: The file.
         title: Its heading.
-        log: The faults; the first of every kind are listed and drawn.
+        log: The issues; the first of every kind are listed and drawn.
         splits: Where the pictures come from.
         statistics: Counts, one entry per split.
     """
@@ -84,7 +84,7 @@ def _write_overview(report: HtmlReport, log: IssueLog, statistics: Sequence[Stat
     report.heading('What was found')
     kinds = [(kind, KINDS[kind]) for kind in log.counts]
     report.table(
-        ['severity', 'fault', 'count', 'what to do'],
+        ['severity', 'issue', 'count', 'what to do'],
         [(about.severity, about.title, log.counts[kind], about.remedy) for kind, about in kinds],
     )
 
@@ -111,7 +111,7 @@ def _write_kind(
 
 
 def draw_issue(split: Split, issue: Issue) -> np.ndarray | None:
-    """Returns the image of a fault with its box and labelled keypoints, where it has any.
+    """Returns the image of an issue with its box and labelled keypoints, where it has any.
 
     Returns:
         (H, W, 3) uint8 BGR of a common height, or None if the image cannot be read.
@@ -133,12 +133,12 @@ def draw_issue(split: Split, issue: Issue) -> np.ndarray | None:
 
 
 def _write_statistics(report: HtmlReport, part: Statistics) -> None:
-    if not part.joints:
+    if not part.keypoints:
         return
-    report.heading(f'{part.split}: joints')
+    report.heading(f'{part.split}: keypoints')
     report.table(
-        ['joint', 'labelled', 'hidden', 'keypoints_visible', 'share labelled'],
-        [(*j,) for j in part.joints],
+        ['keypoint', 'labelled', 'hidden', 'visible', 'share labelled'],
+        [(*row,) for row in part.keypoints],
     )
     report.heading(f'{part.split}: categories')
     report.table(['id', 'name', 'instances', 'share'], part.categories)
@@ -147,9 +147,9 @@ def _write_statistics(report: HtmlReport, part: Statistics) -> None:
     if part.sides:
         report.heading(f'{part.split}: left and right')
         report.text(
-            'Share of the instances in which the left joint is on the right side of the image, as '
-            'in a person seen from ahead. A single exchanged annotation cannot be told from a '
-            'person seen from behind; a pair that differs from all others can.'
+            'Share of the instances in which the left keypoint is on the right side of the image, '
+            'as in a person seen from ahead. A single exchanged annotation cannot be told from an '
+            'instance seen from behind; a pair that differs from all others can.'
         )
         report.table(
             ['left', 'right', 'instances', 'share'],

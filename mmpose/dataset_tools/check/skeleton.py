@@ -1,4 +1,4 @@
-"""Checks a skeleton: flip pairs against names, sigmas, and left and right in the annotations."""
+"""Skeleton check: flip pairs against names, sigmas, and left and right in the annotations."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CLEAR_SHARE = 0.15
 
 @dataclass(frozen=True)
 class PairSides:
-    """How often the left joint of a flip pair stands right of its partner in the image.
+    """Flip pair, and how often its left keypoint is right of its partner in the image.
 
     Attributes:
-        left: Name of the left joint.
+        left: Name of the left keypoint.
         right: Name of its partner.
         num_seen: Instances with both labelled, and apart in x.
-        share: Share of these with the left joint on the right, as in a person seen from ahead.
+        share: Share of these with the left keypoint on the right, as in a person seen from ahead.
     """
 
     left: str
@@ -39,7 +39,7 @@ def check_skeleton(dataset_meta: DatasetMeta, log: IssueLog, needs_sigmas: bool 
 
     Args:
         dataset_meta: The skeleton.
-        log: Gets every fault.
+        log: Gets every issue.
         needs_sigmas: Whether a metric weighs distances by them.
     """
     names = dataset_meta.keypoint_names
@@ -50,7 +50,7 @@ def check_skeleton(dataset_meta: DatasetMeta, log: IssueLog, needs_sigmas: bool 
         if by_name[i] != i and by_name[i] != j:
             expected = f"'{names[by_name[i]]}'"
         elif i != j and own.side and other.side and own.mirrored.key != other.key:
-            expected = 'the same joint of the other side'
+            expected = 'the same keypoint of the other side'
         else:
             continue
         log.add(Issue('flip_pairs', 'all', f'skeleton {dataset_meta.name}', entry, found, expected))
@@ -75,15 +75,15 @@ def _sigma_issue(dataset_meta: DatasetMeta) -> tuple[str, str] | None:
                 rule,
             )
     if len(sigmas) > 1 and np.ptp(sigmas) == 0:
-        return f'{sigmas[0]:g} for all', 'values that follow how exactly each joint can be placed'
+        return f'{sigmas[0]:g} for all', 'values by how exactly each keypoint can be placed'
     return None
 
 
 def check_sides(split: Split, log: IssueLog) -> list[PairSides]:
-    """Compares on which side of the image the two joints of each pair are, over all instances.
+    """Compares on which side of the image the two keypoints of each pair are, over all instances.
 
-    Whether one annotation has left and right exchanged cannot be known: it may show a person from
-    behind. But a pair that stands the other way round than all others in the whole dataset can.
+    Whether one annotation has left and right exchanged cannot be known: it may show an instance
+    from behind. But a pair that is the other way round than all others in the whole dataset can.
 
     Returns:
         One entry per flip pair whose names tell left from right.

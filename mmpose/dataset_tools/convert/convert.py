@@ -1,4 +1,4 @@
-"""Converts between annotation formats."""
+"""Conversion between annotation formats."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def convert_annotations(
         source_format: One of ``FORMATS``.
         target_format: One of ``FORMATS``.
         images: Folder of the images; needed where the format stores no image sizes.
-        metainfo: Skeleton that gives keypoint names, their order and limbs.
+        metainfo: Skeleton that gives keypoint names, their order and skeleton links.
         split: Split of an 'ultralytics' dataset that is read or written.
         box_margin: How far boxes that must be made stand off the keypoints, as a fraction of
             their longer side.

@@ -175,7 +175,7 @@ def _box(element: Element, where: str) -> Box:
 
 
 def _skeleton(source: Path, root: Element) -> tuple[list[str], Limbs]:
-    """Returns the keypoint names and limbs of the skeleton labels."""
+    """Returns the keypoint names and links of the skeleton labels."""
     skeletons: dict[tuple[str, ...], tuple[str | None, Limbs]] = {}
     for label in root.iter('label'):
         name = label.findtext('name')

@@ -35,7 +35,7 @@ PATH_COLUMNS = 3  # labeled-data, video, image: how newer versions split the pat
 
 
 class _Columns(NamedTuple):
-    """What the header rows say: per column, and where the coordinates start."""
+    """Header rows of a CSV file: per column, and where the coordinates start."""
 
     start: int
     depth: int
