@@ -375,7 +375,7 @@ def augment(pipeline: str, data: Path) -> Values:
         draws = list(sampler)
         yield f'order_{epoch}', [tuple(draw) for draw in draws]
         samples = [window_of(dataset[draw]) for draw in draws[:NUM_SAMPLES]]
-        for place, name in enumerate(('images', 'keypoints', 'keypoints_visible')):
+        for place, name in enumerate(('images', 'keypoints', 'visible')):
             yield f'{name}_{epoch}', [sample[place] for sample in samples]
         yield f'windows_{epoch}', [sample[3:] for sample in samples]
 
