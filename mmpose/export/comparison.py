@@ -73,8 +73,8 @@ class Comparison:
         limit, limit_px = tolerance.heatmaps, tolerance.keypoints_px
         if self.heatmaps is not None and not self.heatmaps <= limit:
             return f'heatmaps differ by {self.heatmaps:.3g}, at most {limit:g} is right'
-        if not self.keypoint_scores <= limit:
-            return f'scores differ by {self.keypoint_scores:.3g}, at most {limit:g} is right'
+        if not self.scores <= limit:
+            return f'scores differ by {self.scores:.3g}, at most {limit:g} is right'
         if None not in (self.keypoints_px, limit_px) and not self.keypoints_px <= limit_px:
             return f'keypoints differ by {self.keypoints_px:.3g} px, at most {limit_px:g} is right'
         return None
@@ -86,7 +86,7 @@ class Comparison:
             points = f'{self.keypoints_px:.2g} px (mean {self.mean_px:.2g})'
         return (
             f'{self.dataset}: largest difference of heatmaps {maps}, of scores '
-            f'{self.keypoint_scores:.2g}, '
+            f'{self.scores:.2g}, '
             f'of keypoints {points}, of the {self.num_clear} of {self.num_joints} joints whose '
             'maximum is clear'
         )
