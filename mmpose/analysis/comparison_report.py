@@ -73,7 +73,7 @@ def report_comparison(
     sources = {'first': str(first), 'second': str(second), 'annotations': str(ann_file)}
     (folder / JSON_FILE).write_text(json.dumps({**sources, **content}, indent=2) + '\n')
     page = HtmlReport(f'{found.names[1]} against {found.names[0]}')
-    page.verdict(verdict, _mood(found.figures[0]))
+    page.summary(verdict, _mood(found.figures[0]))
     page.text(
         f'{second} against {first}; annotations {ann_file}, skeleton {found.dataset_meta.name}.'
     )

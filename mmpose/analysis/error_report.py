@@ -94,7 +94,7 @@ def report_errors(
     cv2.imwrite(str(out_dir / BAR_FILE), bar)
     tables, verdict = report_tables(content), report_verdict(content)
     page = HtmlReport(f'Errors of {Path(result_file).name}')
-    page.verdict(verdict)
+    page.summary(verdict)
     page.text(f'{result_file} against {ann_file}, skeleton {dataset_meta.name}.')
     page.picture(bar, 'AP, what each correction adds in this order, and what is left (points)')
     for table in tables:

@@ -67,7 +67,7 @@ def add_dataset(
     worst = find_worst_images(analysis, names, num_worst)
     content = report_content(analysis, dataset_meta, worst)
     page.heading(f'{label}Kinds of error')
-    page.verdict(report_verdict(content))
+    page.summary(report_verdict(content))
     gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
     caption = 'AP, what each correction adds in this order, and what is left (points)'
     page.picture(draw_ap_bar(content['figures']['AP'], gains), caption, lossless=True)

@@ -1,4 +1,4 @@
-"""Who finds the people: everything that turns images into boxes."""
+"""Who finds the instances: everything that turns images into boxes."""
 
 from mmpose.detectors.base import Detector
 from mmpose.detectors.boxes_file import BoxesFile

@@ -9,7 +9,7 @@ from mmpose.structures import Boxes, Frame
 
 
 class Detector(Protocol):
-    """Finds the people (animals, hands) in frames; any callable of this form will do."""
+    """Finds the instances (animals, hands) in frames; any callable of this form will do."""
 
     def __call__(self, frames: Sequence[Frame]) -> list[Boxes]:
         """Returns the boxes of each frame, img px, in the order of the frames."""

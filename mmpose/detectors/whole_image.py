@@ -8,7 +8,7 @@ from mmpose.structures import Boxes, Frame
 
 
 class WholeImage:
-    """Takes every image for one box, which suits images that show one person."""
+    """Takes every image for one box, which suits images that show one instance."""
 
     def __call__(self, frames: Sequence[Frame]) -> list[Boxes]:
         """Returns one box per frame."""

@@ -18,7 +18,7 @@ class Tolerance:
 
     Attributes:
         heatmaps: Of heatmaps and scores, as part of the highest one.
-        keypoints_px: Of clear joints, px of the crop; None where only the AP can judge.
+        keypoints_px: Of clear keypoints, px of the crop; None where only the AP can judge.
     """
 
     heatmaps: float
@@ -31,7 +31,7 @@ TOLERANCES = {
     'fp16': Tolerance(0.02, 1.0),
     'int8': Tolerance(0.25, None),
 }
-# A joint is compared where its map says clearly where it is: noise of this part of the peak, far
+# A keypoint is compared where its map says clearly where it is: noise of this part of the peak, far
 # above rounding, moves the decoded point by less than half of what float32 may. Elsewhere rounding
 # chooses among equal maxima.
 CLEAR_NOISE = 1e-4
@@ -49,9 +49,9 @@ class Comparison:
         heatmaps: Largest difference, as part of the highest value of all heatmaps, which is near 1
             in trained models; None if the program gives no heatmaps.
         scores: Largest difference, as part of the highest score.
-        keypoints_px: Largest distance of clear joints, px of the crop; None without any.
+        keypoints_px: Largest distance of clear keypoints, px of the crop; None without any.
         mean_px: Their mean distance.
-        num_joints: Joints of all crops.
+        num_joints: Keypoints of all crops.
         num_clear: How many of them have a clear maximum, see ``CLEAR_NOISE``.
     """
 
@@ -87,7 +87,7 @@ class Comparison:
         return (
             f'{self.dataset}: largest difference of heatmaps {maps}, of scores '
             f'{self.scores:.2g}, '
-            f'of keypoints {points}, of the {self.num_clear} of {self.num_joints} joints whose '
+            f'of keypoints {points}, of the {self.num_clear} of {self.num_joints} keypoints whose '
             'maximum is clear'
         )
 
@@ -114,7 +114,7 @@ def compare(
     assert wanted.heatmaps is not None
     sizes = (1, len(crops) - 1) if len(crops) > 1 else (1,)
     found = _joined([exported.predict(part, has_maps) for part in crops.split(sizes)])
-    clear = clear_joints(wanted, codec)
+    clear = clear_keypoints(wanted, codec)
     peak, top = float(wanted.heatmaps.abs().max()), float(wanted.keypoint_scores.abs().max())
     distances = torch.linalg.vector_norm(found.keypoints - wanted.keypoints, dim=-1)[clear]
     return Comparison(
@@ -129,8 +129,8 @@ def compare(
     )
 
 
-def clear_joints(prediction: Prediction, codec: Codec) -> Tensor:
-    """Returns which joints (B, K) have a clear maximum, see ``CLEAR_NOISE``."""
+def clear_keypoints(prediction: Prediction, codec: Codec) -> Tensor:
+    """Returns which keypoints (B, K) have a clear maximum, see ``CLEAR_NOISE``."""
     maps = prediction.heatmaps
     assert maps is not None
     generator = torch.Generator().manual_seed(0)

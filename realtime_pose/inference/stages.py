@@ -14,7 +14,7 @@ from mmpose.apis.inference import FrameResult, PosePredictor
 from mmpose.apis.inference.topdown import usable
 from mmpose.detectors import Detector
 from mmpose.structures import Boxes, DatasetMeta, PoseResult, box_iou_xywh
-from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses, without_doubles
+from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses, suppress_duplicates
 from realtime_pose.capture.mailbox import CapturedFrame
 from realtime_pose.capture.views import ViewFrame
 from realtime_pose.communication.message import Person, PoseMessage
@@ -215,7 +215,7 @@ class TrackStage:
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the ids."""
         if live.has_guesses:
-            live.poses = without_doubles(live.poses, self.tracker.dataset_meta)
+            live.poses = suppress_duplicates(live.poses, self.tracker.dataset_meta)
         live.poses = self.tracker(live.poses, live.captured.t_capture)
         self.detect.follow(live.poses)
 

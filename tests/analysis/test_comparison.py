@@ -111,7 +111,7 @@ def test_the_command_writes_page_and_figures(files, people, tmp_path, monkeypatc
     content = json.loads((out / 'comparison.json').read_text())
     page = html.unescape((out / 'comparison.html').read_text())
     assert text.splitlines()[0] in page
-    assert 'class="verdict good"' in page
+    assert 'class="summary good"' in page
     assert content['figures']['AP']['interval'][0] > 0
     assert len(content['better']) == 2
     assert content['joint_ap']['nose'][1] > content['joint_ap']['nose'][0]

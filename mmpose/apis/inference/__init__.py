@@ -1,4 +1,4 @@
-"""A trained model on images: model and backend, crops, batches of people, videos."""
+"""A trained model on images: model and backend, crops, batches of instances, videos."""
 
 from mmpose.apis.inference.frame_result import DrawOptions, FrameResult
 from mmpose.apis.inference.inferencer import PoseInferencer

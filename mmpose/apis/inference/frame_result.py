@@ -20,9 +20,9 @@ class DrawOptions:
     show_boxes: bool = False
     show_scores: bool = False
     style: str = 'mmpose'
-    color_by: str = 'joint'
+    color_by: str = 'keypoint'
     show_ids: bool = False
-    joint_text: str | None = None
+    keypoint_text: str | None = None
     radius: float | None = None
     alpha: float = 1.0
     heatmap: str | None = None
@@ -35,7 +35,7 @@ class FrameResult:
 
     Attributes:
         frame: The image, with its place in the source.
-        poses: One a person; none if nobody is there or the frame is damaged.
+        poses: One an instance; none if nobody is there or the frame is damaged.
         dataset_meta: Skeleton of the poses.
         problem: Why the frame could not be read; its image is the one before it then. Empty for
             a good frame.

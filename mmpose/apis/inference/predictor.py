@@ -1,4 +1,4 @@
-"""Crops people out of images and predicts them in batches."""
+"""Crops instances out of images and predicts them in batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmpose.structures import Boxes, CropWindow, Frame, PoseResult, xywh_to_cent
 
 
 class PosePredictor:
-    """Predicts the people of any number of images, as many at a time as fit into a batch.
+    """Predicts the instances of any number of images, as many at a time as fit into a batch.
 
     Args:
         backend: Runs the network.
@@ -51,12 +51,15 @@ class PosePredictor:
                 poses[i].append(result)
         return poses
 
-    def _predict(self, people: list[tuple[Frame, Boxes, int]]) -> list[PoseResult]:
-        windows = [self._window(boxes.xywh[row]) for _, boxes, row in people]
-        inputs = self._crops([frame.image_bgr for frame, _, _ in people], windows)
+    def _predict(self, instances: list[tuple[Frame, Boxes, int]]) -> list[PoseResult]:
+        windows = [self._window(boxes.xywh[row]) for _, boxes, row in instances]
+        inputs = self._crops([frame.image_bgr for frame, _, _ in instances], windows)
         prediction = self.backend.predict(inputs, self.with_heatmaps)
         results = batch_to_results(
-            prediction.keypoints, prediction.keypoint_scores, _batch(people, windows), self.backend
+            prediction.keypoints,
+            prediction.keypoint_scores,
+            _batch(instances, windows),
+            self.backend,
         )
         if prediction.heatmaps is None:
             return results
@@ -85,18 +88,18 @@ class PosePredictor:
         return CropWindow.from_bbox(bbox_xywh, backend.input_size, backend.padding, backend.use_udp)
 
 
-def _batch(people: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> dict[str, Any]:
+def _batch(instances: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> dict[str, Any]:
     """Returns what the collate function of the loader would say about the crops."""
-    num = len(people)
+    num = len(instances)
     return {
         'center': np.stack([window.center for window in windows]),
         'scale': np.stack([window.scale for window in windows]),
         'rotation': np.zeros(num),
-        'bbox_xywh': np.stack([boxes.xywh[row] for _, boxes, row in people]),
-        'bbox_score': np.array([boxes.scores[row] for _, boxes, row in people]),
-        'ann_id': np.array([row for _, _, row in people]),
-        'category_id': np.array([boxes.category_ids[row] for _, boxes, row in people]),
+        'bbox_xywh': np.stack([boxes.xywh[row] for _, boxes, row in instances]),
+        'bbox_score': np.array([boxes.scores[row] for _, boxes, row in instances]),
+        'ann_id': np.array([row for _, _, row in instances]),
+        'category_id': np.array([boxes.category_ids[row] for _, boxes, row in instances]),
         'dataset_idx': np.zeros(num, np.int64),
-        'img_id': [frame.index for frame, _, _ in people],
-        'image_file': [frame.name for frame, _, _ in people],
+        'img_id': [frame.index for frame, _, _ in instances],
+        'image_file': [frame.name for frame, _, _ in instances],
     }

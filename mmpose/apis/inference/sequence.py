@@ -11,7 +11,7 @@ from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.topdown import usable
 from mmpose.detectors import Detector
 from mmpose.structures import Boxes, Frame, PoseResult
-from mmpose.tracking import PoseTracker, boxes_from_poses, without_doubles
+from mmpose.tracking import PoseTracker, boxes_from_poses, suppress_duplicates
 
 
 @dataclass(eq=False)
@@ -34,14 +34,14 @@ class FrameJob:
 
 
 class SequenceEstimator:
-    """Finds people and their poses in frames that come in order, some at a time.
+    """Finds instances and their poses in frames that come in order, some at a time.
 
     Args:
-        detector: Finds the people.
+        detector: Finds the instances.
         predictor: Estimates their poses.
         det_every: Frames from one detection to the next.
-        tracker: Numbers the people; None leaves that.
-        max_people: Boxes of a frame, those with the highest scores; None takes all.
+        tracker: Numbers the instances; None leaves that.
+        max_instances: Boxes of a frame, those with the highest scores; None takes all.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class SequenceEstimator:
         predictor: PosePredictor,
         det_every: int = 1,
         tracker: PoseTracker | None = None,
-        max_people: int | None = None,
+        max_instances: int | None = None,
     ) -> None:
         self.detector = detector
         self.predictor = predictor
         self.det_every = det_every
         self.tracker = tracker
-        self.max_people = max_people
+        self.max_instances = max_instances
         self._num_until_detection = 0
         self._num_unusable = 0
         self._last: list[list[PoseResult]] = [[], []]  # of the last two frames
@@ -104,13 +104,13 @@ class SequenceEstimator:
         poses = self.predictor([job.frame for job in good], boxes)
         for job, own in zip(good, poses, strict=True):
             if job.is_guessed:
-                own = without_doubles(own, self.predictor.backend.dataset_meta)
+                own = suppress_duplicates(own, self.predictor.backend.dataset_meta)
             job.poses = own if self.tracker is None else self.tracker(own, job.frame.time_s)
             self._last = [job.poses, self._last[0]]
 
     def _chosen(self, boxes: Boxes, frame: Frame) -> Boxes:
         boxes = boxes.select(usable(boxes, frame.image_wh))
-        if self.max_people is None or len(boxes) <= self.max_people:
+        if self.max_instances is None or len(boxes) <= self.max_instances:
             return boxes
-        best = np.argsort(-boxes.scores, kind='stable')[: self.max_people]
+        best = np.argsort(-boxes.scores, kind='stable')[: self.max_instances]
         return boxes.select(np.sort(best))

@@ -22,14 +22,14 @@ def inference_topdown(
     batch_size: int = 32,
     with_heatmaps: bool = False,
 ) -> list[PoseResult]:
-    """Returns the pose of the person in each box of an image.
+    """Returns the pose of the instance in each box of an image.
 
     Args:
         model: As ``init_model`` makes it.
         image: A file, or an array as ``as_bgr`` takes it: BGR, grey or BGRA.
         boxes: (N, 4), img px, or ``Boxes``; None takes the whole image.
         bbox_format: How ``boxes`` are to be read: ``xyxy`` (as in MMPose) or ``xywh``.
-        batch_size: People at a time.
+        batch_size: Instances at a time.
         with_heatmaps: Whether each result keeps its heatmaps and crop window.
 
     Raises:

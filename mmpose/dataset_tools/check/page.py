@@ -37,7 +37,7 @@ def write_page(
         statistics: Counts, one entry per split.
     """
     report = HtmlReport(title)
-    report.verdict(f'{log.verdict}. {_summary(log)}', MOODS[log.verdict])
+    report.summary(f'{log.verdict}. {_summary(log)}', MOODS[log.verdict])
     _write_overview(report, log, statistics)
     by_name = {split.name: split for split in splits}
     for kind, count in log.counts.items():
