@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mmpose.apis.inference import PoseBackend
+from mmpose.backends import PoseBackend
 from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import PoseRunner
 from mmpose.metainfo import load_metainfo

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmpose.backends.base import PoseBackend, Prediction
+from mmpose.backends import PoseBackend, Prediction
 from mmpose.codecs import Codec
 
 

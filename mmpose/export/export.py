@@ -12,8 +12,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmpose.apis.inference import PoseBackend
-from mmpose.backends.exported import open_exported
+from mmpose.backends import PoseBackend, open_exported
 from mmpose.backends.metadata import ExportMetadata
 from mmpose.backends.runtimes import sidecar
 from mmpose.export.accuracy import evaluate_backends

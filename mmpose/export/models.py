@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmpose.apis.inference import PoseBackend, init_model
+from mmpose.backends import PoseBackend, init_model
 from mmpose.backends.metadata import ExportedDataset, ExportMetadata
 from mmpose.checkpoints.io import checkpoint_sha256
 from mmpose.config.load import load_config

@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmpose.apis.inference import PoseBackend
-from mmpose.backends.exported import ExportedBackend
+from mmpose.backends import ExportedBackend, PoseBackend
 from mmpose.backends.metadata import ExportMetadata
 from mmpose.checkpoint_tools import convert_checkpoint
 from mmpose.export.comparison import compare

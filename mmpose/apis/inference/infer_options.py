@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from mmpose.apis.inference.command import DEFAULT_OUT, FORMATS, Outputs, ids_by_name
-from mmpose.apis.inference.frame_result import DrawOptions
 from mmpose.apis.inference.inferencer import PoseInferencer
-from mmpose.backends.model_names import model_names
+from mmpose.apis.inference.sequence import DrawOptions
+from mmpose.backends import model_names
 from mmpose.detectors.categories import COCO_CATEGORIES
 
 WHOLE_IMAGE = 'whole-image'

@@ -12,15 +12,11 @@ from typing import Any
 
 import torch
 
-from mmpose.apis.inference.frame_result import FrameResult
-from mmpose.apis.inference.overlap import overlap
+from mmpose.apis.inference.pipelined import run_pipelined
 from mmpose.apis.inference.predictor import PosePredictor
-from mmpose.apis.inference.sequence import FrameJob, SequenceEstimator
+from mmpose.apis.inference.sequence import FrameJob, FrameResult, SequenceEstimator
 from mmpose.apis.inference.sources import Input, Source, open_sources
-from mmpose.backends.base import PoseBackend
-from mmpose.backends.device import pick_device
-from mmpose.backends.load import load_backend
-from mmpose.backends.pytorch import TorchBackend
+from mmpose.backends import PoseBackend, TorchBackend, load_backend, pick_device
 from mmpose.detectors import Detector, build_detector
 from mmpose.models import TopdownPoseEstimator
 from mmpose.structures import DatasetMeta, Frame
@@ -184,7 +180,7 @@ class PoseInferencer:
         )
         chunks = _chunks(source, 1 if source.is_live else self.predictor.batch_size)
         busy_s: list[float] = []
-        running = overlap(chunks, estimator.detect, estimator.estimate, busy_s=busy_s)
+        running = run_pipelined(chunks, estimator.detect, estimator.estimate, busy_s=busy_s)
         results = self._results(running)
         if tracker is not None and self.smoothing:
             results = _smoothed(results)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmpose.apis.inference.frame_result import FrameResult
+from mmpose.apis.inference.sequence import FrameResult
 from mmpose.structures import DatasetMeta, PoseResult
 
 SURE = 0.2  # keypoints above it make the score of a pose, as in the evaluation of COCO
@@ -127,8 +127,8 @@ class CsvFile:
 class NpzFile:
     """All poses as arrays, N instances in F frames; kept in memory until the end.
 
-    ``keypoints`` (N, K, 2), img px, ``scores`` (N, K), ``bbox_xywh`` (N, 4), ``bbox_score`` (N,),
-    ``category_id`` (N,), ``track_id`` (N,), -1 for none, ``frame_row`` (N,), the row of the frame
+    ``keypoints`` (N, K, 2), img px, ``keypoint_scores`` (N, K), ``bbox_xywh`` (N, 4),
+    ``bbox_score`` (N,), ``category_id`` (N,), ``track_id`` (N,), -1 for none, ``frame_row`` (N,), the row of the frame
     in ``source`` (F,), ``frame`` (F,), ``image_id`` (F,), ``time_s`` (F,); ``keypoint_names`` (K,)
     and ``skeleton_links`` (L, 2).
     """

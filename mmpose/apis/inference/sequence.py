@@ -1,17 +1,59 @@
-"""The two heavy steps of inference on the frames of one source: boxes, then poses."""
+"""Frames of one source on their way through inference: boxes, poses, tracks, drawn result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmpose.apis.inference.predictor import PosePredictor
-from mmpose.apis.inference.topdown import usable
 from mmpose.detectors import Detector
-from mmpose.structures import Boxes, Frame, PoseResult
+from mmpose.structures import Boxes, DatasetMeta, Frame, PoseResult
 from mmpose.tracking import PoseTracker, boxes_from_poses, suppress_duplicates
+from mmpose.visualization import draw_results
+
+
+@dataclass(frozen=True)
+class DrawOptions:
+    """How poses are drawn; see ``draw_results``."""
+
+    score_threshold: float = 0.3
+    line_width: float | None = None
+    show_boxes: bool = False
+    show_scores: bool = False
+    style: str = 'mmpose'
+    color_by: str = 'keypoint'
+    show_ids: bool = False
+    keypoint_text: str | None = None
+    radius: float | None = None
+    alpha: float = 1.0
+    heatmap: str | None = None
+    black_background: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """A frame and the poses in it.
+
+    Attributes:
+        frame: The image, with its place in the source.
+        poses: One an instance; none if nobody is there or the frame is damaged.
+        dataset_meta: Skeleton of the poses.
+        problem: Why the frame could not be read; its image is the one before it then. Empty for
+            a good frame.
+    """
+
+    frame: Frame
+    poses: list[PoseResult]
+    dataset_meta: DatasetMeta
+    problem: str = ''
+
+    def draw(self, options: DrawOptions | None = None) -> NDArray[np.uint8]:
+        """Returns the image (H, W, 3), uint8 BGR, with the poses."""
+        looks = asdict(options or DrawOptions())
+        return draw_results(self.frame.image_bgr, self.poses, self.dataset_meta, **looks)
 
 
 @dataclass(eq=False)
@@ -82,7 +124,7 @@ class SequenceEstimator:
             found = self.detector([job.frame for job in due])
             for job, boxes in zip(due, found, strict=True):
                 job.boxes = self._chosen(boxes, job.frame)
-                self._num_unusable += len(boxes) - int(usable(boxes, job.frame.image_wh).sum())
+                self._num_unusable += len(boxes) - int(boxes.is_usable(job.frame.image_wh).sum())
         return jobs
 
     def estimate(self, jobs: list[FrameJob]) -> list[FrameJob]:
@@ -109,7 +151,7 @@ class SequenceEstimator:
             self._last = [job.poses, self._last[0]]
 
     def _chosen(self, boxes: Boxes, frame: Frame) -> Boxes:
-        boxes = boxes.select(usable(boxes, frame.image_wh))
+        boxes = boxes.select(boxes.is_usable(frame.image_wh))
         if self.max_instances is None or len(boxes) <= self.max_instances:
             return boxes
         best = np.argsort(-boxes.scores, kind='stable')[: self.max_instances]

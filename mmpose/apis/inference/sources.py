@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.apis.inference.images import VIDEO_SUFFIXES, ImageSource, find_files, is_pattern
+from mmpose.apis.inference.images import ImageSource
 from mmpose.apis.inference.videos import CameraSource, VideoSource
 from mmpose.structures import Frame
+from mmpose.structures.media_files import VIDEO_SUFFIXES, find_files, is_pattern
 
 Input = str | Path | int | NDArray[Any]
 WEBCAM = 'webcam'  # what MMPose calls camera 0; webcam:1 is camera 1

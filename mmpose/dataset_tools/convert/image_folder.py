@@ -6,8 +6,6 @@ from pathlib import Path
 
 import cv2
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
-
 
 class ImageFolder:
     """The folder of the labelled images; is only looked at if a size is missing.
