@@ -1,4 +1,4 @@
-"""Models as programs of other runtimes: written, compared with PyTorch, and run again."""
+"""Export of models to other runtimes, checked against PyTorch."""
 
 from mmpose.backends import ExportedBackend, open_exported
 from mmpose.export.command import ALL_FORMATS, ExportOptions, run_export

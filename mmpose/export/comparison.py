@@ -1,9 +1,8 @@
-"""How far an exported program is from PyTorch on the same crops."""
+"""Comparison of an exported program with PyTorch on the same crops, and its tolerances."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -64,10 +63,6 @@ class Comparison:
     num_joints: int
     num_clear: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns what the JSON report holds."""
-        return asdict(self)
-
     def problem(self, tolerance: Tolerance) -> str | None:
         """Returns what is beyond a tolerance, if anything."""
         limit, limit_px = tolerance.heatmaps, tolerance.keypoints_px
@@ -107,7 +102,7 @@ def compare(
         codec: Of its heatmaps.
         exported: The program.
         crops: (N, 3, h, w) uint8 BGR.
-        name: What the dataset is called.
+        name: Name of the dataset.
         has_maps: Whether the program gives heatmaps.
     """
     wanted = reference.predict(crops, with_heatmaps=True)

@@ -67,7 +67,7 @@ class ImageSource:
             length, which is read only as images are wanted.
 
     Attributes:
-        name: What the source is called in messages.
+        name: Name in messages.
         num_frames: Number of images; None of an iterator.
         fps: None, as they are no video.
         is_live: Whether it is an iterator.

@@ -1,4 +1,4 @@
-"""The command line of tools/infer.py: its flags, and those of MMPose's demos with their meaning."""
+"""Command line of tools/infer.py: its flags, and those of MMPose's demos with their meaning."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def _add_instance_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument('--num-instances', type=int, help='take only the N best boxes of a frame')
     group.add_argument(
-        '--tracking', action=argparse.BooleanOptionalAction, default=True, help='number instances'
+        '--tracking', action=argparse.BooleanOptionalAction, default=True, help='give track ids'
     )
     group.add_argument('--tracking-thr', type=float, default=0.2, help='least similarity (0.2)')
     group.add_argument(
         '--use-oks-tracking', action='store_true', help='similarity by OKS alone, without boxes'
     )
-    group.add_argument('--smooth', action='store_true', help='steady the keypoints of a video')
+    group.add_argument('--smooth', action='store_true', help='smooth the keypoints of a video')
     group.add_argument('--max-gap', type=int, default=0, help='fill gaps of up to N frames')
 
 
@@ -150,7 +150,7 @@ class _ShowNames(argparse.Action):
 
 
 def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
-    """Returns the inputs of a command line and what is to look at them.
+    """Returns the inputs and the inferencer of a command line.
 
     Raises:
         ValueError: If flags are missing or contradict each other.
@@ -194,10 +194,7 @@ def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
 
 
 def outputs_of(args: argparse.Namespace) -> Outputs:
-    """Returns what a command line wants to be shown and written.
-
-    Without a word about it, drawn images and videos go into a folder.
-    """
+    """Returns the outputs of a command line; without any flag, drawn images and videos."""
     chosen = {'coco': args.save_json, 'jsonl': args.save_jsonl, 'csv': args.save_csv}
     chosen['npz'] = args.save_npz
     formats = tuple(name for name in FORMATS if chosen[name])

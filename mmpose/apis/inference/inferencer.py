@@ -1,4 +1,4 @@
-"""Poses of everything that has pictures: images, folders, videos, cameras, streams."""
+"""Pose inferencer for images, folders, videos, cameras and streams."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ AnyDetector = str | Path | Detector | Callable[[Sequence[Frame]], Any] | None
 
 
 class PoseInferencer:
-    """Yields the poses of every frame of whatever it is called with.
+    """Yields the poses of every frame of its inputs.
 
-    Frames are read, instances found and poses estimated at the same time, in threads with short
+    Frames are read, instances detected and poses estimated at the same time, in threads with short
     queues between, so a video takes as long as its slowest part. Instances of all frames that are
-    worked on together share batches.
+    processed together share batches.
 
     Args:
         model: A name such as ``vitpose-b`` (see ``find_model``), a config file, a work dir of a
@@ -49,24 +49,24 @@ class PoseInferencer:
         flip_test: See ``init_model``.
         input_size: See ``init_model``.
         batch_size: Instances, and frames, at a time.
-        categories: What to look for; see ``build_detector``.
+        categories: See ``build_detector``.
         bbox_threshold: Boxes with a lower score are dropped.
         nms_threshold: See ``build_detector``.
-        max_instances: Take only so many boxes of a frame, those with the highest scores.
+        max_instances: Boxes of a frame at most, those with the highest scores.
         det_every: Frames of a video from one detection to the next. In between, boxes come from
             the poses of the frame before, which makes these frames wait for each other.
-        tracking: Whether instances of a video get numbers, their ``track_id``.
+        tracking: Whether instances of a video get a ``track_id``.
         tracking_threshold: ``min_similarity`` of ``PoseTracker``.
         oks_weight: See ``PoseTracker``.
-        smoothing: Whether keypoints of a video are steadied over time; needs tracking.
-        max_gap: Frames that an instance may be missing and is put in between; needs tracking, and
-            holds frames back for as long.
+        smoothing: Whether keypoints of a video are smoothed over time; needs tracking.
+        max_gap: Longest gap of a missing instance that is interpolated, frames; needs tracking, and
+            delays frames for as long.
         with_heatmaps: Whether poses keep their heatmaps and crop window.
         trust_checkpoint: Whether the checkpoint may run code when it is read.
 
     Attributes:
         dataset_meta: Skeleton of the poses.
-        problems: What went wrong so far in the current or last call and did not end it.
+        problems: Errors of the current or last call that did not end it.
         busy_s: Seconds for which each part has worked in the current or last call, on its own
             thread: ``read``, ``detect`` and ``pose``.
 
@@ -142,7 +142,7 @@ class PoseInferencer:
         self._new_tracker = partial(PoseTracker, self.dataset_meta, oks_weight, tracking_threshold)
         self.tracking = tracking
         if tracking:
-            self._new_tracker()  # says now what is wrong with it
+            self._new_tracker()  # raises now if its options are wrong
         self.smoothing = smoothing
         self.max_gap = max_gap
         self.problems: list[str] = []
@@ -202,7 +202,7 @@ class PoseInferencer:
 
 
 def _chunks(source: Source, max_frames: int) -> Generator[list[FrameJob], None, None]:
-    """Yields the frames of a source, as many at a time as are worked on together."""
+    """Yields the frames of a source in chunks that are processed together."""
     chunk: list[FrameJob] = []
     num_pixels = 0
     with closing(iter(source)) as frames:

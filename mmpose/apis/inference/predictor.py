@@ -39,13 +39,13 @@ def inference_topdown(
     batch_size: int = 32,
     with_heatmaps: bool = False,
 ) -> list[PoseResult]:
-    """Returns the pose of the instance in each box of an image.
+    """Top-down inference: returns the pose of the instance in each box of an image.
 
     Args:
         model: As ``init_model`` makes it.
         image: A file, or an array as ``as_bgr`` takes it: BGR, grey or BGRA.
         boxes: (N, 4), img px, or ``Boxes``; None takes the whole image.
-        bbox_format: How ``boxes`` are to be read: ``xyxy`` (as in MMPose) or ``xywh``.
+        bbox_format: Format of ``boxes``: ``xyxy`` (as in MMPose) or ``xywh``.
         batch_size: Instances at a time.
         with_heatmaps: Whether each result keeps its heatmaps and crop window.
 
@@ -77,7 +77,7 @@ def inference_topdown(
 
 
 class PosePredictor:
-    """Predicts the instances of any number of images, as many at a time as fit into a batch.
+    """Predicts the poses in the boxes of any number of images, batch by batch.
 
     Args:
         backend: Runs the network.
@@ -148,7 +148,7 @@ class PosePredictor:
 
 
 def _batch(instances: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> dict[str, Any]:
-    """Returns what the collate function of the loader would say about the crops."""
+    """Returns the metadata of the crops in the layout of a collated batch."""
     num = len(instances)
     return {
         'center': np.stack([window.center for window in windows]),
@@ -179,7 +179,7 @@ def crop_image(image_bgr: NDArray[np.uint8], window: CropWindow) -> NDArray[np.u
 def _part_behind(
     image_bgr: NDArray[np.uint8], window: CropWindow, matrix: NDArray[np.floating]
 ) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
-    """Returns the part of an image that a window without rotation shows, and the affine from it."""
+    """Returns the part of an image below an unrotated window, and the affine from it."""
     image_wh = np.array(image_bgr.shape[1::-1])
     first = np.clip(np.floor(window.center - window.scale / 2) - 1, 0, image_wh - 1).astype(int)
     last = np.clip(np.ceil(window.center + window.scale / 2) + 2, first + 1, image_wh).astype(int)

@@ -1,4 +1,4 @@
-"""Poses as files: COCO results, a JSON line per frame, a table, arrays, the JSON of MMPose."""
+"""Result files of inference: COCO results, JSON lines, CSV, NPZ, the JSON of MMPose."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from mmpose.apis.inference.sequence import FrameResult
 from mmpose.structures import DatasetMeta, PoseResult
 
-SURE = 0.2  # keypoints above it make the score of a pose, as in the evaluation of COCO
+MIN_SCORE = 0.2  # of the keypoints that count for the score of a pose, as in COCO's evaluation
 DIGITS = 3  # of a px, and of a score
 
 
@@ -128,9 +128,9 @@ class NpzFile:
     """All poses as arrays, N instances in F frames; kept in memory until the end.
 
     ``keypoints`` (N, K, 2), img px, ``keypoint_scores`` (N, K), ``bbox_xywh`` (N, 4),
-    ``bbox_score`` (N,), ``category_id`` (N,), ``track_id`` (N,), -1 for none, ``frame_row`` (N,), the row of the frame
-    in ``source`` (F,), ``frame`` (F,), ``image_id`` (F,), ``time_s`` (F,); ``keypoint_names`` (K,)
-    and ``skeleton_links`` (L, 2).
+    ``bbox_score`` (N,), ``category_id`` (N,), ``track_id`` (N,), -1 for none, ``frame_row`` (N,),
+    the row of the frame in ``source`` (F,), ``frame`` (F,), ``image_id`` (F,), ``time_s`` (F,);
+    ``keypoint_names`` (K,) and ``skeleton_links`` (L, 2).
     """
 
     def __init__(self, path: Path, dataset_meta: DatasetMeta) -> None:
@@ -215,8 +215,8 @@ class MmposeFolder:
 
 
 def score_of(pose: PoseResult) -> float:
-    """Returns the score of a pose, that of its box times the mean of its certain keypoints."""
-    certain = pose.keypoint_scores[pose.keypoint_scores > SURE]
+    """Returns the score of a pose: box score times the mean score of its confident keypoints."""
+    certain = pose.keypoint_scores[pose.keypoint_scores > MIN_SCORE]
     return pose.bbox_score * float(certain.mean()) if len(certain) else 0.0
 
 

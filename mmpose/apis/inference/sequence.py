@@ -1,4 +1,4 @@
-"""Frames of one source on their way through inference: boxes, poses, tracks, drawn result."""
+"""Sequence estimator: boxes, poses and tracks of the frames of one source; result per frame."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmpose.visualization import draw_results
 
 @dataclass(frozen=True)
 class DrawOptions:
-    """How poses are drawn; see ``draw_results``."""
+    """Drawing options; see ``draw_results``."""
 
     score_threshold: float = 0.3
     line_width: float | None = None
@@ -39,7 +39,7 @@ class FrameResult:
 
     Attributes:
         frame: The image, with its place in the source.
-        poses: One an instance; none if nobody is there or the frame is damaged.
+        poses: One per instance; none in a damaged frame.
         dataset_meta: Skeleton of the poses.
         problem: Why the frame could not be read; its image is the one before it then. Empty for
             a good frame.
@@ -52,19 +52,19 @@ class FrameResult:
 
     def draw(self, options: DrawOptions | None = None) -> NDArray[np.uint8]:
         """Returns the image (H, W, 3), uint8 BGR, with the poses."""
-        looks = asdict(options or DrawOptions())
-        return draw_results(self.frame.image_bgr, self.poses, self.dataset_meta, **looks)
+        drawing = asdict(options or DrawOptions())
+        return draw_results(self.frame.image_bgr, self.poses, self.dataset_meta, **drawing)
 
 
 @dataclass(eq=False)
 class FrameJob:
-    """A frame on its way from step to step.
+    """State of a frame between the steps of inference.
 
     Attributes:
         frame: The frame.
         problem: Why it is damaged; empty for a good one.
-        boxes: Who was found; None where nobody looked.
-        is_guessed: Whether the boxes come from the poses before.
+        boxes: Detected boxes; None where the detector did not run.
+        is_guessed: Whether the boxes come from the poses of the frame before.
         poses: Filled by the last step.
     """
 
@@ -76,14 +76,14 @@ class FrameJob:
 
 
 class SequenceEstimator:
-    """Finds instances and their poses in frames that come in order, some at a time.
+    """Detects instances and estimates their poses in frames that come in order, in chunks.
 
     Args:
         detector: Finds the instances.
         predictor: Estimates their poses.
         det_every: Frames from one detection to the next.
-        tracker: Numbers the instances; None leaves that.
-        max_instances: Boxes of a frame, those with the highest scores; None takes all.
+        tracker: Gives track ids; None gives none.
+        max_instances: Boxes of a frame at most, those with the highest scores; None takes all.
     """
 
     def __init__(
@@ -105,13 +105,13 @@ class SequenceEstimator:
 
     @property
     def problems(self) -> list[str]:
-        """A sentence for each kind of thing that was left out."""
+        """Messages about boxes that were left out."""
         if not self._num_unusable:
             return []
         return [f'{self._num_unusable} boxes without a size or outside the image were left out']
 
     def detect(self, jobs: list[FrameJob]) -> list[FrameJob]:
-        """Fills in the boxes of the frames whose turn it is; damaged ones have nobody."""
+        """Fills in the boxes of the frames due for detection; damaged frames get none."""
         due = []
         for job in jobs:
             if job.problem:
