@@ -12,7 +12,7 @@ MOTION_ALLOWANCE = 2.0
 Array = NDArray[np.floating]
 
 
-def joint_variances(sigmas: Array) -> Array:
+def keypoint_variances(sigmas: Array) -> Array:
     """Returns the (K,) variances of joints, of units of the area, for ``pose_similarity``."""
     return np.asarray((2 * MOTION_ALLOWANCE * sigmas.astype(np.float64)) ** 2)
 
@@ -33,7 +33,7 @@ def pose_similarity(
         second: (P, K, 2), img px.
         second_scores: (P, K).
         area: (P,), img px². Area of the two people.
-        variances: (K,), of ``joint_variances``.
+        variances: (K,), of ``keypoint_variances``.
 
     Returns:
         (P,), from 0 to 1; 0 where no joint has a score in both.

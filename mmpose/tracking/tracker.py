@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmpose.structures import DatasetMeta, PoseResult, box_iou_xywh
 from mmpose.tracking.people import People
-from mmpose.tracking.similarity import joint_variances, pose_similarity
+from mmpose.tracking.similarity import keypoint_variances, pose_similarity
 
 # Of 0.5, 0.7 and 0.85 in 320 simulated walks through each other, 0.5 mixed up twice as many people;
 # the box is for joints that are wrong altogether.
@@ -73,7 +73,7 @@ class PoseTracker:
         self.time_to_live_s = time_to_live_s
         self._linear_sum_assignment = linear_sum_assignment
         self._variances = (
-            None if dataset_meta.sigmas is None else joint_variances(dataset_meta.sigmas)
+            None if dataset_meta.sigmas is None else keypoint_variances(dataset_meta.sigmas)
         )
         self.reset()
 
