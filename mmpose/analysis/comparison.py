@@ -15,14 +15,14 @@ from mmpose.evaluation.functional import (
     match_poses,
 )
 from mmpose.evaluation.functional.bootstrap import draw_images, resample_figures
-from mmpose.evaluation.functional.joint_ap import joint_average_precision
+from mmpose.evaluation.functional.eval_configs import EvalConfig, find_eval_config
+from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
 from mmpose.evaluation.functional.keypoint_arrays import FloatArray, check_detections_fit
 from mmpose.evaluation.functional.oks_errors import (
     ErrorAnalysis,
     analyze_errors,
     image_losses,
 )
-from mmpose.evaluation.functional.protocols import Protocol, find_protocol
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 
@@ -109,10 +109,10 @@ def compare_files(
         ValueError: If a file is malformed or empty, they are of different images, or the dataset
             is not evaluated by AP over OKS.
     """
-    protocol, dataset_meta = _protocol(dataset)
+    eval_config, dataset_meta = _eval_config(dataset)
     if num_resamples < 2:
         raise ValueError(f'--resamples is {num_resamples}; expected 2 or more')
-    area = protocol.use_area if use_area is None else use_area
+    area = eval_config.use_area if use_area is None else use_area
     gt, results = read_files([first, second], ann_file, dataset_meta, area)
     notes = _check_same_images(gt, results)
     analyses = [
@@ -131,7 +131,7 @@ def compare_files(
         names=_labels(Path(first), Path(second)),
         dataset_meta=dataset_meta,
         figures=figures,
-        joints=np.stack([joint_average_precision(one) for one in analyses], axis=1),
+        joints=np.stack([keypoint_average_precision(one) for one in analyses], axis=1),
         analyses=(analyses[0], analyses[1]),
         image_ids=np.unique(gt.image_ids),
         losses=np.stack([image_losses(one) for one in analyses], axis=1),
@@ -140,14 +140,14 @@ def compare_files(
     )
 
 
-def _protocol(dataset: str) -> tuple[Protocol, DatasetMeta]:
-    protocol = find_protocol(dataset)
-    if protocol.kind not in COMPARED_KINDS:
+def _eval_config(dataset: str) -> tuple[EvalConfig, DatasetMeta]:
+    eval_config = find_eval_config(dataset)
+    if eval_config.kind not in COMPARED_KINDS:
         raise ValueError(
             f"'{dataset}' is not evaluated by the AP over OKS that is compared here; "
             'tools/evaluate.py gives its own figures'
         )
-    return protocol, load_metainfo(protocol.skeleton)
+    return eval_config, load_metainfo(eval_config.skeleton)
 
 
 def _check_same_images(

@@ -58,7 +58,7 @@ def report_comparison(
     verdict = comparison_verdict(found)
     tables = [
         figure_table(found),
-        joint_table(found),
+        keypoint_table(found),
         _image_table('Images that got better', found, better, names),
         _image_table('Images that got worse', found, worse, names),
     ]
@@ -147,7 +147,7 @@ def figure_table(found: Comparison) -> Table:
     )
 
 
-def joint_table(found: Comparison) -> Table:
+def keypoint_table(found: Comparison) -> Table:
     """AP of each joint of both results in points, the largest gains first."""
     gains = found.joints[:, 1] - found.joints[:, 0]
     rows = []

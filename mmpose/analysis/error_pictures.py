@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.evaluation.functional.error_kinds import GOOD, JOINT_KINDS
+from mmpose.evaluation.functional.error_kinds import GOOD, KEYPOINT_KINDS
 from mmpose.evaluation.functional.error_matching import NONE, counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, false_positive_costs
 from mmpose.structures import DatasetMeta
@@ -197,15 +197,15 @@ class _Painter:
         points = self._to_view(self._dt.keypoints[row])
         places = self._to_view(self._gt.keypoints[self._errors.matched[row]])
         for joint in wrong:
-            color = COLORS[JOINT_KINDS[kinds[joint]]]
+            color = COLORS[KEYPOINT_KINDS[kinds[joint]]]
             fill_capsule(view, points[joint], places[joint], 4.0, OUTLINE)
             fill_capsule(view, points[joint], places[joint], 2.0, color)
         for joint in wrong:
             fill_disc(view, points[joint], 6.5, OUTLINE)
-            fill_disc(view, points[joint], 5.0, COLORS[JOINT_KINDS[kinds[joint]]])
+            fill_disc(view, points[joint], 5.0, COLORS[KEYPOINT_KINDS[kinds[joint]]])
         names = [self._dataset_meta.keypoint_names[joint] for joint in wrong]
         return [
-            (f'{name.replace("_", " ")} {JOINT_KINDS[kind]}', point)
+            (f'{name.replace("_", " ")} {KEYPOINT_KINDS[kind]}', point)
             for name, kind, point in zip(names, kinds[wrong], points[wrong], strict=True)
         ]
 

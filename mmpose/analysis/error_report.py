@@ -27,8 +27,8 @@ from mmpose.evaluation.functional import (
 )
 from mmpose.evaluation.functional.coco_io import Joints
 from mmpose.evaluation.functional.error_matching import counted
+from mmpose.evaluation.functional.eval_configs import find_eval_config
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors
-from mmpose.evaluation.functional.protocols import find_protocol
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 from mmpose.visualization import HtmlReport
@@ -73,9 +73,9 @@ def report_errors(
     """
     if num_worst < 0:
         raise ValueError(f'--num-worst is {num_worst}; expected 0 or more images')
-    protocol = find_protocol(str(dataset))
-    dataset_meta = load_metainfo(protocol.skeleton)
-    use_area = protocol.use_area if use_area is None else use_area
+    eval_config = find_eval_config(str(dataset))
+    dataset_meta = load_metainfo(eval_config.skeleton)
+    use_area = eval_config.use_area if use_area is None else use_area
     analysis = analyze_files(result_file, ann_file, dataset_meta, use_area)
     worst = find_worst_images(analysis, image_names(ann_file), num_worst)
     if image_folder is not None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmpose.analysis.error_pictures import TITLES
 from mmpose.evaluation.functional.error_correction import CORRECTIONS
-from mmpose.evaluation.functional.error_kinds import JOINT_KINDS
+from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS
 from mmpose.evaluation.functional.error_matching import NONE, counted, image_index
 from mmpose.evaluation.functional.oks_errors import (
     ErrorAnalysis,
@@ -20,7 +20,7 @@ from mmpose.evaluation.functional.oks_errors import (
     count_errors,
     crowding_table,
     image_losses,
-    joint_table,
+    keypoint_table,
     lost_oks,
     size_table,
 )
@@ -103,7 +103,9 @@ def describe_images(
     for image in images.tolist():
         people, poses = np.flatnonzero(gt_image == image), np.flatnonzero(dt_image == image)
         counts = {
-            kind: int((errors.kinds[poses] == i).sum()) for i, kind in enumerate(JOINT_KINDS) if i
+            kind: int((errors.kinds[poses] == i).sum())
+            for i, kind in enumerate(KEYPOINT_KINDS)
+            if i
         }
         counts['score'] = int((errors.better[poses] != NONE).sum())
         counts['false_positive'] = int(errors.is_false_positive[poses].sum())
@@ -136,9 +138,9 @@ def report_content(
         'oks_lost_within_human_error': lost['good'],
         'kinds': _kind_rows(analysis, counts, lost),
         'joints': {
-            name: dict(zip(JOINT_KINDS, row, strict=True))
+            name: dict(zip(KEYPOINT_KINDS, row, strict=True))
             for name, row in zip(
-                dataset_meta.keypoint_names, joint_table(analysis).tolist(), strict=True
+                dataset_meta.keypoint_names, keypoint_table(analysis).tolist(), strict=True
             )
         },
         'sizes': {name: _group_row(group) for name, group in size_table(analysis).items()},
@@ -180,7 +182,7 @@ def _group_row(group: GroupErrors) -> dict[str, Any]:
         'people': group.num_people,
         'mean_oks': None if math.isnan(group.mean_oks) else group.mean_oks,
         'missed_people': group.num_missed,
-        **dict(zip(JOINT_KINDS, group.joints.tolist(), strict=True)),
+        **dict(zip(KEYPOINT_KINDS, group.joints.tolist(), strict=True)),
     }
 
 
@@ -194,7 +196,7 @@ def report_tables(content: dict[str, Any]) -> list[Table]:
         Kinds, joints, sizes, crowding and worst images.
     """
     joints = [
-        [_words(name), sum(row.values()), *_shares([row[kind] for kind in JOINT_KINDS])]
+        [_words(name), sum(row.values()), *_shares([row[kind] for kind in KEYPOINT_KINDS])]
         for name, row in content['joints'].items()
     ]
     worst = [
@@ -202,13 +204,13 @@ def report_tables(content: dict[str, Any]) -> list[Table]:
         for row in content['worst_images']
     ]
     worst_columns = list(content['worst_images'][0]) if worst else []
-    group = ['people', 'mean OKS', 'missed people', *JOINT_KINDS]
+    group = ['people', 'mean OKS', 'missed people', *KEYPOINT_KINDS]
     return [
         _kind_table(content),
         Table(
             'Joints',
             'Labelled joints of people who were found, in percent of each row.',
-            ['joint', 'labelled', *JOINT_KINDS],
+            ['joint', 'labelled', *KEYPOINT_KINDS],
             joints,
         ),
         Table(
@@ -265,7 +267,7 @@ def _group_rows(groups: dict[str, dict[str, Any]]) -> list[list[Any]]:
             row['people'],
             '-' if row['mean_oks'] is None else _points(row['mean_oks']),
             row['missed_people'],
-            *_shares([row[kind] for kind in JOINT_KINDS]),
+            *_shares([row[kind] for kind in KEYPOINT_KINDS]),
         ]
         for name, row in groups.items()
     ]

@@ -20,7 +20,7 @@ from mmpose.analysis.summary import GRID_COLUMNS, Tested, draw_predictions
 from mmpose.dataset_tools.browse import build_annotated
 from mmpose.datasets import KeypointDataset
 from mmpose.evaluation.functional.error_matching import counted
-from mmpose.evaluation.functional.joint_ap import joint_average_precision
+from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
 from mmpose.evaluation.functional.keypoint_arrays import FloatArray
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
 from mmpose.evaluation.metrics.oks_metric import OksMetric
@@ -75,7 +75,7 @@ def add_dataset(
     page.text(kinds.explanation)
     page.table(kinds.columns, kinds.rows)
     page.heading(f'{label}Joints')
-    _add_joints(page, joints.columns, joints.rows, joint_average_precision(analysis))
+    _add_joints(page, joints.columns, joints.rows, keypoint_average_precision(analysis))
     for table in (sizes, crowding):
         page.subheading(table.heading)
         page.text(table.explanation)
