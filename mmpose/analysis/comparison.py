@@ -1,4 +1,4 @@
-"""Two results of the same images: which is better, by how much, and how sure that is."""
+"""Comparison of two result files: differences of metrics with bootstrap confidence intervals."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ COMPARED_KINDS = ('coco', 'crowdpose', 'humanart')  # of protocols: AP over OKS
 
 
 @dataclass(frozen=True)
-class FigureChange:
-    """A figure of both results.
+class MetricChange:
+    """A metric of both results.
 
     Attributes:
         name: Its name.
         first, second: In [0, 1]; -1 where nothing is annotated.
-        interval: Of the difference second - first over resamples of the images; None for figures
+        interval: Of the difference second - first over resamples of the images; None for metrics
             that were not resampled.
         share_better: Share of the resamples in which the second is better; a tie is half of one.
         p_value: Twice the share of resamples on the other side of no difference, at least
@@ -59,24 +59,24 @@ class FigureChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two results of the same images.
+    """Comparison of two results of the same images.
 
     Attributes:
         names: Of the results.
         dataset_meta: The skeleton.
-        figures: The COCO figures; AP is the first.
-        joints: (K, 2). AP of each joint of both; NaN for a joint that is never labelled.
+        metrics: The COCO metrics; AP is the first.
+        keypoint_ap: (K, 2). AP of each keypoint of both; NaN for one that is never labelled.
         analyses: Errors of both.
         image_ids: (I,), ascending.
         losses: (I, 2), people. How bad each image is, as ``image_losses`` counts.
         num_resamples: R.
-        notes: What a reader has to know.
+        notes: For the reader, one sentence each.
     """
 
     names: tuple[str, str]
     dataset_meta: DatasetMeta
-    figures: list[FigureChange]
-    joints: FloatArray
+    metrics: list[MetricChange]
+    keypoint_ap: FloatArray
     analyses: tuple[ErrorAnalysis, ErrorAnalysis]
     image_ids: np.ndarray
     losses: FloatArray
@@ -123,15 +123,15 @@ def compare_files(
     counts = draw_images(len(np.unique(gt.image_ids)), num_resamples, seed)
     summaries = [one.scores().summary() for one in matched]
     resampled = [resample_figures(one, counts) for one in matched]
-    figures = [
+    metrics = [
         _change(name, *(one[name] for one in summaries), *(one.get(name) for one in resampled))
         for name in summaries[0]
     ]
     return Comparison(
         names=_labels(Path(first), Path(second)),
         dataset_meta=dataset_meta,
-        figures=figures,
-        joints=np.stack([keypoint_average_precision(one) for one in analyses], axis=1),
+        metrics=metrics,
+        keypoint_ap=np.stack([keypoint_average_precision(one) for one in analyses], axis=1),
         analyses=(analyses[0], analyses[1]),
         image_ids=np.unique(gt.image_ids),
         losses=np.stack([image_losses(one) for one in analyses], axis=1),
@@ -145,7 +145,7 @@ def _eval_config(dataset: str) -> tuple[EvalConfig, DatasetMeta]:
     if eval_config.kind not in COMPARED_KINDS:
         raise ValueError(
             f"'{dataset}' is not evaluated by the AP over OKS that is compared here; "
-            'tools/evaluate.py gives its own figures'
+            'tools/evaluate.py gives its own metrics'
         )
     return eval_config, load_metainfo(eval_config.skeleton)
 
@@ -181,19 +181,19 @@ def _change(
     second: float,
     first_resampled: FloatArray | None,
     second_resampled: FloatArray | None,
-) -> FigureChange:
+) -> MetricChange:
     if first_resampled is None or second_resampled is None:
-        return FigureChange(name, first, second)
+        return MetricChange(name, first, second)
     differences = second_resampled - first_resampled
     differences = differences[np.isfinite(differences)]
     if not len(differences):
-        return FigureChange(name, first, second)
+        return MetricChange(name, first, second)
     rest = (1 - CONFIDENCE) / 2
     low, high = np.quantile(differences, [rest, 1 - rest])
     num_worse, num_better = (differences < 0).sum(), (differences > 0).sum()
     num_ties = len(differences) - num_worse - num_better
     fewer = min(num_worse, num_better) + num_ties
-    return FigureChange(
+    return MetricChange(
         name,
         first,
         second,
@@ -204,7 +204,7 @@ def _change(
 
 
 def _labels(first: Path, second: Path) -> tuple[str, str]:
-    """Names that tell the results apart: of the files, or of the folders where these are equal."""
+    """Returns distinct names of the results: of the files, or of the folders where these agree."""
     paths = (first.resolve(), second.resolve())
     for names in (
         [path.stem for path in paths],

@@ -1,4 +1,4 @@
-"""The error report as data, as tables, and in one sentence."""
+"""Content of the error report: data for JSON, tables, a summary in one sentence."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class WorstImage:
 def find_worst_images(
     analysis: ErrorAnalysis, file_names: dict[int | str, str], num_worst: int
 ) -> list[WorstImage]:
-    """The images with the highest loss, worst first; those without errors are left out.
+    """Returns the images with the highest loss, worst first; those without errors are left out.
 
     Args:
         analysis: Of ``analyze_errors``.
@@ -88,7 +88,7 @@ def find_worst_images(
 def describe_images(
     analysis: ErrorAnalysis, file_names: dict[int | str, str], images: NDArray[np.integer]
 ) -> list[WorstImage]:
-    """Images with what is wrong in them.
+    """Returns images with their errors.
 
     Args:
         analysis: Of ``analyze_errors``.
@@ -120,7 +120,7 @@ def describe_images(
 def report_content(
     analysis: ErrorAnalysis, dataset_meta: DatasetMeta, worst: Sequence[WorstImage]
 ) -> dict[str, Any]:
-    """All figures of a report, as ``errors.json`` has them.
+    """Returns the content of ``errors.json``.
 
     Args:
         analysis: Of ``analyze_errors``.
@@ -187,15 +187,15 @@ def _group_row(group: GroupErrors) -> dict[str, Any]:
 
 
 def report_tables(content: dict[str, Any]) -> list[Table]:
-    """The tables of a report.
+    """Returns the tables of a report.
 
     Args:
         content: Of ``report_content``.
 
     Returns:
-        Kinds, joints, sizes, crowding and worst images.
+        Kinds, keypoints, sizes, crowding and worst images.
     """
-    joints = [
+    keypoints = [
         [_words(name), sum(row.values()), *_shares([row[kind] for kind in KEYPOINT_KINDS])]
         for name, row in content['joints'].items()
     ]
@@ -208,14 +208,14 @@ def report_tables(content: dict[str, Any]) -> list[Table]:
     return [
         _kind_table(content),
         Table(
-            'Joints',
-            'Labelled joints of people who were found, in percent of each row.',
-            ['joint', 'labelled', *KEYPOINT_KINDS],
-            joints,
+            'Keypoints',
+            'Labelled keypoints of people who were found, in percent of each row.',
+            ['keypoint', 'labelled', *KEYPOINT_KINDS],
+            keypoints,
         ),
         Table(
             'Size of the person',
-            'Small is below 32 x 32 px of area, large above 96 x 96. Joints in percent; the mean '
+            'Small is below 32 x 32 px of area, large above 96 x 96. Keypoints in percent; the mean '
             'OKS counts a missed person as 0.',
             ['size', *group],
             _group_rows(content['sizes']),
@@ -252,7 +252,7 @@ def _kind_table(content: dict[str, Any]) -> Table:
         'Kinds of error',
         'AP gains in points. Alone: only this kind is corrected. Progressive: after all kinds '
         'above it, which ends at the AP of the last column. OKS lost: per annotated person, in '
-        'points; scores and false positives cost none. Counts: joints for the first four kinds; '
+        'points; scores and false positives cost none. Counts: keypoints for the first four kinds; '
         'detections ranked above a better one of the same person; detections; people. Correcting '
         'scores ranks everything by its OKS, false positives included.',
         ['kind', 'count', 'OKS lost', 'AP gain alone', 'AP gain progressive', 'AP'],
@@ -282,8 +282,8 @@ def _shares(counts: Sequence[int]) -> list[str]:
     return [f'{100 * count / total:.1f}' if total else '-' for count in counts]
 
 
-def report_verdict(content: dict[str, Any]) -> str:
-    """The AP and the kind of error that costs most of it, in one or two sentences."""
+def report_summary(content: dict[str, Any]) -> str:
+    """Returns the AP and the kind of error that costs most of it, in one or two sentences."""
     ap = content['figures']['AP']
     best = max(content['kinds'], key=lambda row: row['gain_alone'])
     sentence = f'AP {_points(ap)} of {content["num_people"]} people'
@@ -294,7 +294,7 @@ def report_verdict(content: dict[str, Any]) -> str:
 
 
 def format_table(table: Table) -> str:
-    """Heading and aligned columns, the first to the left and the others to the right."""
+    """Returns a table as text: heading and aligned columns, the first to the left."""
     columns, rows = table.columns, table.rows
     if not rows:
         return f'{table.heading}\nnone'
