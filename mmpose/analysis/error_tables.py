@@ -215,8 +215,8 @@ def report_tables(content: dict[str, Any]) -> list[Table]:
         ),
         Table(
             'Size of the person',
-            'Small is below 32 x 32 px of area, large above 96 x 96. Keypoints in percent; the mean '
-            'OKS counts a missed person as 0.',
+            'Small is below 32 x 32 px of area, large above 96 x 96. Keypoints in percent; the '
+            'mean OKS counts a missed person as 0.',
             ['size', *group],
             _group_rows(content['sizes']),
         ),
