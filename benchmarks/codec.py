@@ -16,7 +16,7 @@ from benchmarks.plain_codec import decode_person, encode_person
 from benchmarks.report import Figure, Report, start_report
 from benchmarks.timing import limit_threads, stopwatch, take_turns
 from mmpose.analysis.measured_models import CodecCase, codec_cases
-from mmpose.backends.device import pick_device
+from mmpose.backends import pick_device
 from mmpose.codecs import Codec
 from mmpose.registry import CODECS
 

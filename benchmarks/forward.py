@@ -27,7 +27,7 @@ from mmpose.analysis.measured_models import (
     own_heatmaps,
     rows_per_head,
 )
-from mmpose.backends.device import pick_device
+from mmpose.backends import pick_device
 from mmpose.backends.packed import can_pack, pack
 from mmpose.models import TopdownPoseEstimator
 from mmpose.models.pose_estimators.base import PoseEstimator

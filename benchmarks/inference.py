@@ -19,7 +19,8 @@ from benchmarks.huggingface import build_twin, why_no_twin
 from benchmarks.machine import peak_rss_mib
 from benchmarks.report import Report, start_report
 from benchmarks.timing import limit_threads, take_turns
-from mmpose.apis.inference import PoseBackend, PosePredictor
+from mmpose.apis.inference import PosePredictor
+from mmpose.backends import PoseBackend
 from mmpose.checkpoints.export_names import export_huggingface
 from mmpose.export import export_model, open_exported
 from mmpose.export.models import Source, load_source

@@ -31,7 +31,7 @@ from mmpose.analysis.measured_models import (
     rows_per_head,
     trained_crops_per_head,
 )
-from mmpose.backends.device import pick_device
+from mmpose.backends import pick_device
 from mmpose.engine.runner import compile_backbone, prefer_fused
 from mmpose.models.pose_estimators.base import PoseEstimator
 

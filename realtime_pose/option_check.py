@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mmpose.apis.inference.images import VIDEO_SUFFIXES, find_files, is_pattern
+from mmpose.structures.media_files import VIDEO_SUFFIXES, find_files, is_pattern
 from realtime_pose.capture.named_source import NETWORK_MARK, camera_number, is_synthetic
 from realtime_pose.frame_sinks import FRAMES_NAME
 from realtime_pose.recording import JSONL_NAME

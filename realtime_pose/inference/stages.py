@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.apis.inference import FrameResult, PosePredictor
-from mmpose.apis.inference.topdown import usable
 from mmpose.detectors import Detector
 from mmpose.structures import Boxes, DatasetMeta, PoseResult, box_iou_xywh
-from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses, without_doubles
+from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses, suppress_duplicates
 from realtime_pose.capture.mailbox import CapturedFrame
 from realtime_pose.capture.views import ViewFrame
 from realtime_pose.communication.message import Person, PoseMessage
@@ -128,7 +127,7 @@ class DetectStage:
             boxes = self._with_missed(found) if every > 1 else found
         live.has_guesses = not is_due or len(boxes) > len(found)
         self._num_since += 1
-        boxes = boxes.select(usable(boxes, frame.image_wh))
+        boxes = boxes.select(boxes.is_usable(frame.image_wh))
         limits = [x for x in (self.max_people, live.effort.max_people) if x is not None]
         if limits and len(boxes) > min(limits):
             best = np.argsort(-self._importance(boxes), kind='stable')[: min(limits)]
@@ -215,7 +214,7 @@ class TrackStage:
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the ids."""
         if live.has_guesses:
-            live.poses = without_doubles(live.poses, self.tracker.dataset_meta)
+            live.poses = suppress_duplicates(live.poses, self.tracker.dataset_meta)
         live.poses = self.tracker(live.poses, live.captured.t_capture)
         self.detect.follow(live.poses)
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmpose.apis.inference import PoseBackend, PosePredictor, load_backend
-from mmpose.apis.inference.pixels import as_bgr
-from mmpose.apis.inference.topdown import usable
-from mmpose.backends.device import pick_device
+from mmpose.apis.inference.images import as_bgr
+from mmpose.backends import pick_device
 from mmpose.structures import Boxes, DatasetMeta, Frame
 from mmpose.structures import PoseResult as PersonPose
 
@@ -109,7 +108,7 @@ class ViTPoseEstimator:
         """Returns the pose of the person in each box; boxes outside of the frame are left out."""
         image = Frame(0, as_bgr(frame), '')
         boxes = _boxes_of(person_results, image.image_wh)
-        boxes = boxes.select(usable(boxes, image.image_wh))
+        boxes = boxes.select(boxes.is_usable(image.image_wh))
         return [self._published(pose, image) for pose in self.predictor([image], [boxes])[0]]
 
     def _published(self, pose: PersonPose, frame: Frame) -> PoseResult:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from mmpose.apis.inference.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from mmpose.structures.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from realtime_pose.capture.allowed_paths import PROJECT_ROOT
 from realtime_pose.capture.named_source import SYNTHETIC
 from realtime_pose.inference.model_choice import available_models

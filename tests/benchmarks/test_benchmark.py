@@ -38,7 +38,7 @@ from mmpose.analysis.flops import (
 )
 from mmpose.apis import load_config
 from mmpose.apis.train import prepare_training
-from mmpose.backends.device import pick_device
+from mmpose.backends import pick_device
 from mmpose.backends.packed import can_pack
 from mmpose.codecs import UDPHeatmap
 from mmpose.metainfo import load_metainfo

@@ -11,10 +11,10 @@ import numpy as np
 
 from mmpose.evaluation.functional.keypoint_arrays import BoolArray, FloatArray
 
-NO_JOINT = -1.0  # the figure when no joint is labelled
+NO_KEYPOINT = -1.0  # the figure when no joint is labelled
 
 
-def joint_distances(
+def keypoint_distances(
     keypoints: FloatArray, gt_keypoints: FloatArray, gt_visible: BoolArray, norm: FloatArray
 ) -> FloatArray:
     """Distance of each joint to its annotation in units of ``norm``.
@@ -36,11 +36,11 @@ def joint_distances(
     return np.asarray(distances)
 
 
-def joint_accuracies(distances: FloatArray, thr: float) -> FloatArray:
+def keypoint_accuracies(distances: FloatArray, thr: float) -> FloatArray:
     """Share of the labelled instances of each joint whose distance is below ``thr``.
 
     Args:
-        distances: (N, K), of ``joint_distances``.
+        distances: (N, K), of ``keypoint_distances``.
         thr: Threshold.
 
     Returns:
@@ -55,30 +55,30 @@ def pck_accuracy(distances: FloatArray, thr: float = 0.2) -> float:
     """Percentage of correct keypoints as a share: the mean of the accuracies of the joints.
 
     Args:
-        distances: (N, K), of ``joint_distances``.
+        distances: (N, K), of ``keypoint_distances``.
         thr: Distance that is too far for a correct joint.
 
     Returns:
         Value in [0, 1]; -1 if no joint is labelled.
     """
-    accuracies = joint_accuracies(distances, thr)
+    accuracies = keypoint_accuracies(distances, thr)
     labelled = accuracies[~np.isnan(accuracies)]
-    return float(labelled.mean()) if labelled.size else NO_JOINT
+    return float(labelled.mean()) if labelled.size else NO_KEYPOINT
 
 
-def area_under_curve(distances: FloatArray, num_thresholds: int = 20) -> float:
+def area_under_curve(distances: FloatArray, num_thrs: int = 20) -> float:
     """Mean of the PCK at the thresholds 0, 1/n, ..., (n - 1)/n.
 
     No distance is below the threshold 0, so perfect poses reach (n - 1)/n: 0.95 for 20.
 
     Args:
-        distances: (N, K), of ``joint_distances``.
-        num_thresholds: n.
+        distances: (N, K), of ``keypoint_distances``.
+        num_thrs: n.
 
     Returns:
         Value in [0, 1); -1 if no joint is labelled.
     """
-    thresholds = [1.0 * i / num_thresholds for i in range(num_thresholds)]
+    thresholds = [1.0 * i / num_thrs for i in range(num_thrs)]
     return float(np.mean([pck_accuracy(distances, thr) for thr in thresholds]))
 
 
@@ -89,10 +89,10 @@ def mean_distance(distances: FloatArray) -> float:
     the normalised mean error (NME).
 
     Args:
-        distances: (N, K), of ``joint_distances``.
+        distances: (N, K), of ``keypoint_distances``.
 
     Returns:
         The mean; -1 if no joint is labelled.
     """
     labelled = distances[np.isfinite(distances)]
-    return float(labelled.mean()) if labelled.size else NO_JOINT
+    return float(labelled.mean()) if labelled.size else NO_KEYPOINT

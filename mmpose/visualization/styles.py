@@ -1,4 +1,4 @@
-"""Which limbs and dots are drawn in which colours: those of a skeleton, of OpenPose, of a person.
+"""Skeleton styles: dots, links and colours of the dataset, of OpenPose, or one per instance.
 
 Skeleton colours are RGB and turn into the BGR of the canvas here only.
 """
@@ -15,7 +15,7 @@ from mmpose.structures import DatasetMeta
 from mmpose.visualization.shapes import Color, Points
 
 STYLES = ('mmpose', 'openpose')
-# The keypoints of OpenPose's COCO model in its order, and its limbs in the order of their colours
+# The keypoints of OpenPose's COCO model in its order, and its links in the order of their colours
 # (Cao et al., TPAMI 2021; https://github.com/CMU-Perceptual-Computing-Lab/openpose). Colours walk
 # around the hue circle in steps of 20 degrees.
 NECK = 'neck'
@@ -25,7 +25,7 @@ OPENPOSE_KEYPOINTS = (
     *('right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee', 'left_ankle'),
     *('right_eye', 'left_eye', 'right_ear', 'left_ear'),
 )
-OPENPOSE_LIMBS = (
+OPENPOSE_LINKS = (
     *((1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11), (11, 12)),
     *((12, 13), (1, 0), (0, 14), (14, 16), (0, 15), (15, 17)),
 )
@@ -35,15 +35,15 @@ GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """What is drawn of a pose of K keypoints: P dots and L limbs.
+class SkeletonStyle:
+    """Style of a skeleton of K keypoints: P dots and L links with their colours.
 
     Attributes:
         sources: (P, 2) int64. A dot lies midway between two keypoints, or on one given twice.
         skeleton_links: (L, 2) int64. Pairs of dots.
         skeleton_link_colors: (L,) BGR.
         dot_colors: (P,) BGR.
-        is_openpose: Limbs are translucent ellipses and dots have no rims.
+        is_openpose: Links are translucent ellipses and dots have no rims.
     """
 
     sources: NDArray[np.int64]
@@ -61,8 +61,8 @@ class Look:
         """
         return points[self.sources].mean(axis=1), shown[self.sources].all(axis=1)
 
-    def in_color(self, color: Color) -> Look:
-        """Returns the look with all limbs and dots in one colour, BGR."""
+    def in_color(self, color: Color) -> SkeletonStyle:
+        """Returns the style with all links and dots in one colour, BGR."""
         return replace(
             self,
             skeleton_link_colors=[color] * len(self.skeleton_link_colors),
@@ -70,12 +70,12 @@ class Look:
         )
 
 
-def look_of(dataset_meta: DatasetMeta, style: str) -> Look:
-    """Returns the look of a skeleton.
+def skeleton_style(dataset_meta: DatasetMeta, style: str) -> SkeletonStyle:
+    """Returns a style by its name.
 
-    OpenPose's look of a skeleton with shoulders has its body limbs and colours. The neck is that
-    of the skeleton, or lies midway between the shoulders. Whatever OpenPose's body does not have
-    (feet, hands, face) and skeletons without shoulders keep their limbs and colours.
+    In the style ``openpose`` a skeleton with shoulders gets OpenPose's body links and colours. The
+    neck is that of the skeleton, or lies midway between the shoulders. Keypoints that OpenPose's
+    body lacks (feet, hands, face) and skeletons without shoulders keep their links and colours.
 
     Raises:
         ValueError: If there is no such style.
@@ -83,23 +83,23 @@ def look_of(dataset_meta: DatasetMeta, style: str) -> Look:
     if style not in STYLES:
         raise ValueError(f"style is '{style}', expected one of {', '.join(STYLES)}")
     ids = np.arange(dataset_meta.num_keypoints)
-    own = Look(
+    own = SkeletonStyle(
         np.stack([ids, ids], axis=1),  # (K, 2)
         dataset_meta.skeleton_links,
         [_bgr(color) for color in dataset_meta.skeleton_link_colors.tolist()],
         [_bgr(color) for color in dataset_meta.keypoint_colors.tolist()],
     )
-    return own if style == 'mmpose' else _openpose_look(dataset_meta, own)
+    return own if style == 'mmpose' else _openpose_style(dataset_meta, own)
 
 
-def color_of_person(number: int) -> Color:
+def instance_color(number: int) -> Color:
     """Returns a bright BGR colour; those of numbers near each other differ most."""
     hue = (0.08 + number * GOLDEN_RATIO) % 1
     red, green, blue = colorsys.hsv_to_rgb(hue, (0.85, 0.6)[number // 5 % 2], 1)
     return round(255 * blue), round(255 * green), round(255 * red)
 
 
-def _openpose_look(dataset_meta: DatasetMeta, own: Look) -> Look:
+def _openpose_style(dataset_meta: DatasetMeta, own: SkeletonStyle) -> SkeletonStyle:
     names = dataset_meta.keypoint_names
     if not set(SHOULDERS) <= set(names):
         return replace(own, is_openpose=True)
@@ -112,9 +112,9 @@ def _openpose_look(dataset_meta: DatasetMeta, own: Look) -> Look:
         sources, dot_colors = np.concatenate([sources, [between]]), [*dot_colors, (0, 0, 0)]
     dot_of[NECK] = neck
     body = set(dot_of.values())
-    kept = [i for i, limb in enumerate(own.skeleton_links.tolist()) if not set(limb) <= body]
+    kept = [i for i, link in enumerate(own.skeleton_links.tolist()) if not set(link) <= body]
     skeleton_links, skeleton_link_colors = [], []
-    for i, (a, b) in enumerate(OPENPOSE_LIMBS):
+    for i, (a, b) in enumerate(OPENPOSE_LINKS):
         ends = OPENPOSE_KEYPOINTS[a], OPENPOSE_KEYPOINTS[b]
         if ends[0] in dot_of and ends[1] in dot_of:
             skeleton_links.append([dot_of[end] for end in ends])
@@ -122,7 +122,7 @@ def _openpose_look(dataset_meta: DatasetMeta, own: Look) -> Look:
     for i, name in enumerate(OPENPOSE_KEYPOINTS):
         if name in dot_of:
             dot_colors[dot_of[name]] = _hue(i)
-    return Look(
+    return SkeletonStyle(
         sources,
         np.array([*skeleton_links, *own.skeleton_links[kept].tolist()], np.int64).reshape(-1, 2),
         [*skeleton_link_colors, *(own.skeleton_link_colors[i] for i in kept)],

@@ -7,8 +7,8 @@ import pytest
 
 from mmpose.evaluation.functional import (
     area_under_curve,
-    joint_accuracies,
-    joint_distances,
+    keypoint_accuracies,
+    keypoint_distances,
     mean_distance,
     pck_accuracy,
 )
@@ -47,7 +47,7 @@ def _pck(errors, thr):
 @pytest.mark.parametrize('seed', range(3))
 def test_equals_loops_over_joints_and_instances(seed):
     case = _random_case(seed)
-    errors, distances = _errors_by_joint(*case), joint_distances(*case)
+    errors, distances = _errors_by_joint(*case), keypoint_distances(*case)
     assert not errors[2]
     assert len(errors[3]) == 1
     for thr in (0.05, 0.2, 0.5):
@@ -65,15 +65,15 @@ def test_joints_count_alike_however_often_they_are_labelled():
     keypoints = gt.copy()
     keypoints[:, 1] = 100
     keypoints_visible = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0]], dtype=bool)
-    distances = joint_distances(keypoints, gt, keypoints_visible, np.full(3, 10.0))
-    np.testing.assert_array_equal(joint_accuracies(distances, 0.2), [1, 0, np.nan])
+    distances = keypoint_distances(keypoints, gt, keypoints_visible, np.full(3, 10.0))
+    np.testing.assert_array_equal(keypoint_accuracies(distances, 0.2), [1, 0, np.nan])
     assert pck_accuracy(distances, 0.2) == 0.5
 
 
 @pytest.mark.parametrize(('offset', 'expected'), [(0.0, 1.0), (1.99, 1.0), (2.0, 0.0)])
 def test_a_joint_at_the_threshold_is_wrong(offset, expected):
     gt = np.zeros((1, 1, 2))
-    distances = joint_distances(
+    distances = keypoint_distances(
         gt + np.array([offset, 0]), gt, np.ones((1, 1), bool), np.array([10.0])
     )
     assert pck_accuracy(distances, 0.2) == expected
@@ -82,18 +82,18 @@ def test_a_joint_at_the_threshold_is_wrong(offset, expected):
 def test_perfect_poses_and_known_jitter():
     gt = np.random.default_rng(0).uniform(0, 100, (5, 4, 2))
     keypoints_visible, norm = np.ones((5, 4), bool), np.full(5, 30.0)
-    perfect = joint_distances(gt, gt, keypoints_visible, norm)
+    perfect = keypoint_distances(gt, gt, keypoints_visible, norm)
     assert pck_accuracy(perfect) == 1
     assert area_under_curve(perfect) == pytest.approx(0.95)  # nothing is below the threshold 0
     assert mean_distance(perfect) == 0
-    moved = joint_distances(gt + np.array([3.0, 4.0]), gt, keypoints_visible, norm)
+    moved = keypoint_distances(gt + np.array([3.0, 4.0]), gt, keypoints_visible, norm)
     assert mean_distance(moved) == pytest.approx(5 / 30)
     # 5/30 is below 16 of the thresholds 0, .05, ..., .95
     assert area_under_curve(moved) == pytest.approx(16 / 20)
 
 
 def test_nothing_labelled():
-    distances = joint_distances(
+    distances = keypoint_distances(
         np.zeros((2, 3, 2)), np.zeros((2, 3, 2)), np.zeros((2, 3), bool), np.ones(2)
     )
     assert pck_accuracy(distances) == area_under_curve(distances) == mean_distance(distances) == -1

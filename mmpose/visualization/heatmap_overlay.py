@@ -1,4 +1,4 @@
-"""Heatmaps in colour on network inputs and on whole images.
+"""Heatmap overlays on network inputs and on whole images.
 
 Images are (H, W, 3) uint8 BGR.
 """
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mmpose.structures import DatasetMeta, PoseResult, invert_affine, transform_points
 from mmpose.visualization.shapes import Image, checked_image
 
-ALL_JOINTS = 'all'
+ALL_KEYPOINTS = 'all'
 ALPHA = 0.75
 
 
@@ -50,26 +50,26 @@ def overlay_heatmaps(
     return canvas
 
 
-def paint_heat_of_results(
+def paint_result_heatmaps(
     canvas: Image,
     results: Sequence[PoseResult],
     dataset_meta: DatasetMeta,
-    joint: str,
+    keypoint: str,
     peak: float = 1.0,
 ) -> None:
-    """Paints the heatmaps of people where they lie in the image; the strongest heat counts.
+    """Paints the heatmaps of all results into the image; where they overlap, the maximum.
 
     Args:
         canvas: (H, W, 3), painted in place.
         results: Poses with heatmaps and windows.
         dataset_meta: The skeleton of all of them.
-        joint: Name of the keypoint whose heatmaps are painted, ``all`` for every one.
+        keypoint: Name of the keypoint whose heatmaps are painted, ``all`` for every one.
         peak: As in :func:`overlay_heatmaps`.
 
     Raises:
         ValueError: If there is no such keypoint, or a result has no heatmaps.
     """
-    rows = _rows(dataset_meta, joint)
+    rows = _rows(dataset_meta, keypoint)
     heat = np.zeros(canvas.shape[:2], np.uint8)
     for result in results:
         if result.heatmaps is None or result.window is None:
@@ -96,16 +96,16 @@ def paint_heat_of_results(
     _paint_heat(canvas, heat, ALPHA)
 
 
-def _rows(dataset_meta: DatasetMeta, joint: str) -> slice:
-    if joint == ALL_JOINTS:
+def _rows(dataset_meta: DatasetMeta, keypoint: str) -> slice:
+    if keypoint == ALL_KEYPOINTS:
         return slice(None)
-    if joint not in dataset_meta.keypoint_names:
+    if keypoint not in dataset_meta.keypoint_names:
         raise ValueError(
-            f"heatmap is '{joint}', expected '{ALL_JOINTS}' or a keypoint of "
+            f"heatmap is '{keypoint}', expected '{ALL_KEYPOINTS}' or a keypoint of "
             f"'{dataset_meta.name}': "
             f'{", ".join(dataset_meta.keypoint_names)}'
         )
-    row = dataset_meta.keypoint_names.index(joint)
+    row = dataset_meta.keypoint_names.index(keypoint)
     return slice(row, row + 1)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mmpose.evaluation.functional import KeypointDetections, evaluate_coco, make_synthetic_coco
 from mmpose.evaluation.functional.coco_ap import OKS_THRESHOLDS
-from mmpose.evaluation.functional.joint_ap import joint_average_precision
+from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
 from mmpose.evaluation.functional.oks_errors import analyze_errors
 from mmpose.metainfo import load_metainfo
 
@@ -37,7 +37,7 @@ def poses(gt, rows, points):
 
 
 def figures(gt, dt):
-    return joint_average_precision(analyze_errors(gt, dt, META.sigmas, META.flip_indices))
+    return keypoint_average_precision(analyze_errors(gt, dt, META.sigmas, META.flip_indices))
 
 
 @pytest.mark.parametrize('num_categories', [1, 2])

@@ -1,4 +1,4 @@
-"""A part of an image, enlarged or reduced to be looked at."""
+"""Viewport: a part of an image, scaled, with the mapping of points into it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mmpose.visualization.shapes import Image, Points, checked_image
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """A part of an image and how image px become px of it.
+class Viewport:
+    """A scaled part of an image.
 
     Attributes:
         image_bgr: (h, w, 3) uint8.
         left_top: (2,), img px. Its first pixel.
-        scale: px of the view in an img px.
+        scale: Viewport px per img px.
     """
 
     image_bgr: Image
@@ -33,15 +33,15 @@ class View:
         height: int = 520,
         most_width: int = 900,
         most_scale: float = 6.0,
-    ) -> View:
-        """Returns the part around boxes with a tenth of its size as a margin.
+    ) -> Viewport:
+        """Returns the viewport around boxes with a tenth of their extent as margin.
 
         Args:
             image_bgr: (H, W, 3) uint8, not changed.
             boxes_xywh: (N, 4), img px. The whole image if there are none.
-            height: Of the view, px, unless one of the following limits comes first.
+            height: Of the viewport, px, unless one of the following limits is reached first.
             most_width: px.
-            most_scale: Small people are not enlarged more than this.
+            most_scale: Largest enlargement of small instances.
         """
         size_wh = np.array(checked_image(image_bgr).shape[1::-1])
         boxes = np.asarray(boxes_xywh, np.float64).reshape(-1, 4)
@@ -53,9 +53,9 @@ class View:
         last = np.clip(np.ceil(high + margin), first + 1, size_wh).astype(int)
         part = image_bgr[first[1] : last[1], first[0] : last[0]]
         scale = min(height / part.shape[0], most_width / part.shape[1], most_scale)
-        view_wh = [max(1, round(side * scale)) for side in part.shape[1::-1]]
+        size = [max(1, round(side * scale)) for side in part.shape[1::-1]]
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        return cls(cv2.resize(part, view_wh, interpolation=method), first.astype(float), scale)
+        return cls(cv2.resize(part, size, interpolation=method), first.astype(float), scale)
 
     def points(self, points_img: ArrayLike) -> Points:
         """Maps points (..., 2) from img px; pixel centres are whole numbers in both frames."""

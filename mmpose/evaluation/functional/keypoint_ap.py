@@ -10,7 +10,7 @@ from mmpose.evaluation.functional.keypoint_arrays import BoolArray, FloatArray
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
 
 
-def joint_average_precision(analysis: ErrorAnalysis) -> FloatArray:
+def keypoint_average_precision(analysis: ErrorAnalysis) -> FloatArray:
     """AP of each joint: the share of right joints over confidence, missed people included.
 
     Poses are matched to people as the error analysis does, and ranked by their scores. A joint of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmpose.evaluation.functional import JointFigure, KeypointGroundTruth, Norm
+from mmpose.evaluation.functional import DistanceMetric, KeypointGroundTruth, Norm
 from mmpose.evaluation.metrics.instance_metric import InstanceMetric
 from mmpose.registry import METRICS
 
@@ -16,11 +16,11 @@ PCK_NORMS = {'bbox': ('PCK', 'bbox'), 'head': ('PCKh', 'head_size'), 'torso': ('
 Joint = int | str
 
 
-class JointFigureMetric(InstanceMetric):
-    """One ``JointFigure``, which subclasses choose by their arguments."""
+class KeypointDistanceMetric(InstanceMetric):
+    """One ``DistanceMetric``, which subclasses choose by their arguments."""
 
     @abstractmethod
-    def figure(self) -> JointFigure:
+    def figure(self) -> DistanceMetric:
         """What is measured; the skeleton of the dataset is known when this is called."""
 
     def figures(self, keypoints: np.ndarray, gt: KeypointGroundTruth) -> dict[str, float]:
@@ -45,7 +45,7 @@ class JointFigureMetric(InstanceMetric):
 
 
 @METRICS.register_module()
-class PCKAccuracy(JointFigureMetric):
+class PCKAccuracy(KeypointDistanceMetric):
     """Percentage of correct keypoints, as a share: the mean over the joints of the skeleton.
 
     Figure: ``pck/PCK`` by the box, ``pck/PCKh`` by the head, ``pck/tPCK`` by the torso; -1 if no
@@ -89,21 +89,21 @@ class PCKAccuracy(JointFigureMetric):
         self.norm = norm
         self.torso_joints = torso_joints
 
-    def figure(self) -> JointFigure:
+    def figure(self) -> DistanceMetric:
         name, norm = PCK_NORMS[self.norm]
         if norm is None:
             assert self.torso_joints is not None
-            return JointFigure(name, 'pck', self._joint_pair(self.torso_joints), self.thr)
-        return JointFigure(name, 'pck', norm, self.thr)
+            return DistanceMetric(name, 'pck', self._joint_pair(self.torso_joints), self.thr)
+        return DistanceMetric(name, 'pck', norm, self.thr)
 
 
 @METRICS.register_module()
-class AUC(JointFigureMetric):
+class AUC(KeypointDistanceMetric):
     """Area under the curve of PCK over thresholds, ``auc/AUC``; at most 0.95 with 20 thresholds.
 
     Args:
         norm: px that count as 1.
-        num_thresholds: n thresholds 0, 1/n, ..., (n - 1)/n.
+        num_thrs: n thresholds 0, 1/n, ..., (n - 1)/n.
         ann_file: COCO annotations; the ground truth of the dataset if None.
         out_dir: Folder in which ``result_keypoints.json`` is written; None writes nothing.
         prefix: First part of the name of the figure.
@@ -114,25 +114,23 @@ class AUC(JointFigureMetric):
     def __init__(
         self,
         norm: float = 30.0,
-        num_thresholds: int = 20,
+        num_thrs: int = 20,
         ann_file: str | None = None,
         out_dir: str | None = None,
         prefix: str | None = None,
     ) -> None:
         super().__init__(ann_file=ann_file, out_dir=out_dir, prefix=prefix)
-        if norm <= 0 or num_thresholds < 1:
-            raise ValueError(
-                f'AUC has norm={norm} and num_thresholds={num_thresholds}; expected both above 0'
-            )
+        if norm <= 0 or num_thrs < 1:
+            raise ValueError(f'AUC has norm={norm} and num_thrs={num_thrs}; expected both above 0')
         self.norm = norm
-        self.num_thresholds = num_thresholds
+        self.num_thrs = num_thrs
 
-    def figure(self) -> JointFigure:
-        return JointFigure('AUC', 'auc', float(self.norm), num_thresholds=self.num_thresholds)
+    def figure(self) -> DistanceMetric:
+        return DistanceMetric('AUC', 'auc', float(self.norm), num_thrs=self.num_thrs)
 
 
 @METRICS.register_module()
-class EPE(JointFigureMetric):
+class EPE(KeypointDistanceMetric):
     """End-point error, ``epe/EPE``: mean distance over all labelled joints, px.
 
     The arguments are those of ``InstanceMetric``.
@@ -140,12 +138,12 @@ class EPE(JointFigureMetric):
 
     default_prefix = 'epe'
 
-    def figure(self) -> JointFigure:
-        return JointFigure('EPE', 'mean', 1.0)
+    def figure(self) -> DistanceMetric:
+        return DistanceMetric('EPE', 'mean', 1.0)
 
 
 @METRICS.register_module()
-class NME(JointFigureMetric):
+class NME(KeypointDistanceMetric):
     """Normalised mean error, ``nme/NME``: mean distance in units of a length of the instance.
 
     Args:
@@ -179,14 +177,14 @@ class NME(JointFigureMetric):
         self.joints = joints
         self.item = item
 
-    def figure(self) -> JointFigure:
+    def figure(self) -> DistanceMetric:
         norm: Norm
         if self.item is not None:
             norm = self.item
         else:
             assert self.joints is not None
             norm = self._joint_pair(self.joints)
-        return JointFigure('NME', 'mean', norm)
+        return DistanceMetric('NME', 'mean', norm)
 
 
 def _check_pair(name: str, joints: Sequence[Joint]) -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mmpose.apis.inference.overlap import overlap
+from mmpose.apis.inference.pipelined import run_pipelined
 
 NUM = 60
 
@@ -41,12 +41,12 @@ def _all_threads_end():
 @pytest.mark.parametrize('capacity', [1, 3])
 @pytest.mark.parametrize('stages', [[], [sleepy(2)], [sleepy(7), sleepy(3), sleepy(5)]])
 def test_every_item_once_and_in_order(stages, capacity):
-    assert list(overlap(range(NUM), *stages, capacity=capacity)) == list(range(NUM))
+    assert list(run_pipelined(range(NUM), *stages, capacity=capacity)) == list(range(NUM))
 
 
 def test_a_slow_reader_loses_nothing():
     found = []
-    for item in overlap(range(20), sleepy(4)):
+    for item in run_pipelined(range(20), sleepy(4)):
         time.sleep(0.002)
         found.append(item)
     assert found == list(range(20))
@@ -59,7 +59,7 @@ def test_an_error_comes_once_after_the_items_before_it(place):
             yield failing(17)(item) if place == 0 else item
 
     stages = [failing(17) if place == number else sleepy(5) for number in (1, 2, 3)]
-    running = overlap(source(), *stages)
+    running = run_pipelined(source(), *stages)
     assert [next(running) for _ in range(17)] == list(range(17))
     with pytest.raises(ValueError, match='item 17'):
         next(running)
@@ -77,7 +77,7 @@ def test_closing_stops_the_source_early_and_closes_it():
         finally:
             closed.append(True)
 
-    running = overlap(source(), sleepy(1), sleepy(1))
+    running = run_pipelined(source(), sleepy(1), sleepy(1))
     assert [next(running) for _ in range(3)] == [0, 1, 2]
     running.close()
     assert closed == [True]
@@ -86,7 +86,7 @@ def test_closing_stops_the_source_early_and_closes_it():
 
 def test_an_error_of_the_reader_ends_the_threads():
     def read():
-        for item in overlap(range(NUM), sleepy(3)):
+        for item in run_pipelined(range(NUM), sleepy(3)):
             if item == 5:
                 raise RuntimeError('reader')
 
@@ -106,15 +106,15 @@ def test_stages_work_at_the_same_time():
         return lambda item: (time.sleep(delay), item)[1]
 
     started = time.perf_counter()
-    assert len(list(overlap(source(), *map(waiting, delays)))) == num
+    assert len(list(run_pipelined(source(), *map(waiting, delays)))) == num
     seconds = time.perf_counter() - started
     # one after the other takes 20 * 0.04 = 0.8 s; the slowest stage alone takes 0.3 s
     assert seconds < 0.6
 
 
 def test_nested_pipelines_end_together():
-    inner = overlap(range(NUM), sleepy(2))
-    outer = overlap(inner, sleepy(3))
+    inner = run_pipelined(range(NUM), sleepy(2))
+    outer = run_pipelined(inner, sleepy(3))
     assert [next(outer) for _ in range(5)] == [0, 1, 2, 3, 4]
     outer.close()
 
@@ -129,5 +129,5 @@ def test_an_interrupt_between_two_starts_ends_the_threads_that_run(monkeypatch):
 
     monkeypatch.setattr(threading.Thread, 'start', interrupted)
     with pytest.raises(KeyboardInterrupt):
-        next(overlap(itertools.count(), abs, abs, abs))
+        next(run_pipelined(itertools.count(), abs, abs, abs))
     assert threading.active_count() == before
