@@ -1,4 +1,4 @@
-"""Where the keypoints of all people datasets are on a drawn body."""
+"""Keypoint positions of all people datasets on a drawn body."""
 
 from collections.abc import Callable
 

@@ -1,13 +1,13 @@
-"""Coat patterns, printed on the pixels of a painted animal so that its shading shows through."""
+"""Coat patterns, blended into the pixels of a painted animal so that its shading is kept."""
 
 import cv2
 import numpy as np
 
 from toy_pose.canvas import Canvas
+from toy_pose.fast_random import add_noise, smooth_field
 from toy_pose.outlines import View
 from toy_pose.quadruped import Animal
 from toy_pose.quadruped_kinds import Coat
-from toy_pose.textures import add_noise, smooth_field
 
 _MARK_STRENGTH = 0.8  # how much of the mark's colour covers the fur
 _BELLY_FROM = 0.35  # of the trunk's half depth below its middle

@@ -1,4 +1,4 @@
-"""Painting four-legged animals: trunk, legs, neck, head, tail, then coat and face."""
+"""Painting of four-legged animals: trunk, legs, neck, head, tail, then coat and face."""
 
 import numpy as np
 
@@ -175,7 +175,7 @@ def _chains(animal: Animal, kind: Kind, coat: Coat) -> list[Chain]:
 
 
 def face_normal(animal: Animal, name: str) -> float:
-    """How much the surface at a face joint faces the camera, -1 to 1."""
+    """Cosine between the surface normal at a face joint and the camera, -1 to 1."""
     directions = {
         'left_eye': (0.8, 0.35, 0.45),
         'right_eye': (-0.8, 0.35, 0.45),
@@ -188,7 +188,7 @@ def face_normal(animal: Animal, name: str) -> float:
 
 
 def _paint_face(canvas: Canvas, animal: Animal, coat: Coat, view: View) -> None:
-    """Eyes and nose where they face the camera; what is in front of the head hides them later."""
+    """Paints eyes and nose where they face the camera, before parts in front of the head."""
     build = animal.build
     scale = view.height_px
     marks = (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmpose.metainfo import load_metainfo
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick
 from toy_pose.formats.base import LabelledImage, write_json
 from toy_pose.formats.coco_fields import (
     num_labelled,
@@ -16,8 +16,8 @@ from toy_pose.formats.coco_fields import (
     triples,
 )
 from toy_pose.formats.people import PeopleFormat, detections
+from toy_pose.placement import SceneStyle
 from toy_pose.scene import PersonLabel
-from toy_pose.style import SceneStyle
 
 _FIRST_ID = {'train': 100_001, 'val': 200_001, 'test': 300_001}
 _FILES = {'train': ('train',), 'val': ('val',), 'trainval': ('train', 'val'), 'test': ('test',)}
