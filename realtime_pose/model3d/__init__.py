@@ -1,4 +1,4 @@
-"""Skeletons drawn, and a rigged humanoid that moves: glTF, VRM, BVH."""
+"""3D models: skeleton plots, rigged humanoids and their motion as glTF, VRM and BVH."""
 
 from realtime_pose.model3d.bvh import BvhClip, motion_of_clip, read_bvh, write_bvh
 from realtime_pose.model3d.glb import Glb, read_glb

@@ -1,4 +1,4 @@
-"""Skeletons on frames and in 3D plots."""
+"""Drawing of skeletons on frames and in 2D and 3D plots."""
 
 from __future__ import annotations
 

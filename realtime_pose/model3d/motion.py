@@ -1,4 +1,4 @@
-"""A recorded movement of the rig, at a constant frame rate."""
+"""Motion of the rig at a constant frame rate, and its export as animated glTF."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_FPS = 240.0
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """T poses of one person.
+    """Sequence of T poses of one person.
 
     Attributes:
         rig: Bones with the lengths of the person.
@@ -51,7 +51,7 @@ class Motion:
 def motion_of(
     messages: Iterable[PoseMessage], person_id: int | None = None, fps: float | None = None
 ) -> Motion:
-    """Returns the movement of one person in a recording.
+    """Returns the motion of one person in a recording.
 
     Frames in which the person is missing are filled in between their neighbours. Bones get the
     lengths that the 3D joints of the recording show, or average ones without.
@@ -111,7 +111,7 @@ def _rig_of(rows: list[tuple[str, Person]]) -> Rig:
 
 
 def animated_glb(motion: Motion, model: str | Path | None = None) -> Glb:
-    """Returns a model with a movement.
+    """Returns a model animated by a motion.
 
     Args:
         motion: At least two frames.
@@ -144,5 +144,5 @@ def animated_glb(motion: Motion, model: str | Path | None = None) -> Glb:
 
 
 def write_animated_glb(motion: Motion, path: str | Path, model: str | Path | None = None) -> None:
-    """Writes a model with a movement; see :func:`animated_glb`."""
+    """Writes a model animated by a motion; see :func:`animated_glb`."""
     Path(path).write_bytes(animated_glb(motion, model).to_bytes())

@@ -104,8 +104,8 @@ def test_what_one_view_sees_alone_has_no_3d():
 
     def predict(frames, boxes):
         first, second = known(frames, boxes)
-        second[1].scores[:] = 0.0  # the second person is hidden from the second camera
-        second[0].scores[9] = 0.2  # and of the first one a wrist
+        second[1].keypoint_scores[:] = 0.0  # the second person is hidden from the second camera
+        second[0].keypoint_scores[9] = 0.2  # and of the first one a wrist
         return [first, second]
 
     predictor.predict = predict
