@@ -80,7 +80,7 @@ def check_options(args: argparse.Namespace, kinds: Mapping[str, str]) -> None:
 
     Args:
         args: None, False or an empty list where an option was not given.
-        kinds: Of :func:`kinds_of`.
+        kinds: Result of :func:`kinds_of`.
 
     Raises:
         ValueError: If an option would have no effect, or a number is out of its range.

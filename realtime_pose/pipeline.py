@@ -182,7 +182,7 @@ class LivePipeline:
         outage = self._outages.setdefault(name, Outage(name))
         try:
             call(*arguments)
-        except Exception as error:  # whatever a stage raises must not end the show
+        except Exception as error:  # no failure of a stage may end the loop
             outage.failed(f'{type(error).__name__}: {error}')
             return False
         outage.worked()

@@ -74,7 +74,7 @@ def generate_toy_dataset(
         spec: Format, counts and seed.
         workers: Number of processes; None for one per core.
         overwrite: Replace a finished dataset, even the same one.
-        report: Is given lines about the progress.
+        report: Callback for progress messages.
 
     Returns:
         Counts of images and annotated persons, animals or hands.

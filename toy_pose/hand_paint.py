@@ -153,10 +153,10 @@ def paint_hands(
     """Paint the hands of one person, the far pieces first.
 
     Args:
-        canvas: What is painted on.
+        canvas: Canvas to paint on.
         hands: One or two.
         elbows: (3,) each, unit vector in the world from the wrist to the elbow.
-        camera: What sees them.
+        camera: The camera.
         light: (2,), img direction towards the light.
         look: Colours.
     """

@@ -17,16 +17,16 @@ class SceneStyle:
 
     Attributes:
         sizes_wh: Image sizes, px; at most 640, the size of the noise.
-        size_shares: How often each size is drawn.
-        person_shares: Of images with 1, 2, ... people wanted.
+        size_shares: Probability of each size.
+        person_shares: Probability of 1, 2, ... people in an image.
         height_share: Body height of a scene, range in image heights.
         height_px: Smallest and largest body height, px.
-        truncated_share: Of persons, pushed over the image border.
-        crowded_share: Of persons that may overlap others a good deal.
+        truncated_share: Probability that a person is truncated by the image border.
+        crowded_share: Probability that a person may overlap others considerably.
         overlaps: Largest shared part of two boxes, usually and in a crowd.
         huddle: Distance of the others from the first person, range in body heights; None for
             anywhere.
-        occluder_share: Of persons with something in front.
+        occluder_share: Probability of an occluder in front of a person.
         has_details: Whether faces have 68 landmarks and hands have fingers.
     """
 

@@ -29,7 +29,7 @@ def _blotches(rng: np.random.Generator, shape: tuple[int, int], period_px: float
 def _marks(
     rng: np.random.Generator, coat: Coat, height: np.ndarray, along: np.ndarray, scale: float
 ) -> np.ndarray:
-    """Where the coat has the colour of its marks, (H, W) bool.
+    """Mask (H, W) of the marks of a coat, bool.
 
     Args:
         rng: Source of the pattern.
@@ -64,7 +64,7 @@ def print_coat(
         rng: Source of pattern and grain.
         animal: Says where the trunk is.
         coat: Colours and pattern.
-        view: Where; ``height_px`` is the length of a trunk.
+        view: Position in the image; ``height_px`` is the length of a trunk.
         region: Rows and columns that hold the animal.
         printed: Ids that the pattern covers.
         every: All ids of the animal.

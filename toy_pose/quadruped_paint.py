@@ -157,7 +157,7 @@ def _tail_chain(animal: Animal, coat: Coat) -> Chain:
 
 
 def _chains(animal: Animal, kind: Kind, coat: Coat) -> list[Chain]:
-    """Everything but the face, in the order of painting."""
+    """Returns the chains of all parts except the face, in order of painting."""
     chains = [
         _trunk_chain(animal, coat),
         _neck_chain(animal, coat),
@@ -226,12 +226,12 @@ def paint_animal(
     """Paint an animal over what is there.
 
     Args:
-        canvas: What is painted on.
+        canvas: Canvas to paint on.
         rng: Source of the coat's pattern and texture.
         animal: The posed skeleton.
-        kind: What decides ears, horns and mane.
+        kind: Kind, which determines ears, horns and mane.
         coat: Its colours.
-        view: Where; ``height_px`` is the length of a trunk.
+        view: Position in the image; ``height_px`` is the length of a trunk.
         index: Number of the animal in this image, which makes the ids.
 
     Returns:

@@ -54,8 +54,8 @@ def render_scene(
 
     Args:
         rng: The only source of chance.
-        keypoint_names: What is labelled, in this order; names of `landmark_points`.
-        style: What kind of picture.
+        keypoint_names: Labelled keypoints in order; names of `landmark_points`.
+        style: Style of the scene.
         treat: Turns the painting (H, W, 3) uint8 into the picture of the same size.
     """
     width, height = style.sizes_wh[pick(rng, style.size_shares)]

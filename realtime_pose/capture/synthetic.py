@@ -97,7 +97,7 @@ class SyntheticSource:
 
     Args:
         num_people: 1 to 4.
-        size_wh: Of the frames, px.
+        size_wh: Size of the frames, px.
         fps: Frames per second of its own time.
         seed: Decides bodies, clothes and background.
         num_frames: Length; None is endless.

@@ -229,7 +229,7 @@ class WebcamStream:
     def _pass_on(
         self, source: Source, queue: LatestFrameQueue[CapturedFrame], stop: threading.Event
     ) -> None:
-        """Puts the frames of a source into the mailbox until it ends or somebody stops."""
+        """Moves the frames of a source into the queue until it ends or ``stop`` is set."""
         is_paced = not source.is_live and not queue.keep_all
         step_s = 1 / (source.fps or self.fps)
         due_s = time.monotonic()

@@ -49,7 +49,7 @@ def measure_body(
 
     Args:
         joints_3d: (T, K, 3), m. NaN where unknown.
-        joints: Which keypoints are which joints.
+        joints: Mapping from keypoints to joints.
         prior: Proportions of parts that are never seen (hands, feet), scaled to the others.
     """
     return _measure(np.asarray(joints_3d, np.float64), joints, prior, share=0.5)
@@ -65,7 +65,7 @@ def estimate_body(
 
     Args:
         keypoints: (T, K, 2), img px. NaN where unknown.
-        joints: Which keypoints are which joints.
+        joints: Mapping from keypoints to joints.
         height: Height of the person, m.
         prior: As in :func:`measure_body`.
     """

@@ -113,7 +113,7 @@ class SimpleIKSolver:
         Args:
             joints_3d: In the axes of the rig (y up). NaN where unknown.
             weights: (K,). How much each counts; 1 when not given.
-            method: How they were found.
+            method: Method of the joints.
         """
         joints = np.asarray(joints_3d, np.float64)
         flat = np.full((len(joints), 2), np.nan)

@@ -71,7 +71,7 @@ class BoneLengthLifter:
     Bones have exactly the lengths of the body; the rest is a guess.
 
     Args:
-        joints: Which keypoints are which joints.
+        joints: Mapping from keypoints to joints.
         body: Lengths of the bones.
         min_score: Keypoints below it count as unknown.
     """

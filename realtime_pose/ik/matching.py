@@ -78,7 +78,7 @@ class ViewMatcher:
     """Matcher that assigns people the same id in all cameras.
 
     Tracks are joined camera by camera with the Hungarian method, so that what they have in common
-    is largest. Somebody whom several cameras see keeps the number as long as one of them keeps the
+    is largest. A person seen by several cameras keeps the id as long as one of them keeps the
     track.
 
     Args:
@@ -119,8 +119,8 @@ class ViewMatcher:
         """Returns the matched id of each person of each view.
 
         Args:
-            views: Of one moment, in the same order each time; those that are missing are left out.
-            time_s: When that was, seconds.
+            views: Synchronised views, in the same order each time, without missing ones.
+            time_s: Time of capture, s.
         """
         self._forget(time_s)
         for first, second in itertools.combinations(views, 2):

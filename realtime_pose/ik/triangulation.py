@@ -49,8 +49,8 @@ def triangulate(
         keypoints: (C, K, 2), px of each camera. NaN where unknown.
         scores: (C, K). Weights; keypoints below ``min_score`` do not count. 1 when not given.
         min_score: Threshold of scores.
-        max_error_px: Of all joints or (K,) each. Where a joint is farther than this in the worst of
-            three views or more, the worst is omitted.
+        max_error_px: Reprojection threshold of all joints or (K,) each. Of three views or more
+            the worst is omitted if it exceeds the threshold.
 
     Raises:
         ValueError: If the numbers of cameras and keypoints do not fit.

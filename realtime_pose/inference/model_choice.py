@@ -24,9 +24,9 @@ class ModelChoice:
     """A model that can be chosen.
 
     Attributes:
-        name: What it is called.
+        name: Display name.
         config: Config file.
-        checkpoint: Weights; None is a model with random weights.
+        checkpoint: Weights; None for random weights.
     """
 
     name: str

@@ -42,10 +42,10 @@ class ViTPoseEstimator:
     Args:
         config_path: Config file; also a name, a work dir or an exported file, see ``find_model``.
         checkpoint_path: Weights. None leaves random weights, with a warning.
-        device: Such as ``cuda:0`` or ``cpu``; None takes a GPU where there is one.
+        device: Device, such as ``cuda:0`` or ``cpu``; None takes a GPU where there is one.
         flip_test: Whether heatmaps are averaged with those of the flipped image, at twice the cost.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
-        batch_size: People at a time.
+        batch_size: Crops per batch.
 
     Attributes:
         dataset_meta: The skeleton.

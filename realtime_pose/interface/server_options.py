@@ -31,7 +31,7 @@ class ServerOptions:
 
     Attributes:
         models: Names of models.
-        devices: Such as ``cpu`` and ``cuda:0``.
+        devices: Names, such as ``cpu`` and ``cuda:0``.
         sources: Names of sources: the synthetic figure, the camera of the visitor's browser, those
             of the server, files and addresses.
         rigs: Names of 3D models: the shipped humanoid, and files.

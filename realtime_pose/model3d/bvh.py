@@ -62,7 +62,7 @@ def write_bvh(motion: Motion, path: str | Path, scale: float = 1.0) -> None:
     """Writes a movement.
 
     Args:
-        motion: What to write.
+        motion: Motion to write.
         path: The file.
         scale: Units per metre: 1 for Blender, 100 for programs that count in centimetres.
     """

@@ -62,7 +62,7 @@ def motion_of(
         fps: Frame rate to sample at; None takes that of the recording.
 
     Raises:
-        ValueError: If nobody, or not the person asked for, has rotations in two frames or more.
+        ValueError: If no person, or not the requested one, has rotations in two frames or more.
     """
     found = [
         (message.t_capture, message.skeleton, person)

@@ -32,7 +32,7 @@ class Skin:
     """Skinned mesh in the axes and units of the rig, deformed by one matrix per bone.
 
     Attributes:
-        model: Whose mesh it is.
+        model: Rigged model of the mesh.
         points: (V, 3), m. At rest.
         bones: (V, 4). Indices into ``BONE_NAMES``, or ``STILL``.
         weights: (V, 4). They sum to 1.

@@ -45,7 +45,7 @@ class ToyFormat(ABC):
         files: Every file that ``write_annotations`` writes, below the dataset's folder.
         optional_files: Those of ``files`` that need an optional package and may be missing.
         layout: One sentence about the folders, for the README in the dataset's folder.
-        instances: What is counted in the summary, plural: 'persons', 'animals', 'hands'.
+        instances: Name of the counted instances, plural: 'persons', 'animals', 'hands'.
     """
 
     name: ClassVar[str]

@@ -68,7 +68,7 @@ class CrowdPoseFormat(PeopleFormat):
 
 
 def crowd_index(persons: list[PersonLabel]) -> float:
-    """How crowded an image is, from 0 to 1 (Li et al., 2019, equation 7).
+    """Crowd index of an image, from 0 to 1 (Li et al., 2019, equation 7).
 
     The mean over all persons of the number of other persons' joints inside their box, relative to
     the number of their own joints; ratios above 1 count as 1. Only joints inside the image count.
