@@ -1,4 +1,4 @@
-"""What visitors of a page may choose, and what one has chosen."""
+"""Options that a server offers to visitors of its page, and the choice of a visitor."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 import torch
 
 from mmpose.structures.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from realtime_pose.capture.allowed_paths import PROJECT_ROOT
-from realtime_pose.capture.named_source import SYNTHETIC
+from realtime_pose.capture.named_source import PROJECT_ROOT, SYNTHETIC
 from realtime_pose.inference.model_choice import available_models
 from realtime_pose.interface import browser_camera
 
@@ -27,18 +26,18 @@ MAX_LISTED = 200
 
 
 @dataclass(frozen=True)
-class Offer:
-    """What visitors may choose from; the operator decides by the environment.
+class ServerOptions:
+    """Options on offer, which the operator sets by environment variables.
 
     Attributes:
-        models: Names.
-        devices: Such as ``cpu`` and ``cuda:0``.
-        sources: Names: the synthetic figure, the camera of the visitor's browser, those of the
-            server, files and addresses.
-        rigs: Names of 3D models: ours, and files.
-        targets: Addresses for UDP.
+        models: Names of models.
+        devices: Names, such as ``cpu`` and ``cuda:0``.
+        sources: Names of sources: the synthetic figure, the camera of the visitor's browser, those
+            of the server, files and addresses.
+        rigs: Names of 3D models: the shipped humanoid, and files.
+        targets: UDP addresses.
         media: Folder of the files.
-        detector: Finds the people, see ``build_detector``; the operator's, nobody chooses it.
+        detector: Person detector, see ``build_detector``; not chosen by visitors.
     """
 
     models: tuple[str, ...]
@@ -52,10 +51,12 @@ class Offer:
     @classmethod
     def of_environment(
         cls, environment: Mapping[str, str] = os.environ, root: Path = PROJECT_ROOT
-    ) -> Offer:
-        """Returns what is there: ``VITPOSE_MEDIA`` is a folder of videos, pictures and
-        3D models, ``VITPOSE_ADDRESSES`` and ``VITPOSE_UDP_TARGETS`` are lists with commas,
-        ``VITPOSE_DETECTOR`` is a detector."""
+    ) -> ServerOptions:
+        """Returns the options of the environment variables.
+
+        ``VITPOSE_MEDIA`` is a folder of videos, pictures and 3D models, ``VITPOSE_ADDRESSES`` and
+        ``VITPOSE_UDP_TARGETS`` are comma-separated lists, ``VITPOSE_DETECTOR`` is a detector.
+        """
         media = (root / environment.get(MEDIA_VARIABLE, DEFAULT_MEDIA)).resolve()
         files = _files(media, VIDEO_SUFFIXES | IMAGE_SUFFIXES)
         cameras = [browser_camera.NAME, *(f'{CAMERA}{number}' for number in range(NUM_CAMERAS))]
@@ -86,22 +87,22 @@ def _listed(environment: Mapping[str, str], variable: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a visitor has chosen.
+    """Settings that a visitor has chosen.
 
     Attributes:
-        model: One of the offer, as the following.
-        device: Where it runs.
-        source: What is looked at.
-        target: Where messages go by UDP; None sends none.
-        fps: Of a camera or the figure, 1 to 60.
-        size_wh: The same; px.
-        target_fps: Rate that is held by doing less; None does everything.
-        min_score: Joints below it count as unknown in 3D.
-        smoothing: Whether joints are steadied.
-        max_people: Of a frame, 1 to 20.
+        model: Name of a model on offer.
+        device: Device of the model.
+        source: Name of a source on offer.
+        target: UDP receiver of messages; None sends none.
+        fps: Frame rate of a camera or the figure, 1 to 60.
+        size_wh: Size of its frames, px.
+        target_fps: Frame rate to hold by lowering the quality; None keeps full quality.
+        min_score: Keypoints below it count as unknown in 3D.
+        smoothing: Whether keypoints are smoothed over time.
+        max_people: Limit per frame, 1 to 20.
         method_3d: ``lift`` or ``none``.
         is_recorded: Whether a recording is written.
-        rig: The 3D model that a recording animates.
+        rig: 3D model that a recording animates.
     """
 
     model: str
@@ -118,22 +119,22 @@ class Choice:
     is_recorded: bool = False
     rig: str = HUMANOID
 
-    def check(self, offer: Offer) -> None:
-        """Checks everything, whatever form it came from.
+    def check(self, server_options: ServerOptions) -> None:
+        """Validates all settings, which may come from an untrusted client.
 
         Raises:
-            ValueError: If something is not on offer, or out of range.
+            ValueError: If a setting is not on offer, or out of range.
         """
         listed = {
-            'model': offer.models,
-            'device': offer.devices,
-            'source': offer.sources,
-            'rig': offer.rigs,
-            'target': (None, *offer.targets),
+            'model': server_options.models,
+            'device': server_options.devices,
+            'source': server_options.sources,
+            'rig': server_options.rigs,
+            'target': (None, *server_options.targets),
             'method_3d': ('lift', 'none'),
         }
         for name, allowed in listed.items():
-            if getattr(self, name) not in allowed:  # which are not named: addresses hold passwords
+            if getattr(self, name) not in allowed:  # not listed, as addresses may hold passwords
                 raise ValueError(f"{name} '{getattr(self, name)}' is not on offer")
         limits = {
             'fps': (1, 60), 'target_fps': (1, 60), 'min_score': (0, 1), 'max_people': (1, 20),

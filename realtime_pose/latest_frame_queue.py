@@ -1,4 +1,4 @@
-"""Hands the newest frame from one thread to another."""
+"""Queue of size one between two threads: a newer frame replaces one that nobody has taken."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ T = TypeVar('T')
 
 @dataclass(frozen=True, eq=False)
 class CapturedFrame:
-    """A frame and when it was taken.
+    """Frame with its time of capture.
 
     Attributes:
         frame: Its ``index`` counts all frames of the source, also those that were dropped.
-        t_capture: Unix seconds, for others.
-        captured_s: Of the monotonic clock, to measure how old it is.
+        t_capture: Unix seconds, as in messages.
+        captured_s: Monotonic clock, s; to measure its age.
     """
 
     frame: Frame
@@ -26,15 +26,15 @@ class CapturedFrame:
     captured_s: float
 
 
-class Mailbox(Generic[T]):
-    """Holds one item. A newer one takes its place, so that whoever is slow never falls behind.
+class LatestFrameQueue(Generic[T]):
+    """Thread-safe queue of one item that drops the oldest, so that a slow reader never lags.
 
     Args:
-        keep_all: The writer waits until the item was taken, instead.
+        keep_all: Blocks the writer until the item was taken, instead of dropping it.
 
     Attributes:
-        num_dropped: Items that nobody took in time.
-        is_closed: Whether nothing more comes.
+        num_dropped: Items that were replaced before anybody took them.
+        is_closed: Whether no more items come.
     """
 
     def __init__(self, keep_all: bool = False) -> None:
@@ -45,7 +45,7 @@ class Mailbox(Generic[T]):
         self._changed = threading.Condition()
 
     def put(self, item: T) -> None:
-        """Leaves an item; one that nobody took is dropped. Nothing happens when closed."""
+        """Adds an item in place of one that nobody took; does nothing when closed."""
         with self._changed:
             if self.keep_all:
                 self._changed.wait_for(lambda: self._item is None or self.is_closed)
@@ -55,8 +55,8 @@ class Mailbox(Generic[T]):
             self._item = item
             self._changed.notify_all()
 
-    def take(self, timeout_s: float | None = None) -> T | None:
-        """Returns the item, waiting for one; None after the timeout, or when closed and empty."""
+    def get(self, timeout_s: float | None = None) -> T | None:
+        """Waits for the item and removes it; None after the timeout, or when closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self.is_closed, timeout_s)
             item, self._item = self._item, None
@@ -70,7 +70,7 @@ class Mailbox(Generic[T]):
             return self.is_closed and self._item is None
 
     def close(self) -> None:
-        """Ends it: the item that is left can still be taken."""
+        """Ends the queue; the item that is left can still be taken."""
         with self._changed:
             self.is_closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""How long things take: the last few seconds of each stage."""
+"""Latency statistics of the live pipeline: frame rate, percentiles, mean time of each stage."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-WINDOW = 150  # frames that percentiles are over
+WINDOW = 150  # frames, for means and percentiles
 
 
 @dataclass(frozen=True)
-class PaceReport:
-    """Figures of a running pipeline, over its last frames.
+class LatencyReport:
+    """Latency and throughput of a running pipeline over its last frames.
 
     Attributes:
         num_frames: Frames so far.
-        num_dropped: Frames that were replaced by newer ones before anybody looked at them.
+        num_dropped: Frames that were replaced by newer ones before the pipeline took them.
         fps: Frames per second.
-        latency_p50_ms: From the capture of a frame until its result went out; the median.
-        latency_p95_ms: The same, of 95 of 100 frames.
+        latency_p50_ms: Median time from the capture of a frame until its result went out.
+        latency_p95_ms: 95th percentile of the same.
         stage_ms: Mean time of each stage.
     """
 
@@ -39,8 +39,8 @@ class PaceReport:
         )
 
 
-class Meter:
-    """Collects times of the last frames."""
+class LatencyStats:
+    """Rolling window of the times of the last frames."""
 
     def __init__(self) -> None:
         self.num_frames = 0
@@ -49,24 +49,24 @@ class Meter:
         self._done_s: deque[float] = deque(maxlen=WINDOW)
         self._stage_s: dict[str, deque[float]] = {}
 
-    def stage(self, name: str, seconds: float) -> None:
-        """Takes the time of a stage for a frame."""
+    def add_stage(self, name: str, seconds: float) -> None:
+        """Adds the time that a stage took for a frame."""
         self._stage_s.setdefault(name, deque(maxlen=WINDOW)).append(seconds)
 
-    def frame(self, captured_s: float, done_s: float, num_dropped: int) -> None:
-        """Takes a frame that is done; times are of the monotonic clock."""
+    def add_frame(self, captured_s: float, done_s: float, num_dropped: int) -> None:
+        """Adds a finished frame; times are of the monotonic clock."""
         self.num_frames += 1
         self.num_dropped = num_dropped
         self._latency_s.append(done_s - captured_s)
         self._done_s.append(done_s)
 
-    def report(self) -> PaceReport:
-        """Returns the figures."""
+    def report(self) -> LatencyReport:
+        """Returns the statistics of the window."""
         if not self._latency_s:
-            return PaceReport(num_dropped=self.num_dropped)
+            return LatencyReport(num_dropped=self.num_dropped)
         p50, p95 = np.percentile(list(self._latency_s), (50, 95)) * 1000
         spent_s = self._done_s[-1] - self._done_s[0]
-        return PaceReport(
+        return LatencyReport(
             num_frames=self.num_frames,
             num_dropped=self.num_dropped,
             fps=(len(self._done_s) - 1) / spent_s if spent_s > 0 else 0.0,

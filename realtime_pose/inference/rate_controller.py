@@ -1,25 +1,26 @@
-"""Holds a frame rate by doing less."""
+"""Controller that holds a target frame rate by lowering the quality level."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-MEMORY = 0.15  # weight of the newest frame in the mean time, once there are as many as it takes
-TOO_SLOW, FAST_ENOUGH = 1.0, 0.6  # of the time that a frame may take
-# Before less is done: so many frames, or where these take long, so many seconds and a few frames.
+MEMORY = 0.15  # weight of the newest frame in the moving average, once there are enough frames
+TOO_SLOW, FAST_ENOUGH = 1.0, 0.6  # of the time budget of a frame
+# Before quality is lowered: so many frames, or where these are slow, so many seconds and a few
+# frames.
 PATIENCE, PATIENCE_S, MIN_FRAMES = 15, 2.0, 3
-FIRST_TRIAL, MAX_TRIAL = 60, 1920  # frames before more is tried; doubled each time that fails
+FIRST_TRIAL, MAX_TRIAL = 60, 1920  # frames before quality is raised; doubled after each failure
 
 
 @dataclass(frozen=True)
-class Effort:
-    """How much is done for a frame.
+class QualityLevel:
+    """Amount of work per frame, traded against speed.
 
     Attributes:
-        det_factor: Factor on the frames from one detection to the next.
-        flip_test: Whether the mirror image may be looked at as well.
-        max_people: Of the surest boxes; None takes all.
-        text: What this is called.
+        det_factor: Factor on the detection interval.
+        flip_test: Whether the flip test may run.
+        max_people: Number of boxes with the highest scores; None takes all.
+        text: Name, as in messages.
     """
 
     det_factor: int
@@ -28,20 +29,20 @@ class Effort:
     text: str
 
 
-EFFORTS = (
-    Effort(1, True, None, 'full'),
-    Effort(1, False, None, 'no flip test'),
-    Effort(3, False, None, 'no flip test, detector three times as seldom'),
-    Effort(10, False, None, 'no flip test, detector ten times as seldom'),
-    Effort(10, False, 1, 'no flip test, detector ten times as seldom, one person'),
+QUALITY_LEVELS = (
+    QualityLevel(1, True, None, 'full'),
+    QualityLevel(1, False, None, 'no flip test'),
+    QualityLevel(3, False, None, 'no flip test, detector three times as seldom'),
+    QualityLevel(10, False, None, 'no flip test, detector ten times as seldom'),
+    QualityLevel(10, False, 1, 'no flip test, detector ten times as seldom, one person'),
 )
 
 
-class PaceKeeper:
-    """Decides how much is done, from how long frames take.
+class RateController:
+    """Feedback controller of the quality level, driven by the time that frames take.
 
     Args:
-        target_fps: Frames per second to hold; None always does everything.
+        target_fps: Frames per second to hold; None stays at full quality.
     """
 
     def __init__(self, target_fps: float | None = None) -> None:
@@ -56,12 +57,12 @@ class PaceKeeper:
         self._is_trying = False
 
     @property
-    def effort(self) -> Effort:
-        """What is done now."""
-        return EFFORTS[self.level]
+    def quality(self) -> QualityLevel:
+        """The current quality level."""
+        return QUALITY_LEVELS[self.level]
 
-    def note(self, busy_s: float) -> None:
-        """Takes the time that a frame took."""
+    def update(self, busy_s: float) -> None:
+        """Adds the processing time of a frame and adapts the level."""
         if self.target_fps is None or not self._is_warm:
             self._is_warm = True  # the first frame of a model takes longer than all others
             return
@@ -71,7 +72,7 @@ class PaceKeeper:
         share = self._mean_s * self.target_fps
         is_long = self._spent_s >= PATIENCE_S and self._num_since >= MIN_FRAMES
         is_sure = is_long or self._num_since >= PATIENCE
-        if share > TOO_SLOW and is_sure and self.level + 1 < len(EFFORTS):
+        if share > TOO_SLOW and is_sure and self.level + 1 < len(QUALITY_LEVELS):
             if self._is_trying:
                 self._trial = min(2 * self._trial, MAX_TRIAL)
             self._change(1)

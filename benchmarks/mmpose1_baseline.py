@@ -1,4 +1,4 @@
-"""MMPose 1.x in its own Python, as a contestant of the loader and codec benchmarks.
+"""MMPose 1.x in a separate Python, as the baseline of the loader and codec benchmarks.
 
 Both packages are called ``mmpose``, so they cannot share an interpreter.
 """
@@ -18,8 +18,8 @@ WORKER = Path(__file__).with_name('mmpose1_worker.py')
 CODEC_TYPES = ('UDPHeatmap', 'MSRAHeatmap')
 
 
-class Peer:
-    """A process of another Python that times MMPose 1.x on request; a context manager.
+class MMPose1Baseline:
+    """Subprocess of another Python that measures MMPose 1.x on request; a context manager.
 
     Args:
         python: Interpreter of an environment in which MMPose 1.x is installed.
@@ -28,7 +28,7 @@ class Peer:
 
     Attributes:
         name: Name and version, for the table.
-        num_samples: Training samples that it found.
+        num_samples: Number of training samples.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Peer:
         self.name = f'MMPose {about["version"]}'
         self.num_samples: int = about['num_samples']
 
-    def __enter__(self) -> Peer:
+    def __enter__(self) -> MMPose1Baseline:
         return self
 
     def __exit__(
@@ -67,7 +67,7 @@ class Peer:
         self.close()
 
     def close(self) -> None:
-        """Ends the process."""
+        """Terminates the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.kill()
