@@ -20,7 +20,7 @@ from benchmarks.machine import peak_rss_mib
 from benchmarks.report import Report, start_report
 from benchmarks.timing import limit_threads, take_turns
 from mmpose.apis.inference import PoseBackend, PosePredictor
-from mmpose.checkpoints.export_names import export_huggingface
+from mmpose.checkpoints.adapters.huggingface import to_huggingface
 from mmpose.export import export_model, open_exported
 from mmpose.export.models import Source, load_source
 from mmpose.models import TopdownPoseEstimator
@@ -153,7 +153,7 @@ def _of_transformers(model: TopdownPoseEstimator) -> Contestant:
     own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     twin = build_twin(model).vitpose  # gives our model the weights of the twin
     model.load_state_dict(own)
-    weights, _ = export_huggingface(own)
+    weights, _ = to_huggingface(own)
     twin.load_state_dict(weights)
     width, height = model.head.codec.input_size
     processor = VitPoseImageProcessor(size={'height': height, 'width': width})

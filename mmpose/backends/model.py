@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmpose.backends.crop_rule import CropRule, set_input_size
 from mmpose.backends.device import pick_device
 from mmpose.backends.pytorch import TorchBackend
-from mmpose.checkpoints.experts import has_experts, merge_expert
+from mmpose.checkpoints.adapters.vitpose_plus import has_experts, merge_expert
 from mmpose.checkpoints.heads import OTHER_DATASET
 from mmpose.checkpoints.load import load_model
 from mmpose.config.load import load_config
