@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmpose.checkpoints.convert import convert_huggingface
+from mmpose.checkpoints.adapters.huggingface import from_huggingface
 from mmpose.models.backbones import ViT
 from mmpose.models.backbones.patch_embed import PatchEmbed
 from mmpose.models.heads import HeatmapHead
@@ -51,7 +51,7 @@ def build_reference_model(model: TopdownPoseEstimator) -> nn.Module:
         scale_factor=head.upsample if head.upsample > 1 else 4,
     )
     reference_model = VitPoseForPoseEstimation(config).eval()
-    converted = convert_huggingface(reference_model.state_dict())
+    converted = from_huggingface(reference_model.state_dict())
     own = model.state_dict()
     unfit = [k for k in own.keys() | converted.state if not _same(k, own, converted.state)]
     if unfit:

@@ -21,7 +21,7 @@ from benchmarks.report import Report, start_report
 from benchmarks.timing import interleave, limit_threads
 from mmpose.apis.inference import PosePredictor
 from mmpose.backends import PoseBackend
-from mmpose.checkpoints.export_names import export_huggingface
+from mmpose.checkpoints.adapters.huggingface import to_huggingface
 from mmpose.export import export_model, open_exported
 from mmpose.export.models import Source, load_source
 from mmpose.models import TopdownPoseEstimator
@@ -159,7 +159,7 @@ def _of_transformers(model: TopdownPoseEstimator) -> Candidate:
     own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     reference_model = build_reference_model(model).vitpose  # overwrites our model's weights
     model.load_state_dict(own)
-    weights, _ = export_huggingface(own)
+    weights, _ = to_huggingface(own)
     reference_model.load_state_dict(weights)
     width, height = model.head.codec.input_size
     processor = VitPoseImageProcessor(size={'height': height, 'width': width})

@@ -24,7 +24,7 @@ from mmpose.backends.crop_rule import CropRule, set_input_size
 from mmpose.backends.exported import open_exported
 from mmpose.backends.model_names import find_model
 from mmpose.backends.pytorch import TorchBackend
-from mmpose.checkpoints.experts import has_experts, merge_expert
+from mmpose.checkpoints.adapters.vitpose_plus import has_experts, merge_expert
 from mmpose.checkpoints.heads import OTHER_DATASET
 from mmpose.checkpoints.io import local_copy
 from mmpose.checkpoints.load import load_model

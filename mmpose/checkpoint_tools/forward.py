@@ -1,4 +1,4 @@
-"""Heatmaps of weights, to show that two checkpoints are the same function."""
+"""Heatmaps of checkpoints, to show that two of them are the same function."""
 
 from __future__ import annotations
 

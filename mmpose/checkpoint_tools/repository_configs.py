@@ -1,4 +1,4 @@
-"""The configs of the repository whose model a checkpoint fits."""
+"""Search for the configs of the repository whose model a checkpoint fits."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmpose.checkpoints.adapters.pgvl import plain_options
 from mmpose.checkpoints.describe import Architecture, HeadShape
-from mmpose.checkpoints.parse_graph_weights import plain_options
 
 CONFIG_ROOT = Path(__file__).resolve().parents[2] / 'configs'
 BASE_FOLDER = '_base_'

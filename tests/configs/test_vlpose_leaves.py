@@ -4,7 +4,7 @@ import pytest
 import torch
 from test_dataset_leaves import KIND, ROOT
 
-from mmcv_custom.layer_decay import LayerDecayOptimWrapperConstructor
+from mmcv_custom import LayerDecayOptimWrapperConstructor
 from mmpose.apis import load_config
 from mmpose.registry import MODELS
 

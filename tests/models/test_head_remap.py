@@ -7,8 +7,8 @@ import torch
 from mmengine.logging import MMLogger
 from multi_head_model import BACKBONE, head_config, make_model, make_single
 
+from mmpose.checkpoints.remap import describe_match, remap_head
 from mmpose.metainfo import load_metainfo
-from mmpose.models.heads.remap import describe_match, remap_head
 
 LIMBS = {
     f'{side}_{part}'

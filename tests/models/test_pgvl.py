@@ -8,10 +8,11 @@ import torch
 from mmcv_custom import KeywordOptimWrapperConstructor
 from mmpose.checkpoint_tools.convert_file import convert_checkpoint
 from mmpose.checkpoints import load_model
-from mmpose.checkpoints.export_names import export_vitpose
+from mmpose.checkpoints.adapters.pgvl import start_language
+from mmpose.checkpoints.adapters.vitpose import to_vitpose
+from mmpose.checkpoints.load import convert_file
 from mmpose.codecs import token_cells
 from mmpose.models import PGVLPoseEstimator, TopdownPoseEstimator
-from mmpose.models.pose_estimators.pretrained_language import load_language, read_language
 from mmpose.registry import MODELS
 
 GRAPHS = {
@@ -150,7 +151,7 @@ def test_plain_twin_has_no_language(variant):
 
 def publish(model, path, graph='my'):
     """Writes weights as the published code did."""
-    state, _ = export_vitpose(model.state_dict())
+    state, _ = to_vitpose(model.state_dict())
     state = {f'{graph}{k[2:]}' if k.startswith('my.') else k: x for k, x in state.items()}
     torch.save(dict(meta=dict(epoch=210), state_dict=state, optimizer={}), path)
 
@@ -246,7 +247,8 @@ def test_other_joints_start_from_a_trained_model(tmp_path):
     other = make('guided', pretrained=str(tmp_path / 'coco.pth'))
     other.init_weights()
     assert torch.equal(other.backbone.pos_embed, source.backbone.pos_embed)
-    is_taken, note = load_language(other, read_language(other.pretrained, trust=False))
-    assert not is_taken
+    state = convert_file(other.pretrained).state
+    parts, (note,) = start_language(other, state)
+    assert not parts
     assert "the checkpoint's language does not fit ('" in note
-    assert load_language(model, read_language(model.pretrained, trust=False))[0]
+    assert 'text_encoder' in start_language(model, convert_file(model.pretrained).state)[0]

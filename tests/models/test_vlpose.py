@@ -17,6 +17,7 @@ from published_vlpose import (
 )
 
 from mmpose.checkpoints import load_model
+from mmpose.checkpoints.adapters.vlpose import fit_model
 from mmpose.checkpoints.convert import convert_state_dict
 from mmpose.models.pose_estimators import vlpose
 from mmpose.registry import MODELS
@@ -158,7 +159,7 @@ def test_published_names_shapes_and_counts(size, mode):
         model = published(size, mode, bert)
     layout = vlpose_shapes(size, mode) | blip_shapes()
     converted = convert_state_dict(weightless(layout))
-    state, dropped, _ = model.adapt_state(converted.state)
+    state, dropped, _ = fit_model(converted.state, model)
     ours = {name: tuple(x.shape) for name, x in model.state_dict().items()}
     assert {name: tuple(x.shape) for name, x in state.items()} == ours
     assert len(state) + len(dropped) == len(layout) - 1  # the class token

@@ -1,4 +1,4 @@
-"""The plain vision transformer of ViTPose."""
+"""Plain vision transformer (ViT) of ViTPose."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The vision transformer of ViTPose+: part of each feed-forward layer belongs to one dataset."""
+"""ViT with experts, of ViTPose+: part of each feed-forward layer belongs to one dataset."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmpose.checkpoints.experts import (
-    add_experts,
-    expert_features,
-    has_experts,
-    num_experts,
-    split_into_experts,
-)
 from mmpose.models.backbones.vit import ViT
 from mmpose.registry import MODELS
-
-StateDict = dict[str, Tensor]
 
 # What ViTMoE takes besides the arguments of ViT.
 EXPERT_OPTIONS = (
@@ -201,43 +192,6 @@ class ViTMoE(ViT):
             for block in self.blocks:
                 block.mlp.experts[self.trained_expert].train(mode)
         return self
-
-    def adapt_state(self, state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
-        """Returns weights of a plain or another network with experts, fitted to this one.
-
-        Experts of a plain network all start as the last rows of its ``fc2``, as published.
-
-        Args:
-            state: Weights under our names, relative to the backbone.
-
-        Returns:
-            The weights, and a sentence on each change.
-
-        Raises:
-            ValueError: If the experts of the file are not those of the network.
-        """
-        if not has_experts(state):
-            note = f'{self.num_expert} experts start as the last {self.part_features} rows of fc2'
-            return split_into_experts(state, self.num_expert, self.part_features), (note,)
-        features, count = expert_features(state), num_experts(state)
-        if features != self.part_features:
-            raise ValueError(
-                f'experts have {features} channels in the file and {self.part_features} in the '
-                f'model; set model.backbone.part_features={features}'
-            )
-        if count == self.num_expert:
-            return dict(state), ()
-        if count > self.num_expert or self.new_expert_from is None:
-            hint = ', or new_expert_from to the expert that new ones start from'
-            raise ValueError(
-                f'the file has {count} experts and the model {self.num_expert}; set '
-                f'model.backbone.num_expert={count}{hint if count < self.num_expert else ""}'
-            )
-        notes = tuple(
-            f'expert {expert} starts as expert {self.new_expert_from}'
-            for expert in range(count, self.num_expert)
-        )
-        return add_experts(state, self.num_expert, self.new_expert_from), notes
 
     def _make_mlp(self, dim: int, hidden_dim: int, drop: float) -> nn.Module:
         return ExpertMlp(dim, hidden_dim, self.num_expert, self.part_features, drop)

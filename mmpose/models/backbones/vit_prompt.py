@@ -1,4 +1,4 @@
-"""A plain vision transformer that is tuned by prompt tokens, or only in part."""
+"""Visual prompt tuning: a plain vision transformer with prompt tokens, or trained in part."""
 
 from __future__ import annotations
 
@@ -93,25 +93,6 @@ class ViTPrompt(ViT):
     def get_layer_depth(self, name: str) -> int:
         """Returns the depth of a parameter; prompts learn at the full rate, as the head does."""
         return self.depth + 1 if name in PROMPTS else super().get_layer_depth(name)
-
-    def adapt_state(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-        """Returns the weights of a file with the prompts that it lacks, as they were drawn.
-
-        Args:
-            state: Backbone weights under our names; of a model that was tuned in another way, its
-                prompts are left out.
-
-        Returns:
-            The weights, and a sentence on each change.
-        """
-        own = {name: x for name, x in self.state_dict().items() if name in PROMPTS}
-        fresh = [name for name in own if name not in state]
-        idle = [name for name in PROMPTS if name in state and name not in own]
-        notes = [f'{" and ".join(fresh)} start at random'] if fresh else []
-        if idle:
-            notes.append(f"{' and '.join(idle)} left out: the model has tuning='{self.tuning}'")
-        kept = {name: tensor for name, tensor in state.items() if name not in idle}
-        return {**{name: own[name] for name in fresh}, **kept}, notes
 
     def _transform(self, x: Tensor, *group_sizes: int) -> Tensor:
         if self.tuning not in PROMPT_MODES:

@@ -1,8 +1,7 @@
-"""The head of VLPose: transposed convolutions in two branches."""
+"""Two-branch head of VLPose: transposed convolutions beside those of the classic decoder."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +10,6 @@ from torch import Tensor, nn
 from mmpose.codecs import Codec
 from mmpose.models.heads.heatmap_head import HeatmapHead, deconv_sizes
 from mmpose.registry import MODELS
-
-PARTS_PER_LAYER = 3  # transposed convolution, batch norm and ReLU of the classic decoder
-SIDE = re.compile(r'^deconv_layers\.\d+\.(deconv1|bn1)\.')
 
 
 class TwoBranchDeconv(nn.Module):
@@ -126,19 +122,6 @@ class TwoBranchHead(HeatmapHead):
         last = [self.final_layer] if self.freeze_final_layer else []
         return [part for block in blocks for part in (block.deconv0, block.bn0)] + last
 
-    def adapt_state(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-        """Returns the weights of a head with our names, and sentences on what was changed.
-
-        Args:
-            state: Of a head like this, or of a classic one, which becomes the main branch; the
-                side branch then stays as it is.
-        """
-        if any(SIDE.match(name) for name in state):
-            return state, []
-        fresh = {name: x for name, x in self.state_dict().items() if SIDE.match(name)}
-        note = 'the classic decoder becomes the main branch, the side branch starts at random'
-        return {**from_classic(state), **fresh}, [note]
-
     def _make_deconv_layers(
         self, in_channels: int, channels: Sequence[int], kernels: Sequence[int]
     ) -> nn.Module:
@@ -147,27 +130,3 @@ class TwoBranchHead(HeatmapHead):
             blocks.append(TwoBranchDeconv(in_channels, width, sizes))
             in_channels = width
         return TwoBranchLayers(*blocks)
-
-
-def from_classic(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Returns the weights of a classic head under the names of the main branch."""
-
-    def rename(match: re.Match[str]) -> str:
-        block, place = divmod(int(match[1]), PARTS_PER_LAYER)
-        return f'deconv_layers.{block}.{"bn0" if place else "deconv0"}.{match[2]}'
-
-    return {re.sub(r'^deconv_layers\.(\d+)\.(\w+)$', rename, k): x for k, x in state.items()}
-
-
-def to_classic(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Returns the weights of the main branch under the names of a classic head."""
-
-    def rename(match: re.Match[str]) -> str:
-        place = PARTS_PER_LAYER * int(match[1]) + (match[2] == 'bn0')
-        return f'deconv_layers.{place}.{match[3]}'
-
-    return {
-        re.sub(r'^deconv_layers\.(\d+)\.(deconv0|bn0)\.(\w+)$', rename, name): tensor
-        for name, tensor in state.items()
-        if not SIDE.match(name)
-    }

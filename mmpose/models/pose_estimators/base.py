@@ -1,17 +1,18 @@
-"""What the top-down estimators share: one backbone, one forward method with three modes."""
+"""Base of the top-down estimators: one backbone, one forward method with three modes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from mmpose.checkpoints.pretrained import load_pretrained
 from mmpose.codecs import Codec
+from mmpose.metainfo import load_metainfo
 from mmpose.registry import MODELS
-from mmpose.structures import PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 
 Config = dict[str, Any]
 Batch = dict[str, Any]
@@ -30,6 +31,10 @@ class PoseEstimator(BaseModel):
         flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
         pretrained: Checkpoint of a backbone, path or URL.
         trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
+        pretrained_metainfo: Skeletons of the heads of ``pretrained`` that are to be loaded too.
+
+    Attributes:
+        loaded_parts: Names of the parts that ``init_weights`` has loaded from ``pretrained``.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class PoseEstimator(BaseModel):
         flip_test: bool,
         pretrained: str | None,
         trust_checkpoint: bool,
+        pretrained_metainfo: Sequence[str | DatasetMeta],
     ) -> None:
         super().__init__(MODELS.build(data_preprocessor or dict(type='PoseDataPreprocessor')))
         self.backbone = MODELS.build(backbone)
@@ -47,18 +53,18 @@ class PoseEstimator(BaseModel):
         self.flip_test = flip_test
         self.pretrained = pretrained
         self.trust_checkpoint = trust_checkpoint
+        self.pretrained_metas = [load_metainfo(metainfo) for metainfo in pretrained_metainfo]
+        self.loaded_parts: frozenset[str] = frozenset()
 
     def init_weights(self) -> None:
         """Initialises what starts at random and loads ``pretrained``."""
         for part in (self.backbone, self.neck, *self.all_heads()):
             if hasattr(part, 'init_weights'):
                 part.init_weights()
-        if self.pretrained is None:
-            return
-        from mmpose.checkpoints.load import load_backbone
-
-        report = load_backbone(self.backbone, self.pretrained, trust=self.trust_checkpoint)
-        print_log(str(report), logger='current')
+        if self.pretrained is not None:
+            self.loaded_parts = load_pretrained(
+                self, self.pretrained, self.trust_checkpoint, self.pretrained_metas
+            )
 
     def extract_feat(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns features (B, C, H', W').
@@ -102,6 +108,10 @@ class PoseEstimator(BaseModel):
         """Returns the heads in the order of their datasets."""
         raise NotImplementedError
 
+    def named_heads(self) -> list[tuple[str, nn.Module, DatasetMeta]]:
+        """Returns the heads in the order of their datasets, with a name and their skeleton."""
+        raise NotImplementedError
+
     def heatmaps_of(
         self, inputs: Tensor, dataset_idx: Tensor | None = None
     ) -> Tensor | list[Tensor]:
@@ -109,7 +119,7 @@ class PoseEstimator(BaseModel):
         raise NotImplementedError
 
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Returns losses, whose names hold 'loss', and figures to watch."""
+        """Returns losses, whose names hold 'loss', and metrics to watch."""
         raise NotImplementedError
 
     def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:

@@ -1,4 +1,4 @@
-"""One backbone for several datasets, each with its own head, codec and skeleton."""
+"""Multi-head estimator: one backbone for several datasets, each with a head and a skeleton."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import copy
 from collections.abc import Sequence
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmpose.checkpoints.experts import has_experts, merge_expert
+from mmpose.checkpoints.heads import select_dataset
 from mmpose.metainfo import load_metainfo
 from mmpose.models.backbones.vit_moe import plain_config
 from mmpose.models.pose_estimators.base import Batch, Config, PoseEstimator, average_of_mirrored
-from mmpose.models.pose_estimators.pretrained_heads import check_num_heads, load_head, read_heads
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
@@ -33,7 +31,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
         backbone: Config of a backbone. One with experts needs one per head.
         heads: Config of a head per dataset, with its codec.
         metainfo: Skeleton per dataset.
-        names: Name per dataset, for losses and figures; None takes those of the skeletons.
+        names: Name per dataset, for losses and metrics; None takes those of the skeletons.
         neck: Config of a module between the two, if any.
         data_preprocessor: Config of the preprocessor.
         flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
@@ -41,7 +39,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
         trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
         pretrained_metainfo: Skeleton per head of ``pretrained``, to load the heads too: head i
             from head i of the checkpoint, those that it lacks from the one of the backbone's
-            ``new_expert_from``. Joints with the same name start from it.
+            ``new_expert_from``. Keypoints with the same name start from it.
         clean: Whether a head sees the samples of its own dataset only, with their batch
             statistics and a mean over them.
 
@@ -67,7 +65,15 @@ class MultiHeadPoseEstimator(PoseEstimator):
         pretrained_metainfo: Sequence[str | DatasetMeta] | None = None,
         clean: bool = False,
     ) -> None:
-        super().__init__(backbone, neck, data_preprocessor, flip_test, pretrained, trust_checkpoint)
+        super().__init__(
+            backbone,
+            neck,
+            data_preprocessor,
+            flip_test,
+            pretrained,
+            trust_checkpoint,
+            pretrained_metainfo or (),
+        )
         self._parts = copy.deepcopy(dict(backbone=backbone, heads=heads, neck=neck))
         self._preprocessor = copy.deepcopy(data_preprocessor)
         self.metas = [load_metainfo(dataset_meta) for dataset_meta in metainfo]
@@ -75,9 +81,6 @@ class MultiHeadPoseEstimator(PoseEstimator):
             [dataset_meta.name for dataset_meta in self.metas] if names is None else list(names)
         )
         self.heads = nn.ModuleList(MODELS.build(head) for head in heads)
-        self.pretrained_metas = [
-            load_metainfo(dataset_meta) for dataset_meta in pretrained_metainfo or ()
-        ]
         self.clean = clean
         self._check()
         for i, dataset_meta in enumerate(self.metas):
@@ -92,22 +95,6 @@ class MultiHeadPoseEstimator(PoseEstimator):
         """Skeleton of the first dataset, by which a checkpoint of the model is named."""
         return self.metas[0]
 
-    def init_weights(self) -> None:
-        """Initialises what starts at random and loads ``pretrained``."""
-        super().init_weights()
-        if self.pretrained is None or not self.pretrained_metas:
-            return
-        states = read_heads(self.pretrained, self.trust_checkpoint)
-        check_num_heads(states, self.pretrained_metas, self.pretrained)
-        for i, (head, name) in enumerate(zip(self.heads, self.names, strict=True)):
-            source = i if i < len(states) else getattr(self.backbone, 'new_expert_from', None)
-            if source is None:
-                print_log(f"head '{name}': as initialised", logger='current')
-                continue
-            dataset_meta = self.pretrained_metas[source]
-            note = load_head(head, self.metas[i], states[source], dataset_meta, f"head '{name}'")
-            print_log(note, logger='current')
-
     def train(self, mode: bool = True) -> MultiHeadPoseEstimator:
         """Sets training mode everywhere but in the frozen parts, which stay in eval mode."""
         super().train(mode)
@@ -118,6 +105,11 @@ class MultiHeadPoseEstimator(PoseEstimator):
     def all_heads(self) -> nn.ModuleList:
         """Returns the heads in the order of their datasets."""
         return self.heads
+
+    def named_heads(self) -> list[tuple[str, nn.Module, DatasetMeta]]:
+        """Returns the heads in the order of their datasets, with a name and their skeleton."""
+        names = [f"head '{name}'" for name in self.names]
+        return list(zip(names, self.heads, self.metas, strict=True))
 
     def heatmaps_of(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> list[Tensor]:
         """Returns heatmaps (B, C_d, H, W) of each head d, all for the whole batch."""
@@ -140,8 +132,10 @@ class MultiHeadPoseEstimator(PoseEstimator):
                 continue
             rows = torch.tensor(rows_of[i], dtype=torch.long)
             rows = rows.to(features.device, non_blocking=True)
-            keypoints = _fit_joints(batch['keypoints'], self.metas[i].num_keypoints)
-            keypoints_visible = _fit_joints(batch['keypoints_visible'], self.metas[i].num_keypoints)
+            keypoints = _fit_keypoints(batch['keypoints'], self.metas[i].num_keypoints)
+            keypoints_visible = _fit_keypoints(
+                batch['keypoints_visible'], self.metas[i].num_keypoints
+            )
             if self.clean:
                 losses = _own_loss(head, features, keypoints, keypoints_visible, rows)
             else:
@@ -188,10 +182,9 @@ class MultiHeadPoseEstimator(PoseEstimator):
         if name not in self.names:
             raise ValueError(f"the model has no dataset '{name}', only {', '.join(self.names)}")
         index = self.names.index(name)
-        backbone, state = self._parts['backbone'], self.backbone.state_dict()
+        backbone = self._parts['backbone']
         if getattr(self.backbone, 'takes_dataset_idx', False):
             backbone = plain_config(backbone)
-            state = merge_expert(state, index) if has_experts(state) else state
         model = TopdownPoseEstimator(
             backbone=backbone,
             head=self._parts['heads'][index],
@@ -200,10 +193,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
             data_preprocessor=self._preprocessor,
             flip_test=self.flip_test,
         )
-        model.backbone.load_state_dict(state)
-        model.head.load_state_dict(self.heads[index].state_dict())
-        if self.neck is not None:
-            model.neck.load_state_dict(self.neck.state_dict())
+        model.load_state_dict(select_dataset(self.state_dict(), index))
         return model.to(next(self.parameters()).device).train(self.training)
 
     def _rows_by_dataset(self, dataset_idx: Tensor) -> list[list[int]]:
@@ -265,7 +255,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
             )
 
 
-def _fit_joints(values: Tensor, num_keypoints: int) -> Tensor:
+def _fit_keypoints(values: Tensor, num_keypoints: int) -> Tensor:
     """Returns (B, K, ...) of (B, Kmax, ...): cut, or with zeros where Kmax is less than K."""
     missing = num_keypoints - values.shape[1]
     if missing <= 0:

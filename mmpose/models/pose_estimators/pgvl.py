@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn.init import trunc_normal_
 
@@ -14,7 +13,6 @@ from mmpose.codecs import token_cells
 from mmpose.metainfo import load_metainfo
 from mmpose.models.language import TextCache, freeze, joint_prompts
 from mmpose.models.pose_estimators.base import Batch, Config
-from mmpose.models.pose_estimators.pretrained_language import load_language, read_language
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.structures import DatasetMeta
@@ -138,11 +136,7 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
         A ``pretrained`` that reads texts itself brings its language along, where that fits.
         """
         super().init_weights()
-        is_taken = False
-        state = read_language(self.pretrained, self.trust_checkpoint) if self.pretrained else {}
-        if state:
-            is_taken, note = load_language(self, state)
-            print_log(note, logger='current')
+        is_taken = 'text_encoder' in self.loaded_parts
         if not is_taken or self.text_encoder.pretrained is not None:
             self.text_encoder.init_weights(self.trust_checkpoint)
 

@@ -1,9 +1,8 @@
-"""The top-down estimator: one crop in, one pose out."""
+"""Top-down estimator: one crop in, one pose out."""
 
 from __future__ import annotations
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmpose.metainfo import load_metainfo
@@ -13,7 +12,6 @@ from mmpose.models.pose_estimators.base import (
     PoseEstimator,
     average_of_mirrored,
 )
-from mmpose.models.pose_estimators.pretrained_heads import load_head, read_heads
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.registry import MODELS
 from mmpose.structures import DatasetMeta, PoseResult
@@ -21,7 +19,7 @@ from mmpose.structures import DatasetMeta, PoseResult
 
 @MODELS.register_module()
 class TopdownPoseEstimator(PoseEstimator):
-    """Estimates the pose of the person in the middle of each crop.
+    """Estimates the pose of the instance in the middle of each crop.
 
     Args:
         backbone: Config of a backbone: images (B, 3, h, w) to features (B, C, H', W').
@@ -35,7 +33,7 @@ class TopdownPoseEstimator(PoseEstimator):
         trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
         pretrained_metainfo: Skeleton of ``pretrained``, where that is a pose model whose head is
             to be loaded too (the first of several, or that of the backbone's
-            ``default_dataset``). Joints with the same name in both skeletons start from it.
+            ``default_dataset``). Keypoints with the same name in both skeletons start from it.
 
     Raises:
         ValueError: If the head has another number of keypoints than the skeleton.
@@ -53,11 +51,18 @@ class TopdownPoseEstimator(PoseEstimator):
         trust_checkpoint: bool = False,
         pretrained_metainfo: str | DatasetMeta | None = None,
     ) -> None:
-        super().__init__(backbone, neck, data_preprocessor, flip_test, pretrained, trust_checkpoint)
+        super().__init__(
+            backbone,
+            neck,
+            data_preprocessor,
+            flip_test,
+            pretrained,
+            trust_checkpoint,
+            [] if pretrained_metainfo is None else [pretrained_metainfo],
+        )
         self.dataset_meta = load_metainfo(metainfo)
         self.head = MODELS.build(head)
-        self.pretrained_meta = pretrained_metainfo and load_metainfo(pretrained_metainfo)
-        if self.pretrained_meta and pretrained is None:
+        if self.pretrained_metas and pretrained is None:
             raise ValueError(
                 'model.pretrained_metainfo is the skeleton of a checkpoint, but there is none; '
                 'set model.pretrained'
@@ -72,20 +77,13 @@ class TopdownPoseEstimator(PoseEstimator):
         flips = torch.from_numpy(self.dataset_meta.flip_indices.copy())
         self.register_buffer('flip_indices', flips, persistent=False)
 
-    def init_weights(self) -> None:
-        """Initialises what starts at random and loads ``pretrained``."""
-        super().init_weights()
-        if self.pretrained is None or self.pretrained_meta is None:
-            return
-        states = read_heads(self.pretrained, self.trust_checkpoint)
-        number = getattr(self.backbone, 'default_dataset', None) or 0
-        name = 'head' if len(states) == 1 else f'head {number} of {len(states)} in the checkpoint'
-        note = load_head(self.head, self.dataset_meta, states[number], self.pretrained_meta, name)
-        print_log(note, logger='current')
-
     def all_heads(self) -> tuple[nn.Module]:
         """Returns the only head."""
         return (self.head,)
+
+    def named_heads(self) -> list[tuple[str, nn.Module, DatasetMeta]]:
+        """Returns the only head with its skeleton."""
+        return [('head', self.head, self.dataset_meta)]
 
     def heatmaps_of(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns heatmaps (B, C, H, W) of normalised images (B, 3, h, w)."""

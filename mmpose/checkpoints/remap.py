@@ -1,10 +1,45 @@
-"""Starting a head from one of another skeleton: joints are matched by their names."""
+"""Heads of another skeleton as the start of a head: keypoints are matched by their names."""
 
 from collections.abc import Mapping, Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmpose.metainfo.keypoint_names import Pair
+from mmpose.checkpoints.adapters.vlpose import fit_head
+from mmpose.checkpoints.formats import StateDict
+from mmpose.metainfo.keypoint_names import Pair, match_keypoints
+from mmpose.structures import DatasetMeta
+
+
+def load_head(
+    head: nn.Module, dataset_meta: DatasetMeta, state: StateDict, source: DatasetMeta, name: str
+) -> str:
+    """Starts a head from one of a checkpoint; keypoints that it lacks keep their initialisation.
+
+    Args:
+        head: The head.
+        dataset_meta: Its skeleton.
+        state: The head of the checkpoint.
+        source: The skeleton of the checkpoint.
+        name: What to call the head.
+
+    Returns:
+        A sentence on the keypoints that the two share.
+
+    Raises:
+        ValueError: If the layers of the two differ.
+    """
+    state, notes = fit_head(state, head.state_dict())
+    pairs = match_keypoints(source.keypoint_names, dataset_meta.keypoint_names)
+    sizes = (source.num_keypoints, dataset_meta.num_keypoints)
+    head.load_state_dict(remap_head(state, head.state_dict(), pairs, *sizes))
+    return '; '.join(
+        [
+            describe_match(
+                pairs, source.name, dataset_meta.name, dataset_meta.keypoint_names, name
+            ),
+            *notes,
+        ]
+    )
 
 
 def remap_head(

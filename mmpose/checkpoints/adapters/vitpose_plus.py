@@ -1,16 +1,17 @@
-"""Experts of ViTPose+ in a state dict: one slice of each ``mlp.fc2`` per dataset.
+"""ViTPose+ experts in a state dict: one slice of each ``mlp.fc2`` per dataset.
 
 A layer with experts is a plain layer whose last output rows depend on the dataset, so both ways
 are exact: cutting a plain ``fc2`` into a shared part and experts, and putting it together again.
 Functions take a state dict, with or without ``backbone.`` before the names, and return a new one.
+The names of experts are the same in all code bases; those of the rest are in ``vitpose``.
 """
 
 import re
 
 import torch
-from torch import Tensor
+from torch import nn
 
-StateDict = dict[str, Tensor]
+from mmpose.checkpoints.formats import StateDict
 
 _EXPERT = re.compile(r'(?P<mlp>(?:.*\.)?mlp)\.experts\.(?P<expert>\d+)\.(?P<kind>weight|bias)')
 _FC2 = re.compile(r'(?P<mlp>(?:.*\.)?mlp)\.fc2\.(?P<kind>weight|bias)')
@@ -150,3 +151,58 @@ def add_experts(state: StateDict, num_expert: int, source: int) -> StateDict:
         for expert in range(count, num_expert):
             grown[f'{match["mlp"]}.experts.{expert}.{match["kind"]}'] = tensor.clone()
     return grown
+
+
+def fit_experts(state: StateDict, backbone: nn.Module) -> tuple[StateDict, tuple[str, ...]]:
+    """Returns weights with the experts that a backbone has, and a sentence on each change.
+
+    Experts of a plain network all start as the last rows of its ``fc2``, as published.
+
+    Args:
+        state: Weights of a plain network or one with experts, without a prefix.
+        backbone: Its ``new_expert_from`` is the expert whose copies are those that the file lacks;
+            None allows no others.
+
+    Raises:
+        ValueError: If the experts of the file are not those of the backbone.
+    """
+    target = backbone.state_dict()
+    new_expert_from = getattr(backbone, 'new_expert_from', None)
+    if not has_experts(target):
+        if has_experts(state):
+            refuse_experts()
+        return state, ()
+    wanted, wanted_features = num_experts(target), expert_features(target)
+    if not has_experts(state):
+        note = f'{wanted} experts start as the last {wanted_features} rows of fc2'
+        return split_into_experts(state, wanted, wanted_features), (note,)
+    features, count = expert_features(state), num_experts(state)
+    if features != wanted_features:
+        raise ValueError(
+            f'experts have {features} channels in the file and {wanted_features} in the '
+            f'model; set model.backbone.part_features={features}'
+        )
+    if count == wanted:
+        return state, ()
+    if count > wanted or new_expert_from is None:
+        hint = ', or new_expert_from to the expert that new ones start from'
+        raise ValueError(
+            f'the file has {count} experts and the model {wanted}; set '
+            f'model.backbone.num_expert={count}{hint if count < wanted else ""}'
+        )
+    notes = tuple(
+        f'expert {expert} starts as expert {new_expert_from}' for expert in range(count, wanted)
+    )
+    return add_experts(state, wanted, new_expert_from), notes
+
+
+def refuse_experts() -> None:
+    """Raises because a model with experts was given where a plain one is expected.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(
+        'the checkpoint is a ViTPose+ model with one expert per dataset; extract the model of one '
+        'dataset with tools/model_split.py and load that'
+    )
