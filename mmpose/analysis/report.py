@@ -21,8 +21,8 @@ from mmpose.analysis.run_config import config_differences, find_base, read_confi
 from mmpose.analysis.summary import Tested, read_tested
 from mmpose.apis.test import METRICS_FILE
 from mmpose.config.load import load_config
-from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import TEST_CONFIG
+from mmpose.evaluation.metrics import primary_metric
 from mmpose.visualization import HtmlReport
 from mmpose.visualization.html_report import Code
 
@@ -84,7 +84,7 @@ def write_report(
     base_config = None if base is None else load_config(base, check=False)
     page = HtmlReport(f'Report on {", ".join(run.name for run in runs)}', has_contents=True)
     notes: list[str] = []
-    page.tiles(_tiles(runs[0]) if len(runs) == 1 else _main_figures(runs))
+    page.tiles(_tiles(runs[0]) if len(runs) == 1 else _primary_metrics(runs))
     _add_figures(page, runs)
     _add_curves(page, runs, notes)
     for run in runs:
@@ -137,10 +137,10 @@ def _read_metrics(path: Path) -> dict[str, float]:
 
 
 def _tiles(run: Run) -> dict[str, str]:
-    """The main figures of a run."""
+    """Primary metrics of a run."""
     tiles = {}
     if run.metrics:
-        key = main_figure(list(run.metrics))
+        key = primary_metric(list(run.metrics))
         tiles[f'{key}, test'] = f'{run.metrics[key]:.4f}'
     if run.log is not None:
         for row in figure_table([run.log]).rows:
@@ -153,12 +153,12 @@ def _tiles(run: Run) -> dict[str, str]:
     return tiles
 
 
-def _main_figures(runs: Sequence[Run]) -> dict[str, str]:
-    """The main figure of each run: of the test, else the best in training."""
+def _primary_metrics(runs: Sequence[Run]) -> dict[str, str]:
+    """Primary metric of each run: of the test, else the best in training."""
     figures = {}
     for run in runs:
         if run.metrics:
-            key = main_figure(list(run.metrics))
+            key = primary_metric(list(run.metrics))
             figures[f'{run.name}, {key}'] = f'{run.metrics[key]:.4f}'
         elif run.log is not None and run.log.val:
             (row,) = figure_table([run.log], main_keys(run.log)[:1]).rows

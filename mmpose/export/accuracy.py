@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmpose.apis.inference import PoseBackend
-from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import PoseRunner
+from mmpose.evaluation.metrics import primary_metric
 from mmpose.metainfo import load_metainfo
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.registry import METRICS
@@ -82,5 +82,5 @@ def _build_metric(cfg: Config, metainfo: dict[str, Any]) -> Any:
 
 
 def _main_first(figures: dict[str, float]) -> dict[str, float]:
-    main = main_figure(list(figures))
+    main = primary_metric(list(figures))
     return {main: figures[main], **figures}

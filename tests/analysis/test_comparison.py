@@ -114,7 +114,7 @@ def test_the_command_writes_page_and_figures(files, people, tmp_path, monkeypatc
     assert 'class="verdict good"' in page
     assert content['figures']['AP']['interval'][0] > 0
     assert len(content['better']) == 2
-    assert content['keypoint_ap']['nose'][1] > content['keypoint_ap']['nose'][0]
+    assert content['joint_ap']['nose'][1] > content['joint_ap']['nose'][0]
     pictures = re.findall(r'base64,([^"]+)"', page)
     assert len(pictures) == 2 + len(content['worse'])
     image = cv2.imdecode(np.frombuffer(base64.b64decode(pictures[0]), np.uint8), 1)
