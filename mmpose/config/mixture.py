@@ -15,7 +15,7 @@ class Mixture:
     """The parts of D datasets, in order; a fragment writes them into its loaders and evaluators.
 
     Attributes:
-        names: Names, for losses, figures and folders.
+        names: Names, for losses, metrics and folders.
         metainfo: Skeletons.
         codecs: Configs of the codecs.
         datasets: Phase (``train``, ``val``, ``test``) -> configs of the datasets with pipelines.
