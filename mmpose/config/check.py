@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from mmpose.config.old_names import find_old_names
+from mmpose.evaluation.metrics import PerDatasetMetric
+from mmpose.evaluation.metrics.metric_info import metric_class, metric_classes, with_type
 from mmpose.metainfo import load_metainfo
-from mmpose.registry import CODECS
+from mmpose.registry import CODECS, DATASETS
 
 Config = Mapping[str, Any]
 
@@ -24,10 +27,6 @@ TOP_LEVEL_KEYS = {
 }
 # fmt: on
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# These read a COCO file and weigh distances by the sigmas of the skeleton.
-COCO_METRICS = ('CocoMetric', 'CrowdPoseMetric', 'CocoWholeBodyMetric', 'HumanArtMetric')
-OTHER_LAYOUTS = ('MpiiDataset', 'InterHand2DDataset')
-MIXTURE_METRIC = 'PerDatasetMetric'
 
 
 class _Head(NamedTuple):
@@ -59,7 +58,8 @@ def check_config(cfg: Config) -> list[str]:
     Args:
         cfg: A whole config, composed and overridden.
     """
-    return [problem for check in _CHECKS for problem in check(cfg)]
+    old = list(find_old_names(dict(cfg.items())))
+    return old or [problem for check in _CHECKS for problem in check(cfg)]
 
 
 def _check_keys(cfg: Config) -> Iterator[str]:
@@ -243,12 +243,12 @@ def _check_evaluators(cfg: Config) -> Iterator[str]:
         parts = list(_parts(cfg, loader))
         is_mixture = 'datasets' in ((cfg.get(loader) or {}).get('dataset') or {})
         for evaluator in _as_list(cfg.get(f'{phase}_evaluator') or []):
-            if evaluator.get('type') == MIXTURE_METRIC:
+            if with_type([evaluator], PerDatasetMetric):
                 yield from _check_mixture_metric(cfg, phase, evaluator, parts)
             elif is_mixture:
                 yield (
                     f'{phase}_evaluator is {evaluator.get("type")} but the {phase} data are a '
-                    f'mixture of {len(parts)} datasets; take {MIXTURE_METRIC} with a metric for '
+                    f'mixture of {len(parts)} datasets; take PerDatasetMetric with a metric for '
                     'each'
                 )
             else:
@@ -286,21 +286,28 @@ def _check_evaluator(phase: str, evaluator: Config, dataset: Config) -> Iterator
             f'{phase}_evaluator reads {ann_file} but {phase}_dataloader reads {own}; '
             'drop ann_file from the evaluator, it takes that of the dataset'
         )
-    kind = evaluator.get('type')
-    if kind not in COCO_METRICS:
+    kind = metric_class(evaluator)
+    if kind is None:
         return
-    if dataset.get('type') in OTHER_LAYOUTS and not ann_file:
+    others = [one.__name__ for one in metric_classes() if one.needs_gt_boxes]
+    layout = getattr(DATASETS.get(str(dataset.get('type', ''))), 'layout', kind.annotation_layout)
+    if kind.annotation_layout not in (None, layout) and not ann_file:
         yield (
-            f'{phase}_evaluator is {kind}, which reads COCO annotations, but the {phase} data are '
-            f'a {dataset["type"]}; take a metric that compares keypoints (MpiiPCKh, PCKAccuracy, '
-            'AUC, EPE)'
+            f'{phase}_evaluator is {kind.__name__}, which reads {kind.annotation_layout} '
+            f'annotations, but the {phase} data are a {dataset["type"]}; take a metric that '
+            f'compares keypoints ({", ".join(others)})'
+        )
+    if kind.needs_gt_boxes and dataset.get('bbox_file'):
+        yield (
+            f'{phase}_evaluator is {kind.__name__}, which compares each pose with the annotation '
+            f'of its box, but {phase}_dataloader reads detected boxes; drop bbox_file from its '
+            'dataset'
         )
     dataset_meta = load_metainfo(dataset.get('metainfo', 'coco'))
-    if dataset_meta.sigmas is None:
+    if kind.needs_sigmas and dataset_meta.sigmas is None:
         yield (
-            f'{phase}_evaluator is {kind}, which needs sigmas, but the skeleton '
-            f"'{dataset_meta.name}' has "
-            'none; take PCKAccuracy, AUC, EPE or NME'
+            f'{phase}_evaluator is {kind.__name__}, which needs sigmas, but the skeleton '
+            f"'{dataset_meta.name}' has none; take {', '.join(others)}"
         )
 
 

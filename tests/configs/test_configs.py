@@ -106,7 +106,7 @@ def test_contradictions_are_refused(overrides, message):
 
 def test_coco_metric_on_another_layout_is_refused():
     path = COCO.parent / 'mpii/ViTPose_base_mpii_256x192.py'
-    message = r'val_evaluator is CocoMetric.*the val data are a MpiiDataset; take .*MpiiPCKh'
+    message = r'val_evaluator is CocoMetric.*the val data are a MpiiDataset; take .*MpiiPCKAccuracy'
     with pytest.raises(ValueError, match=message):
         load_config(path, {'val_evaluator.type': 'CocoMetric'})
 

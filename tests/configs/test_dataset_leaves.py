@@ -46,7 +46,7 @@ class Published(NamedTuple):
 # fmt: off
 PUBLISHED = [
     Published(f'body/{KIND}/mpii', 'mpii', 16, 'MpiiDataset', 'mpii', True, None,
-              'mpii_train.json', 'mpii_val.json', 'mpii_val.json', None, ['MpiiPCKh']),
+              'mpii_train.json', 'mpii_val.json', 'mpii_val.json', None, ['MpiiPCKAccuracy']),
     Published(f'body/{KIND}/aic', 'aic', 14, 'CocoDataset', 'aic', False, 8,
               'aic_train.json', 'aic_val.json', 'aic_val.json', None, ['CocoMetric']),
     Published(f'body/{KIND}/crowdpose', 'crowdpose', 14, 'CocoDataset', 'crowdpose', False, 6,

@@ -46,7 +46,7 @@ PARTS = {
     'aic': Part(14, False, 8, 'data/aic/', 'aic_train.json', AIC_TRAIN, 'aic_val.json', None,
                 'CocoMetric'),
     'mpii': Part(16, True, None, 'data/mpii/', 'mpii_train.json', 'images/', 'mpii_val.json', None,
-                 'MpiiPCKh'),
+                 'MpiiPCKAccuracy'),
     'ap10k': Part(17, False, 8, 'data/ap10k/', 'ap10k-train-split1.json', 'data/',
                   'ap10k-test-split1.json', None, 'CocoMetric'),
     'apt36k': Part(17, False, 8, 'data/apt36k/', 'train_annotations_1.json', None,

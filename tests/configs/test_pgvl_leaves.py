@@ -51,9 +51,9 @@ PUBLISHED = [
               CROWD_BOXES, 'CrowdPoseMetric'),
     Published(f'body/{KIND}/mpii/PGVL_ViTB_mpii_256x256', 16, (256, 256),
               {**FUSE, 'dim': 768, 'project_all': True}, 768, 0.0005, (32, 32), 8, 'mpii_val',
-              None, 'MpiiPCKh'),
+              None, 'MpiiPCKAccuracy'),
     Published(f'body/{KIND}/mpii/PGVL_v2_ViTB_mpii_256x256', 16, (256, 256), {**GUIDED, 'mode': 3},
-              512, 0.0005, (32, 32), 8, 'mpii_val', None, 'MpiiPCKh'),
+              512, 0.0005, (32, 32), 8, 'mpii_val', None, 'MpiiPCKAccuracy'),
     Published(f'body/{KIND}/ochuman/PGVL_ViTB_OCHuman_256x192', 17, (192, 256),
               {**GUIDED, 'mode': 3}, 512, 0.0005, (128, 64), 8,
               'ochuman_coco_format_val_range_0.00_1.00', num_contexts=1),
@@ -133,7 +133,7 @@ def test_data_and_decoding(cfg, row):
     assert cfg.val_evaluator.type == cfg.test_evaluator.type == row.metric
     steps = [{step.type: step for step in loader.dataset.pipeline} for loader in loaders]
     train, val, test = steps
-    is_mpii = row.metric == 'MpiiPCKh'
+    is_mpii = row.metric == 'MpiiPCKAccuracy'
     assert list(train) == [
         'LoadImage', 'GetBBoxCenterScale', *([] if is_mpii else ['RandomShiftBboxCenter']), 'RandomFlip',
         'RandomHalfBody', 'RandomScaleRotation', 'TopdownAffine',

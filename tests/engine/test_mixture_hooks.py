@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from mmpose.codecs import UDPHeatmap
-from mmpose.engine import PoseCheckpointHook
-from mmpose.engine.hooks import checkpoint_hook, drawing_hook, preview_hook
-from mmpose.evaluation.metrics import PerDatasetMetric
+from mmpose.engine import CheckpointHook
+from mmpose.engine.hooks import drawing_hook, preview_hook
+from mmpose.evaluation.metrics import PerDatasetMetric, primary_metric
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import PoseResult
 
@@ -114,7 +114,7 @@ def test_results_are_drawn_per_dataset(tmp_path):
 
 def test_results_of_one_dataset_stay_in_one_folder(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((70, 70, 3), np.uint8))
-    runner = SimpleNamespace(bare_model=SimpleNamespace(meta=METAS[1]))
+    runner = SimpleNamespace(bare_model=SimpleNamespace(dataset_meta=METAS[1]))
     result = replace(pose(1, str(tmp_path / 'a.png')), dataset_idx=5)
     drawing_hook.ResultDrawingHook(str(tmp_path / 'out')).after_test_iter(runner, 0, None, [result])
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['a.jpg']
@@ -123,8 +123,8 @@ def test_results_of_one_dataset_stay_in_one_folder(tmp_path):
 @pytest.mark.parametrize(
     ('names', 'keys', 'expected'),
     [
-        (['mpii', 'coco'], ['mpii/Head', 'mpii/PCKh', 'coco/AP'], 'mpii/PCKh'),
-        (['coco', 'mpii'], ['coco/AP', 'coco/AR', 'mpii/PCKh'], 'coco/AP'),
+        (['mpii', 'coco'], ['mpii/Head PCK', 'mpii/PCK', 'coco/AP'], 'mpii/PCK'),
+        (['coco', 'mpii'], ['coco/AP', 'coco/AR', 'mpii/PCK'], 'coco/AP'),
         (['hand', 'coco'], ['coco/AR', 'coco/AP'], 'coco/AP'),  # the first is not evaluated
     ],
 )
@@ -135,14 +135,14 @@ def test_best_checkpoint_follows_the_first_dataset(names, keys, expected, monkey
     )
     saved = []
     monkeypatch.setattr(
-        PoseCheckpointHook, '_save', lambda self, runner, name, epoch: saved.append(name)
+        CheckpointHook, '_save', lambda self, runner, name, epoch: saved.append(name)
     )
-    hook = PoseCheckpointHook()
+    hook = CheckpointHook(save_best='auto')
     hook.after_val_epoch(runner, dict.fromkeys(keys, 0.5))
     assert saved == [f'best_{expected.replace("/", "_")}_epoch_3.pth']
 
 
-def test_main_figure_of_one_dataset():
-    keys = ['pck/PCK', 'auc/AUC', 'epe/EPE']
-    assert checkpoint_hook.main_figure(keys) == 'auc/AUC'
-    assert checkpoint_hook.main_figure(['x/y']) == 'x/y'
+def test_primary_metric_of_one_dataset():
+    keys = ['PCK', 'AUC', 'EPE']
+    assert primary_metric(keys) == 'AUC'
+    assert primary_metric(['x/y']) == 'x/y'

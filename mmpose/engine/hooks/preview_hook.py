@@ -1,4 +1,4 @@
-"""Shows what the model is fed and what it makes of it."""
+"""Training preview: crops as the model gets them, with targets and predictions."""
 
 from __future__ import annotations
 
