@@ -155,7 +155,7 @@ def _of_transformers(model: TopdownPoseEstimator) -> Contestant:
     model.load_state_dict(own)
     weights, _ = export_huggingface(own)
     twin.load_state_dict(weights)
-    width, height = model.head.codec.input_size
+    width, height = model.head.decoder.input_size
     processor = VitPoseImageProcessor(size={'height': height, 'width': width})
 
     @torch.inference_mode()

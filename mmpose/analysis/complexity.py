@@ -83,7 +83,7 @@ def measure_complexity(
 def _fit_codecs(model: PoseEstimator, input_hw: tuple[int, int]) -> None:
     """Makes the heads, which compare with their codecs, accept features of another size."""
     for head in model.all_heads():
-        codec = head.codec
+        codec = head.decoder
         sizes = zip(input_hw[::-1], codec.heatmap_size, codec.input_size, strict=True)
         codec.heatmap_size = tuple(size * cells // own for size, cells, own in sizes)
 

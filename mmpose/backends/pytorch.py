@@ -40,8 +40,8 @@ class TorchBackend:
         self.padding = padding
         self.stretch = stretch
         self.dataset_meta = model.dataset_meta
-        self.input_size = model.head.codec.input_size
-        self.use_udp = model.head.codec.use_udp
+        self.input_size = model.head.decoder.input_size
+        self.use_udp = model.head.decoder.use_udp
         self.device = model.flip_indices.device
         self.dtype = _checked_dtype(dtype or FULL, self.device)
         compile_backbone(model, compile_model)

@@ -149,10 +149,10 @@ def _check_experts(cfg: Config) -> Iterator[str]:
 
 def _check_head(cfg: Config) -> Iterator[str]:
     for where, head, metainfo in _heads(cfg):
-        if 'out_channels' not in head or 'codec' not in head:
+        if 'out_channels' not in head or 'decoder' not in head:
             continue
         dataset_meta = load_metainfo(metainfo)
-        expected = CODECS.build(dict(head['codec'])).num_channels(dataset_meta.num_keypoints)
+        expected = CODECS.build(dict(head['decoder'])).num_channels(dataset_meta.num_keypoints)
         if head['out_channels'] != expected:
             yield (
                 f"head has {head['out_channels']} channels but '{dataset_meta.name}' has "
@@ -176,7 +176,7 @@ def _check_widths(cfg: Config) -> Iterator[str]:
 def _check_sizes(cfg: Config) -> Iterator[str]:
     img_size = ((cfg.get('model') or {}).get('backbone') or {}).get('img_size')
     for where, head, _ in _heads(cfg):
-        input_size = tuple((head.get('codec') or {}).get('input_size', ()))
+        input_size = tuple((head.get('decoder') or {}).get('input_size', ()))
         if input_size and img_size is not None and tuple(img_size)[::-1] != input_size:
             yield (
                 f'the codec reads inputs of {input_size[0]}x{input_size[1]} px (w x h, '
@@ -187,7 +187,7 @@ def _check_sizes(cfg: Config) -> Iterator[str]:
 
 def _check_crops(cfg: Config) -> Iterator[str]:
     for part, head in _pairs(cfg):
-        codec = head.config.get('codec')
+        codec = head.config.get('decoder')
         if not codec:
             continue
         input_size, is_udp = tuple(codec['input_size']), CODECS.build(dict(codec)).use_udp

@@ -81,10 +81,10 @@ def _build_codecs(cfg: Config, num: int) -> list[Codec]:
     """Returns the codec of each of the datasets: that of its head, or of the only head."""
     model = cfg.get('model', {})
     heads = model.get('heads', [model.get('head', {})] * num)
-    configs = [head.get('codec') for head in heads]
+    configs = [head.get('decoder') for head in heads]
     if None in configs or len(configs) != num:
         raise ValueError(
-            'the config has no model.head.codec, or no codec in each of model.heads, for its '
+            'the config has no model.head.decoder, or no decoder in each of model.heads, for its '
             f'{num} dataset(s); it draws the target heatmaps'
         )
     return [CODECS.build(dict(config)) for config in configs]

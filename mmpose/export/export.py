@@ -157,7 +157,7 @@ def export_model(
         comparisons = [
             compare(
                 reference,
-                model.head.codec,
+                model.head.decoder,
                 backend,
                 crops[:NUM_COMPARED],
                 dataset.name,

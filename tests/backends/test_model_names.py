@@ -150,7 +150,7 @@ def test_precision_size_and_flip_test_are_arguments(plain):
     assert np.abs(single.heatmaps - usual.heatmaps).max() > 0
     model, large = poses(input_size=(96, 128))
     assert large.heatmaps.shape == (17, 32, 24)
-    assert model.head.codec.heatmap_size == (24, 32)
+    assert model.head.decoder.heatmap_size == (24, 32)
     assert large.window.input_size == model.backend.input_size == (96, 128)
 
 

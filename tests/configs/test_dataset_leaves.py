@@ -143,7 +143,7 @@ def test_published_settings(row, size):
     check_schedule(cfg, row)
     head = cfg.model.head
     assert head.out_channels == row.num_keypoints
-    codec = CODECS.build(head.codec)
+    codec = CODECS.build(head.decoder)
     assert (codec.use_udp, codec.sigma) == (row.is_udp, 2)
     assert (codec.input_size, codec.heatmap_size) == ((192, 256), (48, 64))
     if not row.is_udp:
@@ -174,7 +174,7 @@ def test_adamw_leaves_hold_the_coco_recipe(row, size):
 
 
 def check_recipe(cfg, size):
-    assert CODECS.build(cfg.model.head.codec).use_udp
+    assert CODECS.build(cfg.model.head.decoder).use_udp
     drop_path, decay = RECIPES[size]
     assert cfg.model.backbone.drop_path_rate == drop_path
     wrapper = cfg.optim_wrapper

@@ -180,7 +180,7 @@ def test_heads_and_experts(loaded):
     dim, depth, *_, features = SIZES[leaf.size]
     for i, name in enumerate(leaf.names):
         assert state[f'heads.{i}.final_layer.weight'] == (PARTS[name].num_keypoints, 256, 1, 1)
-        codec = CODECS.build(cfg.model.heads[i].codec)
+        codec = CODECS.build(cfg.model.heads[i].decoder)
         assert (codec.use_udp, codec.sigma) == (PARTS[name].is_udp, 2)
         width, height = leaf.input_size
         assert (codec.input_size, codec.heatmap_size) == ((width, height), (width // 4, height // 4))
@@ -223,7 +223,7 @@ def test_single_datasets_of_hap(name, size):
     assert (backbone.embed_dim, backbone.drop_path_rate) == (768, drop_path)
     height, width = map(int, size.split('x'))
     assert tuple(backbone.img_size) == (height, width)
-    codec = CODECS.build(cfg.model.head.codec)
+    codec = CODECS.build(cfg.model.head.decoder)
     assert (codec.use_udp, codec.sigma, codec.input_size) == (is_udp, 2, (width, height))
     assert codec.heatmap_size == (width // 4, height // 4)
     steps = steps_of(cfg.train_dataloader.dataset)
@@ -289,7 +289,7 @@ CONTRADICTIONS = [
         r'gives 768 channels .* takes 384; set model\.heads\.2\.in_channels=768',
     ),
     (
-        lambda cfg: cfg.model.heads[5].codec.update(input_size=(288, 384)),
+        lambda cfg: cfg.model.heads[5].decoder.update(input_size=(288, 384)),
         r'codec reads inputs of 288x384 px \(w x h, model\.heads\.5\)',
     ),
     (

@@ -115,7 +115,7 @@ def test_model(cfg, row):
 
 
 def test_data_and_decoding(cfg, row):
-    codec = CODECS.build(cfg.model.head.codec)
+    codec = CODECS.build(cfg.model.head.decoder)
     width, height = row.input_size
     assert (codec.input_size, codec.heatmap_size) == (row.input_size, (width // 4, height // 4))
     assert (codec.use_udp, codec.sigma, codec.unbiased) == (False, 2, False)

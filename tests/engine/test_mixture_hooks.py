@@ -25,16 +25,16 @@ class Head(torch.nn.Module):
 
     def __init__(self, meta):
         super().__init__()
-        self.codec = UDPHeatmap(SIZE_WH, MAP_WH, sigma=1)
+        self.decoder = UDPHeatmap(SIZE_WH, MAP_WH, sigma=1)
         self.num = meta.num_keypoints
 
     def forward(self, features):
         points = torch.full((len(features), self.num, 2), 20.0)
-        return self.codec.encode(points, torch.ones(len(features), self.num))[0]
+        return self.decoder.encode(points, torch.ones(len(features), self.num))[0]
 
     def predict(self, heatmaps):
         assert heatmaps.shape[1] == self.num
-        return self.codec.decode(heatmaps)
+        return self.decoder.decode(heatmaps)
 
 
 class Model(torch.nn.Module):

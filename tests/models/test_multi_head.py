@@ -45,7 +45,7 @@ def published_loss(model, images, batch):
         size = min(num, batch['keypoints'].shape[1])
         keypoints[:, :size] = batch['keypoints'][:, :size]
         keypoints_visible[:, :size] = batch['keypoints_visible'][:, :size]
-        target, weight = head.codec.encode(keypoints, keypoints_visible)
+        target, weight = head.decoder.encode(keypoints, keypoints_visible)
         total = 0.0
         for joint in range(num):
             for row in range(len(images)):

@@ -33,7 +33,8 @@ def config(variant='fuse', **changes):
                 in_channels=WIDTHS[variant],
                 out_channels=17,
                 deconv_out_channels=(8, 8),
-                codec=codec,
+                deconv_kernel_sizes=(4, 4),
+                decoder=codec,
             ),
             text_encoder=dict(
                 type='CLIPTextEncoder', width=16, out_channels=32, layers=1, context_length=13

@@ -109,7 +109,7 @@ def _draw(
     rows, num = rows.cpu(), dataset_meta.num_keypoints
     keypoints = part['batch']['keypoints'].cpu()[rows, :num]  # zeros behind the K of the skeleton
     keypoints_visible = part['batch']['keypoints_visible'].cpu()[rows, :num]
-    codec = head.codec
+    codec = head.decoder
     device = heatmaps.device
     targets, _ = codec.encode(keypoints.to(device), keypoints_visible.to(device))
     targets = targets[:, :: codec.num_channels(1)]  # without the offsets of a combined codec

@@ -1,6 +1,6 @@
 """The heatmap head of ViTPose: transposed convolutions, or bilinear upsampling."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from mmpose.registry import CODECS, MODELS
 
 # Kernel of a transposed convolution -> (padding, output padding) that double the size exactly.
 DECONV_PADDING = {2: (0, 0), 3: (1, 1), 4: (1, 0)}
+FINAL_LAYER = {'kernel_size': 1}
 # Published initialisation of all convolutions (Xiao et al., ECCV 2018).
 INIT_STD = 0.001
 
@@ -23,10 +24,10 @@ class HeatmapHead(nn.Module):
 
     The classic decoder doubles the size once per entry of ``deconv_out_channels``. The simple
     decoder has none: ``deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4,
-    final_kernel=3``.
+    final_layer=dict(kernel_size=3)``.
 
     Attributes:
-        codec: Draws the targets and reads the predictions.
+        decoder: Codec that draws the targets and reads the predictions.
         num_keypoints: K, from ``out_channels`` and the codec.
     """
 
@@ -34,11 +35,11 @@ class HeatmapHead(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        codec: Codec | dict[str, Any],
-        deconv_out_channels: Sequence[int] = (256, 256),
-        deconv_kernel_sizes: Sequence[int] = (4, 4),
+        decoder: Codec | dict[str, Any],
+        deconv_out_channels: Sequence[int] | None = (256, 256, 256),
+        deconv_kernel_sizes: Sequence[int] | None = (4, 4, 4),
         upsample: int = 1,
-        final_kernel: int = 1,
+        final_layer: Mapping[str, int] | None = FINAL_LAYER,
         loss: nn.Module | dict[str, Any] | None = None,
     ) -> None:
         """Builds the layers and draws their weights.
@@ -47,31 +48,26 @@ class HeatmapHead(nn.Module):
             in_channels: Channels of the features.
             out_channels: C, channels of the heatmaps: the number of keypoints times the codec's
                 channels per keypoint.
-            codec: A codec or its config.
-            deconv_out_channels: Channels behind each transposed convolution.
+            decoder: A codec or its config.
+            deconv_out_channels: Channels behind each transposed convolution; none without them.
             deconv_kernel_sizes: Kernel of each transposed convolution: 2, 3 or 4.
             upsample: Factor by which the features are enlarged first.
-            final_kernel: Kernel of the last convolution: 1 or 3.
-            loss: A loss or its config; None takes JointsMSELoss with target weights.
+            final_layer: ``kernel_size`` of the last convolution, 1 or 3; its padding keeps the
+                size. None has no last convolution.
+            loss: A loss or its config; None takes KeypointMSELoss.
 
         Raises:
             ValueError: If an argument is out of range or does not fit another one.
         """
         super().__init__()
-        self.codec: Codec = CODECS.build(codec) if isinstance(codec, dict) else codec
-        self.num_keypoints = _count_keypoints(out_channels, self.codec)
+        self.decoder: Codec = CODECS.build(decoder) if isinstance(decoder, dict) else decoder
+        self.num_keypoints = _count_keypoints(out_channels, self.decoder)
         if upsample < 1:
             raise ValueError(f'head.upsample is {upsample}; expected 1 or more')
-        if final_kernel not in (1, 3):
-            raise ValueError(f'head.final_kernel is {final_kernel}; expected 1 or 3')
         self.upsample = upsample
-        self.deconv_layers = self._make_deconv_layers(
-            in_channels, deconv_out_channels, deconv_kernel_sizes
-        )
-        channels = deconv_out_channels[-1] if deconv_out_channels else in_channels
-        self.final_layer = nn.Conv2d(
-            channels, out_channels, final_kernel, padding=final_kernel // 2
-        )
+        widths, kernels = deconv_out_channels or (), deconv_kernel_sizes or ()
+        self.deconv_layers = self._make_deconv_layers(in_channels, widths, kernels)
+        self.final_layer = _make_final_layer([in_channels, *widths][-1], out_channels, final_layer)
         self.loss_module: nn.Module = _build_loss(loss)
         self._init_weights()
 
@@ -90,10 +86,10 @@ class HeatmapHead(nn.Module):
             )
         heatmaps = self.final_layer(self.deconv_layers(feats))
         size_wh = (heatmaps.shape[3], heatmaps.shape[2])
-        if size_wh != self.codec.heatmap_size:
+        if size_wh != self.decoder.heatmap_size:
             raise ValueError(
                 f'head produces heatmaps of (width, height) {size_wh} but the codec expects '
-                f'{self.codec.heatmap_size}; set codec.heatmap_size, or codec.input_size '
+                f'{self.decoder.heatmap_size}; set codec.heatmap_size, or codec.input_size '
                 'together with '
                 'the crop and the backbone'
             )
@@ -119,19 +115,19 @@ class HeatmapHead(nn.Module):
         if keypoints.shape[1] != self.num_keypoints:
             raise ValueError(
                 f'head has {self.num_keypoints} keypoints but the batch has {keypoints.shape[1]}; '
-                f'set head.out_channels={self.codec.num_channels(keypoints.shape[1])}'
+                f'set head.out_channels={self.decoder.num_channels(keypoints.shape[1])}'
             )
         heatmaps = self.forward(feats)
         with torch.no_grad():
-            targets, weights = self.codec.encode(keypoints, keypoints_visible)
-        step = self.codec.num_channels(1)  # score maps come first in each keypoint's group
+            targets, weights = self.decoder.encode(keypoints, keypoints_visible)
+        step = self.decoder.num_channels(1)  # score maps come first in each keypoint's group
         accuracy = heatmap_accuracy(heatmaps.detach()[:, ::step], targets[:, ::step], weights)
         loss = self.loss_module(heatmaps, targets, weights)
         return {'loss_heatmap': loss, 'acc_pose': accuracy}
 
     def predict(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         """Keypoints (B, K, 2), input px, and scores (B, K) of heatmaps (B, C, H, W)."""
-        return self.codec.decode(heatmaps)
+        return self.decoder.decode(heatmaps)
 
     def _make_deconv_layers(
         self, in_channels: int, channels: Sequence[int], kernels: Sequence[int]
@@ -157,10 +153,30 @@ class HeatmapHead(nn.Module):
                     nn.init.zeros_(module.bias)
 
 
+def _make_final_layer(
+    in_channels: int, out_channels: int, options: Mapping[str, int] | None
+) -> nn.Module:
+    if options is None:
+        if in_channels != out_channels:
+            raise ValueError(
+                f'head.final_layer is None, but {in_channels} channels are no {out_channels} '
+                'heatmaps; set head.final_layer=dict(kernel_size=1)'
+            )
+        return nn.Identity()
+    kernel = options.get('kernel_size', 1)
+    expected = {'kernel_size': kernel, 'padding': kernel // 2}
+    if kernel not in (1, 3) or {**expected, **options} != expected:
+        raise ValueError(
+            f'head.final_layer is {dict(options)}; expected dict(kernel_size=1), '
+            'dict(kernel_size=3, padding=1) or None'
+        )
+    return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
+
+
 def _build_loss(loss: nn.Module | dict[str, Any] | None) -> nn.Module:
     if isinstance(loss, nn.Module):
         return loss
-    return MODELS.build(loss or {'type': 'JointsMSELoss', 'use_target_weight': True})
+    return MODELS.build(loss or {'type': 'KeypointMSELoss', 'use_target_weight': True})
 
 
 def _count_keypoints(out_channels: int, codec: Codec) -> int:

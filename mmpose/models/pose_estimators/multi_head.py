@@ -166,10 +166,10 @@ class MultiHeadPoseEstimator(PoseEstimator):
             heatmaps = head(features[rows])
             if mirrored is not None:
                 flips = getattr(self, f'flip_indices_{i}')
-                heatmaps = average_of_mirrored(heatmaps, head(mirrored[rows]), head.codec, flips)
+                heatmaps = average_of_mirrored(heatmaps, head(mirrored[rows]), head.decoder, flips)
             keypoints_in, scores = head.predict(heatmaps)
             part = {key: _take(value, rows) for key, value in batch.items()}
-            found = batch_to_results(keypoints_in, scores, part, head.codec)
+            found = batch_to_results(keypoints_in, scores, part, head.decoder)
             poses.update(zip(rows, found, strict=True))
         return [poses[row] for row in range(len(poses))]
 
@@ -256,7 +256,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
             raise ValueError(
                 f"head {index} has {head.num_keypoints} keypoints but '{dataset_meta.name}' has "
                 f'{dataset_meta.num_keypoints}; set model.heads[{index}].out_channels to '
-                f'{head.codec.num_channels(dataset_meta.num_keypoints)}'
+                f'{head.decoder.num_channels(dataset_meta.num_keypoints)}'
             )
         if not self.clean and not getattr(head.loss_module, 'use_target_weight', True):
             raise ValueError(

@@ -177,7 +177,7 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
         text, vision = self.interact(inputs, batch.get('dataset_idx'))
         results = self.head.loss(vision, batch['keypoints'], batch['keypoints_visible'])
         grid_wh = (vision.shape[3], vision.shape[2])
-        codec = self.head.codec
+        codec = self.head.decoder
         cells, weights = token_cells(
             batch['keypoints'], batch['keypoints_visible'], codec.input_size, grid_wh
         )

@@ -67,7 +67,7 @@ class TopdownPoseEstimator(PoseEstimator):
                 f'the head has {self.head.num_keypoints} keypoints but '
                 f"'{self.dataset_meta.name}' has "
                 f'{self.dataset_meta.num_keypoints}; set model.head.out_channels to '
-                f'{self.head.codec.num_channels(self.dataset_meta.num_keypoints)}'
+                f'{self.head.decoder.num_channels(self.dataset_meta.num_keypoints)}'
             )
         flips = torch.from_numpy(self.dataset_meta.flip_indices.copy())
         self.register_buffer('flip_indices', flips, persistent=False)
@@ -100,7 +100,7 @@ class TopdownPoseEstimator(PoseEstimator):
         """Returns the pose of each crop in image coordinates."""
         heatmaps = self.predict_heatmaps(inputs, self.condition_of(batch))
         keypoints_in, scores = self.head.predict(heatmaps)
-        return batch_to_results(keypoints_in, scores, batch, self.head.codec)
+        return batch_to_results(keypoints_in, scores, batch, self.head.decoder)
 
     def predict_heatmaps(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns heatmaps (B, C, H, W), averaged with those of the mirror image if asked for."""
@@ -108,4 +108,4 @@ class TopdownPoseEstimator(PoseEstimator):
         if not self.flip_test:
             return heatmaps
         mirrored = self.heatmaps_of(inputs.flip(-1), dataset_idx)
-        return average_of_mirrored(heatmaps, mirrored, self.head.codec, self.flip_indices)
+        return average_of_mirrored(heatmaps, mirrored, self.head.decoder, self.flip_indices)

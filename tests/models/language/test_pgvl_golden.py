@@ -80,7 +80,7 @@ def _to_memory(model):
 
 def run(model):
     """Returns every tensor of the table, and the loss."""
-    width, height = model.head.codec.input_size
+    width, height = model.head.decoder.input_size
     images = image(2, height, width)
     found = {}
     hooks = [
