@@ -90,7 +90,10 @@ def set_input_size(cfg: Config, input_size: tuple[int, int]) -> None:
     backbone.img_size = (height, width)
     heads = cfg.model.heads if 'heads' in cfg.model else [cfg.model.head]
     for head in heads:
-        codec = head.decoder
+        codec = head.get('decoder')
+        if codec is None:  # no heatmaps
+            head.input_size = (width, height)
+            continue
         sizes = zip((width, height), codec.heatmap_size, codec.input_size, strict=True)
         codec.heatmap_size = tuple(new * cells // old for new, cells, old in sizes)
         codec.input_size = (width, height)

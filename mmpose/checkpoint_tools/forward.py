@@ -100,7 +100,7 @@ def heatmaps_of_config(config: str | Path, checkpoint: str | Path, trust: bool) 
     model = MODELS.build({**cfg.model, 'pretrained': None}).eval()
     load_model(model, checkpoint, trust)
     heads = list(model.heads) if hasattr(model, 'heads') else [model.head]
-    height, width = heads[0].decoder.input_size[::-1]
+    height, width = heads[0].input_size[::-1]
     images = _images((height, width))
     outputs = []
     for dataset, head in enumerate(heads):

@@ -20,9 +20,13 @@ class Codec(ABC):
         use_udp: Whether the crop has to be a UDP crop, in which the centres of the corner pixels
             of input and heatmap coincide: x_in = x_hm * (w - 1) / (W - 1). Otherwise
             x_in = x_hm * w / W.
+        flip_mode: Name of ``unflip`` in MMPose's ``test_cfg``.
+        shift_heatmap: Whether `unflip` moves the maps one cell to the right.
     """
 
     use_udp: bool = False
+    flip_mode: str = 'heatmap'
+    shift_heatmap: bool = False
 
     def __init__(self, input_size: Sequence[int], heatmap_size: Sequence[int]) -> None:
         """Stores the two sizes.
@@ -116,6 +120,26 @@ class Codec(ABC):
         group = torch.arange(self.num_channels(1), device=flip_indices.device)
         channels = (flip_indices[:, None] * len(group) + group).flatten()  # (K, n) -> (C,)
         return heatmaps.index_select(1, channels).flip(-1)
+
+    def set_flip_options(
+        self, flip_mode: str | None = None, shift_heatmap: bool | None = None
+    ) -> None:
+        """Applies options of MMPose's ``test_cfg`` to `unflip`; None leaves one as it is.
+
+        Raises:
+            ValueError: If the codec cannot have the option.
+        """
+        name = type(self).__name__
+        if flip_mode not in (None, self.flip_mode):
+            raise ValueError(
+                f"model.test_cfg.flip_mode is '{flip_mode}', but maps of {name} are flipped as "
+                f"'{self.flip_mode}'; remove it"
+            )
+        if shift_heatmap not in (None, self.shift_heatmap):
+            raise ValueError(
+                f'model.test_cfg.shift_heatmap is {shift_heatmap}, but {name} has '
+                f'shift_heatmap={self.shift_heatmap}; remove one of them'
+            )
 
     @abstractmethod
     def _encode(self, points_hm: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ class UDPCombinedHeatmap(Codec):
     """
 
     use_udp = True
+    flip_mode = 'udp_combined'
 
     def __init__(
         self,

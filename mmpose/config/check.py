@@ -173,36 +173,48 @@ def _check_widths(cfg: Config) -> Iterator[str]:
             )
 
 
+def _crop_of(head: Config) -> tuple[tuple[int, ...], bool, str] | None:
+    """Returns size and alignment (UDP) of the crops that a head reads, and what says so."""
+    codec = head.get('decoder')
+    if codec:
+        return tuple(codec['input_size']), CODECS.build(dict(codec)).use_udp, codec['type']
+    if 'input_size' in head:  # a head without heatmaps
+        return tuple(head['input_size']), bool(head.get('use_udp', False)), head['type']
+    return None
+
+
 def _check_sizes(cfg: Config) -> Iterator[str]:
     img_size = ((cfg.get('model') or {}).get('backbone') or {}).get('img_size')
     for where, head, _ in _heads(cfg):
-        input_size = tuple((head.get('decoder') or {}).get('input_size', ()))
-        if input_size and img_size is not None and tuple(img_size)[::-1] != input_size:
+        crop = _crop_of(head)
+        if crop is None or img_size is None:
+            continue
+        input_size, _, name = crop
+        if tuple(img_size)[::-1] != input_size:
             yield (
-                f'the codec reads inputs of {input_size[0]}x{input_size[1]} px (w x h, '
-                f'{where}) but '
-                f'model.backbone.img_size is {tuple(img_size)} (h, w); set it to {input_size[::-1]}'
+                f'the {name} reads inputs of {input_size[0]}x{input_size[1]} px (w x h, {where}) '
+                f'but model.backbone.img_size is {tuple(img_size)} (h, w); set it to '
+                f'{input_size[::-1]}'
             )
 
 
 def _check_crops(cfg: Config) -> Iterator[str]:
     for part, head in _pairs(cfg):
-        codec = head.config.get('decoder')
-        if not codec:
+        crop_of_head = _crop_of(head.config)
+        if crop_of_head is None:
             continue
-        input_size, is_udp = tuple(codec['input_size']), CODECS.build(dict(codec)).use_udp
+        input_size, is_udp, name = crop_of_head
         where = f'{part.where}.pipeline'
         for crop in part.steps('TopdownAffine'):
             if tuple(crop['input_size']) != input_size:
                 yield (
-                    f'{where} crops to {tuple(crop["input_size"])} but the codec reads '
-                    f'{input_size}; '
-                    'use the pipeline of the fragment that holds the codec'
+                    f'{where} crops to {tuple(crop["input_size"])} but the {name} of {head.where} '
+                    f'reads {input_size}; use the pipeline of the fragment that holds the codec'
                 )
             if bool(crop.get('use_udp', False)) != is_udp:
                 yield (
-                    f'{where} crops with use_udp={crop.get("use_udp", False)} but the codec is '
-                    f'{codec["type"]} ({head.where}); set use_udp={is_udp} in TopdownAffine'
+                    f'{where} crops with use_udp={crop.get("use_udp", False)} but {head.where} has '
+                    f'{name}; set use_udp={is_udp} in TopdownAffine'
                 )
 
 

@@ -73,6 +73,11 @@ def load_source(
         for name in names
     )
     codecs = [model.head.decoder for model in models]
+    if None in codecs:
+        raise ValueError(
+            'an exported program gives heatmaps, but the head of the model predicts none; run the '
+            'checkpoint itself'
+        )
     if len({(codec.input_size, codec.heatmap_size) for codec in codecs}) > 1:
         raise ValueError(
             'the datasets have crops or heatmaps of different sizes, so one program cannot hold '

@@ -35,7 +35,7 @@ def test_copy_computes_the_same(head, stem):
     assert not can_pack(model)  # made in inference mode, whose changes nobody counts
     packed = pack(model)
     crops = torch.randn(3, 3, 64, 64)
-    wanted, found = model.predict_heatmaps(crops), packed.predict_heatmaps(crops)
+    wanted, found = model.predict_output(crops), packed.predict_output(crops)
     assert (found - wanted).abs().max() < 1e-5 * wanted.abs().max()
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name])

@@ -290,12 +290,12 @@ CONTRADICTIONS = [
     ),
     (
         lambda cfg: cfg.model.heads[5].decoder.update(input_size=(288, 384)),
-        r'codec reads inputs of 288x384 px \(w x h, model\.heads\.5\)',
+        r'UDPHeatmap reads inputs of 288x384 px \(w x h, model\.heads\.5\)',
     ),
     (
         lambda cfg: cfg.val_dataloader.dataset.datasets[1].pipeline[-1].update(use_udp=True),
-        r'val_dataloader\.dataset\.datasets\.1\.pipeline crops with use_udp=True but the codec is '
-        r'MSRAHeatmap \(model\.heads\.1\)',
+        r'val_dataloader\.dataset\.datasets\.1\.pipeline crops with use_udp=True but '
+        r'model\.heads\.1 has MSRAHeatmap',
     ),
     (
         lambda cfg: cfg.train_dataloader.dataset.datasets[3].pipeline[-1].update(input_size=(96, 96)),

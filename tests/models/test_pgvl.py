@@ -106,15 +106,15 @@ def test_text_is_read_once_in_evaluation(variant):
     model.text_encoder.register_forward_hook(lambda *_: calls.append(1))
     images, _ = make_batch()
     with torch.no_grad():
-        first = model.predict_heatmaps(images)
-        second = model.predict_heatmaps(images)
+        first = model.predict_output(images)
+        second = model.predict_output(images)
     assert len(calls) == 1
     assert torch.equal(first, second)
     with torch.no_grad():
         model.contexts.add_(1)
     model.eval()
     with torch.no_grad():
-        assert not torch.equal(model.predict_heatmaps(images), first)
+        assert not torch.equal(model.predict_output(images), first)
     assert len(calls) == 2
 
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmpose.codecs import Codec
-from mmpose.models.heads.accuracy import heatmap_accuracy
+from mmpose.codecs.peaks import find_peaks
+from mmpose.models.heads.base import PoseHead
 from mmpose.registry import CODECS, MODELS
 
 # Kernel of a transposed convolution -> (padding, output padding) that double the size exactly.
@@ -19,7 +20,7 @@ INIT_STD = 0.001
 
 
 @MODELS.register_module()
-class HeatmapHead(nn.Module):
+class HeatmapHead(PoseHead):
     """Predicts heatmaps from the last feature map (Xu et al., NeurIPS 2022, section 3.1).
 
     The classic decoder doubles the size once per entry of ``deconv_out_channels``. The simple
@@ -60,6 +61,7 @@ class HeatmapHead(nn.Module):
             ValueError: If an argument is out of range or does not fit another one.
         """
         super().__init__()
+        self.in_channels = in_channels
         self.decoder: Codec = CODECS.build(decoder) if isinstance(decoder, dict) else decoder
         self.num_keypoints = _count_keypoints(out_channels, self.decoder)
         if upsample < 1:
@@ -71,8 +73,23 @@ class HeatmapHead(nn.Module):
         self.loss_module: nn.Module = _build_loss(loss)
         self._init_weights()
 
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Width and height of the crops, px."""
+        return self.decoder.input_size
+
+    @property
+    def use_udp(self) -> bool:
+        """Whether the crops have to be UDP crops."""
+        return self.decoder.use_udp
+
+    @property
+    def uses_target_weight(self) -> bool:
+        """Whether the loss leaves out invisible keypoints."""
+        return getattr(self.loss_module, 'use_target_weight', True)
+
     def forward(self, feats: Tensor) -> Tensor:
-        """Heatmaps (B, C, H, W).
+        """Returns heatmaps (B, C, H, W).
 
         Args:
             feats: (B, in_channels, H', W').
@@ -98,7 +115,7 @@ class HeatmapHead(nn.Module):
     def loss(
         self, feats: Tensor, keypoints: Tensor, keypoints_visible: Tensor
     ) -> dict[str, Tensor]:
-        """Training loss and accuracy; the targets are drawn on the device of the features.
+        """Returns training loss and accuracy; targets are drawn on the device of the features.
 
         Args:
             feats: (B, in_channels, H', W').
@@ -125,9 +142,37 @@ class HeatmapHead(nn.Module):
         loss = self.loss_module(heatmaps, targets, weights)
         return {'loss_heatmap': loss, 'acc_pose': accuracy}
 
-    def predict(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-        """Keypoints (B, K, 2), input px, and scores (B, K) of heatmaps (B, C, H, W)."""
-        return self.decoder.decode(heatmaps)
+    def decode(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns keypoints (B, K, 2), input px, and scores (B, K) of heatmaps (B, C, H, W)."""
+        return self.decoder.decode(output)
+
+    def average_flipped(self, output: Tensor, flipped: Tensor, flip_indices: Tensor) -> Tensor:
+        """Returns the mean of heatmaps (B, C, H, W) and those of the mirror images."""
+        return (output + self.decoder.unflip(flipped, flip_indices)) / 2
+
+    def draw_targets(self, keypoints: Tensor, keypoints_visible: Tensor) -> Tensor:
+        """Returns target heatmaps (B, K, H, W), without offset maps."""
+        targets, _ = self.decoder.encode(keypoints, keypoints_visible)
+        return targets[:, :: self.decoder.num_channels(1)]
+
+    def heatmaps(self, output: Tensor) -> Tensor:
+        """Returns the heatmaps (B, C, H, W) in float32."""
+        return output.float()
+
+    def set_input_size(self, input_size: tuple[int, int]) -> None:
+        """Expects crops of another size in px, whose heatmaps grow along."""
+        codec = self.decoder
+        sizes = zip(input_size, codec.heatmap_size, codec.input_size, strict=True)
+        codec.heatmap_size = tuple(size * cells // own for size, cells, own in sizes)
+        codec.input_size = tuple(input_size)
+
+    def set_flip_options(self, options: Mapping[str, Any]) -> None:
+        """Applies ``flip_mode`` and ``shift_heatmap`` of ``model.test_cfg`` to the decoder."""
+        self.decoder.set_flip_options(**options)
+
+    def size_option(self, num_keypoints: int) -> str:
+        """Returns ``out_channels`` for a number of keypoints."""
+        return f'out_channels={self.decoder.num_channels(num_keypoints)}'
 
     def _make_deconv_layers(
         self, in_channels: int, channels: Sequence[int], kernels: Sequence[int]
@@ -209,3 +254,34 @@ def deconv_sizes(
         if kernel not in DECONV_PADDING:
             raise ValueError(f'head.deconv_kernel_sizes has {kernel}; expected 2, 3 or 4')
         yield width, (kernel, *DECONV_PADDING[kernel])
+
+
+@torch.no_grad()
+def heatmap_accuracy(
+    output: Tensor, target: Tensor, weights: Tensor, threshold: float = 0.05
+) -> Tensor:
+    """Training accuracy: share of instances whose highest cell is near the target's, mean over K.
+
+    The distance of two cells is taken as a fraction of the width along x and of the height along
+    y. (The published training code divides x by the height and y by the width, so its metrics
+    differ slightly; this one only serves to watch a training run.)
+
+    Args:
+        output: (B, K, H, W). Predicted score maps; one without a positive value lies at (-1, -1).
+        target: (B, K, H, W). Drawn score maps.
+        weights: (B, K). Keypoints above 0 count.
+        threshold: Largest distance of a correct keypoint.
+
+    Returns:
+        Scalar float32; keypoints that no instance shows are left out, and 0 if none shows any.
+    """
+    found, score = find_peaks(output)
+    found = torch.where((score > 0)[..., None], found, -1)
+    drawn, _ = find_peaks(target)
+    height, width = output.shape[-2:]
+    x, y = (found - drawn).float().unbind(-1)
+    correct = (x / width).square() + (y / height).square() < threshold**2
+    valid = weights > 0
+    num_valid = valid.sum(0)  # (B, K) -> (K,)
+    fraction = (correct & valid).sum(0) / num_valid.clamp(min=1)
+    return fraction.sum() / (num_valid > 0).sum().clamp(min=1)

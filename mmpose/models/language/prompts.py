@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from mmpose.structures import DatasetMeta
 
 
-def joint_prompts(
+def keypoint_prompts(
     dataset_meta: DatasetMeta, prompts: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Returns one text per joint, in the order of the skeleton.
