@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 STEPS = ('LoadImage', 'GetBBoxCenterScale', 'TopdownAffine')  # that ``crop_image`` does as well
+IDLE_STEPS = ('GenerateTarget', 'PackPoseInputs')
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class CropRule:
         pipeline = _pipeline(cfg, dataset)
         if pipeline is None:
             return cls()
-        steps = {step['type']: step for step in pipeline}
+        steps = {step['type']: step for step in pipeline if step['type'] not in IDLE_STEPS}
         unknown = [name for name in steps if name not in STEPS]
         missing = [name for name in STEPS if name not in steps]
         if unknown or missing:

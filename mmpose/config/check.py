@@ -1,4 +1,4 @@
-"""Finds what contradicts itself in a config before anything is built or downloaded."""
+"""Config check: finds contradictions before anything is built or downloaded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from mmpose.config.renamed_words import find_renamed
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import CODECS
 
@@ -54,12 +55,13 @@ class _Part(NamedTuple):
 
 
 def check_config(cfg: Config) -> list[str]:
-    """Returns the problems of a config, each in a sentence that says where to mend it.
+    """Returns the problems of a config, each in a sentence that says where to fix it.
 
     Args:
         cfg: A whole config, composed and overridden.
     """
-    return [problem for check in _CHECKS for problem in check(cfg)]
+    old_words = list(find_renamed(cfg))
+    return old_words or [problem for check in _CHECKS for problem in check(cfg)]
 
 
 def _check_keys(cfg: Config) -> Iterator[str]:
@@ -218,6 +220,24 @@ def _check_crops(cfg: Config) -> Iterator[str]:
                 )
 
 
+def _check_targets(cfg: Config) -> Iterator[str]:
+    for part, head in _pairs(cfg):
+        decoder = head.config.get('decoder')
+        for step in part.steps('GenerateTarget') if decoder else ():
+            encoder = step.get('encoder') or {}
+            own, wanted = (_as_lists(codec) for codec in (encoder, decoder))
+            keys = sorted(k for k in own | wanted if own.get(k) != wanted.get(k))
+            if keys:
+                yield (
+                    f'{part.where}.pipeline has another {keys[0]} in GenerateTarget.encoder than '
+                    f'{head.where}.decoder, which draws the targets; give them the same codec'
+                )
+
+
+def _as_lists(codec: Any) -> dict[str, Any]:
+    return {k: list(x) if isinstance(x, tuple) else x for k, x in codec.items()}
+
+
 def _check_windows(cfg: Config) -> Iterator[str]:
     for kind, key, default in (
         ('GetBBoxCenterScale', 'padding', 1.25),
@@ -324,6 +344,7 @@ _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_widths,
     _check_sizes,
     _check_crops,
+    _check_targets,
     _check_windows,
     _check_skeletons,
     _check_evaluators,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from test_dataset_leaves import check_window
 
 import mmcv_custom  # noqa: F401  (registers the layer-decay constructor)
 from mmpose.apis import load_config
@@ -141,10 +142,7 @@ def test_pipelines_of_each_dataset(loaded):
             assert steps['TopdownAffine'].get('fix_aspect', True) == (name != 'mpii')
             assert ('RandomFlip' in steps) == (phase == 'train')
         train = steps_of(cfg.train_dataloader.dataset.datasets[i])
-        half_body = train.get('RandomHalfBody', {'min_visible': None, 'prob': 0.3})
-        assert (half_body['min_visible'], half_body['prob']) == (part.half_body, 0.3)
-        turn = train['RandomScaleRotation']
-        assert (turn.rotation_factor, turn.scale_factor, turn.rotation_prob) == (40, 0.5, 0.6)
+        check_window(train, part.half_body)
 
 
 def test_recipe(loaded):
@@ -227,7 +225,7 @@ def test_single_datasets_of_hap(name, size):
     assert (codec.use_udp, codec.sigma, codec.input_size) == (is_udp, 2, (width, height))
     assert codec.heatmap_size == (width // 4, height // 4)
     steps = steps_of(cfg.train_dataloader.dataset)
-    assert steps.get('RandomHalfBody', {}).get('min_visible') == half_body
+    check_window(steps, half_body)
     assert (cfg.train_dataloader.batch_size, cfg.auto_scale_lr.base_batch_size) == (64, 512)
     assert cfg.train_cfg.max_epochs == 210
 

@@ -24,7 +24,7 @@ def cfg(tmp_path):
     train.pipeline = [
         *train.pipeline[:2],
         dict(type='RandomFlip', prob=0.5),
-        dict(type='RandomScaleRotation', scale_factor=0.5, rotation_factor=40, rotation_prob=1.0),
+        dict(type='RandomBBoxTransform', rotate_prob=1.0),
         train.pipeline[-1],
     ]
     codec = dict(type='UDPHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
