@@ -1,4 +1,4 @@
-"""What every codec is: a pair of batched maps between keypoints and heatmaps."""
+"""Base class of codecs: batched heatmap encoding and decoding of keypoints."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from torch import Tensor
 
 
 class Codec(ABC):
-    """Draws keypoints as heatmaps and reads them back, a batch at a time on any device.
+    """Heatmap codec: encodes keypoints as heatmaps and decodes them, batched on any device.
 
-    Nothing here waits for the device: there is no loop over persons or joints, no read-out of a
-    value, and constants are kept on the device after their first use.
+    Nothing here waits for the device: there is no loop over instances or keypoints, no read-out of
+    a value, and constants are kept on the device after their first use.
 
     A map without a positive value holds no keypoint. It decodes to the cell (-1, -1), which is
     minus one stride in input px, with a score <= 0.
@@ -50,15 +50,15 @@ class Codec(ABC):
         return num_keypoints
 
     def encode(self, keypoints: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:
-        """Draws the target heatmaps.
+        """Encodes keypoints as target heatmaps.
 
         Args:
-            keypoints: (B, K, 2), input px. What stands at an invisible joint is never read.
-            keypoints_visible: (B, K). Joints above 0.5 are drawn; the others get an empty map.
+            keypoints: (B, K, 2), input px. What stands at an invisible keypoint is never read.
+            keypoints_visible: (B, K). Keypoints above 0.5 are drawn; the others get an empty map.
 
         Returns:
             Heatmaps (B, C, H, W) and weights (B, K), float32. A weight is the visibility, or 0
-            for a joint that the map cannot show.
+            for a keypoint that the map cannot show.
 
         Raises:
             ValueError: If the shapes do not fit together.
@@ -69,7 +69,7 @@ class Codec(ABC):
             or keypoints_visible.shape != keypoints.shape[:2]
         ):
             raise ValueError(
-                f'encode got keypoints {tuple(keypoints.shape)} and visible '
+                f'encode got keypoints {tuple(keypoints.shape)} and keypoints_visible '
                 f'{tuple(keypoints_visible.shape)}; expected (B, K, 2) and (B, K)'
             )
         stride_x, stride_y = self.stride_wh
@@ -79,7 +79,7 @@ class Codec(ABC):
 
     @torch.no_grad()
     def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-        """Reads the keypoints off predicted heatmaps.
+        """Decodes predicted heatmaps to keypoints.
 
         Args:
             heatmaps: (B, C, H, W), any floating type; computed in float32. Left unchanged.
@@ -98,7 +98,7 @@ class Codec(ABC):
         return torch.stack((x * stride_x, y * stride_y), -1), scores
 
     def unflip(self, heatmaps: Tensor, flip_indices: Tensor) -> Tensor:
-        """Heatmaps of a mirrored input, brought into the frame of the input itself.
+        """Returns the heatmaps of a mirrored input, brought into the frame of the input itself.
 
         Args:
             heatmaps: (B, C, H, W) that the network gave for the mirrored input.

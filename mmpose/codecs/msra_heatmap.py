@@ -1,4 +1,4 @@
-"""Heatmaps of Simple Baselines, with the DARK refinement as an option."""
+"""MSRA heatmaps of Simple Baselines, decoded by quarter offset or DARK."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -9,8 +9,8 @@ from mmcv_custom import KeywordOptimWrapperConstructor
 from mmpose.checkpoint_tools.convert_file import convert_checkpoint
 from mmpose.checkpoints import load_model
 from mmpose.checkpoints.export_names import export_vitpose
-from mmpose.codecs import token_cells
 from mmpose.models import PGVLPoseEstimator, TopdownPoseEstimator
+from mmpose.models.losses import token_cells
 from mmpose.models.pose_estimators.pretrained_language import load_language, read_language
 from mmpose.registry import MODELS
 
@@ -192,7 +192,7 @@ BAD = [
     ('guided', dict(head=None), r'gives 32 channels but the head takes 24; set .*in_channels=32'),
     ('fuse', dict(parse_graph={**GRAPHS['fuse'], 'dim': 16}), r'backbone gives 24 .*dim=24'),
     ('guided', dict(parse_graph={**GRAPHS['guided'], 'dim': 64}), r'text encoder gives 32 .*=32'),
-    ('fuse', dict(prompts={'left_knie': 'x'}), r"'left_knie', a joint that the skeleton 'coco'"),
+    ('fuse', dict(prompts={'left_knie': 'x'}), r"'left_knie', a keypoint that the skeleton 'coco'"),
 ]
 
 

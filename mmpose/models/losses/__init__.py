@@ -1,6 +1,6 @@
 """Losses between predicted and target heatmaps, and between features of images and texts."""
 
-from mmpose.models.losses.contrastive_feature_loss import ContrastiveFeatureLoss
+from mmpose.models.losses.contrastive_feature_loss import ContrastiveFeatureLoss, token_cells
 from mmpose.models.losses.heatmap_loss import (
     AdaptiveWingLoss,
     CombinedTargetMSELoss,
@@ -18,4 +18,5 @@ __all__ = [
     'JointsOHKMMSELoss',
     'KeypointMSELoss',
     'KeypointOHKMMSELoss',
+    'token_cells',
 ]

@@ -1,4 +1,4 @@
-"""What the top-down estimators share: one backbone, one forward method with three modes."""
+"""Base class of pose estimators: backbone, neck, and a forward method with three modes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEST_OPTIONS = {'flip_test', 'flip_mode', 'shift_heatmap'}
 
 
 class PoseEstimator(BaseModel):
-    """A backbone and a neck for what a subclass puts behind them.
+    """Base class of pose estimators: a backbone and a neck, behind which a subclass puts heads.
 
     A subclass says what its heads are, ``all_heads``, and what the three modes of :meth:`forward`
     give: ``forward_heads``, ``loss`` and ``predict``.

@@ -1,4 +1,4 @@
-"""One backbone for several datasets, each with its own head, codec and skeleton."""
+"""Multi-dataset pose estimator: one backbone, and a head and a skeleton per dataset."""
 
 from __future__ import annotations
 

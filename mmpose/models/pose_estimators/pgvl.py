@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from einops import rearrange
 from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn.init import trunc_normal_
 
-from mmpose.codecs import token_cells
 from mmpose.models.language import TextCache, freeze, keypoint_prompts
+from mmpose.models.losses import token_cells
 from mmpose.models.pose_estimators.base import Batch, Config
 from mmpose.models.pose_estimators.pretrained_language import load_language, read_language
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
@@ -139,11 +140,10 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
             dataset_idx: (B,) int64, read by a backbone with a part per dataset only.
         """
         features = super().extract_feat(inputs, dataset_idx)
-        vision = self.my_up1(features.flatten(2).transpose(1, 2))  # (B, C, H', W') -> (B, N, D)
+        vision = self.my_up1(rearrange(features, 'b c h w -> b (h w) c'))
         text = self.text_features().expand(len(inputs), -1, -1)
         text, vision = self.my(text, vision)
-        # (B, N, E) -> (B, E, H', W')
-        return text, vision.transpose(1, 2).reshape(len(inputs), -1, *features.shape[2:])
+        return text, rearrange(vision, 'b (h w) e -> b e h w', h=features.shape[2])
 
     def text_features(self) -> Tensor:
         """Returns the features (K, D) of the prompts, at the width of the parse graph."""

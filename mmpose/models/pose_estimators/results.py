@@ -1,4 +1,4 @@
-"""From input pixels on the device to results in image pixels on the CPU, a batch at a time."""
+"""Pose results of a batch: from input pixels on the device to image pixels on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The top-down estimator: one crop in, one pose out."""
+"""Top-down pose estimator: one crop in, one pose out."""
 
 from __future__ import annotations
 

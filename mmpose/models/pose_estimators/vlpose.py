@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmpose.models.backbones import vit_prompt
 from mmpose.models.heads import two_branch_head
 from mmpose.models.language.blip_text_encoder import UNUSED
-from mmpose.models.language.prompt_table import load_prompts
+from mmpose.models.language.prompts import load_prompts
 from mmpose.models.pose_estimators.base import Batch, Config
 from mmpose.models.pose_estimators.pretrained_heads import load_head
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator

@@ -10,8 +10,7 @@ import pytest
 import torch
 from pgvl_models import build_without_memory, fill, image, published_name
 
-from mmpose.models.language.clip_words import CLIP_WORDS
-from mmpose.models.language.tokenizer import END, START
+from mmpose.models.language.tokenizer import CLIP_WORDS, END, START
 
 # network: tensor: mean, std, largest, the first five, the last
 GOLDEN = {

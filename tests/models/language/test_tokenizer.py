@@ -8,8 +8,7 @@ from pgvl_models import KIND, ROOT
 from mmpose.apis import load_config
 from mmpose.metainfo import load_metainfo
 from mmpose.models.language import keypoint_prompts, tokenize
-from mmpose.models.language.clip_words import CLIP_WORDS
-from mmpose.models.language.tokenizer import _open_clip
+from mmpose.models.language.tokenizer import CLIP_WORDS, _open_clip
 
 PROMPTS = {
     'nose': (8231,),
@@ -62,7 +61,9 @@ def test_prompts_of_joints():
     assert prompts[:3] == ('tip of the nose', 'left eye', 'right eye')
     with pytest.raises(ValueError, match=r"text for 'left_knie'.*did you mean 'left_knee'\?"):
         keypoint_prompts(meta, {'left_knie': 'x'})
-    with pytest.raises(ValueError, match=r"text for 'zzz', a joint that .*; it has nose, left_eye"):
+    with pytest.raises(
+        ValueError, match=r"text for 'zzz', a keypoint that .*; it has nose, left_eye"
+    ):
         keypoint_prompts(meta, {'zzz': 'x'})
 
 
