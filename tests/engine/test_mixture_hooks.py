@@ -13,6 +13,7 @@ from mmpose.engine import CheckpointHook
 from mmpose.engine.hooks import drawing_hook, preview_hook
 from mmpose.evaluation.metrics import PerDatasetMetric, primary_metric
 from mmpose.metainfo import load_metainfo
+from mmpose.models.heads import PoseHead
 from mmpose.structures import PoseResult
 
 NAMES = ('coco', 'aic', 'wholebody')
@@ -20,21 +21,26 @@ METAS = [load_metainfo(name) for name in ('coco', 'aic', 'coco_wholebody')]
 SIZE_WH, MAP_WH = (48, 64), (12, 16)
 
 
-class Head(torch.nn.Module):
+class Head(PoseHead):
     """Gives the heatmaps of fixed keypoints."""
 
     def __init__(self, meta):
         super().__init__()
-        self.codec = UDPHeatmap(SIZE_WH, MAP_WH, sigma=1)
+        self.decoder = UDPHeatmap(SIZE_WH, MAP_WH, sigma=1)
         self.num = meta.num_keypoints
 
     def forward(self, features):
         points = torch.full((len(features), self.num, 2), 20.0)
-        return self.codec.encode(points, torch.ones(len(features), self.num))[0]
+        return self.decoder.encode(points, torch.ones(len(features), self.num))[0]
 
-    def predict(self, heatmaps):
-        assert heatmaps.shape[1] == self.num
-        return self.codec.decode(heatmaps)
+    def decode(self, output):
+        assert output.shape[1] == self.num
+        return self.decoder.decode(output)
+
+    def draw_targets(self, keypoints, keypoints_visible):
+        return self.decoder.encode(keypoints, keypoints_visible)[0]
+
+    loss = average_flipped = None
 
 
 class Model(torch.nn.Module):

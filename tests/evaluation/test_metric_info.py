@@ -154,17 +154,3 @@ def test_annotated_boxes_are_asked_for(tmp_path):
     cfg.val_dataloader.dataset.bbox_file = 'boxes.json'
     (problem,) = check_config(cfg)
     assert 'EPE, which compares each pose with the annotation of its box' in problem
-
-
-def test_old_names_are_told_the_new_ones():
-    cfg = load_config(TOY_CONFIG)
-    cfg.val_evaluator = [{'type': 'MpiiPCKh'}, {'type': 'AUC', 'norm': 30}]
-    cfg.default_hooks.checkpoint.max_keep = 2
-    problems = check_config(cfg)
-    assert len(problems) == 3
-    for old, new in (
-        ("type='MpiiPCKh'", 'MpiiPCKAccuracy'),
-        ('norm', 'norm_factor'),
-        ('max_keep', 'max_keep_ckpts'),
-    ):
-        assert any(old in text and text.endswith(f'{new} now') for text in problems), old
