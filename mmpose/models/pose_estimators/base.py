@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.model import BaseModel
@@ -21,7 +21,7 @@ Batch = dict[str, Any]
 class PoseEstimator(BaseModel):
     """A backbone and a neck for what a subclass puts behind them.
 
-    A subclass says what its heads are, ``all_heads``, and what the three modes of :meth:`forward`
+    A subclass says what its heads are, ``named_heads``, and what the three modes of :meth:`forward`
     give: ``heatmaps_of``, ``loss`` and ``predict``.
 
     Args:
@@ -104,9 +104,9 @@ class PoseEstimator(BaseModel):
         """Returns what the network reads of each sample besides its image, (B,) int64."""
         return batch.get('dataset_idx')
 
-    def all_heads(self) -> Iterable[nn.Module]:
+    def all_heads(self) -> list[nn.Module]:
         """Returns the heads in the order of their datasets."""
-        raise NotImplementedError
+        return [head for _, head, _ in self.named_heads()]
 
     def named_heads(self) -> list[tuple[str, nn.Module, DatasetMeta]]:
         """Returns the heads in the order of their datasets, with a name and their skeleton."""
