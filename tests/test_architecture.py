@@ -48,7 +48,7 @@ RANKS = {
 }
 # What a unit may import from outside as its module is loaded. Everything else is optional and
 # belongs into the function that uses it.
-OUTSIDE_ANYWHERE = {'torch', 'numpy', 'cv2', 'mmengine'}
+OUTSIDE_ANYWHERE = {'torch', 'numpy', 'cv2', 'mmengine', 'einops', 'json_tricks'}
 OUTSIDE = {
     'mmcv_custom': {'torch', 'numpy', 'mmengine'},
     'mmpose': set(),

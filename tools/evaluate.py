@@ -15,11 +15,11 @@ from pathlib import Path
 
 from mmpose.evaluation.functional import (
     BACKENDS,
-    PROTOCOLS,
+    EVAL_CONFIGS,
     KeypointGroundTruth,
-    evaluate_joint_figures,
+    evaluate_keypoints,
     evaluate_results,
-    find_protocol,
+    find_eval_config,
     format_scores,
 )
 
@@ -37,7 +37,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--dataset',
         default='coco',
-        help=f'{", ".join(PROTOCOLS)}; or a skeleton, by name or file, to evaluate as COCO',
+        help=f'{", ".join(EVAL_CONFIGS)}; or a skeleton, by name or file, to evaluate as COCO',
     )
     parser.add_argument('--ann', required=True, help='official annotation file')
     parser.add_argument('--out', help='JSON file to which the figures are written as well')
@@ -69,7 +69,7 @@ def main() -> None:
     args = parse_args()
     if args.dataset == 'interhand2d' and args.ann.endswith(INTERHAND_DATA):
         gt = read_interhand(str(Path(args.ann).resolve()))
-        figures = evaluate_joint_figures(find_protocol(args.dataset), gt, args.results)
+        figures = evaluate_keypoints(find_eval_config(args.dataset), gt, args.results)
     else:
         figures = evaluate_results(
             args.dataset,

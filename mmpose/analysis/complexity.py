@@ -1,4 +1,4 @@
-"""Parameters and operations of a model, part by part."""
+"""Complexity of a model: parameters and FLOPs by part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models that are measured, with random weights, and the datasets of a generated batch."""
+"""Models for benchmarks and FLOPs, with random weights, and dataset indices of a mixed batch."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def reads_texts(model: PoseEstimator) -> bool:
 
 
 def kind_of(model: PoseEstimator) -> str:
-    """Returns what a model with a plain twin is called: by its language, or by its backbone."""
+    """Returns the name of a model with a plain reference: of its language part or its backbone."""
     if reads_texts(model):
         return type(model).__name__.removesuffix('Estimator')
     return type(model.backbone).__name__

@@ -1,4 +1,4 @@
-"""A run at a glance: its metrics, its curves, and a look at its predictions."""
+"""Summary of a run: metrics, curves and a grid of predictions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GRID_COLUMNS = 4
 GRID_IMAGES = 12  # of a single dataset; of a mixture, a row for each dataset
 CURVES_FILE = 'curves.png'
 GRID_FILE = 'predictions.png'
-PERCENT = 'PCKh'  # MPII gives it in percent; the other main figures are shares
+PERCENT = 'PCKh'  # MPII gives it in percent; the other primary metrics are shares
 
 Image = NDArray[np.uint8]
 
@@ -76,7 +76,7 @@ def summarize_run(work_dir: str | Path) -> str:
         for record in read_scalars(path)
     ]
     if any('loss' in record for record in scalars):
-        scalars, keys = _main_curves(scalars, names)
+        scalars, keys = _primary_curves(scalars, names)
         curves = plot_training(scalars, work_dir / CURVES_FILE, keys)
         lines.append(f'loss and metrics over time: {curves}')
     num = GRID_COLUMNS if names else GRID_IMAGES
@@ -109,10 +109,10 @@ def read_tested(work_dir: Path, cfg: Config) -> Iterator[Tested]:
         yield Tested(name, work_dir / name / RESULTS_FILE, part, metrics)
 
 
-def _main_curves(
+def _primary_curves(
     scalars: Sequence[Mapping[str, float]], names: Sequence[str]
 ) -> tuple[list[dict[str, float]], list[str] | None]:
-    """Returns records and keys to draw: the main figure of each dataset, all on one scale."""
+    """Returns records and keys to draw: the primary metric of each dataset, all on one scale."""
     records = [dict(record) for record in scalars]
     if not names:
         return records, None
@@ -137,8 +137,8 @@ def draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
     dataset = build_annotated(tested.dataset)
     dataset_meta = dataset.dataset_meta
     fields = [getattr(METRICS.get(own['type']), 'joint_fields', None) for own in tested.metrics]
-    joints = next(filter(None, fields), dataset_meta.num_keypoints)
-    poses = load_detections(tested.results_path, joints)
+    keypoints = next(filter(None, fields), dataset_meta.num_keypoints)
+    poses = load_detections(tested.results_path, keypoints)
     files = _first_images(dataset, num)
     for i in range(num):
         if i >= len(files):

@@ -1,4 +1,4 @@
-"""How a config cuts its crops, and crops of another size."""
+"""Crop rule of a config's validation pipeline, and another input size for its model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEPS = ('LoadImage', 'GetBBoxCenterScale', 'TopdownAffine')  # that ``crop_imag
 
 @dataclass(frozen=True)
 class CropRule:
-    """What a pipeline of validation does with a box.
+    """Padding and aspect of the crops of a validation pipeline.
 
     Attributes:
         padding: Factor on both sides of the box.

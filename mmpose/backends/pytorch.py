@@ -1,4 +1,4 @@
-"""A PyTorch model as a backend."""
+"""PyTorch models as a pose backend."""
 
 from __future__ import annotations
 

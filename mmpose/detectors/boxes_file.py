@@ -13,8 +13,7 @@ import numpy as np
 from mmpose.detectors.categories import COCO_CATEGORIES, choose_classes
 from mmpose.detectors.selection import Selection
 from mmpose.structures import Boxes, Frame
-
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+from mmpose.structures.media_files import IMAGE_SUFFIXES
 
 
 class BoxesFile:

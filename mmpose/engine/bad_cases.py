@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mmpose.datasets.combined import CombinedDataset
 from mmpose.evaluation.functional import KeypointGroundTruth, load_ground_truth
-from mmpose.evaluation.functional.oks import joint_variances, oks_to_ground_truth
+from mmpose.evaluation.functional.oks import keypoint_variances, oks_to_ground_truth
 from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.visualization import TruePoses, mean_errors
 
@@ -175,7 +175,7 @@ class AnnotationTable:
             self._truth.keypoints_visible[rows],
             np.where(np.isnan(area), AREA_OF_BOX * boxes[:, 2] * boxes[:, 3], area),
             boxes,
-            joint_variances(self.dataset_meta.sigmas),
+            keypoint_variances(self.dataset_meta.sigmas),
         )
         return float(oks[0])
 

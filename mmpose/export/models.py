@@ -1,4 +1,4 @@
-"""The models that become a program, and what is to be said about them."""
+"""Models of an export and the metadata of their program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmpose.apis.inference import PoseBackend, init_model
+from mmpose.backends import PoseBackend, init_model
 from mmpose.backends.metadata import ExportedDataset, ExportMetadata
 from mmpose.checkpoints.io import checkpoint_sha256
 from mmpose.config.load import load_config
@@ -17,7 +17,7 @@ from mmpose.models import TopdownPoseEstimator
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A config and a checkpoint as plain models.
+    """Plain models of a config and a checkpoint.
 
     Attributes:
         models: In eval mode on the CPU; one per dataset of the program.

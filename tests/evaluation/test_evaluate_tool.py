@@ -9,7 +9,7 @@ from evaluation_cases import SIGMAS
 from instance_cases import estimates, write_instances
 
 from mmpose.evaluation.functional import (
-    PROTOCOLS,
+    EVAL_CONFIGS,
     evaluate_files,
     evaluate_results,
     load_instances,
@@ -69,12 +69,12 @@ def test_the_protocol_of_the_data_set(files, tmp_path):
 
 
 def test_every_protocol_has_a_skeleton_that_it_can_use():
-    for name, protocol in PROTOCOLS.items():
-        meta = load_metainfo(protocol.skeleton)
-        needs_sigmas = protocol.kind not in ('mpii', 'joints', 'posetrack18')
+    for name, eval_config in EVAL_CONFIGS.items():
+        meta = load_metainfo(eval_config.skeleton)
+        needs_sigmas = eval_config.kind not in ('mpii', 'joints', 'posetrack18')
         assert meta.sigmas is not None or not needs_sigmas, name
-        assert bool(protocol.figures) == (protocol.kind == 'joints'), name
-        for figure in protocol.figures:
+        assert bool(eval_config.figures) == (eval_config.kind == 'joints'), name
+        for figure in eval_config.figures:
             joints = figure.norm if isinstance(figure.norm, tuple) else ()
             assert all(joint < meta.num_keypoints for joint in joints), name
 

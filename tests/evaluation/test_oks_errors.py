@@ -13,14 +13,14 @@ from mmpose.evaluation.functional import (
     make_synthetic_coco,
 )
 from mmpose.evaluation.functional.error_correction import CORRECTIONS, correct_detections
-from mmpose.evaluation.functional.error_kinds import JOINT_KINDS, find_errors
+from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, find_errors
 from mmpose.evaluation.functional.oks_errors import (
     analyze_errors,
     count_errors,
     count_overlaps,
     crowding_table,
     image_losses,
-    joint_table,
+    keypoint_table,
     lost_oks,
     size_table,
 )
@@ -32,7 +32,7 @@ SCALE = 100.0  # square root of the area: the widest joint, a hip, has k = 21 px
 # 150 px apart, so that no joint is close to another
 POSE = np.stack([np.arange(17) % 5, np.arange(17) // 5], axis=1) * 150.0
 LEFT_WRIST, RIGHT_WRIST = 9, 10
-ALL_GOOD = dict.fromkeys([*JOINT_KINDS, 'score', 'false_positive', 'false_negative'], 0)
+ALL_GOOD = dict.fromkeys([*KEYPOINT_KINDS, 'score', 'false_positive', 'false_negative'], 0)
 
 
 def people(*shifts, image_id=None, **changes):
@@ -116,7 +116,7 @@ def test_a_planted_joint_is_named(pose, kind):
     gt = people(0, OTHER)
     errors = find_errors(gt, poses([pose, beside(OTHER)], [0.8, 0.9]), SIGMAS, FLIP)
     expected = np.zeros((2, 17), int)
-    expected[0, LEFT_WRIST] = JOINT_KINDS.index(kind)
+    expected[0, LEFT_WRIST] = KEYPOINT_KINDS.index(kind)
     np.testing.assert_array_equal(errors.kinds, expected)
     np.testing.assert_array_equal(errors.matched, [0, 1])
 
@@ -132,7 +132,7 @@ def test_the_nearest_place_decides():
     for pose, kind in ((nearer, 'inversion'), (farther, 'jitter')):
         errors = find_errors(gt, poses([pose], [1.0]), SIGMAS, FLIP)
         assert 0.5 < errors.similarity[0, LEFT_WRIST] < 0.85
-        assert JOINT_KINDS[errors.kinds[0, LEFT_WRIST]] == kind
+        assert KEYPOINT_KINDS[errors.kinds[0, LEFT_WRIST]] == kind
 
 
 def test_an_unlabelled_joint_has_no_kind_and_is_no_place():
@@ -144,7 +144,7 @@ def test_an_unlabelled_joint_has_no_kind_and_is_no_place():
     second = beside(OTHER)
     errors = find_errors(gt, poses([pose, second], [1.0, 0.9]), SIGMAS, FLIP)
     assert errors.kinds[0, LEFT_WRIST] == errors.kinds[0, 0] == -1
-    assert JOINT_KINDS[errors.kinds[0, RIGHT_WRIST]] == 'miss'
+    assert KEYPOINT_KINDS[errors.kinds[0, RIGHT_WRIST]] == 'miss'
 
 
 def planted(kind):
@@ -177,7 +177,7 @@ def test_a_planted_kind_is_counted_and_explains_all_of_the_loss(kind):
     analysis = analyze(gt, dt)
     expected = {**ALL_GOOD, kind: num}
     expected['good'] = 17 * int((analysis.errors.matched >= 0).sum())
-    if kind in JOINT_KINDS:
+    if kind in KEYPOINT_KINDS:
         expected['good'] -= num
     if kind == 'score':
         expected['false_positive'] = 1  # the better pose, whose person is taken
@@ -294,7 +294,7 @@ def plain_kind(gt, g, point, joint):
         return -1
     own = similarity(point, gt.keypoints[g, joint], gt.area[g], joint)
     if own >= 0.85:
-        return JOINT_KINDS.index('good')
+        return KEYPOINT_KINDS.index('good')
     best, kind = own, 'jitter'
     partner = int(FLIP[joint])
     if partner != joint and gt.keypoints_visible[g, partner]:
@@ -310,7 +310,7 @@ def plain_kind(gt, g, point, joint):
             value = similarity(point, gt.keypoints[other, place], gt.area[other], place)
             if value > best:
                 best, kind = value, 'swap'
-    return JOINT_KINDS.index(kind if best >= 0.5 else 'miss')
+    return KEYPOINT_KINDS.index(kind if best >= 0.5 else 'miss')
 
 
 @pytest.mark.parametrize(('seed', 'num_categories'), [(0, 1), (1, 1), (2, 2)])
@@ -394,11 +394,11 @@ def test_tables():
     pose = placed(LEFT_WRIST, [-5000.0, -5000.0])
     dt = poses([pose, beside(OTHER)], [0.9, 0.8], image_id=[2, 1])
     analysis = analyze(gt, dt)
-    miss = JOINT_KINDS.index('miss')
+    miss = KEYPOINT_KINDS.index('miss')
     expected = np.zeros((17, 5), int)
     expected[:, 0] = 2
     expected[LEFT_WRIST] = [1, 0, 0, 0, 1]
-    np.testing.assert_array_equal(joint_table(analysis), expected)
+    np.testing.assert_array_equal(keypoint_table(analysis), expected)
     sizes = size_table(analysis)
     assert [(g.num_people, g.num_missed) for g in sizes.values()] == [(1, 1), (1, 1), (2, 0)]
     assert math.isnan(size_table(analyze(people(0), dt.take(np.array([1]))))['small'].mean_oks)

@@ -16,7 +16,7 @@ from mmpose.engine.bad_cases import AnnotationTable, Case, Collection, merged, t
 from mmpose.evaluation.metrics.gather import gather_to_main
 from mmpose.registry import HOOKS
 from mmpose.structures import DatasetMeta, PoseResult
-from mmpose.visualization import View, compare_poses, make_grid
+from mmpose.visualization import Viewport, compare_poses, make_grid
 
 FILE = 'bad_cases.json'
 # Pictures of a grid for the visualizer; a tracker shows them on a page.
@@ -189,5 +189,9 @@ def _picture(case: Case, dataset_meta: DatasetMeta) -> np.ndarray | None:
     image = cv2.imread(case.result.image_file)
     if image is None:
         return None
-    view = View.around(image, [case.bbox_xywh, case.result.bbox_xywh], TILE_HEIGHT, 2 * TILE_HEIGHT)
-    return compare_poses(image, case.truth(), [case.result], dataset_meta, 0.0, view, matches=[0])
+    viewport = Viewport.around(
+        image, [case.bbox_xywh, case.result.bbox_xywh], TILE_HEIGHT, 2 * TILE_HEIGHT
+    )
+    return compare_poses(
+        image, case.truth(), [case.result], dataset_meta, 0.0, viewport, matches=[0]
+    )

@@ -27,7 +27,7 @@ from mmpose.evaluation.functional.keypoint_arrays import (
     KeypointGroundTruth,
     check_detections_fit,
 )
-from mmpose.evaluation.functional.oks import joint_variances
+from mmpose.evaluation.functional.oks import keypoint_variances
 from mmpose.evaluation.functional.ragged import rank_in_group
 
 OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -193,7 +193,7 @@ def match_poses(
 
     gt_area = _object_areas(gt, use_area)
     pairs = find_candidates(
-        gt, gt_group, gt_area, dt, dt_group, joint_variances(sigmas), float(OKS_THRESHOLDS.min())
+        gt, gt_group, gt_area, dt, dt_group, keypoint_variances(sigmas), float(OKS_THRESHOLDS.min())
     )
     gt_ignored = _outside_ranges(gt_area) | (gt.num_keypoints == 0) | gt.iscrowd  # (A, G)
     dt_outside = _outside_ranges(dt_extents[dt_order])

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmpose.evaluation.functional.coco_ap import evaluate_coco
-from mmpose.evaluation.functional.error_kinds import JOINT_KINDS, PoseErrors
+from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, PoseErrors
 from mmpose.evaluation.functional.error_matching import (
     EXPLAINED_OKS,
     counted,
@@ -120,7 +120,7 @@ def correct_detections(
         raise ValueError(
             f'{unknown[0]} is not a kind of error; expected one of {", ".join(CORRECTIONS)}'
         )
-    wrong = [JOINT_KINDS.index(kind) for kind in kinds if kind in JOINT_KINDS]
+    wrong = [KEYPOINT_KINDS.index(kind) for kind in kinds if kind in KEYPOINT_KINDS]
     keypoints = dt.keypoints.copy()
     row, joint = np.nonzero(np.isin(errors.kinds, wrong))  # of matched rows only
     keypoints[row, joint] = gt.keypoints[errors.matched[row], joint]

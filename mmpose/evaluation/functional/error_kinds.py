@@ -32,11 +32,11 @@ from mmpose.evaluation.functional.keypoint_arrays import (
     KeypointDetections,
     KeypointGroundTruth,
 )
-from mmpose.evaluation.functional.oks import EPS, joint_variances
+from mmpose.evaluation.functional.oks import EPS, keypoint_variances
 from mmpose.evaluation.functional.ragged import segment_starts
 
-JOINT_KINDS = ('good', 'jitter', 'inversion', 'swap', 'miss')
-GOOD, JITTER, INVERSION, SWAP, MISS = range(len(JOINT_KINDS))
+KEYPOINT_KINDS = ('good', 'jitter', 'inversion', 'swap', 'miss')
+GOOD, JITTER, INVERSION, SWAP, MISS = range(len(KEYPOINT_KINDS))
 NO_KIND = -1
 GOOD_SIMILARITY = 0.85  # section 3.1 of the paper, as is the next
 CLOSE_SIMILARITY = 0.5
@@ -50,7 +50,7 @@ class PoseErrors:
         matched: (D,). Row of the annotation that a detection was matched to, -1 for none.
         oks: (D,). OKS with that annotation, 0 for none.
         similarity: (D, K). Keypoint similarity of the joints to their own places; 0 without.
-        kinds: (D, K). Index into ``JOINT_KINDS``; -1 where unmatched or not labelled.
+        kinds: (D, K). Index into ``KEYPOINT_KINDS``; -1 where unmatched or not labelled.
         is_false_positive: (D,). Neither matched nor on a region or person that does not count.
         is_duplicate: (D,). False positive with OKS >= 0.5 to a person who was matched already.
         better: (D,). Score error: row of the unmatched detection that has a higher OKS with the
@@ -89,7 +89,7 @@ def find_errors(
     Returns:
         Errors by row of ``dt`` and of ``gt``.
     """
-    variances = joint_variances(sigmas)
+    variances = keypoint_variances(sigmas)
     pairs = oks_pairs(gt, dt, sigmas, EXPLAINED_OKS)
     is_counted = counted(gt)
     claimed = match_for_errors(pairs, dt.scores, is_counted, gt.iscrowd)
@@ -127,7 +127,7 @@ def keypoint_similarity(
         points: (P, K, 2), image px.
         targets: (P, K, 2), image px.
         area: (P,), px^2. s^2, of the annotated person that the targets belong to.
-        variances: (K,). k^2, of ``oks.joint_variances``.
+        variances: (K,). k^2, of ``oks.keypoint_variances``.
 
     Returns:
         (P, K), in [0, 1].

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from mmpose.evaluation.functional.coco_io import load_ground_truth
-from mmpose.evaluation.functional.joint_errors import joint_distances
 from mmpose.evaluation.functional.keypoint_arrays import (
     FloatArray,
     IdArray,
@@ -18,6 +17,7 @@ from mmpose.evaluation.functional.keypoint_arrays import (
     KeypointDetections,
     KeypointGroundTruth,
 )
+from mmpose.evaluation.functional.keypoint_errors import keypoint_distances
 from mmpose.structures import clip_xywh
 
 BBOX = 'bbox'
@@ -119,8 +119,8 @@ def pair_detections(gt: KeypointGroundTruth, dt: KeypointDetections) -> Keypoint
 
 
 def distances_of(keypoints: FloatArray, gt: KeypointGroundTruth, norm: FloatArray) -> FloatArray:
-    """``joint_distances`` of poses (N, K, 2) to their ground truth of N instances."""
-    return joint_distances(keypoints, gt.keypoints, gt.keypoints_visible, norm)
+    """``keypoint_distances`` of poses (N, K, 2) to their ground truth of N instances."""
+    return keypoint_distances(keypoints, gt.keypoints, gt.keypoints_visible, norm)
 
 
 def norm_lengths(gt: KeypointGroundTruth, norm: Norm) -> FloatArray:

@@ -39,7 +39,7 @@ MAT_JOINTS = (
     *('upper_neck', 'head', 'rwri', 'relb', 'rsho', 'lsho', 'lelb', 'lwri'),
 )
 # joints of each published figure; the figure is the mean of their PCKh
-JOINT_GROUPS = {
+KEYPOINT_GROUPS = {
     'Head': ('head',),
     'Shoulder': ('lsho', 'rsho'),
     'Elbow': ('lelb', 'relb'),
@@ -79,7 +79,7 @@ def evaluate_mpii(
     num_correct = (distances <= thr).sum(axis=0)
     per_joint = np.where(num_labelled > 0, num_correct / np.maximum(num_labelled, 1), np.nan)
     figures = {}
-    for name, joints in JOINT_GROUPS.items():
+    for name, joints in KEYPOINT_GROUPS.items():
         shares = per_joint[[MAT_JOINTS.index(joint) for joint in joints]]
         shares = shares[~np.isnan(shares)]
         figures[name] = 100 * float(shares.mean()) if shares.size else -1.0

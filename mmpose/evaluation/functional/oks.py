@@ -14,7 +14,7 @@ from mmpose.evaluation.functional.keypoint_arrays import BoolArray, FloatArray
 EPS = float(np.spacing(1))  # keeps an area of 0 from dividing by 0, as the COCO code does
 
 
-def joint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
+def keypoint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
     """(2 * sigma)^2 of each joint.
 
     Args:
@@ -37,7 +37,7 @@ def oks_of_pairs(
         first: (P, K, 2), image px.
         second: (P, K, 2), image px.
         area: (P,), px^2. Object area of each pair.
-        variances: (K,), of ``joint_variances``.
+        variances: (K,), of ``keypoint_variances``.
 
     Returns:
         (P,), in [0, 1].
@@ -65,7 +65,7 @@ def oks_iou(
         (N,), in [0, 1].
     """
     area = (pose_area + np.asarray(other_areas, dtype=np.float64)) / 2
-    return oks_of_pairs(np.asarray(pose)[None], others, area, joint_variances(sigmas))
+    return oks_of_pairs(np.asarray(pose)[None], others, area, keypoint_variances(sigmas))
 
 
 def oks_to_ground_truth(
@@ -87,7 +87,7 @@ def oks_to_ground_truth(
         gt_visible: (P, K). True where a joint is labelled.
         gt_area: (P,), px^2.
         gt_bbox_xywh: (P, 4), image px.
-        variances: (K,), of ``joint_variances``.
+        variances: (K,), of ``keypoint_variances``.
 
     Returns:
         (P,), in [0, 1].

@@ -14,7 +14,7 @@ from mmpose.evaluation.functional.coco_ap import (
     evaluate_coco,
 )
 from mmpose.evaluation.functional.error_correction import CorrectedAP, measure_corrections
-from mmpose.evaluation.functional.error_kinds import JOINT_KINDS, PoseErrors, find_errors
+from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, PoseErrors, find_errors
 from mmpose.evaluation.functional.error_matching import (
     NONE,
     counted,
@@ -62,7 +62,7 @@ class GroupErrors:
     Attributes:
         num_people: Annotations that count.
         num_missed: Those without a detection.
-        joints: (5,). Labelled joints of matched people by ``JOINT_KINDS``.
+        joints: (5,). Labelled joints of matched people by ``KEYPOINT_KINDS``.
         mean_oks: Over the people; 0 for a missed one. NaN where there is nobody.
     """
 
@@ -134,7 +134,7 @@ def lost_oks(analysis: ErrorAnalysis) -> dict[str, float]:
     loss = (1 - errors.similarity) * share[:, None]
     lost = {
         kind: float(loss[errors.kinds == i].sum()) / num_people
-        for i, kind in enumerate(JOINT_KINDS)
+        for i, kind in enumerate(KEYPOINT_KINDS)
     }
     return {**lost, 'false_negative': float(errors.is_missed.sum()) / num_people}
 
@@ -146,10 +146,10 @@ def count_errors(analysis: ErrorAnalysis) -> dict[str, int]:
         analysis: Of ``analyze_errors``.
 
     Returns:
-        The kinds of ``JOINT_KINDS``, ``score``, ``false_positive`` and ``false_negative``.
+        The kinds of ``KEYPOINT_KINDS``, ``score``, ``false_positive`` and ``false_negative``.
     """
     errors = analysis.errors
-    joints = {kind: int((errors.kinds == i).sum()) for i, kind in enumerate(JOINT_KINDS)}
+    joints = {kind: int((errors.kinds == i).sum()) for i, kind in enumerate(KEYPOINT_KINDS)}
     return {
         **joints,
         'score': int((errors.better != NONE).sum()),
@@ -158,10 +158,10 @@ def count_errors(analysis: ErrorAnalysis) -> dict[str, int]:
     }
 
 
-def joint_table(analysis: ErrorAnalysis) -> IntArray:
+def keypoint_table(analysis: ErrorAnalysis) -> IntArray:
     """Labelled joints of matched people by joint and kind: (K, 5)."""
     kinds = analysis.errors.kinds
-    return np.stack([(kinds == i).sum(axis=0) for i in range(len(JOINT_KINDS))], axis=1)
+    return np.stack([(kinds == i).sum(axis=0) for i in range(len(KEYPOINT_KINDS))], axis=1)
 
 
 def size_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
@@ -231,6 +231,6 @@ def _group(analysis: ErrorAnalysis, is_member: BoolArray) -> GroupErrors:
     return GroupErrors(
         num_people=num_people,
         num_missed=int((errors.is_missed & is_member).sum()),
-        joints=np.array([(kinds == i).sum() for i in range(len(JOINT_KINDS))], dtype=np.int64),
+        joints=np.array([(kinds == i).sum() for i in range(len(KEYPOINT_KINDS))], dtype=np.int64),
         mean_oks=float(errors.oks[rows].sum()) / num_people if num_people else float('nan'),
     )

@@ -32,7 +32,7 @@ HEAD_BOX = 'bbox_head'  # field of an annotation: left, top, width, height
 IGNORED = ('ignore_regions_x', 'ignore_regions_y')  # of an image: corners of each polygon
 MAX_HEADS = 0.5  # distance of a correct joint
 # joints of each published figure, which is the mean of their AP
-JOINT_GROUPS = {
+KEYPOINT_GROUPS = {
     'Head AP': (0, 1, 2),  # nose, neck (head_bottom), head_top
     'Shou AP': (5, 6),
     'Elb AP': (7, 8),
@@ -41,7 +41,7 @@ JOINT_GROUPS = {
     'Knee AP': (13, 14),
     'Ankl AP': (15, 16),
 }
-JOINTS = tuple(joint for group in JOINT_GROUPS.values() for joint in group)
+JOINTS = tuple(joint for group in KEYPOINT_GROUPS.values() for joint in group)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def evaluate_posetrack18(gt: KeypointGroundTruth, dt: KeypointDetections) -> dic
             order = np.argsort(-dt.keypoint_scores[:, joint], kind='stable')
             order = order[has_joint[order, joint]]
             ap[joint] = 100 * _average_precision(is_true[order, joint], int(num_annotated[joint]))
-    groups = {**JOINT_GROUPS, 'Total AP': JOINTS}
+    groups = {**KEYPOINT_GROUPS, 'Total AP': JOINTS}
     return {name: _mean(ap[list(joints)]) for name, joints in groups.items()}
 
 

@@ -5,7 +5,7 @@ from mmpose.evaluation.metrics.coco_wholebody_metric import CocoWholeBodyMetric
 from mmpose.evaluation.metrics.crowdpose_metric import CrowdPoseMetric
 from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
 from mmpose.evaluation.metrics.humanart_metric import HumanArtMetric
-from mmpose.evaluation.metrics.joint_metrics import AUC, EPE, NME, PCKAccuracy
+from mmpose.evaluation.metrics.keypoint_metrics import AUC, EPE, NME, PCKAccuracy
 from mmpose.evaluation.metrics.mpii_metric import MpiiPCKh
 from mmpose.evaluation.metrics.per_dataset import PerDatasetMetric
 from mmpose.evaluation.metrics.posetrack18_metric import PoseTrack18Metric

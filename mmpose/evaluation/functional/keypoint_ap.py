@@ -1,0 +1,63 @@
+"""Average precision of each joint, the poses being matched to people as a whole."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmpose.evaluation.functional.coco_ap import OKS_THRESHOLDS, precision_at_recalls
+from mmpose.evaluation.functional.error_matching import NONE, counted
+from mmpose.evaluation.functional.keypoint_arrays import BoolArray, FloatArray
+from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
+
+
+def keypoint_average_precision(analysis: ErrorAnalysis) -> FloatArray:
+    """AP of each joint: the share of right joints over confidence, missed people included.
+
+    Poses are matched to people as the error analysis does, and ranked by their scores. A joint of
+    a matched pose is right at a threshold if its keypoint similarity to its own annotated place
+    reaches it: on the place of another person it is wrong. It does not count where it is not
+    labelled. Thresholds, recall points and the mean over categories are those of COCO's AP.
+
+    Args:
+        analysis: Of ``analyze_errors``.
+
+    Returns:
+        (K,) in [0, 1]; NaN for a joint that is never labelled.
+    """
+    gt, dt = analysis.gt, analysis.dt
+    figures = np.full((len(gt.category_ids), gt.num_joints), np.nan)
+    for c, category in enumerate(gt.category_ids):
+        rows = np.flatnonzero(dt.category_id == category)
+        rows = rows[np.argsort(-dt.scores[rows], kind='stable')]
+        people = counted(gt) & (gt.category_id == category)
+        num_labelled = gt.keypoints_visible[people].sum(axis=0)  # (K,)
+        similarity = analysis.errors.similarity[rows]  # (d, K)
+        counts = _counted_joints(analysis)[rows]
+        for joint in np.flatnonzero(num_labelled):
+            own = similarity[counts[:, joint], joint]
+            figures[c, joint] = _average_precision(own, int(num_labelled[joint]))
+    is_given = ~np.isnan(figures)
+    num = is_given.sum(axis=0)
+    total = np.where(is_given, figures, 0).sum(axis=0)
+    return np.asarray(np.where(num > 0, total / np.maximum(num, 1), np.nan))
+
+
+def _counted_joints(analysis: ErrorAnalysis) -> BoolArray:
+    """Right and wrong joints: all of false positives, the labelled ones of others: (D, K)."""
+    errors = analysis.errors
+    is_matched = (errors.matched != NONE)[:, None]
+    return np.asarray((is_matched & (errors.kinds >= 0)) | errors.is_false_positive[:, None])
+
+
+def _average_precision(similarity: FloatArray, num_labelled: int) -> float:
+    """AP of one joint.
+
+    Args:
+        similarity: (d,). To the own place, 0 for a false positive; best score first.
+        num_labelled: People on whom the joint is labelled.
+    """
+    curves = []
+    for threshold in OKS_THRESHOLDS:
+        hits = np.flatnonzero(similarity >= threshold)
+        curves.append(precision_at_recalls(hits + 1, num_labelled))
+    return float(np.mean(curves))
