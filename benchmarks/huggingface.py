@@ -34,7 +34,7 @@ def build_reference_model(model: TopdownPoseEstimator) -> nn.Module:
     from transformers import VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
 
     backbone, head = model.backbone, model.head
-    width, height = head.codec.input_size
+    width, height = head.decoder.input_size
     config = VitPoseConfig(
         backbone_config=VitPoseBackboneConfig(
             image_size=[height, width],
@@ -74,7 +74,7 @@ def unsupported_reason(model: PoseEstimator) -> str:
         return 'its backbone has ratio 1 and a last norm'
     if model.neck is not None:
         return 'it has no neck'
-    if not isinstance(head, HeatmapHead) or head.codec.num_channels(1) != 1:
+    if not isinstance(head, HeatmapHead) or head.decoder.num_channels(1) != 1:
         return 'its head predicts one heatmap a keypoint'
     return ''
 

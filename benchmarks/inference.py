@@ -161,7 +161,7 @@ def _of_transformers(model: TopdownPoseEstimator) -> Candidate:
     model.load_state_dict(own)
     weights, _ = to_huggingface(own)
     reference_model.load_state_dict(weights)
-    width, height = model.head.codec.input_size
+    width, height = model.head.decoder.input_size
     processor = VitPoseImageProcessor(size={'height': height, 'width': width})
 
     @torch.inference_mode()

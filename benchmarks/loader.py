@@ -56,7 +56,7 @@ def benchmark_loader(
     """
     loader_cfg = cfg.train_dataloader.to_dict()
     dataset = _build_dataset(loader_cfg['dataset'])
-    codec_cfg = cfg.model.head.codec.to_dict()
+    codec_cfg = cfg.model.head.decoder.to_dict()
     draws = _draw(dataset, num_samples)
     batches = _split(draws, loader_cfg['batch_size'])
     codec: Codec = CODECS.build(dict(codec_cfg))

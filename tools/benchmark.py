@@ -2,7 +2,7 @@
 
 import argparse
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from benchmarks import (
     Report,
@@ -15,6 +15,7 @@ from benchmarks import (
 from mmpose.apis.cli import run_tool
 from mmpose.apis.train import prepare_training
 from mmpose.config.load import load_config
+from mmpose.config.overrides import ConfigOptions
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +26,7 @@ def parse_args() -> argparse.Namespace:
     common.add_argument('--repeat', type=int, default=5, help='rounds (5)')
     config = argparse.ArgumentParser(add_help=False)
     config.add_argument('config', help='config file')
-    config.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    config.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     config.add_argument('--data-root', help='folder that holds the datasets, instead of data/')
     baseline = argparse.ArgumentParser(add_help=False)
     baseline.add_argument(

@@ -76,7 +76,7 @@ def test_each_head_of_vitpose_plus_computes_what_was_published(plus, name):
     images = torch.randn(2, 3, 64, 48)
     with torch.no_grad():
         torch.testing.assert_close(
-            model.predict_heatmaps(images), published(images, index), rtol=1e-4, atol=1e-5
+            model.predict_output(images), published(images, index), rtol=1e-4, atol=1e-5
         )
     assert type(model.backbone).__name__ == 'ViT'
     assert model.backend.stretch == (name == 'mpii')
@@ -91,7 +91,7 @@ def test_the_hub_has_one_head_of_vitpose_plus(plus, tmp_path):
     images = torch.randn(2, 3, 64, 48)
     with torch.no_grad():
         torch.testing.assert_close(
-            model.predict_heatmaps(images), published(images, 0), rtol=1e-4, atol=1e-5
+            model.predict_output(images), published(images, 0), rtol=1e-4, atol=1e-5
         )
     with pytest.raises(ValueError, match=r"one dataset only, .* not that of 'ap10k'"):
         init_model(plus_config(), tmp_path / 'hf', dataset='ap10k')
@@ -141,7 +141,7 @@ def test_precision_size_and_flip_test_are_arguments(plain):
     assert np.abs(single.heatmaps - usual.heatmaps).max() > 0
     model, large = poses(input_size=(96, 128))
     assert large.heatmaps.shape == (17, 32, 24)
-    assert model.head.codec.heatmap_size == (24, 32)
+    assert model.head.decoder.heatmap_size == (24, 32)
     assert large.window.input_size == model.backend.input_size == (96, 128)
 
 

@@ -289,9 +289,9 @@ def test_plain_codec_leaves_out_what_is_beyond_the_map():
 
 
 def test_codec_without_a_plain_version_is_timed_alone():
-    codec = {'model.head.codec.type': 'UDPCombinedHeatmap', 'model.head.out_channels': 51}
-    cfg = load_config(PLAIN, codec | {'model.head.codec.sigma': 2}, check=False)
-    cfg.model.head.codec.pop('sigma')
+    codec = {'model.head.decoder.type': 'UDPCombinedHeatmap', 'model.head.out_channels': 51}
+    cfg = load_config(PLAIN, codec | {'model.head.decoder.sigma': 2}, check=False)
+    cfg.model.head.decoder.pop('sigma')
     found = benchmark_codec(cfg, batch_size=2, **QUICK)
     jobs = ('encode', 'decode')
     assert names(found) == [f'{x}, ours{y}' for x in jobs for y in ('', ', page faults')]
@@ -353,7 +353,7 @@ def test_peer_runs_the_real_thing(toy):
         pytest.skip('MMPOSE_TEST_PEER names no Python with MMPose 1.x')
     cfg = load_config(TOY, LOADER, str(toy.parent))
     dataset = cfg.train_dataloader.dataset.to_dict()
-    with MMPose1Baseline(python, cfg.model.head.codec.to_dict(), dataset) as baseline:
+    with MMPose1Baseline(python, cfg.model.head.decoder.to_dict(), dataset) as baseline:
         answer = baseline.load(range(8), 4)
         assert answer['seconds'] > 0
         assert {'LoadImage', 'TopdownAffine', 'GenerateTarget'} <= answer['steps'].keys()

@@ -11,8 +11,8 @@ from mmpose.checkpoints import load_model
 from mmpose.checkpoints.adapters.pgvl import start_language
 from mmpose.checkpoints.adapters.vitpose import to_vitpose
 from mmpose.checkpoints.load import convert_file
-from mmpose.codecs import token_cells
 from mmpose.models import PGVLPoseEstimator, TopdownPoseEstimator
+from mmpose.models.losses import token_cells
 from mmpose.registry import MODELS
 
 GRAPHS = {
@@ -34,7 +34,8 @@ def config(variant='fuse', **changes):
                 in_channels=WIDTHS[variant],
                 out_channels=17,
                 deconv_out_channels=(8, 8),
-                codec=codec,
+                deconv_kernel_sizes=(4, 4),
+                decoder=codec,
             ),
             text_encoder=dict(
                 type='CLIPTextEncoder', width=16, out_channels=32, layers=1, context_length=13
@@ -106,15 +107,15 @@ def test_text_is_read_once_in_evaluation(variant):
     model.text_encoder.register_forward_hook(lambda *_: calls.append(1))
     images, _ = make_batch()
     with torch.no_grad():
-        first = model.predict_heatmaps(images)
-        second = model.predict_heatmaps(images)
+        first = model.predict_output(images)
+        second = model.predict_output(images)
     assert len(calls) == 1
     assert torch.equal(first, second)
     with torch.no_grad():
         model.contexts.add_(1)
     model.eval()
     with torch.no_grad():
-        assert not torch.equal(model.predict_heatmaps(images), first)
+        assert not torch.equal(model.predict_output(images), first)
     assert len(calls) == 2
 
 
@@ -192,7 +193,7 @@ BAD = [
     ('guided', dict(head=None), r'gives 32 channels but the head takes 24; set .*in_channels=32'),
     ('fuse', dict(parse_graph={**GRAPHS['fuse'], 'dim': 16}), r'backbone gives 24 .*dim=24'),
     ('guided', dict(parse_graph={**GRAPHS['guided'], 'dim': 64}), r'text encoder gives 32 .*=32'),
-    ('fuse', dict(prompts={'left_knie': 'x'}), r"'left_knie', a joint that the skeleton 'coco'"),
+    ('fuse', dict(prompts={'left_knie': 'x'}), r"'left_knie', a keypoint that the skeleton 'coco'"),
 ]
 
 

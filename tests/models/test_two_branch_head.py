@@ -12,7 +12,8 @@ CODEC = dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigm
 
 def make(kind=TwoBranchHead, **options):
     torch.manual_seed(0)
-    head = kind(8, 5, dict(CODEC), deconv_out_channels=(6, 4), **options)
+    layers = dict(deconv_out_channels=(6, 4), deconv_kernel_sizes=(4, 4))
+    head = kind(8, 5, dict(CODEC), **layers, **options)
     for name, buffer in head.named_buffers():
         if name.endswith('running_mean'):
             buffer.fill_(0.1)

@@ -33,7 +33,8 @@ def config(tuning='sp', num_tokens=3, **changes):
     """Config of a tiny model for crops of 64x48."""
     backbone = dict(type='ViTPrompt', tuning=tuning, num_tokens=num_tokens, img_size=(64, 48))
     codec = dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=1)
-    head = dict(type='TwoBranchHead', in_channels=WIDTH, out_channels=17, codec=codec)
+    layers = dict(deconv_out_channels=(256, 256), deconv_kernel_sizes=(4, 4), decoder=codec)
+    head = dict(type='TwoBranchHead', in_channels=WIDTH, out_channels=17, **layers)
     model = dict(
         type='VLPoseEstimator',
         backbone=dict(backbone, embed_dim=WIDTH, depth=DEPTH, num_heads=2, drop_path_rate=0.5),
@@ -83,7 +84,7 @@ def published(size, mode, tuned):
     model = config(mode, num_tokens)
     model['backbone'].update(img_size=(256, 192), embed_dim=width, depth=depth, num_heads=heads)
     model['head']['in_channels'] = width
-    model['head']['codec'].update(input_size=(192, 256), heatmap_size=(48, 64))
+    model['head']['decoder'].update(input_size=(192, 256), heatmap_size=(48, 64))
     model['text_encoder'].update(tuned)
     return MODELS.build(model)
 

@@ -107,26 +107,8 @@ class ViTMoE(ViT):
         freeze_shared: bool = False,
         trained_expert: int | None = None,
         new_expert_from: int | None = None,
-        img_size: tuple[int, int] = (256, 192),
-        patch_size: int = 16,
-        in_chans: int = 3,
         embed_dim: int = 768,
-        depth: int = 12,
-        num_heads: int = 12,
-        ratio: int = 1,
-        mlp_ratio: float = 4.0,
-        qkv_bias: bool = True,
-        qk_scale: float | None = None,
-        drop_rate: float = 0.0,
-        attn_drop_rate: float = 0.0,
-        drop_path_rate: float = 0.0,
-        use_checkpoint: bool = False,
-        frozen_stages: int = -1,
-        freeze_attn: bool = False,
-        freeze_ffn: bool = False,
-        last_norm: bool = True,
-        patch_padding: str = 'pad',
-        stem: str = 'patch',
+        **kwargs: Any,
     ) -> None:
         # Before the base class, whose constructor makes the blocks and freezes them.
         self.num_expert = num_expert
@@ -135,29 +117,10 @@ class ViTMoE(ViT):
         self.freeze_shared = freeze_shared
         self.trained_expert = trained_expert
         self.new_expert_from = new_expert_from
-        self._check_options(embed_dim, frozen_stages >= 0 or freeze_attn or freeze_ffn)
-        super().__init__(
-            img_size=img_size,
-            patch_size=patch_size,
-            in_chans=in_chans,
-            embed_dim=embed_dim,
-            depth=depth,
-            num_heads=num_heads,
-            ratio=ratio,
-            mlp_ratio=mlp_ratio,
-            qkv_bias=qkv_bias,
-            qk_scale=qk_scale,
-            drop_rate=drop_rate,
-            attn_drop_rate=attn_drop_rate,
-            drop_path_rate=drop_path_rate,
-            use_checkpoint=use_checkpoint,
-            frozen_stages=frozen_stages,
-            freeze_attn=freeze_attn,
-            freeze_ffn=freeze_ffn,
-            last_norm=last_norm,
-            patch_padding=patch_padding,
-            stem=stem,
-        )
+        is_frozen = kwargs.get('frozen_stages', -1) >= 0
+        is_frozen |= any(kwargs.get(name, False) for name in ('freeze_attn', 'freeze_ffn'))
+        self._check_options(embed_dim, is_frozen)
+        super().__init__(embed_dim=embed_dim, **kwargs)
 
     def forward(self, x: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns the feature map of a batch of images.

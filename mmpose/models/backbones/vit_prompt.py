@@ -32,7 +32,7 @@ class ViTPrompt(ViT):
         tuning: 'sp', 'dp', 'll' or 'ff'.
         num_tokens: Prompt tokens; published are 50, 20, 10 and 5 for S, B, L and H.
 
-    All others are those of ``ViT``; it freezes by ``tuning`` alone.
+    All others are those of ``ViT`` but for ``frozen_stages``, which follows from ``tuning``.
 
     Raises:
         ValueError: For an unknown mode, or a number of tokens that does not fit it.
@@ -42,46 +42,18 @@ class ViTPrompt(ViT):
         self,
         tuning: str,
         num_tokens: int = 0,
-        img_size: tuple[int, int] = (256, 192),
-        patch_size: int = 16,
-        in_chans: int = 3,
         embed_dim: int = 768,
         depth: int = 12,
-        num_heads: int = 12,
-        ratio: int = 1,
-        mlp_ratio: float = 4.0,
-        qkv_bias: bool = True,
-        qk_scale: float | None = None,
-        drop_rate: float = 0.0,
-        attn_drop_rate: float = 0.0,
-        drop_path_rate: float = 0.0,
-        use_checkpoint: bool = False,
-        last_norm: bool = True,
-        patch_padding: str = 'pad',
-        stem: str = 'patch',
+        **kwargs: Any,
     ) -> None:
         _check_tuning(tuning, num_tokens)
         self.tuning = tuning
         self.num_tokens = num_tokens
         super().__init__(
-            img_size=img_size,
-            patch_size=patch_size,
-            in_chans=in_chans,
             embed_dim=embed_dim,
             depth=depth,
-            num_heads=num_heads,
-            ratio=ratio,
-            mlp_ratio=mlp_ratio,
-            qkv_bias=qkv_bias,
-            qk_scale=qk_scale,
-            drop_rate=drop_rate,
-            attn_drop_rate=attn_drop_rate,
-            drop_path_rate=drop_path_rate,
-            use_checkpoint=use_checkpoint,
             frozen_stages={'ff': -1, 'll': depth - 1}.get(tuning, depth),
-            last_norm=last_norm,
-            patch_padding=patch_padding,
-            stem=stem,
+            **kwargs,
         )
         if tuning in PROMPT_MODES:
             self.prompt_embed = nn.Parameter(torch.empty(1, num_tokens, embed_dim))

@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmpose.codecs import Codec
 from mmpose.models.heads.heatmap_head import HeatmapHead, deconv_sizes
 from mmpose.registry import MODELS
 
@@ -65,14 +64,10 @@ class TwoBranchHead(HeatmapHead):
 
     It takes a pair of feature maps: those of the image and those that have read a sentence.
 
+    Arguments that are not listed are those of ``HeatmapHead``; ``deconv_out_channels`` and
+    ``deconv_kernel_sizes`` are those of each branch.
+
     Args:
-        in_channels: Channels of the features.
-        out_channels: C, channels of the heatmaps.
-        codec: A codec or its config.
-        deconv_out_channels: Channels behind each block.
-        deconv_kernel_sizes: Kernel of each block.
-        final_kernel: Kernel of the last convolution.
-        loss: A loss or its config.
         freeze_main_branch: Keep the classic decoder as it is loaded, statistics included. For
             tuning only: at random initialisation it would stay useless.
         freeze_final_layer: Keep the last convolution too, so that the model without language is
@@ -81,30 +76,17 @@ class TwoBranchHead(HeatmapHead):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        codec: Codec | dict[str, Any],
-        deconv_out_channels: Sequence[int] = (256, 256),
-        deconv_kernel_sizes: Sequence[int] = (4, 4),
-        final_kernel: int = 1,
-        loss: nn.Module | dict[str, Any] | None = None,
+        *args: Any,
         freeze_main_branch: bool = False,
         freeze_final_layer: bool = False,
+        **kwargs: Any,
     ) -> None:
-        if not deconv_out_channels:
+        super().__init__(*args, **kwargs)
+        if not len(self.deconv_layers) or self.upsample > 1:
             raise ValueError(
-                'TwoBranchHead has no branch without transposed convolutions; set '
+                'TwoBranchHead has no branch without transposed convolutions and no upsample; set '
                 'model.head.deconv_out_channels and model.head.deconv_kernel_sizes'
             )
-        super().__init__(
-            in_channels=in_channels,
-            out_channels=out_channels,
-            codec=codec,
-            deconv_out_channels=deconv_out_channels,
-            deconv_kernel_sizes=deconv_kernel_sizes,
-            final_kernel=final_kernel,
-            loss=loss,
-        )
         self.freeze_main_branch = freeze_main_branch
         self.freeze_final_layer = freeze_final_layer
         for module in self._frozen_modules():

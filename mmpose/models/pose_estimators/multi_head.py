@@ -1,9 +1,10 @@
-"""Multi-head estimator: one backbone for several datasets, each with a head and a skeleton."""
+"""Multi-dataset pose estimator: one backbone, and a head and a skeleton per dataset."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +13,14 @@ from torch.nn import functional as F
 from mmpose.checkpoints.heads import select_dataset
 from mmpose.metainfo import load_metainfo
 from mmpose.models.backbones.vit_moe import plain_config
-from mmpose.models.pose_estimators.base import Batch, Config, PoseEstimator, average_of_mirrored
+from mmpose.models.heads import PoseHead
+from mmpose.models.pose_estimators.base import Batch, Config, PoseEstimator
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.structures import DatasetMeta, PoseResult
+
+SHARED = ('neck', 'data_preprocessor')  # by all datasets
 
 
 @MODELS.register_module()
@@ -25,18 +29,14 @@ class MultiHeadPoseEstimator(PoseEstimator):
 
     As ViTPose and ViTPose+ were trained, every head sees the features of the whole mixed batch
     (so that batch norm takes the statistics of all datasets) and its loss is divided by the size
-    of the whole batch (so that a dataset weighs as much as its share of the batch).
+    of the whole batch (so that a dataset weighs as much as its share of the batch). Arguments that
+    are not listed are those of ``PoseEstimator``.
 
     Args:
         backbone: Config of a backbone. One with experts needs one per head.
-        heads: Config of a head per dataset, with its codec.
+        heads: Config of a ``PoseHead`` per dataset.
         metainfo: Skeleton per dataset.
         names: Name per dataset, for losses and metrics; None takes those of the skeletons.
-        neck: Config of a module between the two, if any.
-        data_preprocessor: Config of the preprocessor.
-        flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
-        pretrained: Checkpoint of a backbone or of a pose model, path or URL.
-        trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
         pretrained_metainfo: Skeleton per head of ``pretrained``, to load the heads too: head i
             from head i of the checkpoint, those that it lacks from the one of the backbone's
             ``new_expert_from``. Keypoints with the same name start from it.
@@ -57,30 +57,19 @@ class MultiHeadPoseEstimator(PoseEstimator):
         heads: Sequence[Config],
         metainfo: Sequence[str | DatasetMeta],
         names: Sequence[str] | None = None,
-        neck: Config | None = None,
-        data_preprocessor: Config | None = None,
-        flip_test: bool = True,
-        pretrained: str | None = None,
-        trust_checkpoint: bool = False,
         pretrained_metainfo: Sequence[str | DatasetMeta] | None = None,
         clean: bool = False,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(
-            backbone,
-            neck,
-            data_preprocessor,
-            flip_test,
-            pretrained,
-            trust_checkpoint,
-            pretrained_metainfo or (),
-        )
-        self._parts = copy.deepcopy(dict(backbone=backbone, heads=heads, neck=neck))
-        self._preprocessor = copy.deepcopy(data_preprocessor)
+        super().__init__(backbone, pretrained_metainfo=pretrained_metainfo or (), **kwargs)
+        self._parts = copy.deepcopy(dict(backbone=backbone, heads=heads))
+        self._shared = copy.deepcopy({key: kwargs.get(key) for key in SHARED})
         self.metas = [load_metainfo(dataset_meta) for dataset_meta in metainfo]
         self.names = (
             [dataset_meta.name for dataset_meta in self.metas] if names is None else list(names)
         )
         self.heads = nn.ModuleList(MODELS.build(head) for head in heads)
+        self._set_flip_options()
         self.clean = clean
         self._check()
         for i, dataset_meta in enumerate(self.metas):
@@ -102,13 +91,13 @@ class MultiHeadPoseEstimator(PoseEstimator):
             part.eval()
         return self
 
-    def named_heads(self) -> list[tuple[str, nn.Module, DatasetMeta]]:
+    def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
         """Returns the heads in the order of their datasets, with a name and their skeleton."""
         names = [f"head '{name}'" for name in self.names]
         return list(zip(names, self.heads, self.metas, strict=True))
 
-    def heatmaps_of(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> list[Tensor]:
-        """Returns heatmaps (B, C_d, H, W) of each head d, all for the whole batch."""
+    def forward_heads(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> list[Tensor]:
+        """Returns the raw output of each head (heatmaps), all for the whole batch."""
         features = self.extract_feat(inputs, dataset_idx)
         return [head(features) for head in self.heads]
 
@@ -137,8 +126,9 @@ class MultiHeadPoseEstimator(PoseEstimator):
             else:
                 own = torch.zeros_like(keypoints_visible).index_fill_(0, rows, 1)
                 losses = head.loss(features, keypoints, keypoints_visible * own)
-            results[f'loss_{name}'] = losses['loss_heatmap']
-            if rows_of[i]:
+            first, *others = (value for key, value in losses.items() if 'loss' in key)
+            results[f'loss_{name}'] = sum(others, first)
+            if rows_of[i] and 'acc_pose' in losses:
                 results[f'acc_{name}'] = losses['acc_pose']
         return results
 
@@ -153,13 +143,10 @@ class MultiHeadPoseEstimator(PoseEstimator):
             if not rows:
                 continue
             head = self.heads[i]
-            heatmaps = head(features[rows])
-            if mirrored is not None:
-                flips = getattr(self, f'flip_indices_{i}')
-                heatmaps = average_of_mirrored(heatmaps, head(mirrored[rows]), head.codec, flips)
-            keypoints_in, scores = head.predict(heatmaps)
+            flipped = None if mirrored is None else mirrored[rows]
+            found = head.predict(features[rows], flipped, getattr(self, f'flip_indices_{i}'))
             part = {key: _take(value, rows) for key, value in batch.items()}
-            found = batch_to_results(keypoints_in, scores, part, head.codec)
+            found = batch_to_results(*found, part, head)
             poses.update(zip(rows, found, strict=True))
         return [poses[row] for row in range(len(poses))]
 
@@ -185,9 +172,9 @@ class MultiHeadPoseEstimator(PoseEstimator):
             backbone=backbone,
             head=self._parts['heads'][index],
             metainfo=self.metas[index],
-            neck=self._parts['neck'],
-            data_preprocessor=self._preprocessor,
             flip_test=self.flip_test,
+            test_cfg=self._flip_options,
+            **self._shared,
         )
         model.load_state_dict(select_dataset(self.state_dict(), index))
         return model.to(next(self.parameters()).device).train(self.training)
@@ -241,10 +228,10 @@ class MultiHeadPoseEstimator(PoseEstimator):
         if head.num_keypoints != dataset_meta.num_keypoints:
             raise ValueError(
                 f"head {index} has {head.num_keypoints} keypoints but '{dataset_meta.name}' has "
-                f'{dataset_meta.num_keypoints}; set model.heads[{index}].out_channels to '
-                f'{head.codec.num_channels(dataset_meta.num_keypoints)}'
+                f'{dataset_meta.num_keypoints}; set '
+                f'model.heads[{index}].{head.size_option(dataset_meta.num_keypoints)}'
             )
-        if not self.clean and not getattr(head.loss_module, 'use_target_weight', True):
+        if not self.clean and not head.uses_target_weight:
             raise ValueError(
                 f'head {index} has a loss with use_target_weight=False, which would train it on '
                 'the samples of the other datasets; set it to True, or set model.clean=True'
@@ -265,7 +252,7 @@ def _own_loss(
     """Returns the loss of some samples; of none, a zero that still reaches every parameter."""
     if len(rows):
         return head.loss(features[rows], keypoints[rows], keypoints_visible[rows])
-    return {'loss_heatmap': 0 * sum(parameter.sum() for parameter in head.parameters())}
+    return {'loss': 0 * sum(parameter.sum() for parameter in head.parameters())}
 
 
 def _take(value: Tensor | list, rows: list[int]) -> Tensor | list:

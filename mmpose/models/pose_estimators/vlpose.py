@@ -1,21 +1,21 @@
-"""VLPose: a top-down estimator that reads a sentence on the kind of picture it looks at."""
+"""VLPose: a top-down estimator that reads in a sentence what kind of picture it sees."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmpose.models.backbones import vit_prompt
-from mmpose.models.language.prompt_table import load_prompts
+from mmpose.models.language.prompts import load_prompts
 from mmpose.models.pose_estimators.base import Batch, Config
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
-from mmpose.structures import DatasetMeta
 
 PLAIN_HEAD_OPTIONS = ('freeze_main_branch', 'freeze_final_layer')
 
@@ -38,14 +38,9 @@ class VLPoseEstimator(TopdownPoseEstimator):
             no text, no matcher, and the main branch as the only one. It loads the files of both.
         attend_padding: Whether image tokens attend to what fills up short sentences, as published.
             The result then depends on the other sentences in the batch.
-        metainfo: See ``TopdownPoseEstimator``, as for all others.
-        neck: Config of a module behind the backbone, if any.
-        data_preprocessor: Config of the preprocessor.
-        flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
-        pretrained: Checkpoint to start from: a backbone, a ViTPose or a VLPose model. All that it
-            has in common with the model is loaded, its head included.
-        trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
-        pretrained_metainfo: Skeleton of ``pretrained``, if it is not that of the model.
+        kwargs: Arguments of ``TopdownPoseEstimator``. ``pretrained`` may be a backbone, a ViTPose
+            or a VLPose model; all that it has in common with the model is loaded, its head
+            included.
 
     Attributes:
         language: As given.
@@ -64,28 +59,12 @@ class VLPoseEstimator(TopdownPoseEstimator):
         prompts: str | Path | Mapping[str, str] = 'humanart',
         language: bool = True,
         attend_padding: bool = False,
-        metainfo: str | DatasetMeta = 'coco',
-        neck: Config | None = None,
-        data_preprocessor: Config | None = None,
-        flip_test: bool = True,
-        pretrained: str | None = None,
-        trust_checkpoint: bool = False,
-        pretrained_metainfo: str | DatasetMeta | None = None,
+        **kwargs: Any,
     ) -> None:
         self.trained_with_language = _trained_with_language(backbone, head)
         if not language:
             backbone, head = vit_prompt.plain_config(backbone), _plain_head(head)
-        super().__init__(
-            backbone,
-            head,
-            metainfo=metainfo,
-            neck=neck,
-            data_preprocessor=data_preprocessor,
-            flip_test=flip_test,
-            pretrained=pretrained,
-            trust_checkpoint=trust_checkpoint,
-            pretrained_metainfo=pretrained_metainfo,
-        )
+        super().__init__(backbone, head, **kwargs)
         self.language = language
         self.attend_padding = attend_padding
         self._random_parts: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmpose.codecs import token_cells
+from mmpose.models.losses import token_cells
 
 INPUT_WH, GRID_WH = (192, 256), (12, 16)
 

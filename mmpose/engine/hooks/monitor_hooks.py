@@ -1,7 +1,8 @@
-"""Says how fast the training is, and whether it waits for data."""
+"""Training monitors: a guard against NaN losses, and the throughput in images per second."""
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -10,13 +11,44 @@ from mmengine.runner import Runner
 
 from mmpose.registry import HOOKS
 
+NAMES_SHOWN = 8
+
+
+@HOOKS.register_module()
+class LossGuardHook(Hook):
+    """Raises on a NaN or infinite loss and names the images of the batch.
+
+    The checkpoints that were saved before stay as they are, and none is saved after.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Checks the loss of the iteration."""
+        loss = float(outputs['loss'].detach())
+        if math.isfinite(loss):
+            return
+        files = data_batch['batch']['image_file']
+        more = f' and {len(files) - NAMES_SHOWN} more' if len(files) > NAMES_SHOWN else ''
+        raise FloatingPointError(
+            f'the loss is {loss} at iteration {runner.iter + 1}; the images of the batch are '
+            f'{files[:NAMES_SHOWN]}{more}; lower optim_wrapper.optimizer.lr, set '
+            'optim_wrapper.clip_grad, or look at these images with --show-dir'
+        )
+
 
 @HOOKS.register_module()
 class ThroughputHook(Hook):
     """Logs ``images_per_s`` of all ranks and ``data_wait``, the share of time without data.
 
     Args:
-        interval: Iterations between two figures; as that of the logger hook.
+        interval: Iterations between two records; as that of the logger hook.
     """
 
     priority = 'HIGH'
@@ -46,7 +78,7 @@ class ThroughputHook(Hook):
         data_batch: dict[str, Any] | None = None,
         outputs: dict[str, Any] | None = None,
     ) -> None:
-        """Counts the images; writes both figures every ``interval`` iterations."""
+        """Counts the images; writes both values every ``interval`` iterations."""
         now = self._last_end = time.perf_counter()
         self._images += len(data_batch['inputs']) * runner.world_size
         if not self.every_n_inner_iters(batch_idx, self.interval):
