@@ -5,7 +5,7 @@ import os
 import re
 from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlparse
 from urllib.request import urlopen
 
@@ -70,7 +70,8 @@ def _fetch(url: str) -> str:
         try:
             _download(url, target)
         except (OSError, HTTPException, ValueError) as error:  # URLError is an OSError
-            reason = getattr(error, 'reason', None) or error
+            is_answer = isinstance(error, HTTPError)
+            reason = str(error) if is_answer else getattr(error, 'reason', None) or error
             raise ValueError(f"'{url}' cannot be downloaded: {reason}") from error
     return str(target)
 

@@ -52,18 +52,18 @@ def remap_head(
     """Returns weights of a head that starts from one of another skeleton.
 
     Args:
-        source: State of the head to take from, with K_s joints.
-        target: State of the head as it is, with K joints. Joints that the skeletons do not share
+        source: State of the head to take from, with K_s keypoints.
+        target: State of the head as it is, with K keypoints. Those that the skeletons do not share
             keep these weights.
         pairs: What the skeletons share, see `match_keypoints`.
         num_source: K_s.
         num_target: K.
 
     Raises:
-        ValueError: If the heads differ in more than their joints.
+        ValueError: If the heads differ in more than their keypoints.
     """
     rows = source['final_layer.bias'].shape[0] if 'final_layer.bias' in source else 0
-    channels = target['final_layer.bias'].shape[0] // num_target  # per joint, as the codec wants
+    channels = target['final_layer.bias'].shape[0] // num_target  # per keypoint, as the codec wants
     if rows != num_source * channels:
         raise ValueError(
             f'the head of the checkpoint gives {rows} channels, but its skeleton has {num_source} '
@@ -89,13 +89,13 @@ def remap_head(
 def describe_match(
     pairs: Sequence[Pair], source: str, target: str, names: Sequence[str], head: str = 'head'
 ) -> str:
-    """Returns a sentence on which joints of a new head start from those of another skeleton.
+    """Returns a sentence on which keypoints of a new head start from those of another skeleton.
 
     Args:
         pairs: See `match_keypoints`.
         source: Name of the skeleton to take from.
         target: Name of the skeleton to fill.
-        names: Joint names of the target.
+        names: Keypoint names of the target.
         head: What the head is called, to begin the sentence with.
     """
     shared = [names[j] for _, j in pairs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.model import BaseModel
@@ -22,7 +22,7 @@ TEST_OPTIONS = {'flip_test', 'flip_mode', 'shift_heatmap'}
 class PoseEstimator(BaseModel):
     """Base class of pose estimators: a backbone and a neck, behind which a subclass puts heads.
 
-    A subclass says what its heads are, ``all_heads``, and what the three modes of :meth:`forward`
+    A subclass says what its heads are, ``named_heads``, and what the three modes of :meth:`forward`
     give: ``forward_heads``, ``loss`` and ``predict``.
 
     Args:
@@ -118,9 +118,9 @@ class PoseEstimator(BaseModel):
         """Returns what the network reads of each sample besides its image, (B,) int64."""
         return batch.get('dataset_idx')
 
-    def all_heads(self) -> Iterable[PoseHead]:
+    def all_heads(self) -> list[PoseHead]:
         """Returns the heads in the order of their datasets."""
-        raise NotImplementedError
+        return [head for _, head, _ in self.named_heads()]
 
     def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
         """Returns the heads in the order of their datasets, with a name and their skeleton."""

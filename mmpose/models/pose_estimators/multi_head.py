@@ -91,10 +91,6 @@ class MultiHeadPoseEstimator(PoseEstimator):
             part.eval()
         return self
 
-    def all_heads(self) -> nn.ModuleList:
-        """Returns the heads in the order of their datasets."""
-        return self.heads
-
     def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
         """Returns the heads in the order of their datasets, with a name and their skeleton."""
         names = [f"head '{name}'" for name in self.names]

@@ -61,10 +61,6 @@ class TopdownPoseEstimator(PoseEstimator):
         flips = torch.from_numpy(self.dataset_meta.flip_indices.copy())
         self.register_buffer('flip_indices', flips, persistent=False)
 
-    def all_heads(self) -> tuple[PoseHead]:
-        """Returns the only head."""
-        return (self.head,)
-
     def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
         """Returns the only head with its skeleton."""
         return [('head', self.head, self.dataset_meta)]
