@@ -14,7 +14,7 @@ from mmpose.evaluation.functional import (
     KeypointGroundTruth,
     match_poses,
 )
-from mmpose.evaluation.functional.bootstrap import draw_images, resample_figures
+from mmpose.evaluation.functional.bootstrap import draw_images, resample_metrics
 from mmpose.evaluation.functional.eval_configs import EvalConfig, find_eval_config
 from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
 from mmpose.evaluation.functional.keypoint_arrays import FloatArray, check_detections_fit
@@ -122,7 +122,7 @@ def compare_files(
     matched = [match_poses(gt, dt, dataset_meta.sigmas, area) for dt in results]
     counts = draw_images(len(np.unique(gt.image_ids)), num_resamples, seed)
     summaries = [one.scores().summary() for one in matched]
-    resampled = [resample_figures(one, counts) for one in matched]
+    resampled = [resample_metrics(one, counts) for one in matched]
     metrics = [
         _change(name, *(one[name] for one in summaries), *(one.get(name) for one in resampled))
         for name in summaries[0]

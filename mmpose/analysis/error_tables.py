@@ -133,7 +133,7 @@ def report_content(
         'num_people': int(counted(analysis.gt).sum()),
         'num_detections': len(analysis.dt.scores),
         'num_duplicates': int(analysis.errors.is_duplicate.sum()),
-        'figures': analysis.ap.figures,
+        'figures': analysis.ap.metrics,
         'mean_oks': 1 - sum(lost.values()),
         'oks_lost_within_human_error': lost['good'],
         'kinds': _kind_rows(analysis, counts, lost),
@@ -160,7 +160,7 @@ def report_content(
 def _kind_rows(
     analysis: ErrorAnalysis, counts: dict[str, int], lost: dict[str, float]
 ) -> list[dict[str, Any]]:
-    ap, before = analysis.ap, analysis.ap.figures['AP']
+    ap, before = analysis.ap, analysis.ap.metrics['AP']
     rows = []
     for kind in CORRECTIONS:
         rows.append(
@@ -168,7 +168,7 @@ def _kind_rows(
                 'kind': kind,
                 'count': counts[kind],
                 'oks_lost': lost.get(kind),
-                'gain_alone': ap.alone[kind] - ap.figures['AP'],
+                'gain_alone': ap.alone[kind] - ap.metrics['AP'],
                 'gain_progressive': ap.progressive[kind] - before,
                 'ap_progressive': ap.progressive[kind],
             }
@@ -179,10 +179,10 @@ def _kind_rows(
 
 def _group_row(group: GroupErrors) -> dict[str, Any]:
     return {
-        'people': group.num_people,
+        'people': group.num_instances,
         'mean_oks': None if math.isnan(group.mean_oks) else group.mean_oks,
         'missed_people': group.num_missed,
-        **dict(zip(KEYPOINT_KINDS, group.joints.tolist(), strict=True)),
+        **dict(zip(KEYPOINT_KINDS, group.keypoints.tolist(), strict=True)),
     }
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.analysis.error_tables import Table, format_table
-from mmpose.analysis.logs import RunLog, is_smaller_better, primary_keys, read_runs
+from mmpose.analysis.logs import RunLog, primary_keys, read_runs
+from mmpose.evaluation.metrics import greater_is_better
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def metric_table(runs: Sequence[RunLog], keys: Sequence[str] | None = None) -> T
                 rows.append([run.name, key, 'never finite', '', '', ''])
                 continue
             values = curve[:, 1]
-            best = int(values.argmin() if is_smaller_better(key) else values.argmax())
+            best = int(values.argmax() if greater_is_better(key) else values.argmin())
             places = [f'{unit} {curve[i, 0]:.4g}' for i in (best, -1)]
             rows.append(
                 [run.name, key, f'{values[best]:.4g}', places[0], f'{values[-1]:.4g}', places[1]]

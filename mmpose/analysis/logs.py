@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmpose.engine.hooks.checkpoint_hook import SMALLER_IS_BETTER, main_figure
+from mmpose.evaluation.metrics import greater_is_better, primary_metric
 from mmpose.visualization.curves import Curve, curve_of, find_epoch_ends, read_scalars
 from mmpose.visualization.run_curves import Panel, plot_runs
 
@@ -195,7 +195,7 @@ def _panels(runs: Sequence[RunLog], keys: Sequence[str], labels: Sequence[str]) 
             raise ValueError(f"two curves of '{key}' have the same name; see --legend: {names}")
         curves = {name: curve for name, (curve, _) in zip(names, found, strict=True)}
         is_metric = not any(key in record for run in runs for record in run.train)
-        panels.append(Panel(key, found[0][1], curves, is_smaller_better(key), is_metric))
+        panels.append(Panel(key, found[0][1], curves, not greater_is_better(key), is_metric))
     return panels
 
 
@@ -216,9 +216,4 @@ def primary_keys(run: RunLog) -> list[str]:
     keys = list(dict.fromkeys(key for record in run.val for key in record if key not in PLACES))
     named = [key for key in keys if '/' in key] or [key for key in keys if 'time' not in key]
     datasets = dict.fromkeys(key.rpartition('/')[0] for key in named)
-    return [main_figure([k for k in named if k.rpartition('/')[0] == name]) for name in datasets]
-
-
-def is_smaller_better(key: str) -> bool:
-    """Returns whether smaller values of a metric are better."""
-    return any(word in key.rpartition('/')[2] for word in SMALLER_IS_BETTER)
+    return [primary_metric([k for k in named if k.rpartition('/')[0] == name]) for name in datasets]

@@ -21,8 +21,8 @@ from mmpose.analysis.run_config import config_differences, find_base, read_confi
 from mmpose.analysis.summary import Tested, read_tested
 from mmpose.apis.test import METRICS_FILE
 from mmpose.config.load import load_config
-from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import TEST_CONFIG
+from mmpose.evaluation.metrics import primary_metric
 from mmpose.visualization import HtmlReport
 from mmpose.visualization.html_report import Code
 
@@ -140,7 +140,7 @@ def _tiles(run: Run) -> dict[str, str]:
     """Returns the primary metrics of a run."""
     tiles = {}
     if run.metrics:
-        key = main_figure(list(run.metrics))
+        key = primary_metric(list(run.metrics))
         tiles[f'{key}, test'] = f'{run.metrics[key]:.4f}'
     if run.log is not None:
         for row in metric_table([run.log]).rows:
@@ -158,7 +158,7 @@ def _primary_metrics(runs: Sequence[Run]) -> dict[str, str]:
     metrics = {}
     for run in runs:
         if run.metrics:
-            key = main_figure(list(run.metrics))
+            key = primary_metric(list(run.metrics))
             metrics[f'{run.name}, {key}'] = f'{run.metrics[key]:.4f}'
         elif run.log is not None and run.log.val:
             (row,) = metric_table([run.log], primary_keys(run.log)[:1]).rows

@@ -30,7 +30,6 @@ from mmpose.visualization.html_report import Bar
 
 PICTURE_QUALITY = 78
 TILE_HW = (300, 400)
-BOX_AREA_METRICS = ('CrowdPoseMetric',)  # take 0.53 of the box as the object area
 
 
 def add_dataset(
@@ -56,12 +55,13 @@ def add_dataset(
         return
     dataset = build_annotated(tested.dataset)
     dataset_meta = dataset.dataset_meta
+    kind = METRICS.get(metric['type'])
     analysis = analyze_files(
         tested.results_path,
         metric.get('ann_file') or dataset.ann_file,
         dataset_meta,
-        metric.get('use_area', metric['type'] not in BOX_AREA_METRICS),
-        METRICS.get(metric['type']).joint_fields,
+        metric.get('use_area', kind.use_area),
+        kind.keypoint_fields,
     )
     names = _file_names(dataset)
     worst = find_worst_images(analysis, names, num_worst)

@@ -13,12 +13,13 @@ import numpy as np
 from mmengine.config import Config
 from numpy.typing import NDArray
 
-from mmpose.apis.test import METRICS_FILE, MIXTURE_METRIC, RESULTS_FILE, format_tables
+from mmpose.apis.test import METRICS_FILE, RESULTS_FILE, format_tables
 from mmpose.dataset_tools.browse import build_annotated, dataset_parts
 from mmpose.datasets import KeypointDataset
-from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import TEST_CONFIG
 from mmpose.evaluation.functional import KeypointDetections, load_detections
+from mmpose.evaluation.metrics import PerDatasetMetric, primary_metric
+from mmpose.evaluation.metrics.metric_info import with_type
 from mmpose.registry import METRICS
 from mmpose.structures import PoseResult
 from mmpose.visualization import draw_results, make_grid, plot_training, read_scalars
@@ -28,7 +29,7 @@ GRID_COLUMNS = 4
 GRID_IMAGES = 12  # of a single dataset; of a mixture, a row for each dataset
 CURVES_FILE = 'curves.png'
 GRID_FILE = 'predictions.png'
-PERCENT = 'PCKh'  # MPII gives it in percent; the other primary metrics are shares
+PERCENT = 'PCK'  # MPII gives it in percent; the other primary metrics are shares
 
 Image = NDArray[np.uint8]
 
@@ -99,7 +100,7 @@ def read_tested(work_dir: Path, cfg: Config) -> Iterator[Tested]:
     evaluators = cfg.test_evaluator
     evaluators = [evaluators] if isinstance(evaluators, Mapping) else evaluators
     parts = [part for _, part in dataset_parts('test', cfg.test_dataloader.dataset)]
-    mixtures = [own for own in evaluators if own['type'] == MIXTURE_METRIC]
+    mixtures = with_type(evaluators, PerDatasetMetric)
     if not mixtures:
         yield Tested('', work_dir / RESULTS_FILE, parts[0], evaluators)
         return
@@ -122,7 +123,7 @@ def _primary_curves(
         own = [key for key in dict.fromkeys(known) if key.startswith(f'{name}/')]
         if not own:
             continue
-        key = main_figure(own)
+        key = primary_metric(own)
         values = [record[key] for record in records if key in record]
         if key.endswith(f'/{PERCENT}') and max(values) > 1:
             scaled = f'{key} / 100'
@@ -136,7 +137,7 @@ def draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
     """Yields a title and a picture for each of the first images of a dataset."""
     dataset = build_annotated(tested.dataset)
     dataset_meta = dataset.dataset_meta
-    fields = [getattr(METRICS.get(own['type']), 'joint_fields', None) for own in tested.metrics]
+    fields = [getattr(METRICS.get(own['type']), 'keypoint_fields', None) for own in tested.metrics]
     keypoints = next(filter(None, fields), dataset_meta.num_keypoints)
     poses = load_detections(tested.results_path, keypoints)
     files = _first_images(dataset, num)

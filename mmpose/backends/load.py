@@ -24,7 +24,7 @@ from mmpose.backends.crop_rule import CropRule, set_input_size
 from mmpose.backends.exported import open_exported
 from mmpose.backends.model_names import find_model
 from mmpose.backends.pytorch import TorchBackend
-from mmpose.checkpoints.experts import has_experts, merge_expert
+from mmpose.checkpoints.adapters.vitpose_plus import has_experts, merge_expert
 from mmpose.checkpoints.heads import OTHER_DATASET
 from mmpose.checkpoints.io import local_copy
 from mmpose.checkpoints.load import load_model
@@ -149,6 +149,7 @@ def init_model(
         set_input_size(cfg, input_size)
     if flip_test is not None:
         cfg.model.flip_test = flip_test
+        cfg.model.get('test_cfg', {}).pop('flip_test', None)
     rule = CropRule.from_config(cfg, dataset)
     model_cfg = {key: None if key in TRAINING_ONLY else value for key, value in cfg.model.items()}
     model = _build(model_cfg, checkpoint, dataset, trust_checkpoint)
@@ -200,7 +201,8 @@ def _build_of_experts(
         metainfo=model_cfg['metainfo'][index],
         neck=model_cfg.get('neck'),
         data_preprocessor=model_cfg.get('data_preprocessor'),
-        flip_test=model_cfg.get('flip_test', True),
+        flip_test=model_cfg.get('flip_test'),
+        test_cfg=model_cfg.get('test_cfg'),
     )
     model = MODELS.build(single)
     if checkpoint is not None:

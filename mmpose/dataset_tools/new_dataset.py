@@ -1,4 +1,4 @@
-"""From a file in COCO's layout to a skeleton table and a config that trains."""
+"""Skeleton table and training config for a new dataset in COCO's layout."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ test_evaluator = val_evaluator
 model = dict(
     metainfo=metainfo,
     backbone=dict(img_size=_base_.codec['input_size'][::-1]),
-    head=dict(out_channels={num_keypoints}, codec=_base_.codec),
+    head=dict(out_channels={num_keypoints}, decoder=_base_.codec),
 )
 '''
 
 
 @dataclass
 class NewDataset:
-    """What was written.
+    """Files written for a new dataset.
 
     Attributes:
         config: The config.

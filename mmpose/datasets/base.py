@@ -50,10 +50,12 @@ class KeypointDataset(Dataset[Sample]):
         store: All instances of the file.
         rows: (len(self),). Rows of the store that ``indices`` and the like left over.
         sample_extras: Extra arrays of the store that become keys of the samples.
+        layout: Layout of the annotation file, for what else reads it, such as a metric.
         bad_images: How often each bad file was met by this process.
     """
 
     sample_extras: tuple[str, ...] = ()
+    layout = 'coco'
 
     def __init__(
         self,

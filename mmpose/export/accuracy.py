@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmpose.backends import PoseBackend
-from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import PoseRunner
+from mmpose.evaluation.metrics import primary_metric
 from mmpose.metainfo import load_metainfo
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.registry import METRICS
@@ -83,5 +83,5 @@ def _build_metric(cfg: Config, metainfo: dict[str, Any]) -> Any:
 
 
 def _primary_first(metrics: dict[str, float]) -> dict[str, float]:
-    primary = main_figure(list(metrics))
+    primary = primary_metric(list(metrics))
     return {primary: metrics[primary], **metrics}

@@ -157,7 +157,7 @@ def export_model(
         comparisons = [
             compare(
                 reference,
-                model.head.codec,
+                model.head.decoder,
                 backend,
                 crops[:NUM_COMPARED],
                 dataset.name,
@@ -225,6 +225,7 @@ def _check(metadata: ExportMetadata, path: Path, format: str, check_ap: Config |
         raise ValueError('--check-ap checks one dataset; choose which with --dataset')
     readings = [
         {key: value for key, value in dataset.codec.items() if key not in ('sigma', 'unbiased')}
+        | {'decoder': getattr(dataset.build_codec(), 'decoder', None)}
         for dataset in metadata.datasets
     ]
     if any(reading != readings[0] for reading in readings):

@@ -72,7 +72,12 @@ def load_source(
         )
         for name in names
     )
-    codecs = [model.head.codec for model in models]
+    codecs = [model.head.decoder for model in models]
+    if None in codecs:
+        raise ValueError(
+            'an exported program gives heatmaps, but the head of the model predicts none; run the '
+            'checkpoint itself'
+        )
     if len({(codec.input_size, codec.heatmap_size) for codec in codecs}) > 1:
         raise ValueError(
             'the datasets have crops or heatmaps of different sizes, so one program cannot hold '
@@ -119,5 +124,6 @@ def _codec_config(cfg: Config, name: str) -> dict[str, Any]:
     heads = cfg.model.heads if 'heads' in cfg.model else [cfg.model.head]
     head = heads[_dataset_names(cfg).index(name)] if len(heads) > 1 else heads[0]
     return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in head.codec.items()
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in head.decoder.items()
     }

@@ -42,8 +42,8 @@ class PoseProgram(nn.Module):
         Args:
             input: (B, 3, h, w), normalised.
         """
-        heatmaps = self.model.predict_heatmaps(input.to(self.dtype)).float()
-        return self.model.head.predict(heatmaps) if self.decoded else (heatmaps,)
+        heatmaps = self.model.predict_output(input.to(self.dtype)).float()
+        return self.model.head.decode(heatmaps) if self.decoded else (heatmaps,)
 
 
 class SwitchedProgram(nn.Module):

@@ -78,7 +78,7 @@ def export_weights(
         names = names[:1]  # of several heads it keeps the first
     try:
         comparisons = [
-            compare(model.backend, model.head.codec, found, crops, name)
+            compare(model.backend, model.head.decoder, found, crops, name)
             for model, found, name in zip(
                 source.models, _reopen(source, config, path, format, names), names, strict=False
             )

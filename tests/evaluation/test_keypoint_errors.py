@@ -83,7 +83,7 @@ def test_perfect_poses_and_known_jitter():
     gt = np.random.default_rng(0).uniform(0, 100, (5, 4, 2))
     keypoints_visible, norm = np.ones((5, 4), bool), np.full(5, 30.0)
     perfect = keypoint_distances(gt, gt, keypoints_visible, norm)
-    assert pck_accuracy(perfect) == 1
+    assert pck_accuracy(perfect, 0.2) == 1
     assert area_under_curve(perfect) == pytest.approx(0.95)  # nothing is below the threshold 0
     assert mean_distance(perfect) == 0
     moved = keypoint_distances(gt + np.array([3.0, 4.0]), gt, keypoints_visible, norm)
@@ -96,4 +96,5 @@ def test_nothing_labelled():
     distances = keypoint_distances(
         np.zeros((2, 3, 2)), np.zeros((2, 3, 2)), np.zeros((2, 3), bool), np.ones(2)
     )
-    assert pck_accuracy(distances) == area_under_curve(distances) == mean_distance(distances) == -1
+    values = (pck_accuracy(distances, 0.2), area_under_curve(distances), mean_distance(distances))
+    assert values == (-1, -1, -1)

@@ -14,6 +14,7 @@ from mmpose.registry import METRICS
 
 META = load_metainfo('freihand')
 NUM = 21
+DISTANCE, ITEM = {'norm_mode': 'keypoint_distance'}, {'norm_mode': 'use_norm_item'}
 
 
 @pytest.fixture
@@ -40,25 +41,33 @@ def _expected(gt, poses, thr, length_of):
 
 
 CASES = [
-    ({'type': 'PCKAccuracy'}, 'pck/PCK', 0.2, 0, lambda gt, i: max(gt.bbox_xywh[i, 2:])),
+    ({'type': 'PCKAccuracy', 'thr': 0.2}, 'PCK', 0.2, 0, lambda gt, i: max(gt.bbox_xywh[i, 2:])),
     (
-        {'type': 'PCKAccuracy', 'norm': 'head', 'thr': 0.7},
-        *('pck/PCKh', 0.7, 0, lambda gt, i: gt.extras['head_size'][i]),
+        {'type': 'PCKAccuracy', 'norm_item': 'head', 'thr': 0.7},
+        *('PCKh', 0.7, 0, lambda gt, i: gt.extras['head_size'][i]),
     ),
     (
-        {'type': 'PCKAccuracy', 'norm': 'torso', 'torso_joints': (0, META.keypoint_names[1])},
-        *('pck/tPCK', 0.2, 0, lambda gt, i: math.dist(*gt.keypoints[i, :2])),
+        {
+            'type': 'PCKAccuracy',
+            'thr': 0.2,
+            'norm_item': 'torso',
+            'torso_keypoints': (0, META.keypoint_names[1]),
+        },
+        *('tPCK', 0.2, 0, lambda gt, i: math.dist(*gt.keypoints[i, :2])),
     ),
-    ({'type': 'EPE'}, 'epe/EPE', 0, 1, lambda gt, i: 1),
+    ({'type': 'EPE'}, 'EPE', 0, 1, lambda gt, i: 1),
     (
-        {'type': 'NME', 'joints': (0, 1)},
-        *('nme/NME', 0, 1, lambda gt, i: math.dist(*gt.keypoints[i, :2])),
+        {'type': 'NME', **DISTANCE, 'keypoint_indices': (0, 1)},
+        *('NME', 0, 1, lambda gt, i: math.dist(*gt.keypoints[i, :2])),
     ),
     (
-        {'type': 'NME', 'item': 'head_size'},
-        *('nme/NME', 0, 1, lambda gt, i: gt.extras['head_size'][i]),
+        {'type': 'NME', **ITEM, 'norm_item': 'head_size'},
+        *('NME', 0, 1, lambda gt, i: gt.extras['head_size'][i]),
     ),
-    ({'type': 'NME', 'item': 'bbox'}, 'nme/NME', 0, 1, lambda gt, i: max(gt.bbox_xywh[i, 2:])),
+    (
+        {'type': 'NME', **ITEM, 'norm_item': 'bbox_size'},
+        *('NME', 0, 1, lambda gt, i: max(gt.bbox_xywh[i, 2:])),
+    ),
 ]
 
 
@@ -74,15 +83,15 @@ def test_equals_loops_over_the_annotations(gt, config, name, thr, index, length_
     assert alone == {name: pytest.approx(expected, abs=1e-6)}
 
 
-def test_an_instance_without_both_joints_of_the_norm_is_left_out(gt):
+def test_an_instance_without_both_keypoints_of_the_norm_is_left_out(gt):
     poses = estimates(gt, noise=8.0)
-    before = run_metric({'type': 'NME', 'joints': (0, 1)}, _meta(gt), poses)
+    before = run_metric({'type': 'NME', **DISTANCE, 'keypoint_indices': (0, 1)}, _meta(gt), poses)
     gt.keypoints_visible[3, 1] = False
     expected = _expected(gt, poses, 0, lambda i: 0 if i == 3 else math.dist(*gt.keypoints[i, :2]))[
         1
     ]
-    after = run_metric({'type': 'NME', 'joints': (0, 1)}, _meta(gt), poses)
-    assert after == {'nme/NME': pytest.approx(expected, abs=1e-6)} != before
+    after = run_metric({'type': 'NME', **DISTANCE, 'keypoint_indices': (0, 1)}, _meta(gt), poses)
+    assert after == {'NME': pytest.approx(expected, abs=1e-6)} != before
 
 
 def test_boxes_are_clipped_to_the_image_as_the_data_set_does(tmp_path, gt):
@@ -97,11 +106,12 @@ def test_the_written_file_gives_the_figures_of_the_run(tmp_path, gt):
     """PCK, AUC and EPE of a hand, as the tool evaluates them."""
     poses = estimates(gt, noise=6.0)
     figures = {}
-    for name in ('PCKAccuracy', 'AUC', 'EPE'):
-        config = {'type': name, 'out_dir': str(tmp_path / name)}
+    arguments = {'PCKAccuracy': {'thr': 0.2}, 'AUC': {}, 'EPE': {}}
+    for name, own in arguments.items():
+        config = {'type': name, **own, 'outfile_prefix': str(tmp_path / name / 'result')}
         figures |= run_metric(config, _meta(gt), poses)
-    assert 0 < figures['auc/AUC'] < figures['pck/PCK'] < 1
-    for name in ('PCKAccuracy', 'AUC', 'EPE'):
+    assert 0 < figures['AUC'] < figures['PCK'] < 1
+    for name in arguments:
         written = tmp_path / name / 'result_keypoints.json'
         again = evaluate_results('freihand', written, gt.source)
         assert list(again) == ['PCK', 'AUC', 'EPE']
@@ -109,12 +119,12 @@ def test_the_written_file_gives_the_figures_of_the_run(tmp_path, gt):
 
 
 def test_a_result_file_with_too_few_or_too_many_poses(tmp_path, gt):
-    config = {'type': 'EPE', 'out_dir': str(tmp_path)}
+    config = {'type': 'EPE', 'outfile_prefix': str(tmp_path / 'result')}
     run_metric(config, _meta(gt), estimates(gt, noise=6.0))
     path = tmp_path / 'result_keypoints.json'
     records = json.loads(path.read_text())
     path.write_text(json.dumps(records[1:]))
-    with pytest.warns(UserWarning, match=r'1 of 14 annotations have labelled joints but no pose'):
+    with pytest.warns(UserWarning, match='1 of 14 annotations have labelled keypoints but no'):
         evaluate_results('freihand', path, gt.source)
     path.write_text(json.dumps([*records, records[0]]))
     with pytest.raises(ValueError, match=rf'ann_id {records[0]["ann_id"]} has 2 poses; expected'):
@@ -133,11 +143,18 @@ def test_a_result_file_with_too_few_or_too_many_poses(tmp_path, gt):
 @pytest.mark.parametrize(
     ('config', 'message'),
     [
-        ({'type': 'PCKAccuracy', 'norm': 'leg'}, "norm of PCKAccuracy is 'leg'; expected one of"),
-        ({'type': 'PCKAccuracy', 'norm': 'torso'}, 'the torso needs two joints'),
-        ({'type': 'NME'}, 'NME has joints=None and item=None; set one'),
-        ({'type': 'NME', 'joints': [1, 2, 3]}, r'joints of NME is \[1, 2, 3\]; expected two'),
-        ({'type': 'AUC', 'norm': 0}, 'AUC has norm=0'),
+        (
+            {'type': 'PCKAccuracy', 'norm_item': 'leg'},
+            "norm_item of PCKAccuracy is 'leg'; expected one of",
+        ),
+        ({'type': 'PCKAccuracy', 'norm_item': 'torso'}, 'the torso needs two keypoints'),
+        ({'type': 'NME', **ITEM}, "NME has norm_mode='use_norm_item', norm_item=None"),
+        ({'type': 'NME', 'norm_mode': 'bbox'}, "norm_mode of NME is 'bbox'; expected one of"),
+        (
+            {'type': 'NME', **DISTANCE, 'keypoint_indices': [1, 2, 3]},
+            r'keypoint_indices of NME is \[1, 2, 3\]; expected two',
+        ),
+        ({'type': 'AUC', 'norm_factor': 0}, 'AUC has norm_factor=0'),
     ],
 )
 def test_bad_arguments(config, message):
@@ -148,10 +165,17 @@ def test_bad_arguments(config, message):
 @pytest.mark.parametrize(
     ('config', 'message'),
     [
-        ({'type': 'PCKAccuracy', 'norm': 'head'}, "annotations have no 'head_size' .*choose"),
-        ({'type': 'NME', 'item': 'box_size'}, "annotations have no 'box_size'"),
-        ({'type': 'NME', 'joints': (0, 21)}, 'joint 21 is to normalise .* joints 0 to 20'),
-        ({'type': 'NME', 'joints': ('eye', 0)}, "joint 'eye', which skeleton 'freihand' does not"),
+        ({'type': 'PCKAccuracy', 'norm_item': 'head'}, "annotations have no 'head_size' .*choose"),
+        ({'type': 'NME', **ITEM, 'norm_item': 'box_size'}, "annotations have no 'box_size'"),
+        (
+            {'type': 'NME', **DISTANCE, 'keypoint_indices': (0, 21)},
+            'keypoint 21 is to normalise .* keypoints 0 to 20',
+        ),
+        (
+            {'type': 'NME', **DISTANCE, 'keypoint_indices': ('eye', 0)},
+            "keypoint 'eye', which skeleton 'freihand' does not",
+        ),
+        ({'type': 'NME', **DISTANCE}, "no published NME of 'freihand' .* set keypoint_indices"),
     ],
 )
 def test_what_the_ground_truth_lacks(tmp_path, gt, config, message):

@@ -186,7 +186,7 @@ def test_a_planted_kind_is_counted_and_explains_all_of_the_loss(kind):
     assert count_errors(analysis) == expected
     before = evaluate_coco(gt, dt, SIGMAS).summary()['AP']
     assert before < 0.999
-    assert analysis.ap.figures['AP'] == before
+    assert analysis.ap.metrics['AP'] == before
     assert analysis.ap.alone[kind] == pytest.approx(1)
     assert analysis.ap.progressive['false_negative'] == pytest.approx(1)
     first = CORRECTIONS.index(kind)
@@ -210,7 +210,7 @@ def test_a_perfect_result_has_no_errors():
     analysis = analyze(gt, dt)
     labelled = int(gt.keypoints_visible[rows].sum())
     assert count_errors(analysis) == {**ALL_GOOD, 'good': labelled}
-    assert analysis.ap.figures['AP'] == 1
+    assert analysis.ap.metrics['AP'] == 1
     assert set(analysis.ap.alone.values()) == {1.0}
     assert set(lost_oks(analysis).values()) == {0.0}
     assert not image_losses(analysis).any()
@@ -348,7 +348,7 @@ def test_figures_are_those_of_the_evaluation(seed):
     gt, dt = confused_poses(seed)
     analysis = analyze(gt, dt)
     figures = evaluate_coco(gt, dt, SIGMAS).summary()
-    assert analysis.ap.figures == figures
+    assert analysis.ap.metrics == figures
     counted = (gt.num_keypoints > 0) & ~gt.iscrowd
     found = (analysis.errors.matched >= 0) & (analysis.errors.oks >= 0.5)
     assert found.sum() / counted.sum() == pytest.approx(figures['AR .5'])
@@ -400,12 +400,12 @@ def test_tables():
     expected[LEFT_WRIST] = [1, 0, 0, 0, 1]
     np.testing.assert_array_equal(keypoint_table(analysis), expected)
     sizes = size_table(analysis)
-    assert [(g.num_people, g.num_missed) for g in sizes.values()] == [(1, 1), (1, 1), (2, 0)]
+    assert [(g.num_instances, g.num_missed) for g in sizes.values()] == [(1, 1), (1, 1), (2, 0)]
     assert math.isnan(size_table(analyze(people(0), dt.take(np.array([1]))))['small'].mean_oks)
-    assert sizes['large'].joints[miss] == 1
+    assert sizes['large'].keypoints[miss] == 1
     assert sizes['large'].mean_oks == pytest.approx((1 + 16 / 17) / 2)
     crowding = crowding_table(analysis)
-    assert [g.num_people for g in crowding.values()] == [2, 2, 0, 0]
+    assert [g.num_instances for g in crowding.values()] == [2, 2, 0, 0]
     assert crowding['1'].num_missed == 2
     np.testing.assert_allclose(image_losses(analysis), [2, 1 / 17, 0])
 
@@ -426,20 +426,20 @@ def test_only_the_best_detections_are_looked_at():
     dt = poses([POSE] * 25, np.linspace(1, 0.5, 25))
     analysis = analyze(people(0), dt)
     assert analysis.dt.scores.tolist() == dt.scores[:20].tolist()
-    assert analysis.ap.alone['false_negative'] == analysis.ap.figures['AP']
+    assert analysis.ap.alone['false_negative'] == analysis.ap.metrics['AP']
 
 
 def test_a_missed_person_is_added_beyond_the_best_detections():
     elsewhere = [POSE - 3000.0 - 10 * i for i in range(19)]
     dt = poses([*elsewhere, POSE], np.linspace(1, 0.5, 20))
     analysis = analyze(people(0, OTHER), dt)
-    assert analysis.ap.alone['false_negative'] > analysis.ap.figures['AP'] > 0
+    assert analysis.ap.alone['false_negative'] > analysis.ap.metrics['AP'] > 0
 
 
 def test_nothing_was_found():
     analysis = analyze(people(0, OTHER), poses(np.zeros((0, 17, 2)), []))
     assert count_errors(analysis) == {**ALL_GOOD, 'false_negative': 2}
-    assert analysis.ap.figures['AP'] == 0
+    assert analysis.ap.metrics['AP'] == 0
     assert analysis.ap.progressive['false_negative'] == 1
 
 
@@ -448,7 +448,7 @@ def test_area_of_the_box():
     without = replace(gt, area=np.full(len(gt.area), np.nan))
     analysis = analyze(without, dt, use_area=False)
     expected = evaluate_coco(without, dt, SIGMAS, use_area=False).summary()
-    assert analysis.ap.figures == pytest.approx(expected)
+    assert analysis.ap.metrics == pytest.approx(expected)
     with pytest.raises(ValueError, match='use_area=False'):
         analyze(without, dt)
 

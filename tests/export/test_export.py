@@ -106,7 +106,7 @@ def require_agreement(report, checkpoint):
         if not metadata.decoded:
             peak = wanted.heatmaps.abs().max()
             assert (found.heatmaps - wanted.heatmaps).abs().max() < 1e-3 * peak
-        clear = clear_keypoints(wanted, reference.head.codec)
+        clear = clear_keypoints(wanted, reference.head.decoder)
         distance = (found.keypoints - wanted.keypoints).norm(dim=-1)
         assert distance[clear].max() < 0.05  # px
         np.testing.assert_allclose(found.keypoint_scores, wanted.keypoint_scores, rtol=1e-4)

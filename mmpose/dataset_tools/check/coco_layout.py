@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmpose.coco.json_stream import stream_json
-from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.metainfo.keypoint_names import find_disorder
 
@@ -19,7 +19,7 @@ MAX_SHOWN = 80
 MAX_ID = 1 << 62
 
 
-def read_coco_split(split: Split, log: ProblemLog, fields: Sequence[str] = ('keypoints',)) -> None:
+def read_coco_split(split: Split, log: IssueLog, fields: Sequence[str] = ('keypoints',)) -> None:
     """Fills a split from its annotation file; what is malformed goes into the log instead.
 
     Args:
@@ -33,7 +33,7 @@ def read_coco_split(split: Split, log: ProblemLog, fields: Sequence[str] = ('key
             reader.take(section, item)
     except (OSError, ValueError) as error:
         log.add(
-            Problem(
+            Issue(
                 'unreadable_annotations',
                 split.name,
                 str(split.ann_file),
@@ -48,7 +48,7 @@ def read_coco_split(split: Split, log: ProblemLog, fields: Sequence[str] = ('key
 class _Reader:
     """The columns of a file while it is read."""
 
-    def __init__(self, split: Split, log: ProblemLog, fields: Sequence[str]) -> None:
+    def __init__(self, split: Split, log: IssueLog, fields: Sequence[str]) -> None:
         self.split, self.log, self.fields = split, log, fields
         self.num_values = 3 * split.dataset_meta.num_keypoints
         self.wh: list[tuple[int, int]] = []
@@ -107,11 +107,11 @@ class _Reader:
             _unknown_image(image_id): self.split.file_names[row]
             for image_id, row in self.image_rows.items()
         }
-        self.log.problems = [
-            replace(problem, image=names.get(problem.image, problem.image))
-            if problem.split == self.split.name
-            else problem
-            for problem in self.log.problems
+        self.log.issues = [
+            replace(issue, image=names.get(issue.image, issue.image))
+            if issue.split == self.split.name
+            else issue
+            for issue in self.log.issues
         ]
 
     def _image(self, item: Any) -> None:
@@ -278,7 +278,7 @@ class _Reader:
 
     def _add(self, kind: str, entry: str, found: str, expected: str, image: str = '') -> None:
         file = str(self.split.ann_file)
-        self.log.add(Problem(kind, self.split.name, file, entry, found, expected, image))
+        self.log.add(Issue(kind, self.split.name, file, entry, found, expected, image))
 
 
 def _unknown_image(image_id: int | str) -> str:

@@ -18,28 +18,31 @@ from mmpose.evaluation.functional.coco_io import (
     write_detections,
 )
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
-from mmpose.evaluation.functional.distance_metrics import DistanceMetric
 from mmpose.evaluation.functional.eval_configs import (
     EVAL_CONFIGS,
     EvalConfig,
     evaluate_keypoints,
     evaluate_results,
     find_eval_config,
+    nme_keypoints,
 )
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
 from mmpose.evaluation.functional.instances import (
-    Norm,
     find_instances,
     load_instances,
-    norm_lengths,
     pair_detections,
 )
 from mmpose.evaluation.functional.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.keypoint_errors import (
+    BBOX,
+    HEAD_SIZE,
+    DistanceMetric,
+    Norm,
     area_under_curve,
     keypoint_accuracies,
     keypoint_distances,
     mean_distance,
+    norm_lengths,
     pck_accuracy,
 )
 from mmpose.evaluation.functional.mpii import (
@@ -56,9 +59,11 @@ from mmpose.evaluation.functional.wholebody import WHOLEBODY_FIELDS, evaluate_wh
 
 __all__ = [
     'BACKENDS',
+    'BBOX',
     'CROWD_INDEX',
     'EVAL_CONFIGS',
     'FILE_NAME',
+    'HEAD_SIZE',
     'WHOLEBODY_FIELDS',
     'CocoScores',
     'DistanceMetric',
@@ -92,6 +97,7 @@ __all__ = [
     'match_poses',
     'mean_distance',
     'mpii_ground_truth',
+    'nme_keypoints',
     'norm_lengths',
     'oks_iou',
     'oks_nms',

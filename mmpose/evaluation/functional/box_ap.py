@@ -48,7 +48,7 @@ class AnnotatedBoxes:
 def evaluate_boxes(
     truth: AnnotatedBoxes, detections: Sequence[Record], backend: str = 'auto'
 ) -> dict[str, float]:
-    """Returns the COCO figures of boxes, their categories not told apart.
+    """Returns the COCO metrics of boxes, their categories not told apart.
 
     Args:
         truth: What is annotated.

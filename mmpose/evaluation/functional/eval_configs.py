@@ -1,4 +1,4 @@
-"""How the results of each data set are evaluated, from files alone."""
+"""EvalConfig: evaluation of each dataset's result files, without model and images."""
 
 from __future__ import annotations
 
@@ -8,21 +8,13 @@ from pathlib import Path
 from mmpose.evaluation.functional.coco_backends import evaluate_files
 from mmpose.evaluation.functional.coco_io import load_detections, load_ground_truth
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
-from mmpose.evaluation.functional.distance_metrics import (
-    AUC,
-    EPE,
-    PCK,
-    PCKH,
-    DistanceMetric,
-    nme,
-    torso_pck,
-)
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
-from mmpose.evaluation.functional.instances import BBOX, load_instances, pair_detections
+from mmpose.evaluation.functional.instances import load_instances, pair_detections
 from mmpose.evaluation.functional.keypoint_arrays import (
     FloatArray,
     KeypointGroundTruth,
 )
+from mmpose.evaluation.functional.keypoint_errors import BBOX, HEAD_SIZE, DistanceMetric
 from mmpose.evaluation.functional.mpii import (
     evaluate_mpii,
     load_mpii_annotations,
@@ -40,23 +32,34 @@ from mmpose.structures import DatasetMeta
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """How results are evaluated.
+    """Evaluation of a dataset.
 
     Attributes:
         skeleton: Name or file of the skeleton.
         kind: ``coco`` and its relatives ``crowdpose``, ``coco_wholebody`` and ``humanart``, whose
-            results are detections; ``mpii``; ``posetrack18``; or ``joints``, for figures over
+            results are detections; ``mpii``; ``posetrack18``; or ``keypoints``, for metrics of
             poses that name their annotation by ``ann_id``.
         use_area: Whether COCO AP takes the annotated area; else 0.53 of the box.
-        figures: Figures of the kind ``joints``.
+        metrics: Metrics of the kind ``keypoints``.
     """
 
     skeleton: str
     kind: str = 'coco'
     use_area: bool = True
-    figures: tuple[DistanceMetric, ...] = ()
+    metrics: tuple[DistanceMetric, ...] = ()
 
 
+def nme(norm: str | tuple[int, int]) -> DistanceMetric:
+    """Normalised mean error by a length."""
+    return DistanceMetric('NME', 'mean', norm)
+
+
+# normalisers and thresholds of the published results
+PCK = DistanceMetric('PCK', 'pck', BBOX, thr=0.2)
+PCKH = DistanceMetric('PCKh', 'pck', HEAD_SIZE, thr=0.7)
+TORSO_PCK = DistanceMetric('tPCK', 'pck', (4, 5), thr=0.2)
+AUC = DistanceMetric('AUC', 'auc', 30.0)
+EPE = DistanceMetric('EPE', 'mean', 1.0)
 HAND = (PCK, AUC, EPE)
 
 EVAL_CONFIGS = {
@@ -76,41 +79,41 @@ EVAL_CONFIGS = {
     'mhp': EvalConfig('mhp', use_area=False),
     'macaque': EvalConfig('macaque'),
     'atrw': EvalConfig('atrw'),
-    'interhand2d': EvalConfig('interhand2d', 'joints', figures=HAND),
-    'freihand': EvalConfig('freihand', 'joints', figures=HAND),
-    'onehand10k': EvalConfig('onehand10k', 'joints', figures=HAND),
-    'rhd': EvalConfig('rhd', 'joints', figures=HAND),
-    'coco_wholebody_hand': EvalConfig('coco_wholebody_hand', 'joints', figures=HAND),
-    'panoptic_hand': EvalConfig('panoptic_hand', 'joints', figures=(PCKH, AUC, EPE)),
-    'jhmdb': EvalConfig('jhmdb', 'joints', figures=(PCK, torso_pck(4, 5))),
-    'h36m': EvalConfig('h36m', 'joints', figures=(PCK, EPE)),
-    'horse10': EvalConfig('horse10', 'joints', figures=(PCK, nme((0, 1)))),
-    'animalkingdom': EvalConfig('animalkingdom', 'joints', figures=(replace(PCK, thr=0.05),)),
-    'fly': EvalConfig('fly', 'joints', figures=HAND),
-    'locust': EvalConfig('locust', 'joints', figures=HAND),
-    'zebra': EvalConfig('zebra', 'joints', figures=HAND),
-    'deepfashion_upper': EvalConfig('deepfashion_upper', 'joints', figures=HAND),
-    'deepfashion_lower': EvalConfig('deepfashion_lower', 'joints', figures=HAND),
-    'deepfashion_full': EvalConfig('deepfashion_full', 'joints', figures=HAND),
+    'interhand2d': EvalConfig('interhand2d', 'keypoints', metrics=HAND),
+    'freihand': EvalConfig('freihand', 'keypoints', metrics=HAND),
+    'onehand10k': EvalConfig('onehand10k', 'keypoints', metrics=HAND),
+    'rhd': EvalConfig('rhd', 'keypoints', metrics=HAND),
+    'coco_wholebody_hand': EvalConfig('coco_wholebody_hand', 'keypoints', metrics=HAND),
+    'panoptic_hand': EvalConfig('panoptic_hand', 'keypoints', metrics=(PCKH, AUC, EPE)),
+    'jhmdb': EvalConfig('jhmdb', 'keypoints', metrics=(PCK, TORSO_PCK)),
+    'h36m': EvalConfig('h36m', 'keypoints', metrics=(PCK, EPE)),
+    'horse10': EvalConfig('horse10', 'keypoints', metrics=(PCK, nme((0, 1)))),
+    'animalkingdom': EvalConfig('animalkingdom', 'keypoints', metrics=(replace(PCK, thr=0.05),)),
+    'fly': EvalConfig('fly', 'keypoints', metrics=HAND),
+    'locust': EvalConfig('locust', 'keypoints', metrics=HAND),
+    'zebra': EvalConfig('zebra', 'keypoints', metrics=HAND),
+    'deepfashion_upper': EvalConfig('deepfashion_upper', 'keypoints', metrics=HAND),
+    'deepfashion_lower': EvalConfig('deepfashion_lower', 'keypoints', metrics=HAND),
+    'deepfashion_full': EvalConfig('deepfashion_full', 'keypoints', metrics=HAND),
     # the outer corners of the eyes; COFW takes the pupils, AFLW the stated size of the box
-    '300w': EvalConfig('300w', 'joints', figures=(nme((36, 45)),)),
-    'wflw': EvalConfig('wflw', 'joints', figures=(nme((60, 72)),)),
-    'cofw': EvalConfig('cofw', 'joints', figures=(nme((8, 9)),)),
-    'lapa': EvalConfig('lapa', 'joints', figures=(nme((66, 79)),)),
-    'coco_wholebody_face': EvalConfig('coco_wholebody_face', 'joints', figures=(nme((36, 45)),)),
-    'aflw': EvalConfig('aflw', 'joints', figures=(nme('box_size'),)),
+    '300w': EvalConfig('300w', 'keypoints', metrics=(nme((36, 45)),)),
+    'wflw': EvalConfig('wflw', 'keypoints', metrics=(nme((60, 72)),)),
+    'cofw': EvalConfig('cofw', 'keypoints', metrics=(nme((8, 9)),)),
+    'lapa': EvalConfig('lapa', 'keypoints', metrics=(nme((66, 79)),)),
+    'coco_wholebody_face': EvalConfig('coco_wholebody_face', 'keypoints', metrics=(nme((36, 45)),)),
+    'aflw': EvalConfig('aflw', 'keypoints', metrics=(nme('box_size'),)),
 }
 
 
 def find_eval_config(dataset: str) -> EvalConfig:
-    """The protocol of a data set.
+    """EvalConfig of a dataset.
 
     Args:
         dataset: A name of ``EVAL_CONFIGS``, or the name or file of a skeleton, which is evaluated
             as COCO is.
 
     Raises:
-        ValueError: If there is no such data set or skeleton.
+        ValueError: If there is no such dataset or skeleton.
     """
     if dataset in EVAL_CONFIGS:
         return EVAL_CONFIGS[dataset]
@@ -118,10 +121,30 @@ def find_eval_config(dataset: str) -> EvalConfig:
         load_metainfo(dataset)
     except FileNotFoundError as error:
         raise ValueError(
-            f"data set '{dataset}' is unknown ({error}); expected the name or file of a skeleton, "
+            f"dataset '{dataset}' is unknown ({error}); expected the name or file of a skeleton, "
             f'or one of {", ".join(EVAL_CONFIGS)}'
         ) from None
     return EvalConfig(dataset)
+
+
+def nme_keypoints(dataset: str) -> tuple[int, int]:
+    """The two keypoints whose distance normalises the published NME of a dataset.
+
+    Raises:
+        ValueError: If no such keypoints are published for it.
+    """
+    pairs = {
+        name: one.norm
+        for name, config in EVAL_CONFIGS.items()
+        for one in config.metrics
+        if one.name == 'NME' and isinstance(one.norm, tuple)
+    }
+    if dataset not in pairs:
+        raise ValueError(
+            f"no published NME of '{dataset}' names the keypoints whose distance is the norm (of "
+            f'{", ".join(pairs)} one does); set keypoint_indices'
+        )
+    return pairs[dataset]
 
 
 def evaluate_results(
@@ -133,14 +156,14 @@ def evaluate_results(
     backend: str = 'numpy',
     mat_file: str | Path | None = None,
 ) -> dict[str, float]:
-    """The official figures of a result file.
+    """Official metrics of a result file.
 
     Args:
         dataset: As ``find_eval_config`` takes it.
-        result_file: COCO results; their entries have ``ann_id`` too where figures compare a pose
-            with one annotation (MPII and the kind ``joints``), counted from pixel 0.
+        result_file: COCO results; their entries have ``ann_id`` too where metrics compare a pose
+            with one annotation (MPII and the kind ``keypoints``), counted from pixel 0.
         annotation_file: Annotations: those of MPII in its own format, all others in that of COCO.
-        use_area: Overrules the protocol where the kind is ``coco``.
+        use_area: Overrules the config where the kind is ``coco``.
         backend: Evaluator where the kind is ``coco``.
         mat_file: ``mpii_gt_val.mat``, for MPII.
 
@@ -149,11 +172,11 @@ def evaluate_results(
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If a file is malformed or does not fit the data set.
+        ValueError: If a file is malformed or does not fit the dataset.
     """
     eval_config = find_eval_config(dataset)
     dataset_meta = load_metainfo(eval_config.skeleton)
-    if eval_config.kind == 'joints':
+    if eval_config.kind == 'keypoints':
         gt = load_instances(annotation_file, dataset_meta.num_keypoints, _extras(eval_config))
         return evaluate_keypoints(eval_config, gt, result_file)
     if eval_config.kind == 'mpii':
@@ -171,11 +194,11 @@ def evaluate_results(
 def evaluate_keypoints(
     eval_config: EvalConfig, gt: KeypointGroundTruth, result_file: str | Path
 ) -> dict[str, float]:
-    """Figures of a result file against ground truth that is at hand.
+    """Metrics of a result file against ground truth in memory.
 
     Args:
-        eval_config: One of the kind ``joints``.
-        gt: Ground truth, such as that of a data set that is not in the format of COCO.
+        eval_config: One of the kind ``keypoints``.
+        gt: Ground truth, such as that of a dataset that is not in the format of COCO.
         result_file: COCO results with ``ann_id``.
 
     Returns:
@@ -183,7 +206,7 @@ def evaluate_keypoints(
     """
     dt = load_detections(result_file, gt.num_joints, ('ann_id',))
     paired = pair_detections(gt, dt)
-    return {figure.name: figure.evaluate(dt.keypoints, paired) for figure in eval_config.figures}
+    return {one.name: one.evaluate(dt.keypoints, paired) for one in eval_config.metrics}
 
 
 def _evaluate_detections(
@@ -208,8 +231,8 @@ def _evaluate_detections(
 
 
 def _extras(eval_config: EvalConfig) -> tuple[str, ...]:
-    """Fields of the annotations that the figures divide by."""
-    norms = {figure.norm for figure in eval_config.figures}
+    """Fields of the annotations that the metrics divide by."""
+    norms = {one.norm for one in eval_config.metrics}
     return tuple(norm for norm in norms if isinstance(norm, str) and norm != BBOX)
 
 

@@ -1,4 +1,4 @@
-"""Average precision of each joint, the poses being matched to people as a whole."""
+"""Average precision of each keypoint, the poses being matched to instances as a whole."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
 
 
 def keypoint_average_precision(analysis: ErrorAnalysis) -> FloatArray:
-    """AP of each joint: the share of right joints over confidence, missed people included.
+    """AP of each keypoint: precision of right keypoints over recall, missed instances included.
 
-    Poses are matched to people as the error analysis does, and ranked by their scores. A joint of
-    a matched pose is right at a threshold if its keypoint similarity to its own annotated place
-    reaches it: on the place of another person it is wrong. It does not count where it is not
+    Poses are matched to instances as the error analysis does, and ranked by their scores. A
+    keypoint of a matched pose is right at a threshold if its similarity to its own annotated place
+    reaches it: on the place of another instance it is wrong. It does not count where it is not
     labelled. Thresholds, recall points and the mean over categories are those of COCO's AP.
 
     Args:
         analysis: Of ``analyze_errors``.
 
     Returns:
-        (K,) in [0, 1]; NaN for a joint that is never labelled.
+        (K,) in [0, 1]; NaN for a keypoint that is never labelled.
     """
     gt, dt = analysis.gt, analysis.dt
-    figures = np.full((len(gt.category_ids), gt.num_joints), np.nan)
+    values = np.full((len(gt.category_ids), gt.num_joints), np.nan)
     for c, category in enumerate(gt.category_ids):
         rows = np.flatnonzero(dt.category_id == category)
         rows = rows[np.argsort(-dt.scores[rows], kind='stable')]
-        people = counted(gt) & (gt.category_id == category)
-        num_labelled = gt.keypoints_visible[people].sum(axis=0)  # (K,)
+        instances = counted(gt) & (gt.category_id == category)
+        num_labelled = gt.keypoints_visible[instances].sum(axis=0)  # (K,)
         similarity = analysis.errors.similarity[rows]  # (d, K)
-        counts = _counted_joints(analysis)[rows]
-        for joint in np.flatnonzero(num_labelled):
-            own = similarity[counts[:, joint], joint]
-            figures[c, joint] = _average_precision(own, int(num_labelled[joint]))
-    is_given = ~np.isnan(figures)
+        counts = _counted_keypoints(analysis)[rows]
+        for k in np.flatnonzero(num_labelled):
+            own = similarity[counts[:, k], k]
+            values[c, k] = _average_precision(own, int(num_labelled[k]))
+    is_given = ~np.isnan(values)
     num = is_given.sum(axis=0)
-    total = np.where(is_given, figures, 0).sum(axis=0)
+    total = np.where(is_given, values, 0).sum(axis=0)
     return np.asarray(np.where(num > 0, total / np.maximum(num, 1), np.nan))
 
 
-def _counted_joints(analysis: ErrorAnalysis) -> BoolArray:
-    """Right and wrong joints: all of false positives, the labelled ones of others: (D, K)."""
+def _counted_keypoints(analysis: ErrorAnalysis) -> BoolArray:
+    """Right and wrong keypoints: all of false positives, the labelled ones of others: (D, K)."""
     errors = analysis.errors
     is_matched = (errors.matched != NONE)[:, None]
     return np.asarray((is_matched & (errors.kinds >= 0)) | errors.is_false_positive[:, None])
 
 
 def _average_precision(similarity: FloatArray, num_labelled: int) -> float:
-    """AP of one joint.
+    """AP of one keypoint.
 
     Args:
         similarity: (d,). To the own place, 0 for a false positive; best score first.
-        num_labelled: People on whom the joint is labelled.
+        num_labelled: Instances on which the keypoint is labelled.
     """
     curves = []
     for threshold in OKS_THRESHOLDS:

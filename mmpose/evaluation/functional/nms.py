@@ -1,4 +1,4 @@
-"""Removal of poses that describe the same person, by OKS, for many images at once."""
+"""Removal of poses that describe the same instance, by OKS, for many images at once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Object keypoint similarity (OKS): how close two poses are, from 0 to 1.
 
-OKS = mean over joints of exp(-d_i^2 / (2 * s^2 * k_i^2)), with s^2 the object area and
+OKS = mean over keypoints of exp(-d_i^2 / (2 * s^2 * k_i^2)), with s^2 the object area and
 k_i = 2 * sigma_i (https://cocodataset.org/#keypoints-eval).
 """
 
@@ -15,7 +15,7 @@ EPS = float(np.spacing(1))  # keeps an area of 0 from dividing by 0, as the COCO
 
 
 def keypoint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
-    """(2 * sigma)^2 of each joint.
+    """(2 * sigma)^2 of each keypoint.
 
     Args:
         sigmas: (K,). Standard deviation of the annotators, in units of the square root of the
@@ -31,7 +31,7 @@ def keypoint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
 def oks_of_pairs(
     first: FloatArray, second: FloatArray, area: FloatArray, variances: FloatArray
 ) -> FloatArray:
-    """OKS of each row of two arrays of poses, over all joints.
+    """OKS of each row of two arrays of poses, over all keypoints.
 
     Args:
         first: (P, K, 2), image px.
@@ -76,15 +76,16 @@ def oks_to_ground_truth(
     gt_bbox_xywh: FloatArray,
     variances: FloatArray,
 ) -> FloatArray:
-    """OKS of each estimated pose with its annotated pose, over the labelled joints.
+    """OKS of each estimated pose with its annotated pose, over the labelled keypoints.
 
-    An annotation without labelled joints is compared by its box: a joint is at distance 0 inside
-    the box enlarged to three times its size, which lets detections of unlabelled people be ignored.
+    An annotation without labelled keypoints is compared by its box: a keypoint is at distance 0
+    inside the box enlarged to three times its size, which lets detections of unlabelled instances
+    be ignored.
 
     Args:
         poses: (P, K, 2), image px.
         gt_keypoints: (P, K, 2), image px.
-        gt_visible: (P, K). True where a joint is labelled.
+        gt_visible: (P, K). True where a keypoint is labelled.
         gt_area: (P,), px^2.
         gt_bbox_xywh: (P, 4), image px.
         variances: (K,), of ``keypoint_variances``.
