@@ -18,7 +18,7 @@ VERSION = 1
 _ARRAYS = {
     'flip_indices': np.int64,
     'skeleton_links': np.int64,
-    'weights': np.float32,
+    'dataset_keypoint_weights': np.float32,
     'sigmas': np.float32,
     'keypoint_colors': np.uint8,
     'skeleton_link_colors': np.uint8,
