@@ -266,7 +266,7 @@ def test_dataset_without_a_head_is_refused(index, mode):
         (dict(names=['a', 'b', 'a']), r'must differ; set model\.names'),
         (
             dict(metainfo=['coco', 'mpii', 'coco_wholebody_face']),
-            r"head 1 has 14 keypoints but 'mpii' has 16; set model\.heads\[1\]\.out_channels to 16",
+            r"head 1 has 14 keypoints but 'mpii' has 16; set model\.heads\[1\]\.out_channels=16",
         ),
         (dict(pretrained_metainfo=['coco']), r'there is none; set model\.pretrained'),
         (

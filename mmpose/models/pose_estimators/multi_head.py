@@ -69,9 +69,9 @@ class MultiHeadPoseEstimator(PoseEstimator):
             [dataset_meta.name for dataset_meta in self.metas] if names is None else list(names)
         )
         self.heads = nn.ModuleList(MODELS.build(head) for head in heads)
-        self._set_flip_options()
         self.clean = clean
         self._check()
+        self._set_flip_options()
         for i, dataset_meta in enumerate(self.metas):
             flips = torch.from_numpy(dataset_meta.flip_indices.copy())
             self.register_buffer(f'flip_indices_{i}', flips, persistent=False)
