@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mmpose.analysis.error_report import read_files
+from mmpose.coco.keypoint_arrays import FloatArray, check_detections_fit
 from mmpose.evaluation.functional import (
     KeypointDetections,
     KeypointGroundTruth,
@@ -16,7 +17,6 @@ from mmpose.evaluation.functional import (
 )
 from mmpose.evaluation.functional.bootstrap import draw_images, resample_figures
 from mmpose.evaluation.functional.joint_ap import joint_average_precision
-from mmpose.evaluation.functional.keypoint_arrays import FloatArray, check_detections_fit
 from mmpose.evaluation.functional.oks_errors import (
     ErrorAnalysis,
     analyze_errors,

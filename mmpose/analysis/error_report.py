@@ -19,13 +19,13 @@ from mmpose.analysis.error_tables import (
     report_tables,
     report_verdict,
 )
+from mmpose.coco.files import Joints
 from mmpose.evaluation.functional import (
     KeypointDetections,
     KeypointGroundTruth,
     load_detections,
     load_ground_truth,
 )
-from mmpose.evaluation.functional.coco_io import Joints
 from mmpose.evaluation.functional.error_matching import counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors
 from mmpose.evaluation.functional.protocols import find_protocol

@@ -24,7 +24,7 @@ from mmpose.apis.inference.result_files import (
     ResultFile,
 )
 from mmpose.apis.inference.sources import Input, Source, open_sources
-from mmpose.evaluation.functional.json_columns import read_json
+from mmpose.coco.columns import read_json
 from mmpose.structures import DatasetMeta
 
 FORMATS = ('coco', 'jsonl', 'csv', 'npz')

@@ -1,5 +1,11 @@
 """Metric arithmetic: arrays in, numbers out; no model and no runner."""
 
+from mmpose.coco.files import (
+    load_detections,
+    load_ground_truth,
+    write_detections,
+)
+from mmpose.coco.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import (
     CocoScores,
     MatchedPoses,
@@ -11,11 +17,6 @@ from mmpose.evaluation.functional.coco_backends import (
     BACKENDS,
     evaluate_files,
     evaluate_with_backend,
-)
-from mmpose.evaluation.functional.coco_io import (
-    load_detections,
-    load_ground_truth,
-    write_detections,
 )
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
@@ -34,7 +35,6 @@ from mmpose.evaluation.functional.joint_errors import (
     pck_accuracy,
 )
 from mmpose.evaluation.functional.joint_figures import JointFigure
-from mmpose.evaluation.functional.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.mpii import (
     evaluate_mpii,
     load_mpii_annotations,

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mmpose.evaluation.functional.coco_io import load_ground_truth
-from mmpose.evaluation.functional.joint_errors import joint_distances
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.files import load_ground_truth
+from mmpose.coco.keypoint_arrays import (
     FloatArray,
     IdArray,
     IntArray,
     KeypointDetections,
     KeypointGroundTruth,
 )
+from mmpose.evaluation.functional.joint_errors import joint_distances
 from mmpose.structures import clip_xywh
 
 BBOX = 'bbox'

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmpose.evaluation.functional.keypoint_arrays import BoolArray, FloatArray
+from mmpose.coco.keypoint_arrays import BoolArray, FloatArray
 
 NO_JOINT = -1.0  # the figure when no joint is labelled
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mmpose.coco.keypoint_arrays import FloatArray, KeypointGroundTruth
 from mmpose.evaluation.functional.instances import BBOX, HEAD_SIZE, Norm, distances_of, norm_lengths
 from mmpose.evaluation.functional.joint_errors import (
     area_under_curve,
     mean_distance,
     pck_accuracy,
 )
-from mmpose.evaluation.functional.keypoint_arrays import FloatArray, KeypointGroundTruth
 
 
 @dataclass(frozen=True)

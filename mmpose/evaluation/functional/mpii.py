@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from mmpose.evaluation.functional.instances import HEAD_SIZE, distances_of, extra_norm
-from mmpose.evaluation.functional.json_columns import (
+from mmpose.coco.columns import (
     Record,
     column,
     matrix,
     optional_column,
     read_json,
 )
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.keypoint_arrays import (
     FloatArray,
     KeypointDetections,
     KeypointGroundTruth,
 )
+from mmpose.evaluation.functional.instances import HEAD_SIZE, distances_of, extra_norm
 
 NUM_JOINTS = 16
 HEAD_BOX_TO_HEAD = 0.6

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmpose.evaluation.functional.coco_io import load_ground_truth
-from mmpose.evaluation.functional.instances import HEAD_SIZE, extra_norm
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.files import load_ground_truth
+from mmpose.coco.keypoint_arrays import (
     BoolArray,
     FloatArray,
     IdArray,
@@ -24,6 +23,7 @@ from mmpose.evaluation.functional.keypoint_arrays import (
     KeypointGroundTruth,
     check_detections_fit,
 )
+from mmpose.evaluation.functional.instances import HEAD_SIZE, extra_norm
 from mmpose.evaluation.functional.mpii import head_size_of_boxes
 from mmpose.evaluation.functional.ragged import iterate_pairs, segment_starts
 

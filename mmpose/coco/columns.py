@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mmpose.evaluation.functional.keypoint_arrays import FloatArray, IdArray
+from mmpose.coco.keypoint_arrays import FloatArray, IdArray
 
 Record = dict[str, Any]
 # fields that hold x, y and visibility or score of joints

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmpose.evaluation.functional.json_columns import (
+from mmpose.coco.columns import (
     Record,
     column,
     float_column,
@@ -21,7 +21,7 @@ from mmpose.evaluation.functional.json_columns import (
     to_json,
     without_garbage_collection,
 )
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.keypoint_arrays import (
     FloatArray,
     KeypointDetections,
     KeypointGroundTruth,
