@@ -88,7 +88,7 @@ def test_optional_fields(tmp_path, changes):
     data = dataset(tmp_path, [annotation(1, 100, **changes)])
     assert ids(data) == [1]
     if 'area' in changes:
-        assert data.get_sample(0)['area'] == 29 * 39
+        assert data.get_sample(0)['area'] == 30 * 40
 
 
 def test_order_is_by_image_then_as_in_the_file(tmp_path):

@@ -143,7 +143,7 @@ def _read_split(name: str, dataset: Config, log: ProblemLog) -> tuple[Split, int
     )
     is_coco = issubclass(kind, CocoDataset)
     if is_coco:
-        read_coco_split(split, log, tuple(kind.parts or ('keypoints',)))
+        read_coco_split(split, log, kind.parts)
     built = _build(split, dataset, log)
     if built is not None and not is_coco:
         whole = _build(split, {**dataset, 'test_mode': False}, log)

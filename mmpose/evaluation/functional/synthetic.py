@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmpose.coco.columns import to_json
 from mmpose.coco.files import write_detections
+from mmpose.coco.json_file import to_json
 from mmpose.coco.keypoint_arrays import (
     FloatArray,
     IntArray,
