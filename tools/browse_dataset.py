@@ -4,9 +4,7 @@ import argparse
 from pathlib import Path
 
 from mmpose.apis.cli import run_tool
-from mmpose.config.load import load_config
 from mmpose.config.overrides import ConfigOptions
-from mmpose.dataset_tools.browse import browse_dataset
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,6 +24,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.config.load import load_config  # torch is loaded after the flags are read
+    from mmpose.dataset_tools.browse import browse_dataset
+
     cfg = load_config(args.config, args.cfg_options, args.data_root)
     out = args.out or Path('work_dirs', Path(args.config).stem, 'browse')
     for path in browse_dataset(cfg, out, args.split, args.num, args.views, args.seed):

@@ -8,9 +8,7 @@ import sys
 from pathlib import Path
 
 from mmpose.apis.cli import run_tool
-from mmpose.config.load import load_config
 from mmpose.config.overrides import ConfigOptions
-from mmpose.dataset_tools.check import check_dataset
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,15 +26,18 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.config.load import load_config  # torch is loaded after the flags are read
+    from mmpose.dataset_tools.check import check_dataset
+
     cfg = load_config(args.config, args.cfg_options, args.data_root)
-    diagnosis = check_dataset(cfg, not args.no_images, args.workers)
+    report = check_dataset(cfg, not args.no_images, args.workers)
     name = Path(args.config).stem
-    page = diagnosis.write(
+    page = report.write(
         args.out or Path('work_dirs', name, 'dataset_check'), f'Dataset check: {name}'
     )
     print(f'report: {page}')
-    print(diagnosis.text())
-    sys.exit(diagnosis.verdict == 'DO NOT TRAIN')
+    print(report.text())
+    sys.exit(report.status == 'DO NOT TRAIN')
 
 
 if __name__ == '__main__':

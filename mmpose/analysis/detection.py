@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from mmpose.dataset_tools.progress import show_progress
 from mmpose.datasets.transforms import LoadImage
 from mmpose.detectors import BoxesFile, Detector, build_detector
 from mmpose.detectors.categories import COCO_IDS, coco_spelling, names_of
@@ -62,12 +61,15 @@ def evaluate_detector(
         batch_size: Images that the detector is given at a time.
         category_id: Written in place of the category of each box; a ``bbox_file`` needs 1.
         backend: As for ``evaluate_boxes``.
-        quiet: Whether to show no progress.
+        quiet: Whether to show no progress bar.
 
     Raises:
         FileNotFoundError: If a file, the folder or an image is missing.
         ValueError: If a file is malformed, or an argument out of its range.
     """
+    from rich.console import Console
+    from rich.progress import track
+
     if batch_size < 1:
         raise ValueError(f'batch_size is {batch_size}, expected 1 or more images')
     choose_backend(backend)
@@ -77,19 +79,20 @@ def evaluate_detector(
     find = build_detector(detector, device, score_threshold, nms_threshold, categories, class_names)
     images = content['images']
     records = []
-    with show_progress('detection', quiet) as progress:
-        for image, boxes in _detect(find, images, Path(image_folder), batch_size, progress):
-            for xywh, score, category in zip(
-                boxes.xywh.tolist(), boxes.scores.tolist(), boxes.category_ids.tolist(), strict=True
-            ):
-                records.append(
-                    {
-                        'image_id': image['id'],
-                        'category_id': category if category_id is None else category_id,
-                        'bbox': [round(value, 2) for value in xywh],
-                        'score': round(score, 5),
-                    }
-                )
+    found = _detect(find, images, Path(image_folder), batch_size)
+    bar = Console(stderr=True)
+    for image, boxes in track(found, 'detection', len(images), console=bar, disable=quiet):
+        for xywh, score, category in zip(
+            boxes.xywh.tolist(), boxes.scores.tolist(), boxes.category_ids.tolist(), strict=True
+        ):
+            records.append(
+                {
+                    'image_id': image['id'],
+                    'category_id': category if category_id is None else category_id,
+                    'bbox': [round(value, 2) for value in xywh],
+                    'score': round(score, 5),
+                }
+            )
     if out_file is not None:
         Path(out_file).parent.mkdir(parents=True, exist_ok=True)
         Path(out_file).write_text(json.dumps(records))
@@ -117,7 +120,7 @@ def format_run(run: DetectionRun, out_file: str | Path | None = None) -> str:
 
 
 def _detect(
-    find: Detector, images: Sequence[dict[str, Any]], folder: Path, batch_size: int, progress: Any
+    find: Detector, images: Sequence[dict[str, Any]], folder: Path, batch_size: int
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     load = LoadImage()
     # A list of detections knows images by their id alone.
@@ -131,7 +134,6 @@ def _detect(
             pixels = load({'image_file': path, 'image_wh': size_wh})['image']
             frames.append(Frame(image['id'], pixels, '') if by_id else Frame(index, pixels, path))
         yield from zip(part, find(frames), strict=True)
-        progress(start + len(part), len(images))
 
 
 def _read(ann_file: str | Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 
 from mmpose.config.overrides import ConfigOptions
-from mmpose.engine.distributed import LAUNCHERS
 
 TRACEBACK_VARIABLE = 'MMPOSE_TRACEBACK'
 USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPointError)
@@ -16,6 +15,8 @@ USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPo
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of every command that runs a config."""
+    from mmpose.engine.distributed import LAUNCHERS  # loads torch
+
     parser.add_argument('--work-dir', help='folder for logs, checkpoints and results')
     parser.add_argument(
         '--cfg-options',

@@ -344,7 +344,7 @@ class AnnotationReader:
             place = find_disorder(names, expected)
             if place is None:
                 continue
-            found = f"has '{names[place]}' as keypoint {place}"
+            found = f"'{names[place]}' as keypoint {place}"
             wanted = f"'{expected[place]}' as in '{skeleton}'"
             if self.report is None:
                 wanted += f'; {advice}; the file names {names}, the skeleton {list(expected)}'

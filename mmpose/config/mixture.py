@@ -1,4 +1,4 @@
-"""Puts the config fragments of single datasets together into a mixture."""
+"""Mixture configs, composed of the config fragments of single datasets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mmengine.config import Config
 
 @dataclass(frozen=True)
 class Mixture:
-    """The parts of D datasets, in order; a fragment writes them into its loaders and evaluators.
+    """Config parts of D datasets, in order; a fragment writes them into its loaders and evaluators.
 
     Attributes:
-        names: Names, for losses, figures and folders.
+        names: Names, for losses, metrics and folders.
         metainfo: Skeletons.
         codecs: Configs of the codecs.
         datasets: Phase (``train``, ``val``, ``test``) -> configs of the datasets with pipelines.

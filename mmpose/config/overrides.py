@@ -1,4 +1,4 @@
-"""Overrides from the command line: ``--cfg-options KEY=VALUE ...``."""
+"""Config overrides from the command line: ``--cfg-options KEY=VALUE ...``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONSTANTS = {'true': True, 'false': False, 'none': None, 'null': None}
 
 
 class ConfigOptions(argparse.Action):
-    """Collects ``KEY=VALUE`` words into a dict; the flag may be given several times."""
+    """Argparse action: ``KEY=VALUE`` words become a dict; the flag may be given several times."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""Pictures of samples as training sees them: annotation, augmented crops, target heatmaps."""
+"""Dataset browser: pictures of annotations, augmented crops and target heatmaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a file in COCO's layout to a skeleton table and a config that trains."""
+"""Skeleton table and training config for a new dataset in COCO's layout."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ model = dict(
 
 @dataclass
 class NewDataset:
-    """What was written.
+    """Files written for a new dataset.
 
     Attributes:
         config: The config.

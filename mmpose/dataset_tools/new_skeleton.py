@@ -1,4 +1,4 @@
-"""Proposes a skeleton for a file in COCO's layout, and writes it as a table."""
+"""Skeleton proposal for a file in COCO's layout, and its table."""
 
 from __future__ import annotations
 
@@ -9,25 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from mmpose.metainfo import load_metainfo
-from mmpose.metainfo.keypoint_names import normalize
-from mmpose.metainfo.sides import find_partners, side_of
+from mmpose.metainfo.keypoint_names import body_half, find_partners, parse_name, parse_names
 
 NEUTRAL_SIGMA = 0.06  # about the mean of COCO's seventeen
 COLORS = {'left': '#00ff00', 'right': '#ff8000', '': '#3399ff'}
-# Words that tell which half of a body a joint belongs to, for half-body augmentation.
-UPPER = {
-    'head', 'nose', 'eye', 'ear', 'neck', 'shoulder', 'elbow', 'wrist', 'hand', 'thumb', 'finger',
-    'mouth', 'chin', 'forehead', 'throat', 'brow', 'eyebrow', 'jaw', 'arm', 'forearm', 'chest',
-    'thorax', 'collar',
-}  # fmt: skip
-LOWER = {'hip', 'knee', 'ankle', 'foot', 'toe', 'heel', 'leg', 'thigh', 'pelvis', 'shin', 'calf'}
 
 Json = dict[str, Any]
 
 
 @dataclass
 class Skeleton:
-    """A proposal of K keypoints.
+    """Proposed skeleton of K keypoints.
 
     Attributes:
         names: K unique names.
@@ -72,9 +64,9 @@ def propose_skeleton(path: Path, data: Json) -> Skeleton:
     return Skeleton(
         names=names,
         partners=partners,
-        parts=[_part(name) for name in names],
+        parts=[body_half(name) for name in parse_names(names)],
         sigmas=sigmas,
-        skeleton_links=_limbs(path, category, names, notes),
+        skeleton_links=_skeleton_links(path, category, names, notes),
         notes=notes,
     )
 
@@ -88,7 +80,7 @@ def write_skeleton(path: Path, skeleton: Skeleton, source: str) -> None:
         source: Where it comes from, for its first line.
     """
     names, partners = skeleton.names, skeleton.partners
-    sides = [side_of(name, names[j]) for name, j in zip(names, partners, strict=True)]
+    sides = [name.side for name in parse_names(names)]
     rows = [['name', 'swap', 'part', 'weight', 'sigma', 'color']]
     rows += [
         [name, names[j] if j != i else '-', part, '1.0', f'{sigma:g}', COLORS[side]]
@@ -133,23 +125,23 @@ def _num_keypoints(path: Path, data: Json) -> int:
 def _category(path: Path, data: Json, num: int, notes: list[str]) -> Json:
     """Returns the category that describes the keypoints; an empty one if none does."""
     listed = [c for c in data.get('categories') or [] if isinstance(c, dict)]
-    jointed = [category for category in listed if category.get('keypoints')]
-    for category in jointed:
-        if category['keypoints'] != jointed[0]['keypoints']:
+    named = [category for category in listed if category.get('keypoints')]
+    for category in named:
+        if category['keypoints'] != named[0]['keypoints']:
             raise ValueError(
-                f"{path}: categories '{jointed[0].get('name')}' and '{category.get('name')}' have "
+                f"{path}: categories '{named[0].get('name')}' and '{category.get('name')}' have "
                 'different keypoints; one dataset has one skeleton, so split the file by category'
             )
         if len(category['keypoints']) != num:
             raise ValueError(
                 f"{path}: category '{category.get('name')}' names {len(category['keypoints'])} "
-                f'keypoints but the annotations have {num}; mend the list under categories'
+                f'keypoints but the annotations have {num}; fix the list under categories'
             )
     if len(listed) > 1:
         names = [str(category.get('name', category.get('id'))) for category in listed]
         shown = ', '.join(names[:10]) + (', ...' if len(names) > 10 else '')
         notes.append(f'{len(listed)} categories share one skeleton: {shown}')
-    return jointed[0] if jointed else {}
+    return named[0] if named else {}
 
 
 def _names(category: Json, num: int, notes: list[str]) -> list[str]:
@@ -178,57 +170,48 @@ def _sigmas(names: Sequence[str], notes: list[str]) -> list[float]:
     coco = load_metainfo('coco')
     assert coco.sigmas is not None
     known = {
-        normalize(name): round(float(sigma), 4)
+        parse_name(name).key: round(float(sigma), 4)
         for name, sigma in zip(coco.keypoint_names, coco.sigmas, strict=True)
     }
-    if all(normalize(name) in known for name in names):
-        notes.append('the sigmas are those of COCO, which has all these joints')
-        return [known[normalize(name)] for name in names]
+    if all(parse_name(name).key in known for name in names):
+        notes.append('the sigmas are those of COCO, which has all these keypoints')
+        return [known[parse_name(name).key] for name in names]
     notes.append(
         f'the sigmas are neutral ({NEUTRAL_SIGMA:g} for all), because COCO does not have all these '
-        'joints: AP compares runs on this dataset, and nothing else'
+        'keypoints: AP compares runs on this dataset, and nothing else'
     )
     return [NEUTRAL_SIGMA] * len(names)
 
 
-def _part(name: str) -> str:
-    words = {word.rstrip('s') for word in normalize(name)}
-    is_upper, is_lower = bool(words & UPPER), bool(words & LOWER)
-    if is_upper == is_lower:
-        return '-'
-    return 'upper' if is_upper else 'lower'
-
-
-def _limbs(
+def _skeleton_links(
     path: Path, category: Json, names: Sequence[str], notes: list[str]
 ) -> list[tuple[int, int]]:
     pairs = category.get('skeleton') or []
     if not pairs:
-        return _limbs_of_coco(names, notes)
+        return _links_of_coco(names, notes)
     ids = [i for pair in pairs for i in pair]
     first = 1
     if 0 in ids:
         first = 0
         notes.append('the skeleton counts keypoints from 0 (COCO counts from 1)')
     skeleton_links = [(int(pair[0]) - first, int(pair[1]) - first) for pair in pairs]
-    for pair, limb in zip(pairs, skeleton_links, strict=True):
-        if not all(0 <= i < len(names) for i in limb):
+    for pair, link in zip(pairs, skeleton_links, strict=True):
+        if not all(0 <= i < len(names) for i in link):
             raise ValueError(
-                f'{path}: the skeleton has the limb {pair}, but there are {len(names)} keypoints; '
-                'mend the skeleton under categories'
+                f'{path}: the skeleton has the link {pair}, but there are {len(names)} keypoints; '
+                'fix the skeleton under categories'
             )
     return skeleton_links
 
 
-def _limbs_of_coco(names: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
+def _links_of_coco(names: Sequence[str], notes: list[str]) -> list[tuple[int, int]]:
     coco = load_metainfo('coco')
-    place = {normalize(name): i for i, name in enumerate(names)}
-    ends = [
-        [normalize(coco.keypoint_names[i]) for i in limb] for limb in coco.skeleton_links.tolist()
-    ]
+    place = {parse_name(name).key: i for i, name in enumerate(names)}
+    keys = [parse_name(name).key for name in coco.keypoint_names]
+    ends = [(keys[a], keys[b]) for a, b in coco.skeleton_links.tolist()]
     skeleton_links = [(place[a], place[b]) for a, b in ends if a in place and b in place]
     notes.append(
-        f'the file has no skeleton; {len(skeleton_links)} limbs of COCO connect joints of '
+        f'the file has no skeleton; {len(skeleton_links)} links of COCO connect keypoints of '
         'these names'
         if skeleton_links
         else 'the file has no skeleton, so pictures show dots only; add rows under [skeleton_links]'

@@ -1,4 +1,4 @@
-"""Skeletons as data: one small table per skeleton, a row per keypoint and a row per limb."""
+"""Skeletons as tables with a row per keypoint and per link, and what keypoint names mean."""
 
 from mmpose.metainfo.reader import available_metainfo, load_metainfo
 

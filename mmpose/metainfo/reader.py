@@ -1,4 +1,4 @@
-"""Reads the skeleton tables.
+"""Reader of skeleton tables.
 
 A table is a text file with two sections of comma-separated rows, ``#`` starting a comment line::
 
@@ -25,13 +25,15 @@ from mmpose.structures import DatasetMeta
 
 KEYPOINT_COLUMNS = ['name', 'swap', 'part', 'weight', 'sigma', 'color']
 SKELETON_LINK_COLUMNS = ['from', 'to', 'color']
+WORDS_TABLE = 'keypoint_names'  # beside the skeletons, read by keypoint_names.py
 
 Row = dict[str, str]
 
 
 def available_metainfo() -> list[str]:
     """Returns the names of the skeletons that ship with the package."""
-    return sorted(path.stem for path in Path(__file__).parent.glob('*.csv'))
+    tables = Path(__file__).parent.glob('*.csv')
+    return sorted(path.stem for path in tables if path.stem != WORDS_TABLE)
 
 
 def load_metainfo(name: str | Path | DatasetMeta) -> DatasetMeta:
@@ -56,7 +58,9 @@ def _load(name: str) -> DatasetMeta:
         raise FileNotFoundError(
             f"no skeleton '{name}': expected one of {near} or the path of a .csv table"
         )
-    sections = _read_sections(path)
+    sections = read_sections(path)
+    if 'limbs' in sections:
+        raise ValueError(f'{path}: the section [limbs] is called [skeleton_links]')
     keypoints = _rows(path, 'keypoints', sections.get('keypoints', []), KEYPOINT_COLUMNS)
     skeleton_links = _rows(
         path, 'skeleton_links', sections.get('skeleton_links', []), SKELETON_LINK_COLUMNS
@@ -79,7 +83,10 @@ def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> Datas
         i if row['swap'] == '-' else find(row['swap'], f"the swap of '{row['name']}'")
         for i, row in enumerate(keypoints)
     ]
-    pairs = [(find(row['from'], 'a limb'), find(row['to'], 'a limb')) for row in skeleton_links]
+    pairs = [
+        (find(row['from'], 'a skeleton link'), find(row['to'], 'a skeleton link'))
+        for row in skeleton_links
+    ]
     sigmas = [row['sigma'] for row in keypoints]
     has_sigmas = any(sigma != '-' for sigma in sigmas)
     return DatasetMeta(
@@ -89,7 +96,9 @@ def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> Datas
         upper_body_ids=tuple(i for i, row in enumerate(keypoints) if row['part'] == 'upper'),
         lower_body_ids=tuple(i for i, row in enumerate(keypoints) if row['part'] == 'lower'),
         skeleton_links=np.array(pairs, np.int64).reshape(-1, 2),
-        weights=np.array([_number(path, row, 'weight') for row in keypoints], np.float32),
+        dataset_keypoint_weights=np.array(
+            [_number(path, row, 'weight') for row in keypoints], np.float32
+        ),
         sigmas=(
             np.array([_number(path, row, 'sigma') for row in keypoints], np.float32)
             if has_sigmas
@@ -102,7 +111,12 @@ def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> Datas
     )
 
 
-def _read_sections(path: Path) -> dict[str, list[str]]:
+def read_sections(path: Path) -> dict[str, list[str]]:
+    """Returns the rows below each ``[section]`` of a table, without comments and empty lines.
+
+    Raises:
+        ValueError: If a row stands before any section.
+    """
     sections: dict[str, list[str]] = {}
     current: list[str] | None = None
     for line in path.read_text(encoding='utf-8').splitlines():

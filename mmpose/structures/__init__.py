@@ -1,12 +1,12 @@
-"""Values that travel between the parts: crop windows, skeletons, results. Plain numpy."""
+"""Boxes, crop windows, dataset metainfo, frames and pose results, in plain numpy."""
 
-from mmpose.structures.bbox import (
+from mmpose.structures.boxes import (
+    Boxes,
     box_iou_xywh,
     clip_xywh,
     fix_aspect_ratio,
     xywh_to_center_wh,
 )
-from mmpose.structures.boxes import Boxes
 from mmpose.structures.crop import (
     CropWindow,
     invert_affine,
@@ -14,8 +14,7 @@ from mmpose.structures.crop import (
     window_matrices,
 )
 from mmpose.structures.dataset_meta import DatasetMeta
-from mmpose.structures.frame import Frame
-from mmpose.structures.pose_result import PoseResult
+from mmpose.structures.pose_result import Frame, PoseResult
 
 __all__ = [
     'Boxes',

@@ -1,4 +1,4 @@
-"""The one place that knows how a box becomes a network input, and back."""
+"""Crop windows: affines from the image to the network input and back, for MSRA and for UDP."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmpose.structures.bbox import fix_aspect_ratio, xywh_to_center_wh
+from mmpose.structures.boxes import fix_aspect_ratio, xywh_to_center_wh
 
 Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
 class CropWindow:
-    """A rotated window of an image that is resampled to the network input.
+    """Rotated window of an image that is resampled to the network input.
 
     With the window centre ``c``, its size ``s`` and the input size ``n`` (``input_size``), rotation
     0 maps ``in = (img - c + s / 2) * n / s``. UDP (Huang et al., CVPR 2020) counts distances

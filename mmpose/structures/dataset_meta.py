@@ -1,4 +1,4 @@
-"""What a skeleton is: its keypoints, their mirror partners, limbs, weights, sigmas, colours."""
+"""Dataset metainfo: keypoint names, mirror partners, skeleton links, weights, sigmas, colours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class DatasetMeta:
-    """One skeleton of K keypoints and L limbs; checks itself when it is made.
+    """Skeleton of K keypoints and L links; checks itself when it is made.
 
     Attributes:
         name: Name of the skeleton, such as ``coco``.
@@ -20,7 +20,7 @@ class DatasetMeta:
         upper_body_ids: Keypoints that half-body augmentation counts as upper body.
         lower_body_ids: Keypoints of the lower body; whatever is in neither is untyped.
         skeleton_links: (L, 2) int64. Pairs of keypoint ids.
-        weights: (K,) float32. Loss weights for training that asks for them.
+        dataset_keypoint_weights: (K,) float32. Loss weights for training that asks for them.
         sigmas: (K,) float32 or None. OKS falloff constants; None where none were published.
         keypoint_colors: (K, 3) uint8 RGB.
         skeleton_link_colors: (L, 3) uint8 RGB.
@@ -35,7 +35,7 @@ class DatasetMeta:
     upper_body_ids: tuple[int, ...]
     lower_body_ids: tuple[int, ...]
     skeleton_links: NDArray[np.int64]
-    weights: NDArray[np.float32]
+    dataset_keypoint_weights: NDArray[np.float32]
     sigmas: NDArray[np.float32] | None
     keypoint_colors: NDArray[np.uint8]
     skeleton_link_colors: NDArray[np.uint8]
@@ -63,7 +63,7 @@ class DatasetMeta:
             problems.append(f'keypoint names must be unique, these occur twice: {twice}')
         lengths = {
             'flip_indices': len(self.flip_indices),
-            'weights': len(self.weights),
+            'dataset_keypoint_weights': len(self.dataset_keypoint_weights),
             'sigmas': num if self.sigmas is None else len(self.sigmas),
             'keypoint_colors': len(self.keypoint_colors),
         }
@@ -74,8 +74,8 @@ class DatasetMeta:
         ]
         if len(self.skeleton_link_colors) != len(self.skeleton_links):
             problems.append(
-                f'{len(self.skeleton_link_colors)} limb colours for {len(self.skeleton_links)} '
-                'limbs'
+                f'{len(self.skeleton_link_colors)} link colours for {len(self.skeleton_links)} '
+                'skeleton links'
             )
         ids = [
             *self.flip_indices,

@@ -1,4 +1,4 @@
-"""What a model says about one person, on its way to metrics, drawings, files and apps."""
+"""Image frames that inference takes, and the poses that it gives."""
 
 from __future__ import annotations
 
@@ -11,8 +11,32 @@ from mmpose.structures.crop import CropWindow
 
 
 @dataclass(frozen=True, eq=False)
+class Frame:
+    """Image of a folder or frame of a video, with its place in the source.
+
+    Attributes:
+        index: Running number in the source, from 0.
+        image_bgr: (H, W, 3) uint8.
+        name: Path of the image; path or address of the video or camera it is a frame of.
+        time_s: Seconds since the first frame: by the frame rate in a file, by a monotonic clock
+            from a camera; 0 for images.
+    """
+
+    index: int
+    image_bgr: NDArray[np.uint8]
+    name: str
+    time_s: float = 0.0
+
+    @property
+    def image_wh(self) -> tuple[int, int]:
+        """Width and height, px."""
+        height, width = self.image_bgr.shape[:2]
+        return width, height
+
+
+@dataclass(frozen=True, eq=False)
 class PoseResult:
-    """The pose of one person (animal, hand) in one image.
+    """Predicted pose of one instance in one image.
 
     Attributes:
         img_id: Id of the image in its annotation file; its path where there is no such file.
@@ -25,7 +49,7 @@ class PoseResult:
         area: Area of the padded crop window in img px², which OKS-NMS uses as the object scale.
         image_file: Path of the image, where known.
         dataset_idx: Which dataset of a multi-dataset model the sample belongs to.
-        track_id: Number of the person in a video; None where nobody tracks.
+        track_id: Number of the instance in a video; None where nobody tracks.
         heatmaps: (C, H, W) float32 of the crop, hm cells, where they were asked for.
         window: The crop window, where ``heatmaps`` are given: it places them in the image.
     """

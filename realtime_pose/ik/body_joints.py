@@ -1,4 +1,4 @@
-"""Which keypoint of a skeleton is which point of the rig, by name."""
+"""Keypoints of a skeleton that are points of the rig, found by name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmpose.metainfo import load_metainfo
+from mmpose.metainfo.keypoint_names import parse_name, parse_names, point_key
 from mmpose.structures import DatasetMeta
 
 Array = NDArray[np.float64]
@@ -17,16 +18,6 @@ LIMB_JOINTS = tuple(
     for joint in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
     for side in ('left', 'right')
 )
-# Other names for points of the rig, as the tables of mmpose/metainfo have them.
-ALIASES = {
-    'root': 'pelvis',
-    'hip': 'pelvis',
-    'left_foot': 'left_ankle',
-    'right_foot': 'right_ankle',
-    'neck_base': 'neck',
-    'top_head': 'head_top',
-    'head': 'head_top',
-}
 OPTIONAL_JOINTS = (
     'pelvis', 'neck', 'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'head_top',
     'left_big_toe', 'right_big_toe', 'left_small_toe', 'right_small_toe', 'left_heel', 'right_heel',
@@ -56,8 +47,11 @@ class BodyJoints:
             FileNotFoundError: If there is no such skeleton.
         """
         dataset_meta = load_metainfo(skeleton)
-        index = {ALIASES.get(name, name): i for i, name in enumerate(dataset_meta.keypoint_names)}
-        index |= {name: i for i, name in enumerate(dataset_meta.keypoint_names)}
+        names = parse_names(dataset_meta.keypoint_names)
+        places = {point_key(name): i for i, name in enumerate(names)}
+        places |= {name.key: i for i, name in enumerate(names)}
+        keys = {name: parse_name(name).key for name in (*LIMB_JOINTS, *OPTIONAL_JOINTS)}
+        index = {name: places[key] for name, key in keys.items() if key in places}
         missing = [name for name in LIMB_JOINTS if name not in index]
         if missing:
             raise ValueError(
@@ -65,8 +59,7 @@ class BodyJoints:
                 'the joints of '
                 'both arms and legs, as in coco or h36m'
             )
-        names = (*LIMB_JOINTS, *(name for name in OPTIONAL_JOINTS if name in index))
-        return cls(dataset_meta, names, np.array([index[name] for name in names]))
+        return cls(dataset_meta, tuple(index), np.array(list(index.values())))
 
     def pick(self, keypoints: ArrayLike) -> Array:
         """Returns (M, D), the keypoints (K, D) that the rig knows, in the order of ``names``.

@@ -1,28 +1,28 @@
-"""Which bone of somebody's rig is which of ours, by its name."""
+"""Bones of a rig that somebody made, found by their names."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from mmpose.metainfo.keypoint_names import parse_name
 from realtime_pose.ik.rig import BONE_NAMES
 
-# Names as they are after `_plain`. Ours are those of VRM; the others are of Mixamo, and of BVH
-# files, Unreal Engine (whose first spine bone is spine_01) and Roblox. A second chest bone follows
-# our one.
+# Names without side, signs and capitals. Ours are those of VRM; the others are of Mixamo, and of
+# BVH files, Unreal Engine (whose first spine bone is spine_01) and Roblox. A second chest bone
+# follows our one.
 ALIASES = {
     'hips': ('pelvis', 'hip', 'lowertorso', 'root'),
     'spine': ('spine01',),
     'chest': ('spine1', 'spine02', 'spine01', 'uppertorso'),
     'neck': ('neck1', 'neck01'),
-    'head': (),
-    'leftShoulder': ('leftcollar', 'claviclel', 'lclavicle'),
-    'leftUpperArm': ('leftarm', 'upperarml', 'lupperarm'),
-    'leftLowerArm': ('leftforearm', 'lowerarml', 'lforearm'),
-    'leftHand': ('handl', 'lhand', 'leftwrist'),
-    'leftUpperLeg': ('leftupleg', 'leftthigh', 'thighl', 'lthigh'),
-    'leftLowerLeg': ('leftleg', 'leftcalf', 'leftshin', 'calfl', 'lcalf'),
-    'leftFoot': ('footl', 'lfoot', 'leftankle'),
+    'shoulder': ('collar', 'clavicle'),
+    'upperarm': ('arm',),
+    'lowerarm': ('forearm',),
+    'hand': ('wrist',),
+    'upperleg': ('upleg', 'thigh'),
+    'lowerleg': ('leg', 'calf', 'shin'),
+    'foot': ('ankle',),
 }
 # Without these there is no human to pose.
 REQUIRED = (
@@ -40,10 +40,11 @@ def find_bones(names: Sequence[str]) -> dict[str, int]:
     Raises:
         ValueError: If hips, an arm or a leg is missing.
     """
-    index = {_plain(name): i for i, name in reversed(list(enumerate(names)))}
+    index = {_split(name): i for i, name in reversed(list(enumerate(names)))}
     found = {}
     for bone in BONE_NAMES:
-        known = [bone.lower(), *_aliases(bone)]
+        side, own = _split(bone)
+        known = [(side, name) for name in (own, *ALIASES.get(own, ()))]
         match = next((name for name in known if name in index), None)
         if match is not None:
             found[bone] = index.pop(match)
@@ -62,19 +63,8 @@ def check_bones(found: dict[str, int], names: Sequence[str]) -> None:
         )
 
 
-def _aliases(bone: str) -> tuple[str, ...]:
-    if not bone.startswith('right'):
-        return ALIASES[bone]
-    left = ALIASES[bone.replace('right', 'left')]
-    return tuple(_mirrored(name) for name in left)
-
-
-def _mirrored(name: str) -> str:
-    if name.startswith('left'):
-        return 'right' + name[4:]
-    return 'r' + name[1:] if name.startswith('l') and name[1:2] != 'o' else name[:-1] + 'r'
-
-
-def _plain(name: str) -> str:
-    """Returns a name without its namespace (``mixamorig:``), signs and capitals."""
-    return re.sub(r'[^a-z0-9]', '', name.rsplit(':', 1)[-1].lower().removeprefix('mixamorig'))
+def _split(name: str) -> tuple[str, str]:
+    """Returns the side of a name and the rest without namespace (``mixamorig:``) and signs."""
+    own = re.sub('^mixamorig', '', name.rsplit(':', 1)[-1], flags=re.IGNORECASE)
+    side, words = parse_name(own)
+    return side, ''.join(words)

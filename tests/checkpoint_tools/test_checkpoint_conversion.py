@@ -171,7 +171,7 @@ def their_model(transformers, num_experts=1, is_simple=False):
 def theirs(model, dataset=None):
     index = None if dataset is None else torch.full((2,), dataset)
     with torch.no_grad():
-        return model(images(), dataset_idx=index).heatmaps
+        return model(images(), dataset_index=index).heatmaps
 
 
 @pytest.mark.parametrize('shard_size', ['1GB', '500KB'])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmpose.dataset_tools.check import KINDS, ProblemLog
+from mmpose.dataset_tools.check import KINDS, IssueLog
 from mmpose.dataset_tools.check.coco_layout import read_coco_split
 from mmpose.dataset_tools.check.split import Split
 from mmpose.datasets import CocoDataset
@@ -127,8 +127,8 @@ def written(folder, change) -> dict[str, str]:
     return tiny_coco.write(folder, data)
 
 
-def checked(folder) -> ProblemLog:
-    log = ProblemLog()
+def checked(folder) -> IssueLog:
+    log = IssueLog()
     read_coco_split(Split('train', folder / 'ann.json', folder / 'images', META), log)
     return log
 
@@ -163,8 +163,8 @@ def test_refused_by_all_in_one_sentence(tmp_path, case):
     # the skeleton may have names for keypoints, of which the evaluation knows the number only
     assert sentence.replace(' for left_eye', '') == str(evaluation.value).replace(' for 1', '')
     log = checked(tmp_path)
-    assert log.verdict == 'DO NOT TRAIN'
-    first = next(p for p in log.problems if p.severity == 'error')
+    assert log.status == 'DO NOT TRAIN'
+    first = next(p for p in log.issues if p.severity == 'error')
     file = Path(first.file)
     assert sentence == f'{file}: {first.entry}: {first.found}, expected {first.expected}'
 
@@ -193,7 +193,7 @@ def test_the_check_collects_what_the_others_stop_at(tmp_path):
     data['annotations'][4]['image_id'] = 5
     data['images'][1]['width'] = -3
     tiny_coco.write(tmp_path, data)
-    found = {(p.kind, p.entry, p.image) for p in checked(tmp_path).problems}
+    found = {(p.kind, p.entry, p.image) for p in checked(tmp_path).issues}
     assert found == {
         ('malformed_image_entry', 'image 101', '1.png'),
         ('malformed_annotation', 'annotation 1', '0.png'),
@@ -210,7 +210,7 @@ def test_cut_files_are_refused_in_one_sentence(tmp_path):
         CocoDataset(**arguments)
     with pytest.raises(ValueError, match='truncated') as evaluation:
         load_ground_truth(path, 17)
-    assert str(training.value) == str(evaluation.value) == checked(tmp_path).problems[0].found
+    assert str(training.value) == str(evaluation.value) == checked(tmp_path).issues[0].found
 
 
 def test_strings_name_images_in_all_three(tmp_path):

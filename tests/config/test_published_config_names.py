@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmpose.apis import load_config
-from mmpose.config.published_names import SIZES, published_config
+from mmpose.config.load import SIZES, published_config
 
 ROOT = Path(__file__).parents[2]
 OURS = 'configs/_ours_'

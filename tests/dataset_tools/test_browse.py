@@ -1,9 +1,9 @@
 """Pictures of samples: as many as asked for, the same for a seed, with targets at the keypoints."""
 
 import cv2
+import faulty_dataset
 import numpy as np
 import pytest
-import sick_dataset
 from mmengine.config import Config
 
 from mmpose.dataset_tools.browse import browse_dataset, build_annotated, draw_views
@@ -19,7 +19,7 @@ CODECS_OF_CONFIGS = [
 @pytest.fixture
 def cfg(tmp_path):
     """A config with augmentation, on a generated dataset."""
-    cfg = sick_dataset.write(tmp_path / 'data', [])
+    cfg = faulty_dataset.write(tmp_path / 'data', [])
     train = cfg.train_dataloader.dataset
     train.pipeline = [
         *train.pipeline[:2],

@@ -32,7 +32,7 @@ def test_coco_is_the_published_skeleton():
     assert len(meta.skeleton_links) == 19
     assert meta.skeleton_links[[0, -1]].tolist() == [[15, 13], [4, 6]]
     assert meta.sigmas.sum() == pytest.approx(1.138)
-    assert meta.weights.sum() == pytest.approx(19.8)
+    assert meta.dataset_keypoint_weights.sum() == pytest.approx(19.8)
 
 
 def test_own_table(tmp_path):
@@ -55,6 +55,7 @@ def test_own_table(tmp_path):
         ('name, swap, part', 'name, part, swap', 'must start with the row name, swap'),
         ('tail, -, -, 1, 0.1', 'tail, -, -, 1', 'has 5 cells, expected 6'),
         ('[keypoints]', '', 'stands before any'),
+        ('[skeleton_links]', '[limbs]', r'\[limbs\] is called \[skeleton_links\]'),
     ],
 )
 def test_broken_tables_are_refused(tmp_path, old, new, message):

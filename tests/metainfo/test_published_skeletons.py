@@ -98,7 +98,9 @@ def test_flips_are_involutions(meta):
 
 def test_partners_have_equal_values(meta):
     flips = meta.flip_indices
-    assert np.array_equal(meta.weights, meta.weights[flips]) == (meta.name not in UNEQUAL_WEIGHTS)
+    assert np.array_equal(meta.dataset_keypoint_weights, meta.dataset_keypoint_weights[flips]) == (
+        meta.name not in UNEQUAL_WEIGHTS
+    )
     if meta.sigmas is not None:
         assert np.array_equal(meta.sigmas, meta.sigmas[flips]) == (meta.name not in UNEQUAL_SIGMAS)
     for part in (meta.upper_body_ids, meta.lower_body_ids):
@@ -168,7 +170,7 @@ def test_published_values(name, joint, partner, sigma, weight):
     i = meta.keypoint_names.index(joint)
     assert meta.keypoint_names[meta.flip_indices[i]] == partner
     assert meta.sigmas[i] == pytest.approx(sigma)
-    assert meta.weights[i] == pytest.approx(weight)
+    assert meta.dataset_keypoint_weights[i] == pytest.approx(weight)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Joints matched by name, and heads that start from those of another skeleton."""
+"""Heads that start from one of another skeleton."""
 
 import logging
 
@@ -8,76 +8,13 @@ from mmengine.logging import MMLogger
 from multi_head_model import BACKBONE, head_config, make_model, make_single
 
 from mmpose.metainfo import load_metainfo
-from mmpose.models.heads.remap import describe_match, match_joints, normalize_joint, remap_head
+from mmpose.models.heads.remap import describe_match, remap_head
 
 LIMBS = {
     f'{side}_{part}'
     for side in ('left', 'right')
     for part in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
 }
-# source, target, joints of the target that start from the source
-SHARED = [
-    ('coco', 'coco', set(load_metainfo('coco').keypoint_names)),
-    ('coco', 'aic', LIMBS),
-    ('coco', 'mpii', LIMBS),
-    ('coco', 'coco_wholebody', set(load_metainfo('coco').keypoint_names)),
-    ('mpii', 'aic', LIMBS | {'head_top', 'neck'}),
-    ('aic', 'mpii', LIMBS | {'head_top', 'upper_neck'}),
-    ('crowdpose', 'aic', LIMBS | {'head_top', 'neck'}),
-    ('mpii', 'posetrack18', LIMBS | {'head_top', 'head_bottom'}),
-    ('ap10k', 'animalpose', {'L_Eye', 'R_Eye', 'Nose', 'TailBase'}
-     | {f'{x}_Paw' for x in ('L_F', 'R_F', 'L_B', 'R_B')}),
-    ('atrw', 'ap10k', {'Nose', 'L_F_Paw', 'R_F_Paw', 'L_B_Paw', 'R_B_Paw', 'R_Shoulder',
-                       'L_Shoulder', 'L_Hip', 'R_Hip', 'L_Knee', 'R_Knee'}),
-    ('freihand', 'interhand2d', set(load_metainfo('interhand2d').keypoint_names)),
-    ('300w', 'wflw', set()),  # numbered points: 0 of one is not 0 of the other
-    ('300w', '300w', set(load_metainfo('300w').keypoint_names)),
-    ('coco', 'freihand', set()),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(('source', 'target', 'expected'), SHARED)
-def test_shared_joints(source, target, expected):
-    source_names, target_names = (load_metainfo(x).keypoint_names for x in (source, target))
-    pairs = match_joints(source_names, target_names)
-
-    assert {target_names[j] for _, j in pairs} == expected
-    assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
-    assert [j for _, j in pairs] == sorted(j for _, j in pairs)
-
-
-def test_sides_are_kept():
-    for name in ('mpii', 'ap10k', 'atrw', 'animalpose', 'locust'):
-        names = load_metainfo(name).keypoint_names
-        swaps = load_metainfo(name).flip_indices
-        normal = [normalize_joint(x) for x in names]
-        for i, j in enumerate(swaps):
-            sides = {normal[i].split('_')[0], normal[j].split('_')[0]}
-            assert i == j or sides == {'left', 'right'}, names[i]
-
-
-@pytest.mark.parametrize(
-    ('name', 'expected'),
-    [
-        ('left_shoulder', 'left_shoulder'),
-        ('Shoulder_Left', 'left_shoulder'),
-        ('L_F_Paw', 'left_front_paw'),
-        ('eyeL', 'left_eye'),
-        ('LEar', 'left_ear'),
-        ('forelegR1', 'right_foreleg_1'),
-        ('Root of tail', 'root_of_tail'),
-        ('left-big.toe', 'left_big_toe'),
-        ('нос', 'нос'),
-    ],
-)
-def test_normalised_names(name, expected):
-    assert normalize_joint(name) == expected
-
-
-def test_equal_names_come_before_synonyms_and_none_is_used_twice():
-    assert match_joints(['upper_neck', 'neck'], ['head_bottom', 'neck']) == [(0, 0), (1, 1)]
-    assert match_joints(['neck'], ['upper_neck', 'neck']) == [(0, 1)]
-    assert match_joints(['kpt-0', 'nose'], ['nose', 'kpt-0']) == [(1, 0)]
 
 
 @pytest.mark.parametrize('channels', [1, 3])

@@ -98,7 +98,7 @@ def test_backbones_are_equal(dataset):
     ours.load_state_dict(our_backbone_state(theirs.state_dict()))
     index = torch.tensor([dataset])
     with torch.no_grad():
-        expected = theirs(images(1), dataset_idx=index).feature_maps[-1]  # (B, T, D)
+        expected = theirs(images(1), dataset_index=index).feature_maps[-1]  # (B, T, D)
         output = ours(images(1), index).flatten(2).mT
         other = ours(images(1), (index + 1) % NUM_EXPERTS).flatten(2).mT
 
@@ -112,7 +112,7 @@ def test_backbones_are_equal_on_a_mixed_batch():
     ours.load_state_dict(our_backbone_state(theirs.state_dict()))
     index = torch.tensor([5, 0, 3, 3, 1])
     with torch.no_grad():
-        expected = theirs(images(5), dataset_idx=index).feature_maps[-1]
+        expected = theirs(images(5), dataset_index=index).feature_maps[-1]
         torch.testing.assert_close(
             ours(images(5), index).flatten(2).mT, expected, rtol=0, atol=1e-4
         )
@@ -154,7 +154,7 @@ def test_heads_are_equal(six_heads, dataset):
     theirs, ours = six_heads
     index = torch.tensor([dataset])
     with torch.no_grad():
-        expected = theirs[dataset](images(1), dataset_idx=index).heatmaps
+        expected = theirs[dataset](images(1), dataset_index=index).heatmaps
         output = ours(images(1), {'dataset_idx': index})[dataset]
         single = ours.single(NAMES[dataset])(images(1))
 

@@ -263,7 +263,7 @@ def test_a_skeleton_without_limbs_is_drawn_as_dots():
         upper_body_ids=(),
         lower_body_ids=(),
         skeleton_links=np.zeros((0, 2), np.int64),
-        weights=np.ones(2, np.float32),
+        dataset_keypoint_weights=np.ones(2, np.float32),
         sigmas=None,
         keypoint_colors=np.full((2, 3), 255, np.uint8),
         skeleton_link_colors=np.zeros((0, 3), np.uint8),

@@ -6,13 +6,12 @@ Example:
 """
 
 import argparse
-import sys
 
+from mmpose.apis.cli import run_tool
 from mmpose.dataset_tools.official import convert_animalpose
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line arguments."""
     parser = argparse.ArgumentParser(
         description='Turn the XML files of Animal-Pose into COCO files.'
     )
@@ -23,18 +22,12 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Convert and print the counts."""
+def main() -> None:
     args = parse_args()
-    try:
-        counts = convert_animalpose(args.root, args.out, args.seed, args.val_list)
-    except (OSError, ImportError, TypeError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+    counts = convert_animalpose(args.root, args.out, args.seed, args.val_list)
     for name, count in counts.items():
         print(f'{name}: {count}')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_tool(main)

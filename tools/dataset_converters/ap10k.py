@@ -6,13 +6,12 @@ Example:
 """
 
 import argparse
-import sys
 
+from mmpose.apis.cli import run_tool
 from mmpose.dataset_tools.official import check_ap10k, split_ap10k
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line arguments."""
     parser = argparse.ArgumentParser(
         description='Divide AP-10K into train, val and test anew, or check a given split.'
     )
@@ -24,21 +23,15 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Convert and print the counts."""
+def main() -> None:
     args = parse_args()
-    try:
-        if args.check:
-            counts = check_ap10k(args.ann_files)
-        else:
-            counts = split_ap10k(args.ann_files, args.out, args.number, args.seed)
-    except (OSError, ImportError, TypeError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+    if args.check:
+        counts = check_ap10k(args.ann_files)
+    else:
+        counts = split_ap10k(args.ann_files, args.out, args.number, args.seed)
     for name, count in counts.items():
         print(f'{name}: {count}')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_tool(main)

@@ -7,13 +7,12 @@ Example:
 """
 
 import argparse
-import sys
 
+from mmpose.apis.cli import run_tool
 from mmpose.dataset_tools.official import split_apt36k
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line arguments."""
     parser = argparse.ArgumentParser(
         description='Give APT-36K relative image paths and a split by clip.'
     )
@@ -28,20 +27,14 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Convert and print the counts."""
+def main() -> None:
     args = parse_args()
-    try:
-        counts = split_apt36k(
-            args.ann_file, args.out, args.images, args.number, args.seed, args.skip_missing
-        )
-    except (OSError, ImportError, TypeError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+    counts = split_apt36k(
+        args.ann_file, args.out, args.images, args.number, args.seed, args.skip_missing
+    )
     for name, count in counts.items():
         print(f'{name}: {count}')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_tool(main)

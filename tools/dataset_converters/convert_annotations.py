@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import argparse
 
+from mmpose.apis.cli import run_tool
 from mmpose.dataset_tools.convert import FORMATS, convert_annotations
 
 
 def parse_args() -> argparse.Namespace:
-    """The command line."""
     parser = argparse.ArgumentParser(description='Convert keypoint annotations.')
     parser.add_argument('input', help='file; folder for labelme and ultralytics')
     parser.add_argument('output', help='file; folder for labelme and ultralytics')
@@ -40,7 +40,6 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Converts and prints what was written, left out and guessed."""
     args = parse_args()
     labels = convert_annotations(
         args.input,
@@ -62,7 +61,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (OSError, TypeError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from None
+    run_tool(main)

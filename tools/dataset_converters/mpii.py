@@ -7,13 +7,12 @@ Example:
 """
 
 import argparse
-import sys
 
+from mmpose.apis.cli import run_tool
 from mmpose.dataset_tools.official import convert_mpii
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line arguments."""
     parser = argparse.ArgumentParser(
         description='Turn the official MATLAB file of MPII into JSON lists.'
     )
@@ -25,20 +24,14 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Convert and print the counts."""
+def main() -> None:
     args = parse_args()
-    try:
-        counts = convert_mpii(args.mat_file, args.out, args.val_list)
-    except (OSError, ImportError, TypeError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+    counts = convert_mpii(args.mat_file, args.out, args.val_list)
     for name, count in counts.items():
         print(f'{name}: {count}')
     if args.val_list is None:
         print('mpii_train.json and mpii_val.json need --val-list: the .mat file has no such split')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_tool(main)

@@ -1,6 +1,6 @@
-"""Finds what is wrong with a dataset before it costs a day of training."""
+"""Dataset check: issues of annotations, images, splits and skeletons, found before training."""
 
-from mmpose.dataset_tools.check.dataset_check import Diagnosis, check_dataset
-from mmpose.dataset_tools.check.issues import KINDS, Kind, Problem, ProblemLog
+from mmpose.dataset_tools.check.dataset_check import CheckReport, check_dataset
+from mmpose.dataset_tools.check.issues import KINDS, Issue, IssueLog, Kind
 
-__all__ = ['KINDS', 'Diagnosis', 'Kind', 'Problem', 'ProblemLog', 'check_dataset']
+__all__ = ['KINDS', 'CheckReport', 'Issue', 'IssueLog', 'Kind', 'check_dataset']

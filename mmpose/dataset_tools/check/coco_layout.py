@@ -8,11 +8,11 @@ import numpy as np
 
 from mmpose.coco.columns import EntryProblem
 from mmpose.coco.reader import AnnotationReader
-from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 
 
-def read_coco_split(split: Split, log: ProblemLog, parts: Mapping[str, int] | None = None) -> None:
+def read_coco_split(split: Split, log: IssueLog, parts: Mapping[str, int] | None = None) -> None:
     """Fills a split from its annotation file, as training reads it.
 
     Args:
@@ -42,4 +42,4 @@ def read_coco_split(split: Split, log: ProblemLog, parts: Mapping[str, int] | No
         image = problem.image if problem.image is not None else ''
         image = names.get(image, image if isinstance(image, str) else f'image_id {image}')
         place = (problem.entry, problem.found, problem.expected, image)
-        log.add(Problem(problem.kind, split.name, str(split.ann_file), *place))
+        log.add(Issue(problem.kind, split.name, str(split.ann_file), *place))

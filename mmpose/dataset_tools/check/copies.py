@@ -1,4 +1,4 @@
-"""Finds images that occur twice: within a split, and in two splits that must not share any."""
+"""Duplicate images: within a split, and leaks between splits that must not share any."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.dataset_tools.check.images import Fingerprints
-from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 
 BANDS = 4  # of 16 bits: pictures are compared when they agree in one of them
@@ -18,7 +18,7 @@ MAX_LEVELS = 4.0  # mean difference of the tiny copies, grey levels
 LEAK_SHARE = 0.01
 
 
-def check_copies_within(split: Split, prints: Fingerprints, log: ProblemLog) -> None:
+def check_copies_within(split: Split, prints: Fingerprints, log: IssueLog) -> None:
     """Finds files with the same content, and names that are listed twice, in one split."""
     first_of: dict[str, int] = {}
     for image, name in enumerate(split.file_names):
@@ -39,7 +39,7 @@ def check_leak(
     train_prints: Fingerprints,
     other: Split,
     other_prints: Fingerprints,
-    log: ProblemLog,
+    log: IssueLog,
 ) -> None:
     """Finds images of another split in the training images, byte by byte or re-encoded."""
     by_digest = dict(zip(train_prints.digests, train_prints.images.tolist(), strict=True))
@@ -49,16 +49,16 @@ def check_leak(
         if digest in by_digest
     }
     kind = 'leak' if len(exact) >= LEAK_SHARE * max(len(other.file_names), 1) else 'few_leaks'
-    for image, twin in exact.items():
-        found = f'the same file as {train.image_path(twin)} in train'
+    for image, copy in exact.items():
+        found = f'the same file as {train.image_path(copy)} in train'
         _add(kind, other, image, log, found, 'a picture that is not trained on')
     near: dict[int, tuple[int, int]] = {}
-    for row, twin_row, bits in _near_pairs(other_prints, train_prints):
-        image, twin = int(other_prints.images[row]), int(train_prints.images[twin_row])
+    for row, train_row, bits in _near_pairs(other_prints, train_prints):
+        image, copy = int(other_prints.images[row]), int(train_prints.images[train_row])
         if image not in exact and bits < near.get(image, (65, 0))[0]:
-            near[image] = (bits, twin)
-    for image, (bits, twin) in sorted(near.items()):
-        found = f'a picture like {train.image_path(twin)} in train ({bits} of 64 bits differ)'
+            near[image] = (bits, copy)
+    for image, (bits, copy) in sorted(near.items()):
+        found = f'a picture like {train.image_path(copy)} in train ({bits} of 64 bits differ)'
         _add('near_leak', other, image, log, found, 'a picture that is not trained on')
 
 
@@ -89,7 +89,7 @@ def _bit_counts(values: NDArray[np.uint64]) -> NDArray[np.int64]:
     return np.unpackbits(values.view(np.uint8).reshape(-1, 8), axis=1).sum(axis=1)
 
 
-def _add(kind: str, split: Split, image: int, log: ProblemLog, found: str, expected: str) -> None:
+def _add(kind: str, split: Split, image: int, log: IssueLog, found: str, expected: str) -> None:
     entry, name = f'image {split.image_ids[image]}', split.file_names[image]
     path = str(split.image_path(image))
-    log.add(Problem(kind, split.name, path, entry, found, expected, name))
+    log.add(Issue(kind, split.name, path, entry, found, expected, name))

@@ -1,4 +1,4 @@
-"""Examines the datasets of a config before training."""
+"""Dataset check of a config: its annotations, images, splits and skeletons."""
 
 from __future__ import annotations
 
@@ -18,42 +18,41 @@ from mmpose.dataset_tools.check.coco_layout import read_coco_split
 from mmpose.dataset_tools.check.copies import check_copies_within, check_leak
 from mmpose.dataset_tools.check.geometry import check_geometry
 from mmpose.dataset_tools.check.images import Fingerprints, check_images
-from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.page import write_page
 from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
 from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics, gather_statistics
-from mmpose.dataset_tools.progress import show_progress
 from mmpose.datasets import CocoDataset, KeypointDataset
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
 
 PHASES = ('train', 'val', 'test')
-PROBLEMS_FILE, PAGE_FILE = 'problems.json', 'report.html'
+ISSUES_FILE, PAGE_FILE = 'issues.json', 'report.html'
 Config = Mapping[str, Any]
 
 
 @dataclass
-class Diagnosis:
-    """The result of an examination.
+class CheckReport:
+    """Result of a dataset check.
 
     Attributes:
-        log: All faults.
+        log: All issues.
         splits: What was read.
         statistics: Counts, one entry per split.
     """
 
-    log: ProblemLog
+    log: IssueLog
     splits: list[Split]
     statistics: list[Statistics]
 
     @property
-    def verdict(self) -> str:
+    def status(self) -> str:
         """OK, WARNINGS or DO NOT TRAIN."""
-        return self.log.verdict
+        return self.log.status
 
     def text(self) -> str:
-        """Returns the faults, the share that was checked, and the verdict, for a terminal."""
+        """Returns the issues, the share that was checked, and the status, for a terminal."""
         lines = [text] if (text := self.log.text()) else []
         for part in self.statistics:
             samples = 'no dataset' if part.num_samples is None else f'{part.num_samples} samples'
@@ -65,20 +64,20 @@ class Diagnosis:
             )
         if not any(part.num_checked for part in self.statistics):
             lines.append('no image was checked, nor whether splits share any')
-        return '\n'.join([*lines, self.verdict])
+        return '\n'.join([*lines, self.status])
 
     def write(self, folder: str | Path, title: str) -> Path:
-        """Writes ``problems.json`` and ``report.html`` into a folder; returns the page."""
+        """Writes ``issues.json`` and ``report.html`` into a folder; returns the page."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         about = {'statistics': [asdict(part) for part in self.statistics]}
-        self.log.write(folder / PROBLEMS_FILE, about)
+        self.log.write(folder / ISSUES_FILE, about)
         return write_page(folder / PAGE_FILE, title, self.log, self.splits, self.statistics)
 
 
 def check_dataset(
     cfg: Config, with_images: bool = True, workers: int | None = None, quiet: bool = False
-) -> Diagnosis:
+) -> CheckReport:
     """Reads the whole train, val and test datasets of a config and finds what is wrong in them.
 
     Nothing stops at the first fault. Files in COCO's layout are read as they are; those of other
@@ -90,7 +89,7 @@ def check_dataset(
         workers: Threads that decode; one per core, at most 16, by default.
         quiet: Whether to show no progress.
     """
-    log = ProblemLog()
+    log = IssueLog()
     workers = workers or min(os.cpu_count() or 1, 16)
     splits, statistics, prints = [], [], []
     skeletons: set[str] = set()
@@ -109,7 +108,7 @@ def check_dataset(
         splits.append(split)
         statistics.append(gather_statistics(split, num_checked, num_samples, sides))
     _compare_splits(splits, prints, log)
-    return Diagnosis(log, splits, statistics)
+    return CheckReport(log, splits, statistics)
 
 
 def _dataset_configs(cfg: Config) -> Iterator[tuple[str, Config]]:
@@ -131,7 +130,7 @@ def _needs_sigmas(cfg: Config) -> bool:
     return not types or any(kind in COCO_METRICS for kind in types)
 
 
-def _read_split(name: str, dataset: Config, log: ProblemLog) -> tuple[Split, int | None]:
+def _read_split(name: str, dataset: Config, log: IssueLog) -> tuple[Split, int | None]:
     root = Path(dataset.get('data_root', '')).expanduser()
     kind = DATASETS.get(dataset['type'])
     usual = signature(kind).parameters['metainfo'].default
@@ -151,7 +150,7 @@ def _read_split(name: str, dataset: Config, log: ProblemLog) -> tuple[Split, int
     return split, None if built is None else len(built)
 
 
-def _build(split: Split, dataset: Config, log: ProblemLog) -> KeypointDataset | None:
+def _build(split: Split, dataset: Config, log: IssueLog) -> KeypointDataset | None:
     """Builds the dataset of the config without its pipeline, as training would."""
     try:
         with warnings.catch_warnings():  # what they say is found and counted here anyway
@@ -160,7 +159,7 @@ def _build(split: Split, dataset: Config, log: ProblemLog) -> KeypointDataset | 
     except (ValueError, TypeError, KeyError, OSError) as error:
         found = f'{type(error).__name__}: {error}'
         file = str(split.ann_file)
-        log.add(Problem('reader_refuses', split.name, file, '', found, 'a dataset to train on'))
+        log.add(Issue('reader_refuses', split.name, file, '', found, 'a dataset to train on'))
         return None
 
 
@@ -196,22 +195,19 @@ def _crop_options(dataset: Config) -> tuple[float, tuple[int, int] | None, bool]
 
 
 def _fingerprints(
-    split: Split, log: ProblemLog, workers: int, apply_exif: bool, quiet: bool
+    split: Split, log: IssueLog, workers: int, apply_exif: bool, quiet: bool
 ) -> Fingerprints | None:
     if not split.image_folder.is_dir():
         found, expected = 'no such folder', f'a folder with {len(split.file_names)} images'
         folder = str(split.image_folder)
-        log.add(Problem('missing_image', split.name, folder, '', found, expected))
+        log.add(Issue('missing_image', split.name, folder, '', found, expected))
         return None
-    with show_progress(split.name, quiet) as progress:
-        prints = check_images(split, log, workers, apply_exif, progress)
+    prints = check_images(split, log, workers, apply_exif, quiet)
     check_copies_within(split, prints, log)
     return prints
 
 
-def _compare_splits(
-    splits: list[Split], prints: list[Fingerprints | None], log: ProblemLog
-) -> None:
+def _compare_splits(splits: list[Split], prints: list[Fingerprints | None], log: IssueLog) -> None:
     known = [(a, b) for a, b in zip(splits, prints, strict=True) if b is not None]
     for train, train_prints in known:
         for other, other_prints in known:

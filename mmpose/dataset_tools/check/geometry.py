@@ -1,4 +1,4 @@
-"""Checks boxes and keypoints against images, crops and each other."""
+"""Geometry check: boxes and keypoints against images, crops and each other."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.structures import fix_aspect_ratio
 
-# A keypoint may lie beyond its box by this part of the longer side: where a person is half hidden,
-# COCO's boxes hold what is seen, its keypoints also what is not.
+# A keypoint may lie beyond its box by this part of the longer side: where an instance is half
+# hidden, COCO's boxes hold what is seen, its keypoints also what is not.
 BOX_TOLERANCE = 0.25
 # A box may leave the image by this part of its area; it is clipped there.
 OUTSIDE_SHARE = 0.1
@@ -23,13 +23,13 @@ Rows = NDArray[np.int64]
 
 
 def check_geometry(
-    split: Split, log: ProblemLog, padding: float = 1.25, input_size: Sequence[int] | None = None
+    split: Split, log: IssueLog, padding: float = 1.25, input_size: Sequence[int] | None = None
 ) -> None:
     """Finds boxes and keypoints that cannot be right.
 
     Args:
         split: The instances.
-        log: Gets every fault.
+        log: Gets every issue.
         padding: Factor on the box that gives the crop window.
         input_size: Width and height of the crop, px, which give the aspect of the window.
     """
@@ -51,7 +51,7 @@ def check_geometry(
 
 
 def _check_boxes(
-    split: Split, log: ProblemLog, image_wh: NDArray[np.float64], is_sized: NDArray[np.bool_]
+    split: Split, log: IssueLog, image_wh: NDArray[np.float64], is_sized: NDArray[np.bool_]
 ) -> None:
     box = split.bbox_xywh
     box_area = box[:, 2] * box[:, 3]
@@ -74,7 +74,7 @@ def _check_boxes(
 
 
 def _check_crops(
-    split: Split, log: ProblemLog, padding: float, input_size: Sequence[int] | None
+    split: Split, log: IssueLog, padding: float, input_size: Sequence[int] | None
 ) -> None:
     """Finds instances none of whose keypoints are in the upright window of validation."""
     window_wh = split.bbox_xywh[:, 2:] * padding
@@ -90,7 +90,7 @@ def _check_crops(
         _add(split, log, 'empty_target', row, found + _box_text(split, row), 'at least one')
 
 
-def _check_copies(split: Split, log: ProblemLog) -> None:
+def _check_copies(split: Split, log: IssueLog) -> None:
     """Finds annotations with the same keypoints on the same image."""
     first_of: dict[tuple[int, bytes], int] = {}
     for row in range(len(split.image_index)):
@@ -101,7 +101,7 @@ def _check_copies(split: Split, log: ProblemLog) -> None:
         other = first_of.setdefault(key, row)
         if other != row:
             found = f'the keypoints of {split.entry(other)} again'
-            _add(split, log, 'duplicate_annotation', row, found, 'one annotation of a person')
+            _add(split, log, 'duplicate_annotation', row, found, 'one annotation of an instance')
 
 
 def _distance_outside(
@@ -113,13 +113,13 @@ def _distance_outside(
 
 def _report_points(
     split: Split,
-    log: ProblemLog,
+    log: IssueLog,
     kind: str,
     bad: NDArray[np.bool_],
     expected: str,
     place: Callable[[Split, int], str],
 ) -> None:
-    """Adds one fault per instance with bad points (N, K)."""
+    """Adds one issue per instance with bad points (N, K)."""
     for row in np.flatnonzero(bad.any(axis=1)):
         ids = np.flatnonzero(bad[row])
         x, y = split.keypoints[row, ids[0]]
@@ -130,9 +130,9 @@ def _report_points(
         )
 
 
-def _add(split: Split, log: ProblemLog, kind: str, row: int, found: str, expected: str) -> None:
+def _add(split: Split, log: IssueLog, kind: str, row: int, found: str, expected: str) -> None:
     place = (split.entry(row), found, expected, split.image_name(row))
-    log.add(Problem(kind, split.name, str(split.ann_file), *place))
+    log.add(Issue(kind, split.name, str(split.ann_file), *place))
 
 
 def _box_text(split: Split, row: int) -> str:

@@ -1,10 +1,10 @@
-"""Reads every image of a split: is it there, whole, of the annotated size, seen before?"""
+"""Image check: missing and damaged files, sizes, EXIF orientations, fingerprints for duplicates."""
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 
 HEADER_BYTES = 1 << 16
@@ -26,10 +26,10 @@ FLAT = 4.0
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What one file is.
+    """Facts about one image file.
 
     Attributes:
-        problem: Kind of the fault, '' if it could be decoded.
+        issue: Kind of the issue, '' if it could be decoded.
         found: What was found, in words.
         wh: Size of the pixels as they are stored, px.
         orientation: EXIF orientation, 1 for upright.
@@ -39,7 +39,7 @@ class ImageFacts:
         is_flat: The picture has no contrast.
     """
 
-    problem: str = ''
+    issue: str = ''
     found: str = ''
     wh: tuple[int, int] = (0, 0)
     orientation: int = 1
@@ -51,7 +51,7 @@ class ImageFacts:
 
 @dataclass
 class Fingerprints:
-    """What is kept of the images of a split, one row per image that could be read.
+    """Fingerprints of the images of a split, one row per image that could be read.
 
     Attributes:
         images: (M,) int64. Rows of the split.
@@ -70,27 +70,35 @@ class Fingerprints:
 
 def check_images(
     split: Split,
-    log: ProblemLog,
+    log: IssueLog,
     workers: int,
     apply_exif: bool = True,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    quiet: bool = True,
 ) -> Fingerprints:
     """Decodes every image of a split in threads.
 
     Args:
         split: Its images are read.
-        log: Gets every fault.
+        log: Gets every issue.
         workers: Number of threads.
         apply_exif: Whether training turns images by their EXIF orientation.
-        progress: Called with the images done and all.
+        quiet: Whether to show no progress bar.
 
     Returns:
         Fingerprints of the images, to find them in other splits.
     """
+    from rich.console import Console
+    from rich.progress import track
+
     kept: list[tuple[int, ImageFacts]] = []
-    for image, facts in _inspect_all(split, workers):
-        progress(image + 1, len(split.file_names))
-        if not facts.problem:
+    for image, facts in track(
+        _inspect_all(split, workers),
+        f'{split.name} images',
+        len(split.file_names),
+        console=Console(stderr=True),
+        disable=quiet,
+    ):
+        if not facts.issue:
             kept.append((image, facts))
         _report(split, log, image, facts, apply_exif)
     thumbs = b''.join(facts.thumb for _, facts in kept)
@@ -114,7 +122,7 @@ def _inspect_all(split: Split, workers: int) -> Iterator[tuple[int, ImageFacts]]
 
 
 def inspect_image(path: Path) -> ImageFacts:
-    """Returns what a file is; never raises for a bad one."""
+    """Returns the facts about a file; never raises for a bad one."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -177,12 +185,12 @@ def _is_cut(data: bytes) -> bool:
     return False
 
 
-def _report(split: Split, log: ProblemLog, image: int, facts: ImageFacts, apply_exif: bool) -> None:
+def _report(split: Split, log: IssueLog, image: int, facts: ImageFacts, apply_exif: bool) -> None:
     path, entry = str(split.image_path(image)), f'image {split.image_ids[image]}'
     name = split.file_names[image]
-    if facts.problem:
+    if facts.issue:
         expected = 'a whole image'
-        log.add(Problem(facts.problem, split.name, path, entry, facts.found, expected, name))
+        log.add(Issue(facts.issue, split.name, path, entry, facts.found, expected, name))
         return
     turned = facts.orientation > 4
     used_wh = facts.wh[::-1] if turned and apply_exif else facts.wh
@@ -192,7 +200,7 @@ def _report(split: Split, log: ProblemLog, image: int, facts: ImageFacts, apply_
         expected = f'{annotated_wh[0]}x{annotated_wh[1]} px as annotated'
         if turned and used_wh == annotated_wh[::-1]:
             expected += f'; set LoadImage.apply_exif={not apply_exif}'
-        log.add(Problem('image_size', split.name, path, entry, found, expected, name))
+        log.add(Issue('image_size', split.name, path, entry, found, expected, name))
     if facts.orientation != 1:
         found = f'EXIF orientation {facts.orientation}'
-        log.add(Problem('exif_rotation', split.name, path, entry, found, '1 (upright)', name))
+        log.add(Issue('exif_rotation', split.name, path, entry, found, '1 (upright)', name))

@@ -1,4 +1,4 @@
-"""What can be wrong with a dataset, and the list of what is."""
+"""Kinds of dataset issues, and the log of those that were found."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 SEVERITIES = ERROR, WARNING, NOTE = 'error', 'warning', 'note'
 KEPT_NOTES = 100  # of every kind; the rest is only counted
-VERDICTS = {ERROR: 'DO NOT TRAIN', WARNING: 'WARNINGS', NOTE: 'OK'}
+STATUSES = {ERROR: 'DO NOT TRAIN', WARNING: 'WARNINGS', NOTE: 'OK'}
 
 
 class Kind(NamedTuple):
-    """A kind of fault.
+    """Kind of issue.
 
     Attributes:
         severity: 'error' if training stops or learns something wrong, 'warning' if someone should
@@ -31,19 +31,19 @@ class Kind(NamedTuple):
 
 KINDS: dict[str, Kind] = {
     'unreadable_annotations': Kind(
-        ERROR, 'annotation file cannot be read', 'mend the file or the path in the config'
+        ERROR, 'annotation file cannot be read', 'fix the file or the path in the config'
     ),
     'reader_refuses': Kind(
         ERROR, 'the dataset reader stops', 'training would stop with the same message'
     ),
-    'malformed_image_entry': Kind(ERROR, 'malformed image entry', 'mend the entry in the JSON'),
-    'malformed_annotation': Kind(ERROR, 'malformed annotation', 'mend the entry in the JSON'),
+    'malformed_image_entry': Kind(ERROR, 'malformed image entry', 'fix the entry in the JSON'),
+    'malformed_annotation': Kind(ERROR, 'malformed annotation', 'fix the entry in the JSON'),
     'wrong_keypoint_count': Kind(
         ERROR, 'wrong number of keypoints', 'set dataset.metainfo to the skeleton of this file'
     ),
-    'bad_box': Kind(ERROR, 'box is NaN or negative', 'mend or remove the annotation'),
-    'bad_keypoints': Kind(ERROR, 'keypoints cannot be read', 'mend the annotation'),
-    'bad_visibility': Kind(WARNING, 'visibility is not 0, 1 or 2', 'mend the annotation'),
+    'bad_box': Kind(ERROR, 'box is NaN or negative', 'fix or remove the annotation'),
+    'bad_keypoints': Kind(ERROR, 'keypoints cannot be read', 'fix the annotation'),
+    'bad_visibility': Kind(WARNING, 'visibility is not 0, 1 or 2', 'fix the annotation'),
     'duplicate_image_id': Kind(ERROR, 'image id occurs twice', 'give every image its own id'),
     'duplicate_annotation_id': Kind(
         ERROR, 'annotation id occurs twice', 'give every annotation its own id'
@@ -64,7 +64,7 @@ KINDS: dict[str, Kind] = {
         ERROR, 'image has another size than annotated', 'use the images that were annotated'
     ),
     'flip_pairs': Kind(
-        ERROR, 'flip pairs contradict the names', 'mend the swap column of the skeleton table'
+        ERROR, 'flip pairs contradict the names', 'fix the swap column of the skeleton table'
     ),
     'leak': Kind(
         ERROR, 'the same image is in both splits', 'remove it from one; its score means nothing'
@@ -85,7 +85,7 @@ KINDS: dict[str, Kind] = {
         'check the picture; set LoadImage.apply_exif to how it was annotated',
     ),
     'duplicate_annotation': Kind(WARNING, 'annotation occurs twice', 'drop one of them'),
-    'empty_box': Kind(WARNING, 'box or area is empty', 'it is left out; mend the annotation'),
+    'empty_box': Kind(WARNING, 'box or area is empty', 'it is left out; fix the annotation'),
     'box_outside_image': Kind(
         WARNING, 'box lies outside the image', 'it is left out; is it [x, y, width, height]?'
     ),
@@ -95,21 +95,21 @@ KINDS: dict[str, Kind] = {
         'it is clipped; is it [x, y, width, height] rather than corners?',
     ),
     'keypoint_outside_box': Kind(
-        WARNING, 'labelled keypoint far outside its box', 'mend the box or the keypoint'
+        WARNING, 'labelled keypoint far outside its box', 'fix the box or the keypoint'
     ),
     'keypoint_outside_image': Kind(
-        WARNING, 'labelled keypoint outside the image', 'set its visibility to 0, or mend it'
+        WARNING, 'labelled keypoint outside the image', 'set its visibility to 0, or fix it'
     ),
     'no_visible_keypoint': Kind(
         WARNING, 'no labelled keypoint although num_keypoints promises some', 'it is left out'
     ),
     'empty_target': Kind(
-        WARNING, 'all labelled keypoints leave the crop', 'it teaches nothing; mend the box'
+        WARNING, 'all labelled keypoints leave the crop', 'it teaches nothing; fix the box'
     ),
     'num_keypoints': Kind(
         NOTE,  # CrowdPose leaves head and neck out, others what is hidden; only 0 has a meaning
         'num_keypoints is not the number of labelled keypoints',
-        'mend the field if it is yours',
+        'fix the field if it is yours',
     ),
     'unknown_category': Kind(WARNING, 'category is not listed', 'list it under categories'),
     'keypoint_names': Kind(
@@ -132,13 +132,13 @@ KINDS: dict[str, Kind] = {
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One fault.
+class Issue:
+    """Issue of a dataset.
 
     Attributes:
         kind: Key of ``KINDS``.
         split: train, val or test.
-        file: File to mend: annotation file, image or skeleton table.
+        file: File to fix: annotation file, image or skeleton table.
         entry: Where in the file, such as ``annotation 12``; '' for the whole file.
         image: File name of the image concerned, '' if none.
         found: What is there.
@@ -164,60 +164,60 @@ class Problem:
         return f'[{self.split}] {where}: found {self.found}, expected {self.expected}'
 
 
-class ProblemLog:
-    """All faults of a dataset, in the order in which they were found, and a few of the notes."""
+class IssueLog:
+    """All issues of a dataset in the order in which they were found, and a few of the notes."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        self.issues: list[Issue] = []
         self._counts: Counter[str] = Counter()
 
-    def add(self, problem: Problem) -> None:
-        """Adds a fault."""
-        self._counts[problem.kind] += 1
-        if problem.severity != NOTE or self._counts[problem.kind] <= KEPT_NOTES:
-            self.problems.append(problem)
+    def add(self, issue: Issue) -> None:
+        """Adds an issue."""
+        self._counts[issue.kind] += 1
+        if issue.severity != NOTE or self._counts[issue.kind] <= KEPT_NOTES:
+            self.issues.append(issue)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of faults per kind, the worst kinds first."""
+        """Number of issues per kind, the worst kinds first."""
         worst_first = sorted(KINDS, key=lambda kind: SEVERITIES.index(KINDS[kind].severity))
         return {kind: self._counts[kind] for kind in worst_first if self._counts[kind]}
 
     @property
-    def verdict(self) -> str:
+    def status(self) -> str:
         """OK, WARNINGS or DO NOT TRAIN."""
-        severities = {problem.severity for problem in self.problems}
-        return VERDICTS[next((s for s in (ERROR, WARNING) if s in severities), NOTE)]
+        severities = {issue.severity for issue in self.issues}
+        return STATUSES[next((s for s in (ERROR, WARNING) if s in severities), NOTE)]
 
-    def of_kind(self, kind: str) -> list[Problem]:
-        """Returns the faults of one kind."""
-        return [problem for problem in self.problems if problem.kind == kind]
+    def of_kind(self, kind: str) -> list[Issue]:
+        """Returns the issues of one kind."""
+        return [issue for issue in self.issues if issue.kind == kind]
 
     def text(self, first: int = 5) -> str:
-        """Returns the counts, and the first faults of every kind, for a terminal."""
+        """Returns the counts, and the first issues of every kind, for a terminal."""
         lines = []
         for kind, count in self.counts.items():
             about = KINDS[kind]
             lines.append(f'{about.severity}: {about.title}: {count} ({about.remedy})')
             if about.severity == NOTE:
                 continue
-            lines += [f'    {problem}' for problem in self.of_kind(kind)[:first]]
+            lines += [f'    {issue}' for issue in self.of_kind(kind)[:first]]
             if count > first:
                 lines.append(f'    ... and {count - first} more')
         return '\n'.join(lines)
 
     def write(self, path: Path, about: Mapping[str, object]) -> Path:
-        """Writes every fault as JSON.
+        """Writes every issue as JSON.
 
         Args:
             path: The file.
             about: Further entries of the top-level object.
         """
         content = {
-            'verdict': self.verdict,
+            'status': self.status,
             'counts': self.counts,
             **about,
-            'problems': [{'severity': p.severity, **asdict(p)} for p in self.problems],
+            'issues': [{'severity': issue.severity, **asdict(issue)} for issue in self.issues],
         }
         path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
         return path

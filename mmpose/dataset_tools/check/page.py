@@ -1,4 +1,4 @@
-"""The report of an examination as a page."""
+"""HTML report of a dataset check."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmpose.dataset_tools.check.issues import KINDS, NOTE, Problem, ProblemLog
+from mmpose.dataset_tools.check.issues import KINDS, NOTE, Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics
 from mmpose.visualization import HtmlReport, draw_pose
 
-MOODS = {'OK': 'good', 'WARNINGS': 'warn', 'DO NOT TRAIN': 'bad'}
+STATUS_STYLES = {'OK': 'good', 'WARNINGS': 'warn', 'DO NOT TRAIN': 'bad'}
 FIRST_ROWS = 20
 PICTURES_PER_KIND = 3
 PICTURE_HEIGHT = 300
@@ -23,7 +23,7 @@ UNDRAWABLE = {'missing_image', 'corrupt_image'}
 def write_page(
     path: Path,
     title: str,
-    log: ProblemLog,
+    log: IssueLog,
     splits: Sequence[Split],
     statistics: Sequence[Statistics],
 ) -> Path:
@@ -32,12 +32,12 @@ def write_page(
     Args:
         path: The file.
         title: Its heading.
-        log: The faults; the first of every kind are listed and drawn.
+        log: The issues; the first of every kind are listed and drawn.
         splits: Where the pictures come from.
         statistics: Counts, one entry per split.
     """
     report = HtmlReport(title)
-    report.verdict(f'{log.verdict}. {_summary(log)}', MOODS[log.verdict])
+    report.verdict(f'{log.status}. {_summary(log)}', STATUS_STYLES[log.status])
     _write_overview(report, log, statistics)
     by_name = {split.name: split for split in splits}
     for kind, count in log.counts.items():
@@ -48,7 +48,7 @@ def write_page(
     return report.write(path)
 
 
-def _summary(log: ProblemLog) -> str:
+def _summary(log: IssueLog) -> str:
     totals = {'error': 0, 'warning': 0}
     for kind, count in log.counts.items():
         if KINDS[kind].severity in totals:
@@ -56,7 +56,7 @@ def _summary(log: ProblemLog) -> str:
     return ', '.join(f'{count} {name}s' for name, count in totals.items())
 
 
-def _write_overview(report: HtmlReport, log: ProblemLog, statistics: Sequence[Statistics]) -> None:
+def _write_overview(report: HtmlReport, log: IssueLog, statistics: Sequence[Statistics]) -> None:
     rows = [
         (
             part.split, part.ann_file, part.num_images, part.num_checked, part.num_bare,
@@ -84,61 +84,61 @@ def _write_overview(report: HtmlReport, log: ProblemLog, statistics: Sequence[St
     report.heading('What was found')
     kinds = [(kind, KINDS[kind]) for kind in log.counts]
     report.table(
-        ['severity', 'fault', 'count', 'what to do'],
+        ['severity', 'issue', 'count', 'what to do'],
         [(about.severity, about.title, log.counts[kind], about.remedy) for kind, about in kinds],
     )
 
 
 def _write_kind(
-    report: HtmlReport, kind: str, count: int, problems: list[Problem], splits: dict[str, Split]
+    report: HtmlReport, kind: str, count: int, issues: list[Issue], splits: dict[str, Split]
 ) -> None:
     about = KINDS[kind]
     report.heading(f'{about.severity}: {about.title} ({count})')
     rows = [
         (p.split, Path(p.file).name, p.entry, p.image, p.found, p.expected)
-        for p in problems[:FIRST_ROWS]
+        for p in issues[:FIRST_ROWS]
     ]
     report.table(['split', 'file', 'entry', 'image', 'found', 'expected'], rows)
     if count > FIRST_ROWS:
-        report.text(f'{count - FIRST_ROWS} more are in problems.json.')
+        report.text(f'{count - FIRST_ROWS} more are in issues.json.')
     if kind in UNDRAWABLE:
         return
-    for problem in [p for p in problems if p.image][:PICTURES_PER_KIND]:
-        split = splits.get(problem.split)
-        picture = None if split is None else draw_problem(split, problem)
+    for issue in [p for p in issues if p.image][:PICTURES_PER_KIND]:
+        split = splits.get(issue.split)
+        picture = None if split is None else draw_issue(split, issue)
         if picture is not None:
-            report.picture(picture, f'{problem.entry}, {problem.image}: {problem.found}')
+            report.picture(picture, f'{issue.entry}, {issue.image}: {issue.found}')
 
 
-def draw_problem(split: Split, problem: Problem) -> np.ndarray | None:
-    """Returns the image of a fault with its box and labelled keypoints, where it has any.
+def draw_issue(split: Split, issue: Issue) -> np.ndarray | None:
+    """Returns the image of an issue with its box and labelled keypoints, where it has any.
 
     Returns:
         (H, W, 3) uint8 BGR of a common height, or None if the image cannot be read.
     """
-    path = split.image_folder / problem.image
+    path = split.image_folder / issue.image
     image = cv2.imread(str(path)) if path.is_file() else None
     if image is None:
         return None
     scale = PICTURE_HEIGHT / image.shape[0]
     width = max(1, round(image.shape[1] * scale))
     image = cv2.resize(image, (width, PICTURE_HEIGHT), interpolation=cv2.INTER_AREA)
-    rows = [row for row in range(len(split.ann_ids)) if split.entry(row) == problem.entry]
+    rows = [row for row in range(len(split.ann_ids)) if split.entry(row) == issue.entry]
     if not rows:
         return image
     points = (split.keypoints[rows[0]] + 0.5) * scale - 0.5
     box = split.bbox_xywh[rows[0]] * scale
     seen = split.keypoints_visible[rows[0]]
-    return draw_pose(image, points, seen, split.dataset_meta, bbox_xywh=box, label=problem.entry)
+    return draw_pose(image, points, seen, split.dataset_meta, bbox_xywh=box, label=issue.entry)
 
 
 def _write_statistics(report: HtmlReport, part: Statistics) -> None:
-    if not part.joints:
+    if not part.keypoints:
         return
-    report.heading(f'{part.split}: joints')
+    report.heading(f'{part.split}: keypoints')
     report.table(
-        ['joint', 'labelled', 'hidden', 'keypoints_visible', 'share labelled'],
-        [(*j,) for j in part.joints],
+        ['keypoint', 'labelled', 'hidden', 'visible', 'share labelled'],
+        [(*row,) for row in part.keypoints],
     )
     report.heading(f'{part.split}: categories')
     report.table(['id', 'name', 'instances', 'share'], part.categories)
@@ -147,9 +147,9 @@ def _write_statistics(report: HtmlReport, part: Statistics) -> None:
     if part.sides:
         report.heading(f'{part.split}: left and right')
         report.text(
-            'Share of the instances in which the left joint is on the right side of the image, as '
-            'in a person seen from ahead. A single exchanged annotation cannot be told from a '
-            'person seen from behind; a pair that differs from all others can.'
+            'Share of the instances in which the left keypoint is on the right side of the image, '
+            'as in a person seen from ahead. A single exchanged annotation cannot be told from an '
+            'instance seen from behind; a pair that differs from all others can.'
         )
         report.table(
             ['left', 'right', 'instances', 'share'],

@@ -1,4 +1,4 @@
-"""Checks a skeleton: flip pairs against names, sigmas, and left and right in the annotations."""
+"""Skeleton check: flip pairs against names, sigmas, and left and right in the annotations."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmpose.dataset_tools.check.issues import Problem, ProblemLog
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
-from mmpose.metainfo.sides import find_partners, split_side
+from mmpose.metainfo.keypoint_names import find_partners, parse_names
 from mmpose.structures import DatasetMeta
 
 # Sides of a pair are compared with those of the other pairs from this many instances on, and
@@ -19,13 +19,13 @@ CLEAR_SHARE = 0.15
 
 @dataclass(frozen=True)
 class PairSides:
-    """How often the left joint of a flip pair stands right of its partner in the image.
+    """Flip pair, and how often its left keypoint is right of its partner in the image.
 
     Attributes:
-        left: Name of the left joint.
+        left: Name of the left keypoint.
         right: Name of its partner.
         num_seen: Instances with both labelled, and apart in x.
-        share: Share of these with the left joint on the right, as in a person seen from ahead.
+        share: Share of these with the left keypoint on the right, as in a person seen from ahead.
     """
 
     left: str
@@ -34,36 +34,33 @@ class PairSides:
     share: float
 
 
-def check_skeleton(dataset_meta: DatasetMeta, log: ProblemLog, needs_sigmas: bool = True) -> None:
+def check_skeleton(dataset_meta: DatasetMeta, log: IssueLog, needs_sigmas: bool = True) -> None:
     """Finds flip pairs that contradict the names, and sigmas that mean nothing.
 
     Args:
         dataset_meta: The skeleton.
-        log: Gets every fault.
+        log: Gets every issue.
         needs_sigmas: Whether a metric weighs distances by them.
     """
     names = dataset_meta.keypoint_names
-    by_name = find_partners(names)
+    by_name, parsed = find_partners(names), parse_names(names)
     for i, j in enumerate(dataset_meta.flip_indices.tolist()):
-        side, rest = split_side(names[i])
-        other_side, other_rest = split_side(names[j])
+        own, other = parsed[i], parsed[j]
         entry, found = f'keypoint {names[i]}', f"swap '{names[j] if i != j else '-'}'"
         if by_name[i] != i and by_name[i] != j:
             expected = f"'{names[by_name[i]]}'"
-        elif i != j and side and (side == other_side or (other_side and rest != other_rest)):
-            expected = 'the same joint of the other side'
+        elif i != j and own.side and other.side and own.mirrored.key != other.key:
+            expected = 'the same keypoint of the other side'
         else:
             continue
-        log.add(
-            Problem('flip_pairs', 'all', f'skeleton {dataset_meta.name}', entry, found, expected)
-        )
-    problem = _sigma_problem(dataset_meta)
-    if problem and (needs_sigmas or dataset_meta.sigmas is not None):
-        found, expected = problem
-        log.add(Problem('sigmas', 'all', f'skeleton {dataset_meta.name}', 'sigma', found, expected))
+        log.add(Issue('flip_pairs', 'all', f'skeleton {dataset_meta.name}', entry, found, expected))
+    issue = _sigma_issue(dataset_meta)
+    if issue and (needs_sigmas or dataset_meta.sigmas is not None):
+        found, expected = issue
+        log.add(Issue('sigmas', 'all', f'skeleton {dataset_meta.name}', 'sigma', found, expected))
 
 
-def _sigma_problem(dataset_meta: DatasetMeta) -> tuple[str, str] | None:
+def _sigma_issue(dataset_meta: DatasetMeta) -> tuple[str, str] | None:
     sigmas = dataset_meta.sigmas
     if sigmas is None:
         return 'none', 'a sigma per keypoint, or a metric without OKS'
@@ -78,15 +75,15 @@ def _sigma_problem(dataset_meta: DatasetMeta) -> tuple[str, str] | None:
                 rule,
             )
     if len(sigmas) > 1 and np.ptp(sigmas) == 0:
-        return f'{sigmas[0]:g} for all', 'values that follow how exactly each joint can be placed'
+        return f'{sigmas[0]:g} for all', 'values by how exactly each keypoint can be placed'
     return None
 
 
-def check_sides(split: Split, log: ProblemLog) -> list[PairSides]:
-    """Compares on which side of the image the two joints of each pair are, over all instances.
+def check_sides(split: Split, log: IssueLog) -> list[PairSides]:
+    """Compares on which side of the image the two keypoints of each pair are, over all instances.
 
-    Whether one annotation has left and right exchanged cannot be known: it may show a person from
-    behind. But a pair that stands the other way round than all others in the whole dataset can.
+    Whether one annotation has left and right exchanged cannot be known: it may show an instance
+    from behind. But a pair that is the other way round than all others in the whole dataset can.
 
     Returns:
         One entry per flip pair whose names tell left from right.
@@ -101,7 +98,7 @@ def check_sides(split: Split, log: ProblemLog) -> list[PairSides]:
     usual = np.mean([pair.share for pair in clear if pair not in wrong_way])
     for pair in wrong_way:
         log.add(
-            Problem(
+            Issue(
                 'left_right',
                 split.name,
                 str(split.ann_file),
@@ -114,7 +111,7 @@ def check_sides(split: Split, log: ProblemLog) -> list[PairSides]:
 
 
 def _pairs(dataset_meta: DatasetMeta) -> list[tuple[int, int]]:
-    sides = [split_side(name)[0] for name in dataset_meta.keypoint_names]
+    sides = [name.side for name in parse_names(dataset_meta.keypoint_names)]
     return [
         (i, j)
         for i, j in enumerate(dataset_meta.flip_indices.tolist())

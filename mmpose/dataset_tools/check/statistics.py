@@ -1,4 +1,4 @@
-"""What a split consists of: joints, categories, box sizes."""
+"""Statistics of a split: keypoints, categories, box sizes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mmpose.dataset_tools.check.split import Split
 SIZE_ENDS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
 
 
-class JointCount(NamedTuple):
-    """How often a joint is labelled: hidden (v = 1) and visible (v = 2)."""
+class KeypointCount(NamedTuple):
+    """Labels of a keypoint in a split: hidden (v = 1) and visible (v = 2)."""
 
     name: str
     labelled: int
@@ -37,7 +37,7 @@ class Statistics:
         num_annotations: Entries of the file.
         num_instances: Instances that are in order as far as the file goes.
         num_samples: Samples that the dataset of the config gives; None if it cannot be built.
-        joints: One row per keypoint.
+        keypoints: One row per keypoint.
         categories: (id, name, number, share) of each category.
         box_sizes: (class of the square root of the box area, number).
         sides: Left and right per flip pair.
@@ -51,7 +51,7 @@ class Statistics:
     num_annotations: int
     num_instances: int
     num_samples: int | None
-    joints: list[JointCount] = field(default_factory=list)
+    keypoints: list[KeypointCount] = field(default_factory=list)
     categories: list[tuple[int, str, int, float]] = field(default_factory=list)
     box_sizes: list[tuple[str, int]] = field(default_factory=list)
     sides: list[PairSides] = field(default_factory=list)
@@ -71,21 +71,21 @@ def gather_statistics(
         num_annotations=split.num_annotations,
         num_instances=num,
         num_samples=num_samples,
-        joints=_count_joints(split) if num else [],
+        keypoints=_count_keypoints(split) if num else [],
         categories=_count_categories(split) if num else [],
         box_sizes=_count_sizes(split),
         sides=sides,
     )
 
 
-def _count_joints(split: Split) -> list[JointCount]:
+def _count_keypoints(split: Split) -> list[KeypointCount]:
     hidden, visible = (
         (split.keypoints_visible == 1).sum(axis=0),
         (split.keypoints_visible == 2).sum(axis=0),
     )
     num = len(split.keypoints_visible)
     return [
-        JointCount(name, int(h + v), int(h), int(v), float(h + v) / num)
+        KeypointCount(name, int(h + v), int(h), int(v), float(h + v) / num)
         for name, h, v in zip(split.dataset_meta.keypoint_names, hidden, visible, strict=True)
     ]
 

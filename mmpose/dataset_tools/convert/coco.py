@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmpose.coco.json_fields import Json, describe, integer, numbers
-from mmpose.dataset_tools.convert.image_folder import ImageFolder
+from mmpose.dataset_tools.convert.files import ImageFolder, read_json
 from mmpose.dataset_tools.convert.label_set import (
     Box,
     LabelledImage,
@@ -20,7 +20,6 @@ from mmpose.dataset_tools.convert.label_set import (
     neutral_names,
     tidy,
 )
-from mmpose.dataset_tools.convert.text_files import read_json
 
 
 def read_coco(source: Path, images: ImageFolder) -> LabelSet:

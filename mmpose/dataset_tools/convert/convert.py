@@ -1,4 +1,4 @@
-"""Converts between annotation formats."""
+"""Conversion between annotation formats."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from pathlib import Path
 from mmpose.dataset_tools.convert.coco import read_coco, write_coco
 from mmpose.dataset_tools.convert.cvat import read_cvat, write_cvat
 from mmpose.dataset_tools.convert.deeplabcut import read_deeplabcut, write_deeplabcut
-from mmpose.dataset_tools.convert.image_folder import ImageFolder
+from mmpose.dataset_tools.convert.files import ImageFolder, write_texts
 from mmpose.dataset_tools.convert.label_set import LabelSet, with_boxes, with_skeleton
 from mmpose.dataset_tools.convert.label_studio import read_label_studio, write_label_studio
 from mmpose.dataset_tools.convert.labelme import read_labelme, write_labelme
 from mmpose.dataset_tools.convert.sleap import read_sleap, write_sleap
-from mmpose.dataset_tools.convert.text_files import write_texts
 from mmpose.dataset_tools.convert.ultralytics import read_ultralytics, write_ultralytics
 from mmpose.metainfo import load_metainfo
 
@@ -50,7 +49,7 @@ def convert_annotations(
         source_format: One of ``FORMATS``.
         target_format: One of ``FORMATS``.
         images: Folder of the images; needed where the format stores no image sizes.
-        metainfo: Skeleton that gives keypoint names, their order and limbs.
+        metainfo: Skeleton that gives keypoint names, their order and skeleton links.
         split: Split of an 'ultralytics' dataset that is read or written.
         box_margin: How far boxes that must be made stand off the keypoints, as a fraction of
             their longer side.

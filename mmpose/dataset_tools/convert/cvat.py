@@ -14,8 +14,8 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
+from mmpose.dataset_tools.convert.files import ImageFolder, read_text
 from mmpose.dataset_tools.convert.grouping import LooseBox, LoosePoint, group_instances
-from mmpose.dataset_tools.convert.image_folder import ImageFolder
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
     UNLABELLED,
@@ -31,7 +31,6 @@ from mmpose.dataset_tools.convert.label_set import (
     neutral_names,
     order_of_appearance,
 )
-from mmpose.dataset_tools.convert.text_files import read_text
 
 Limbs = list[tuple[int, int]]
 BOX_LABEL = '{} box'  # CVAT has no box in a skeleton, so boxes have a label of their own
@@ -176,7 +175,7 @@ def _box(element: Element, where: str) -> Box:
 
 
 def _skeleton(source: Path, root: Element) -> tuple[list[str], Limbs]:
-    """Returns the keypoint names and limbs of the skeleton labels."""
+    """Returns the keypoint names and links of the skeleton labels."""
     skeletons: dict[tuple[str, ...], tuple[str | None, Limbs]] = {}
     for label in root.iter('label'):
         name = label.findtext('name')

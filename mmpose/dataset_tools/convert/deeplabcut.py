@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmpose.dataset_tools.convert.image_folder import ImageFolder
+from mmpose.dataset_tools.convert.files import ImageFolder, read_text
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
     VISIBLE,
@@ -27,7 +27,6 @@ from mmpose.dataset_tools.convert.label_set import (
     count_notes,
     tidy,
 )
-from mmpose.dataset_tools.convert.text_files import read_text
 
 CATEGORY = 'animal'
 UNIQUE = 'single'  # individual that stands for body parts of the scene, not of an animal
@@ -36,7 +35,7 @@ PATH_COLUMNS = 3  # labeled-data, video, image: how newer versions split the pat
 
 
 class _Columns(NamedTuple):
-    """What the header rows say: per column, and where the coordinates start."""
+    """Header rows of a CSV file: per column, and where the coordinates start."""
 
     start: int
     depth: int

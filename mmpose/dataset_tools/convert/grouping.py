@@ -1,4 +1,4 @@
-"""Puts single points and boxes together to instances, for formats that draw them apart."""
+"""Grouping of single points and boxes into instances, for formats that draw them apart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNNAMED_CATEGORY = 'object'
 
 
 class LoosePoint(NamedTuple):
-    """A labelled point; ``group`` tells which instance it belongs to, None if nobody said."""
+    """Labelled point; ``group`` tells which instance it belongs to, None if nobody said."""
 
     group: Hashable
     name: str
@@ -20,7 +20,7 @@ class LoosePoint(NamedTuple):
 
 
 class LooseBox(NamedTuple):
-    """A labelled rectangle; its label is the category."""
+    """Labelled rectangle; its label is the category."""
 
     group: Hashable
     category: str

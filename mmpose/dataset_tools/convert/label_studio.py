@@ -19,8 +19,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mmpose.coco.json_fields import Json, number
+from mmpose.dataset_tools.convert.files import ImageFolder, read_json, read_text
 from mmpose.dataset_tools.convert.grouping import LooseBox, LoosePoint, group_instances
-from mmpose.dataset_tools.convert.image_folder import ImageFolder
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
     VISIBLE,
@@ -33,7 +33,6 @@ from mmpose.dataset_tools.convert.label_set import (
     count_notes,
     order_of_appearance,
 )
-from mmpose.dataset_tools.convert.text_files import read_json, read_text
 
 HIDDEN = {'occluded', 'hidden', 'invisible', 'not visible'}  # choices that mean visibility 1
 UPLOAD = re.compile(r'^/?data/upload/\d+/[0-9a-f]{8}-')  # prefix of a file that was uploaded

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mmpose.coco.json_fields import Json
+from mmpose.dataset_tools.convert.files import ImageFolder, read_json, read_text
 from mmpose.dataset_tools.convert.grouping import LooseBox, LoosePoint, group_instances
-from mmpose.dataset_tools.convert.image_folder import ImageFolder
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
     VISIBLE,
@@ -26,7 +26,6 @@ from mmpose.dataset_tools.convert.label_set import (
     order_of_appearance,
     tidy,
 )
-from mmpose.dataset_tools.convert.text_files import read_json, read_text
 
 POSE_CONFIG = 'pose_config.yaml'
 OCCLUDED_FLAG = 'occluded'

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmpose.coco.json_fields import Json
-from mmpose.dataset_tools.convert.image_folder import ImageFolder
+from mmpose.dataset_tools.convert.files import ImageFolder, read_json
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
     VISIBLE,
@@ -27,7 +27,6 @@ from mmpose.dataset_tools.convert.label_set import (
     count_notes,
     tidy,
 )
-from mmpose.dataset_tools.convert.text_files import read_json
 
 BODY_EDGE = 1  # edges of type 2 connect mirror partners
 FRAME_NAME = '{stem}/{frame:06d}.png'  # frame of a video, counted from 0

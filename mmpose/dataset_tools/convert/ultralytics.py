@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.coco.json_fields import Json
-from mmpose.dataset_tools.convert.image_folder import SUFFIXES, ImageFolder
+from mmpose.dataset_tools.convert.files import SUFFIXES, ImageFolder, read_text
 from mmpose.dataset_tools.convert.label_set import (
     VISIBLE,
     LabelledImage,
@@ -25,14 +25,9 @@ from mmpose.dataset_tools.convert.label_set import (
     LabelSet,
     neutral_names,
 )
-from mmpose.dataset_tools.convert.text_files import read_text
+from mmpose.metainfo.keypoint_names import find_partners
 
 CONFIG = 'data.yaml'
-OTHER_SIDE = {
-    'left': 'right', 'right': 'left', 'Left': 'Right', 'Right': 'Left',
-    'L': 'R', 'R': 'L', 'l': 'r', 'r': 'l',
-}  # fmt: skip
-SIDE = re.compile(rf'(?<![A-Za-z])({"|".join(OTHER_SIDE)})(?![A-Za-z])')
 NUMBERED = re.compile(r'-\d+$')
 
 
@@ -98,16 +93,13 @@ def write_ultralytics(labels: LabelSet, target: Path, split: str = 'train') -> d
 
 
 def mirror_names(names: Sequence[str]) -> list[int] | None:
-    """Returns the place of each name's mirror partner, as far as names tell left from right.
+    """Returns the index of each name's mirror partner, as far as names tell left from right.
 
-    Partners are 'left_eye' and 'right_eye', 'L_Eye' and 'R_Eye', 'Eye_Left' and 'Eye_Right'.
     None if no name has a partner, or if names are numbered ('face-0'), which says nothing.
     """
     if any(NUMBERED.search(name) for name in names):
         return None
-    place = {name: i for i, name in enumerate(names)}
-    swapped = [SIDE.sub(lambda match: OTHER_SIDE[match.group()], name) for name in names]
-    flips = [place.get(name, i) for i, name in enumerate(swapped)]
+    flips = find_partners(names)
     return None if flips == list(range(len(names))) else flips
 
 

@@ -1,4 +1,4 @@
-"""Turns what the makers of the datasets publish into the files that the configs name."""
+"""Converters from official dataset releases to the files that the configs name."""
 
 from mmpose.dataset_tools.official.aic import convert_aic
 from mmpose.dataset_tools.official.animalpose import convert_animalpose

@@ -14,8 +14,8 @@ from math import isfinite
 from pathlib import Path
 
 from mmpose.coco.json_fields import Json
+from mmpose.dataset_tools.official.ap10k import split_by_group
 from mmpose.dataset_tools.official.files import category, read_image_wh, write_coco
-from mmpose.dataset_tools.official.splits import split_by_group
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 
@@ -119,17 +119,17 @@ def read_animal(path: Path, dataset_meta: DatasetMeta) -> tuple[str, Json]:
     top = 'ymin' if 'ymin' in bounds.attrib else 'xmax'
     box = [_number(bounds, key, path) for key in ('xmin', top, 'width', 'height')]
     points = [[0.0, 0.0, 0] for _ in range(dataset_meta.num_keypoints)]
-    places = {_plain(keypoint): i for i, keypoint in enumerate(dataset_meta.keypoint_names)}
+    indices = {_plain(keypoint): i for i, keypoint in enumerate(dataset_meta.keypoint_names)}
     for element in tree.iterfind('keypoints/keypoint'):
         keypoint = element.get('name', '')
-        place = places.get(ALIASES.get(_plain(keypoint), _plain(keypoint)))
-        if place is None:
+        index = indices.get(ALIASES.get(_plain(keypoint), _plain(keypoint)))
+        if index is None:
             raise ValueError(
                 f"{path}: unknown keypoint '{keypoint}', expected one of "
                 f'{dataset_meta.keypoint_names}'
             )
         if _number(element, 'visible', path) > 0:
-            points[place] = [_number(element, 'x', path), _number(element, 'y', path), 2]
+            points[index] = [_number(element, 'x', path), _number(element, 'y', path), 2]
     return name, {
         'bbox': box,
         'area': box[2] * box[3],

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mmpose.coco.json_fields import Json, describe, identifier
+from mmpose.dataset_tools.official.ap10k import SPLIT_SHARES, split_by_group
 from mmpose.dataset_tools.official.files import read_coco_sections, write_coco
-from mmpose.dataset_tools.official.splits import SPLIT_SHARES, split_by_group
 
 ARCHIVE = re.compile(r'AP-?T?-?36k', re.IGNORECASE)  # folder that holds one part of the images
 

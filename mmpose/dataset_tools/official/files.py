@@ -1,4 +1,4 @@
-"""Reads and writes the JSON files of the converters, and the sizes of images."""
+"""JSON files of the converters, and sizes of images."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_coco(
 
 
 def category(dataset_meta: DatasetMeta, name: str, category_id: int = 1) -> Json:
-    """Returns the entry of ``categories`` for a skeleton; its limbs count from 1, as in COCO."""
+    """Returns the entry of ``categories`` for a skeleton; its links count from 1, as in COCO."""
     return {
         'id': category_id,
         'name': name,

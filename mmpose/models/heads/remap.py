@@ -1,73 +1,10 @@
 """Starting a head from one of another skeleton: joints are matched by their names."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-Pair = tuple[int, int]
-
-# Words of joint names that mean the same thing.
-WORDS = {'l': 'left', 'r': 'right', 'f': 'front', 'b': 'back'}
-# Normalised names without their side -> the one name of the joint.
-SYNONYMS = {
-    'top_head': 'head_top',
-    'head_mid_top': 'head_top',
-    'upper_neck': 'neck',
-    'head_bottom': 'neck',
-    'root': 'pelvis',
-    'root_of_tail': 'tail_base',
-    'tail_root': 'tail_base',
-    'tail_top_back': 'tail_base',
-    'tailbase': 'tail_base',
-    'ear_base': 'ear',
-    'withers': 'wither',
-    'tailtip': 'tail_end',
-    'tail_end_back': 'tail_end',
-}
-_WORD = re.compile(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+')
-# Numbers instead of names, which mean something else in every skeleton.
-_ANONYMOUS = re.compile(r'(kpt|keypoint|point|joint|landmark)?_?\d+')
-
-
-def normalize_joint(name: str) -> str:
-    """Returns a joint's name in lower case with its side first: ``L_F_Paw``, ``left_front_paw``.
-
-    Case, the separators ``_ - .`` and blanks, camel case and the place of the side do not matter.
-    """
-    words = [word.lower() for word in _WORD.findall(name) or [name]]
-    words = [WORDS.get(word, word) for word in words]
-    sides = [word for word in words if word in ('left', 'right')]
-    return '_'.join(sides + [word for word in words if word not in ('left', 'right')])
-
-
-def match_joints(source: Sequence[str], target: Sequence[str]) -> list[Pair]:
-    """Returns the joints that two skeletons share, in the order of the target.
-
-    Equal names come before synonyms, and no joint is used twice. Numbered points match only
-    between equal skeletons.
-
-    Args:
-        source: Joint names of the skeleton to take from.
-        target: Joint names of the skeleton to fill.
-
-    Returns:
-        Pairs of a position in the source and one in the target.
-    """
-    if list(source) == list(target):
-        return [(i, i) for i in range(len(target))]
-    pairs: dict[int, int] = {}
-    for name_of in (normalize_joint, _one_name):
-        taken = set(pairs.values())
-        places = {
-            name_of(name): i
-            for i, name in reversed(list(enumerate(source)))
-            if i not in taken and not _ANONYMOUS.fullmatch(normalize_joint(name))
-        }
-        for j, name in enumerate(target):
-            if j not in pairs and name_of(name) in places:
-                pairs[j] = places.pop(name_of(name))
-    return [(pairs[j], j) for j in sorted(pairs)]
+from mmpose.metainfo.keypoint_names import Pair
 
 
 def remap_head(
@@ -83,7 +20,7 @@ def remap_head(
         source: State of the head to take from, with K_s joints.
         target: State of the head as it is, with K joints. Joints that the skeletons do not share
             keep these weights.
-        pairs: What the skeletons share, see `match_joints`.
+        pairs: What the skeletons share, see `match_keypoints`.
         num_source: K_s.
         num_target: K.
 
@@ -120,7 +57,7 @@ def describe_match(
     """Returns a sentence on which joints of a new head start from those of another skeleton.
 
     Args:
-        pairs: See `match_joints`.
+        pairs: See `match_keypoints`.
         source: Name of the skeleton to take from.
         target: Name of the skeleton to fill.
         names: Joint names of the target.
@@ -134,14 +71,6 @@ def describe_match(
         f'{head}: {len(shared)} of {len(names)} joints of {target!r} start from {source!r}: '
         f'{", ".join(shared) or "none"}; as initialised: {", ".join(rest)}'
     )
-
-
-def _one_name(name: str) -> str:
-    side, _, rest = normalize_joint(name).partition('_')
-    if side in ('left', 'right') and rest:
-        return f'{side}_{SYNONYMS.get(rest, rest)}'
-    full = normalize_joint(name)
-    return SYNONYMS.get(full, full)
 
 
 def _mapped_rows(source: Tensor, target: Tensor, pairs: Sequence[Pair], channels: int) -> Tensor:

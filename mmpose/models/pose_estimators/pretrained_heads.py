@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mmpose.models.heads.remap import describe_match, match_joints, remap_head
+from mmpose.metainfo.keypoint_names import match_keypoints
+from mmpose.models.heads.remap import describe_match, remap_head
 from mmpose.structures import DatasetMeta
 
 HeadState = dict[str, Tensor]
@@ -60,7 +61,7 @@ def load_head(
     notes: list[str] = []
     if hasattr(head, 'adapt_state'):
         state, notes = head.adapt_state(state)
-    pairs = match_joints(source.keypoint_names, dataset_meta.keypoint_names)
+    pairs = match_keypoints(source.keypoint_names, dataset_meta.keypoint_names)
     sizes = (source.num_keypoints, dataset_meta.num_keypoints)
     head.load_state_dict(remap_head(state, head.state_dict(), pairs, *sizes))
     return '; '.join(

@@ -1,4 +1,4 @@
-"""A small healthy dataset in COCO's layout, and ways to make it sick, one at a time."""
+"""A small sound dataset in COCO's layout, and single faults that can be planted in it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Fault(NamedTuple):
     """One planted fault.
 
     Attributes:
-        kind: Kind that the doctor must report.
+        kind: Kind that the check must report.
         entry: Entry that it must name.
         image: File name that it must name.
         plant: Changes the annotation file's content or the files in the folder.
@@ -64,7 +64,7 @@ def person(ann_id: int, image_id: int) -> Data:
     }
 
 
-def healthy(split: str) -> Data:
+def sound(split: str) -> Data:
     """Returns the content of an annotation file; image 7 has annotations 71 and 72."""
     first = 1 if split == 'train' else 901
     ids = range(first, first + NUM_IMAGES[split])
@@ -80,7 +80,7 @@ def healthy(split: str) -> Data:
 def write(folder: Path, faults: list[Fault]) -> Config:
     """Writes both splits with these faults and returns a config that reads them."""
     for split in NUM_IMAGES:
-        data = healthy(split)
+        data = sound(split)
         images = folder / split
         images.mkdir(parents=True)
         for image in data['images']:
