@@ -34,8 +34,16 @@ class ImageTable:
         self.ids: list[int | str] = []
         self.wh = array('q')
 
-    def add(self, items: Sequence[Any], needs_name: bool = True) -> Columns:
-        """Appends entries of ``images`` that are in order; returns all of them as columns."""
+    def add(
+        self, items: Sequence[Any], needs_name: bool = True, needs_size: bool = True
+    ) -> Columns:
+        """Appends entries of ``images`` that are in order; returns all of them as columns.
+
+        Args:
+            items: The entries.
+            needs_name: Whether each needs a ``file_name``.
+            needs_size: Whether a size must have both sides if it has one; else it is unknown.
+        """
         rows = Columns(self.path, 'image', items, self.report, kind='malformed_image_entry')
         names, ids = rows.values('file_name'), rows.identifiers('id')
         if needs_name:
@@ -51,7 +59,7 @@ class ImageTable:
         keep = np.flatnonzero(~rows.bad)
         self.names += [names[row] for row in keep.tolist()]
         self.ids += [ids[row] for row in keep.tolist()]
-        self.wh.frombytes(_sizes(rows)[keep].tobytes())
+        self.wh.frombytes(_sizes(rows, needs_size)[keep].tobytes())
         return rows
 
     def check_unique(self) -> None:
@@ -105,10 +113,12 @@ class ImageTable:
         return rows
 
 
-def _sizes(rows: Columns) -> Integers:
+def _sizes(rows: Columns, needs_both: bool) -> Integers:
     """Widths and heights, px: (I, 2); (0, 0) where they are missing or wrong."""
     widths, heights = rows.values('width'), rows.values('height')
-    unknown = np.array([w is h is None for w, h in zip(widths, heights, strict=True)], np.bool_)
+    pairs = zip(widths, heights, strict=True)
+    is_unknown = [w is h is None or not (needs_both or (w and h)) for w, h in pairs]
+    unknown = np.array(is_unknown, np.bool_)
     columns = [rows.integers(key, unknown) for key in ('width', 'height')]
     sizes = np.stack(columns, axis=1)  # (I, 2)
     good = ((sizes >= 1) & (sizes < MAX_SIDE)).all(axis=1) | unknown
@@ -117,5 +127,5 @@ def _sizes(rows: Columns) -> Integers:
         return f"fields 'width' and 'height' are {tuple(sizes[row].tolist())}"
 
     rows.check(good, found, 'integers >= 1')
-    sizes[rows.bad] = 0
+    sizes[rows.bad | unknown] = 0
     return sizes

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mmpose.coco.json_fields import Json, show_value
 from mmpose.coco.json_stream import stream_json
 
 
@@ -52,6 +53,26 @@ def load_sections(path: Path) -> Iterator[tuple[str, list[Any]]]:
     members = content.items() if isinstance(content, dict) else [('', content)]
     for key, value in members:
         yield key, value if isinstance(value, list) else [value]
+
+
+def load_coco(path: Path) -> dict[str, list[Json]]:
+    """Images, annotations and categories of a file in COCO's layout, as they are.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is not JSON, or not of this layout; categories may be missing.
+    """
+    found = {'categories': [], **dict(load_sections(path))}
+    for name in ('images', 'annotations', 'categories'):
+        if not found.get(name) and name != 'categories':
+            raise ValueError(
+                f"{path}: no '{name}'; expected the layout of COCO, an object with the lists "
+                "'images', 'annotations' and 'categories'"
+            )
+        for item in found[name]:
+            if not isinstance(item, dict):
+                raise ValueError(f"{path}: '{name}' holds {show_value(item)}, expected objects")
+    return found
 
 
 def to_json(content: Any) -> bytes:

@@ -125,7 +125,9 @@ class AnnotationReader:
         for name, items in batches:
             sections.add(name)
             if name == 'images':
-                images = self.images.add(items, needs_name=self.purpose != 'evaluation')
+                images = self.images.add(
+                    items, self.purpose != 'evaluation', self.purpose != 'conversion'
+                )
                 self._add_image_extras(images, image_extras, optional_image_extras)
             elif name == 'annotations':
                 self._add_annotations(items, extras)
