@@ -49,7 +49,7 @@ train_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file={train_ann!r},
-        img_prefix={train_images!r},
+        data_prefix=dict(img={train_images!r}),
         pipeline=_base_.train_pipeline,
     ),
 )
@@ -63,7 +63,7 @@ val_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file={val_ann!r},
-        img_prefix={val_images!r},
+        data_prefix=dict(img={val_images!r}),
         pipeline=_base_.val_pipeline,
         test_mode=True,
     ),

@@ -6,7 +6,7 @@ import os
 import warnings
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,26 @@ from mmpose.structures import DatasetMeta
 MAX_REPLACEMENTS = 10
 
 
+def image_prefix(
+    data_prefix: Mapping[str, str] | None = None, img_prefix: str | None = None
+) -> str:
+    """Image folder of a dataset, relative to its ``data_root``, by its 1.x or its 0.x argument.
+
+    Raises:
+        ValueError: If both arguments are given, or ``data_prefix`` names another folder.
+    """
+    if data_prefix is None:
+        return img_prefix or ''
+    if img_prefix is not None:
+        raise ValueError(
+            f'dataset has data_prefix={dict(data_prefix)} and img_prefix={img_prefix!r}, its name '
+            'in MMPose 0.x; set data_prefix.img and omit img_prefix'
+        )
+    if not isinstance(data_prefix, Mapping) or not set(data_prefix) <= {'img'}:
+        raise ValueError(f'dataset.data_prefix is {data_prefix!r}, expected dict(img=...)')
+    return data_prefix.get('img', '')
+
+
 class KeypointDataset(Dataset[Sample]):
     """Top-down samples, one per instance, out of an annotation store.
 
@@ -35,7 +55,8 @@ class KeypointDataset(Dataset[Sample]):
     Args:
         ann_file: Annotation file, relative to ``data_root`` unless absolute.
         data_root: Folder that the other paths start from.
-        img_prefix: Image folder that the file names in the annotations start from.
+        data_prefix: ``dict(img=...)``: image folder that the file names in the annotations start
+            from.
         metainfo: Name, path or object of the skeleton.
         pipeline: Configs of the transforms.
         test_mode: Samples come without ``keypoints`` and ``keypoints_visible``.
@@ -45,6 +66,7 @@ class KeypointDataset(Dataset[Sample]):
             another one, which follows from the draw alone; a test sample stays, as a blank image
             with box score 0, so that the metric counts it as not found and nothing is lost.
         dataset_idx: Number of this dataset in a mixture; samples carry it.
+        img_prefix: The same as ``data_prefix``, as MMPose 0.x names it.
 
     Attributes:
         store: All instances of the file.
@@ -59,13 +81,14 @@ class KeypointDataset(Dataset[Sample]):
         self,
         ann_file: str,
         data_root: str = '',
-        img_prefix: str = '',
+        data_prefix: Mapping[str, str] | None = None,
         metainfo: str | Path | DatasetMeta = 'coco',
         pipeline: Sequence[Any] = (),
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
         on_bad_image: str = 'raise',
         dataset_idx: int = 0,
+        img_prefix: str | None = None,
     ) -> None:
         if on_bad_image not in ('raise', 'skip'):
             raise ValueError(
@@ -73,11 +96,11 @@ class KeypointDataset(Dataset[Sample]):
             )
         self.data_root = data_root
         self.ann_file = self._path('ann_file', ann_file)
-        self.image_folder = str(self._path('img_prefix', img_prefix))
+        self.image_folder = str(self._path('data_prefix', image_prefix(data_prefix, img_prefix)))
         if not os.path.isdir(self.image_folder):
             raise FileNotFoundError(
                 f'image folder {self.image_folder} does not exist; set dataset.data_root and '
-                'dataset.img_prefix'
+                'dataset.data_prefix.img'
             )
         self.dataset_meta = load_metainfo(metainfo)
         self.test_mode = test_mode

@@ -156,7 +156,19 @@ def test_detection_file(tmp_path, case):
 
 ARGUMENTS = {
     'no such file': ({'ann_file': 'no.json'}, r'annotation file .*no\.json does not exist'),
-    'no such folder': ({'img_prefix': 'no'}, r'image folder .*no does not exist; set dataset\.'),
+    'no such folder': (
+        {'data_prefix': {'img': 'no'}},
+        r'image folder .*no does not exist; set dataset\.data_root and dataset\.data_prefix\.img',
+    ),
+    'two image folders': (
+        {'img_prefix': 'images'},
+        r"data_prefix=\{'img': 'images'\} and img_prefix='images', .* 0\.x; set .*omit img_prefix",
+    ),
+    'no folder of images': (
+        {'data_prefix': 'images'},
+        r"data_prefix is 'images', expected dict\(img",
+    ),
+    'masks': ({'data_prefix': {'seg': 'x'}}, r'data_prefix is .*expected dict\(img=\.\.\.\)'),
     'no such detections': ({'bbox_file': 'no.json', 'test_mode': True}, r'no\.json does not exist'),
     'path a number': ({'ann_file': 3}, r'dataset\.ann_file is 3, expected a path'),
     'detections in training': ({'bbox_file': 'd.json'}, r'set dataset\.test_mode=True'),

@@ -123,8 +123,14 @@ def test_indices(tiny, indices, expected):
 
 @pytest.mark.parametrize('prefix', ['images', 'images/', './images//'])
 def test_prefix_with_and_without_slash(tiny, tmp_path, prefix):
-    data = CocoDataset(**{**tiny, 'img_prefix': prefix})
+    data = CocoDataset(**{**tiny, 'data_prefix': {'img': prefix}})
     assert data.get_sample(0)['image_file'] == str(tmp_path / 'data' / 'images' / '0.png')
+
+
+def test_the_image_folder_by_its_name_in_mmpose_0(tiny):
+    old = {key: value for key, value in tiny.items() if key != 'data_prefix'}
+    data = CocoDataset(**old, img_prefix='images')
+    assert data.image_folder == CocoDataset(**tiny).image_folder
 
 
 def test_test_mode_gives_no_keypoints(tiny):

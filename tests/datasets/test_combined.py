@@ -168,7 +168,7 @@ def repeat(parts):
 def repeat_in_other_words(parts):
     folder = parts[0]['data_root']
     parts[2] = {**parts[0], 'data_root': '', 'ann_file': f'{folder}/../first/ann.json',
-                'img_prefix': f'{folder}/images'}  # fmt: skip
+                'data_prefix': {'img': f'{folder}/images'}}  # fmt: skip
 
 
 def make_empty(parts):

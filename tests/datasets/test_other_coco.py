@@ -173,7 +173,7 @@ def test_string_image_ids(tmp_path):
     assert [data.get_sample(i)['img_id'] for i in (0, 5)] == ['img_100', 'img_102']
     truth = data.ground_truth()
     assert truth.image_ids.tolist() == ['img_100', 'img_101', 'img_102']
-    again = CocoDataset('ann.json', str(tmp_path), 'images')
+    again = CocoDataset('ann.json', str(tmp_path), {'img': 'images'})
     assert again.store.folder is not None, 'they survive the cache'
     assert again.get_sample(5)['img_id'] == 'img_102'
 

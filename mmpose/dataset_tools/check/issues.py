@@ -57,7 +57,9 @@ KINDS: dict[str, Kind] = {
         ERROR, 'annotation on an image that is not listed', 'list the image or drop the annotation'
     ),
     'missing_image': Kind(
-        ERROR, 'image file is missing', 'set dataset.data_root and dataset.img_prefix, or fetch it'
+        ERROR,
+        'image file is missing',
+        'set dataset.data_root and dataset.data_prefix.img, or fetch it',
     ),
     'corrupt_image': Kind(ERROR, 'image is damaged or truncated', 'fetch the file again'),
     'image_size': Kind(
