@@ -1,4 +1,4 @@
-"""What all datasets of single instances (persons, animals, hands) share."""
+"""Base of the top-down datasets: one sample per instance (person, animal, hand)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def image_prefix(
 
 
 class KeypointDataset(Dataset[Sample]):
-    """Top-down samples, one per instance, out of an annotation store.
+    """Top-down dataset: one sample per instance of its annotations.
 
     A reader of another format subclasses this and implements :meth:`parse`; if further files or
     arguments decide about the result, also :meth:`sources` and :meth:`parse_options`.
@@ -63,14 +63,14 @@ class KeypointDataset(Dataset[Sample]):
         indices: Only the first n instances, or those in a list.
         on_bad_image: What to do with a missing or damaged image. 'raise' stops. 'skip' warns once
             per file and process, and counts in ``bad_images``; a training sample is replaced by
-            another one, which follows from the draw alone; a test sample stays, as a blank image
+            another one, which follows from the index and epoch alone; a test sample stays, as a blank image
             with box score 0, so that the metric counts it as not found and nothing is lost.
         dataset_idx: Number of this dataset in a mixture; samples carry it.
         img_prefix: The same as ``data_prefix``, as MMPose 0.x names it.
 
     Attributes:
         store: All instances of the file.
-        rows: (len(self),). Rows of the store that ``indices`` and the like left over.
+        indices: (len(self),). Rows of the store that ``indices`` and the like selected.
         sample_extras: Extra arrays of the store that become keys of the samples.
         bad_images: How often each bad file was met by this process.
     """
@@ -111,7 +111,7 @@ class KeypointDataset(Dataset[Sample]):
         self.store = load_or_build(
             self.sources(), {'reader': kind, **self.parse_options()}, self.parse
         )
-        self.rows = self._select(self.candidates(), indices)
+        self.indices = self._select(self.candidates(), indices)
         self.pipeline = Compose(pipeline, self._sample_keys())
 
     @abstractmethod
@@ -161,29 +161,29 @@ class KeypointDataset(Dataset[Sample]):
         )
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.indices)
 
-    def __getitem__(self, draw: int | SampleIndex) -> Sample:
+    def __getitem__(self, index: int | SampleIndex) -> Sample:
         """Returns a sample that went through the pipeline.
 
         Args:
-            draw: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
+            index: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
         """
         # A forked worker has the threads of OpenCV in name only: using them hangs it.
         if get_worker_info() is not None and cv2.getNumThreads() > 1:
             cv2.setNumThreads(0)
-        if not isinstance(draw, SampleIndex):
-            draw = SampleIndex(int(draw))
+        if not isinstance(index, SampleIndex):
+            index = SampleIndex(int(index))
         for attempt in range(MAX_REPLACEMENTS):
             try:
-                return self._visit(draw)
+                return self._prepare(index)
             except BadImageError as error:
                 if self.on_bad_image == 'raise':
                     raise
-                self._note(draw, error)
+                self._count_bad(index, error)
             if self.test_mode:
-                return self._visit(draw, blank=True)
-            draw = self._replacement(draw, attempt)
+                return self._prepare(index, blank=True)
+            index = self._replacement(index, attempt)
         raise BadImageError(
             f'{MAX_REPLACEMENTS} images in a row are missing or damaged; check {self.image_folder}'
         )
@@ -192,7 +192,7 @@ class KeypointDataset(Dataset[Sample]):
         """Returns a sample as it is annotated, before the pipeline; see ``datasets/sample.py``."""
         if not 0 <= index < len(self):
             raise IndexError(f'sample {index} of {len(self)}')
-        row = int(self.rows[index])
+        row = int(self.indices[index])
         store = self.store
         image = int(store.image_index[row])
         width, height = store.image_wh[image].tolist()
@@ -215,21 +215,21 @@ class KeypointDataset(Dataset[Sample]):
             sample[name] = np.array(store.extras[name][row])
         return sample
 
-    def _visit(self, draw: SampleIndex, blank: bool = False) -> Sample:
-        sample = self.get_sample(draw.index)
-        sample['rng'] = draw.generator()
+    def _prepare(self, index: SampleIndex, blank: bool = False) -> Sample:
+        sample = self.get_sample(index.index)
+        sample['rng'] = index.generator()
         if blank:
             width, height = sample['image_wh']
             sample['image'] = np.zeros((max(height, 1), max(width, 1), 3), np.uint8)
             sample['bbox_score'] = 0.0
         return self.pipeline(sample)
 
-    def _replacement(self, draw: SampleIndex, attempt: int) -> SampleIndex:
-        rng = np.random.default_rng((draw.seed, draw.epoch, draw.index, attempt))
-        return draw._replace(index=int(rng.integers(len(self))))
+    def _replacement(self, index: SampleIndex, attempt: int) -> SampleIndex:
+        rng = np.random.default_rng((index.seed, index.epoch, index.index, attempt))
+        return index._replace(index=int(rng.integers(len(self))))
 
-    def _note(self, draw: SampleIndex, error: BadImageError) -> None:
-        path = self.get_sample(draw.index)['image_file']
+    def _count_bad(self, index: SampleIndex, error: BadImageError) -> None:
+        path = self.get_sample(index.index)['image_file']
         self.bad_images[path] += 1
         if self.bad_images[path] == 1:
             instead = 'a blank image with score 0' if self.test_mode else 'another sample'

@@ -1,4 +1,4 @@
-"""COCO keypoints, and every dataset in the same layout."""
+"""COCO dataset, and every dataset in the same layout."""
 
 from __future__ import annotations
 

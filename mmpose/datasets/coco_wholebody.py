@@ -1,4 +1,4 @@
-"""COCO-WholeBody: body, feet, face and both hands."""
+"""COCO-WholeBody dataset: body, feet, face and both hands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""InterHand2.6M: single hands in single images."""
+"""InterHand2.6M dataset: single hands in single images."""
 
 from __future__ import annotations
 

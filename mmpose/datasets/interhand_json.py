@@ -1,4 +1,4 @@
-"""Parses the three annotation files of InterHand2.6M into packed arrays of single hands."""
+"""Reader of the three annotation files of InterHand2.6M: packed arrays of single hands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MPII Human Pose in the JSON files that the top-down literature shares."""
+"""MPII dataset, in the JSON files that the top-down literature shares."""
 
 from __future__ import annotations
 
