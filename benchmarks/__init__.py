@@ -1,14 +1,14 @@
-"""Measures the parts of the framework, beside other implementations where they are installed."""
+"""Benchmarks of the framework against other implementations, where these are installed."""
 
 from benchmarks.codec import benchmark_codec
 from benchmarks.evaluation import benchmark_evaluation
 from benchmarks.forward import benchmark_forward
 from benchmarks.loader import benchmark_loader
-from benchmarks.report import Figure, Report
+from benchmarks.report import Measurement, Report
 from benchmarks.training import benchmark_training
 
 __all__ = [
-    'Figure',
+    'Measurement',
     'Report',
     'benchmark_codec',
     'benchmark_evaluation',

@@ -1,4 +1,4 @@
-"""Time and memory of opening the annotations of a dataset, in a fresh process."""
+"""Benchmark of annotation loading: time and memory in a fresh process."""
 
 from __future__ import annotations
 
@@ -30,14 +30,13 @@ print(json.dumps(measure_here(**json.load(sys.stdin))))
 def report_annotations(
     report: Report, dataset_cfg: dict[str, Any], repeat: int, num_generated: int | None
 ) -> None:
-    """Adds how long it takes to parse the annotations and to open them from the cache.
+    """Measures parsing of the annotations and opening them from the cache.
 
     Args:
-        report: Gets the figures.
+        report: Receives the measurements.
         dataset_cfg: Config of the dataset.
-        repeat: How often they are opened; they are parsed once.
-        num_generated: Do the same with a generated file of this many annotations; None to leave
-            it out.
+        repeat: Number of times they are opened; they are parsed once.
+        num_generated: Number of annotations of a generated file to measure as well, or None.
     """
     with tempfile.TemporaryDirectory() as folder:
         _report_one(report, 'annotations', dataset_cfg, Path(folder, 'cache'), repeat)
@@ -63,12 +62,12 @@ def _report_one(
 def generate_annotations(
     dataset_cfg: dict[str, Any], num_annotations: int, folder: Path
 ) -> dict[str, Any]:
-    """Writes generated annotations in COCO's format; returns the config of a dataset of them.
+    """Writes generated annotations in COCO format; returns the config of their dataset.
 
     Args:
         dataset_cfg: Config of a dataset, for its skeleton.
-        num_annotations: Annotations, of which about 60 % have keypoints, as in COCO.
-        folder: Where to write.
+        num_annotations: Number of annotations; about 60 % have keypoints, as in COCO.
+        folder: Folder of the file.
     """
     dataset_meta = dataset_cfg.get('metainfo', 'coco')
     gt, dt = make_synthetic_coco(
@@ -88,12 +87,12 @@ def probe_annotations(dataset_cfg: dict[str, Any], cache: Path, repeat: int) -> 
     Args:
         dataset_cfg: Config of a dataset.
         cache: Cache folder; an empty one makes the process parse the annotation file.
-        repeat: How often the process opens it.
+        repeat: Number of times the process opens it.
 
     Returns:
         ``open`` and ``visit``, lists of seconds; ``added`` and ``added_private``, MiB of resident
-        memory that the first time added to the process, all of it and without the pages of the
-        cache, which all processes share; ``samples``.
+        memory added by the first time, in total and without the shared pages of the cache;
+        ``samples``.
 
     Raises:
         ValueError: If the process fails; the message is its last line.
@@ -116,7 +115,7 @@ def probe_annotations(dataset_cfg: dict[str, Any], cache: Path, repeat: int) -> 
 
 def measure_here(dataset_cfg: dict[str, Any], repeat: int) -> dict[str, Any]:
     """Opens a dataset in this process; see :func:`probe_annotations`."""
-    DATASETS.import_from_location()  # so that the memory of the code is there before
+    DATASETS.import_from_location()  # so that the code is in memory before the measurement
     found: dict[str, Any] = {'open': [], 'visit': []}
     before = rss_mib()
     for _ in range(repeat):

@@ -1,4 +1,4 @@
-"""Drawing and reading heatmaps: persons per second."""
+"""Benchmark of codecs: encoding and decoding of heatmaps, persons per second."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import torch
 from mmengine.config import Config
 
 from benchmarks.machine import page_faults, synchronizer
-from benchmarks.peer import Peer
+from benchmarks.mmpose1_baseline import MMPose1Baseline
 from benchmarks.plain_codec import decode_person, encode_person
-from benchmarks.report import Figure, Report, start_report
-from benchmarks.timing import limit_threads, stopwatch, take_turns
+from benchmarks.report import Measurement, Report, start_report
+from benchmarks.timing import interleave, limit_threads, stopwatch
 from mmpose.analysis.measured_models import CodecCase, codec_cases
-from mmpose.backends.device import pick_device
+from mmpose.backends import pick_device
 from mmpose.codecs import Codec
 from mmpose.registry import CODECS
 
-NOISE = 0.01  # on the maps that are read, so that no two neighbours are equal
+NOISE = 0.01  # on the decoded heatmaps, so that no two neighbours are equal
 PLAIN = 'plain numpy'
-# Heatmaps of a batch are megabytes. Whether the allocator keeps them for the next call or gives
-# them back to the system depends on what the process did before, and decides the speed on a CPU.
+# Heatmaps of a batch are megabytes. Whether the allocator keeps them for the next call or returns
+# them to the system depends on earlier allocations, and dominates the speed on a CPU.
 FAULTS = 'page faults'
 
 
@@ -34,23 +34,23 @@ def benchmark_codec(
     batch_size: int = 64,
     device: str | None = None,
     num_threads: int | None = 1,
-    peer_python: str | None = None,
+    baseline_python: str | None = None,
     min_seconds: float = 0.2,
 ) -> Report:
-    """Times encoding and decoding of a batch with a config's codec.
+    """Measures encoding and decoding of a batch with the codec of a config.
 
-    Beside it run, in turns, a plain per-person implementation (for ``UDPHeatmap``) and, where
-    asked for, MMPose 1.x; both on the CPU, in one thread. The codecs of several heads are timed one
-    after the other, equal ones once.
+    Baselines, interleaved with it, are a plain per-person implementation (for ``UDPHeatmap``) and,
+    on request, MMPose 1.x; both on the CPU with one thread. The codecs of several heads are
+    measured one after the other, equal ones once.
 
     Args:
         cfg: The config.
         repeat: Rounds.
-        batch_size: B, persons a batch.
+        batch_size: Batch size B, persons.
         device: Device of our codec; a GPU by default, where there is one.
         num_threads: Threads of our codec on a CPU; None for PyTorch's choice.
-        peer_python: Python with MMPose 1.x.
-        min_seconds: How long a measurement of ours lasts at least.
+        baseline_python: Python interpreter with MMPose 1.x.
+        min_seconds: Minimum duration of a measurement of ours.
 
     Returns:
         Persons/s of each, and ratios.
@@ -63,7 +63,7 @@ def benchmark_codec(
     with limit_threads(num_threads):
         report = start_report('codec', where, settings)
         for case in cases:
-            _measure_case(report, case, batch_size, repeat, where, peer_python, min_seconds)
+            _measure_case(report, case, batch_size, repeat, where, baseline_python, min_seconds)
     return report
 
 
@@ -73,7 +73,7 @@ def _measure_case(
     batch_size: int,
     repeat: int,
     device: torch.device,
-    peer_python: str | None,
+    baseline_python: str | None,
     min_seconds: float,
 ) -> None:
     codec = CODECS.build(dict(case.config))
@@ -82,13 +82,13 @@ def _measure_case(
     shape = (batch_size, case.num_keypoints, 2)
     keypoints = np.random.default_rng(0).uniform(0, 1, shape) * (np.array(codec.input_size) - 1)
     with ExitStack() as stack:
-        contestants = _ours(codec, keypoints, device, min_seconds)
+        candidates = _ours(codec, keypoints, device, min_seconds)
         if is_udp:
-            contestants |= _plain(codec, keypoints)
-        if peer_python is not None:
-            peer = stack.enter_context(Peer(peer_python, case.config))
-            contestants[peer.name] = lambda: peer.code(keypoints.tolist())
-        seconds = take_turns(contestants, repeat)
+            candidates |= _plain(codec, keypoints)
+        if baseline_python is not None:
+            baseline = stack.enter_context(MMPose1Baseline(baseline_python, case.config))
+            candidates[baseline.name] = lambda: baseline.code(keypoints.tolist())
+        seconds = interleave(candidates, repeat)
     for job in ('encode', 'decode'):
         _report_job(report, job, label, seconds, batch_size)
     if not is_udp:
@@ -97,12 +97,12 @@ def _measure_case(
         )
 
 
-Contestants = dict[str, Callable[[], dict[str, float]]]
+Candidates = dict[str, Callable[[], dict[str, float]]]
 
 
 def _ours(
     codec: Codec, keypoints: np.ndarray, device: torch.device, min_seconds: float
-) -> Contestants:
+) -> Candidates:
     points = torch.tensor(keypoints, dtype=torch.float32, device=device)
     keypoints_visible = torch.ones(points.shape[:2], device=device)
     maps, _ = codec.encode(points, keypoints_visible)
@@ -126,7 +126,7 @@ def _ours(
     return {'ours': measure}
 
 
-def _plain(codec: Any, keypoints: np.ndarray) -> Contestants:
+def _plain(codec: Any, keypoints: np.ndarray) -> Candidates:
     points_hm = keypoints / np.array(codec.stride_wh)
     rng = np.random.default_rng(0)
 
@@ -150,7 +150,7 @@ def _report_job(
     seconds: dict[str, list[dict[str, float]]],
     batch_size: int,
 ) -> None:
-    speeds: dict[str, Figure] = {}
+    speeds: dict[str, Measurement] = {}
     for name, rounds in seconds.items():
         values = [batch_size / measured[job] for measured in rounds]
         speeds[name] = report.add(f'{label}{job}, {name}', 'persons/s', values)

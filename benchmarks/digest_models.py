@@ -95,9 +95,9 @@ CODECS = {
 LOSSES = {
     'mse': dict(type='JointsMSELoss', use_target_weight=True),
     'mse_unweighted': dict(type='JointsMSELoss', use_target_weight=False),
-    'mse_hardest': dict(type='JointsOHKMMSELoss', topk=6),
-    'mse_combined': dict(type='CombinedTargetMSELoss'),
-    'adaptive_wing': dict(type='AdaptiveWingLoss'),
+    'mse_hardest': dict(type='JointsOHKMMSELoss', topk=6, use_target_weight=True),
+    'mse_combined': dict(type='CombinedTargetMSELoss', use_target_weight=True),
+    'adaptive_wing': dict(type='AdaptiveWingLoss', use_target_weight=True),
 }
 MIXTURES = {
     'mixture_six': 'vitPose+_small_coco+aic+mpii+ap10k+apt36k+wholebody_256x192_udp',
@@ -228,7 +228,7 @@ def forward(family: str) -> Values:
     }
     cfg = load(path, {**SMALL, **sizes, **more})
     configs = list(head_configs(cfg).values())
-    input_size = tuple(configs[0].codec.input_size)
+    input_size = tuple(configs[0].decoder.input_size)
     torch.manual_seed(0)
     model = build('MODELS', cfg.model)
     yield 'keys', [(name, tuple(x.shape)) for name, x in model.state_dict().items()]
@@ -277,7 +277,7 @@ def cells() -> Values:
     """Cells of tokens, which PGVL takes for targets."""
     import torch
 
-    from mmpose.codecs import token_cells
+    from mmpose.models.losses import token_cells
 
     generator = torch.Generator().manual_seed(4)
     points = (torch.rand(3, 17, 2, generator=generator) * 1.3 - 0.15) * 256

@@ -37,9 +37,9 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+sys.path[:1] = [str(ROOT)]  # instead of the folder of this file
 
-import digest_models as models  # noqa: E402  (found by the path above)
+from benchmarks import digest_models as models  # noqa: E402  (found by the path above)
 
 Digests = dict[str, str]
 

@@ -1,4 +1,4 @@
-"""COCO evaluation of a large generated set, from loading to the summary."""
+"""Benchmark of COCO evaluation on a large generated set, from loading to the summary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.report import Report, start_report
-from benchmarks.timing import StepClock, take_turns
+from benchmarks.timing import StepClock, interleave
 from mmpose.evaluation.functional import (
     evaluate_coco,
     load_detections,
@@ -34,7 +34,7 @@ STEPS = {
     'results': 'load results',
     'evaluation': 'evaluate and summarise',
 }
-Measurement = dict[str, Any]  # seconds by step, and the ten figures as 'stats'
+StepTimes = dict[str, Any]  # seconds by step, and the ten metrics as 'stats'
 
 
 def benchmark_evaluation(
@@ -46,9 +46,9 @@ def benchmark_evaluation(
     metainfo: str | Path = 'coco',
     others: tuple[str, ...] = OTHERS,
 ) -> Report:
-    """Times the COCO figures of generated poses with our evaluator and with those installed.
+    """Measures COCO evaluation of generated poses by our evaluator and by installed others.
 
-    All read the same two JSON files and take turns.
+    All read the same two JSON files; their runs are interleaved.
 
     Args:
         repeat: Rounds.
@@ -56,10 +56,10 @@ def benchmark_evaluation(
         num_gt: Annotations.
         num_dt: Detections.
         metainfo: Skeleton, for the number of keypoints and their sigmas.
-        others: Evaluators beside ours; those that are not installed are left out.
+        others: Other evaluators; those that are not installed are omitted.
 
     Returns:
-        Seconds, and how many times ours is faster.
+        Seconds, and speed-up of ours.
 
     Raises:
         ValueError: If the skeleton has no sigmas.
@@ -75,13 +75,13 @@ def benchmark_evaluation(
     installed = [name for name in others if _is_usable(name, report)]
     with tempfile.TemporaryDirectory() as folder:
         ann_file, result_file = write_synthetic_coco(gt, dt, folder)
-        contestants: dict[str, Callable[[], Measurement]] = {
+        candidates: dict[str, Callable[[], StepTimes]] = {
             ARRAYS: lambda: _run_arrays(gt, dt, sigmas),
             FILES: lambda: _run_files(ann_file, result_file, sigmas),
         }
         for name in installed:
-            contestants[name] = lambda name=name: _run_other(name, ann_file, result_file, sigmas)
-        measured = take_turns(contestants, repeat)
+            candidates[name] = lambda name=name: _run_other(name, ann_file, result_file, sigmas)
+        measured = interleave(candidates, repeat)
     _report_times(report, measured)
     return report
 
@@ -109,25 +109,25 @@ def _import_evaluator(name: str) -> tuple[Any, Any]:
     return module.COCO, module.COCOeval_faster
 
 
-def _run_arrays(gt: Any, dt: Any, sigmas: np.ndarray) -> Measurement:
+def _run_arrays(gt: Any, dt: Any, sigmas: np.ndarray) -> StepTimes:
     clock = StepClock()
-    figures = evaluate_coco(gt, dt, sigmas).summary()
+    metrics = evaluate_coco(gt, dt, sigmas).summary()
     clock.end('evaluation')
-    return {**clock.seconds, 'stats': list(figures.values())}
+    return {**clock.seconds, 'stats': list(metrics.values())}
 
 
-def _run_files(ann_file: Path, result_file: Path, sigmas: np.ndarray) -> Measurement:
+def _run_files(ann_file: Path, result_file: Path, sigmas: np.ndarray) -> StepTimes:
     clock = StepClock()
     gt = load_ground_truth(ann_file, len(sigmas))
     clock.end('annotations')
     dt = load_detections(result_file, len(sigmas))
     clock.end('results')
-    figures = evaluate_coco(gt, dt, sigmas).summary()
+    metrics = evaluate_coco(gt, dt, sigmas).summary()
     clock.end('evaluation')
-    return {**clock.seconds, 'stats': list(figures.values())}
+    return {**clock.seconds, 'stats': list(metrics.values())}
 
 
-def _run_other(name: str, ann_file: Path, result_file: Path, sigmas: np.ndarray) -> Measurement:
+def _run_other(name: str, ann_file: Path, result_file: Path, sigmas: np.ndarray) -> StepTimes:
     dataset_class, evaluator_class = _import_evaluator(name)
     clock = StepClock()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -149,7 +149,7 @@ def _sigmas_for(name: str, sigmas: np.ndarray) -> dict[str, Any]:
     return {'kpt_oks_sigmas': sigmas.astype(float).tolist()}
 
 
-def _report_times(report: Report, measured: dict[str, list[Measurement]]) -> None:
+def _report_times(report: Report, measured: dict[str, list[StepTimes]]) -> None:
     totals = {}
     for name, rounds in measured.items():
         steps = [step for step in STEPS if step in rounds[0]]
@@ -163,4 +163,4 @@ def _report_times(report: Report, measured: dict[str, list[Measurement]]) -> Non
         report.add_ratio(f'{name} / {FILES}', totals[name], totals[FILES])
         theirs, ours = measured[name][0]['stats'], measured[FILES][0]['stats']
         gap = max(abs(x - y) for x, y in zip(theirs, ours, strict=True))
-        report.notes.append(f'largest difference to the ten figures of {name}: {gap:.1e}')
+        report.notes.append(f'largest difference to the ten metrics of {name}: {gap:.1e}')

@@ -1,4 +1,4 @@
-"""The forward pass of a model: images per second and share of the arithmetic peak."""
+"""Benchmark of the forward pass: images per second and model FLOPs utilisation (MFU)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from benchmarks.huggingface import build_twin, largest_difference, why_no_twin
+from benchmarks.huggingface import build_reference_model, largest_difference, unsupported_reason
 from benchmarks.machine import (
     device_name,
     peak_tflops,
     synchronizer,
 )
 from benchmarks.report import Report, start_report
-from benchmarks.timing import limit_threads, stopwatch, take_turns
+from benchmarks.timing import interleave, limit_threads, stopwatch
 from mmpose.analysis.flops import ModelFlops, count_model_flops, utilisation
 from mmpose.analysis.measured_models import (
     build_model,
@@ -27,13 +27,13 @@ from mmpose.analysis.measured_models import (
     own_heatmaps,
     rows_per_head,
 )
-from mmpose.backends.device import pick_device
+from mmpose.backends import pick_device
 from mmpose.backends.packed import can_pack, pack
 from mmpose.models import TopdownPoseEstimator
 from mmpose.models.pose_estimators.base import PoseEstimator
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
-OURS, PLAIN, TWIN, PACKED = 'ours', 'plain ViT', 'transformers', 'packed'
+OURS, PLAIN, REFERENCE, PACKED = 'ours', 'plain ViT', 'transformers', 'packed'
 
 
 def benchmark_forward(
@@ -47,24 +47,24 @@ def benchmark_forward(
     peak: float | None = None,
     min_seconds: float = 0.3,
 ) -> Report:
-    """Times backbone and head in eval mode, from normalised images to heatmaps, without flip test.
+    """Measures backbone and head in eval mode, from normalised images to heatmaps, unflipped.
 
-    In a batch for several datasets they take turns, and each head gets its own crops. Beside a
-    backbone with experts, or a model that reads texts, runs the plain one with the same heads, with
-    other weights. Where Hugging Face transformers is installed and has the architecture, its
-    VitPose with the same weights takes turns with ours. In fp32 on a CPU the packed copy, with
-    which inference runs, takes part too.
+    In a batch for several datasets samples alternate between them, and each head gets its own
+    crops. Candidates besides our model, with interleaved runs: for a backbone with experts or a
+    model with a text encoder, a plain ViT with the same heads and other weights; where Hugging Face
+    transformers is installed and has the architecture, its VitPose with the same weights; in fp32
+    on a CPU, the packed copy that inference uses.
 
     Args:
         cfg: The config.
         repeat: Rounds.
-        batch_sizes: Images a batch.
+        batch_sizes: Images per batch.
         dtypes: ``fp32`` and ``bf16`` (weights and images); both by default on a GPU, the first
             one on a CPU.
         device: Device; a GPU by default, where there is one.
         num_threads: Threads on a CPU; None for PyTorch's choice.
         peak: Arithmetic peak of the device in TFLOP/s for bf16; None looks it up.
-        min_seconds: How long a measurement lasts at least.
+        min_seconds: Minimum duration of a measurement.
 
     Returns:
         Images/s, TFLOP/s, utilisation and ratios.
@@ -100,23 +100,23 @@ def benchmark_forward(
 def _add_others(
     model: PoseEstimator, model_cfg: dict[str, Any], device: torch.device, report: Report
 ) -> dict[str, nn.Module]:
-    """Returns our model and, on the device, what runs beside it."""
+    """Returns our model and, on the device, the models to compare with."""
     models: dict[str, nn.Module] = {OURS: model}
     plain = build_plain(model, model_cfg)
     if plain is not None:
         models[PLAIN] = plain.eval()
-    reason = why_no_twin(model)
+    reason = unsupported_reason(model)
     if importlib.util.find_spec('transformers') is None:
         reason = 'it is not installed'
     if reason:
         report.notes.append(f'no comparison with transformers: {reason}')
     else:
-        models[TWIN] = build_twin(model)
+        models[REFERENCE] = build_reference_model(model)
     models = {name: x.to(device) for name, x in models.items()}
-    if TWIN in models:
+    if REFERENCE in models:
         width, height = input_size(model)
         image = torch.randn(1, 3, height, width, device=device)
-        gap = largest_difference(model, models[TWIN], image)
+        gap = largest_difference(model, models[REFERENCE], image)
         report.notes.append(f'largest difference to the heatmaps of transformers, fp32: {gap:.1e}')
     return models
 
@@ -144,11 +144,11 @@ def _compare(
         return model(images)
 
     wait = synchronizer(device)
-    contestants = {
+    candidates = {
         name: stopwatch(lambda model=model: run(model), min_seconds, wait)
         for name, model in models.items()
     }
-    measured = take_turns(contestants, repeat)
+    measured = interleave(candidates, repeat)
     case = f'{dtype}, batch {batch_size}'
     speeds = {
         name: report.add(f'{case}, {name}', 'images/s', [batch_size / x for x in seconds])
@@ -162,5 +162,5 @@ def _compare(
     for name, speed in speeds.items():
         if name != OURS:
             report.add_ratio(f'{case}, {OURS} / {name}', speeds[OURS], speed)
-    if PACKED in speeds and TWIN in speeds:
-        report.add_ratio(f'{case}, {PACKED} / {TWIN}', speeds[PACKED], speeds[TWIN])
+    if PACKED in speeds and REFERENCE in speeds:
+        report.add_ratio(f'{case}, {PACKED} / {REFERENCE}', speeds[PACKED], speeds[REFERENCE])

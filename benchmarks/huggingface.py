@@ -1,11 +1,11 @@
-"""The VitPose of Hugging Face transformers with the weights of one of our models."""
+"""Reference model: VitPose of Hugging Face transformers with the weights of one of ours."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from mmpose.checkpoints.convert import convert_huggingface
+from mmpose.checkpoints.adapters.huggingface import from_huggingface
 from mmpose.models.backbones import ViT
 from mmpose.models.backbones.patch_embed import PatchEmbed
 from mmpose.models.heads import HeatmapHead
@@ -15,26 +15,26 @@ from mmpose.models.pose_estimators.base import PoseEstimator
 LAYER_NORM_EPS = 1e-6  # of the published models; transformers' own default is smaller
 
 
-def build_twin(model: TopdownPoseEstimator) -> nn.Module:
-    """Returns a VitPose of transformers and gives our model its weights.
+def build_reference_model(model: TopdownPoseEstimator) -> nn.Module:
+    """Builds a VitPose of transformers and copies its weights into our model.
 
     Args:
-        model: Our model; its weights are overwritten, so that both compute the same.
+        model: Our model; its weights are overwritten, so that both outputs are equal.
 
     Returns:
         A module that maps images (B, 3, h, w) to heatmaps (B, K, H, W).
 
     Raises:
-        ValueError: If transformers has no such architecture; the message says why.
+        ValueError: If transformers has no such architecture; the message has the reason.
         ImportError: If transformers is not installed.
     """
-    reason = why_no_twin(model)
+    reason = unsupported_reason(model)
     if reason:
         raise ValueError(f'transformers has no such model: {reason}')
     from transformers import VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
 
     backbone, head = model.backbone, model.head
-    width, height = head.codec.input_size
+    width, height = head.decoder.input_size
     config = VitPoseConfig(
         backbone_config=VitPoseBackboneConfig(
             image_size=[height, width],
@@ -50,18 +50,18 @@ def build_twin(model: TopdownPoseEstimator) -> nn.Module:
         use_simple_decoder=not len(head.deconv_layers),
         scale_factor=head.upsample if head.upsample > 1 else 4,
     )
-    twin = VitPoseForPoseEstimation(config).eval()
-    converted = convert_huggingface(twin.state_dict())
+    reference_model = VitPoseForPoseEstimation(config).eval()
+    converted = from_huggingface(reference_model.state_dict())
     own = model.state_dict()
     unfit = [k for k in own.keys() | converted.state if not _same(k, own, converted.state)]
     if unfit:
         raise ValueError(f'transformers has no such model: {sorted(unfit)[0]} differs')
     model.load_state_dict(converted.state)
-    return HeatmapsOf(twin)
+    return HeatmapsOf(reference_model)
 
 
-def why_no_twin(model: PoseEstimator) -> str:
-    """Returns what our model has and VitPose has not; nothing if it can be rebuilt there."""
+def unsupported_reason(model: PoseEstimator) -> str:
+    """Returns why VitPose cannot represent our model; empty if it can."""
     heads, backbone = list(model.all_heads()), model.backbone
     if len(heads) > 1 or getattr(backbone, 'takes_dataset_idx', False):
         return 'it is for one dataset'
@@ -74,13 +74,13 @@ def why_no_twin(model: PoseEstimator) -> str:
         return 'its backbone has ratio 1 and a last norm'
     if model.neck is not None:
         return 'it has no neck'
-    if not isinstance(head, HeatmapHead) or head.codec.num_channels(1) != 1:
+    if not isinstance(head, HeatmapHead) or head.decoder.num_channels(1) != 1:
         return 'its head predicts one heatmap a keypoint'
     return ''
 
 
 class HeatmapsOf(nn.Module):
-    """A VitPose that takes and gives what our estimator does in mode 'tensor'."""
+    """VitPose with the interface of our estimator in mode 'tensor'."""
 
     def __init__(self, vitpose: nn.Module) -> None:
         super().__init__()
@@ -96,6 +96,6 @@ def _same(name: str, ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> bool
 
 
 @torch.inference_mode()
-def largest_difference(model: nn.Module, twin: nn.Module, inputs: Tensor) -> float:
+def largest_difference(model: nn.Module, reference_model: nn.Module, inputs: Tensor) -> float:
     """Returns the largest absolute difference of the heatmaps of two models in eval mode."""
-    return float((model(inputs) - twin(inputs)).abs().max())
+    return float((model(inputs) - reference_model(inputs)).abs().max())

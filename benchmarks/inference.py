@@ -1,4 +1,4 @@
-"""Inference end to end, from an image and boxes to keypoints, beside Hugging Face and rtmlib."""
+"""Benchmark of end-to-end inference, image and boxes to keypoints, vs Hugging Face and rtmlib."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.huggingface import build_twin, why_no_twin
+from benchmarks.huggingface import build_reference_model, unsupported_reason
 from benchmarks.machine import peak_rss_mib
 from benchmarks.report import Report, start_report
-from benchmarks.timing import limit_threads, take_turns
-from mmpose.apis.inference import PoseBackend, PosePredictor
-from mmpose.checkpoints.export_names import export_huggingface
+from benchmarks.timing import interleave, limit_threads
+from mmpose.apis.inference import PosePredictor
+from mmpose.backends import PoseBackend
+from mmpose.checkpoints.adapters.huggingface import to_huggingface
 from mmpose.export import export_model, open_exported
 from mmpose.export.models import Source, load_source
 from mmpose.models import TopdownPoseEstimator
 from mmpose.structures import Boxes, Frame
 
 IMAGE_WH = (640, 480)
-TORCH, TWIN, RTMLIB = 'torch', 'hf', 'rtmlib'
+TORCH, REFERENCE, RTMLIB = 'torch', 'hf', 'rtmlib'
 # Backend -> format and precision of the export that it runs.
 EXPORTS = {
     'onnx': ('onnx', '.onnx', 'fp32'),
@@ -35,12 +36,17 @@ EXPORTS = {
     'openvino': ('openvino', '.xml', 'fp32'),
     'openvino-int8': ('openvino', '.xml', 'int8'),
 }
-BACKENDS = (TORCH, *EXPORTS, TWIN, RTMLIB)
-PACKAGES = {'onnx': 'onnxruntime', 'openvino': 'openvino', TWIN: 'transformers', RTMLIB: 'rtmlib'}
+BACKENDS = (TORCH, *EXPORTS, REFERENCE, RTMLIB)
+PACKAGES = {
+    'onnx': 'onnxruntime',
+    'openvino': 'openvino',
+    REFERENCE: 'transformers',
+    RTMLIB: 'rtmlib',
+}
 
 Keypoints = NDArray[np.floating]
 # Keypoints (N, K, 2), img px, of boxes (N, 4) xywh, img px, in an image (H, W, 3) uint8 BGR.
-Contestant = Callable[[NDArray[np.uint8], NDArray[np.float32]], Keypoints]
+Candidate = Callable[[NDArray[np.uint8], NDArray[np.float32]], Keypoints]
 
 
 def benchmark_inference(
@@ -48,32 +54,32 @@ def benchmark_inference(
     checkpoint: str | Path | None = None,
     *,
     cfg_options: dict[str, Any] | None = None,
-    backends: Sequence[str] = (TORCH, 'onnx', 'int8', TWIN),
+    backends: Sequence[str] = (TORCH, 'onnx', 'int8', REFERENCE),
     batch_sizes: Sequence[int] = (1, 8),
     repeat: int = 10,
     num_threads: int | None = None,
     min_seconds: float = 0.5,
     trust_checkpoint: bool = False,
 ) -> Report:
-    """Times cropping, normalisation, network and decoding on the CPU, without flip test.
+    """Measures cropping, normalisation, network and decoding on the CPU, without flip test.
 
-    A batch is one image of 640x480 px with as many boxes. All contestants have the same weights,
-    boxes and threads, and take turns; every call is timed for itself.
+    A batch is one image of 640x480 px with as many boxes. All candidates have the same weights,
+    boxes and threads; their runs are interleaved, and every call is timed separately.
 
     Args:
         config: Config file of a model for one dataset.
         checkpoint: See ``init_model``; None leaves random weights, which take as long.
         cfg_options: Overrides by dotted key.
-        backends: Some of ``BACKENDS``; what is not installed is left out with a note.
-        batch_sizes: Boxes an image.
+        backends: Some of ``BACKENDS``; those that are not installed are omitted with a note.
+        batch_sizes: Boxes per image.
         repeat: Rounds.
-        num_threads: Threads of every contestant; None for PyTorch's choice.
-        min_seconds: How long a contestant runs at least in a round.
+        num_threads: Threads of every candidate; None for PyTorch's choice.
+        min_seconds: Minimum duration of a candidate in a round.
         trust_checkpoint: See ``init_model``.
 
     Returns:
-        Persons/s, p50 and p95 of the latency of a call, ratios to Hugging Face, and how far the
-        keypoints are from those of our model in PyTorch.
+        Persons/s, p50 and p95 of the latency of a call, ratios to Hugging Face, and the distance of
+        keypoints to those of our model in PyTorch.
     """
     unknown = [name for name in backends if name not in BACKENDS]
     if unknown:
@@ -84,7 +90,7 @@ def benchmark_inference(
             'inference', torch.device('cpu'), dict(config=Path(config).stem, repeat=repeat)
         )
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # random weights are meant where there is no checkpoint
+            warnings.simplefilter('ignore')  # random weights are intended without a checkpoint
             torch.manual_seed(0)
             source = load_source(
                 config,
@@ -98,22 +104,22 @@ def benchmark_inference(
                 source.models[:1],
                 replace(source.metadata, datasets=source.metadata.datasets[:1]),
             )
-        contestants = _contestants(source, backends, Path(folder), threads, report)
+        candidates = _build_candidates(source, backends, Path(folder), threads, report)
         for size in batch_sizes:
-            _compare(report, contestants, size, repeat, min_seconds)
+            _compare(report, candidates, size, repeat, min_seconds)
         if checkpoint is None:
             report.notes.append('random weights, whose keypoints mean nothing')
         else:
-            _add_distances(report, contestants)
+            _add_distances(report, candidates)
     report.add('peak memory of the process', 'MiB', peak_rss_mib())
     return report
 
 
-def _contestants(
+def _build_candidates(
     source: Source, names: Sequence[str], folder: Path, threads: int, report: Report
-) -> dict[str, Contestant]:
+) -> dict[str, Candidate]:
     model = source.models[0]
-    contestants: dict[str, Contestant] = {TORCH: _of_backend(model.backend)}
+    candidates: dict[str, Candidate] = {TORCH: _of_backend(model.backend)}
     for name in names:
         package = PACKAGES.get(name.split('-')[0].replace('int8', 'onnx'))
         if package is not None and importlib.util.find_spec(package) is None:
@@ -122,21 +128,21 @@ def _contestants(
             format, suffix, precision = EXPORTS[name]
             path = folder / f'{name}{suffix}'
             export_model(source, path, format, precision=precision)
-            contestants[name] = _of_backend(open_exported(path, threads=threads))
-        elif name == TWIN:
-            reason = why_no_twin(model)
+            candidates[name] = _of_backend(open_exported(path, threads=threads))
+        elif name == REFERENCE:
+            reason = unsupported_reason(model)
             if reason:
                 report.notes.append(f'{name} is left out: {reason}')
             else:
-                contestants[name] = _of_transformers(model)
+                candidates[name] = _of_transformers(model)
         elif name == RTMLIB:
             path = folder / 'rtmlib.onnx'
             export_model(source, path, 'onnx')
-            contestants[name] = _of_rtmlib(path, source, threads)
-    return contestants
+            candidates[name] = _of_rtmlib(path, source, threads)
+    return candidates
 
 
-def _of_backend(backend: PoseBackend) -> Contestant:
+def _of_backend(backend: PoseBackend) -> Candidate:
     predictor = PosePredictor(backend, batch_size=64)
 
     def run(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> Keypoints:
@@ -146,28 +152,28 @@ def _of_backend(backend: PoseBackend) -> Contestant:
     return run
 
 
-def _of_transformers(model: TopdownPoseEstimator) -> Contestant:
+def _of_transformers(model: TopdownPoseEstimator) -> Candidate:
     """Returns the processor, network and post-processing of Hugging Face with our weights."""
     from transformers import VitPoseImageProcessor
 
     own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    twin = build_twin(model).vitpose  # gives our model the weights of the twin
+    reference_model = build_reference_model(model).vitpose  # overwrites our model's weights
     model.load_state_dict(own)
-    weights, _ = export_huggingface(own)
-    twin.load_state_dict(weights)
-    width, height = model.head.codec.input_size
+    weights, _ = to_huggingface(own)
+    reference_model.load_state_dict(weights)
+    width, height = model.head.decoder.input_size
     processor = VitPoseImageProcessor(size={'height': height, 'width': width})
 
     @torch.inference_mode()
     def run(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> Keypoints:
         inputs = processor(image[..., ::-1].copy(), boxes=[boxes], return_tensors='pt')
-        [people] = processor.post_process_pose_estimation(twin(**inputs), boxes=[boxes])
+        [people] = processor.post_process_pose_estimation(reference_model(**inputs), boxes=[boxes])
         return np.stack([np.asarray(person['keypoints']) for person in people])
 
     return run
 
 
-def _of_rtmlib(path: Path, source: Source, threads: int) -> Contestant:
+def _of_rtmlib(path: Path, source: Source, threads: int) -> Candidate:
     """Returns rtmlib's ViTPose with the ONNX file that our onnxruntime backend runs as well."""
     import onnxruntime
     import rtmlib
@@ -210,16 +216,16 @@ def make_scene(num_boxes: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
 
 def _compare(
     report: Report,
-    contestants: dict[str, Contestant],
+    candidates: dict[str, Candidate],
     batch_size: int,
     repeat: int,
     min_seconds: float,
 ) -> None:
     image, boxes = make_scene(batch_size)
-    measured = take_turns(
+    measured = interleave(
         {
             name: _call_timer(lambda run=run: run(image, boxes), min_seconds)
-            for name, run in contestants.items()
+            for name, run in candidates.items()
         },
         repeat,
     )
@@ -234,21 +240,21 @@ def _compare(
         report.add(f'{case}, {name}, p50', 'ms', float(p50))
         report.add(f'{case}, {name}, p95', 'ms', float(p95))
     for name, speed in speeds.items():
-        if TWIN in speeds and name != TWIN:
-            report.add_ratio(f'{case}, {name} / {TWIN}', speed, speeds[TWIN])
+        if REFERENCE in speeds and name != REFERENCE:
+            report.add_ratio(f'{case}, {name} / {REFERENCE}', speed, speeds[REFERENCE])
 
 
-def _add_distances(report: Report, contestants: dict[str, Contestant]) -> None:
+def _add_distances(report: Report, candidates: dict[str, Candidate]) -> None:
     image, boxes = make_scene(8)
-    wanted = contestants[TORCH](image, boxes)
-    for name, run in contestants.items():
+    wanted = candidates[TORCH](image, boxes)
+    for name, run in candidates.items():
         if name != TORCH:
             distances = np.linalg.norm(run(image, boxes) - wanted, axis=-1)
             report.add(f'{name}, median distance to torch', 'px', float(np.median(distances)))
 
 
 def _call_timer(function: Callable[[], object], min_seconds: float) -> Callable[[], list[float]]:
-    """Returns a function that calls another for a while and returns the seconds of each call."""
+    """Returns a function that calls another repeatedly and returns the seconds of each call."""
 
     def measure() -> list[float]:
         seconds: list[float] = []

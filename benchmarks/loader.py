@@ -1,4 +1,4 @@
-"""The training loader: samples per second, and where the time of a sample goes."""
+"""Benchmark of the training data loader: samples per second, and time of each step."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from benchmarks.annotations import report_annotations
-from benchmarks.peer import Peer
+from benchmarks.mmpose1_baseline import MMPose1Baseline
 from benchmarks.report import Report, start_report
-from benchmarks.timing import StepClock, limit_threads, take_turns
+from benchmarks.timing import StepClock, interleave, limit_threads
 from mmpose.codecs import Codec
 from mmpose.datasets import KeypointDataset, PoseSampler, SampleIndex, collate_poses
 from mmpose.engine.runner import PoseRunner
@@ -25,7 +25,7 @@ from mmpose.registry import CODECS, DATASETS
 
 ONE_PROCESS = 'one process'
 WITH_TARGETS = 'one process, targets too'
-MIN_WAVES = 2  # batches of every worker that count, after the first one
+MIN_WAVES = 2  # measured batches per worker, after the first one
 
 
 def benchmark_loader(
@@ -33,33 +33,34 @@ def benchmark_loader(
     *,
     repeat: int = 5,
     num_samples: int = 256,
-    peer_python: str | None = None,
+    baseline_python: str | None = None,
     num_annotations: int | None = None,
 ) -> Report:
-    """Times the training set of a config, from JPEG files to batches.
+    """Measures the training set of a config, from JPEG files to batches.
 
-    One process with one thread is timed as a whole and step by step; then the loader with the
-    workers of the config; then opening the annotations. The files are in the page cache, because a
-    first round warms up. Targets, which training draws on its device, are timed on the CPU, because
-    other frameworks draw them in the loader.
+    First one process with one thread, as a whole and step by step; then the loader with the workers
+    of the config; then opening the annotations. The files are in the page cache after a warm-up
+    round. Targets, which training encodes on its device, are measured on the CPU, because other
+    frameworks encode them in the loader.
 
     Args:
         cfg: The config.
         repeat: Rounds.
-        num_samples: Samples a round.
-        peer_python: Python with MMPose 1.x, whose training pipeline then takes turns with ours.
-        num_annotations: Also open this many generated annotations.
+        num_samples: Samples per round.
+        baseline_python: Python interpreter with MMPose 1.x, whose training pipeline is the
+            baseline.
+        num_annotations: Number of generated annotations to open as well, or None.
 
     Returns:
         Samples/s, ms/sample of each step, seconds and MiB for the annotations.
     """
     loader_cfg = cfg.train_dataloader.to_dict()
     dataset = _build_dataset(loader_cfg['dataset'])
-    codec_cfg = cfg.model.head.codec.to_dict()
+    codec_cfg = cfg.model.head.decoder.to_dict()
     draws = _draw(dataset, num_samples)
     batches = _split(draws, loader_cfg['batch_size'])
     codec: Codec = CODECS.build(dict(codec_cfg))
-    contestants: dict[str, Callable[[], dict[str, Any]]] = {
+    candidates: dict[str, Callable[[], dict[str, Any]]] = {
         ONE_PROCESS: lambda: _load(dataset, codec, batches),
         'steps': lambda: _time_steps(dataset, batches),
         'floors': lambda: _time_floors(dataset, draws),
@@ -67,15 +68,17 @@ def benchmark_loader(
     settings = dict(dataset=len(dataset), samples=num_samples, batch=loader_cfg['batch_size'])
     with limit_threads(1), ExitStack() as stack:
         report = start_report('loader', torch.device('cpu'), {**settings, 'repeat': repeat})
-        peer = None
-        if peer_python is not None:
-            peer = stack.enter_context(Peer(peer_python, codec_cfg, loader_cfg['dataset']))
+        baseline = None
+        if baseline_python is not None:
+            baseline = stack.enter_context(
+                MMPose1Baseline(baseline_python, codec_cfg, loader_cfg['dataset'])
+            )
             indices = [draw.index for draw in draws]
-            contestants[peer.name] = lambda: peer.load(indices, loader_cfg['batch_size'])
-        measured = take_turns(contestants, repeat)
+            candidates[baseline.name] = lambda: baseline.load(indices, loader_cfg['batch_size'])
+        measured = interleave(candidates, repeat)
         _report_process(report, measured, num_samples)
-        if peer is not None:
-            _report_peer(report, peer, measured[peer.name], num_samples, len(dataset))
+        if baseline is not None:
+            _report_baseline(report, baseline, measured[baseline.name], num_samples, len(dataset))
         _report_workers(report, loader_cfg, dataset, num_samples, repeat)
     report_annotations(report, loader_cfg['dataset'], repeat, num_annotations)
     return report
@@ -93,7 +96,7 @@ def _build_dataset(config: dict[str, Any]) -> KeypointDataset:
 
 
 def _draw(dataset: KeypointDataset, num_samples: int) -> list[SampleIndex]:
-    """The first samples of a training, over as many epochs as it takes."""
+    """Returns the first samples of a training, over several epochs if needed."""
     if num_samples < 1:
         raise ValueError(f'--samples is {num_samples}, expected 1 or more')
     sampler = PoseSampler(dataset, seed=0)
@@ -138,7 +141,7 @@ def _time_steps(dataset: KeypointDataset, batches: list[list[SampleIndex]]) -> d
 
 
 def _time_floors(dataset: KeypointDataset, draws: list[SampleIndex]) -> dict[str, float]:
-    """What no loader can save as long as OpenCV decodes and warps whole images."""
+    """Measures the lower bound of a loader in which OpenCV decodes and warps whole images."""
     clock = StepClock()
     for draw in draws:
         sample = dataset[draw]
@@ -169,18 +172,26 @@ def _report_process(
         report.add(f'{floor} alone', 'ms/sample', values)
 
 
-def _report_peer(
-    report: Report, peer: Peer, rounds: list[dict[str, Any]], num_samples: int, num_ours: int
+def _report_baseline(
+    report: Report,
+    baseline: MMPose1Baseline,
+    rounds: list[dict[str, Any]],
+    num_samples: int,
+    num_ours: int,
 ) -> None:
-    theirs = report.add(peer.name, 'samples/s', [num_samples / x['seconds'] for x in rounds])
+    theirs = report.add(baseline.name, 'samples/s', [num_samples / x['seconds'] for x in rounds])
     for step in rounds[0]['steps']:
         values = [x['steps'][step] * 1000 / num_samples for x in rounds]
-        report.add(f'  {step} ({peer.name})', 'ms/sample', values)
+        report.add(f'  {step} ({baseline.name})', 'ms/sample', values)
     for name in (WITH_TARGETS, ONE_PROCESS):
-        report.add_ratio(f'ours, {name} / {peer.name}', report.find(name), theirs)
-    report.notes.append(f'{peer.name} draws targets in the loader; ours are drawn where it says so')
-    if peer.num_samples != num_ours:
-        report.notes.append(f'{peer.name} finds {peer.num_samples} samples, we find {num_ours}')
+        report.add_ratio(f'ours, {name} / {baseline.name}', report.find(name), theirs)
+    report.notes.append(
+        f'{baseline.name} encodes targets in the loader; ours are encoded only where named'
+    )
+    if baseline.num_samples != num_ours:
+        report.notes.append(
+            f'{baseline.name} finds {baseline.num_samples} samples, we find {num_ours}'
+        )
 
 
 def _report_workers(
@@ -190,7 +201,7 @@ def _report_workers(
     num_samples: int,
     repeat: int,
 ) -> None:
-    """Adds the throughput of the loader with its workers, once all of them are at work."""
+    """Adds the throughput of the loader with its workers, after all of them have started."""
     workers, size = loader_cfg.get('num_workers', 0), loader_cfg['batch_size']
     wave = max(workers, 1)
     waves = max(MIN_WAVES, -(-num_samples // (wave * size)))

@@ -1,4 +1,4 @@
-"""What a figure depends on: processor, versions, device, memory and arithmetic peak."""
+"""Description of the machine of a benchmark: processor, versions, device, memory, peak FLOP/s."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 
 # Part of the device's name -> dense bfloat16 tensor peak without sparsity, TFLOP/s. From NVIDIA's
 # data sheets of the A100, H100, H200, L40S and RTX 4090 (Ada white paper, float32 accumulation);
-# sheets that quote the figure with sparsity are halved. The first part that fits counts.
+# sheets that quote the rate with sparsity are halved. The first part that fits counts.
 PEAK_TFLOPS = {
     'H200 NVL': 836.0,
     'H200': 989.0,
@@ -31,7 +31,7 @@ WATCH_SECONDS = 0.3
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
-    """Returns processor, cores that others keep busy, versions and device, as JSON values."""
+    """Returns processor, cores in use by other programs, versions and device, as JSON values."""
     import cv2
     import numpy as np
 
@@ -54,14 +54,14 @@ def device_name(device: torch.device) -> str:
 
 
 def synchronizer(device: torch.device) -> Callable[[], None]:
-    """Returns a function that waits until the device has done what it was given."""
+    """Returns a function that waits until the device has finished its queued work."""
     if device.type == 'cuda':
         return lambda: torch.cuda.synchronize(device)
     return lambda: None
 
 
 def cpu_name() -> str:
-    """Returns the model of the processor as the system names it."""
+    """Returns the model name of the processor."""
     info = Path('/proc/cpuinfo')
     if info.is_file():
         match = re.search(r'^model name\s*:\s*(.+)$', info.read_text(), re.MULTILINE)
@@ -78,9 +78,9 @@ def num_cores() -> int:
 
 
 def busy_cores() -> float | None:
-    """Returns how many cores other programs keep busy; None where the system does not say.
+    """Returns the number of cores in use by other programs; None if the system does not tell.
 
-    It watches for a moment in which this process sleeps.
+    It is measured while this process sleeps.
     """
     if not Path('/proc/stat').is_file():
         return None
@@ -104,7 +104,7 @@ def peak_tflops(name: str) -> float | None:
 
 
 def peak_rss_mib() -> float:
-    """Returns the most memory that this process has held, MiB."""
+    """Returns the peak resident memory of this process, MiB."""
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -112,7 +112,7 @@ def peak_rss_mib() -> float:
 
 
 def page_faults() -> int:
-    """Returns how many pages of memory the system has given to this process so far."""
+    """Returns the number of minor page faults of this process so far."""
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -1,7 +1,7 @@
-"""Times MMPose 1.x's own loader and codec; runs in a Python where that package is installed.
+"""Worker that measures MMPose 1.x's own loader and codec in a Python with that package.
 
-It is started by path in another interpreter (see ``peer.py``), so it imports nothing of this
-package. It reads one JSON request a line from its standard input and answers each with one line.
+It is started by path in another interpreter (see ``mmpose1_baseline.py``) and imports nothing of
+this package. It reads one JSON request per line from standard input and answers each with one line.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TRAIN_PIPELINE = ('LoadImage', 'GetBBoxCenterScale', 'RandomFlip', 'RandomHalfBo
 
 
 class Worker:
-    """Holds a dataset and a codec of MMPose 1.x and times them.
+    """Dataset and codec of MMPose 1.x, with timing.
 
     Args:
         setup: ``codec`` config of MMPose 1.x; ``dataset`` arguments without a pipeline, or None.
@@ -133,7 +133,7 @@ def serve(requests: TextIO, answers: TextIO) -> None:
 
 
 if __name__ == '__main__':
-    # Whatever the other package prints goes to standard error, out of the way of the answers.
+    # Output of the other package goes to standard error, so that stdout has the answers only.
     own_output = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
     serve(sys.stdin, own_output)

@@ -1,7 +1,7 @@
-"""UDP heatmaps the plain way, person by person with numpy and OpenCV: the codec's baseline.
+"""Baseline codec: UDP heatmaps person by person with NumPy and OpenCV.
 
-It is written for reading and with ordinary care: joints are vectorised where numpy makes it easy,
-blurring is OpenCV's. The tests hold it against the codec.
+It is written for readability: keypoints are vectorised where NumPy makes it easy, blurring is
+OpenCV's. Tests compare it with the codec.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def encode_person(
     """Returns the heatmaps (K, H, W) of one person.
 
     Args:
-        points_hm: (K, 2), heatmap cells. All joints are drawn.
+        points_hm: (K, 2), heatmap cells. All keypoints are drawn.
         heatmap_size: Width and height of the heatmaps.
         sigma: Cells.
     """

@@ -1,14 +1,14 @@
-"""What a benchmark found: figures with their spread, as JSON and as a table."""
+"""Report of a benchmark: measurements with their spread, as JSON and as a table."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import json_tricks
 import torch
 
 from benchmarks.machine import describe_machine
@@ -19,13 +19,13 @@ BUSY_CORES = 0.2
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One measured quantity.
+class Measurement:
+    """Measured quantity.
 
     Attributes:
-        name: What was measured.
+        name: Name of the quantity.
         unit: Unit of the values, e.g. ``samples/s``.
-        values: One value a round, in the order of the rounds; never empty.
+        values: One value per round, in order; never empty.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Figure:
 
     @property
     def median(self) -> float:
-        """The value in the middle."""
+        """Median of the values."""
         return median(self.values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,51 +57,51 @@ class Figure:
 
 @dataclass
 class Report:
-    """Everything one run of a benchmark found.
+    """Results of one run of a benchmark.
 
     Attributes:
         benchmark: Name of the sub-command.
         machine: Hardware and versions, see ``machine.describe_machine``.
-        settings: What was run; JSON values.
-        figures: Results in the order of the table.
-        notes: What a reader has to know to judge the figures.
+        settings: Settings of the run.
+        measurements: Results in the order of the table.
+        notes: Caveats of the results.
     """
 
     benchmark: str
     machine: dict[str, Any]
     settings: dict[str, Any]
-    figures: list[Figure] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, name: str, unit: str, values: Sequence[float] | float) -> Figure:
-        """Appends a figure and returns it.
+    def add(self, name: str, unit: str, values: Sequence[float] | float) -> Measurement:
+        """Appends a measurement and returns it.
 
         Args:
-            name: What was measured.
+            name: Name of the quantity.
             unit: Unit of the values.
-            values: One value a round, or a single one.
+            values: One value per round, or a single one.
         """
         if isinstance(values, (int, float)):
             values = [values]
-        figure = Figure(name, unit, tuple(float(value) for value in values))
-        self.figures.append(figure)
-        return figure
+        measurement = Measurement(name, unit, tuple(float(value) for value in values))
+        self.measurements.append(measurement)
+        return measurement
 
-    def add_ratio(self, name: str, ours: Figure, other: Figure) -> Figure:
-        """Appends how many times ``ours`` is ``other``, round by round, and returns it.
+    def add_ratio(self, name: str, ours: Measurement, other: Measurement) -> Measurement:
+        """Appends the ratio of ``ours`` to ``other``, round by round, and returns it.
 
-        The two contestants of a round ran one after the other, so that a machine that slows down
-        for a while slows both.
+        The two candidates of a round ran one after the other, so that a temporary slowdown of the
+        machine affects both.
         """
         pairs = zip(ours.values, other.values, strict=True)
         return self.add(name, 'x', [mine / theirs for mine, theirs in pairs])
 
-    def find(self, name: str) -> Figure:
-        """Returns the figure of that name."""
-        for figure in self.figures:
-            if figure.name == name:
-                return figure
-        raise KeyError(f"no figure '{name}', there are {[x.name for x in self.figures]}")
+    def find(self, name: str) -> Measurement:
+        """Returns the measurement of that name."""
+        for measurement in self.measurements:
+            if measurement.name == name:
+                return measurement
+        raise KeyError(f"no measurement '{name}', there are {[x.name for x in self.measurements]}")
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what the JSON file holds."""
@@ -109,38 +109,39 @@ class Report:
             'benchmark': self.benchmark,
             'machine': self.machine,
             'settings': self.settings,
-            'figures': [figure.to_dict() for figure in self.figures],
+            'figures': [measurement.to_dict() for measurement in self.measurements],
             'notes': self.notes,
         }
 
     def write(self, path: str | Path) -> None:
         """Writes the report as JSON; the folder is made if needed."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + '\n')
+        text = json_tricks.dumps(self.to_dict(), primitives=True, indent=2)
+        Path(path).write_text(text + '\n')
 
     def format(self) -> str:
         """Returns the machine, the settings, an aligned table and the notes."""
         settings = ', '.join(f'{key} {value}' for key, value in self.settings.items())
         machine = ', '.join(f'{key} {value}' for key, value in self.machine.items())
-        rows = [figure.to_row() for figure in self.figures]
+        rows = [measurement.to_row() for measurement in self.measurements]
         lines = [f'{self.benchmark}: {settings}', machine, '', *align([COLUMNS, *rows])]
         return '\n'.join([*lines, *(f'note: {note}' for note in self.notes)])
 
 
 def start_report(benchmark: str, device: torch.device, settings: dict[str, Any]) -> Report:
-    """Returns an empty report; call it before the measurements, it watches what other programs do.
+    """Returns an empty report; to be called before the measurements, as it samples the load.
 
     Args:
         benchmark: Name of the sub-command.
-        device: Where the measured part runs.
-        settings: What will be run; JSON values.
+        device: Device of the measured part.
+        settings: Settings of the run.
     """
     machine = describe_machine(device)
     report = Report(benchmark, machine, settings)
     if (machine['busy_cores'] or 0) > BUSY_CORES:
         report.notes.append(
             f'other programs kept {machine["busy_cores"]} cores busy; repeat this on an idle '
-            'machine for figures to be quoted'
+            'machine for results to be quoted'
         )
     return report
 

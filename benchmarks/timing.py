@@ -1,4 +1,4 @@
-"""Time spent by functions that take turns, so that a busy moment does not favour one of them."""
+"""Timing of interleaved functions, so that a temporary load affects all candidates equally."""
 
 from __future__ import annotations
 
@@ -9,32 +9,30 @@ from typing import TypeVar
 
 import torch
 
-Measurement = TypeVar('Measurement')
+T = TypeVar('T')
 
 
-def take_turns(
-    contestants: Mapping[str, Callable[[], Measurement]], num_rounds: int
-) -> dict[str, list[Measurement]]:
-    """Lets every contestant measure itself once a round.
+def interleave(candidates: Mapping[str, Callable[[], T]], num_rounds: int) -> dict[str, list[T]]:
+    """Interleaves candidates: each measures itself once per round.
 
-    A first round warms up and is dropped. Every other round runs in reverse order.
+    The first round is a warm-up and is discarded. Every other round runs in reverse order.
 
     Args:
-        contestants: Name -> function that runs once and returns its measurement.
-        num_rounds: Rounds that count.
+        candidates: Name -> function that runs once and returns its measurement.
+        num_rounds: Number of rounds after the warm-up.
 
     Returns:
-        Name -> one measurement a round.
+        Name -> one measurement per round.
     """
     if num_rounds < 1:
         raise ValueError(f'--repeat is {num_rounds}, expected 1 or more')
-    names = list(contestants)
-    found: dict[str, list[Measurement]] = {name: [] for name in names}
+    names = list(candidates)
+    found: dict[str, list[T]] = {name: [] for name in names}
     for name in names:
-        contestants[name]()
+        candidates[name]()
     for round_index in range(num_rounds):
         for name in reversed(names) if round_index % 2 else names:
-            found[name].append(contestants[name]())
+            found[name].append(candidates[name]())
     return found
 
 
@@ -46,9 +44,9 @@ def stopwatch(
     """Returns a function that runs ``function`` and returns the seconds per call.
 
     Args:
-        function: What is timed.
-        min_seconds: A measurement calls it as often as it takes to last this long; how often is
-            found out by the first measurement, which is the warm-up of ``take_turns``.
+        function: Function to time.
+        min_seconds: Minimum duration of a measurement, which repeats calls accordingly; their
+            number is determined by the first measurement, the warm-up of ``interleave``.
         synchronize: Waits for the device; called before both readings of the clock.
     """
     num_calls = 0
@@ -73,7 +71,7 @@ def stopwatch(
 
 @contextmanager
 def limit_threads(num_threads: int | None) -> Iterator[None]:
-    """Gives PyTorch and OpenCV this many threads while it lasts; None leaves them as they are."""
+    """Sets the threads of PyTorch and OpenCV inside the context; None leaves them unchanged."""
     if num_threads is None:
         yield
         return
@@ -90,7 +88,7 @@ def limit_threads(num_threads: int | None) -> Iterator[None]:
 
 
 class StepClock:
-    """Adds up the seconds between the ends of named steps.
+    """Stopwatch that accumulates the seconds of named steps.
 
     Attributes:
         seconds: Step -> seconds so far.

@@ -1,4 +1,4 @@
-"""The training step of a config on a generated batch: speed, memory, share of the peak."""
+"""Benchmark of the training step on a generated batch: speed, memory, utilisation (MFU)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.machine import (
     synchronizer,
 )
 from benchmarks.report import Report, start_report
-from benchmarks.timing import limit_threads, stopwatch, take_turns
+from benchmarks.timing import interleave, limit_threads, stopwatch
 from mmpose.analysis.flops import count_model_flops, training_flops, utilisation
 from mmpose.analysis.measured_models import (
     build_model,
@@ -31,7 +31,7 @@ from mmpose.analysis.measured_models import (
     rows_per_head,
     trained_crops_per_head,
 )
-from mmpose.backends.device import pick_device
+from mmpose.backends import pick_device
 from mmpose.engine.runner import compile_backbone, prefer_fused
 from mmpose.models.pose_estimators.base import PoseEstimator
 
@@ -53,24 +53,24 @@ def benchmark_training(
     peak: float | None = None,
     min_seconds: float = 1.0,
 ) -> Report:
-    """Times training steps: normalisation, targets, forward, loss, backward, clipping, optimizer.
+    """Measures training steps: normalisation, targets, forward, loss, backward, clip, optimizer.
 
-    Images and keypoints are random and already in memory, so the loader plays no part. One device;
-    mixed precision and compilation as the config says (``tools/train.py --amp --compile``). A batch
-    for several datasets has equal shares of them. Beside a backbone with experts, or a model
-    that reads texts, runs the plain one with the same heads in turns.
+    Images and keypoints are random and already in memory, so that the loader has no influence. One
+    device; mixed precision and compilation as in the config (``tools/train.py --amp --compile``). A
+    batch for several datasets has equal shares of them. A backbone with experts, or a model with a
+    text encoder, is compared with a plain ViT with the same heads, with interleaved runs.
 
     Args:
         cfg: The config.
         repeat: Rounds.
-        batch_size: Images a step; None for that of the config.
+        batch_size: Images per step; None for that of the config.
         device: Device; a GPU by default, where there is one.
         num_threads: Threads on a CPU; None for PyTorch's choice.
         peak: Arithmetic peak of the device in TFLOP/s for bf16; None looks it up.
-        min_seconds: How long a measurement lasts at least.
+        min_seconds: Minimum duration of a measurement.
 
     Returns:
-        Images/s, ms a step, peak memory, TFLOP/s and utilisation; the ratio to a plain ViT.
+        Images/s, ms per step, peak memory, TFLOP/s and utilisation; the ratio to a plain ViT.
     """
     where = pick_device(device)
     mixed = cfg.optim_wrapper.type == MIXED_PRECISION
@@ -88,15 +88,15 @@ def benchmark_training(
         torch.manual_seed(0)
         model = build_model(model_cfg)
         batch = make_batch(model, size, where)
-        contestants = {STEP: _stepper(cfg, model, batch, where, min_seconds)}
+        candidates = {STEP: _stepper(cfg, model, batch, where, min_seconds)}
         if where.type == 'cuda':
             torch.cuda.reset_peak_memory_stats(where)
-        contestants[STEP]()
+        candidates[STEP]()
         memory = _peak_memory(where)  # before there is another model
         plain = _build_plain(report, model, model_cfg)
         if plain is not None:
-            contestants[PLAIN] = _stepper(cfg, plain, batch, where, min_seconds)
-        seconds = take_turns(contestants, repeat)
+            candidates[PLAIN] = _stepper(cfg, plain, batch, where, min_seconds)
+        seconds = interleave(candidates, repeat)
     crops = trained_crops_per_head(model, batch['batch']['dataset_idx'])
     flops = training_flops(count_model_flops(model_cfg).of_batch(size, crops))
     _report_speed(report, seconds[STEP], size, flops)
@@ -113,12 +113,12 @@ def benchmark_training(
 
 
 def make_batch(model: PoseEstimator, batch_size: int, device: torch.device) -> Batch:
-    """Returns a batch of noise as the loader would deliver it, on the device.
+    """Returns a batch of noise in the format of the loader, on the device.
 
     Args:
-        model: An estimator; says the input size, the datasets and their numbers of keypoints.
-        batch_size: B.
-        device: Where the tensors are, but for ``dataset_idx``, which training leaves on the CPU.
+        model: Estimator, for the input size, the datasets and their numbers of keypoints.
+        batch_size: Batch size B.
+        device: Device of the tensors except ``dataset_idx``, which training leaves on the CPU.
 
     Returns:
         ``inputs`` (B, 3, h, w) uint8; ``batch`` with ``keypoints`` (B, K, 2), input px,
@@ -152,7 +152,7 @@ def make_batch(model: PoseEstimator, batch_size: int, device: torch.device) -> B
 def _stepper(
     cfg: Config, model: PoseEstimator, batch: Batch, device: torch.device, min_seconds: float
 ) -> Callable[[], float]:
-    """Moves a model to the device and returns what measures the seconds of its training step."""
+    """Moves a model to the device and returns a stopwatch of its training step."""
     model.to(device).train()
     wrapper = _build_optimizer(cfg, model)
     compile_backbone(model, cfg.get('compile', None))

@@ -1,9 +1,9 @@
-"""Poses from an exported ONNX file, with NumPy, OpenCV and onnxruntime and nothing else.
+"""Inference with an exported ONNX file by NumPy, OpenCV and onnxruntime only.
 
     python examples/onnx_only.py MODEL.onnx IMAGE [--box X1 Y1 X2 Y2] ... [--out DRAWN.jpg]
 
-The model is one that tools/export.py made: everything that is to be known about it (input size,
-normalisation, joints, limbs, colours) is in the file. Without --box the whole image is one person.
+The model is one of tools/export.py, whose file has all metadata (input size, normalisation,
+keypoints, skeleton links, colours). Without --box the whole image is one person.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import onnxruntime
 
 
 class Model:
-    """An exported model: crops in, joints out."""
+    """Exported model: crops in, keypoints out."""
 
     def __init__(self, path, dataset=None):
         self.session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
@@ -86,15 +86,15 @@ class Model:
             raise SystemExit(f'heatmaps of {codec["type"]} need tools/export.py --decode-in-graph')
         points = np.zeros((*maps.shape[:2], 2))
         scores = maps.max(axis=(2, 3))
-        for person, joint in np.ndindex(*scores.shape):
-            heatmap = maps[person, joint]
+        for person, keypoint in np.ndindex(*scores.shape):
+            heatmap = maps[person, keypoint]
             y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
             step = np.zeros(2)
             if kind == 'UDPHeatmap':
                 step = dark_step(heatmap, x, y, codec.get('blur_kernel_size', 11))
             elif kind == 'quarter':
                 step = quarter_step(heatmap, x, y)
-            points[person, joint] = np.add([x, y], step) if scores[person, joint] > 0 else -1
+            points[person, keypoint] = np.add([x, y], step) if scores[person, keypoint] > 0 else -1
         less = int(self.dataset['use_udp'])
         cells = np.array(maps.shape[:1:-1]) - less
         return points * ((np.array(self.about['input_size']) - less) / cells), scores
@@ -124,13 +124,13 @@ def dark_step(heatmap, x, y, kernel):
 
 
 def to_image(points, matrices):
-    """Joints (N, K, 2) from crop px to image px."""
+    """Transforms keypoints (N, K, 2) from crop px to image px."""
     inverse = np.linalg.inv(matrices[:, :, :2])
     return (points - matrices[:, None, :, 2]) @ inverse.transpose(0, 2, 1)
 
 
 def draw(image, skeleton, points, scores, threshold=0.3):
-    """Draws the limbs and joints of a person; lines are as thick as suits its size."""
+    """Draws the skeleton of a person, with lines scaled to its size."""
     seen = scores >= threshold
     if not seen.any():
         return
@@ -142,9 +142,9 @@ def draw(image, skeleton, points, scores, threshold=0.3):
         if seen[start] and seen[end]:
             a, b = fixed[start].tolist(), fixed[end].tolist()
             cv2.line(image, a, b, rgb[::-1], width, cv2.LINE_AA, shift=4)
-    for joint, rgb in enumerate(skeleton['keypoint_colors']):
-        if seen[joint]:
-            center, radius = fixed[joint].tolist(), 16 * (width + 1)
+    for keypoint, rgb in enumerate(skeleton['keypoint_colors']):
+        if seen[keypoint]:
+            center, radius = fixed[keypoint].tolist(), 16 * (width + 1)
             cv2.circle(image, center, radius, rgb[::-1], -1, cv2.LINE_AA, shift=4)
 
 

@@ -3,7 +3,9 @@
 Importing the package registers them, for learning rates by layer and by name.
 """
 
-from mmcv_custom.keyword_rates import KeywordOptimWrapperConstructor
-from mmcv_custom.layer_decay import LayerDecayOptimWrapperConstructor
+from mmcv_custom.optim_constructors import (
+    KeywordOptimWrapperConstructor,
+    LayerDecayOptimWrapperConstructor,
+)
 
 __all__ = ['KeywordOptimWrapperConstructor', 'LayerDecayOptimWrapperConstructor']

@@ -1,4 +1,4 @@
-"""The pipeline without a page: ``python -m realtime_pose --source 0 --udp 127.0.0.1:5005``."""
+"""Headless live pipeline: ``python -m realtime_pose --source 0 --udp 127.0.0.1:5005``."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def missing_views(pipeline: LivePipeline) -> str:
-    """Returns how often which view of several was left out; empty if none was."""
+    """Returns the counts of missing views as text; empty if there are none."""
     source = pipeline.stream.source
     missing = source.missing if isinstance(source, Views) else ''
     return missing and f'; moments without a view: {missing}'
@@ -128,7 +128,7 @@ def missing_views(pipeline: LivePipeline) -> str:
 
 @dataclass
 class _Reporter:
-    """Prints a line now and then."""
+    """Callback that prints the statistics every ``REPORT_S`` seconds."""
 
     pipeline: LivePipeline
     due: float = 0.0
@@ -140,14 +140,14 @@ class _Reporter:
         self.due = now + REPORT_S
         print(
             f'frame {live.captured.frame.index}: {len(live.poses)} people; '
-            f'{self.pipeline.meter.report()}; effort: {live.effort.text}'
+            f'{self.pipeline.latency_stats.report()}; effort: {live.quality.text}'
             f'{missing_views(self.pipeline)}',
             flush=True,
         )
 
 
 def estimator_of(args: argparse.Namespace) -> ViTPoseEstimator:
-    """Returns the model; says in large letters if its weights are random."""
+    """Returns the model; prints a warning in large letters if its weights are random."""
     if args.model is None:
         choice = default_model()
         name, model, checkpoint = choice.name, choice.config, choice.checkpoint
@@ -167,7 +167,7 @@ def estimator_of(args: argparse.Namespace) -> ViTPoseEstimator:
 def sinks_of(
     args: argparse.Namespace, fps: float | None
 ) -> tuple[list[MessageSink], list[FrameSink]]:
-    """Returns where messages and pictures go; without frames, and their rate, no pictures."""
+    """Returns the sinks of messages and of pictures; none of pictures without a frame rate."""
     sinks: list[MessageSink] = []
     frame_sinks: list[FrameSink] = []
     allowed = (*LOOPBACK, *args.udp_allow)
@@ -193,7 +193,7 @@ def sinks_of(
 
 
 def source_of(args: argparse.Namespace, fps: float) -> str | Source:
-    """Returns what is looked at: the name of a source, a recording, or several cameras."""
+    """Returns the name of a source, a recording, or a multi-view source."""
     sources, size_wh = args.source, None if args.size is None else tuple(args.size)
     if args.cameras is None:
         if len(sources) > 1 or args.method_3d == TRIANGULATE:
@@ -225,7 +225,7 @@ def source_of(args: argparse.Namespace, fps: float) -> str | Source:
 
 
 def stop_by_signals() -> threading.Event:
-    """Returns what Ctrl-C and a signal to end set, so that files are completed; again, at once."""
+    """Returns an event that SIGINT and SIGTERM set; a second signal ends the process at once."""
     stop = threading.Event()
 
     def end(number: int, _: object) -> None:
@@ -238,7 +238,7 @@ def stop_by_signals() -> threading.Event:
 
 
 def stop_after(seconds: float | None, stop: threading.Event) -> None:
-    """Sets an event later."""
+    """Sets an event after some seconds; None never does."""
     if seconds is not None:
         timer = threading.Timer(seconds, stop.set)
         timer.daemon = True
@@ -260,7 +260,7 @@ def send_again(args: argparse.Namespace, folder: Path, stop: threading.Event) ->
 
 
 def silence_video_libraries() -> None:
-    """Keeps OpenCV and FFmpeg from a line for every attempt to reach a camera that is away."""
+    """Silences OpenCV and FFmpeg, which log every attempt to reconnect to a lost camera."""
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
     set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel  # OpenCV 4, 5
     set_level(ERRORS_ONLY)

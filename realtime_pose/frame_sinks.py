@@ -1,4 +1,4 @@
-"""Pictures into files: the overlay as a video, and the frames themselves without loss."""
+"""Video sinks and replay: overlay video, lossless frames, and recorded frames as a source."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from realtime_pose.recording import JSONL_NAME, read_recording
 
 OVERLAY_NAME, FRAMES_NAME = 'overlay.mp4', 'frames.avi'
 LOSSLESS = 'FFV1'
-MAX_STILL_S = 2.0  # a picture stands no longer in the film, however long the camera was away
+MAX_STILL_S = 2.0  # longest still of the video, however long the camera was lost
 
 
 class FrameSink(Protocol):
-    """Takes frames with what was found in them."""
+    """Receiver of processed frames."""
 
     def add(self, live: LiveFrame) -> None:
-        """Takes a frame that went through all stages."""
+        """Adds a frame that went through all stages."""
 
     def close(self) -> None:
         """Completes files; may be called twice."""
 
 
 class OverlayVideo:
-    """Writes the frames with the poses drawn on them, at the speed of what was filmed.
+    """Video writer of frames with drawn poses, in real time.
 
-    A picture stands where frames after it were dropped.
+    A picture is repeated where the frames after it were dropped.
 
     Args:
-        folder: Where to; is made.
-        fps: Of the video, which should be that of the source.
-        draw: How poses are drawn.
+        folder: Folder of the video; created.
+        fps: Frame rate of the video, which should be that of the source.
+        draw: Options of drawing.
     """
 
     def __init__(self, folder: Path, fps: float, draw: DrawOptions | None = None) -> None:
@@ -50,7 +50,7 @@ class OverlayVideo:
         self._last: NDArray[np.uint8] | None = None
 
     def add(self, live: LiveFrame) -> None:
-        """Writes a frame, and the one before again for the time between them.
+        """Writes a frame, after repeating the one before for the time between them.
 
         Raises:
             OSError: If the video cannot be written.
@@ -59,7 +59,7 @@ class OverlayVideo:
             return
         num_missing = self._num_missing(live.captured.t_capture)
         if num_missing < -1:
-            return  # they come faster than the source says
+            return  # frames arrive faster than the source's nominal rate
         picture = live.result.draw(self.draw)
         for _ in range(num_missing if self._last is not None else 0):
             self._video.add(self._last)
@@ -67,7 +67,7 @@ class OverlayVideo:
         self._last = picture
 
     def _num_missing(self, time_s: float) -> int:
-        """Returns how many pictures the film lacks until now; below 0 it is ahead."""
+        """Returns the number of pictures that the video lacks until now; negative if ahead."""
         if self._start is None:
             self._start = time_s
         fps = self._video.fps
@@ -82,11 +82,11 @@ class OverlayVideo:
 
 
 class FrameVideo:
-    """Writes the frames without loss (FFV1), so that a replay sees the very same pixels.
+    """Lossless video writer (FFV1), so that a replay has identical pixels.
 
     Args:
-        folder: Where to; is made.
-        fps: Of the video; a replay takes the times of the messages.
+        folder: Folder of the video; created.
+        fps: Frame rate of the video; a replay takes the times of the messages.
     """
 
     def __init__(self, folder: Path, fps: float) -> None:
@@ -116,13 +116,13 @@ class FrameVideo:
 
 
 class RecordedFrames:
-    """The frames of a recording as a source, with the numbers and times they had.
+    """Source of the frames of a recording, with their original numbers and times.
 
     Args:
-        folder: A recording with ``frames.avi``.
+        folder: Recording with ``frames.avi``.
 
     Attributes:
-        t_captures: When each frame was taken, Unix seconds, by its number.
+        t_captures: Number of a frame -> time of capture, Unix seconds.
 
     Raises:
         FileNotFoundError: If it has no frames or no messages.

@@ -1,4 +1,4 @@
-"""Options of the command that would do nothing are refused, so that none is ignored silently."""
+"""Validation of command-line options: those without effect are refused, not ignored silently."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mmpose.apis.inference.images import VIDEO_SUFFIXES, find_files, is_pattern
+from mmpose.structures.media_files import VIDEO_SUFFIXES, find_files, is_pattern
 from realtime_pose.capture.named_source import NETWORK_MARK, camera_number, is_synthetic
 from realtime_pose.frame_sinks import FRAMES_NAME
 from realtime_pose.recording import JSONL_NAME
 
 REPLAY = 'replay:'
 CAMERA_NAME = r'^[^=:/\\]*='  # of NAME=SOURCE; addresses and paths may hold a = as well
-# What a source may be. The last has no frames, and its messages are sent again.
+# Kinds of sources. The last has no frames, and its messages are sent again.
 SYNTHETIC, CAMERA, STREAM = 'the synthetic figure', 'a camera', 'a stream of the network'
 VIDEO, IMAGES, REPLAYED, MESSAGES = 'a video', 'images', 'a replay', 'a replay without frames'
 PACED = (SYNTHETIC, CAMERA, IMAGES)  # by --fps; the others have a rate of their own
 WITH_FRAMES = (SYNTHETIC, CAMERA, STREAM, VIDEO, IMAGES, REPLAYED)
-# Option -> the sources that it has an effect on.
+# Option -> kinds of sources that it affects.
 SOURCES_OF_OPTION = {
     'fps': PACED,
     'size': (SYNTHETIC, CAMERA),
@@ -36,7 +36,7 @@ SOURCES_OF_OPTION = {
         WITH_FRAMES,
     ),
 }  # fmt: skip
-# Option -> those of which it needs one.
+# Option -> options of which it requires one.
 COMPANIONS_OF_OPTION = {
     'checkpoint': ('model',),
     'udp_version': ('udp',),
@@ -44,13 +44,13 @@ COMPANIONS_OF_OPTION = {
     'rig': ('record',),
     'record_frames': ('record',),
 }
-# Options that need the rotations, which --3d none leaves out.
+# Options that need rotations, which --3d none omits.
 NEED_3D = ('osc', 'rig')
 POSITIVE = ('fps', 'target_fps', 'seconds', 'det_every', 'max_people', 'max_frames')
 
 
 def kind_of(source: str) -> str:
-    """Returns what a source is, such as ``VIDEO``; a video among images makes it one.
+    """Returns the kind of a source, such as ``VIDEO``, also of a folder with a video in it.
 
     Raises:
         FileNotFoundError: If a folder or pattern holds no image or video.
@@ -71,16 +71,16 @@ def kind_of(source: str) -> str:
 
 
 def kinds_of(sources: Sequence[str]) -> dict[str, str]:
-    """Returns what each of several sources is, see :func:`kind_of`; some may be ``NAME=SOURCE``."""
+    """Returns the kind of each source, see :func:`kind_of`; some may be ``NAME=SOURCE``."""
     return {source: kind_of(re.sub(CAMERA_NAME, '', source)) for source in sources}
 
 
 def check_options(args: argparse.Namespace, kinds: Mapping[str, str]) -> None:
-    """Checks the options of the command against each other and the kinds of its sources.
+    """Validates the options of the command against each other and the kinds of its sources.
 
     Args:
         args: None, False or an empty list where an option was not given.
-        kinds: Of :func:`kinds_of`.
+        kinds: Result of :func:`kinds_of`.
 
     Raises:
         ValueError: If an option would have no effect, or a number is out of its range.

@@ -1,4 +1,4 @@
-"""The live pipeline: newest frame in, people out to wherever they are wanted."""
+"""Live pipeline: takes the newest frame, runs the stages, sends the result to the sinks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from mmpose.apis.inference.sources import Source
 from mmpose.detectors import Detector, build_detector
 from mmpose.tracking import KeypointSmoother, PoseTracker
-from realtime_pose.capture.mailbox import CapturedFrame
-from realtime_pose.capture.synthetic import KnownBoxes, SyntheticSource
+from realtime_pose.capture.synthetic import GroundTruthDetector, SyntheticSource
 from realtime_pose.capture.views import Views
 from realtime_pose.capture.webcam_capture import WebcamStream
 from realtime_pose.communication.sinks import MessageSink, Outage
@@ -19,8 +18,8 @@ from realtime_pose.frame_sinks import FrameSink
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.ik_solver import SimpleIKSolver
 from realtime_pose.ik.matching import ViewMatcher
-from realtime_pose.inference.meter import Meter, PaceReport
-from realtime_pose.inference.pace import PaceKeeper
+from realtime_pose.inference.latency_stats import LatencyReport, LatencyStats
+from realtime_pose.inference.rate_controller import RateController
 from realtime_pose.inference.stages import (
     DetectStage,
     LiftStage,
@@ -32,12 +31,13 @@ from realtime_pose.inference.stages import (
     Stage,
     TrackStage,
 )
-from realtime_pose.inference.view_stages import EachView, MatchStage, TriangulateStage
+from realtime_pose.inference.view_stages import MatchStage, PerViewStage, TriangulateStage
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
+from realtime_pose.latest_frame_queue import CapturedFrame
 
-WAIT_S = 0.2  # for a frame, before it is looked whether somebody wants to stop
-DET_EVERY = 5  # frames from one run of a detector network to the next
-REMEMBER_S = 3.0  # an unseen person's number: a slow machine has only a frame or two in a second
+WAIT_S = 0.2  # timeout for a frame, after which the stop event is checked
+DET_EVERY = 5  # detection interval of a detector network, frames
+REMEMBER_S = 3.0  # lifetime of an unseen track: a slow machine has only a frame or two per second
 WHOLE_IMAGE = 'whole-image'
 TRIANGULATE = 'triangulate'
 METHODS_3D = ('lift', TRIANGULATE, 'none')
@@ -45,21 +45,21 @@ METHODS_3D = ('lift', TRIANGULATE, 'none')
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """How people are looked at.
+    """Options of the live pipeline.
 
     Attributes:
-        detector: See ``build_detector``. None takes the boxes of the drawing for the synthetic
-            source, and the whole image otherwise.
-        det_every: Frames from one detection to the next; None is 5 for networks, else 1.
-        max_people: Of a frame; None takes all.
-        is_locked: Whether one person is followed, the largest at first, and all others left out.
-        smoothing: Whether joints are steadied.
+        detector: See ``build_detector``. None takes the true boxes of the synthetic source, and
+            the whole image otherwise.
+        det_every: Detection interval, frames; None is 5 for networks, else 1.
+        max_people: Limit per frame; None takes all.
+        is_locked: Whether one person is followed, the largest at first, and all others omitted.
+        smoothing: Whether keypoints are smoothed over time.
         min_cutoff_hz: See ``KeypointSmoother``.
         beta: See ``KeypointSmoother``.
         method_3d: ``lift`` (by bone lengths, approximate), ``triangulate`` (several calibrated
             cameras, exact) or ``none``.
-        min_score: Joints below it count as unknown in 3D.
-        target_fps: Frame rate that is held by doing less; None does everything.
+        min_score: Keypoints below it count as unknown in 3D.
+        target_fps: Frame rate to hold by lowering the quality; None keeps full quality.
     """
 
     detector: str | None = None
@@ -75,21 +75,22 @@ class LiveOptions:
 
 
 class LivePipeline:
-    """Runs the stages on the newest frame of a stream, again and again.
+    """Loop that runs the stages on the newest frame of a stream.
 
-    A stage or sink that fails is said in the log, and costs that frame; the next one is tried.
+    A stage or sink that fails is logged and costs that frame only.
 
     Args:
-        stream: Gives the frames, of one camera or of ``Views``.
+        stream: Frames of one camera or of ``Views``.
         estimator: The model.
-        options: How people are looked at.
-        sinks: Where messages go.
-        frame_sinks: Where pictures go.
+        options: Options.
+        sinks: Receivers of messages.
+        frame_sinks: Receivers of pictures.
         clock: Monotonic clock, s.
 
     Attributes:
-        latest: The last frame that came through; None before the first.
-        pace: Decides how much is done.
+        latest: The last processed frame; None before the first.
+        rate_controller: Decides the quality level.
+        latency_stats: Times of the last frames.
 
     Raises:
         ValueError: If an option is out of its range, or does not fit the number of cameras.
@@ -110,8 +111,8 @@ class LivePipeline:
         self.stream = stream
         self.sinks = tuple(sinks)
         self.frame_sinks = tuple(frame_sinks)
-        self.pace = PaceKeeper(options.target_fps)
-        self.meter = Meter()
+        self.rate_controller = RateController(options.target_fps)
+        self.latency_stats = LatencyStats()
         self.latest: LiveFrame | None = None
         self._clock = clock
         self._outages: dict[str, Outage] = {}
@@ -122,8 +123,8 @@ class LivePipeline:
         max_frames: int | None = None,
         stop: threading.Event | None = None,
         on_frame: Callable[[LiveFrame], None] | None = None,
-    ) -> PaceReport:
-        """Works until the source is over, after so many frames, or until somebody stops it."""
+    ) -> LatencyReport:
+        """Processes frames until the source ends, ``max_frames`` are done or ``stop`` is set."""
         stop = stop or threading.Event()
         num_frames = 0
         try:
@@ -139,20 +140,20 @@ class LivePipeline:
                     if on_frame is not None:
                         on_frame(live)
         finally:
-            # Videos first: they cannot be read before, and a recorder takes its time.
+            # Videos first: unreadable until closed, and a recorder takes long to close.
             closing = [(type(x).__name__, x.close) for x in (*self.frame_sinks, *self.sinks)]
             for name, close in closing:
                 self._guarded(f'closing {name}', close)
-        return self.meter.report()
+        return self.latency_stats.report()
 
     def step(self, captured: CapturedFrame) -> LiveFrame:
-        """Takes one frame through all stages and to all sinks."""
-        live = LiveFrame.of(captured, self.pace.effort)
+        """Runs all stages and sinks on one frame."""
+        live = LiveFrame.of(captured, self.rate_controller.quality)
         started = self._clock()
         for stage in self.stages:
             before = self._clock()
             is_done = self._guarded(stage.name, stage, live)
-            self.meter.stage(stage.name, self._clock() - before)
+            self.latency_stats.add_stage(stage.name, self._clock() - before)
             if not is_done:
                 break
         before = self._clock()
@@ -162,26 +163,26 @@ class LivePipeline:
             for picture in self.frame_sinks:
                 self._guarded(type(picture).__name__, picture.add, live)
         done = self._clock()
-        self.meter.stage('sinks', done - before)
-        self.meter.frame(captured.captured_s, done, self.stream.num_dropped)
-        self.pace.note(done - started)
+        self.latency_stats.add_stage('sinks', done - before)
+        self.latency_stats.add_frame(captured.captured_s, done, self.stream.num_dropped)
+        self.rate_controller.update(done - started)
         self.latest = live
         return live
 
     @property
     def problems(self) -> list[str]:
-        """What is out of order now: sources, and stages or sinks that fail."""
+        """Current failures of the source, of stages and of sinks."""
         failing = [f'{outage.name} fails' for outage in self._outages.values() if outage.is_out]
         source = self.stream.source
         views = source.problems if isinstance(source, Views) else []
         return [*([self.stream.problem] if self.stream.problem else []), *views, *failing]
 
     def _guarded(self, name: str, call: Callable[..., object], *arguments: object) -> bool:
-        """Returns whether a call went well; what went wrong is said, once."""
+        """Returns whether a call succeeded; logs a failure once."""
         outage = self._outages.setdefault(name, Outage(name))
         try:
             call(*arguments)
-        except Exception as error:  # whatever a stage raises must not end the show
+        except Exception as error:  # no failure of a stage may end the loop
             outage.failed(f'{type(error).__name__}: {error}')
             return False
         outage.worked()
@@ -223,7 +224,7 @@ class LivePipeline:
         return stages
 
     def _stats(self) -> dict[str, float | str | None]:
-        report = self.meter.report()
+        report = self.latency_stats.report()
         source = self.stream.source
         views = {'views_missing': source.missing} if isinstance(source, Views) else {}
         return {
@@ -231,7 +232,7 @@ class LivePipeline:
             'latency_p50_ms': round(report.latency_p50_ms, 1),
             'latency_p95_ms': round(report.latency_p95_ms, 1),
             'dropped': report.num_dropped,
-            'effort': self.pace.effort.text,
+            'effort': self.rate_controller.quality.text,
             **views,
         }
 
@@ -239,13 +240,15 @@ class LivePipeline:
 def _detectors_of(
     options: LiveOptions, sources: Sequence[Source], device: str
 ) -> tuple[list[Detector], bool]:
-    """Returns a detector per source, and whether it is a network that is worth sparing."""
+    """Returns a detector per source, and whether it is a network that need not run every frame."""
     if options.detector is None:
-        known = [KnownBoxes(x) if isinstance(x, SyntheticSource) else None for x in sources]
+        known = [
+            GroundTruthDetector(x) if isinstance(x, SyntheticSource) else None for x in sources
+        ]
         return [detector or build_detector(WHOLE_IMAGE) for detector in known], False
     is_network = options.detector != WHOLE_IMAGE and not options.detector.endswith('.json')
     return [build_detector(options.detector, device)] * len(sources), is_network
 
 
 def _each(stages: Sequence[Stage]) -> Stage:
-    return stages[0] if len(stages) == 1 else EachView(stages)
+    return stages[0] if len(stages) == 1 else PerViewStage(stages)

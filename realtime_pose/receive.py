@@ -1,8 +1,8 @@
-"""A receiver to try a stream with: ``python -m realtime_pose.receive --port 5005``.
+"""Example receiver of a UDP stream: ``python -m realtime_pose.receive --port 5005``.
 
-It needs NumPy only, and shows how a receiver is written. Once a second it prints who is there, how
-many messages come per second and how many are lost; with ``--json`` each message on a line of its
-own. What is malformed or too large is counted and mentioned once a second, however much comes.
+It needs NumPy and msgspec only. Once a second it prints the ids of people, the message rate and the
+number of lost messages; with ``--json`` each message on its own line. Malformed and oversized
+messages are counted and reported once a second, however many there are.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TextIO
 
 from realtime_pose.communication.keypoints_sender import DEFAULT_HOST, DEFAULT_PORT, PosePacket
 from realtime_pose.communication.message import PoseMessage
+from realtime_pose.communication.schema import require_msgspec
 from realtime_pose.communication.udp_receiver import UdpReceiver
 
 REPORT_S = 1.0
@@ -45,7 +46,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def summary_of(message: PoseMessage | PosePacket) -> str:
-    """Returns who is in a message, in a few words."""
+    """Returns a short summary of the people in a message."""
     if isinstance(message, PosePacket):
         return f'version 1, one person of {len(message.keypoints)} keypoints'
     people = ', '.join(f'#{person.id} {person.score:.2f}' for person in message.people[:8])
@@ -58,7 +59,7 @@ def summary_of(message: PoseMessage | PosePacket) -> str:
 
 
 class Reporter:
-    """Prints at most two lines per second about a receiver."""
+    """Periodic report about a receiver, at most two lines per second."""
 
     def __init__(self, receiver: UdpReceiver, stream: TextIO) -> None:
         self.receiver = receiver
@@ -67,7 +68,7 @@ class Reporter:
         self._told = (0, 0)
 
     def tick(self, latest: PoseMessage | PosePacket | None, is_last: bool = False) -> None:
-        """Prints what is new, if it is time."""
+        """Prints new counts, at most once per second."""
         now = time.monotonic()
         if now < self._due and not is_last:
             return
@@ -93,12 +94,12 @@ class Reporter:
 
 
 def output_of(args: argparse.Namespace) -> TextIO:
-    """Returns where reports go: to stderr where stdout has the messages."""
+    """Returns the stream of reports: stderr if stdout has the messages."""
     return sys.stderr if args.json else sys.stdout
 
 
 def listen(receiver: UdpReceiver, args: argparse.Namespace) -> None:
-    """Receives until the limits of the command line, or until it is interrupted."""
+    """Receives until the limits of the command line or an interruption."""
     reporter = Reporter(receiver, output_of(args))
     stop_at = None if args.seconds is None else time.monotonic() + args.seconds
     latest = None
@@ -120,13 +121,14 @@ def main() -> None:
     """Runs the command."""
     args = parse_args()
     try:
+        require_msgspec()
         receiver = UdpReceiver(args.port, args.host, args.max_bytes)
-    except OSError as error:
+    except (OSError, ImportError) as error:
         sys.exit(f'error: {error}')
     try:
         print(f'listening on {args.host}:{receiver.port}', file=output_of(args), flush=True)
         listen(receiver, args)
-    except BrokenPipeError:  # the reader of a pipe, such as head, has enough
+    except BrokenPipeError:  # the reader of a pipe, such as head, has ended
         os._exit(1)
     finally:
         receiver.close()

@@ -1,6 +1,6 @@
-"""Recordings: messages into files, and back out in the same order.
+"""Recording and replay of messages.
 
-A recording is a folder with ``poses.jsonl`` (messages of version 2, one a line) and ``poses.csv``
+A recording is a folder with ``poses.jsonl`` (messages of version 2, one per line) and ``poses.csv``
 (a row per keypoint). When it is closed each person's movement is written as ``motion_<id>.bvh`` and
 ``motion_<id>.glb``. ``python -m realtime_pose.recording poses.jsonl`` does the same later, for a
 recording that was cut off.
@@ -24,10 +24,10 @@ import numpy as np
 from mmpose.metainfo import load_metainfo
 from realtime_pose.communication.decoding import decode_message
 from realtime_pose.communication.message import PoseMessage
+from realtime_pose.communication.schema import require_msgspec
 from realtime_pose.communication.sinks import MessageSink, Outage, logger
 from realtime_pose.model3d.bvh import write_bvh
-from realtime_pose.model3d.gltf_animation import write_animated_glb
-from realtime_pose.model3d.motion import motion_of
+from realtime_pose.model3d.motion import motion_of, write_animated_glb
 from realtime_pose.model3d.rigged_model import RiggedModel
 
 JSONL_NAME, CSV_NAME = 'poses.jsonl', 'poses.csv'
@@ -35,12 +35,12 @@ CSV_COLUMNS = (
     'seq', 'frame_id', 't_capture', 'person', 'keypoint', 'x_px', 'y_px', 'score', 'x_m', 'y_m',
     'z_m',
 )  # fmt: skip
-# Movements shorter than this, or of people beyond this many, get no files of their own.
+# Movements of fewer frames, and people beyond this number, get no motion files.
 MIN_FRAMES, MAX_PEOPLE = 2, 20
 
 
 class _TextFile:
-    """A new file to which texts are appended as a whole, at once, or not at all."""
+    """New file with atomic appends: a text is written completely or not at all."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -48,12 +48,12 @@ class _TextFile:
         self._size = 0
 
     def append(self, text: str) -> None:
-        """Writes a text; what a full disk has taken of it is removed again.
+        """Writes a text; a partial write on a full disk is rolled back.
 
         Raises:
             OSError: If it cannot be written, or the file was removed meanwhile.
         """
-        if not self.path.exists():  # the system would go on writing into nowhere
+        if not self.path.exists():  # the system would go on writing to the deleted file
             raise FileNotFoundError(f'{self.path.name} was removed')
         left = text.encode()
         try:
@@ -70,25 +70,29 @@ class _TextFile:
 
 
 class Recorder:
-    """Writes messages into a new folder, line by line, so that a crash loses the last one at most.
+    """Message sink that writes into a new folder line by line; a crash loses at most one message.
 
     Args:
-        folder: Is made; may exist, but without a recording in it.
+        folder: Folder of the recording; created, or existing without a recording in it.
         with_motions: Write BVH and animated glTF of each person when closed.
-        model: A .glb or .vrm file for the animated glTF; None takes our humanoid.
+        model: .glb or .vrm file for the animated glTF; None takes our humanoid.
 
     Raises:
         FileExistsError: If there is a recording already.
         FileNotFoundError: If there is no such model.
         ValueError: If the model has no humanoid skeleton.
         OSError: If the folder cannot be written.
+        ImportError: If movements are wanted and the package ``msgspec`` is missing.
     """
 
     def __init__(
         self, folder: str | Path, with_motions: bool = True, model: str | Path | None = None
     ) -> None:
+        # Fail before the recording, not after it.
+        if with_motions:
+            require_msgspec()
         if model is not None:
-            RiggedModel.load(model)  # says now what is wrong with it, not after the recording
+            RiggedModel.load(model)
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.with_motions = with_motions
@@ -105,7 +109,7 @@ class Recorder:
         self._is_closed = False
 
     def send(self, message: PoseMessage) -> None:
-        """Writes a message; a full disk is said in the log, and stops nothing else."""
+        """Writes a message; a full disk is logged, and stops nothing else."""
         try:
             self._lines.append(message.to_json() + '\n')
             self._table.append(_csv_text(csv_rows(message)))
@@ -139,8 +143,10 @@ def _csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 
 def csv_rows(message: PoseMessage) -> Iterator[list[object]]:
-    """Yields a row of ``CSV_COLUMNS`` per keypoint; unknown numbers are empty, and keypoints of a
-    skeleton that we do not know are numbered."""
+    """Yields a row of ``CSV_COLUMNS`` per keypoint.
+
+    Unknown numbers are empty; keypoints of an unknown skeleton are numbered.
+    """
     names = _keypoint_names(message.skeleton) if message.people else ()
     head = [message.seq, message.frame_id, f'{message.t_capture:.6f}']
     for person in message.people:
@@ -156,7 +162,7 @@ def csv_rows(message: PoseMessage) -> Iterator[list[object]]:
 def _keypoint_names(skeleton: str) -> Sequence[str]:
     try:
         return load_metainfo(skeleton).keypoint_names
-    except FileNotFoundError:  # one of a user's own
+    except FileNotFoundError:  # a custom skeleton
         return ()
 
 
@@ -168,8 +174,7 @@ def read_recording(path: str | Path) -> Iterator[PoseMessage]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a line is no message; a last line that was cut off is left out with a
-            warning.
+        ValueError: If a line is no message; a truncated last line is omitted with a warning.
     """
     file = Path(path)
     file = file / JSONL_NAME if file.is_dir() else file
@@ -195,11 +200,11 @@ def replay(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[PoseMessage]:
-    """Yields messages at the times they were captured at, unchanged.
+    """Yields messages unchanged, paced by their times of capture.
 
     Args:
-        messages: In the order of time.
-        speed: 2 is twice as fast; None does not wait.
+        messages: Messages in order of time.
+        speed: Playback speed, 2 is twice as fast; None does not wait.
         clock: Monotonic clock, s.
         sleep: Waits, s.
 
@@ -222,16 +227,16 @@ def resend(
     stop: threading.Event,
     max_messages: int | None = None,
 ) -> int:
-    """Sends messages again, unchanged, at the times they were captured at; closes the sinks.
+    """Sends messages again unchanged, paced by their times of capture; closes the sinks.
 
     Args:
-        messages: In the order of time.
-        sinks: Where they go.
-        stop: Ends it early.
-        max_messages: Ends it after so many.
+        messages: Messages in order of time.
+        sinks: Receivers.
+        stop: Event that ends it early.
+        max_messages: Limit on the number of messages.
 
     Returns:
-        How many were sent.
+        Number of messages sent.
     """
     num_sent = 0
     try:
@@ -254,11 +259,11 @@ def write_motions(
 
     Args:
         recording: As in :func:`read_recording`.
-        folder: Where to.
-        model: A .glb or .vrm file for the animated glTF; None takes our humanoid.
+        folder: Folder of the files.
+        model: .glb or .vrm file for the animated glTF; None takes our humanoid.
 
     Returns:
-        The files.
+        Paths of the files.
     """
     counts: dict[int, int] = {}
     for message in read_recording(recording):
@@ -293,7 +298,7 @@ def main(output: TextIO = sys.stdout) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = write_motions(source, folder, args.model)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         sys.exit(f'error: {error}')
     print('\n'.join(map(str, files)) or 'nobody in the recording has rotations', file=output)
 

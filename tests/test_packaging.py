@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECK = ROOT / 'tools/check_environment.py'
-PACKAGES = ('mmpose', 'mmcv_custom', 'realtime_pose')
+PACKAGES = ('mmpose', 'mmcv_custom', 'realtime_pose', 'toy_pose', 'benchmarks')
 sys.path.insert(0, str(ROOT / 'tools'))
 
 from check_environment import find_missing, meets, read_requirements  # noqa: E402
@@ -64,7 +64,8 @@ def test_wheel_holds_every_module_and_data_file(wheel):
         if path.is_file() and '__pycache__' not in path.parts
     }
     assert packed == expected
-    assert {'mmpose/py.typed', 'mmpose/metainfo/coco.csv'} <= packed
+    typed = {f'{package}/py.typed' for package in PACKAGES}
+    assert {*typed, 'mmpose/metainfo/coco.csv'} <= packed
 
 
 def test_wheel_metadata(wheel):

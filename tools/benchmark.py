@@ -2,7 +2,7 @@
 
 import argparse
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from benchmarks import (
     Report,
@@ -15,6 +15,7 @@ from benchmarks import (
 from mmpose.apis.cli import run_tool
 from mmpose.apis.train import prepare_training
 from mmpose.config.load import load_config
+from mmpose.config.overrides import ConfigOptions
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,22 +26,30 @@ def parse_args() -> argparse.Namespace:
     common.add_argument('--repeat', type=int, default=5, help='rounds (5)')
     config = argparse.ArgumentParser(add_help=False)
     config.add_argument('config', help='config file')
-    config.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    config.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     config.add_argument('--data-root', help='folder that holds the datasets, instead of data/')
-    peer = argparse.ArgumentParser(add_help=False)
-    peer.add_argument('--peer-python', help='Python with MMPose 1.x, to run it in turns with ours')
+    baseline = argparse.ArgumentParser(add_help=False)
+    baseline.add_argument(
+        '--peer-python',
+        dest='baseline_python',
+        help='Python with MMPose 1.x, as a baseline',
+    )
     device = argparse.ArgumentParser(add_help=False)
     device.add_argument('--device', help='cpu, cuda or cuda:N; a GPU by default')
     device.add_argument('--threads', type=int, help='threads on a CPU; codec: 1, others: all cores')
     peak = argparse.ArgumentParser(add_help=False)
     peak.add_argument('--peak-tflops', type=float, help='bf16 peak of a device not in our table')
 
-    loader = commands.add_parser('loader', parents=[common, config, peer], help='training loader')
-    loader.add_argument('--samples', type=int, default=256, help='samples a round')
+    loader = commands.add_parser(
+        'loader', parents=[common, config, baseline], help='training loader'
+    )
+    loader.add_argument('--samples', type=int, default=256, help='samples per round')
     loader.add_argument(
         '--annotations', type=int, metavar='N', help='also open N generated annotations'
     )
-    codec = commands.add_parser('codec', parents=[common, config, peer, device], help='heatmaps')
+    codec = commands.add_parser(
+        'codec', parents=[common, config, baseline, device], help='heatmaps'
+    )
     codec.add_argument('--batch-size', type=int, default=64)
     evaluation = commands.add_parser('eval', parents=[common], help='COCO evaluation')
     evaluation.add_argument('config', nargs='?', help='config file, for its skeleton; else COCO')
@@ -66,7 +75,7 @@ def run_loader(args: argparse.Namespace) -> Report:
         read_config(args),
         repeat=args.repeat,
         num_samples=args.samples,
-        peer_python=args.peer_python,
+        baseline_python=args.baseline_python,
         num_annotations=args.annotations,
     )
 
@@ -78,7 +87,7 @@ def run_codec(args: argparse.Namespace) -> Report:
         batch_size=args.batch_size,
         device=args.device,
         num_threads=args.threads or 1,
-        peer_python=args.peer_python,
+        baseline_python=args.baseline_python,
     )
 
 

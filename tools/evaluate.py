@@ -1,4 +1,4 @@
-"""Prints the official figures of a result file: no model and no images are needed.
+"""Prints the official metrics of a result file: no model and no images are needed.
 
 python tools/evaluate.py result_keypoints.json --dataset coco --ann person_keypoints_val2017.json
 python tools/evaluate.py result_keypoints.json --dataset mpii --ann mpii_val.json
@@ -15,11 +15,11 @@ from pathlib import Path
 
 from mmpose.evaluation.functional import (
     BACKENDS,
-    PROTOCOLS,
+    EVAL_CONFIGS,
     KeypointGroundTruth,
-    evaluate_joint_figures,
+    evaluate_keypoints,
     evaluate_results,
-    find_protocol,
+    find_eval_config,
     format_scores,
 )
 
@@ -37,10 +37,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--dataset',
         default='coco',
-        help=f'{", ".join(PROTOCOLS)}; or a skeleton, by name or file, to evaluate as COCO',
+        help=f'{", ".join(EVAL_CONFIGS)}; or a skeleton, by name or file, to evaluate as COCO',
     )
     parser.add_argument('--ann', required=True, help='official annotation file')
-    parser.add_argument('--out', help='JSON file to which the figures are written as well')
+    parser.add_argument('--out', help='JSON file to which the metrics are written as well')
     parser.add_argument('--backend', default='numpy', choices=BACKENDS, help='evaluator of COCO AP')
     parser.add_argument(
         '--no-area', action='store_true', help='take 0.53 of the box as the object area'
@@ -69,9 +69,9 @@ def main() -> None:
     args = parse_args()
     if args.dataset == 'interhand2d' and args.ann.endswith(INTERHAND_DATA):
         gt = read_interhand(str(Path(args.ann).resolve()))
-        figures = evaluate_joint_figures(find_protocol(args.dataset), gt, args.results)
+        metrics = evaluate_keypoints(find_eval_config(args.dataset), gt, args.results)
     else:
-        figures = evaluate_results(
+        metrics = evaluate_results(
             args.dataset,
             args.results,
             args.ann,
@@ -79,9 +79,9 @@ def main() -> None:
             backend=args.backend,
             mat_file=args.gt_mat,
         )
-    print(format_scores(figures))
+    print(format_scores(metrics))
     if args.out:
-        Path(args.out).write_text(json.dumps(figures, indent=2) + '\n')
+        Path(args.out).write_text(json.dumps(metrics, indent=2) + '\n')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Says what a checkpoint is and how to test it: python tools/inspect_checkpoint.py FILE."""
+"""Inspects a checkpoint, its origin, config and test: python tools/inspect_checkpoint.py FILE."""
 
 import argparse
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draw a dataset of generated people, animals or hands in the layout of a real dataset.
+"""Generates a toy dataset of people, animals or hands in the layout of a real dataset.
 
 Examples:
     python tools/make_toy_dataset.py --out data/toy --num-train 4000 --num-val 400 --seed 0
@@ -14,11 +14,14 @@ from toy_pose import FORMATS, ToySpec, generate_toy_dataset
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line arguments."""
+    """Returns the arguments of the command line."""
     default = ToySpec()
-    parser = argparse.ArgumentParser(description='Draw a dataset of generated pictures.')
+    parser = argparse.ArgumentParser(description='Generate a toy dataset.')
     parser.add_argument(
-        '--format', choices=FORMATS, default=default.format, help='whose files and keypoints'
+        '--format',
+        choices=FORMATS,
+        default=default.format,
+        help='dataset to imitate',
     )
     parser.add_argument('--out', default='data/toy', help='folder of the dataset, its data_root')
     parser.add_argument(
@@ -33,24 +36,22 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Generate or reuse the dataset and print the counts."""
+def main() -> None:
+    """Generates or reuses the dataset and prints the counts."""
     args = parse_args()
     started = time.perf_counter()
     try:
         spec = ToySpec(args.num_train, args.num_val, args.seed, args.format)
         summary = generate_toy_dataset(args.out, spec, args.workers, args.overwrite)
     except (FileExistsError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+        sys.exit(f'error: {error}')
     for split, num_images in summary.num_images.items():
         print(f'{split}: {num_images} images, {summary.num_instances[split]} {summary.instances}')
     if not summary.is_reused:
         count = sum(summary.num_instances.values())
         seconds = time.perf_counter() - started
         print(f'{seconds:.1f} s, {count / seconds:.0f} {summary.instances}/s')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -16,7 +16,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('target', help='NAME.pth or NAME.safetensors')
     parser.add_argument('--config', help='config file, for the model card')
     parser.add_argument('--dataset', help='training data, if the config does not say it')
-    parser.add_argument('--metric', help="figure, e.g. 'COCO val AP 75.8'; else that of the log")
+    parser.add_argument('--metric', help="e.g. 'COCO val AP 75.8'; else that of the log")
     parser.add_argument('--commit', help='commit of the code; else that of the log')
     parser.add_argument('--licence', default=DEFAULT_LICENCE, help='of the weights')
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Generated datasets in the layouts of real ones, to try everything without downloads."""
+"""Toy datasets: generated images in the layouts of real datasets, to run without downloads."""
 
 from toy_pose.folder import ToySpec
 from toy_pose.formats import FORMATS

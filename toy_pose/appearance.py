@@ -1,10 +1,10 @@
-"""Random looks of a person: skin, hair and clothes. Left and right always look alike."""
+"""Random appearance of a person: skin, hair and clothes, symmetric between left and right."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick
 
 Color = tuple[float, float, float]  # BGR, 0 to 255
 
@@ -23,7 +23,7 @@ _MIN_HAIR_CONTRAST = 150.0  # of the sums of the three channels
 
 @dataclass(frozen=True)
 class Outfit:
-    """What one person looks like."""
+    """Appearance of one person."""
 
     skin: Color
     hair: Color
@@ -44,31 +44,31 @@ class Outfit:
 
 
 def as_color(bgr: np.ndarray) -> Color:
-    """Clip an array (3,) to a colour."""
+    """Clips an array (3,) to a colour."""
     b, g, r = bgr.tolist()
     return (min(max(b, 0.0), 255.0), min(max(g, 0.0), 255.0), min(max(r, 0.0), 255.0))
 
 
 def shade(color: Color, factor: float) -> Color:
-    """The colour made darker (factor < 1) or lighter."""
+    """Returns the colour darkened (factor < 1) or lightened."""
     b, g, r = color
     return (min(255.0, b * factor), min(255.0, g * factor), min(255.0, r * factor))
 
 
 def random_color(rng: np.random.Generator) -> Color:
-    """A colour as things have them: often greyish, sometimes strong."""
+    """Returns a random colour of an object: often greyish, sometimes saturated."""
     grey = rng.uniform(20, 235)
     strength = (10.0, 30.0, 60.0)[pick(rng, (0.3, 0.4, 0.3))]
     return as_color(grey + rng.normal(0, strength, 3))
 
 
 def random_skin(rng: np.random.Generator) -> Color:
-    """A skin colour."""
+    """Returns a random skin colour."""
     return _near(rng, _SKIN_BGR, 8.0)
 
 
 def _near(rng: np.random.Generator, palette: np.ndarray, spread: float) -> Color:
-    """A colour near a random mixture of two neighbours in the palette (N, 3)."""
+    """Returns a colour near a random mixture of two neighbours in the palette (N, 3)."""
     place = rng.uniform(0, len(palette) - 1)
     low = int(place)
     mixed = palette[low] + (place - low) * (palette[min(low + 1, len(palette) - 1)] - palette[low])
@@ -76,7 +76,7 @@ def _near(rng: np.random.Generator, palette: np.ndarray, spread: float) -> Color
 
 
 def sample_outfit(rng: np.random.Generator) -> Outfit:
-    """A random look; hair differs from skin, or else nothing tells front from back."""
+    """Returns a random outfit; hair differs from skin, which distinguishes front from back."""
     skin, hair = random_skin(rng), _near(rng, _HAIR_BGR, 8.0)
     if abs(sum(hair) - sum(skin)) < _MIN_HAIR_CONTRAST:
         hair = shade(hair, 0.4)

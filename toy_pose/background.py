@@ -1,4 +1,4 @@
-"""What is behind and in front of people: rooms, streets, clutter, furniture."""
+"""Background and occluders: rooms, streets, clutter, furniture."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,12 @@ import numpy as np
 
 from toy_pose.appearance import Color, random_color, random_skin, shade
 from toy_pose.canvas import OBJECT_ID, Canvas
-from toy_pose.chance import pick
+from toy_pose.fast_random import add_noise, pick, smooth_field
 from toy_pose.outlines import capsule_outlines, ellipse_outline
-from toy_pose.textures import add_noise, smooth_field
 
 
 def paint_background(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Cover the canvas with a random scene without people."""
+    """Paints a random scene without people over the canvas."""
     scene = (_paint_room, _paint_street, _paint_clutter)[pick(rng, (0.54, 0.40, 0.06))]
     scene(canvas, rng)
     for _ in range(int(rng.integers(0, 3))):
@@ -31,7 +30,7 @@ def _rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarr
 def _paint_gradient(
     canvas: Canvas, rng: np.random.Generator, top: int, bottom: int, color: Color, spread: float
 ) -> None:
-    """Fill some rows with a colour that changes smoothly by about ``spread``."""
+    """Fills rows with a colour gradient of about ``spread``."""
     field = smooth_field(rng, bottom - top, canvas.width, 3, 128 - spread, 128 + spread, 0.2)
     paint = np.full_like(field, 0)
     paint[:] = color
@@ -216,7 +215,7 @@ def paint_seat(
 def paint_occluder(
     canvas: Canvas, rng: np.random.Generator, low: np.ndarray, high: np.ndarray
 ) -> None:
-    """Something in front of the person whose box has the corners ``low``, ``high`` (2,) px."""
+    """Paints an occluder of the person whose box has the corners ``low``, ``high`` (2,) px."""
     size, color = high - low, random_color(rng)
     if rng.random() < 0.3:  # a post
         x, radius = rng.uniform(low[0], high[0]), 0.04 * size[1] * rng.uniform(0.5, 1.4)

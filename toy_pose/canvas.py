@@ -1,4 +1,4 @@
-"""The picture being painted: colours, and for each pixel what was painted there last."""
+"""Canvas: a colour image and an id image, which holds the last painted part of each pixel."""
 
 from collections.abc import Sequence
 from itertools import accumulate

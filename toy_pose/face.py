@@ -1,4 +1,4 @@
-"""Faces with the 68 landmarks of iBUG 300-W (Sagonas et al., 2013): where they are, and paint.
+"""Faces with the 68 landmarks of iBUG 300-W (Sagonas et al., 2013): geometry and painting.
 
 Directions are in head axes (x to the person's left, y up, z forward) and head radii, as those of
 `skeleton.FACE_DIRECTIONS`. The order runs from the person's right to the left: 0-16 jaw, 17-26

@@ -1,4 +1,4 @@
-"""Hands with five fingers of three bones each: where their joints are, and rods to paint."""
+"""Hands with five fingers of three bones each: keypoints, and rods to paint."""
 
 from collections.abc import Mapping
 from itertools import pairwise

@@ -1,7 +1,7 @@
-"""The folder of a generated dataset: what is in it, and how it is filled without half states.
+"""Folder of a generated dataset: specification, record of its content, atomic generation.
 
-A marker file is written before anything else and removed after everything else, so a generation
-that was killed can be told from a finished one. A record says what a finished folder holds.
+A marker file is written first and removed last, so that an interrupted generation can be told
+from a finished one. A record describes the content of a finished folder.
 """
 
 import json
@@ -29,7 +29,7 @@ Made by toy_pose, {spec}.
 
 @dataclass(frozen=True)
 class ToySpec:
-    """What decides the bytes of a generated dataset; the counts are numbers of images."""
+    """Specification that determines the bytes of a dataset; the counts are numbers of images."""
 
     num_train: int = 4000
     num_val: int = 400
@@ -74,7 +74,7 @@ def is_finished(out: Path, spec: ToySpec) -> bool:
 
 
 def read_record(out: Path) -> dict[str, Any] | None:
-    """What a finished generation wrote about itself; None when there is no such thing."""
+    """Returns the record of a finished generation; None if there is none."""
     return _read_info(out / _RECORD)
 
 
@@ -88,7 +88,7 @@ def _read_info(path: Path) -> dict[str, Any] | None:
 
 
 def check_writable(out: Path, spec: ToySpec, overwrite: bool) -> None:
-    """Refuse to write over anything but nothing, or a killed or damaged run of this generator.
+    """Raises unless the folder is empty or holds an interrupted or damaged run of this generator.
 
     Raises:
         FileExistsError: the folder holds another generated dataset and ``overwrite`` is not set,

@@ -1,4 +1,4 @@
-"""Generates a whole dataset: images in worker processes, annotations at the end."""
+"""Generation of a whole dataset: images in worker processes, annotations at the end."""
 
 import multiprocessing
 import os
@@ -40,7 +40,7 @@ class _Task(NamedTuple):
 
 @dataclass(frozen=True)
 class ToySummary:
-    """What a generation, or the reuse of one, gave."""
+    """Summary of a generation, or of a reused dataset."""
 
     is_reused: bool
     num_images: dict[str, int]  # split -> count
@@ -62,7 +62,7 @@ def generate_toy_dataset(
     overwrite: bool = False,
     report: Callable[[str], None] = print,
 ) -> ToySummary:
-    """Make the dataset in ``out``, or find that it is there already.
+    """Generates the dataset in ``out``, or reuses an existing one.
 
     Each image depends only on the format, the seed, its split and its number, so neither the
     workers nor the counts change its bytes. Worker processes are spawned: a script that calls this
@@ -74,7 +74,7 @@ def generate_toy_dataset(
         spec: Format, counts and seed.
         workers: Number of processes; None for one per core.
         overwrite: Replace a finished dataset, even the same one.
-        report: Is given lines about the progress.
+        report: Callback for progress messages.
 
     Returns:
         Counts of images and annotated persons, animals or hands.
@@ -108,7 +108,7 @@ def generate_toy_dataset(
 def _render_all(
     out: Path, spec: ToySpec, workers: int, report: Callable[[str], None]
 ) -> dict[str, list[LabelledImage]]:
-    """Write all images and return what is on them, split -> images."""
+    """Writes all images; returns split -> images with their labels."""
     placed = list(spec.image_paths())
     tasks = [
         _Task(spec.format, str(out / path), split, index, spec.seed)
@@ -138,7 +138,7 @@ def _mapper(workers: int) -> Iterator[Callable[[list[_Task]], Iterator[Any]]]:
 
 
 def _start_worker() -> None:
-    """Use one thread, and end with the parent: a killed parent cannot end its workers."""
+    """Limits a worker to one thread and ends it with its parent, which may be killed."""
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

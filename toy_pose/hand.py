@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick
 from toy_pose.skeleton import rotation_x, rotation_y, rotation_z
 
 FINGERS = ('thumb', 'forefinger', 'middle_finger', 'ring_finger', 'pinky_finger')

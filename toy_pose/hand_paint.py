@@ -1,4 +1,4 @@
-"""Painting hands seen by a pinhole camera: rods for the fingers, a hull for the palm."""
+"""Painting of hands under a pinhole camera: rods for the fingers, a hull for the palm."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ _PALM_EDGE = 10.0  # mm round the joints of the palm
 
 
 @dataclass(frozen=True)
-class HandLook:
+class HandStyle:
     """Colours of a hand and of the sleeve above it."""
 
     skin: Color
@@ -68,7 +68,7 @@ def _rod(
 
 
 def _arm_pieces(
-    hand: Hand, camera: HandCamera, light: np.ndarray, elbow: np.ndarray, look: HandLook
+    hand: Hand, camera: HandCamera, light: np.ndarray, elbow: np.ndarray, look: HandStyle
 ) -> list[_Piece]:
     wrist, size = hand.joints[WRIST], hand.size
     arm = wrist + _ARM_LENGTH * size * elbow
@@ -81,7 +81,7 @@ def _arm_pieces(
     return [skin, replace(sleeve, depth=skin.depth - 1.0)]  # cloth stays over skin
 
 
-def _palm_piece(hand: Hand, camera: HandCamera, light: np.ndarray, look: HandLook) -> _Piece:
+def _palm_piece(hand: Hand, camera: HandCamera, light: np.ndarray, look: HandStyle) -> _Piece:
     """Hull of discs round the wrist's edges and the knuckles of the four fingers."""
     joints, size, lateral = hand.joints, hand.size, hand.axes[:, 0]
     knuckles = [joints[4 * finger + 3] for finger in range(1, 5)]
@@ -107,7 +107,7 @@ def _palm_piece(hand: Hand, camera: HandCamera, light: np.ndarray, look: HandLoo
 
 
 def _finger_pieces(
-    hand: Hand, camera: HandCamera, light: np.ndarray, finger: int, look: HandLook
+    hand: Hand, camera: HandCamera, light: np.ndarray, finger: int, look: HandStyle
 ) -> list[_Piece]:
     part, pieces = finger_id(finger), []
     radii = RADII[finger] * hand.size
@@ -123,7 +123,7 @@ def _finger_pieces(
     return [piece for piece in pieces if piece.layers]
 
 
-def _nail(hand: Hand, camera: HandCamera, finger: int, depth: float, look: HandLook) -> _Piece:
+def _nail(hand: Hand, camera: HandCamera, finger: int, depth: float, look: HandStyle) -> _Piece:
     """The nail, where the back of the fingertip faces the camera."""
     tip, joint = hand.joints[4 * finger], hand.joints[4 * finger + 1]
     back = hand.back[4 * finger]
@@ -148,15 +148,15 @@ def paint_hands(
     elbows: list[np.ndarray],
     camera: HandCamera,
     light: np.ndarray,
-    look: HandLook,
+    look: HandStyle,
 ) -> None:
     """Paint the hands of one person, the far pieces first.
 
     Args:
-        canvas: What is painted on.
+        canvas: Canvas to paint on.
         hands: One or two.
         elbows: (3,) each, unit vector in the world from the wrist to the elbow.
-        camera: What sees them.
+        camera: The camera.
         light: (2,), img direction towards the light.
         look: Colours.
     """

@@ -6,14 +6,13 @@ import numpy as np
 
 from toy_pose.appearance import random_color, random_skin, shade
 from toy_pose.background import paint_background
-from toy_pose.camera import encode_jpeg, photograph
 from toy_pose.canvas import Canvas
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick, smooth_field
 from toy_pose.hand import WRIST, Hand, pose_hand, sample_hand_pose
 from toy_pose.hand_camera import STAGE, UP, HandCamera
-from toy_pose.hand_paint import HandLook, paint_hands
+from toy_pose.hand_paint import HandStyle, paint_hands
+from toy_pose.medium import encode_jpeg, photograph
 from toy_pose.skeleton import rotation_x, rotation_y, rotation_z
-from toy_pose.textures import smooth_field
 
 _TYPE_SHARES = (0.3, 0.3, 0.4)  # of images with a right hand, a left hand, both
 HAND_TYPES = ('right', 'left', 'interacting')
@@ -44,7 +43,7 @@ def render_hands(rng: np.random.Generator, camera: HandCamera) -> HandScene:
     """Paint a random image of hands as the camera sees them."""
     canvas = Canvas(camera.width, camera.height)
     skin = random_skin(rng)
-    look = HandLook(
+    look = HandStyle(
         skin=skin,
         nail=shade(skin, 1.3),
         sleeve=random_color(rng),
@@ -70,7 +69,7 @@ def render_hands(rng: np.random.Generator, camera: HandCamera) -> HandScene:
 def _sample_hand(
     rng: np.random.Generator, is_right: bool, is_one_of_two: bool, size: float
 ) -> Hand:
-    """A hand that points upwards more or less, at its person's side of the stage."""
+    """Returns a random hand that points roughly upwards, on its person's side of the stage."""
     # The person faces the camera at the world's origin, so its right is the world's left.
     side = -1.0 if is_right else 1.0
     upright = np.stack([np.cross(UP, [0.0, 0.0, 1.0]), UP, [0.0, 0.0, 1.0]], axis=1)
@@ -95,7 +94,7 @@ def _elbow(rng: np.random.Generator, hand: Hand) -> np.ndarray:
     return lowered / np.linalg.norm(lowered)
 
 
-def _paint_studio(canvas: Canvas, rng: np.random.Generator, look: HandLook) -> None:
+def _paint_studio(canvas: Canvas, rng: np.random.Generator, look: HandStyle) -> None:
     """A dark wall with lamps, and a shirt."""
     width, height = canvas.width, canvas.height
     canvas.image[:] = smooth_field(rng, height, width, 3, 2, 40, 0.1)
@@ -120,7 +119,7 @@ def _paint_studio(canvas: Canvas, rng: np.random.Generator, look: HandLook) -> N
 
 
 def valid_joints(label: HandLabel, camera: HandCamera) -> np.ndarray:
-    """Whether each of 42 joints, right hand first, is there and inside the image, (42,) bool."""
+    """Returns whether each of 42 joints, right hand first, exists inside the image, (42,) bool."""
     flags = np.zeros(2 * (WRIST + 1), bool)
     limit = (camera.width - 1, camera.height - 1)
     for start, joints in ((0, label.right), (WRIST + 1, label.left)):

@@ -1,4 +1,4 @@
-"""Heads: a skull, hair or a cap, and a face that shows only from the front."""
+"""Painting of heads: skull, hair or cap, and a face that is visible only from the front."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ _BRIM = _sphere_points((-55, 55), (26, 32))
 
 
 def facing(body: Body, keypoint: str) -> float:
-    """How much the head's surface at a face keypoint faces the camera, from -1 to 1."""
+    """Returns the cosine between the head's surface normal at a face keypoint and the camera."""
     normal = body.head @ (FACE_DIRECTIONS[keypoint] / body.proportions.head_radii)
     return float(normal[2] / np.linalg.norm(normal))
 
@@ -49,7 +49,7 @@ _BROW = np.array([0.0, 0.2, 0.0])  # from the eye
 
 
 class HeadPainter:
-    """Collects the polygons of one head."""
+    """Painter that collects the polygons of one head."""
 
     def __init__(self, body: Body, outfit: Outfit, view: View) -> None:
         self.body, self.outfit, self.view = body, outfit, view

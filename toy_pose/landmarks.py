@@ -1,4 +1,4 @@
-"""Where the keypoints of all people datasets are on a drawn body."""
+"""Keypoint positions of all people datasets on a drawn body."""
 
 from collections.abc import Callable
 
@@ -46,7 +46,7 @@ def landmark_points(person: Person, names: tuple[str, ...]) -> np.ndarray:
     """Positions (K, 3) of named keypoints in view axes, body heights.
 
     Args:
-        person: Whose keypoints; names of faces and fingers need a person with details.
+        person: The person; names of faces and fingers need a person with details.
         names: Names as in the skeleton tables of the people datasets.
     """
     joints = person.body.joints

@@ -1,14 +1,32 @@
-"""Pictures as if painted, drawn or carved: what is done to a scene instead of a photograph."""
+"""Image formation: photographs, and renderings as if painted, drawn or carved."""
 
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 
-from toy_pose.camera import photograph
-from toy_pose.textures import add_noise
+from toy_pose.fast_random import add_noise, smooth_field
 
 Treatment = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) uint8 -> the same
+
+
+def photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns the image (H, W, 3) uint8 with random light, colour cast, blur and noise."""
+    height, width = image.shape[:2]
+    spread = rng.uniform(5, 40)
+    light = smooth_field(rng, height, width, 2, 128 - spread, 128 + spread, 0.25)
+    image = cv2.multiply(image, light, scale=float(rng.uniform(0.8, 1.2)) / 128)
+    if rng.random() < 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 0.9)))
+    return add_noise(image, rng, 0.0, float(rng.uniform(0, 5)))
+
+
+def encode_jpeg(image: np.ndarray, rng: np.random.Generator) -> bytes:
+    """Encodes the image (H, W, 3) uint8 as a JPEG file of random quality."""
+    quality = int(rng.integers(60, 96))
+    is_ok, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert is_ok, 'OpenCV cannot write JPEG'
+    return data.tobytes()
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
@@ -99,7 +117,7 @@ MEDIA: dict[str, Treatment | None] = {  # None: a photograph
 def paint_in_medium(
     treatment: Treatment | None,
 ) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
-    """What turns a drawn scene into a picture of that kind."""
+    """Returns the filter that renders a drawn scene in that medium."""
     if treatment is None:
         return photograph
 

@@ -1,4 +1,4 @@
-"""Names of the painted body parts, and which of them show a keypoint."""
+"""Body part ids of the id image, and the parts on which each keypoint is visible."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -68,7 +68,7 @@ _AXIAL: dict[str, frozenset[BodyPart]] = {
 
 
 def parts_at_keypoint(name: str) -> frozenset[BodyPart]:
-    """Body parts that show a keypoint of any people dataset."""
+    """Returns the body parts on which a keypoint of any people dataset is visible."""
     if name in PARTS_AT_KEYPOINT:
         return PARTS_AT_KEYPOINT[name]
     if name in _AXIAL:
@@ -90,7 +90,7 @@ TRUNK_AT_KEYPOINT: dict[str, frozenset[BodyPart]] = {
 
 @dataclass(frozen=True)
 class Patch:
-    """One painted piece of a body; all polygons are convex, (N, 2) px."""
+    """Painted piece of a body; all polygons are convex, (N, 2) px."""
 
     part: BodyPart
     depth: float  # view axes, larger is nearer to the camera

@@ -1,4 +1,4 @@
-"""One person: a random body in random clothes, painted onto the canvas."""
+"""Person: a random body in random clothes, painted onto the canvas."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +10,7 @@ import numpy as np
 from toy_pose.appearance import Outfit, sample_outfit
 from toy_pose.canvas import Canvas
 from toy_pose.face import paint_landmarks, sample_landmarks
+from toy_pose.fast_random import add_noise
 from toy_pose.fingers import finger_rods, sample_hands
 from toy_pose.head import head_patches, paint_face
 from toy_pose.limbs import limb_patches
@@ -17,7 +18,6 @@ from toy_pose.outlines import View
 from toy_pose.parts import PARTS_PER_PERSON, BodyPart, Patch
 from toy_pose.poses import sample_pose
 from toy_pose.skeleton import Body, pose_body, sample_proportions
-from toy_pose.textures import add_noise
 from toy_pose.torso import trunk_patches
 
 _SHIRT_PARTS = (BodyPart.TORSO,)
@@ -46,7 +46,7 @@ def sample_person(rng: np.random.Generator) -> Person:
 
 
 def add_details(rng: np.random.Generator, person: Person) -> Person:
-    """The person with a face of 68 landmarks and with fingers, which show in large pictures."""
+    """Adds a face of 68 landmarks and fingers, which are visible in large pictures."""
     details = {**sample_landmarks(rng, person.body), **sample_hands(rng, person.body)}
     return replace(person, details=details)
 

@@ -1,15 +1,52 @@
-"""Where the people of an image stand: sizes, overlaps and cuts by the image border."""
+"""Scene layout: style of a scene, and placement of its people with overlaps and truncation."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick
 from toy_pose.outlines import View
 from toy_pose.person import Person, joint_extent
-from toy_pose.style import SceneStyle
 
 _TRIES = 14
+
+
+@dataclass(frozen=True)
+class SceneStyle:
+    """Distribution parameters of a scene; the defaults are those of format 'coco'.
+
+    Attributes:
+        sizes_wh: Image sizes, px; at most 640, the size of the noise.
+        size_shares: Probability of each size.
+        person_shares: Probability of 1, 2, ... people in an image.
+        height_share: Body height of a scene, range in image heights.
+        height_px: Smallest and largest body height, px.
+        truncated_share: Probability that a person is truncated by the image border.
+        crowded_share: Probability that a person may overlap others considerably.
+        overlaps: Largest shared part of two boxes, usually and in a crowd.
+        huddle: Distance of the others from the first person, range in body heights; None for
+            anywhere.
+        occluder_share: Probability of an occluder in front of a person.
+        has_details: Whether faces have 68 landmarks and hands have fingers.
+    """
+
+    sizes_wh: tuple[tuple[int, int], ...] = (
+        *((320, 240), (288, 216), (256, 192)),
+        *((320, 214), (240, 320), (216, 288)),
+    )
+    size_shares: tuple[float, ...] = (0.32, 0.14, 0.14, 0.14, 0.16, 0.10)
+    person_shares: tuple[float, ...] = (0.20, 0.36, 0.30, 0.14)
+    height_share: tuple[float, float] = (0.45, 0.92)
+    height_px: tuple[float, float] = (90.0, 230.0)
+    truncated_share: float = 0.1
+    crowded_share: float = 0.2
+    overlaps: tuple[float, float] = (0.05, 0.4)
+    huddle: tuple[float, float] | None = None
+    occluder_share: float = 0.06
+    has_details: bool = False
+
+
+DEFAULT_STYLE = SceneStyle()
 
 
 @dataclass(frozen=True)
@@ -54,7 +91,7 @@ def _origin_beside(
     first: View,
     distance: tuple[float, float],
 ) -> np.ndarray:
-    """Pelvis position (2,) px beside the first person, moved into the image if that is possible."""
+    """Pelvis position (2,) px beside the first person, moved into the image if possible."""
     side = 1.0 if rng.random() < 0.5 else -1.0
     away = first.height_px * np.array([side * rng.uniform(*distance), rng.normal(0, 0.03)])
     origin = first.origin + away

@@ -1,10 +1,10 @@
-"""Random poses from a few families: standing, walking, running, sitting, crouching and so on."""
+"""Random poses of people from several families: standing, walking, running, sitting, etc."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick
 from toy_pose.skeleton import LimbAngles, Pose, rotation_x, rotation_y, rotation_z
 
 Limbs = tuple[LimbAngles, LimbAngles]

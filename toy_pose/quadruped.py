@@ -165,7 +165,7 @@ def root_rotation(azimuth: float, elevation: float, roll: float) -> np.ndarray:
 
     Args:
         azimuth: 0 faces the camera, 90 the image's right.
-        elevation: How far above the animal the camera is.
-        roll: Of the image, anticlockwise.
+        elevation: Elevation of the camera.
+        roll: Roll of the image, anticlockwise.
     """
     return rotation_z(roll) @ rotation_x(elevation) @ rotation_y(azimuth)

@@ -1,13 +1,13 @@
-"""Coat patterns, printed on the pixels of a painted animal so that its shading shows through."""
+"""Coat patterns, blended into the pixels of a painted animal so that its shading is kept."""
 
 import cv2
 import numpy as np
 
 from toy_pose.canvas import Canvas
+from toy_pose.fast_random import add_noise, smooth_field
 from toy_pose.outlines import View
 from toy_pose.quadruped import Animal
 from toy_pose.quadruped_kinds import Coat
-from toy_pose.textures import add_noise, smooth_field
 
 _MARK_STRENGTH = 0.8  # how much of the mark's colour covers the fur
 _BELLY_FROM = 0.35  # of the trunk's half depth below its middle
@@ -29,7 +29,7 @@ def _blotches(rng: np.random.Generator, shape: tuple[int, int], period_px: float
 def _marks(
     rng: np.random.Generator, coat: Coat, height: np.ndarray, along: np.ndarray, scale: float
 ) -> np.ndarray:
-    """Where the coat has the colour of its marks, (H, W) bool.
+    """Mask (H, W) of the marks of a coat, bool.
 
     Args:
         rng: Source of the pattern.
@@ -64,7 +64,7 @@ def print_coat(
         rng: Source of pattern and grain.
         animal: Says where the trunk is.
         coat: Colours and pattern.
-        view: Where; ``height_px`` is the length of a trunk.
+        view: Position in the image; ``height_px`` is the length of a trunk.
         region: Rows and columns that hold the animal.
         printed: Ids that the pattern covers.
         every: All ids of the animal.

@@ -75,7 +75,7 @@ def ap10k_file(
 
     Args:
         images: Split -> images.
-        split: Which of them.
+        split: Split of the file.
         categories: Entries of ``categories``; animals are found by name.
         info: Version and arguments of the generator.
         file_name: Path of an image below the folder of the data set -> its ``file_name``.

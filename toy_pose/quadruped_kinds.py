@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from toy_pose.appearance import Color, as_color, shade
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick
 
 
 class Build(NamedTuple):
@@ -81,7 +81,7 @@ KIND_NAMES = tuple(kind.name for kind in KINDS)
 
 @dataclass(frozen=True)
 class Coat:
-    """What one animal looks like."""
+    """Coat of one animal."""
 
     fur: Color
     belly: Color

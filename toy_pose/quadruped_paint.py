@@ -1,4 +1,4 @@
-"""Painting four-legged animals: trunk, legs, neck, head, tail, then coat and face."""
+"""Painting of four-legged animals: trunk, legs, neck, head, tail, then coat and face."""
 
 import numpy as np
 
@@ -157,7 +157,7 @@ def _tail_chain(animal: Animal, coat: Coat) -> Chain:
 
 
 def _chains(animal: Animal, kind: Kind, coat: Coat) -> list[Chain]:
-    """Everything but the face, in the order of painting."""
+    """Returns the chains of all parts except the face, in order of painting."""
     chains = [
         _trunk_chain(animal, coat),
         _neck_chain(animal, coat),
@@ -175,7 +175,7 @@ def _chains(animal: Animal, kind: Kind, coat: Coat) -> list[Chain]:
 
 
 def face_normal(animal: Animal, name: str) -> float:
-    """How much the surface at a face joint faces the camera, -1 to 1."""
+    """Cosine between the surface normal at a face joint and the camera, -1 to 1."""
     directions = {
         'left_eye': (0.8, 0.35, 0.45),
         'right_eye': (-0.8, 0.35, 0.45),
@@ -188,7 +188,7 @@ def face_normal(animal: Animal, name: str) -> float:
 
 
 def _paint_face(canvas: Canvas, animal: Animal, coat: Coat, view: View) -> None:
-    """Eyes and nose where they face the camera; what is in front of the head hides them later."""
+    """Paints eyes and nose where they face the camera, before parts in front of the head."""
     build = animal.build
     scale = view.height_px
     marks = (
@@ -226,12 +226,12 @@ def paint_animal(
     """Paint an animal over what is there.
 
     Args:
-        canvas: What is painted on.
+        canvas: Canvas to paint on.
         rng: Source of the coat's pattern and texture.
         animal: The posed skeleton.
-        kind: What decides ears, horns and mane.
+        kind: Kind, which determines ears, horns and mane.
         coat: Its colours.
-        view: Where; ``height_px`` is the length of a trunk.
+        view: Position in the image; ``height_px`` is the length of a trunk.
         index: Number of the animal in this image, which makes the ids.
 
     Returns:

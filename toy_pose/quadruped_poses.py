@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick
 from toy_pose.quadruped import AnimalPose, LegPose, root_rotation
 from toy_pose.quadruped_kinds import Kind
 

@@ -1,4 +1,4 @@
-"""One generated photograph of one to three four-legged animals, with its annotations."""
+"""Scene: a generated photograph of one to three four-legged animals, with annotations."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from toy_pose.background import paint_background, paint_occluder
-from toy_pose.camera import encode_jpeg, photograph
 from toy_pose.canvas import Canvas
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick
+from toy_pose.medium import encode_jpeg, photograph
 from toy_pose.outlines import View
 from toy_pose.parts import PARTS_PER_PERSON
 from toy_pose.person import person_mask
@@ -165,7 +165,7 @@ def _overlap(low: np.ndarray, high: np.ndarray, other: _Placed) -> float:
 
 
 def _label(canvas: Canvas, place: _Placed, index: int, corners: np.ndarray) -> AnimalLabel | None:
-    """The annotation of a painted animal, or None when next to nothing of it can be seen."""
+    """Returns the annotation of a painted animal, or None if almost nothing of it is visible."""
     area = int(cv2.countNonZero(person_mask(canvas.ids, index)))
     if area < _MIN_VISIBLE_PX:
         return None

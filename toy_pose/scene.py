@@ -1,4 +1,4 @@
-"""One generated photograph with its annotations."""
+"""Scene: a generated photograph of people with annotations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,14 +7,13 @@ import cv2
 import numpy as np
 
 from toy_pose.background import paint_background, paint_occluder, paint_seat
-from toy_pose.camera import encode_jpeg, photograph
 from toy_pose.canvas import Canvas
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick
 from toy_pose.head import skull_outline
 from toy_pose.landmarks import landmark_points
+from toy_pose.medium import encode_jpeg, photograph
 from toy_pose.person import add_details, paint_person, person_mask, sample_person
-from toy_pose.placement import Placement, place_persons
-from toy_pose.style import DEFAULT_STYLE, SceneStyle
+from toy_pose.placement import DEFAULT_STYLE, Placement, SceneStyle, place_persons
 from toy_pose.visibility import OUTSIDE, keypoint_flag
 
 _MIN_VISIBLE_PX = 60  # a person that shows less than this is not annotated
@@ -55,8 +54,8 @@ def render_scene(
 
     Args:
         rng: The only source of chance.
-        keypoint_names: What is labelled, in this order; names of `landmark_points`.
-        style: What kind of picture.
+        keypoint_names: Labelled keypoints in order; names of `landmark_points`.
+        style: Style of the scene.
         treat: Turns the painting (H, W, 3) uint8 into the picture of the same size.
     """
     width, height = style.sizes_wh[pick(rng, style.size_shares)]
@@ -135,7 +134,7 @@ def _label(
     own_area: int,
     keypoint_names: tuple[str, ...],
 ) -> PersonLabel | None:
-    """The annotation of a painted person, or None when next to nothing of it can be seen."""
+    """Returns the annotation of a painted person, or None if almost nothing of it is visible."""
     mask = person_mask(canvas.ids, index)
     area = int(cv2.countNonZero(mask))
     if area < _MIN_VISIBLE_PX:

@@ -91,7 +91,7 @@ def trunk_patches(body: Body, outfit: Outfit, view: View) -> list[Patch]:
 
 
 def _front_patch(body: Body, outfit: Outfit, view: View, depth: float) -> Patch:
-    """What marks the front of a shirt: an open collar and a print."""
+    """Marks of the front of a shirt: an open collar and a print."""
     marks: list[tuple[np.ndarray, Color]] = []  # corners (N, 3) from the chest in torso axes
     if outfit.has_open_collar:
         corners = [[-0.032, 0.0, 0.035], [0.032, 0.0, 0.035], [0.0, -0.06, 0.055]]

@@ -1,1 +1,1 @@
-"""What a run did, costs and gets wrong: curves, operations, comparisons, reports."""
+"""Analysis of runs: logs, FLOPs, error analysis, comparison of results, HTML reports."""

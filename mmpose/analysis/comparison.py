@@ -1,4 +1,4 @@
-"""Two results of the same images: which is better, by how much, and how sure that is."""
+"""Comparison of two result files: differences of metrics with bootstrap confidence intervals."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from mmpose.evaluation.functional import (
     KeypointGroundTruth,
     match_poses,
 )
-from mmpose.evaluation.functional.bootstrap import draw_images, resample_figures
-from mmpose.evaluation.functional.joint_ap import joint_average_precision
+from mmpose.evaluation.functional.bootstrap import draw_images, resample_metrics
+from mmpose.evaluation.functional.eval_configs import EvalConfig, find_eval_config
+from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
 from mmpose.evaluation.functional.oks_errors import (
     ErrorAnalysis,
     analyze_errors,
     image_losses,
 )
-from mmpose.evaluation.functional.protocols import Protocol, find_protocol
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 
@@ -31,13 +31,13 @@ COMPARED_KINDS = ('coco', 'crowdpose', 'humanart')  # of protocols: AP over OKS
 
 
 @dataclass(frozen=True)
-class FigureChange:
-    """A figure of both results.
+class MetricChange:
+    """A metric of both results.
 
     Attributes:
         name: Its name.
         first, second: In [0, 1]; -1 where nothing is annotated.
-        interval: Of the difference second - first over resamples of the images; None for figures
+        interval: Of the difference second - first over resamples of the images; None for metrics
             that were not resampled.
         share_better: Share of the resamples in which the second is better; a tie is half of one.
         p_value: Twice the share of resamples on the other side of no difference, at least
@@ -59,24 +59,24 @@ class FigureChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two results of the same images.
+    """Comparison of two results of the same images.
 
     Attributes:
         names: Of the results.
         dataset_meta: The skeleton.
-        figures: The COCO figures; AP is the first.
-        joints: (K, 2). AP of each joint of both; NaN for a joint that is never labelled.
+        metrics: The COCO metrics; AP is the first.
+        keypoint_ap: (K, 2). AP of each keypoint of both; NaN for one that is never labelled.
         analyses: Errors of both.
         image_ids: (I,), ascending.
         losses: (I, 2), people. How bad each image is, as ``image_losses`` counts.
         num_resamples: R.
-        notes: What a reader has to know.
+        notes: For the reader, one sentence each.
     """
 
     names: tuple[str, str]
     dataset_meta: DatasetMeta
-    figures: list[FigureChange]
-    joints: FloatArray
+    metrics: list[MetricChange]
+    keypoint_ap: FloatArray
     analyses: tuple[ErrorAnalysis, ErrorAnalysis]
     image_ids: np.ndarray
     losses: FloatArray
@@ -109,10 +109,10 @@ def compare_files(
         ValueError: If a file is malformed or empty, they are of different images, or the dataset
             is not evaluated by AP over OKS.
     """
-    protocol, dataset_meta = _protocol(dataset)
+    eval_config, dataset_meta = _eval_config(dataset)
     if num_resamples < 2:
         raise ValueError(f'--resamples is {num_resamples}; expected 2 or more')
-    area = protocol.use_area if use_area is None else use_area
+    area = eval_config.use_area if use_area is None else use_area
     gt, results = read_files([first, second], ann_file, dataset_meta, area)
     notes = _check_same_images(gt, results)
     analyses = [
@@ -122,16 +122,16 @@ def compare_files(
     matched = [match_poses(gt, dt, dataset_meta.sigmas, area) for dt in results]
     counts = draw_images(len(np.unique(gt.image_ids)), num_resamples, seed)
     summaries = [one.scores().summary() for one in matched]
-    resampled = [resample_figures(one, counts) for one in matched]
-    figures = [
+    resampled = [resample_metrics(one, counts) for one in matched]
+    metrics = [
         _change(name, *(one[name] for one in summaries), *(one.get(name) for one in resampled))
         for name in summaries[0]
     ]
     return Comparison(
         names=_labels(Path(first), Path(second)),
         dataset_meta=dataset_meta,
-        figures=figures,
-        joints=np.stack([joint_average_precision(one) for one in analyses], axis=1),
+        metrics=metrics,
+        keypoint_ap=np.stack([keypoint_average_precision(one) for one in analyses], axis=1),
         analyses=(analyses[0], analyses[1]),
         image_ids=np.unique(gt.image_ids),
         losses=np.stack([image_losses(one) for one in analyses], axis=1),
@@ -140,14 +140,14 @@ def compare_files(
     )
 
 
-def _protocol(dataset: str) -> tuple[Protocol, DatasetMeta]:
-    protocol = find_protocol(dataset)
-    if protocol.kind not in COMPARED_KINDS:
+def _eval_config(dataset: str) -> tuple[EvalConfig, DatasetMeta]:
+    eval_config = find_eval_config(dataset)
+    if eval_config.kind not in COMPARED_KINDS:
         raise ValueError(
             f"'{dataset}' is not evaluated by the AP over OKS that is compared here; "
-            'tools/evaluate.py gives its own figures'
+            'tools/evaluate.py gives its own metrics'
         )
-    return protocol, load_metainfo(protocol.skeleton)
+    return eval_config, load_metainfo(eval_config.skeleton)
 
 
 def _check_same_images(
@@ -181,19 +181,19 @@ def _change(
     second: float,
     first_resampled: FloatArray | None,
     second_resampled: FloatArray | None,
-) -> FigureChange:
+) -> MetricChange:
     if first_resampled is None or second_resampled is None:
-        return FigureChange(name, first, second)
+        return MetricChange(name, first, second)
     differences = second_resampled - first_resampled
     differences = differences[np.isfinite(differences)]
     if not len(differences):
-        return FigureChange(name, first, second)
+        return MetricChange(name, first, second)
     rest = (1 - CONFIDENCE) / 2
     low, high = np.quantile(differences, [rest, 1 - rest])
     num_worse, num_better = (differences < 0).sum(), (differences > 0).sum()
     num_ties = len(differences) - num_worse - num_better
     fewer = min(num_worse, num_better) + num_ties
-    return FigureChange(
+    return MetricChange(
         name,
         first,
         second,
@@ -204,7 +204,7 @@ def _change(
 
 
 def _labels(first: Path, second: Path) -> tuple[str, str]:
-    """Names that tell the results apart: of the files, or of the folders where these are equal."""
+    """Returns distinct names of the results: of the files, or of the folders where these agree."""
     paths = (first.resolve(), second.resolve())
     for names in (
         [path.stem for path in paths],

@@ -1,16 +1,16 @@
-"""A comparison of two results as tables, as JSON, and as a page with pictures."""
+"""Report on a comparison of two results: tables, JSON, and a page with pictures."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
+import json_tricks
 import numpy as np
 
-from mmpose.analysis.comparison import CONFIDENCE, Comparison, FigureChange, compare_files
+from mmpose.analysis.comparison import CONFIDENCE, Comparison, MetricChange, compare_files
 from mmpose.analysis.error_pictures import draw_both
 from mmpose.analysis.error_report import check_images, image_names
 from mmpose.analysis.error_tables import Table, format_table
@@ -55,14 +55,14 @@ def report_comparison(
     found = compare_files(first, second, ann_file, dataset, use_area, num_resamples, seed)
     names = image_names(ann_file)
     better, worse = changed_images(found, num_images)
-    verdict = comparison_verdict(found)
+    summary = comparison_summary(found)
     tables = [
-        figure_table(found),
-        joint_table(found),
+        metric_table(found),
+        keypoint_table(found),
         _image_table('Images that got better', found, better, names),
         _image_table('Images that got worse', found, worse, names),
     ]
-    lines = [verdict, *map(format_table, tables), *found.notes]
+    lines = [summary, *map(format_table, tables), *found.notes]
     if out_dir is None:
         return '\n\n'.join([*lines, '--out DIR writes a page, with --images FOLDER its pictures'])
     if image_folder is not None:
@@ -71,9 +71,10 @@ def report_comparison(
     folder.mkdir(parents=True, exist_ok=True)
     content = comparison_content(found, better, worse, names)
     sources = {'first': str(first), 'second': str(second), 'annotations': str(ann_file)}
-    (folder / JSON_FILE).write_text(json.dumps({**sources, **content}, indent=2) + '\n')
+    text = json_tricks.dumps({**sources, **content}, primitives=True, allow_nan=True, indent=2)
+    (folder / JSON_FILE).write_text(f'{text}\n')
     page = HtmlReport(f'{found.names[1]} against {found.names[0]}')
-    page.verdict(verdict, _mood(found.figures[0]))
+    page.summary(summary, _status(found.metrics[0]))
     page.text(
         f'{second} against {first}; annotations {ann_file}, skeleton {found.dataset_meta.name}.'
     )
@@ -91,7 +92,7 @@ def report_comparison(
 
 
 def changed_images(found: Comparison, num: int) -> tuple[list[int], list[int]]:
-    """Rows of ``image_ids`` that got better and that got worse most, at most ``num`` each."""
+    """Returns rows of ``image_ids`` with the largest gains and losses, at most ``num`` each."""
     gain = found.losses[:, 0] - found.losses[:, 1]
     order = np.argsort(-gain, kind='stable')
     better = [row for row in order[:num].tolist() if gain[row] > 0]
@@ -99,9 +100,9 @@ def changed_images(found: Comparison, num: int) -> tuple[list[int], list[int]]:
     return better, worse
 
 
-def comparison_verdict(found: Comparison) -> str:
-    """Which result is better, by how much, and how sure that is, in a sentence or two."""
-    ap = found.figures[0]
+def comparison_summary(found: Comparison) -> str:
+    """Returns which result is better, by how much, and how certain that is, in two sentences."""
+    ap = found.metrics[0]
     first, second = found.names
     if ap.interval is None or ap.p_value is None:
         return 'No annotation counts: there is no AP to compare.'
@@ -118,51 +119,51 @@ def comparison_verdict(found: Comparison) -> str:
     return f'{numbers}. {winner} is better.'
 
 
-def _mood(ap: FigureChange) -> str:
+def _status(ap: MetricChange) -> str:
     if ap.p_value is None or ap.p_value >= SIGNIFICANT:
         return 'warn'
     return 'good' if ap.difference > 0 else 'bad'
 
 
-def figure_table(found: Comparison) -> Table:
-    """The figures of both in points, their difference, its interval, and how sure its sign is."""
+def metric_table(found: Comparison) -> Table:
+    """Table of the metrics of both in points, their difference, its interval and p-value."""
     rows = []
-    for figure in found.figures:
+    for metric in found.metrics:
         interval, better, p_value = '-', '-', '-'
-        if figure.interval is not None:
-            interval = ' to '.join(_points(value, '+') for value in figure.interval)
-            better, p_value = f'{100 * (figure.share_better or 0):.1f}', f'{figure.p_value:.3f}'
-        values = [_points(value) if value >= 0 else '-' for value in (figure.first, figure.second)]
+        if metric.interval is not None:
+            interval = ' to '.join(_points(value, '+') for value in metric.interval)
+            better, p_value = f'{100 * (metric.share_better or 0):.1f}', f'{metric.p_value:.3f}'
+        values = [_points(value) if value >= 0 else '-' for value in (metric.first, metric.second)]
         rows.append(
-            [figure.name, *values, _points(figure.difference, '+'), interval, better, p_value]
+            [metric.name, *values, _points(metric.difference, '+'), interval, better, p_value]
         )
     return Table(
-        'Figures',
+        'Metrics',
         f'In points. The interval holds {CONFIDENCE:.0%} of the differences over '
         f'{found.num_resamples} resamples of the images, drawn with replacement, the same for both '
         'results. "Second better" is the share of resamples in which it is, in percent; p is twice '
         'the share on the other side of no difference.',
-        ['figure', *found.names, 'difference', 'interval', 'second better', 'p'],
+        ['metric', *found.names, 'difference', 'interval', 'second better', 'p'],
         rows,
     )
 
 
-def joint_table(found: Comparison) -> Table:
-    """AP of each joint of both results in points, the largest gains first."""
-    gains = found.joints[:, 1] - found.joints[:, 0]
+def keypoint_table(found: Comparison) -> Table:
+    """Table of the AP of each keypoint of both results in points, the largest gains first."""
+    gains = found.keypoint_ap[:, 1] - found.keypoint_ap[:, 0]
     rows = []
-    for joint in np.argsort(-np.nan_to_num(gains), kind='stable').tolist():
-        name = found.dataset_meta.keypoint_names[joint].replace('_', ' ')
-        if np.isnan(gains[joint]):
+    for keypoint in np.argsort(-np.nan_to_num(gains), kind='stable').tolist():
+        name = found.dataset_meta.keypoint_names[keypoint].replace('_', ' ')
+        if np.isnan(gains[keypoint]):
             rows.append([name, '-', '-', 'not labelled'])
             continue
-        values = [_points(value) for value in found.joints[joint]]
-        rows.append([name, *values, _points(gains[joint], '+')])
+        values = [_points(value) for value in found.keypoint_ap[keypoint]]
+        rows.append([name, *values, _points(gains[keypoint], '+')])
     return Table(
-        'AP of each joint',
-        'The poses are matched to people as a whole; then a joint is right if it is near enough '
-        'to its own place.',
-        ['joint', *found.names, 'difference'],
+        'AP of each keypoint',
+        'The poses are matched to people as a whole; then a keypoint is correct if it is near '
+        'enough to its own place.',
+        ['keypoint', *found.names, 'difference'],
         rows,
     )
 
@@ -191,35 +192,35 @@ def _file_names(found: Comparison, rows: Sequence[int], names: dict[int | str, s
 def comparison_content(
     found: Comparison, better: Sequence[int], worse: Sequence[int], names: dict[int | str, str]
 ) -> dict[str, Any]:
-    """All figures, as ``comparison.json`` has them."""
-    joints = zip(found.dataset_meta.keypoint_names, found.joints.tolist(), strict=True)
+    """Returns the content of ``comparison.json``."""
+    keypoint_ap = zip(found.dataset_meta.keypoint_names, found.keypoint_ap.tolist(), strict=True)
     return {
-        'names': list(found.names),
+        'names': found.names,
         'num_images': len(found.image_ids),
         'num_resamples': found.num_resamples,
         'figures': {
-            figure.name: {
-                'first': figure.first,
-                'second': figure.second,
-                'difference': figure.difference,
-                'interval': figure.interval,
-                'share_better': figure.share_better,
-                'p_value': figure.p_value,
+            metric.name: {
+                'first': metric.first,
+                'second': metric.second,
+                'difference': metric.difference,
+                'interval': metric.interval,
+                'share_better': metric.share_better,
+                'p_value': metric.p_value,
             }
-            for figure in found.figures
+            for metric in found.metrics
         },
         'joint_ap': {
             name: [None if np.isnan(value) else value for value in values]
-            for name, values in joints
+            for name, values in keypoint_ap
         },
         **{
             key: [
-                {'file_name': file, 'losses': found.losses[row].tolist()}
+                {'file_name': file, 'losses': found.losses[row]}
                 for file, row in zip(_file_names(found, rows, names), rows, strict=True)
             ]
             for key, rows in (('better', better), ('worse', worse))
         },
-        'notes': list(found.notes),
+        'notes': found.notes,
     }
 
 

@@ -1,4 +1,4 @@
-"""Parameters and operations of a model, part by part."""
+"""Complexity of a model: parameters and FLOPs by part."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def measure_complexity(
         model = build_model(dict(model_cfg)).eval()
         height, width = input_hw or input_size(model)[::-1]
         image = torch.empty(1, 3, height, width)
-    _fit_codecs(model, (height, width))
+    for head in model.all_heads():  # which compare with the sizes of their codecs
+        head.set_input_size((width, height))
     index = deal_datasets(model, 1)
     backbone, heads = model.backbone, list(model.all_heads())
     inputs = (image, index) if getattr(backbone, 'takes_dataset_idx', False) else (image,)
@@ -78,14 +79,6 @@ def measure_complexity(
         {part: flops[part] for part in kept},
         max(len(heads), getattr(backbone, 'num_expert', 1)),
     )
-
-
-def _fit_codecs(model: PoseEstimator, input_hw: tuple[int, int]) -> None:
-    """Makes the heads, which compare with their codecs, accept features of another size."""
-    for head in model.all_heads():
-        codec = head.codec
-        sizes = zip(input_hw[::-1], codec.heatmap_size, codec.input_size, strict=True)
-        codec.heatmap_size = tuple(size * cells // own for size, cells, own in sizes)
 
 
 def _split_flops(backbone: nn.Module, flops: Mapping[str, int]) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""Runs a person detector over an annotation file: a file of boxes, and how good they are."""
+"""Evaluation of a detector on an annotation file: box file and box AP."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ PERSON = 1
 
 @dataclass(frozen=True)
 class DetectionRun:
-    """What a detector did.
+    """Result of a detector on an annotation file.
 
     Attributes:
         records: Boxes in COCO's detection layout.
-        figures: How good they are, by name, from 0 to 1; empty where nothing is annotated.
-        num_images: Images that were looked at.
+        metrics: Box AP and AR by name, from 0 to 1; empty where nothing is annotated.
+        num_images: Images of the file.
     """
 
     records: list[dict[str, Any]]
-    figures: dict[str, float]
+    metrics: dict[str, float]
     num_images: int
 
 
@@ -49,7 +49,7 @@ def evaluate_detector(
     backend: str = 'auto',
     quiet: bool = False,
 ) -> DetectionRun:
-    """Writes the boxes that a detector finds in the images of an annotation file, and rates them.
+    """Runs a detector on the images of an annotation file, writes its boxes and evaluates them.
 
     Args:
         detector: As for ``build_detector``, like the four arguments with the same names.
@@ -97,18 +97,18 @@ def evaluate_detector(
         Path(out_file).parent.mkdir(parents=True, exist_ok=True)
         Path(out_file).write_text(json.dumps(records))
     truth = _annotated(content, categories, ann_file)
-    figures = evaluate_boxes(truth, records, backend) if len(truth.annotations) else {}
-    return DetectionRun(records, figures, len(images))
+    metrics = evaluate_boxes(truth, records, backend) if len(truth.annotations) else {}
+    return DetectionRun(records, metrics, len(images))
 
 
 def format_run(run: DetectionRun, out_file: str | Path | None = None) -> str:
-    """Returns what a run says on the terminal."""
+    """Returns the metrics and notes of a run as text."""
     lines = [f'{len(run.records)} boxes in {run.num_images} images']
     if out_file is not None:
         lines[0] += f': {out_file}'
-    width = max((len(name) for name in run.figures), default=0)
-    lines += [f'{name:<{width}}  {value:8.4f}' for name, value in run.figures.items()]
-    if not run.figures:
+    width = max((len(name) for name in run.metrics), default=0)
+    lines += [f'{name:<{width}}  {value:8.4f}' for name, value in run.metrics.items()]
+    if not run.metrics:
         lines.append('nothing is annotated in the wanted categories, so the boxes are not rated')
     others = {record['category_id'] for record in run.records} - {PERSON}
     if others and out_file is not None:

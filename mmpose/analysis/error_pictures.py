@@ -1,18 +1,18 @@
-"""Pictures of the error report: the bar of AP, and images with their errors in colour."""
+"""Pictures of the error report: AP bar, and images with the kinds of error in colour."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.evaluation.functional.error_kinds import GOOD, JOINT_KINDS
+from mmpose.evaluation.functional.error_kinds import GOOD, KEYPOINT_KINDS
 from mmpose.evaluation.functional.error_matching import NONE, counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, false_positive_costs
 from mmpose.structures import DatasetMeta
+from mmpose.visualization import Viewport
 from mmpose.visualization.draw import draw_pose, put_label
 from mmpose.visualization.grid import make_grid, side_by_side
 from mmpose.visualization.shapes import (
@@ -42,7 +42,6 @@ TITLES = {'false_positive': 'false positive', 'false_negative': 'missed person'}
 NEUTRAL: Color = (215, 215, 215)  # grey of the skeleton on which errors stand out
 SHADE = 0.55  # brightness of the image below the errors
 SHOWN_COST = 0.1  # false positives that cost less are not drawn
-PICTURE_HEIGHT, MOST_WIDTH, MOST_SCALE = 520, 900, 6.0
 BAR_WH, BAR_MARGIN = (1000, 44), 16
 
 
@@ -84,7 +83,7 @@ def draw_errors(
 ) -> Image:
     """Returns annotated people and estimated poses side by side, errors in their colours.
 
-    A wrong joint is a dot with a line to its annotated place; joints that are right stay grey.
+    A wrong keypoint is a dot with a line to its annotated place; correct keypoints stay grey.
 
     Args:
         image_bgr: (H, W, 3) uint8, not changed.
@@ -94,11 +93,9 @@ def draw_errors(
         dataset_meta: The skeleton.
     """
     shown = poses[_is_shown(analysis)[poses]]
-    left_top, scale, view = _view(image_bgr, _boxes(analysis, people, shown))
-    painter = _Painter(analysis, dataset_meta, left_top, scale)
-    return side_by_side(
-        painter.annotated(view.copy(), people), painter.estimated(_shaded(view), people, shown)
-    )
+    viewport = Viewport.around(image_bgr, _boxes(analysis, people, shown))
+    painter = _Painter(analysis, dataset_meta, viewport)
+    return side_by_side(painter.annotated(people), painter.estimated(people, shown))
 
 
 def draw_both(
@@ -124,40 +121,37 @@ def draw_both(
         for analysis, rows in zip(analyses.values(), shown, strict=True)
         for box in _boxes(analysis, people, rows)
     ]
-    left_top, scale, view = _view(image_bgr, boxes)
-    painters = [_Painter(analysis, dataset_meta, left_top, scale) for analysis in analyses.values()]
-    tiles = [painters[0].annotated(view.copy(), people)]
+    viewport = Viewport.around(image_bgr, boxes)
+    painters = [_Painter(analysis, dataset_meta, viewport) for analysis in analyses.values()]
+    tiles = [painters[0].annotated(people)]
     for painter, rows in zip(painters, shown, strict=True):
-        tiles.append(painter.estimated(_shaded(view), people, rows))
+        tiles.append(painter.estimated(people, rows))
     return make_grid(tiles, columns=len(tiles), titles=['ground truth', *analyses])
 
 
 def hidden_false_positives(analysis: ErrorAnalysis, poses: NDArray[np.integer]) -> int:
-    """How many false positives among these rows score too low to be drawn."""
+    """Returns how many false positives among these rows score too low to be drawn."""
     hidden = analysis.errors.is_false_positive & ~_is_shown(analysis)
     return int(hidden[poses].sum())
 
 
 class _Painter:
-    """Draws into a view of an image, in which it turns image px into view px."""
+    """Draws annotations and detections into copies of a viewport."""
 
     def __init__(
-        self,
-        analysis: ErrorAnalysis,
-        dataset_meta: DatasetMeta,
-        left_top: NDArray[np.floating],
-        scale: float,
+        self, analysis: ErrorAnalysis, dataset_meta: DatasetMeta, viewport: Viewport
     ) -> None:
         self._gt, self._dt, self._errors = analysis.gt, analysis.dt, analysis.errors
-        self._dataset_meta, self._left_top, self._scale = dataset_meta, left_top, scale
-        self._grey = _tinted(dataset_meta, NEUTRAL)
-        self._invented = _tinted(dataset_meta, COLORS['false_positive'])
+        self._dataset_meta, self._viewport = dataset_meta, viewport
+        self._grey = _in_one_color(dataset_meta, NEUTRAL)
+        self._invented = _in_one_color(dataset_meta, COLORS['false_positive'])
 
-    def annotated(self, view: Image, people: NDArray[np.integer]) -> Image:
+    def annotated(self, people: NDArray[np.integer]) -> Image:
+        view = self._viewport.image_bgr.copy()
         for row in people:
             view = draw_pose(
                 view,
-                self._to_view(self._gt.keypoints[row]),
+                self._viewport.points(self._gt.keypoints[row]),
                 self._gt.keypoints_visible[row],
                 self._dataset_meta,
             )
@@ -165,15 +159,13 @@ class _Painter:
             self._box(view, self._gt.bbox_xywh[row], 'false_negative')
         return view
 
-    def estimated(
-        self, view: Image, people: NDArray[np.integer], poses: NDArray[np.integer]
-    ) -> Image:
-        errors = self._errors
+    def estimated(self, people: NDArray[np.integer], poses: NDArray[np.integer]) -> Image:
+        errors, view = self._errors, _shaded(self._viewport.image_bgr)
         for row in poses:
-            points = self._to_view(self._dt.keypoints[row])
+            points = self._viewport.points(self._dt.keypoints[row])
             dataset_meta = self._invented if errors.is_false_positive[row] else self._grey
             view = draw_pose(view, points, np.ones(len(points)), dataset_meta, line_width=2.0)
-        joints: list[tuple[str, NDArray[np.floating]]] = []
+        keypoints: list[tuple[str, NDArray[np.floating]]] = []
         labels: list[tuple[str, NDArray[np.floating]]] = []
         for row in people[errors.is_missed[people]]:
             labels.append(self._box(view, self._gt.bbox_xywh[row], 'false_negative'))
@@ -188,44 +180,39 @@ class _Painter:
                 better = errors.better[row]
                 text, corner = self._box(view, box, 'score')
                 labels.append((f'{text}{score} > {self._dt.scores[better]:.2f}', corner))
-            joints += self._wrong_joints(view, row)
-        return _with_labels(view, labels + joints)
+            keypoints += self._wrong_keypoints(view, row)
+        return _with_labels(view, labels + keypoints)
 
-    def _wrong_joints(self, view: Image, row: int) -> list[tuple[str, NDArray[np.floating]]]:
+    def _wrong_keypoints(self, view: Image, row: int) -> list[tuple[str, NDArray[np.floating]]]:
         kinds = self._errors.kinds[row]
         wrong = np.flatnonzero(kinds > GOOD)
-        points = self._to_view(self._dt.keypoints[row])
-        places = self._to_view(self._gt.keypoints[self._errors.matched[row]])
-        for joint in wrong:
-            color = COLORS[JOINT_KINDS[kinds[joint]]]
-            fill_capsule(view, points[joint], places[joint], 4.0, OUTLINE)
-            fill_capsule(view, points[joint], places[joint], 2.0, color)
-        for joint in wrong:
-            fill_disc(view, points[joint], 6.5, OUTLINE)
-            fill_disc(view, points[joint], 5.0, COLORS[JOINT_KINDS[kinds[joint]]])
-        names = [self._dataset_meta.keypoint_names[joint] for joint in wrong]
+        points = self._viewport.points(self._dt.keypoints[row])
+        places = self._viewport.points(self._gt.keypoints[self._errors.matched[row]])
+        for keypoint in wrong:
+            color = COLORS[KEYPOINT_KINDS[kinds[keypoint]]]
+            fill_capsule(view, points[keypoint], places[keypoint], 4.0, OUTLINE)
+            fill_capsule(view, points[keypoint], places[keypoint], 2.0, color)
+        for keypoint in wrong:
+            fill_disc(view, points[keypoint], 6.5, OUTLINE)
+            fill_disc(view, points[keypoint], 5.0, COLORS[KEYPOINT_KINDS[kinds[keypoint]]])
+        names = [self._dataset_meta.keypoint_names[keypoint] for keypoint in wrong]
         return [
-            (f'{name.replace("_", " ")} {JOINT_KINDS[kind]}', point)
+            (f'{name.replace("_", " ")} {KEYPOINT_KINDS[kind]}', point)
             for name, kind, point in zip(names, kinds[wrong], points[wrong], strict=True)
         ]
 
     def _box(
         self, view: Image, bbox_xywh: NDArray[np.floating], kind: str
     ) -> tuple[str, NDArray[np.floating]]:
-        """Paints a box and returns its label and where that goes."""
-        corner = self._to_view(bbox_xywh[:2])
-        box = np.concatenate([corner, bbox_xywh[2:] * self._scale])
+        """Paints a box and returns the text and anchor of its label."""
+        box = self._viewport.box(bbox_xywh)
         stroke_box(view, box, 5.0, OUTLINE)
         stroke_box(view, box, 3.0, COLORS[kind])
-        return TITLES.get(kind, kind), corner
-
-    def _to_view(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Pixel centres are whole numbers in both frames."""
-        return np.asarray((points - self._left_top + 0.5) * self._scale - 0.5)
+        return TITLES.get(kind, kind), box[:2]
 
 
-def _tinted(dataset_meta: DatasetMeta, color: Color) -> DatasetMeta:
-    """The skeleton in one colour."""
+def _in_one_color(dataset_meta: DatasetMeta, color: Color) -> DatasetMeta:
+    """Returns the skeleton in one colour."""
     rgb = np.array(color[::-1], np.uint8)
     return replace(
         dataset_meta,
@@ -245,30 +232,11 @@ def _is_shown(analysis: ErrorAnalysis) -> NDArray[np.bool_]:
 def _boxes(
     analysis: ErrorAnalysis, people: NDArray[np.integer], poses: NDArray[np.integer]
 ) -> list[NDArray[np.floating]]:
-    """What has to be in the picture: the people that count and the poses, (4,) xywh each."""
+    """Returns the boxes to show, (4,) xywh each: of counted annotations and of poses."""
     return [
         *analysis.gt.bbox_xywh[people[counted(analysis.gt)[people]]],
         *map(_extent_xywh, analysis.dt.keypoints[poses]),
     ]
-
-
-def _view(
-    image: Image, boxes: Sequence[NDArray[np.floating]]
-) -> tuple[NDArray[np.floating], float, Image]:
-    """The part of the image around the boxes, its corner in image px, and its scale."""
-    size_wh = np.array(image.shape[1::-1])
-    if not boxes:
-        boxes = [np.array([0, 0, *size_wh], float)]
-    low = np.min([box[:2] for box in boxes], axis=0)
-    high = np.max([box[:2] + box[2:] for box in boxes], axis=0)
-    margin = 0.1 * (high - low).max() + 8
-    low = np.clip(np.floor(low - margin), 0, size_wh - 1).astype(int)
-    high = np.clip(np.ceil(high + margin), low + 1, size_wh).astype(int)
-    part = image[low[1] : high[1], low[0] : high[0]]
-    scale = min(PICTURE_HEIGHT / part.shape[0], MOST_WIDTH / part.shape[1], MOST_SCALE)
-    view_wh = [max(1, round(side * scale)) for side in part.shape[1::-1]]
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return low.astype(float), scale, cv2.resize(part, view_wh, interpolation=method)
 
 
 def _shaded(view: Image) -> Image:
@@ -281,7 +249,7 @@ def _extent_xywh(keypoints: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def _with_labels(view: Image, labels: list[tuple[str, NDArray[np.floating]]]) -> Image:
-    """Writes the labels that find a free place beside their point."""
+    """Writes the labels for which there is a free place beside their point."""
     cap_height = 8.0
     used: list[NDArray[np.floating]] = []  # x1, y1, x2, y2 of each plate
     for text, point in labels:

@@ -1,4 +1,4 @@
-"""The error report of a keypoint result file: tables, a JSON file and a page with pictures."""
+"""Error report of a keypoint result file: tables, a JSON file and a page with pictures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import json_tricks
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +17,8 @@ from mmpose.analysis.error_tables import (
     find_worst_images,
     format_table,
     report_content,
+    report_summary,
     report_tables,
-    report_verdict,
 )
 from mmpose.coco.files import Joints
 from mmpose.evaluation.functional import (
@@ -27,15 +28,15 @@ from mmpose.evaluation.functional import (
     load_ground_truth,
 )
 from mmpose.evaluation.functional.error_matching import counted
+from mmpose.evaluation.functional.eval_configs import find_eval_config
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors
-from mmpose.evaluation.functional.protocols import find_protocol
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 from mmpose.visualization import HtmlReport
 
 HOW_TO_READ = (
     'Left: the annotations. Right: the estimated poses. A dot in the colour of its kind, as in the '
-    'bar above, is a wrong joint, and its line leads to the annotated place; grey joints are '
+    'bar above, is a wrong keypoint, and its line leads to the annotated place; grey keypoints are '
     'right. Boxes: orange is a missed person, purple a false positive, blue a pose that scores '
     'above a better one of the same person.'
 )
@@ -73,9 +74,9 @@ def report_errors(
     """
     if num_worst < 0:
         raise ValueError(f'--num-worst is {num_worst}; expected 0 or more images')
-    protocol = find_protocol(str(dataset))
-    dataset_meta = load_metainfo(protocol.skeleton)
-    use_area = protocol.use_area if use_area is None else use_area
+    eval_config = find_eval_config(str(dataset))
+    dataset_meta = load_metainfo(eval_config.skeleton)
+    use_area = eval_config.use_area if use_area is None else use_area
     analysis = analyze_files(result_file, ann_file, dataset_meta, use_area)
     worst = find_worst_images(analysis, image_names(ann_file), num_worst)
     if image_folder is not None:
@@ -88,13 +89,14 @@ def report_errors(
         'skeleton': dataset_meta.name,
     }
     content = {**sources, **report_content(analysis, dataset_meta, worst)}
-    (out_dir / JSON_FILE).write_text(json.dumps(content, indent=2) + '\n')
+    text = json_tricks.dumps(content, primitives=True, allow_nan=True, indent=2)
+    (out_dir / JSON_FILE).write_text(f'{text}\n')
     gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
     bar = draw_ap_bar(content['figures']['AP'], gains)
     cv2.imwrite(str(out_dir / BAR_FILE), bar)
-    tables, verdict = report_tables(content), report_verdict(content)
+    tables, summary = report_tables(content), report_summary(content)
     page = HtmlReport(f'Errors of {Path(result_file).name}')
-    page.verdict(verdict)
+    page.summary(summary)
     page.text(f'{result_file} against {ann_file}, skeleton {dataset_meta.name}.')
     page.picture(bar, 'AP, what each correction adds in this order, and what is left (points)')
     for table in tables:
@@ -107,7 +109,7 @@ def report_errors(
         add_pictures(page, analysis, worst, Path(image_folder), dataset_meta)
     page.write(out_dir / PAGE_FILE)
     closing = _closing(out_dir, image_folder, worst)
-    return '\n\n'.join([verdict, *map(format_table, tables), closing])
+    return '\n\n'.join([summary, *map(format_table, tables), closing])
 
 
 def analyze_files(
@@ -115,10 +117,10 @@ def analyze_files(
     ann_file: str | Path,
     dataset_meta: DatasetMeta,
     use_area: bool,
-    joints: Joints | None = None,
+    keypoints: Joints | None = None,
 ) -> ErrorAnalysis:
     """Reads both files and finds the errors; arguments and errors as in :func:`read_files`."""
-    gt, (dt,) = read_files([result_file], ann_file, dataset_meta, use_area, joints)
+    gt, (dt,) = read_files([result_file], ann_file, dataset_meta, use_area, keypoints)
     return analyze_errors(gt, dt, sigmas_of(dataset_meta), dataset_meta.flip_indices, use_area)
 
 
@@ -127,7 +129,7 @@ def read_files(
     ann_file: str | Path,
     dataset_meta: DatasetMeta,
     use_area: bool,
-    joints: Joints | None = None,
+    keypoints: Joints | None = None,
 ) -> tuple[KeypointGroundTruth, list[KeypointDetections]]:
     """Reads annotations and results, and checks what an analysis of errors needs.
 
@@ -136,7 +138,7 @@ def read_files(
         ann_file: Annotations in COCO's layout.
         dataset_meta: The skeleton.
         use_area: Whether the annotated area is the object area; else 0.53 of the box is.
-        joints: Fields that hold the joints, as ``load_ground_truth`` takes them; all of them in
+        keypoints: Fields of the keypoints, as ``load_ground_truth`` takes them; all of them in
             ``keypoints`` if None.
 
     Raises:
@@ -144,14 +146,14 @@ def read_files(
         ValueError: If a file is malformed, or nobody is annotated.
     """
     sigmas_of(dataset_meta)
-    joints = dataset_meta.num_keypoints if joints is None else joints
+    keypoints = dataset_meta.num_keypoints if keypoints is None else keypoints
     try:
-        gt = load_ground_truth(ann_file, joints)
-        results = [load_detections(file, joints) for file in result_files]
+        gt = load_ground_truth(ann_file, keypoints)
+        results = [load_detections(file, keypoints) for file in result_files]
     except ValueError as error:
         raise ValueError(
             f"{error} (read with the skeleton '{dataset_meta.name}' of "
-            f'{dataset_meta.num_keypoints} joints; '
+            f'{dataset_meta.num_keypoints} keypoints; '
             '--dataset names another)'
         ) from None
     missing = gt.ann_id[~np.isfinite(gt.area)]

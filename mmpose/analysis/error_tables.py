@@ -1,4 +1,4 @@
-"""The error report as data, as tables, and in one sentence."""
+"""Content of the error report: data for JSON, tables, a summary in one sentence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmpose.analysis.error_pictures import TITLES
 from mmpose.evaluation.functional.error_correction import CORRECTIONS
-from mmpose.evaluation.functional.error_kinds import JOINT_KINDS
+from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS
 from mmpose.evaluation.functional.error_matching import NONE, counted, image_index
 from mmpose.evaluation.functional.oks_errors import (
     ErrorAnalysis,
@@ -20,7 +20,7 @@ from mmpose.evaluation.functional.oks_errors import (
     count_errors,
     crowding_table,
     image_losses,
-    joint_table,
+    keypoint_table,
     lost_oks,
     size_table,
 )
@@ -73,7 +73,7 @@ class WorstImage:
 def find_worst_images(
     analysis: ErrorAnalysis, file_names: dict[int | str, str], num_worst: int
 ) -> list[WorstImage]:
-    """The images with the highest loss, worst first; those without errors are left out.
+    """Returns the images with the highest loss, worst first; those without errors are left out.
 
     Args:
         analysis: Of ``analyze_errors``.
@@ -88,7 +88,7 @@ def find_worst_images(
 def describe_images(
     analysis: ErrorAnalysis, file_names: dict[int | str, str], images: NDArray[np.integer]
 ) -> list[WorstImage]:
-    """Images with what is wrong in them.
+    """Returns images with their errors.
 
     Args:
         analysis: Of ``analyze_errors``.
@@ -103,7 +103,9 @@ def describe_images(
     for image in images.tolist():
         people, poses = np.flatnonzero(gt_image == image), np.flatnonzero(dt_image == image)
         counts = {
-            kind: int((errors.kinds[poses] == i).sum()) for i, kind in enumerate(JOINT_KINDS) if i
+            kind: int((errors.kinds[poses] == i).sum())
+            for i, kind in enumerate(KEYPOINT_KINDS)
+            if i
         }
         counts['score'] = int((errors.better[poses] != NONE).sum())
         counts['false_positive'] = int(errors.is_false_positive[poses].sum())
@@ -118,7 +120,7 @@ def describe_images(
 def report_content(
     analysis: ErrorAnalysis, dataset_meta: DatasetMeta, worst: Sequence[WorstImage]
 ) -> dict[str, Any]:
-    """All figures of a report, as ``errors.json`` has them.
+    """Returns the content of ``errors.json``.
 
     Args:
         analysis: Of ``analyze_errors``.
@@ -131,14 +133,14 @@ def report_content(
         'num_people': int(counted(analysis.gt).sum()),
         'num_detections': len(analysis.dt.scores),
         'num_duplicates': int(analysis.errors.is_duplicate.sum()),
-        'figures': analysis.ap.figures,
+        'figures': analysis.ap.metrics,
         'mean_oks': 1 - sum(lost.values()),
         'oks_lost_within_human_error': lost['good'],
         'kinds': _kind_rows(analysis, counts, lost),
         'joints': {
-            name: dict(zip(JOINT_KINDS, row, strict=True))
+            name: dict(zip(KEYPOINT_KINDS, row, strict=True))
             for name, row in zip(
-                dataset_meta.keypoint_names, joint_table(analysis).tolist(), strict=True
+                dataset_meta.keypoint_names, keypoint_table(analysis).tolist(), strict=True
             )
         },
         'sizes': {name: _group_row(group) for name, group in size_table(analysis).items()},
@@ -158,7 +160,7 @@ def report_content(
 def _kind_rows(
     analysis: ErrorAnalysis, counts: dict[str, int], lost: dict[str, float]
 ) -> list[dict[str, Any]]:
-    ap, before = analysis.ap, analysis.ap.figures['AP']
+    ap, before = analysis.ap, analysis.ap.metrics['AP']
     rows = []
     for kind in CORRECTIONS:
         rows.append(
@@ -166,7 +168,7 @@ def _kind_rows(
                 'kind': kind,
                 'count': counts[kind],
                 'oks_lost': lost.get(kind),
-                'gain_alone': ap.alone[kind] - ap.figures['AP'],
+                'gain_alone': ap.alone[kind] - ap.metrics['AP'],
                 'gain_progressive': ap.progressive[kind] - before,
                 'ap_progressive': ap.progressive[kind],
             }
@@ -177,24 +179,24 @@ def _kind_rows(
 
 def _group_row(group: GroupErrors) -> dict[str, Any]:
     return {
-        'people': group.num_people,
+        'people': group.num_instances,
         'mean_oks': None if math.isnan(group.mean_oks) else group.mean_oks,
         'missed_people': group.num_missed,
-        **dict(zip(JOINT_KINDS, group.joints.tolist(), strict=True)),
+        **dict(zip(KEYPOINT_KINDS, group.keypoints.tolist(), strict=True)),
     }
 
 
 def report_tables(content: dict[str, Any]) -> list[Table]:
-    """The tables of a report.
+    """Returns the tables of a report.
 
     Args:
         content: Of ``report_content``.
 
     Returns:
-        Kinds, joints, sizes, crowding and worst images.
+        Kinds, keypoints, sizes, crowding and worst images.
     """
-    joints = [
-        [_words(name), sum(row.values()), *_shares([row[kind] for kind in JOINT_KINDS])]
+    keypoints = [
+        [_words(name), sum(row.values()), *_shares([row[kind] for kind in KEYPOINT_KINDS])]
         for name, row in content['joints'].items()
     ]
     worst = [
@@ -202,19 +204,19 @@ def report_tables(content: dict[str, Any]) -> list[Table]:
         for row in content['worst_images']
     ]
     worst_columns = list(content['worst_images'][0]) if worst else []
-    group = ['people', 'mean OKS', 'missed people', *JOINT_KINDS]
+    group = ['people', 'mean OKS', 'missed people', *KEYPOINT_KINDS]
     return [
         _kind_table(content),
         Table(
-            'Joints',
-            'Labelled joints of people who were found, in percent of each row.',
-            ['joint', 'labelled', *JOINT_KINDS],
-            joints,
+            'Keypoints',
+            'Labelled keypoints of people who were found, in percent of each row.',
+            ['keypoint', 'labelled', *KEYPOINT_KINDS],
+            keypoints,
         ),
         Table(
             'Size of the person',
-            'Small is below 32 x 32 px of area, large above 96 x 96. Joints in percent; the mean '
-            'OKS counts a missed person as 0.',
+            'Small is below 32 x 32 px of area, large above 96 x 96. Keypoints in percent; the '
+            'mean OKS counts a missed person as 0.',
             ['size', *group],
             _group_rows(content['sizes']),
         ),
@@ -250,7 +252,7 @@ def _kind_table(content: dict[str, Any]) -> Table:
         'Kinds of error',
         'AP gains in points. Alone: only this kind is corrected. Progressive: after all kinds '
         'above it, which ends at the AP of the last column. OKS lost: per annotated person, in '
-        'points; scores and false positives cost none. Counts: joints for the first four kinds; '
+        'points; scores and false positives cost none. Counts: keypoints for the first four kinds; '
         'detections ranked above a better one of the same person; detections; people. Correcting '
         'scores ranks everything by its OKS, false positives included.',
         ['kind', 'count', 'OKS lost', 'AP gain alone', 'AP gain progressive', 'AP'],
@@ -265,7 +267,7 @@ def _group_rows(groups: dict[str, dict[str, Any]]) -> list[list[Any]]:
             row['people'],
             '-' if row['mean_oks'] is None else _points(row['mean_oks']),
             row['missed_people'],
-            *_shares([row[kind] for kind in JOINT_KINDS]),
+            *_shares([row[kind] for kind in KEYPOINT_KINDS]),
         ]
         for name, row in groups.items()
     ]
@@ -280,8 +282,8 @@ def _shares(counts: Sequence[int]) -> list[str]:
     return [f'{100 * count / total:.1f}' if total else '-' for count in counts]
 
 
-def report_verdict(content: dict[str, Any]) -> str:
-    """The AP and the kind of error that costs most of it, in one or two sentences."""
+def report_summary(content: dict[str, Any]) -> str:
+    """Returns the AP and the kind of error that costs most of it, in one or two sentences."""
     ap = content['figures']['AP']
     best = max(content['kinds'], key=lambda row: row['gain_alone'])
     sentence = f'AP {_points(ap)} of {content["num_people"]} people'
@@ -292,7 +294,7 @@ def report_verdict(content: dict[str, Any]) -> str:
 
 
 def format_table(table: Table) -> str:
-    """Heading and aligned columns, the first to the left and the others to the right."""
+    """Returns a table as text: heading and aligned columns, the first to the left."""
     columns, rows = table.columns, table.rows
     if not rows:
         return f'{table.heading}\nnone'

@@ -1,4 +1,4 @@
-"""Floating-point operations of a model; a multiplication and an addition count as two."""
+"""FLOPs of a model; a multiplication and an addition count as two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training time, and best and last figures, of runs as tables."""
+"""Tables of training logs: training time, best and last metrics."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.analysis.error_tables import Table, format_table
-from mmpose.analysis.logs import RunLog, is_smaller_better, main_keys, read_runs
+from mmpose.analysis.logs import RunLog, primary_keys, read_runs
+from mmpose.evaluation.metrics import greater_is_better
 
 
 @dataclass(frozen=True)
 class TrainTime:
-    """How long the iterations of a run took.
+    """Iteration times of a run.
 
     Attributes:
         epochs: (E,). Numbers of the epochs.
@@ -36,7 +37,7 @@ class TrainTime:
 
 
 def measure_train_time(run: RunLog, include_outliers: bool = False) -> TrainTime:
-    """Takes the time of a run from its log.
+    """Returns the training time of a run from its log.
 
     Args:
         run: The run.
@@ -89,7 +90,7 @@ def report_train_time(paths: Sequence[str | Path], include_outliers: bool = Fals
 
 
 def time_table(runs: Sequence[RunLog], include_outliers: bool = False) -> Table:
-    """The training time of runs, a row each."""
+    """Table of the training time of runs, a row each."""
     rows: list[list[Any]] = []
     for run in runs:
         time = measure_train_time(run, include_outliers)
@@ -126,21 +127,21 @@ def format_duration(seconds: float) -> str:
     return f'{hours}:{minutes:02d}:{rest:02d}'
 
 
-def report_figures(paths: Sequence[str | Path], keys: Sequence[str] | None = None) -> str:
-    """Returns the best and the last value of figures of runs as text.
+def report_metrics(paths: Sequence[str | Path], keys: Sequence[str] | None = None) -> str:
+    """Returns the best and the last value of metrics of runs as text.
 
     Args:
         paths: As ``read_run`` takes them.
-        keys: The figures; None takes the loss and the main figure of each dataset.
+        keys: The metrics; None takes the loss and the primary metric of each dataset.
     """
-    return format_table(figure_table(read_runs(paths), keys))
+    return format_table(metric_table(read_runs(paths), keys))
 
 
-def figure_table(runs: Sequence[RunLog], keys: Sequence[str] | None = None) -> Table:
-    """Best and last values, a row for each figure of each run."""
+def metric_table(runs: Sequence[RunLog], keys: Sequence[str] | None = None) -> Table:
+    """Table of best and last values, a row for each metric of each run."""
     rows: list[list[Any]] = []
     for run in runs:
-        own = keys or [*(['loss'] * bool(run.train)), *(main_keys(run) if run.val else ())]
+        own = keys or [*(['loss'] * bool(run.train)), *(primary_keys(run) if run.val else ())]
         for key in own:
             curve, unit = run.curve(key)
             curve = curve[np.isfinite(curve[:, 1])]
@@ -148,14 +149,14 @@ def figure_table(runs: Sequence[RunLog], keys: Sequence[str] | None = None) -> T
                 rows.append([run.name, key, 'never finite', '', '', ''])
                 continue
             values = curve[:, 1]
-            best = int(values.argmin() if is_smaller_better(key) else values.argmax())
+            best = int(values.argmax() if greater_is_better(key) else values.argmin())
             places = [f'{unit} {curve[i, 0]:.4g}' for i in (best, -1)]
             rows.append(
                 [run.name, key, f'{values[best]:.4g}', places[0], f'{values[-1]:.4g}', places[1]]
             )
     return Table(
         'Best and last',
-        'Errors and losses are best where they are lowest, all other figures where highest.',
-        ['run', 'figure', 'best', 'at', 'last', 'at'],
+        'Errors and losses are best where they are lowest, all other metrics where highest.',
+        ['run', 'metric', 'best', 'at', 'last', 'at'],
         rows,
     )

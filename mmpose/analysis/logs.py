@@ -1,4 +1,4 @@
-"""The logs of training runs: records, curves of any key, training time, best and last figures."""
+"""Logs of training runs: records, and curves of any key of several runs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmpose.engine.hooks.checkpoint_hook import SMALLER_IS_BETTER, main_figure
+from mmpose.evaluation.metrics import greater_is_better, primary_metric
 from mmpose.visualization.curves import Curve, curve_of, find_epoch_ends, read_scalars
 from mmpose.visualization.run_curves import Panel, plot_runs
 
 Record = dict[str, float]
 
 SCALARS = 'vis_data/scalars.json'
-PLACES = ('step', 'epoch', 'iter', 'mode')  # of a record, not figures
+PLACES = ('step', 'epoch', 'iter', 'mode')  # of a record, not metrics
 
 
 @dataclass(frozen=True)
 class RunLog:
-    """What a run logged.
+    """Log of a run.
 
     Attributes:
         name: Name of its folder or file.
@@ -34,12 +34,12 @@ class RunLog:
 
     @property
     def keys(self) -> list[str]:
-        """The figures it has, in the order in which they came."""
+        """Keys of its records, in the order in which they came."""
         keys = dict.fromkeys(key for record in [*self.train, *self.val] for key in record)
         return [key for key in keys if key not in PLACES]
 
     def curve(self, key: str) -> tuple[Curve, str]:
-        """The course of a figure.
+        """Returns the curve of a metric.
 
         Args:
             key: Its name; one that training and evaluation have is that of training.
@@ -48,7 +48,7 @@ class RunLog:
             (N, 2) places and values, and what the places count: ``epoch`` or ``iteration``.
 
         Raises:
-            ValueError: If the run has no such figure.
+            ValueError: If the run has no such metric.
         """
         ends = find_epoch_ends(self.train, bool(self.val))
         trained = [record for record in self.train if key in record]
@@ -97,7 +97,7 @@ def _scalar_files(path: Path) -> list[Path]:
         beside = path.parent / SCALARS
         if path.suffix == '.log' and not beside.is_file():
             raise FileNotFoundError(
-                f'{path} is the log as text; its figures are expected beside it in {SCALARS}'
+                f'{path} is the log as text; its metrics are expected beside it in {SCALARS}'
             )
         return [beside if path.suffix == '.log' else path]
     if not path.exists():
@@ -113,7 +113,7 @@ def _scalar_files(path: Path) -> list[Path]:
 
 
 def _name(path: Path) -> str:
-    """The work dir's name, for whatever path in it."""
+    """Returns the name of the work dir of any path in it."""
     if path.name == 'scalars.json' and path.parent.name == 'vis_data':
         path = path.parent.parent
     elif path.suffix == '.log' and path.is_file():
@@ -124,7 +124,7 @@ def _name(path: Path) -> str:
 
 
 def _read_records(path: Path) -> list[Record]:
-    """Records with a step; those of MMPose 0.x count iterations within the epoch."""
+    """Reads records and adds their step; those of MMPose 0.x count iterations within the epoch."""
     records = read_scalars(path)
     if not any('mode' in record for record in records):
         return [record for record in records if 'step' in record]
@@ -137,12 +137,12 @@ def _read_records(path: Path) -> list[Record]:
             step = (record['epoch'] - 1) * per_epoch + record['iter']
             done.append({**record, 'step': step})
         else:
-            figures = {key: x for key, x in record.items() if key not in (*PLACES, 'loss', 'lr')}
-            done.append({**figures, 'step': record['epoch']})
+            metrics = {key: x for key, x in record.items() if key not in (*PLACES, 'loss', 'lr')}
+            done.append({**metrics, 'step': record['epoch']})
     return done
 
 
-def plot_figures(
+def plot_curves(
     paths: Sequence[str | Path],
     keys: Sequence[str] | None = None,
     out: str | Path | None = None,
@@ -151,14 +151,14 @@ def plot_figures(
     style: str | None = None,
     backend: str | None = None,
 ) -> str:
-    """Draws figures of several runs, a panel for each figure and a curve for each run.
+    """Draws metrics of several runs, a panel for each metric and a curve for each run.
 
     Args:
         paths: As :func:`read_run` takes them.
-        keys: The figures; None takes the loss and the main figure that all runs share.
+        keys: The metrics; None takes the loss and the primary metric that all runs share.
         out: Picture to write; None shows a window.
         title: Heading.
-        legend: A name for each run, or for each figure of each run, run by run; None takes the
+        legend: A name for each run, or for each metric of each run, run by run; None takes the
             names of the work dirs.
         style, backend: As :func:`plot_runs` takes them.
 
@@ -167,7 +167,7 @@ def plot_figures(
 
     Raises:
         FileNotFoundError: If there is no log.
-        ValueError: If a run has no such figure, or the legend has another length.
+        ValueError: If a run has no such metric, or the legend has another length.
     """
     runs = read_runs(paths)
     keys = list(keys or _default_keys(runs))
@@ -177,7 +177,7 @@ def plot_figures(
     if len(labels) != len(runs) * len(keys):
         raise ValueError(
             f'--legend has {len(labels)} names; expected one for each of {len(runs)} runs, or for '
-            f'each of {len(keys)} figures of each run'
+            f'each of {len(keys)} metrics of each run'
         )
     path = plot_runs(_panels(runs, keys, labels), out, title, style, backend)
     return '' if path is None else f'curves: {path}'
@@ -195,30 +195,25 @@ def _panels(runs: Sequence[RunLog], keys: Sequence[str], labels: Sequence[str]) 
             raise ValueError(f"two curves of '{key}' have the same name; see --legend: {names}")
         curves = {name: curve for name, (curve, _) in zip(names, found, strict=True)}
         is_metric = not any(key in record for run in runs for record in run.train)
-        panels.append(Panel(key, found[0][1], curves, is_smaller_better(key), is_metric))
+        panels.append(Panel(key, found[0][1], curves, not greater_is_better(key), is_metric))
     return panels
 
 
 def _default_keys(runs: Sequence[RunLog]) -> list[str]:
     keys = ['loss'] * all(run.train for run in runs)
-    shared = [set(main_keys(run)) for run in runs]
+    shared = [set(primary_keys(run)) for run in runs]
     keys += sorted(set.intersection(*shared))
     if not keys:
         raise ValueError(
-            'the runs have neither a loss nor a metric in common; --keys names figures: '
+            'the runs have neither a loss nor a metric in common; --keys names metrics: '
             + '; '.join(f'{run.name} has {", ".join(run.keys)}' for run in runs)
         )
     return keys
 
 
-def main_keys(run: RunLog) -> list[str]:
-    """The figure by which papers compare, of each dataset that the run was evaluated on."""
+def primary_keys(run: RunLog) -> list[str]:
+    """Returns the primary metric of each dataset that the run was evaluated on."""
     keys = list(dict.fromkeys(key for record in run.val for key in record if key not in PLACES))
     named = [key for key in keys if '/' in key] or [key for key in keys if 'time' not in key]
     datasets = dict.fromkeys(key.rpartition('/')[0] for key in named)
-    return [main_figure([k for k in named if k.rpartition('/')[0] == name]) for name in datasets]
-
-
-def is_smaller_better(key: str) -> bool:
-    """Whether a figure is an error."""
-    return any(word in key.rpartition('/')[2] for word in SMALLER_IS_BETTER)
+    return [primary_metric([k for k in named if k.rpartition('/')[0] == name]) for name in datasets]

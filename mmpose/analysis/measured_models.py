@@ -1,4 +1,4 @@
-"""The models that are measured, with random weights, and the datasets of a generated batch."""
+"""Models for benchmarks and FLOPs, with random weights, and dataset indices of a mixed batch."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def reads_texts(model: PoseEstimator) -> bool:
 
 
 def kind_of(model: PoseEstimator) -> str:
-    """Returns what a model with a plain twin is called: by its language, or by its backbone."""
+    """Returns the name of a model with a plain reference: of its language part or its backbone."""
     if reads_texts(model):
         return type(model).__name__.removesuffix('Estimator')
     return type(model.backbone).__name__
@@ -57,7 +57,7 @@ def kind_of(model: PoseEstimator) -> str:
 
 def input_size(model: PoseEstimator) -> tuple[int, int]:
     """Returns the size of the crops, which all datasets share."""
-    return next(iter(model.all_heads())).codec.input_size
+    return next(iter(model.all_heads())).input_size
 
 
 def deal_datasets(model: PoseEstimator, batch_size: int) -> Tensor:
@@ -133,15 +133,21 @@ def codec_cases(model_cfg: dict[str, Any]) -> list[CodecCase]:
     """
     if 'heads' not in model_cfg:
         dataset_meta = load_metainfo(model_cfg.get('metainfo', 'coco'))
-        return [CodecCase((), dict(model_cfg['head']['codec']), dataset_meta.num_keypoints)]
+        return [CodecCase((), _decoder_of(model_cfg['head']), dataset_meta.num_keypoints)]
     metas = [load_metainfo(dataset_meta) for dataset_meta in model_cfg['metainfo']]
     names = model_cfg.get('names') or [dataset_meta.name for dataset_meta in metas]
     cases: list[CodecCase] = []
     for head, dataset_meta, name in zip(model_cfg['heads'], metas, names, strict=True):
-        config, num = dict(head['codec']), dataset_meta.num_keypoints
+        config, num = _decoder_of(head), dataset_meta.num_keypoints
         equal = [i for i, x in enumerate(cases) if (x.config, x.num_keypoints) == (config, num)]
         if equal:
             cases[equal[0]] = CodecCase((*cases[equal[0]].names, name), config, num)
         else:
             cases.append(CodecCase((name,), config, num))
     return cases
+
+
+def _decoder_of(head: dict[str, Any]) -> dict[str, Any]:
+    if 'decoder' not in head:
+        raise ValueError(f'head {head["type"]} predicts no heatmaps, so it has no codec to measure')
+    return dict(head['decoder'])

@@ -1,4 +1,4 @@
-"""One page on one run or several: figures, curves, errors, pictures, cost, time, config."""
+"""HTML report on one run or several: metrics, curves, errors, pictures, cost, time, config."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mmengine.config import Config
 
 from mmpose.analysis.complexity import complexity_table, measure_complexity
 from mmpose.analysis.error_tables import Table
-from mmpose.analysis.log_tables import figure_table, format_duration, measure_train_time
+from mmpose.analysis.log_tables import format_duration, measure_train_time, metric_table
 from mmpose.analysis.log_tables import time_table as train_time_table
-from mmpose.analysis.logs import RunLog, main_keys, plot_figures, read_run
+from mmpose.analysis.logs import RunLog, plot_curves, primary_keys, read_run
 from mmpose.analysis.report_cases import add_dataset
 from mmpose.analysis.run_config import config_differences, find_base, read_config
 from mmpose.analysis.summary import Tested, read_tested
 from mmpose.apis.test import METRICS_FILE
 from mmpose.config.load import load_config
-from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import TEST_CONFIG
+from mmpose.evaluation.metrics import primary_metric
 from mmpose.visualization import HtmlReport
 from mmpose.visualization.html_report import Code
 
@@ -34,14 +34,14 @@ MOST_PICTURES = 40  # of a kind and dataset, which keeps the page below some 20 
 
 @dataclass(frozen=True)
 class Run:
-    """What a work dir holds.
+    """Content of a work dir.
 
     Attributes:
         name: Of the folder.
         folder: The work dir.
-        log: What training logged, None if it was not trained here.
+        log: Of the training; None if it was not trained here.
         config: Of the training, else of the test; None if there is none.
-        metrics: Figures of the test by name; none if it was not tested.
+        metrics: Metrics of the test by name; none if it was not tested.
         tested: Datasets with result files.
     """
 
@@ -84,8 +84,8 @@ def write_report(
     base_config = None if base is None else load_config(base, check=False)
     page = HtmlReport(f'Report on {", ".join(run.name for run in runs)}', has_contents=True)
     notes: list[str] = []
-    page.tiles(_tiles(runs[0]) if len(runs) == 1 else _main_figures(runs))
-    _add_figures(page, runs)
+    page.tiles(_tiles(runs[0]) if len(runs) == 1 else _primary_metrics(runs))
+    _add_metrics(page, runs)
     _add_curves(page, runs, notes)
     for run in runs:
         label = f'{run.name}: ' if len(runs) > 1 else ''
@@ -102,10 +102,10 @@ def write_report(
 
 
 def read_work_dir(path: str | Path) -> Run:
-    """Reads what a work dir holds.
+    """Reads a work dir.
 
     Raises:
-        FileNotFoundError: If it is none: without logs of a training and figures of a test.
+        FileNotFoundError: If it is none: without logs of a training and metrics of a test.
     """
     folder = Path(path)
     is_tested = (folder / METRICS_FILE).is_file()
@@ -137,14 +137,14 @@ def _read_metrics(path: Path) -> dict[str, float]:
 
 
 def _tiles(run: Run) -> dict[str, str]:
-    """The main figures of a run."""
+    """Returns the primary metrics of a run."""
     tiles = {}
     if run.metrics:
-        key = main_figure(list(run.metrics))
+        key = primary_metric(list(run.metrics))
         tiles[f'{key}, test'] = f'{run.metrics[key]:.4f}'
     if run.log is not None:
-        for row in figure_table([run.log]).rows:
-            if row[1] in ('loss', *main_keys(run.log)[:1]):
+        for row in metric_table([run.log]).rows:
+            if row[1] in ('loss', *primary_keys(run.log)[:1]):
                 tiles[f'{row[1]}, best at {row[3]}'] = row[2]
         if any('time' in record for record in run.log.train):
             time = measure_train_time(run.log)
@@ -153,21 +153,21 @@ def _tiles(run: Run) -> dict[str, str]:
     return tiles
 
 
-def _main_figures(runs: Sequence[Run]) -> dict[str, str]:
-    """The main figure of each run: of the test, else the best in training."""
-    figures = {}
+def _primary_metrics(runs: Sequence[Run]) -> dict[str, str]:
+    """Returns the primary metric of each run: of the test, else the best in training."""
+    metrics = {}
     for run in runs:
         if run.metrics:
-            key = main_figure(list(run.metrics))
-            figures[f'{run.name}, {key}'] = f'{run.metrics[key]:.4f}'
+            key = primary_metric(list(run.metrics))
+            metrics[f'{run.name}, {key}'] = f'{run.metrics[key]:.4f}'
         elif run.log is not None and run.log.val:
-            (row,) = figure_table([run.log], main_keys(run.log)[:1]).rows
-            figures[f'{run.name}, {row[1]}, best in training'] = row[2]
-    return figures
+            (row,) = metric_table([run.log], primary_keys(run.log)[:1]).rows
+            metrics[f'{run.name}, {row[1]}, best in training'] = row[2]
+    return metrics
 
 
-def _add_figures(page: HtmlReport, runs: Sequence[Run]) -> None:
-    page.heading('Figures')
+def _add_metrics(page: HtmlReport, runs: Sequence[Run]) -> None:
+    page.heading('Metrics')
     keys = list(dict.fromkeys(key for run in runs for key in run.metrics))
     if keys:
         columns = ['test', *(run.name for run in runs)]
@@ -177,7 +177,7 @@ def _add_figures(page: HtmlReport, runs: Sequence[Run]) -> None:
             page.text(f'{run.name} has not been tested: tools/test.py with its work dir does.')
     logs = [run.log for run in runs if run.log is not None]
     if logs:
-        _add_table(page, figure_table(logs))
+        _add_table(page, metric_table(logs))
 
 
 def _add_table(page: HtmlReport, table: Table, is_section: bool = False) -> None:
@@ -194,7 +194,7 @@ def _add_curves(page: HtmlReport, runs: Sequence[Run], notes: list[str]) -> None
     page.heading('Curves')
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder, 'curves.png')
-        plot_figures(trained, out=picture)
+        plot_curves(trained, out=picture)
         page.picture(cv2.imread(str(picture)), lossless=True)
 
 

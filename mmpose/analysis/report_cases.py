@@ -1,4 +1,4 @@
-"""The part of a report on one tested dataset: joints, kinds of error, worst and random images."""
+"""Report sections on one tested dataset: kinds of error, keypoints, worst and random images."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mmpose.analysis.error_tables import (
     describe_images,
     find_worst_images,
     report_content,
+    report_summary,
     report_tables,
-    report_verdict,
 )
 from mmpose.analysis.summary import GRID_COLUMNS, Tested, draw_predictions
 from mmpose.coco.keypoint_arrays import FloatArray
 from mmpose.dataset_tools.browse import build_annotated
 from mmpose.datasets import KeypointDataset
 from mmpose.evaluation.functional.error_matching import counted
-from mmpose.evaluation.functional.joint_ap import joint_average_precision
+from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
 from mmpose.evaluation.metrics.oks_metric import OksMetric
 from mmpose.registry import METRICS
@@ -30,13 +30,12 @@ from mmpose.visualization.html_report import Bar
 
 PICTURE_QUALITY = 78
 TILE_HW = (300, 400)
-BOX_AREA_METRICS = ('CrowdPoseMetric',)  # take 0.53 of the box as the object area
 
 
 def add_dataset(
     page: HtmlReport, tested: Tested, label: str, num_worst: int, num_random: int, seed: int = 0
 ) -> None:
-    """Adds what a tested dataset tells.
+    """Adds the sections of a tested dataset.
 
     Args:
         page: The page.
@@ -56,26 +55,27 @@ def add_dataset(
         return
     dataset = build_annotated(tested.dataset)
     dataset_meta = dataset.dataset_meta
+    kind = METRICS.get(metric['type'])
     analysis = analyze_files(
         tested.results_path,
         metric.get('ann_file') or dataset.ann_file,
         dataset_meta,
-        metric.get('use_area', metric['type'] not in BOX_AREA_METRICS),
-        METRICS.get(metric['type']).joint_fields,
+        metric.get('use_area', kind.use_area),
+        kind.keypoint_fields,
     )
     names = _file_names(dataset)
     worst = find_worst_images(analysis, names, num_worst)
     content = report_content(analysis, dataset_meta, worst)
     page.heading(f'{label}Kinds of error')
-    page.verdict(report_verdict(content))
+    page.summary(report_summary(content))
     gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
     caption = 'AP, what each correction adds in this order, and what is left (points)'
     page.picture(draw_ap_bar(content['figures']['AP'], gains), caption, lossless=True)
-    kinds, joints, sizes, crowding, worst_table = report_tables(content)
+    kinds, keypoints, sizes, crowding, worst_table = report_tables(content)
     page.text(kinds.explanation)
     page.table(kinds.columns, kinds.rows)
-    page.heading(f'{label}Joints')
-    _add_joints(page, joints.columns, joints.rows, joint_average_precision(analysis))
+    page.heading(f'{label}Keypoints')
+    _add_keypoints(page, keypoints.columns, keypoints.rows, keypoint_average_precision(analysis))
     for table in (sizes, crowding):
         page.subheading(table.heading)
         page.text(table.explanation)
@@ -93,7 +93,7 @@ def add_dataset(
 
 
 def _oks_metric(tested: Tested) -> dict[str, Any] | None:
-    """The metric that matches poses by OKS, if there is one."""
+    """Returns the metric that matches poses by OKS, if there is one."""
     for metric in tested.metrics:
         if issubclass(METRICS.get(metric['type']), OksMetric):
             return dict(metric)
@@ -117,24 +117,24 @@ def _file_names(dataset: KeypointDataset) -> dict[int | str, str]:
     return {image_id: store.file_name(i) for i, image_id in enumerate(store.image_ids.tolist())}
 
 
-def _add_joints(
-    page: HtmlReport, columns: list[str], rows: list[list[Any]], figures: FloatArray
+def _add_keypoints(
+    page: HtmlReport, columns: list[str], rows: list[list[Any]], metrics: FloatArray
 ) -> None:
-    """Adds the kinds of error of each joint, with its AP as a bar."""
+    """Adds the kinds of error of each keypoint, with its AP as a bar."""
     page.text(
-        'AP of a joint: the poses are matched to people as a whole; then a joint is right if it is '
-        'near enough to its own place. The other columns divide the labelled joints of people who '
-        'were found into kinds, in percent.'
+        'AP of a keypoint: the poses are matched to people as a whole; then a keypoint is correct '
+        'if it is near enough to its own place. The other columns divide the labelled keypoints of '
+        'people who were found into kinds, in percent.'
     )
     with_ap = [
-        [name, '-' if np.isnan(figure) else Bar(figure, f'{100 * figure:.1f}'), *rest]
-        for (name, *rest), figure in zip(rows, figures.tolist(), strict=True)
+        [name, '-' if np.isnan(metric) else Bar(metric, f'{100 * metric:.1f}'), *rest]
+        for (name, *rest), metric in zip(rows, metrics.tolist(), strict=True)
     ]
     page.table([columns[0], 'AP', *columns[1:]], with_ap)
 
 
 def random_images(analysis: ErrorAnalysis, num: int, seed: int) -> np.ndarray:
-    """Numbers of images with people, at most ``num``, ascending."""
+    """Returns indices of random images with annotations that count, ascending, at most ``num``."""
     gt = analysis.gt
     with_people = np.unique(np.searchsorted(np.unique(gt.image_ids), gt.image_id[counted(gt)]))
     rng = np.random.default_rng(seed)

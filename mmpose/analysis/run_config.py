@@ -1,4 +1,4 @@
-"""The config of a run, and what in it differs from the one in the repository."""
+"""Config of a run, and its differences from the one in the repository."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def find_base(work_dir: Path, root: Path = CONFIG_ROOT) -> Path | None:
 
 
 def config_differences(run: Config, base: Config) -> list[tuple[str, str, str]]:
-    """What a config has otherwise than another.
+    """Returns the differences between two configs.
 
     A path counts as equal that was only moved by ``--data-root``, and None as missing. Parts that
     a command takes out of its config, as training does with the test, are not compared.

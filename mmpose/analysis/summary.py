@@ -1,4 +1,4 @@
-"""A run at a glance: its metrics, its curves, and a look at its predictions."""
+"""Summary of a run: metrics, curves and a grid of predictions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import numpy as np
 from mmengine.config import Config
 from numpy.typing import NDArray
 
-from mmpose.apis.test import METRICS_FILE, MIXTURE_METRIC, RESULTS_FILE, format_tables
+from mmpose.apis.test import METRICS_FILE, RESULTS_FILE, format_tables
 from mmpose.dataset_tools.browse import build_annotated, dataset_parts
 from mmpose.datasets import KeypointDataset
-from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import TEST_CONFIG
 from mmpose.evaluation.functional import KeypointDetections, load_detections
+from mmpose.evaluation.metrics import PerDatasetMetric, primary_metric
+from mmpose.evaluation.metrics.metric_info import with_type
 from mmpose.registry import METRICS
 from mmpose.structures import PoseResult
 from mmpose.visualization import draw_results, make_grid, plot_training, read_scalars
@@ -28,7 +29,7 @@ GRID_COLUMNS = 4
 GRID_IMAGES = 12  # of a single dataset; of a mixture, a row for each dataset
 CURVES_FILE = 'curves.png'
 GRID_FILE = 'predictions.png'
-PERCENT = 'PCKh'  # MPII gives it in percent; the other main figures are shares
+PERCENT = 'PCK'  # MPII gives it in percent; the other primary metrics are shares
 
 Image = NDArray[np.uint8]
 
@@ -76,7 +77,7 @@ def summarize_run(work_dir: str | Path) -> str:
         for record in read_scalars(path)
     ]
     if any('loss' in record for record in scalars):
-        scalars, keys = _main_curves(scalars, names)
+        scalars, keys = _primary_curves(scalars, names)
         curves = plot_training(scalars, work_dir / CURVES_FILE, keys)
         lines.append(f'loss and metrics over time: {curves}')
     num = GRID_COLUMNS if names else GRID_IMAGES
@@ -99,7 +100,7 @@ def read_tested(work_dir: Path, cfg: Config) -> Iterator[Tested]:
     evaluators = cfg.test_evaluator
     evaluators = [evaluators] if isinstance(evaluators, Mapping) else evaluators
     parts = [part for _, part in dataset_parts('test', cfg.test_dataloader.dataset)]
-    mixtures = [own for own in evaluators if own['type'] == MIXTURE_METRIC]
+    mixtures = with_type(evaluators, PerDatasetMetric)
     if not mixtures:
         yield Tested('', work_dir / RESULTS_FILE, parts[0], evaluators)
         return
@@ -109,10 +110,10 @@ def read_tested(work_dir: Path, cfg: Config) -> Iterator[Tested]:
         yield Tested(name, work_dir / name / RESULTS_FILE, part, metrics)
 
 
-def _main_curves(
+def _primary_curves(
     scalars: Sequence[Mapping[str, float]], names: Sequence[str]
 ) -> tuple[list[dict[str, float]], list[str] | None]:
-    """Returns records and keys to draw: the main figure of each dataset, all on one scale."""
+    """Returns records and keys to draw: the primary metric of each dataset, all on one scale."""
     records = [dict(record) for record in scalars]
     if not names:
         return records, None
@@ -122,7 +123,7 @@ def _main_curves(
         own = [key for key in dict.fromkeys(known) if key.startswith(f'{name}/')]
         if not own:
             continue
-        key = main_figure(own)
+        key = primary_metric(own)
         values = [record[key] for record in records if key in record]
         if key.endswith(f'/{PERCENT}') and max(values) > 1:
             scaled = f'{key} / 100'
@@ -136,9 +137,9 @@ def draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
     """Yields a title and a picture for each of the first images of a dataset."""
     dataset = build_annotated(tested.dataset)
     dataset_meta = dataset.dataset_meta
-    fields = [getattr(METRICS.get(own['type']), 'joint_fields', None) for own in tested.metrics]
-    joints = next(filter(None, fields), dataset_meta.num_keypoints)
-    poses = load_detections(tested.results_path, joints)
+    fields = [getattr(METRICS.get(own['type']), 'keypoint_fields', None) for own in tested.metrics]
+    keypoints = next(filter(None, fields), dataset_meta.num_keypoints)
+    poses = load_detections(tested.results_path, keypoints)
     files = _first_images(dataset, num)
     for i in range(num):
         if i >= len(files):

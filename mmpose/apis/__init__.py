@@ -1,4 +1,4 @@
-"""What tools, apps and notebooks call."""
+"""Public functions for tools, apps and notebooks: inference, configs, training and testing."""
 
 from __future__ import annotations
 

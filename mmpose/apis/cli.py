@@ -1,4 +1,4 @@
-"""What the commands share: common flags, and errors in one sentence."""
+"""Command-line flags that the tools share, and error messages in one sentence."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,17 @@ from mmengine.config import Config
 from mmpose.backends.packed import fuse_batch_norms
 from mmpose.config.load import DATA_PREFIX, DATA_ROOT_VARIABLE
 from mmpose.engine.distributed import init_distributed, leave_distributed
-from mmpose.engine.hooks.checkpoint_hook import main_figure
 from mmpose.engine.runner import PoseRunner
 from mmpose.evaluation.functional import format_scores
+from mmpose.evaluation.metrics import PerDatasetMetric, PredictionDump, primary_metric
+from mmpose.evaluation.metrics.metric_info import metric_types, with_type
 from mmpose.registry import METRICS
 
-RESULTS_FILE = 'result_keypoints.json'
+RESULTS_PREFIX = 'result'  # outfile_prefix of the metrics, in the work dir
+RESULTS_FILE = f'{RESULTS_PREFIX}_keypoints.json'
 METRICS_FILE = 'metrics.json'
 ANNOTATED = 'none'  # instead of a file of boxes
-ANNOTATED_NAME, DETECTED_NAME = 'annotated_boxes', 'detected_boxes'  # of the figures
-MIXTURE_METRIC = 'PerDatasetMetric'
-# names of the 0.x command line: the first metric that the config has, or else the first
-EVAL_NAMES = {
-    'mAP': ('CocoMetric', 'CrowdPoseMetric', 'CocoWholeBodyMetric', 'HumanArtMetric'),
-    'PCK': ('PCKAccuracy',),
-    'PCKh': ('MpiiPCKh',),
-}
+ANNOTATED_NAME, DETECTED_NAME = 'annotated_boxes', 'detected_boxes'  # of the metrics
 
 
 def prepare_test(
@@ -45,13 +39,14 @@ def prepare_test(
     bad_cases: int | None = None,
     trust_checkpoint: bool = False,
 ) -> Config:
-    """Writes the choices of an evaluation into its config.
+    """Test config: writes the choices of an evaluation into the config.
 
     Args:
         cfg: The config; changed in place.
         checkpoint: Weights to evaluate.
         work_dir: Folder for logs and results; ``work_dirs/<config name>`` by default.
-        metrics: Metrics instead of those of the config: class names, or mAP, PCK and PCKh.
+        metrics: Metrics instead of those of the config: class names or their aliases
+            (mAP, PCK, PCKh); the first that the config has, or else the first.
         dump: ``.npz`` file that gets every prediction, before any suppression; of a mixture of
             datasets a file for each, with the name of the dataset at the end of its own.
         show_dir: Folder that gets drawn predictions.
@@ -73,8 +68,8 @@ def prepare_test(
     if metrics:
         evaluators = [_choose(name, evaluators) for name in metrics]
     for evaluator in evaluators:
-        if 'out_dir' in signature(METRICS.get(evaluator['type'])).parameters:
-            evaluator.setdefault('out_dir', cfg.work_dir)
+        if getattr(METRICS.get(evaluator['type']), 'writes_results', False):
+            evaluator.setdefault('outfile_prefix', os.path.join(cfg.work_dir, RESULTS_PREFIX))
     if dump:
         evaluators = _add_dump(evaluators, dump)
     cfg.test_evaluator = evaluators
@@ -101,7 +96,7 @@ def choose_test_data(
     bbox_files: Sequence[str] | None = None,
     data_root: str | None = None,
 ) -> Config:
-    """Writes other annotations or boxes into the test part of a config.
+    """Test data: writes other annotations or boxes into the test part of a config.
 
     Args:
         cfg: The config of one dataset; changed in place.
@@ -139,7 +134,8 @@ def choose_test_data(
         if len([name for name in names if name != ANNOTATED_NAME]) == 1:
             names = [name if name == ANNOTATED_NAME else DETECTED_NAME for name in names]
         metrics = [copy.deepcopy(evaluators) for _ in parts]
-        cfg.test_evaluator = dict(type=MIXTURE_METRIC, metrics=metrics, names=names)
+        kind = PerDatasetMetric.__name__
+        cfg.test_evaluator = dict(type=kind, metrics=metrics, names=names)
     return cfg
 
 
@@ -153,11 +149,11 @@ def _with_boxes(dataset: dict[str, Any], bbox_file: str, folder: str) -> dict[st
 
 
 def _choose(name: str, evaluators: list[dict[str, Any]]) -> dict[str, Any]:
-    types = EVAL_NAMES.get(name, (name,))
+    types = metric_types(name)
     for evaluator in evaluators:
         if evaluator['type'] in types:
             return evaluator
-        if evaluator['type'] == MIXTURE_METRIC:
+        if with_type([evaluator], PerDatasetMetric):
             return _choose_of_mixture(name, types, evaluator)
     return dict(type=types[0])
 
@@ -181,12 +177,13 @@ def _groups(evaluator: dict[str, Any]) -> list[list[dict[str, Any]]]:
 
 
 def _add_dump(evaluators: list[dict[str, Any]], dump: str) -> list[dict[str, Any]]:
-    mixtures = [one for one in evaluators if one['type'] == MIXTURE_METRIC]
+    kind = PredictionDump.__name__
+    mixtures = with_type(evaluators, PerDatasetMetric)
     if not mixtures:
-        return [*evaluators, dict(type='PredictionDump', out_file=dump)]
+        return [*evaluators, dict(type=kind, out_file=dump)]
     for mixture in mixtures:
         mixture['metrics'] = [
-            [*group, dict(type='PredictionDump', out_file=str(_with_name(dump, name)))]
+            [*group, dict(type=kind, out_file=str(_with_name(dump, name)))]
             for name, group in zip(mixture['names'], _groups(mixture), strict=True)
         ]
     return evaluators
@@ -227,29 +224,29 @@ def run_test(
 
 def _dataset_names(cfg: Config) -> list[str]:
     """Returns the names of the datasets of a mixture; none if there is one dataset."""
-    found = [own['names'] for own in cfg.test_evaluator if own['type'] == MIXTURE_METRIC]
+    found = [own['names'] for own in with_type(cfg.test_evaluator, PerDatasetMetric)]
     return list(found[0]) if found else []
 
 
 def format_tables(metrics: dict[str, float], names: list[str]) -> str:
-    """Returns a table of all figures; for a mixture one a dataset, after its main figures.
+    """Metric table of a test; for a mixture one a dataset, after its primary metrics.
 
     Args:
-        metrics: Figures by name.
-        names: Datasets of the mixture, whose figures begin with ``{name}/``.
+        metrics: Values by name.
+        names: Datasets of the mixture, whose metrics begin with ``{name}/``.
     """
-    tables = {name: _figures_of(name, metrics) for name in names}
+    tables = {name: _metrics_of(name, metrics) for name in names}
     tables = {name: table for name, table in tables.items() if table}
     if not tables:
         return format_scores(metrics)
-    main = {name: main_figure(list(table)) for name, table in tables.items()}
-    overview = {f'{name:<12} {key}': tables[name][key] for name, key in main.items()}
+    primary = {name: primary_metric(list(table)) for name, table in tables.items()}
+    overview = {f'{name:<12} {key}': tables[name][key] for name, key in primary.items()}
     blocks = [format_scores(overview)]
     blocks += [f'{name}\n{format_scores(table)}' for name, table in tables.items()]
     return '\n\n'.join(blocks)
 
 
-def _figures_of(name: str, metrics: dict[str, float]) -> dict[str, float]:
+def _metrics_of(name: str, metrics: dict[str, float]) -> dict[str, float]:
     start = f'{name}/'
     return {key[len(start) :]: value for key, value in metrics.items() if key.startswith(start)}
 

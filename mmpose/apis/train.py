@@ -24,12 +24,12 @@ def prepare_training(
     show_dir: str | None = None,
     trust_checkpoint: bool = False,
 ) -> Config:
-    """Writes the choices of a run into its config.
+    """Training config: writes the choices of a run into the config.
 
     Args:
         cfg: The config; changed in place.
         work_dir: Folder of the run; ``work_dirs/<config name>`` by default.
-        resume: ``auto`` to go on from the last checkpoint in the work dir, or a checkpoint.
+        resume: ``auto`` to resume from the last checkpoint in the work dir, or a checkpoint.
         validate: Whether to evaluate during training.
         seed: Seed of every random number; drawn and logged if None.
         deterministic: Whether to use deterministic algorithms only.

@@ -1,1 +1,20 @@
-"""Backends: what runs a pose network, PyTorch or an exported file, and what a model is called."""
+"""Backends: programs that run a pose network (PyTorch, exported files), and names of models."""
+
+from mmpose.backends.base import PoseBackend, Prediction, pick_device
+from mmpose.backends.exported import ExportedBackend, open_exported
+from mmpose.backends.load import init_model, load_backend
+from mmpose.backends.model_names import find_model, model_names
+from mmpose.backends.pytorch import TorchBackend
+
+__all__ = [
+    'ExportedBackend',
+    'PoseBackend',
+    'Prediction',
+    'TorchBackend',
+    'find_model',
+    'init_model',
+    'load_backend',
+    'model_names',
+    'open_exported',
+    'pick_device',
+]

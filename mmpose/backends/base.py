@@ -1,10 +1,11 @@
-"""What runs a pose network: PyTorch, or a program made by tools/export.py."""
+"""Protocol of a backend: crops in, keypoints out; the choice of its device."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from mmpose.structures import DatasetMeta
@@ -12,7 +13,7 @@ from mmpose.structures import DatasetMeta
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a network says about a batch of crops.
+    """Output of a network for a batch of crops.
 
     Attributes:
         keypoints: (B, K, 2), in px.
@@ -54,3 +55,20 @@ class PoseBackend(Protocol):
             ValueError: If heatmaps are wanted and the network gives none.
         """
         ...
+
+
+def pick_device(name: str | torch.device | None) -> torch.device:
+    """Returns a device by its name, such as ``cuda:1``; None takes a GPU where there is one.
+
+    Raises:
+        ValueError: If there is no such device.
+    """
+    if name is None:
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device is '{name}', which is not there: {reason}") from error
+    return device

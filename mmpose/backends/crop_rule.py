@@ -1,4 +1,4 @@
-"""How a config cuts its crops, and crops of another size."""
+"""Crop rule of a config's validation pipeline, and another input size for its model."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 from mmengine.config import Config
 
 STEPS = ('LoadImage', 'GetBBoxCenterScale', 'TopdownAffine')  # that ``crop_image`` does as well
+IDLE_STEPS = ('GenerateTarget', 'PackPoseInputs')
 
 
 @dataclass(frozen=True)
 class CropRule:
-    """What a pipeline of validation does with a box.
+    """Padding and aspect of the crops of a validation pipeline.
 
     Attributes:
         padding: Factor on both sides of the box.
@@ -39,7 +40,7 @@ class CropRule:
         pipeline = _pipeline(cfg, dataset)
         if pipeline is None:
             return cls()
-        steps = {step['type']: step for step in pipeline}
+        steps = {step['type']: step for step in pipeline if step['type'] not in IDLE_STEPS}
         unknown = [name for name in steps if name not in STEPS]
         missing = [name for name in STEPS if name not in steps]
         if unknown or missing:
@@ -90,7 +91,10 @@ def set_input_size(cfg: Config, input_size: tuple[int, int]) -> None:
     backbone.img_size = (height, width)
     heads = cfg.model.heads if 'heads' in cfg.model else [cfg.model.head]
     for head in heads:
-        codec = head.codec
+        codec = head.get('decoder')
+        if codec is None:  # no heatmaps
+            head.input_size = (width, height)
+            continue
         sizes = zip((width, height), codec.heatmap_size, codec.input_size, strict=True)
         codec.heatmap_size = tuple(new * cells // old for new, cells, old in sizes)
         codec.input_size = (width, height)

@@ -1,4 +1,4 @@
-"""An exported program as a backend of the predictor."""
+"""Exported programs as a pose backend."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""What an exported program says about itself, so that nobody needs the config to use it."""
+"""Metadata of an exported program: its input, output, codec and skeleton replace the config."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+import json_tricks
 import numpy as np
 
 from mmpose.codecs import Codec
@@ -17,7 +18,7 @@ VERSION = 1
 _ARRAYS = {
     'flip_indices': np.int64,
     'skeleton_links': np.int64,
-    'weights': np.float32,
+    'dataset_keypoint_weights': np.float32,
     'sigmas': np.float32,
     'keypoint_colors': np.uint8,
     'skeleton_link_colors': np.uint8,
@@ -26,10 +27,10 @@ _ARRAYS = {
 
 @dataclass(frozen=True, eq=False)
 class ExportedDataset:
-    """One dataset of a program: what its outputs mean.
+    """One dataset of a program: its crops, skeleton and codec.
 
     Attributes:
-        name: By which a user chooses it.
+        name: Its name.
         use_udp: Whether crops are aligned windows (UDP); see ``CropWindow``.
         padding: Factor on both sides of a box; see ``CropWindow.from_bbox``.
         stretch: Whether the window is the square around the box, stretched to the crop; see
@@ -53,7 +54,7 @@ class ExportedDataset:
 
 @dataclass(frozen=True, eq=False)
 class ExportMetadata:
-    """How a program is fed and read.
+    """Metadata of a program.
 
     Attributes:
         config: Name of the config it comes from.
@@ -101,13 +102,11 @@ class ExportMetadata:
 
     def to_json(self) -> str:
         """Returns the text that goes into the file."""
-        datasets = [_dataset_to_dict(dataset) for dataset in self.datasets]
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return json.dumps({'version': VERSION, **values, 'datasets': datasets})
+        return json_tricks.dumps({'version': VERSION, **vars(self)}, primitives=True)
 
     @classmethod
     def from_json(cls, text: str, source: str) -> ExportMetadata:
-        """Returns what :meth:`to_json` wrote.
+        """Returns the metadata that :meth:`to_json` wrote.
 
         Args:
             text: Of the file.
@@ -137,15 +136,6 @@ def missing_metadata(source: str) -> ValueError:
         f"'{source}' does not say what its input and output mean: it has no '{KEY}' metadata, "
         'which tools/export.py writes; export the model with it'
     )
-
-
-def _dataset_to_dict(dataset: ExportedDataset) -> dict[str, Any]:
-    skeleton = {
-        key: value.tolist() if isinstance(value, np.ndarray) else value
-        for key, value in asdict(dataset.dataset_meta).items()
-    }
-    values = {name: getattr(dataset, name) for name in dataset.__dataclass_fields__}
-    return {**values, 'dataset_meta': skeleton}
 
 
 def _dataset_from_dict(values: dict[str, Any]) -> ExportedDataset:

@@ -1,4 +1,4 @@
-"""What a user may call a model: a name, a config, a work dir of a training, an exported file."""
+"""Model names: a name, a config, a work dir of a training or an exported file -> its files."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ CONFIG_OF_RUN = 'config.py'  # in a work dir
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model comes from.
+    """Files of a model.
 
     Attributes:
         config: Config file; None for an exported file.
         checkpoint: Path or address of the weights, or the exported file; None if there are none.
         dataset: Which head of several; None for the first.
-        name: What the user called it.
+        name: As the user gave it.
     """
 
     config: Path | None
@@ -72,7 +72,7 @@ def model_names() -> dict[str, tuple[str, str | None]]:
 def find_model(
     model: str | Path, checkpoint: str | Path | None = None, dataset: str | None = None
 ) -> ModelSource:
-    """Returns where a model comes from.
+    """Returns the files of a model.
 
     Args:
         model: A name of ``model_names`` (``vitpose-base``, ``vitpose+_huge`` and the names of the
@@ -93,7 +93,7 @@ def find_model(
         return _of_work_dir(path, weights, dataset)
     if path.suffix in EXPORTED_SUFFIXES:
         if weights is not None:
-            raise ValueError(f"'{text}' holds its weights; leave the checkpoint '{weights}' away")
+            raise ValueError(f"'{text}' holds its weights; omit the checkpoint '{weights}'")
         return ModelSource(None, text, dataset, text)
     if path.suffix == '.py':
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""A copy of a model that is faster in float32 on a CPU."""
+"""Packed copy of a model for float32 on a CPU: oneDNN layouts, fused batch norms."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def can_pack(model: TopdownPoseEstimator) -> bool:
     )
     parameter = next(model.parameters())
     is_plain = parameter.device.type == 'cpu' and parameter.dtype == torch.float32
-    is_plain = is_plain and not parameter.is_inference()  # whose changes nobody counts
+    is_plain = is_plain and not parameter.is_inference()  # whose changes are not counted
     return has_layers and is_plain and isinstance(model.backbone, ViT)
 
 

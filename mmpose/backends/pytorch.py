@@ -1,4 +1,4 @@
-"""A PyTorch model as a backend."""
+"""PyTorch models as a pose backend."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class TorchBackend:
         self.padding = padding
         self.stretch = stretch
         self.dataset_meta = model.dataset_meta
-        self.input_size = model.head.codec.input_size
-        self.use_udp = model.head.codec.use_udp
+        self.input_size = model.head.input_size
+        self.use_udp = model.head.use_udp
         self.device = model.flip_indices.device
         self.dtype = _checked_dtype(dtype or FULL, self.device)
         compile_backbone(model, compile_model)
@@ -54,9 +54,9 @@ class TorchBackend:
         inputs = self.model.data_preprocessor.normalize(crops.to(self.device, non_blocking=True))
         is_mixed = self.dtype != torch.float32
         with torch.autocast(self.device.type, self.dtype, enabled=is_mixed):
-            heatmaps = self._network().predict_heatmaps(inputs)
-        keypoints, scores = self.model.head.predict(heatmaps)
-        return Prediction(keypoints, scores, heatmaps.float() if with_heatmaps else None)
+            output = self._network().predict_output(inputs)
+        head = self.model.head
+        return Prediction(*head.decode(output), head.heatmaps(output) if with_heatmaps else None)
 
     def _network(self) -> TopdownPoseEstimator:
         """Returns the model, or its faster copy, which is made anew when a weight has changed."""

@@ -1,4 +1,4 @@
-"""What runs an exported program: one small class per file format, tensors in and tensors out."""
+"""Runtimes of exported programs: one small class per file format, tensors in and tensors out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints as files: what they are, their parts, their conversion and their publication."""
+"""Tools for checkpoint files: inspection, splitting, conversion and publication."""
 
 from mmpose.checkpoint_tools.convert_file import TARGETS, Conversion, convert_checkpoint
 from mmpose.checkpoint_tools.inspection import inspect_checkpoint

@@ -1,4 +1,4 @@
-"""A checkpoint in the names and the file layout of another code base."""
+"""Conversion of a checkpoint file to the names and the file layout of another code base."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from mmpose.checkpoint_tools.forward import (
     largest_difference,
 )
 from mmpose.checkpoint_tools.source import Source, read_source
-from mmpose.checkpoints.describe import Architecture, huggingface_config
-from mmpose.checkpoints.export_names import EXPORTERS, UNFOLDED
+from mmpose.checkpoints.adapters.huggingface import huggingface_config
+from mmpose.checkpoints.adapters.mmpose1x import UNFOLDED
+from mmpose.checkpoints.convert import EXPORTERS
+from mmpose.checkpoints.describe import Architecture
 from mmpose.checkpoints.folder import CONFIG_FILE
 from mmpose.checkpoints.formats import StateDict
 from mmpose.checkpoints.io import checkpoint_sha256, read_checkpoint
@@ -33,7 +35,7 @@ PIXEL_MEAN, PIXEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a conversion did.
+    """Result of a conversion.
 
     Attributes:
         source: What was read.

@@ -1,4 +1,4 @@
-"""Heatmaps of weights, to show that two checkpoints are the same function."""
+"""Heatmaps of checkpoints, to show that two of them are the same function."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def head_config(shape: Architecture, head: HeadShape) -> dict[str, Any]:
         deconv_out_channels=head.deconv_out_channels,
         deconv_kernel_sizes=head.deconv_kernel_sizes,
         upsample=head.upsample,
-        final_kernel=head.final_kernel,
-        codec=dict(
+        final_layer=dict(kernel_size=head.final_kernel),
+        decoder=dict(
             type='MSRAHeatmap',
             input_size=shape.input_hw[::-1],
             heatmap_size=(width, height),
@@ -100,7 +100,7 @@ def heatmaps_of_config(config: str | Path, checkpoint: str | Path, trust: bool) 
     model = MODELS.build({**cfg.model, 'pretrained': None}).eval()
     load_model(model, checkpoint, trust)
     heads = list(model.heads) if hasattr(model, 'heads') else [model.head]
-    height, width = heads[0].codec.input_size[::-1]
+    height, width = heads[0].input_size[::-1]
     images = _images((height, width))
     outputs = []
     for dataset, head in enumerate(heads):

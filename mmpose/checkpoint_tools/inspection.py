@@ -1,4 +1,4 @@
-"""What a checkpoint is, in words: origin, sizes, config, and the command that tests it."""
+"""Inspection of a checkpoint: origin, sizes, config, and the command that tests it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from mmpose.checkpoint_tools.repository_configs import CONFIG_ROOT, matching_configs
 from mmpose.checkpoint_tools.source import Source, read_source
 from mmpose.checkpoints.describe import Architecture, HeadShape
-from mmpose.checkpoints.io import first_names, local_copy
+from mmpose.checkpoints.formats import first_names
+from mmpose.checkpoints.io import local_copy
 
 MAX_CONFIGS = 6
 WEIGHT_PARTS = ('state_dict', 'model', 'module', 'meta', 'huggingface_config')

@@ -1,4 +1,4 @@
-"""A checkpoint for others: weights only, its hash in its name, and a card that says what it is."""
+"""Publication of a checkpoint: weights only, a hash in the name, and a model card."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ UNKNOWN = 'not recorded'
 
 @dataclass(frozen=True)
 class Card:
-    """What a user of published weights has to know; None if nobody said it.
+    """Entries of a model card; None if nobody said it.
 
     Attributes:
         config: Config file, as a command names it.
         dataset: Data that the model was trained on.
-        metric: Figure with its name.
+        metric: Value with its name.
         commit: Commit of the code that trained it.
         licence: Under which the weights are given away.
     """
@@ -46,7 +46,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Publication:
-    """What was written.
+    """Files of a published checkpoint.
 
     Attributes:
         weights: File with the weights.
@@ -127,7 +127,7 @@ def choose_weights(content: dict[str, Any], ema: bool | None, path: str) -> dict
     swapped = content.get(EMA_KEY)
     if ema and not isinstance(swapped, dict):
         raise ValueError(
-            f"'{path}' has no averaged weights ('{EMA_KEY}'); leave out --ema, or train with "
+            f"'{path}' has no averaged weights ('{EMA_KEY}'); omit --ema, or train with "
             "custom_hooks=[dict(type='EMAHook')]"
         )
     if ema is not False or not isinstance(swapped, dict):
@@ -173,7 +173,7 @@ def _recorded_dataset(read: Source, config: str | None) -> str | None:
 
 
 def _recorded_metric(read: Source) -> str | None:
-    """Returns the validation figures that the run logged for the epoch of the checkpoint."""
+    """Returns the validation metrics that the run logged for the epoch of the checkpoint."""
     epoch = read.meta.get('epoch')
     folder = Path(read.path).parent
     if epoch is None or not folder.is_dir():

@@ -1,4 +1,4 @@
-"""The configs of the repository whose model a checkpoint fits."""
+"""Search for the configs of the repository whose model a checkpoint fits."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmpose.checkpoints.adapters.pgvl import plain_options
 from mmpose.checkpoints.describe import Architecture, HeadShape
-from mmpose.checkpoints.parse_graph_weights import plain_options
 
 CONFIG_ROOT = Path(__file__).resolve().parents[2] / 'configs'
 BASE_FOLDER = '_base_'
@@ -100,9 +100,9 @@ def _head_fits(head: dict[str, Any], shape: HeadShape, may_be_wider: bool) -> bo
     is_equal = channels == shape.out_channels
     is_cut = may_be_wider and channels is not None and channels < shape.out_channels
     layers = (
-        tuple(head.get('deconv_out_channels', (256, 256))),
-        tuple(head.get('deconv_kernel_sizes', (4, 4))),
-        head.get('final_kernel', 1),
+        tuple(head.get('deconv_out_channels', (256, 256, 256))),
+        tuple(head.get('deconv_kernel_sizes', (4, 4, 4))),
+        (head.get('final_layer') or {}).get('kernel_size', 1),
     )
     return (is_equal or is_cut) and layers == (
         shape.deconv_out_channels,

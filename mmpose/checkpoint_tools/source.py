@@ -1,4 +1,4 @@
-"""A checkpoint that a tool was given: its weights under our names and what is known of it."""
+"""Source of a checkpoint tool: weights under our names and what is known of them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmpose.checkpoints.convert import Converted
+from mmpose.checkpoints.adapters.pretrained_vit import PRETRAIN_FORMATS
+from mmpose.checkpoints.convert import FORMAT_NAMES
 from mmpose.checkpoints.describe import Architecture, describe_weights
-from mmpose.checkpoints.formats import FORMAT_NAMES, PRETRAIN_FORMATS, StateDict
+from mmpose.checkpoints.formats import Converted, StateDict
 from mmpose.checkpoints.io import checkpoint_sha256, read_checkpoint
 from mmpose.checkpoints.load import convert_content, naming
 from mmpose.config.load import load_config
@@ -18,7 +19,7 @@ from mmpose.config.overrides import parse_value
 
 @dataclass(frozen=True)
 class Source:
-    """What a checkpoint file or folder holds.
+    """Content of a checkpoint file or folder.
 
     Attributes:
         path: As it was given.

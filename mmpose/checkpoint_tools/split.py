@@ -1,4 +1,4 @@
-"""The models of single datasets out of a checkpoint of several."""
+"""Splitting of a checkpoint of several datasets into plain models of one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mmpose.checkpoint_tools.source import Source, read_source
-from mmpose.checkpoints.experts import num_experts as count_experts
+from mmpose.checkpoints.adapters.vitpose_plus import num_experts as count_experts
 from mmpose.checkpoints.formats import StateDict
 from mmpose.checkpoints.heads import num_heads_of, select_dataset
 
@@ -44,7 +44,7 @@ MULTI_TASK = 'multi-task model without experts'
 
 @dataclass(frozen=True)
 class SplitReport:
-    """What was written.
+    """Files that a split has written.
 
     Attributes:
         source: What was split.

@@ -1,12 +1,8 @@
-"""Checkpoints: reading files safely, recognising their code base, loading them strictly."""
+"""Checkpoints: safe reading of files, conversion from other code bases, strict loading."""
 
-from mmpose.checkpoints.io import (
-    allow_in_checkpoints,
-    extract_state_dict,
-    harmless_globals,
-    read_checkpoint,
-)
+from mmpose.checkpoints.io import extract_state_dict, read_checkpoint
 from mmpose.checkpoints.load import LoadReport, load_backbone, load_model
+from mmpose.checkpoints.safe_pickle import allow_in_checkpoints, harmless_globals
 
 __all__ = [
     'LoadReport',

@@ -1,12 +1,11 @@
-"""Comparing the weights of a file with those of a model, in words a user can act on."""
+"""Comparison of the weights of a file with those of a model, in words a user can act on."""
 
 import re
 
-from mmpose.checkpoints.experts import num_experts
-from mmpose.checkpoints.formats import StateDict
+from mmpose.checkpoints.adapters.pgvl import parse_graph_options
+from mmpose.checkpoints.adapters.vitpose_plus import num_experts
+from mmpose.checkpoints.formats import StateDict, first_names
 from mmpose.checkpoints.heads import num_heads_of
-from mmpose.checkpoints.io import first_names
-from mmpose.checkpoints.parse_graph_weights import parse_graph_options
 
 
 def require_same(state: StateDict, target: StateDict, source: str) -> None:

@@ -1,14 +1,13 @@
-"""The architecture of a vision transformer with heads, read off its weights."""
+"""Architecture of a vision transformer with heads, read off its weights."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from mmpose.checkpoints.adapters.huggingface import NORM_EPS
-from mmpose.checkpoints.experts import num_experts
+from mmpose.checkpoints.adapters.pgvl import parse_graph_options
+from mmpose.checkpoints.adapters.vitpose_plus import num_experts
 from mmpose.checkpoints.formats import StateDict
 from mmpose.checkpoints.heads import num_heads_of
-from mmpose.checkpoints.parse_graph_weights import parse_graph_options
 from mmpose.checkpoints.resize import source_grid
 
 POSE_ASPECT_HW = (4, 3)
@@ -140,68 +139,6 @@ def describe_weights(
         heads=tuple(_describe_head(state, prefix) for prefix in prefixes),
         parse_graph=parse_graph_options(state),
     )
-
-
-def huggingface_config(shape: Architecture, label_names: tuple[str, ...]) -> dict[str, object]:
-    """Returns the ``config.json`` of a VitPose model with a given architecture.
-
-    Args:
-        shape: With one head.
-        label_names: (K,) names of the keypoints.
-
-    Raises:
-        ValueError: If VitPose has no such network.
-    """
-    _require_huggingface(shape)
-    last_stage = f'stage{shape.depth}'
-    experts = {}
-    if shape.num_experts:
-        experts = dict(num_experts=shape.num_experts, part_features=shape.part_features)
-    return {
-        'architectures': ['VitPoseForPoseEstimation'],
-        'model_type': 'vitpose',
-        'dtype': 'float32',
-        'backbone_config': {
-            'model_type': 'vitpose_backbone',
-            'image_size': list(shape.input_hw),
-            'patch_size': [shape.patch_size, shape.patch_size],
-            'num_channels': 3,
-            'hidden_size': shape.embed_dim,
-            'num_hidden_layers': shape.depth,
-            'num_attention_heads': shape.num_heads,
-            'mlp_ratio': int(shape.mlp_ratio),
-            'hidden_act': 'gelu',
-            'layer_norm_eps': NORM_EPS,
-            'qkv_bias': shape.qkv_bias,
-            'out_features': [last_stage],
-            'out_indices': [shape.depth],
-            **experts,
-        },
-        'id2label': {str(i): name for i, name in enumerate(label_names)},
-        'label2id': {name: i for i, name in enumerate(label_names)},
-        'scale_factor': SIMPLE_UPSAMPLE,
-        'use_simple_decoder': shape.heads[0].decoder == 'simple',
-    }
-
-
-def _require_huggingface(shape: Architecture) -> None:
-    head = shape.heads[0]
-    is_classic = head.deconv_out_channels == (256, 256) and head.deconv_kernel_sizes == (4, 4)
-    checks = (
-        (shape.stem == 'patch', "the convolutional stem (model.backbone.stem='conv')"),
-        (shape.last_norm, 'a backbone without last norm'),
-        (shape.mlp_ratio == int(shape.mlp_ratio), f'mlp_ratio={shape.mlp_ratio:g}'),
-        (
-            (is_classic and head.final_kernel == 1)
-            or (not head.deconv_out_channels and head.final_kernel == 3),
-            f'a head of deconvolutions {head.deconv_out_channels} with kernels '
-            f'{head.deconv_kernel_sizes} '
-            f'and a last kernel of {head.final_kernel}',
-        ),
-    )
-    for is_fine, what in checks:
-        if not is_fine:
-            raise ValueError(f'VitPose of Hugging Face does not have {what}')
 
 
 def _is_head(name: str) -> bool:

@@ -1,105 +1,49 @@
-"""Downloads that go on where they were interrupted, and keep a record of what came."""
+"""Downloads of weights, once per machine: from the Hugging Face hub, and from plain addresses."""
 
 import hashlib
 import os
+import re
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlparse
-from urllib.request import Request, urlopen
+from urllib.parse import unquote, urlparse
+from urllib.request import urlopen
 
 import mmengine.dist
 import torch
 
+from mmpose.checkpoints.safe_pickle import looks_like
+
 HUB_SCHEME = 'hf'  # hf://organisation/name: a model of the Hugging Face hub
 HUB_FILES = ('config.json', 'model.safetensors')
-HUB_ENDPOINT = 'https://huggingface.co'
-HUB_VARIABLE = 'HF_ENDPOINT'  # another server in its place, as for huggingface_hub
+HUB_VARIABLE = 'HF_ENDPOINT'  # another server in the hub's place
+HUB_ADDRESS = re.compile(
+    r'https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([^/]+/[^/]+)/(?:resolve|blob)/([^/]+)/([^?#]+)'
+)
 CHUNK = 1 << 20  # bytes
+MAX_BYTES = 16 << 30  # twice the largest published model with its optimizer
 TIMEOUT_S = 30
-DIGEST_HEADER = 'X-Linked-ETag'  # SHA-256 of a large file, as the Hugging Face hub sends it
 
 
 def download_once(url: str) -> str:
     """Returns the local copy of an address; one process per machine fetches it, the others wait.
 
-    Copies lie in PyTorch's cache (``TORCH_HOME``); what huggingface_hub has in its own is taken
-    from there.
-
     Args:
-        url: http(s) address of a file, or ``hf://organisation/name`` for the weights of a model
-            of the Hugging Face hub and its ``config.json``, whose copy is a folder.
+        url: http(s) address of a file, whose copy lies in PyTorch's cache (``TORCH_HOME``); or
+            ``hf://organisation/name`` for the weights of a model of the Hugging Face hub and its
+            ``config.json``, whose copy is a folder in the hub's cache (``HF_HOME``), as are files
+            of the hub that are given by their address.
 
     Raises:
-        ValueError: If it cannot be downloaded.
+        ValueError: If it cannot be downloaded, or is not what the server announced.
+        ImportError: If a file of the hub is asked for without huggingface_hub.
     """
-    cache = Path(torch.hub.get_dir(), 'checkpoints')
-    parts = urlparse(url)
-    if parts.scheme == HUB_SCHEME:
-        model = f'{parts.netloc}{parts.path}'.strip('/')
-        if (known := _cached_by_hub(model)) is not None:
-            return known
-        target = cache / model.replace('/', '--')
-        endpoint = os.environ.get(HUB_VARIABLE, HUB_ENDPOINT).rstrip('/')
-        files = {target / name: f'{endpoint}/{model}/resolve/main/{name}' for name in HUB_FILES}
-    else:
-        name = Path(parts.path)
-        target = cache / f'{name.stem}-{hashlib.sha256(url.encode()).hexdigest()[:8]}{name.suffix}'
-        files = {target: url}
+    is_first = mmengine.dist.get_local_rank() == 0
     try:
-        if mmengine.dist.get_local_rank() == 0:
-            for path, address in files.items():
-                if not path.is_file():
-                    fetch(address, path)
-    except OSError as error:  # URLError and TimeoutError are
-        reason = getattr(error, 'reason', None) or error
-        raise ValueError(f"'{url}' cannot be downloaded: {reason}") from error
+        path = _fetch(url) if is_first else None
     finally:
         mmengine.dist.barrier()
-    return str(target)
-
-
-def fetch(url: str, target: Path) -> None:
-    """Downloads a file, going on with what an interrupted download has left.
-
-    The file appears under its name when it is complete, beside it ``<name>.sha256`` with its
-    SHA-256 in the layout of ``sha256sum``.
-
-    Raises:
-        URLError: If the server does not give it, or it is not what the server announced.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + '.part')
-    done = part.stat().st_size if part.is_file() else 0
-    headers = {'Range': f'bytes={done}-'} if done else {}
-    try:
-        response = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
-    except HTTPError as error:
-        if error.code != 416:  # there is nothing behind what we have: it is of another file
-            raise URLError(f'{error.code} {error.reason}') from error
-        part.unlink()
-        return fetch(url, target)
-    is_rest = response.status == 206
-    with response, part.open('ab' if is_rest else 'wb') as file:
-        start = done if is_rest else 0
-        length = response.headers.get('Content-Length')
-        digest = response.headers.get(DIGEST_HEADER, '').strip('"')
-        while chunk := response.read(CHUNK):
-            file.write(chunk)
-        size = file.tell()
-    if length is not None and size != start + int(length):
-        raise URLError(
-            f'{size} of {start + int(length)} bytes came; the next attempt goes on there'
-        )
-    _finish(part, target, digest)
-
-
-def _finish(part: Path, target: Path, announced: str) -> None:
-    digest = file_sha256(part)
-    if len(announced) == len(digest) and announced != digest:
-        part.unlink()
-        raise URLError(f'its SHA-256 is {digest}, but the server announced {announced}')
-    target.with_name(f'{target.name}.sha256').write_text(f'{digest}  {target.name}\n')
-    part.replace(target)
+    return _fetch(url) if path is None else path
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
@@ -111,11 +55,90 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
-def _cached_by_hub(model: str) -> str | None:
-    """Returns the folder of a model that huggingface_hub has downloaded, where it is installed."""
+def _fetch(url: str) -> str:
+    parts = urlparse(url)
+    address = HUB_ADDRESS.match(url)
+    if parts.scheme == HUB_SCHEME:
+        return _fetch_of_hub(url, f'{parts.netloc}{parts.path}'.strip('/'), None, HUB_FILES)
+    if address is not None:
+        model, revision, name = map(unquote, address.groups())
+        return os.path.join(_fetch_of_hub(url, model, revision, (name,)), name)
+    name = Path(unquote(parts.path))
+    file = f'{name.stem}-{hashlib.sha256(url.encode()).hexdigest()[:8]}{name.suffix}'
+    target = Path(torch.hub.get_dir(), 'checkpoints', file)
+    if not target.is_file():
+        try:
+            _download(url, target)
+        except (OSError, HTTPException, ValueError) as error:  # URLError is an OSError
+            is_answer = isinstance(error, HTTPError)
+            reason = str(error) if is_answer else getattr(error, 'reason', None) or error
+            raise ValueError(f"'{url}' cannot be downloaded: {reason}") from error
+    return str(target)
+
+
+def _download(url: str, target: Path) -> None:
+    """Downloads a file, which appears under its name when it is complete; nothing is resumed.
+
+    ``torch.hub.download_url_to_file`` takes a transfer that breaks off for a complete one.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f'{target.name}.{os.getpid()}.part')
     try:
-        from huggingface_hub import try_to_load_from_cache
-    except ImportError:
-        return None
-    found = [try_to_load_from_cache(model, name) for name in HUB_FILES]
-    return os.path.dirname(found[-1]) if all(isinstance(x, str) for x in found) else None
+        with urlopen(url, timeout=TIMEOUT_S) as response, part.open('wb') as file:
+            announced = int(response.headers.get('Content-Length') or 0)
+            while file.tell() <= MAX_BYTES >= announced and (chunk := response.read(CHUNK)):
+                file.write(chunk)
+            size = file.tell()
+        if max(size, announced) > MAX_BYTES:
+            raise URLError(f'it has more than {MAX_BYTES} bytes; download it and give its path')
+        if announced and size != announced:
+            raise URLError(f'{size} of {announced} bytes came; try again')
+        what = looks_like(part) if size else 'empty'
+        if what is not None:
+            raise URLError(f'the answer is {what}')
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _fetch_of_hub(url: str, model: str, revision: str | None, names: tuple[str, ...]) -> str:
+    """Returns the folder with files of a model of the hub, all of the same commit."""
+    try:
+        import huggingface_hub as hub
+    except ImportError as error:
+        raise ImportError(
+            f"'{url}' is on the Hugging Face hub; install its package with: "
+            'pip install huggingface_hub'
+        ) from error
+    try:
+        known = [hub.try_to_load_from_cache(model, name, revision=revision) for name in names]
+        if not all(isinstance(path, str) for path in known):
+            known = _download_of_hub(model, revision, names)
+    except Exception as error:  # of huggingface_hub, its HTTP client or the file system
+        reason = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+        raise ValueError(f"'{url}' cannot be downloaded: {reason}") from error
+    return str(Path(known[0]).parents[names[0].count('/')])
+
+
+def _download_of_hub(model: str, revision: str | None, names: tuple[str, ...]) -> list[str]:
+    import huggingface_hub as hub
+
+    endpoint = os.environ.get(HUB_VARIABLE) or None
+    paths = []
+    for name in names:
+        address = hub.hf_hub_url(model, name, revision=revision, endpoint=endpoint)
+        announced = hub.get_hf_file_metadata(address, endpoint=endpoint)
+        if (announced.size or 0) > MAX_BYTES:
+            raise ValueError(f'{name} has more than {MAX_BYTES} bytes')
+        path = hub.hf_hub_download(model, name, revision=revision, endpoint=endpoint)
+        digest = file_sha256(path)
+        # of a large file the hub announces the SHA-256, which huggingface_hub does not compare
+        if len(announced.etag or '') == len(digest) and announced.etag != digest:
+            for file in {path, os.path.realpath(path)}:  # the hub's cache holds links to files
+                os.remove(file)
+            raise ValueError(
+                f'the SHA-256 of {name} is {digest}, but the server announced {announced.etag}'
+            )
+        revision = announced.commit_hash or revision
+        paths.append(path)
+    return paths

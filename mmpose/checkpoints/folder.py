@@ -1,10 +1,10 @@
-"""Reading checkpoints that are folders: those of Hugging Face and of DeepSpeed."""
+"""Checkpoint folders of Hugging Face and DeepSpeed: files of the weights, and the config."""
 
 import json
 import os
 from typing import Any
 
-from mmpose.checkpoints.io import first_names, read_checkpoint
+from mmpose.checkpoints.formats import first_names
 
 CONFIG_FILE = 'config.json'
 LATEST_FILE = 'latest'
@@ -16,35 +16,6 @@ WEIGHT_FILES = (
     'pytorch_model.bin.index.json',
 )
 DEEPSPEED_FILE = 'mp_rank_00_model_states.pt'
-
-
-def read_folder(folder: str, trust: bool = False) -> dict[str, Any]:
-    """Returns the content of a checkpoint folder.
-
-    Args:
-        folder: Folder of Hugging Face (``config.json`` and ``model.safetensors``, which may be in
-            several parts) or of DeepSpeed (``latest`` and its folder, or that folder itself).
-        trust: See ``read_checkpoint``.
-
-    Returns:
-        The weights under 'state_dict' and the parsed ``config.json`` under 'huggingface_config';
-        or, of DeepSpeed, what its file holds.
-
-    Raises:
-        FileNotFoundError: If a file is missing.
-        ValueError: If a file is damaged or refused.
-    """
-    files = weight_files(folder)
-    if os.path.basename(files[0]) == DEEPSPEED_FILE:
-        return read_checkpoint(files[0], trust)
-    state: dict[str, Any] = {}
-    for file in files:
-        state |= read_checkpoint(file, trust)
-    content: dict[str, Any] = {'state_dict': state}
-    config_file = os.path.join(folder, CONFIG_FILE)
-    if os.path.isfile(config_file):
-        content['huggingface_config'] = _read_json(config_file)
-    return content
 
 
 def weight_files(folder: str) -> list[str]:
@@ -97,6 +68,16 @@ def _deepspeed_file(folder: str) -> str | None:
             "with DeepSpeed's zero_to_fp32.py and load the result"
         )
     return path
+
+
+def folder_config(folder: str) -> dict[str, Any] | None:
+    """Returns the parsed ``config.json`` of a checkpoint folder; None if it has none.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    path = os.path.join(folder, CONFIG_FILE)
+    return _read_json(path) if os.path.isfile(path) else None
 
 
 def _read_json(path: str) -> dict[str, Any]:

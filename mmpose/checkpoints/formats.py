@@ -1,124 +1,110 @@
-"""Which code base a state dict comes from, told by its names, and which ones cannot work."""
+"""State dicts: the format of a code base, the result of a conversion, renaming."""
 
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from mmpose.checkpoints.experts import has_experts
-from mmpose.checkpoints.io import first_names
-
 StateDict = dict[str, Tensor]
 
-FORMAT_NAMES = {
-    'mmpose': 'pose model of this package',
-    'mmpose-multi': 'multi-head pose model of this package',
-    'vitpose': 'ViTPose or mmpose 0.x pose model',
-    'vitpose-multi': 'ViTPose model with a head per dataset',
-    'vitpose+': 'ViTPose+ model with experts',
-    'pgvl': 'PGVL pose model',
-    'clip': 'text tower of CLIP',
-    'mmpose1': 'MMPose 1.x ViTPose or mmpretrain ViT',
-    'huggingface': 'Hugging Face VitPose',
-    'huggingface+': 'Hugging Face VitPose++ with experts',
-    'vit': 'ViT backbone of this package',
-    'mae': 'MAE or timm ViT',
-    'hap': 'HAP pre-trained ViT',
-    'dinov2': 'DINOv2 ViT',
-    'unknown': 'unknown',
-}
-PRETRAIN_FORMATS = ('mae', 'hap', 'dinov2')
-"""Backbones trained for something else: their last norm is left out and ours starts fresh."""
-HUGGINGFACE_FORMATS = ('huggingface', 'huggingface+')
-
-# Names of models in transformers, and of VitPose among them.
-THEIR_LAYER = r'(^|\.)(encoder\.layers?\.\d+\.|embeddings\.(cls_token$|patch_embeddings\.))'
-THEIR_VITPOSE = r'^backbone\.encoder\.layer\.\d+\.attention\.attention\.query\.'
-HAP_ROWS = 129  # 16 x 8 and a class token
-INSTEAD = 'use a backbone of type TimmBackbone, or start from MAE, HAP or DINOv2'
-# What computes something that our ViT cannot: pattern of a name -> why.
-IMPOSSIBLE = (
-    (
-        r'(^|\.)(rope|rope_embed|rope_embeddings|storage_tokens)(\.|$)'
-        r'|^(model\.)?layer\.\d+\.attention\.[qk]_proj\.',
-        'it is a DINOv3 or EVA model, which turns queries and keys by rotary position embeddings',
-    ),
-    (
-        r'(^|\.)(ln_pre|norm_pre|pre_norm|pre_layrnorm)\.',
-        "it is a CLIP model, which normalises its tokens before the first block ('ln_pre') and, in "
-        "OpenAI's files, has QuickGELU for GELU",
-    ),
-    (
-        r'relative_position_bias_table|rel_pos_bias|\.rel_pos_[hw]$|\.attn\.q_bias$',
-        'it is a BEiT, Swin or SAM model, whose attention has relative positions',
-    ),
-    (r'\.attn\.[qk]_norm\.', 'it normalises queries and keys'),
-)
+NO_CLASS_TOKEN = 'the network has no class token'
 
 
-def detect_format(state: StateDict) -> str:
-    """Returns the key in FORMAT_NAMES of the code base that a state dict comes from."""
+@dataclass(frozen=True)
+class Converted:
+    """A state dict under the names of this package, and what became of the rest.
 
-    def has(pattern: str) -> bool:
-        return any(re.search(pattern, name) for name in state)
-
-    is_unmerged = has_experts(state)
-    if has(THEIR_VITPOSE):
-        return 'huggingface+' if is_unmerged else 'huggingface'
-    if has(r'^backbone\.') and has(r'^heads\.\d+\.'):
-        return 'mmpose-multi'
-    if has(r'^backbone\.') and has(r'^head\.') and has(r'\.blocks\.'):
-        return 'mmpose'
-    if has(r'(^|\.)layers\.\d+\.ln1\.'):
-        return 'mmpose1'
-    if is_unmerged:
-        return 'vitpose+'
-    if has(r'^keypoint_head\.') and has(r'^(my|pgvl)\.parse_layers\.'):
-        return 'pgvl'
-    if has(r'^keypoint_head\.'):
-        # the published splitter leaves the heads of the others in coco.pth, beside idle experts
-        is_multi = has(r'^associate_keypoint_heads\.') and not has(r'\.mlp\.experts\.')
-        return 'vitpose-multi' if is_multi else 'vitpose'
-    if has(r'^backbone\.') and has(r'^head\.'):
-        return 'mmpose'
-    if has(r'(^|\.)blocks\.\d+\.ls1\.gamma$'):
-        return 'dinov2'
-    if not has(r'(^|\.)blocks\.\d+\.attn\.qkv\.'):
-        return 'unknown'
-    if has(r'(^|\.)last_norm\.'):
-        return 'vit'
-    rows = [tensor.shape[1] for name, tensor in state.items() if is_pos_embed(name, tensor)]
-    return 'hap' if HAP_ROWS in rows else 'mae'
-
-
-def refuse_impossible(state: StateDict) -> None:
-    """Raises if a state dict belongs to a network that our ViT cannot reproduce.
-
-    Raises:
-        ValueError: In one sentence that says what our ViT lacks.
+    Attributes:
+        state: Weights under our parameter names.
+        format: Name of the ``Format`` that they had.
+        dropped: Name in the file -> why it was left out.
+        notes: What was changed, one sentence each.
     """
-    for pattern, why in IMPOSSIBLE:
-        names = [name for name in state if re.search(pattern, name)]
-        if names:
-            raise ValueError(
-                f'the checkpoint cannot be loaded exactly: {why} ({first_names(names, 1)}), which '
-                f'our ViT does not; {INSTEAD}'
-            )
-    is_vit = any(re.search(r'(^|\.)blocks\.\d+\.attn\.', name) for name in state)
-    has_patches = any('patch_embed.' in name for name in state)
-    if is_vit and has_patches and not any('pos_embed' in name for name in state):
-        raise ValueError(
-            "the checkpoint cannot be loaded exactly: it has no 'pos_embed', so its positions are "
-            f'rotary or relative ones (DINOv3, EVA), which our ViT does not have; {INSTEAD}'
-        )
-    theirs = [name for name in state if re.search(THEIR_LAYER, name)]
-    is_vitpose = any(re.search(THEIR_VITPOSE, name) for name in state)
-    if theirs and not is_vitpose:
-        raise ValueError(
-            f'the checkpoint is a Hugging Face model of another kind ({first_names(theirs, 1)}); '
-            'of Hugging Face only VitPose can be loaded, take the file of the original authors'
-        )
+
+    state: StateDict
+    format: str
+    dropped: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Format:
+    """A naming of weights, as one code base writes it.
+
+    Attributes:
+        name: By which reports call it.
+        title: What a user reads.
+        detect: Tells from the names of a state dict whether it has this format.
+        to_ours: Translates a state dict to our names; the argument stays as it is.
+    """
+
+    name: str
+    title: str
+    detect: Callable[[StateDict], bool]
+    to_ours: Callable[[StateDict], Converted]
+
+
+def has_name(state: StateDict, pattern: str) -> bool:
+    """Tells whether a regular expression matches anywhere in a name of a state dict."""
+    return any(re.search(pattern, name) for name in state)
+
+
+def drop_names(state: StateDict, reasons: dict[str, str]) -> tuple[StateDict, dict[str, str]]:
+    """Returns the weights that are kept, and name -> reason for those left out.
+
+    Args:
+        state: Weights.
+        reasons: Pattern of names to leave out -> why.
+    """
+    kept, dropped = {}, {}
+    for name, tensor in state.items():
+        why = next((why for pattern, why in reasons.items() if re.search(pattern, name)), None)
+        if why is None:
+            kept[name] = tensor
+        else:
+            dropped[name] = why
+    return kept, dropped
+
+
+def translate(
+    name: str, names: Iterable[tuple[str, str]], is_import: bool, before: str = '^'
+) -> str:
+    """Returns a name of one code base as another one has it.
+
+    Args:
+        name: Name of a tensor.
+        names: (ours, theirs) where they differ, the beginning of a name; ``{i}`` is any number.
+            The first that fits counts.
+        is_import: Whether ``name`` is theirs and is to become ours, or the other way round.
+        before: Pattern of what may stand before the beginning, and stays.
+    """
+    for ours, theirs in names:
+        source, target = (theirs, ours) if is_import else (ours, theirs)
+        pattern = f'({before})' + re.escape(source).replace(re.escape('{i}'), r'(\d+)')
+        renamed, count = re.subn(pattern, r'\1' + target.replace('{i}', r'\2'), name)
+        if count:
+            return renamed
+    return name
+
+
+def below(state: StateDict, prefix: str) -> StateDict:
+    """Returns the weights whose names begin with a prefix, without it."""
+    return {k.removeprefix(prefix): x for k, x in state.items() if k.startswith(prefix)}
+
+
+def with_prefix(prefix: str, state: StateDict) -> StateDict:
+    """Returns weights with a prefix before their names."""
+    return {f'{prefix}{name}': tensor for name, tensor in state.items()}
 
 
 def is_pos_embed(name: str, tensor: Tensor) -> bool:
     """Tells whether a tensor is the position embedding of an encoder."""
     return name.rpartition('.')[2] == 'pos_embed' and 'decoder' not in name and tensor.ndim == 3
+
+
+def first_names(names: Iterable[str], num: int = 5) -> str:
+    """Returns the first few names in quotes, and how many more there are."""
+    names = list(names)
+    more = f' and {len(names) - num} more' if len(names) > num else ''
+    return ', '.join(f"'{name}'" for name in names[:num]) + more

@@ -7,7 +7,12 @@ import re
 
 from torch import Tensor
 
-from mmpose.checkpoints.experts import has_experts, merge_expert, num_experts
+from mmpose.checkpoints.adapters.vitpose_plus import (
+    has_experts,
+    merge_expert,
+    num_experts,
+    refuse_experts,
+)
 from mmpose.checkpoints.formats import StateDict
 
 OTHER_DATASET = 'head of another dataset, see tools/model_split.py'
@@ -105,18 +110,6 @@ def fit_heads(
             note = f'{layer} was cut from {len(tensor)} to its first {rows} rows'
             notes += [note] if name.endswith('.weight') else []
     return fitted, {}, tuple(notes)
-
-
-def refuse_experts() -> None:
-    """Raises because a model with experts was given where a plain one is expected.
-
-    Raises:
-        ValueError: Always.
-    """
-    raise ValueError(
-        'the checkpoint is a ViTPose+ model with one expert per dataset; extract the model of one '
-        'dataset with tools/model_split.py and load that'
-    )
 
 
 def _first_rows(name: str, tensor: Tensor, num_rows: int) -> Tensor:

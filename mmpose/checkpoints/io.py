@@ -1,84 +1,36 @@
-"""Reading checkpoint files without running code that they may carry."""
+"""Reading checkpoints: files, folders, safetensors, TorchScript archives and addresses."""
 
-import argparse
-import codecs
 import hashlib
 import os
-import pathlib
-import pickle
-import re
 import zipfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlparse
 
-import numpy as np
-import torch
-from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
 from mmpose.checkpoints.download import HUB_SCHEME, download_once, file_sha256
+from mmpose.checkpoints.folder import DEEPSPEED_FILE, folder_config, weight_files
+from mmpose.checkpoints.formats import first_names
+from mmpose.checkpoints.safe_pickle import read_pickled
 from mmpose.checkpoints.torchscript_weights import is_torchscript, read_torchscript
 
 LAST_CHECKPOINT = 'last_checkpoint'  # names the last checkpoint of a work dir, in one line
-_extra_classes: list[type] = []
-
-
-def allow_in_checkpoints(*classes: type) -> None:
-    """Lets checkpoints hold objects of further classes.
-
-    For plain data classes that a package itself stores in its checkpoints. Reading a checkpoint
-    creates objects of these classes from data in the file, so they must do nothing else.
-    """
-    _extra_classes.extend(x for x in classes if x not in _extra_classes)
-
-
-def harmless_globals() -> list[type | Callable[..., Any]]:
-    """Returns what a checkpoint may name besides PyTorch's own list.
-
-    These are what mmengine (log histories, NumPy arrays and numbers) and the scripts of MAE and
-    its descendants (their command line) put beside the weights.
-    """
-    # by what they pickle as, because the module of both functions has moved
-    scalar, reconstruct = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
-    dtypes = {type(np.dtype(code)) for code in '?bBhHiIlLqQefdFDUSOmM'}
-    return [
-        HistoryBuffer,
-        _renamed(_history_method, 'builtins.getattr'),
-        codecs.encode,  # how NumPy stores bytes; on the list since PyTorch 2.5
-        defaultdict,
-        int,
-        float,
-        list,
-        dict,
-        argparse.Namespace,
-        pathlib.PosixPath,
-        pathlib.PurePosixPath,
-        np.ndarray,
-        np.dtype,
-        *sorted(dtypes, key=lambda x: x.__name__),
-        # NumPy 1 and 2 call the same functions by different names
-        *(_renamed(scalar, f'numpy.{core}.multiarray.scalar') for core in ('core', '_core')),
-        *(
-            _renamed(reconstruct, f'numpy.{core}.multiarray._reconstruct')
-            for core in ('core', '_core')
-        ),
-        *_extra_classes,
-    ]
 
 
 def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[str, Any]:
     """Returns the content of a checkpoint file or folder, on the CPU.
 
     Args:
-        path: Local file; or address, see ``local_copy``, which is downloaded once into PyTorch's
-            cache; or folder of Hugging Face or DeepSpeed, see ``read_folder``. ``.safetensors``
-            files are read by safetensors, the weights of a TorchScript archive without its
-            program.
+        path: Local file; or address, see ``local_copy``; or folder of Hugging Face
+            (``config.json`` and ``model.safetensors``, which may be in several parts) or of
+            DeepSpeed (``latest`` and its folder, or that folder itself). ``.safetensors`` files
+            are read by safetensors, the weights of a TorchScript archive without its program.
         trust: Unpickle whatever the file holds. It can then run any code: only for files from
             a source you trust.
+
+    Returns:
+        What the file holds; of a Hugging Face folder the weights under 'state_dict' and the
+        parsed ``config.json`` under 'huggingface_config'.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -86,9 +38,7 @@ def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[s
     """
     local = local_copy(path)
     if os.path.isdir(local):
-        from mmpose.checkpoints.folder import read_folder
-
-        return read_folder(local, trust)
+        return _read_folder(local, trust)
     if not os.path.isfile(local):
         raise FileNotFoundError(f"there is no checkpoint file '{path}'")
     if os.path.getsize(local) == 0:
@@ -97,7 +47,7 @@ def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[s
         return _read_safetensors(local)
     if zipfile.is_zipfile(local) and is_torchscript(local):
         return dict(read_torchscript(local))
-    content = _read_pickled(local, trust)
+    content = read_pickled(local, trust)
     if not isinstance(content, dict):
         raise ValueError(
             f"'{path}' holds a {type(content).__name__}, expected a dict of weights; save "
@@ -136,8 +86,6 @@ def checkpoint_sha256(path: str | os.PathLike[str]) -> str:
     local = local_copy(path)
     if not os.path.isdir(local):
         return file_sha256(local)
-    from mmpose.checkpoints.folder import weight_files
-
     hashes = [file_sha256(file) for file in sorted(weight_files(local))]
     if len(hashes) == 1:
         return hashes[0]
@@ -172,94 +120,15 @@ def extract_state_dict(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     return {name.removeprefix('module.'): tensor for name, tensor in tensors.items()}
 
 
-def first_names(names: Iterable[str], num: int = 5) -> str:
-    """Returns the first few names in quotes, and how many more there are."""
-    names = list(names)
-    more = f' and {len(names) - num} more' if len(names) > num else ''
-    return ', '.join(f"'{name}'" for name in names[:num]) + more
-
-
-def _history_method(owner: object, name: str) -> Callable[..., Any]:
-    """Stands in for ``getattr``, by which a pickled HistoryBuffer names its four statistics."""
-    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
-        raise pickle.UnpicklingError(f'GLOBAL builtins.getattr of {name}')
-    return getattr(HistoryBuffer, name)
-
-
-def _renamed(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Returns a function that PyTorch's list knows by another name, as of PyTorch 2.4."""
-
-    def stand_in(*args: Any) -> Any:
-        return function(*args)
-
-    stand_in.__module__, stand_in.__name__ = name.rsplit('.', 1)
-    stand_in.__qualname__ = stand_in.__name__
-    return stand_in
-
-
-@contextmanager
-def _allowing(objects: Sequence[type | Callable[..., Any]]) -> Iterator[None]:
-    """Adds to PyTorch's list for a while; ``safe_globals`` of PyTorch begins with version 2.5."""
-    before = list(torch.serialization.get_safe_globals())
-    torch.serialization.add_safe_globals(list(objects))
-    try:
-        yield
-    finally:
-        torch.serialization.clear_safe_globals()
-        torch.serialization.add_safe_globals(before)
-
-
-def _read_pickled(path: str, trust: bool) -> Any:
-    if trust:
-        return _load(path, weights_only=False)
-    refused: list[str] = []
-    with _allowing(harmless_globals()):
-        if zipfile.is_zipfile(path):
-            refused = _refused_classes(path)
-        if not refused:
-            return _load(path, weights_only=True)
-    raise _refusal(path, refused)
-
-
-def _refused_classes(path: str) -> list[str]:
-    try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-    except Exception:  # a damaged file fails in many ways; reading it says which
-        return []
-
-
-def _load(path: str, weights_only: bool) -> Any:
-    try:
-        return torch.load(path, map_location='cpu', weights_only=weights_only)
-    except (OSError, MemoryError):
-        raise
-    except ImportError as error:
-        raise ValueError(f"'{path}' holds objects of a missing package: {error}") from error
-    except Exception as error:  # torch.load raises a dozen types for a damaged file
-        match = re.search(r'GLOBAL (\S+)', str(error))
-        if weights_only and isinstance(error, pickle.UnpicklingError) and match:
-            raise _refusal(path, [match[1]]) from error
-        raise ValueError(
-            f"'{path}' ({os.path.getsize(path)} bytes{_looks_like(path)}) is damaged or is no "
-            f'PyTorch checkpoint ({type(error).__name__}); download or copy it again'
-        ) from error
-
-
-def _refusal(path: str, classes: list[str]) -> ValueError:
-    return ValueError(
-        f"'{path}' holds {first_names(classes)}, which could run code when read; if you trust its "
-        'source, pass --trust-checkpoint'
-    )
-
-
-def _looks_like(path: str) -> str:
-    with open(path, 'rb') as file:
-        head = file.read(64).lstrip().lower()
-    if head.startswith((b'<!doctype', b'<html')):
-        return ', a web page'
-    if head.startswith(b'version https://git-lfs'):
-        return ', a Git LFS pointer'
-    return ''
+def _read_folder(folder: str, trust: bool) -> dict[str, Any]:
+    files = weight_files(folder)
+    if os.path.basename(files[0]) == DEEPSPEED_FILE:
+        return read_checkpoint(files[0], trust)
+    state: dict[str, Any] = {}
+    for file in files:
+        state |= read_checkpoint(file, trust)
+    config = folder_config(folder)
+    return {'state_dict': state} | ({} if config is None else {'huggingface_config': config})
 
 
 def _read_safetensors(path: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Loading checkpoints of any known code base into a model, strictly and with a report."""
+"""Strict loading of checkpoints of any known code base into a model, with a report."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,31 +10,29 @@ import mmengine.dist
 from torch import Tensor, nn
 
 from mmpose.checkpoints.adapters.huggingface import check_huggingface_config
-from mmpose.checkpoints.compare import explain_difference, require_same
-from mmpose.checkpoints.convert import Converted, convert_state_dict
-from mmpose.checkpoints.experts import has_experts
-from mmpose.checkpoints.export_names import UNFOLDED, unfold_class_row
-from mmpose.checkpoints.formats import (
-    FORMAT_NAMES,
+from mmpose.checkpoints.adapters.mmpose1x import MMPOSE1X, UNFOLDED, unfold_class_row
+from mmpose.checkpoints.adapters.pretrained_vit import (
+    DINOV2,
     PRETRAIN_FORMATS,
-    StateDict,
+    check_dinov2_heads,
 )
-from mmpose.checkpoints.heads import fit_heads, refuse_experts
-from mmpose.checkpoints.io import (
-    checkpoint_sha256,
-    extract_state_dict,
-    first_names,
-    read_checkpoint,
-)
-from mmpose.checkpoints.resize import fit_patch_kernel, resize_pos_embed, source_grid
+from mmpose.checkpoints.adapters.vitpose_plus import fit_experts
+from mmpose.checkpoints.adapters.vlpose import fit_model, fit_prompts
+from mmpose.checkpoints.compare import explain_difference, require_same
+from mmpose.checkpoints.convert import FORMAT_NAMES, convert_state_dict
+from mmpose.checkpoints.formats import Converted, StateDict, first_names
+from mmpose.checkpoints.heads import fit_heads
+from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_checkpoint
+from mmpose.checkpoints.resize import fit_embeddings
 
-GridHW = tuple[int, int]
-DINOV2_HEAD_DIM = 64  # of every published DINOv2 model; weights do not show the number of heads
+BackboneFit = Callable[[StateDict, nn.Module], tuple[StateDict, Sequence[str]]]
+BACKBONE_FITS: list[BackboneFit] = [fit_experts, fit_prompts]
+"""What brings weights under our names into the shape of a backbone, with a note on each change."""
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a checkpoint brought into a model; printing it tells the whole story.
+    """Report of loading a checkpoint into a model; printing it tells the whole story.
 
     Attributes:
         file: Path or address of the checkpoint.
@@ -71,7 +69,7 @@ def load_backbone(
     backbone: nn.Module,
     path: str | os.PathLike[str],
     trust: bool = False,
-    source_hw: GridHW | None = None,
+    source_hw: tuple[int, int] | None = None,
 ) -> LoadReport:
     """Loads pre-trained weights, or the backbone of a pose checkpoint, into a backbone.
 
@@ -89,22 +87,31 @@ def load_backbone(
         ValueError: If names or shapes of the file do not fit the backbone.
     """
     converted = convert_file(path, trust, getattr(backbone, 'num_heads', None))
+    return fill_backbone(backbone, converted, path, source_hw)
+
+
+def fill_backbone(
+    backbone: nn.Module,
+    converted: Converted,
+    path: str | os.PathLike[str],
+    source_hw: tuple[int, int] | None = None,
+) -> LoadReport:
+    """Loads weights that have been read and converted into a backbone, see ``load_backbone``."""
     is_pretrained = converted.format in PRETRAIN_FORMATS
     state, others = _only_backbone(converted.state)
     target = backbone.state_dict()
     with naming(path):
-        state, notes = _fit_embeddings(state, target, backbone, is_pretrained, source_hw)
-        if hasattr(backbone, 'adapt_state'):
-            state, adapted = backbone.adapt_state(state)
-            notes += adapted
-        elif has_experts(state):
-            refuse_experts()
+        state, notes = fit_embeddings(state, backbone, is_pretrained, source_hw)
+        for fit in BACKBONE_FITS:
+            state, changes = fit(state, backbone)
+            notes += changes
 
     fresh = [x for x in target if x.startswith('last_norm.') and x not in state and is_pretrained]
     wanted = {name: tensor for name, tensor in target.items() if name not in fresh}
     require_same(state, wanted, f"'{path}' ({FORMAT_NAMES[converted.format]})")
-    if converted.format == 'dinov2':
-        _check_head_dim(backbone, path)
+    if converted.format == DINOV2.name:
+        num_heads, dim = (getattr(backbone, x, None) for x in ('num_heads', 'out_channels'))
+        check_dinov2_heads(str(path), num_heads, dim)
     backbone.load_state_dict(state, strict=False)
     return LoadReport(
         file=str(path),
@@ -144,11 +151,10 @@ def load_model(
     target = model.state_dict()
     with naming(path):
         dataset = getattr(model.backbone, 'default_dataset', None) or 0
-        given, idle, notes_on_model = _adapt(model, converted.state)
+        given, idle, notes_on_model = fit_model(converted.state, model)
         fitted, other_heads, head_notes = fit_heads(given, target, dataset)
         inner, others = _only_backbone(fitted)
-        inner_target, _ = _only_backbone(target)
-        inner, notes = _fit_embeddings(inner, inner_target, model.backbone, False, None)
+        inner, notes = fit_embeddings(inner, model.backbone)
     state = {f'backbone.{name}': tensor for name, tensor in inner.items()} | others
     if other_heads:
         source += f', head {dataset} of it (tools/model_split.py extracts the others)'
@@ -206,17 +212,10 @@ def convert_content(
         notes = () if config is None else check_huggingface_config(config, num_heads)
         converted = convert_state_dict(extract_state_dict(content))
     state, unfolded = converted.state, (content.get('meta') or {}).get(UNFOLDED)
-    if converted.format == 'mmpose1' and isinstance(unfolded, Tensor):
+    if converted.format == MMPOSE1X.name and isinstance(unfolded, Tensor):
         name = 'backbone.pos_embed'
         state = state | {name: unfold_class_row(state[name], unfolded)}
     return replace(converted, state=state, notes=(*converted.notes, *notes))
-
-
-def _adapt(model: nn.Module, state: StateDict) -> tuple[StateDict, dict[str, str], list[str]]:
-    """Lets a model that has parts of its own fit the weights of a file to them."""
-    if hasattr(model, 'adapt_state'):
-        return model.adapt_state(state)
-    return state, {}, []
 
 
 def logged_sha256(path: str | os.PathLike[str]) -> str:
@@ -240,49 +239,3 @@ def _only_backbone(state: StateDict) -> tuple[StateDict, StateDict]:
             inner = {k.removeprefix(prefix): x for k, x in state.items() if k.startswith(prefix)}
             return inner, {k: x for k, x in state.items() if not k.startswith(prefix)}
     return dict(state), {}
-
-
-def _fit_embeddings(
-    state: StateDict,
-    target: StateDict,
-    backbone: nn.Module,
-    is_pretrained: bool,
-    source_hw: GridHW | None,
-) -> tuple[StateDict, list[str]]:
-    """Returns a backbone's weights with patch kernel and position grid fitted to the model."""
-    fitted, notes = dict(state), []
-    kernel, wanted = state.get('patch_embed.proj.weight'), target.get('patch_embed.proj.weight')
-    if kernel is not None and wanted is not None and _is_resizable(kernel, wanted):
-        mode = getattr(backbone, 'patch_padding', 'pad')
-        fitted['patch_embed.proj.weight'] = fit_patch_kernel(kernel, wanted.shape[2:], mode)
-        notes.append(f'patch kernel {_size(kernel)} -> {_size(wanted)} ({mode})')
-
-    pos, target_hw = state.get('pos_embed'), getattr(backbone, 'patch_shape', None)
-    if pos is None or target_hw is None or 'pos_embed' not in target:
-        return fitted, notes
-    if source_hw is None:
-        is_same = pos.shape == target['pos_embed'].shape and not is_pretrained
-        source_hw = target_hw if is_same else source_grid(pos.shape[1] - 1, target_hw)
-    if tuple(source_hw) != tuple(target_hw):
-        fitted['pos_embed'] = resize_pos_embed(pos, target_hw, source_hw)
-        source, wanted_size = ('x'.join(map(str, x)) for x in (source_hw, target_hw))
-        notes.append(f'pos_embed {source} -> {wanted_size} (bicubic)')
-    return fitted, notes
-
-
-def _is_resizable(kernel: Tensor, wanted: Tensor) -> bool:
-    return kernel.shape[2:] != wanted.shape[2:] and kernel.shape[:2] == wanted.shape[:2]
-
-
-def _size(kernel: Tensor) -> str:
-    return f'{kernel.shape[2]}x{kernel.shape[3]}'
-
-
-def _check_head_dim(backbone: nn.Module, path: str | os.PathLike[str]) -> None:
-    heads, dim = getattr(backbone, 'num_heads', None), getattr(backbone, 'out_channels', None)
-    if heads and dim and dim != heads * DINOV2_HEAD_DIM:
-        raise ValueError(
-            f"'{path}' is a DINOv2 model, made for heads of {DINOV2_HEAD_DIM} channels, but the "
-            f'model has {heads} heads of {dim // heads}; set model.backbone.num_heads='
-            f'{dim // DINOV2_HEAD_DIM}'
-        )

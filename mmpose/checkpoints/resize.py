@@ -1,10 +1,12 @@
-"""Fitting the embeddings of a vision transformer to another input size or patch size."""
+"""Resizing of position embeddings and patch kernels to another input size or patch size."""
 
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+from mmpose.checkpoints.formats import StateDict
 
 HAP_ROWS = 16 * 8  # HAP pre-trains at 256x128 with patches of 16
 
@@ -104,3 +106,54 @@ def fit_patch_kernel(kernel: Tensor, target_hw: tuple[int, int], mode: str = 'pa
         )
     left, top = grow_w // 2, grow_h // 2
     return F.pad(kernel, (left, grow_w - left, top, grow_h - top))
+
+
+def fit_embeddings(
+    state: StateDict,
+    backbone: nn.Module,
+    is_pretrained: bool = False,
+    source_hw: tuple[int, int] | None = None,
+) -> tuple[StateDict, list[str]]:
+    """Returns a backbone's weights with patch kernel and position grid fitted to the backbone.
+
+    Args:
+        state: Weights without a prefix.
+        backbone: Says its grid by ``patch_shape`` and how to fit a patch kernel by
+            ``patch_padding``.
+        is_pretrained: Whether the weights are those of another task, whose grid is a square even
+            where it has as many rows as the backbone's.
+        source_hw: (h, w) grid of the weights; None finds it.
+
+    Returns:
+        The weights, and a sentence on each change.
+
+    Raises:
+        ValueError: If the grid cannot be found or the kernel not be fitted.
+    """
+    target = backbone.state_dict()
+    fitted, notes = dict(state), []
+    kernel, wanted = state.get('patch_embed.proj.weight'), target.get('patch_embed.proj.weight')
+    if kernel is not None and wanted is not None and _is_resizable(kernel, wanted):
+        mode = getattr(backbone, 'patch_padding', 'pad')
+        fitted['patch_embed.proj.weight'] = fit_patch_kernel(kernel, wanted.shape[2:], mode)
+        notes.append(f'patch kernel {_size(kernel)} -> {_size(wanted)} ({mode})')
+
+    pos, target_hw = state.get('pos_embed'), getattr(backbone, 'patch_shape', None)
+    if pos is None or target_hw is None or 'pos_embed' not in target:
+        return fitted, notes
+    if source_hw is None:
+        is_same = pos.shape == target['pos_embed'].shape and not is_pretrained
+        source_hw = target_hw if is_same else source_grid(pos.shape[1] - 1, target_hw)
+    if tuple(source_hw) != tuple(target_hw):
+        fitted['pos_embed'] = resize_pos_embed(pos, target_hw, source_hw)
+        source, wanted_size = ('x'.join(map(str, x)) for x in (source_hw, target_hw))
+        notes.append(f'pos_embed {source} -> {wanted_size} (bicubic)')
+    return fitted, notes
+
+
+def _is_resizable(kernel: Tensor, wanted: Tensor) -> bool:
+    return kernel.shape[2:] != wanted.shape[2:] and kernel.shape[:2] == wanted.shape[:2]
+
+
+def _size(kernel: Tensor) -> str:
+    return f'{kernel.shape[2]}x{kernel.shape[3]}'

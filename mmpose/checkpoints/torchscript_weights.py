@@ -1,4 +1,4 @@
-"""The weights of a TorchScript archive, without running the program in it."""
+"""TorchScript archives: their weights, without running the program in them."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""What every codec is: a pair of batched maps between keypoints and heatmaps."""
+"""Base class of codecs: batched heatmap encoding and decoding of keypoints."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from torch import Tensor
 
 
 class Codec(ABC):
-    """Draws keypoints as heatmaps and reads them back, a batch at a time on any device.
+    """Heatmap codec: encodes keypoints as heatmaps and decodes them, batched on any device.
 
-    Nothing here waits for the device: there is no loop over persons or joints, no read-out of a
-    value, and constants are kept on the device after their first use.
+    Nothing here waits for the device: there is no loop over instances or keypoints, no read-out of
+    a value, and constants are kept on the device after their first use.
 
     A map without a positive value holds no keypoint. It decodes to the cell (-1, -1), which is
     minus one stride in input px, with a score <= 0.
@@ -20,9 +20,13 @@ class Codec(ABC):
         use_udp: Whether the crop has to be a UDP crop, in which the centres of the corner pixels
             of input and heatmap coincide: x_in = x_hm * (w - 1) / (W - 1). Otherwise
             x_in = x_hm * w / W.
+        flip_mode: Name of ``unflip`` in MMPose's ``test_cfg``.
+        shift_heatmap: Whether `unflip` moves the maps one cell to the right.
     """
 
     use_udp: bool = False
+    flip_mode: str = 'heatmap'
+    shift_heatmap: bool = False
 
     def __init__(self, input_size: Sequence[int], heatmap_size: Sequence[int]) -> None:
         """Stores the two sizes.
@@ -46,15 +50,15 @@ class Codec(ABC):
         return num_keypoints
 
     def encode(self, keypoints: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:
-        """Draws the target heatmaps.
+        """Encodes keypoints as target heatmaps.
 
         Args:
-            keypoints: (B, K, 2), input px. What stands at an invisible joint is never read.
-            keypoints_visible: (B, K). Joints above 0.5 are drawn; the others get an empty map.
+            keypoints: (B, K, 2), input px. What stands at an invisible keypoint is never read.
+            keypoints_visible: (B, K). Keypoints above 0.5 are drawn; the others get an empty map.
 
         Returns:
             Heatmaps (B, C, H, W) and weights (B, K), float32. A weight is the visibility, or 0
-            for a joint that the map cannot show.
+            for a keypoint that the map cannot show.
 
         Raises:
             ValueError: If the shapes do not fit together.
@@ -65,7 +69,7 @@ class Codec(ABC):
             or keypoints_visible.shape != keypoints.shape[:2]
         ):
             raise ValueError(
-                f'encode got keypoints {tuple(keypoints.shape)} and visible '
+                f'encode got keypoints {tuple(keypoints.shape)} and keypoints_visible '
                 f'{tuple(keypoints_visible.shape)}; expected (B, K, 2) and (B, K)'
             )
         stride_x, stride_y = self.stride_wh
@@ -75,7 +79,7 @@ class Codec(ABC):
 
     @torch.no_grad()
     def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-        """Reads the keypoints off predicted heatmaps.
+        """Decodes predicted heatmaps to keypoints.
 
         Args:
             heatmaps: (B, C, H, W), any floating type; computed in float32. Left unchanged.
@@ -94,7 +98,7 @@ class Codec(ABC):
         return torch.stack((x * stride_x, y * stride_y), -1), scores
 
     def unflip(self, heatmaps: Tensor, flip_indices: Tensor) -> Tensor:
-        """Heatmaps of a mirrored input, brought into the frame of the input itself.
+        """Returns the heatmaps of a mirrored input, brought into the frame of the input itself.
 
         Args:
             heatmaps: (B, C, H, W) that the network gave for the mirrored input.
@@ -116,6 +120,26 @@ class Codec(ABC):
         group = torch.arange(self.num_channels(1), device=flip_indices.device)
         channels = (flip_indices[:, None] * len(group) + group).flatten()  # (K, n) -> (C,)
         return heatmaps.index_select(1, channels).flip(-1)
+
+    def set_flip_options(
+        self, flip_mode: str | None = None, shift_heatmap: bool | None = None
+    ) -> None:
+        """Applies options of MMPose's ``test_cfg`` to `unflip`; None leaves one as it is.
+
+        Raises:
+            ValueError: If the codec cannot have the option.
+        """
+        name = type(self).__name__
+        if flip_mode not in (None, self.flip_mode):
+            raise ValueError(
+                f"model.test_cfg.flip_mode is '{flip_mode}', but maps of {name} are flipped as "
+                f"'{self.flip_mode}'; remove it"
+            )
+        if shift_heatmap not in (None, self.shift_heatmap):
+            raise ValueError(
+                f'model.test_cfg.shift_heatmap is {shift_heatmap}, but {name} has '
+                f'shift_heatmap={self.shift_heatmap}; remove one of them'
+            )
 
     @abstractmethod
     def _encode(self, points_hm: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:

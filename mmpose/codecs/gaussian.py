@@ -1,4 +1,4 @@
-"""Gaussians on a grid: drawing them and blurring with them, separably and without host sync.
+"""Gaussian heatmaps and Gaussian blur, separable and without waiting for the device.
 
 Blurring equals ``cv2.GaussianBlur(map, (size, size), 0)``.
 """

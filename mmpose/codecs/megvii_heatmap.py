@@ -1,4 +1,4 @@
-"""Heatmaps of MSPN and RSN: blurred impulses with a peak of 255."""
+"""Megvii heatmaps of MSPN and RSN: blurred impulses with a peak of 255."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,7 +18,7 @@ PEAK = 255.0
 class MegviiHeatmap(Codec):
     """An impulse at the cell of each keypoint, blurred to a peak of 255 (Li et al., 2019).
 
-    A joint outside the map has weight 0. Reading blurs the map, takes a quarter step, and adds
+    A keypoint outside the map has weight 0. Reading blurs the map, takes a quarter step, and adds
     half a cell because drawing rounds down; neither is done on the two outermost cells. The score
     is max / 255 + 0.5 for a map that holds a keypoint, and <= 0 for an empty one. `unflip` shifts
     nothing: with a whole stride, the pixels of a cell are mirrored onto one cell.

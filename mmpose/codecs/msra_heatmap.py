@@ -1,4 +1,4 @@
-"""Heatmaps of Simple Baselines, with the DARK refinement as an option."""
+"""MSRA heatmaps of Simple Baselines, decoded by quarter offset or DARK."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -18,9 +18,9 @@ DECODERS = ('quarter', 'dark', 'argmax')
 class MSRAHeatmap(Codec):
     """One Gaussian per keypoint, drawn at the nearest cell (Xiao et al., ECCV 2018).
 
-    ``unbiased=True`` with ``decoder='dark'`` is DARK (Zhang et al., CVPR 2020). A drawn keypoint is
-    then read back to 0.001 cells from six cells off the border on. With ``decoder='quarter'`` it
-    is right to a quarter of a cell along each axis, or half a cell if drawn at the nearest one.
+    ``unbiased=True`` is DARK (Zhang et al., CVPR 2020). A drawn keypoint is then read back to
+    0.001 cells from six cells off the border on. With ``decoder='quarter'`` it is right to a
+    quarter of a cell along each axis, or half a cell if drawn at the nearest one.
     """
 
     def __init__(
@@ -29,9 +29,9 @@ class MSRAHeatmap(Codec):
         heatmap_size: Sequence[int],
         sigma: float = 2.0,
         unbiased: bool = False,
-        decoder: Literal['quarter', 'dark', 'argmax'] = 'quarter',
+        decoder: Literal['quarter', 'dark', 'argmax'] | None = None,
         blur_kernel_size: int = 11,
-        shift_heatmap: bool = True,
+        shift_heatmap: bool | None = None,
     ) -> None:
         """Stores the rules of drawing and reading.
 
@@ -43,14 +43,17 @@ class MSRAHeatmap(Codec):
                 radius 3 sigma around the nearest cell.
             decoder: 'argmax' reads the highest cell, 'quarter' moves a quarter of a cell towards
                 the higher neighbour, 'dark' takes a Newton step on the log of the blurred map.
+                None is 'dark' if ``unbiased``, else 'quarter'.
             blur_kernel_size: Window of the blur of 'dark', cells; 11 fits sigma 2.
             shift_heatmap: Whether `unflip` moves the maps one cell to the right, because
-                mirroring moves x_hm = x_in * W / w by three quarters of a cell.
+                mirroring moves x_hm = x_in * W / w by three quarters of a cell. None is True,
+                unless `set_flip_options` says otherwise.
 
         Raises:
             ValueError: If the decoder is unknown or the blur does not fit the heatmap.
         """
         super().__init__(input_size, heatmap_size)
+        decoder = decoder or ('dark' if unbiased else 'quarter')
         if decoder not in DECODERS:
             raise ValueError(f'codec.decoder is {decoder!r}; expected one of {DECODERS}')
         self.sigma = sigma
@@ -59,7 +62,16 @@ class MSRAHeatmap(Codec):
         self.blur_kernel_size = check_kernel(
             'blur_kernel_size', blur_kernel_size, self.heatmap_size
         )
-        self.shift_heatmap = shift_heatmap
+        self.shift_heatmap = shift_heatmap is not False
+        self._may_change_shift = shift_heatmap is None
+
+    def set_flip_options(
+        self, flip_mode: str | None = None, shift_heatmap: bool | None = None
+    ) -> None:
+        """See the base class; a shift that the constructor did not name can be switched off."""
+        if self._may_change_shift and shift_heatmap is not None:
+            self.shift_heatmap = shift_heatmap
+        super().set_flip_options(flip_mode, shift_heatmap)
 
     def unflip(self, heatmaps: Tensor, flip_indices: Tensor) -> Tensor:
         """See the base class; the first column stays when the maps are shifted."""

@@ -1,4 +1,4 @@
-"""Finding the highest cell of each map, and stepping from it to a sub-pixel maximum."""
+"""Heatmap decoding: argmax of each map, quarter offset and Newton step to the sub-pixel maximum."""
 
 import numpy as np
 import torch

@@ -1,8 +1,9 @@
-"""UDP's combined classification and offset maps."""
+"""UDP combined heatmaps: classification and offset maps."""
 
 from collections.abc import Sequence
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from mmpose.codecs.base import Codec, check_kernel
@@ -21,6 +22,7 @@ class UDPCombinedHeatmap(Codec):
     """
 
     use_udp = True
+    flip_mode = 'udp_combined'
 
     def __init__(
         self,
@@ -55,8 +57,8 @@ class UDPCombinedHeatmap(Codec):
     def unflip(self, heatmaps: Tensor, flip_indices: Tensor) -> Tensor:
         """See the base class; x offsets change their sign."""
         heatmaps = super().unflip(heatmaps, flip_indices)
-        score, offset_x, offset_y = heatmaps.unflatten(1, (-1, 3)).unbind(2)  # (B, K, H, W)
-        return torch.stack((score, -offset_x, offset_y), 2).flatten(1, 2)  # -> (B, 3K, H, W)
+        score, offset_x, offset_y = _split(heatmaps)
+        return _join(torch.stack((score, -offset_x, offset_y), 2))
 
     def _encode(self, points_hm: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:
         width, height = self.heatmap_size
@@ -72,13 +74,22 @@ class UDPCombinedHeatmap(Codec):
         maps[:, :, 0] = disc
         torch.mul(disc, offset_x, out=maps[:, :, 1])
         torch.mul(disc, offset_y, out=maps[:, :, 2])
-        return maps.flatten(1, 2), keypoints_visible  # (B, K, 3, H, W) -> (B, 3K, H, W)
+        return _join(maps), keypoints_visible
 
     def _decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-        score, offset_x, offset_y = heatmaps.unflatten(1, (-1, 3)).unbind(2)  # (B, K, H, W)
+        score, offset_x, offset_y = _split(heatmaps)
         cells, scores = find_peaks(blur(score, self.score_kernel_size, 'reflect'))
         offsets = [
             blur_at(offset, cells, self.offset_kernel_size, 0, 'reflect')[..., 0, 0]
             for offset in (offset_x, offset_y)
         ]
         return cells + torch.stack(offsets, -1) * self.radius, scores
+
+
+def _split(maps: Tensor) -> tuple[Tensor, ...]:
+    """Score, x offset and y offset maps (B, K, H, W) of maps (B, 3K, H, W)."""
+    return rearrange(maps, 'b (k part) h w -> part b k h w', part=3).unbind(0)
+
+
+def _join(maps: Tensor) -> Tensor:
+    return rearrange(maps, 'b k part h w -> b (k part) h w')

@@ -1,4 +1,4 @@
-"""Unbiased heatmaps of UDP, read with DARK."""
+"""UDP heatmaps, decoded with DARK."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Finds what contradicts itself in a config before anything is built or downloaded."""
+"""Config check: finds contradictions before anything is built or downloaded."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from mmpose.config.renamed_words import find_renamed
+from mmpose.evaluation.metrics import PerDatasetMetric
+from mmpose.evaluation.metrics.metric_info import metric_class, metric_classes, with_type
 from mmpose.metainfo import load_metainfo
-from mmpose.registry import CODECS
+from mmpose.registry import CODECS, DATASETS
 
 Config = Mapping[str, Any]
 
@@ -24,10 +27,6 @@ TOP_LEVEL_KEYS = {
 }
 # fmt: on
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# These read a COCO file and weigh distances by the sigmas of the skeleton.
-COCO_METRICS = ('CocoMetric', 'CrowdPoseMetric', 'CocoWholeBodyMetric', 'HumanArtMetric')
-OTHER_LAYOUTS = ('MpiiDataset', 'InterHand2DDataset')
-MIXTURE_METRIC = 'PerDatasetMetric'
 
 
 class _Head(NamedTuple):
@@ -54,12 +53,13 @@ class _Part(NamedTuple):
 
 
 def check_config(cfg: Config) -> list[str]:
-    """Returns the problems of a config, each in a sentence that says where to mend it.
+    """Returns the problems of a config, each in a sentence that says where to fix it.
 
     Args:
         cfg: A whole config, composed and overridden.
     """
-    return [problem for check in _CHECKS for problem in check(cfg)]
+    old = list(find_renamed(dict(cfg.items())))
+    return old or [problem for check in _CHECKS for problem in check(cfg)]
 
 
 def _check_keys(cfg: Config) -> Iterator[str]:
@@ -149,10 +149,10 @@ def _check_experts(cfg: Config) -> Iterator[str]:
 
 def _check_head(cfg: Config) -> Iterator[str]:
     for where, head, metainfo in _heads(cfg):
-        if 'out_channels' not in head or 'codec' not in head:
+        if 'out_channels' not in head or 'decoder' not in head:
             continue
         dataset_meta = load_metainfo(metainfo)
-        expected = CODECS.build(dict(head['codec'])).num_channels(dataset_meta.num_keypoints)
+        expected = CODECS.build(dict(head['decoder'])).num_channels(dataset_meta.num_keypoints)
         if head['out_channels'] != expected:
             yield (
                 f"head has {head['out_channels']} channels but '{dataset_meta.name}' has "
@@ -173,37 +173,67 @@ def _check_widths(cfg: Config) -> Iterator[str]:
             )
 
 
+def _crop_of(head: Config) -> tuple[tuple[int, ...], bool, str] | None:
+    """Returns size and alignment (UDP) of the crops that a head reads, and what says so."""
+    codec = head.get('decoder')
+    if codec:
+        return tuple(codec['input_size']), CODECS.build(dict(codec)).use_udp, codec['type']
+    if 'input_size' in head:  # a head without heatmaps
+        return tuple(head['input_size']), bool(head.get('use_udp', False)), head['type']
+    return None
+
+
 def _check_sizes(cfg: Config) -> Iterator[str]:
     img_size = ((cfg.get('model') or {}).get('backbone') or {}).get('img_size')
     for where, head, _ in _heads(cfg):
-        input_size = tuple((head.get('codec') or {}).get('input_size', ()))
-        if input_size and img_size is not None and tuple(img_size)[::-1] != input_size:
+        crop = _crop_of(head)
+        if crop is None or img_size is None:
+            continue
+        input_size, _, name = crop
+        if tuple(img_size)[::-1] != input_size:
             yield (
-                f'the codec reads inputs of {input_size[0]}x{input_size[1]} px (w x h, '
-                f'{where}) but '
-                f'model.backbone.img_size is {tuple(img_size)} (h, w); set it to {input_size[::-1]}'
+                f'the {name} reads inputs of {input_size[0]}x{input_size[1]} px (w x h, {where}) '
+                f'but model.backbone.img_size is {tuple(img_size)} (h, w); set it to '
+                f'{input_size[::-1]}'
             )
 
 
 def _check_crops(cfg: Config) -> Iterator[str]:
     for part, head in _pairs(cfg):
-        codec = head.config.get('codec')
-        if not codec:
+        crop_of_head = _crop_of(head.config)
+        if crop_of_head is None:
             continue
-        input_size, is_udp = tuple(codec['input_size']), CODECS.build(dict(codec)).use_udp
+        input_size, is_udp, name = crop_of_head
         where = f'{part.where}.pipeline'
         for crop in part.steps('TopdownAffine'):
             if tuple(crop['input_size']) != input_size:
                 yield (
-                    f'{where} crops to {tuple(crop["input_size"])} but the codec reads '
-                    f'{input_size}; '
-                    'use the pipeline of the fragment that holds the codec'
+                    f'{where} crops to {tuple(crop["input_size"])} but the {name} of {head.where} '
+                    f'reads {input_size}; use the pipeline of the fragment that holds the codec'
                 )
             if bool(crop.get('use_udp', False)) != is_udp:
                 yield (
-                    f'{where} crops with use_udp={crop.get("use_udp", False)} but the codec is '
-                    f'{codec["type"]} ({head.where}); set use_udp={is_udp} in TopdownAffine'
+                    f'{where} crops with use_udp={crop.get("use_udp", False)} but {head.where} has '
+                    f'{name}; set use_udp={is_udp} in TopdownAffine'
                 )
+
+
+def _check_targets(cfg: Config) -> Iterator[str]:
+    for part, head in _pairs(cfg):
+        decoder = head.config.get('decoder')
+        for step in part.steps('GenerateTarget') if decoder else ():
+            encoder = step.get('encoder') or {}
+            own, wanted = (_as_lists(codec) for codec in (encoder, decoder))
+            keys = sorted(k for k in own | wanted if own.get(k) != wanted.get(k))
+            if keys:
+                yield (
+                    f'{part.where}.pipeline has another {keys[0]} in GenerateTarget.encoder than '
+                    f'{head.where}.decoder, which draws the targets; give them the same codec'
+                )
+
+
+def _as_lists(codec: Any) -> dict[str, Any]:
+    return {k: list(x) if isinstance(x, tuple) else x for k, x in codec.items()}
 
 
 def _check_windows(cfg: Config) -> Iterator[str]:
@@ -243,12 +273,12 @@ def _check_evaluators(cfg: Config) -> Iterator[str]:
         parts = list(_parts(cfg, loader))
         is_mixture = 'datasets' in ((cfg.get(loader) or {}).get('dataset') or {})
         for evaluator in _as_list(cfg.get(f'{phase}_evaluator') or []):
-            if evaluator.get('type') == MIXTURE_METRIC:
+            if with_type([evaluator], PerDatasetMetric):
                 yield from _check_mixture_metric(cfg, phase, evaluator, parts)
             elif is_mixture:
                 yield (
                     f'{phase}_evaluator is {evaluator.get("type")} but the {phase} data are a '
-                    f'mixture of {len(parts)} datasets; take {MIXTURE_METRIC} with a metric for '
+                    f'mixture of {len(parts)} datasets; take PerDatasetMetric with a metric for '
                     'each'
                 )
             else:
@@ -286,21 +316,28 @@ def _check_evaluator(phase: str, evaluator: Config, dataset: Config) -> Iterator
             f'{phase}_evaluator reads {ann_file} but {phase}_dataloader reads {own}; '
             'drop ann_file from the evaluator, it takes that of the dataset'
         )
-    kind = evaluator.get('type')
-    if kind not in COCO_METRICS:
+    kind = metric_class(evaluator)
+    if kind is None:
         return
-    if dataset.get('type') in OTHER_LAYOUTS and not ann_file:
+    others = [one.__name__ for one in metric_classes() if one.needs_gt_boxes]
+    layout = getattr(DATASETS.get(str(dataset.get('type', ''))), 'layout', kind.annotation_layout)
+    if kind.annotation_layout not in (None, layout) and not ann_file:
         yield (
-            f'{phase}_evaluator is {kind}, which reads COCO annotations, but the {phase} data are '
-            f'a {dataset["type"]}; take a metric that compares keypoints (MpiiPCKh, PCKAccuracy, '
-            'AUC, EPE)'
+            f'{phase}_evaluator is {kind.__name__}, which reads {kind.annotation_layout} '
+            f'annotations, but the {phase} data are a {dataset["type"]}; take a metric that '
+            f'compares keypoints ({", ".join(others)})'
+        )
+    if kind.needs_gt_boxes and dataset.get('bbox_file'):
+        yield (
+            f'{phase}_evaluator is {kind.__name__}, which compares each pose with the annotation '
+            f'of its box, but {phase}_dataloader reads detected boxes; drop bbox_file from its '
+            'dataset'
         )
     dataset_meta = load_metainfo(dataset.get('metainfo', 'coco'))
-    if dataset_meta.sigmas is None:
+    if kind.needs_sigmas and dataset_meta.sigmas is None:
         yield (
-            f'{phase}_evaluator is {kind}, which needs sigmas, but the skeleton '
-            f"'{dataset_meta.name}' has "
-            'none; take PCKAccuracy, AUC, EPE or NME'
+            f'{phase}_evaluator is {kind.__name__}, which needs sigmas, but the skeleton '
+            f"'{dataset_meta.name}' has none; take {', '.join(others)}"
         )
 
 
@@ -312,6 +349,7 @@ _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_widths,
     _check_sizes,
     _check_crops,
+    _check_targets,
     _check_windows,
     _check_skeletons,
     _check_evaluators,

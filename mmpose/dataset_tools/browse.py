@@ -54,7 +54,7 @@ def browse_dataset(
         The pictures, in the order of the samples.
 
     Raises:
-        ValueError: If the config has no such split or no codec, or a number is not positive.
+        ValueError: If the config has no such split or no head, or a number is not positive.
     """
     loader = cfg.get(f'{split}_dataloader')
     if loader is None:
@@ -77,17 +77,16 @@ def browse_dataset(
     return paths
 
 
-def _build_codecs(cfg: Config, num: int) -> list[Codec]:
-    """Returns the codec of each of the datasets: that of its head, or of the only head."""
+def _build_codecs(cfg: Config, num: int) -> list[Codec | None]:
+    """Returns the codec of the head of each dataset; None for a head without heatmaps."""
     model = cfg.get('model', {})
     heads = model.get('heads', [model.get('head', {})] * num)
-    configs = [head.get('codec') for head in heads]
-    if None in configs or len(configs) != num:
+    if len(heads) != num or not all('decoder' in head or 'type' in head for head in heads):
         raise ValueError(
-            'the config has no model.head.codec, or no codec in each of model.heads, for its '
+            'the config has no model.head.decoder, or no decoder in each of model.heads, for its '
             f'{num} dataset(s); it draws the target heatmaps'
         )
-    return [CODECS.build(dict(config)) for config in configs]
+    return [CODECS.build(dict(head['decoder'])) if 'decoder' in head else None for head in heads]
 
 
 def dataset_parts(name: str, dataset: Config | None) -> Iterator[tuple[str, Config]]:
@@ -109,28 +108,31 @@ def build_annotated(dataset: Config) -> KeypointDataset:
     return DATASETS.build(options)
 
 
-def draw_views(dataset: KeypointDataset, row: int, codec: Codec, views: int, seed: int) -> Image:
+def draw_views(
+    dataset: KeypointDataset, row: int, codec: Codec | None, views: int, seed: int
+) -> Image:
     """Returns the picture of one sample (H, W, 3), uint8 BGR.
 
     Args:
         dataset: With its pipeline.
         row: Number of the sample.
-        codec: Draws the target heatmaps.
+        codec: Draws the target heatmaps; None shows the crops alone.
         views: Number of visits.
         seed: Seed of the augmentation.
     """
     samples = [dataset[SampleIndex(row, epoch=epoch, seed=seed)] for epoch in range(views)]
-    crops, targets = zip(*(_draw_view(sample, codec) for sample in samples), strict=True)
-    titles = [f'view {i + 1}' for i in range(views)]
-    crop_grid = make_grid(crops, views, PAD, titles=titles)
-    target_titles = [_count_targets(sample, codec) for sample in samples]
-    target_grid = make_grid(targets, views, PAD, titles=target_titles)
+    crops = [_draw_crop(sample) for sample in samples]
+    grids = [make_grid(crops, views, PAD, titles=[f'view {i + 1}' for i in range(views)])]
+    if codec is not None:
+        targets = [_draw_targets(sample, codec) for sample in samples]
+        titles = [_count_targets(sample, codec) for sample in samples]
+        grids.append(make_grid(targets, views, PAD, titles=titles))
     images, names = _draw_annotation(dataset, row, crops[0].shape[1])
     image_grid = [
         make_grid([image], 1, PAD, titles=[name], tile_hw=(TILE_HEIGHT, images[0].shape[1]))
         for image, name in zip(images, names, strict=True)
     ]
-    left, right = np.concatenate(image_grid), np.concatenate([crop_grid, target_grid])
+    left, right = np.concatenate(image_grid[: len(grids)]), np.concatenate(grids)
     return np.concatenate([left, right], axis=1)
 
 
@@ -175,15 +177,21 @@ def _draw_region(
     )
 
 
-def _draw_view(sample: Sample, codec: Codec) -> tuple[Image, Image]:
-    """Returns a crop with its keypoints, and the same crop under its target heatmaps."""
+def _draw_crop(sample: Sample) -> Image:
+    """Returns a crop with its keypoints."""
     image = sample['image']
     scale = TILE_HEIGHT / image.shape[0]
     points = (sample['keypoints'] + 0.5) * scale - 0.5
-    large = _resize(image, scale)
-    crop = draw_pose(large, points, sample['keypoints_visible'], sample['dataset_meta'])
+    visible, dataset_meta = sample['keypoints_visible'], sample['dataset_meta']
+    return draw_pose(_resize(image, scale), points, visible, dataset_meta)
+
+
+def _draw_targets(sample: Sample, codec: Codec) -> Image:
+    """Returns a crop under its target heatmaps."""
+    image = sample['image']
     heatmaps, _ = _encode(sample, codec)
-    return crop, _resize(overlay_heatmaps(image, heatmaps, use_udp=codec.use_udp), scale)
+    heated = overlay_heatmaps(image, heatmaps, use_udp=codec.use_udp)
+    return _resize(heated, TILE_HEIGHT / image.shape[0])
 
 
 def _encode(sample: Sample, codec: Codec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

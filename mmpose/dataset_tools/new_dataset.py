@@ -75,7 +75,7 @@ test_evaluator = val_evaluator
 model = dict(
     metainfo=metainfo,
     backbone=dict(img_size=_base_.codec['input_size'][::-1]),
-    head=dict(out_channels={num_keypoints}, codec=_base_.codec),
+    head=dict(out_channels={num_keypoints}, decoder=_base_.codec),
 )
 '''
 

@@ -63,8 +63,8 @@ class KeypointDataset(Dataset[Sample]):
         indices: Only the first n instances, or those in a list.
         on_bad_image: What to do with a missing or damaged image. 'raise' stops. 'skip' warns once
             per file and process, and counts in ``bad_images``; a training sample is replaced by
-            another one, which follows from the index and epoch alone; a test sample stays, as a blank image
-            with box score 0, so that the metric counts it as not found and nothing is lost.
+            another one, which follows from seed, epoch and index; a test sample stays, as a blank
+            image with box score 0, so that the metric counts it as not found and nothing is lost.
         dataset_idx: Number of this dataset in a mixture; samples carry it.
         img_prefix: The same as ``data_prefix``, as MMPose 0.x names it.
 
@@ -72,10 +72,12 @@ class KeypointDataset(Dataset[Sample]):
         store: All instances of the file.
         indices: (len(self),). Rows of the store that ``indices`` and the like selected.
         sample_extras: Extra arrays of the store that become keys of the samples.
+        layout: Layout of the annotation file, for what else reads it, such as a metric.
         bad_images: How often each bad file was met by this process.
     """
 
     sample_extras: tuple[str, ...] = ()
+    layout = 'coco'
 
     def __init__(
         self,

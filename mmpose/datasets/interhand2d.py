@@ -29,6 +29,8 @@ class InterHand2DDataset(KeypointDataset):
     The other arguments are those of ``KeypointDataset``.
     """
 
+    layout = 'interhand2d'
+
     def __init__(
         self,
         ann_file: str,

@@ -12,7 +12,7 @@ from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.base import KeypointDataset
 from mmpose.datasets.mpii_json import read_mpii, with_head_sizes
 from mmpose.evaluation.functional import KeypointGroundTruth
-from mmpose.evaluation.functional.instances import HEAD_SIZE
+from mmpose.evaluation.functional.keypoint_errors import HEAD_SIZE
 from mmpose.evaluation.functional.mpii import MAT_FILE
 from mmpose.registry import DATASETS
 from mmpose.structures import DatasetMeta
@@ -31,6 +31,8 @@ class MpiiDataset(KeypointDataset):
     The arguments are those of ``KeypointDataset``. A file without ``joints``, such as that of the
     test set, needs ``test_mode=True``.
     """
+
+    layout = 'mpii'
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from mmpose.coco.json_fields import Json, number, numbers, table
 from mmpose.coco.json_stream import stream_json
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.evaluation.functional import KeypointGroundTruth
-from mmpose.evaluation.functional.instances import HEAD_SIZE
+from mmpose.evaluation.functional.keypoint_errors import HEAD_SIZE
 from mmpose.evaluation.functional.mpii import (
     FIRST_PIXEL,
     WINDOW_SIDE,

@@ -15,8 +15,7 @@ from mmpose.coco.json_file import read_json
 from mmpose.detectors.categories import COCO_CATEGORIES, choose_classes
 from mmpose.detectors.selection import Selection
 from mmpose.structures import Boxes, Frame
-
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+from mmpose.structures.media_files import IMAGE_SUFFIXES
 
 
 class BoxesFile:

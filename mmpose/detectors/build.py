@@ -1,4 +1,4 @@
-"""A detector from one word, as the command line gives it."""
+"""Builds a detector from its specification, a word of the command line."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmpose.detectors.base import Detector
+from mmpose.detectors.base import CheckedDetector, Detector, WholeImage
 from mmpose.detectors.boxes_file import BoxesFile
-from mmpose.detectors.checked import CheckedDetector
 from mmpose.detectors.huggingface_detector import HuggingFaceDetector
 from mmpose.detectors.onnx_detector import NETWORKS, OnnxDetector
 from mmpose.detectors.selection import Selection
 from mmpose.detectors.torchvision_detector import DEFAULT_MODEL, TorchvisionDetector
-from mmpose.detectors.whole_image import WholeImage
 
 if TYPE_CHECKING:
     import torch

@@ -1,4 +1,4 @@
-"""Which classes of a detector are wanted, by name or by COCO category."""
+"""Category filter: classes of a detector by name, COCO id or group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Object detection models of transformers: RT-DETR, RT-DETRv2, D-FINE and their relatives."""
+"""Hugging Face detectors: RT-DETR, RT-DETRv2, D-FINE and relatives of transformers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class HuggingFaceDetector:
         name: Id on the hub, such as ``PekingU/rtdetr_r50vd``, or a folder made by
             ``save_pretrained``, with the image processor in it.
         device: Such as ``cpu`` or ``cuda:0``.
-        selection: What is kept.
+        selection: Filter of the detections.
 
     Raises:
         ImportError: If transformers is not installed.

@@ -1,4 +1,4 @@
-"""YOLOX and RTMDet detectors as ONNX graphs, run by onnxruntime."""
+"""ONNX detectors: YOLOX and RTMDet graphs, run by onnxruntime."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.detectors.categories import COCO_CATEGORIES, choose_classes
-from mmpose.detectors.letterbox import letterbox
-from mmpose.detectors.onnx_layouts import Found, decode_with_nms, decode_yolox
+from mmpose.detectors.onnx_layouts import Found, decode_with_nms, decode_yolox, letterbox
 from mmpose.detectors.selection import Selection
 from mmpose.structures import Boxes, Frame
 
@@ -41,7 +40,7 @@ class OnnxDetector:
         network: ``yolox`` or ``rtmdet``, whose inputs are normalised differently. None goes by
             the raw output of YOLOX, else by the name of the file.
         device: ``cpu``, or ``cuda`` where onnxruntime-gpu is installed.
-        selection: What is kept.
+        selection: Filter of the detections.
         class_names: Names of the classes in their order. None takes ``names`` of the graph's
             metadata if there are any; else the 80 classes of COCO; the one class of a raw
             one-class graph is taken for the category that is wanted.

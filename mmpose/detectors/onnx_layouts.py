@@ -1,10 +1,12 @@
-"""What the outputs of YOLOX and RTMDet graphs mean."""
+"""Input letterbox and output layouts of YOLOX and RTMDet graphs."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+GREY = 114  # of YOLOX and RTMDet: https://github.com/Megvii-BaseDetection/YOLOX, mmdetection
 STRIDES = (8, 16, 32)
 STRIDES_P6 = (8, 16, 32, 64)
 # An undecoded centre is an offset from its cell in cells, a decoded one a place in the input in
@@ -13,6 +15,25 @@ MAX_OFFSET = 50.0
 
 Array = NDArray[np.float32]
 Found = tuple[Array, Array, NDArray[np.int64]]
+
+
+def letterbox(
+    image_bgr: NDArray[np.uint8], input_size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Letterbox: scales an image to fit into the top left of an input, the rest grey.
+
+    Returns:
+        The input, (h, w, 3) uint8 BGR.
+        (2,). Input px per img px along x and y, which differ by what rounding to whole pixels
+        makes of the aspect: ``img = in / scale``.
+    """
+    height, width = image_bgr.shape[:2]
+    scale = min(input_size[0] / width, input_size[1] / height)
+    scaled_wh = max(round(width * scale), 1), max(round(height * scale), 1)
+    canvas = np.full((input_size[1], input_size[0], 3), GREY, np.uint8)
+    resized = cv2.resize(image_bgr, scaled_wh, interpolation=cv2.INTER_LINEAR)
+    canvas[: scaled_wh[1], : scaled_wh[0]] = resized
+    return canvas, np.array([scaled_wh[0] / width, scaled_wh[1] / height], np.float32)
 
 
 def decode_with_nms(dets: Array, labels: NDArray[np.integer]) -> list[Found]:

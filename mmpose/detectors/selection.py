@@ -1,4 +1,4 @@
-"""What is kept of everything that a network finds."""
+"""Filters raw detections: category, score threshold, NMS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmpose.structures import Boxes, box_iou_xywh
 
 @dataclass(frozen=True)
 class Selection:
-    """Which of the objects in an image are wanted.
+    """Filter of raw detections: categories, score threshold, NMS threshold.
 
     Attributes:
         categories: As for ``choose_classes``.
@@ -39,13 +39,13 @@ class Selection:
     def boxes(
         self, xyxy: ArrayLike, scores: ArrayLike, labels: ArrayLike, classes: Mapping[int, int]
     ) -> Boxes:
-        """Returns the wanted ones of N boxes, best first.
+        """Returns the selected ones of N boxes, by descending score.
 
         Args:
             xyxy: (N, 4), img px.
             scores: (N,).
-            labels: (N,). Number of the class in the network.
-            classes: Of ``choose_classes``: the wanted ones and their category ids.
+            labels: (N,). Class numbers of the network.
+            classes: Of ``choose_classes``: class number -> category id.
         """
         boxes, values = np.asarray(xyxy, np.float32), np.asarray(scores, np.float32)
         numbers = np.asarray(labels, np.int64)
@@ -58,16 +58,16 @@ class Selection:
         return found if self.nms_threshold is None else suppress(found, self.nms_threshold)
 
     def boxes_of(self, found: Mapping[str, Any], classes: Mapping[int, int]) -> Boxes:
-        """Returns the wanted ones of the ``boxes``, ``scores`` and ``labels``, which are tensors.
+        """Returns the selected ones of the tensors ``boxes``, ``scores`` and ``labels``.
 
-        Torchvision and transformers call them so; arguments are otherwise as for :meth:`boxes`.
+        These are the keys of torchvision and transformers; otherwise as :meth:`boxes`.
         """
         xyxy, scores, labels = (found[key].cpu().numpy() for key in ('boxes', 'scores', 'labels'))
         return self.boxes(xyxy, scores, labels, classes)
 
 
 def suppress(boxes: Boxes, max_iou: float) -> Boxes:
-    """Returns boxes, given best first, without those that overlap with a better one too much."""
+    """Non-maximum suppression (NMS) of boxes by IoU, given by descending score."""
     left = np.arange(len(boxes))
     kept: list[NDArray[np.int64]] = []
     while len(left):

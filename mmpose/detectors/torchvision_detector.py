@@ -1,4 +1,4 @@
-"""The detection models of torchvision: Faster R-CNN, RetinaNet, FCOS, SSD and others."""
+"""Torchvision detectors: Faster R-CNN, RetinaNet, FCOS, SSD and others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TorchvisionDetector:
         weights: Checkpoint of this model with the classes of COCO; None takes torchvision's own,
             which it downloads on first use.
         device: Such as ``cpu`` or ``cuda:0``.
-        selection: What is kept.
+        selection: Filter of the detections.
 
     Raises:
         ImportError: If torchvision is not installed.

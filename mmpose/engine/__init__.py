@@ -1,10 +1,10 @@
-"""Running: distributed start-up, the runner, its loop, its hooks. Repairs of mmengine live here."""
+"""Engine: distributed start-up, runner, training loop, hooks. Repairs of mmengine live here."""
 
 from mmpose.engine.amp import MixedPrecisionOptimWrapper
 from mmpose.engine.hooks import (
     BadCaseHook,
+    CheckpointHook,
     LossGuardHook,
-    PoseCheckpointHook,
     PoseEarlyStoppingHook,
     ResultDrawingHook,
     ThroughputHook,
@@ -12,17 +12,17 @@ from mmpose.engine.hooks import (
 )
 from mmpose.engine.runner import PoseRunner
 from mmpose.engine.train_loop import PoseTrainLoop
-from mmpose.engine.visualizer import PoseVisualizer
+from mmpose.engine.visualizer import PoseLocalVisualizer
 
 __all__ = [
     'BadCaseHook',
+    'CheckpointHook',
     'LossGuardHook',
     'MixedPrecisionOptimWrapper',
-    'PoseCheckpointHook',
     'PoseEarlyStoppingHook',
+    'PoseLocalVisualizer',
     'PoseRunner',
     'PoseTrainLoop',
-    'PoseVisualizer',
     'ResultDrawingHook',
     'ThroughputHook',
     'TrainingPreviewHook',

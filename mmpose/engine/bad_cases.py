@@ -1,4 +1,4 @@
-"""The worst predictions of an evaluation and a fixed sample of all, over any number of ranks.
+"""Ranking of the worst predictions, and a fixed sample of all, over any number of ranks.
 
 Each rank keeps as many cases as are asked for, so that memory does not grow with the dataset.
 """
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from mmpose.datasets.combined import CombinedDataset
 from mmpose.evaluation.functional import KeypointGroundTruth, load_ground_truth
-from mmpose.evaluation.functional.oks import joint_variances, oks_to_ground_truth
-from mmpose.structures import DatasetMeta, PoseResult
+from mmpose.evaluation.functional.oks import keypoint_variances, oks_to_ground_truth
+from mmpose.structures import DatasetMeta, PoseResult, box_iou_xywh
 from mmpose.visualization import TruePoses, mean_errors
 
 METRICS = ('auto', 'oks', 'error')
-# A box belongs to the annotated person whose box overlaps it most, at least so much.
+# A box belongs to the annotated instance whose box overlaps it most, at least so much.
 LEAST_IOU = 0.5
-# Area of a person in that of the box, where a file gives no area; as OKS is computed for AIC.
+# Area of an instance in that of the box, where a file gives no area; as OKS is computed for AIC.
 AREA_OF_BOX = 0.53
 
 
@@ -34,9 +34,9 @@ class Case:
     Attributes:
         result: The prediction.
         keypoints: (K, 2), img px. Annotated.
-        keypoints_visible: (K,). True where a joint is labelled.
+        keypoints_visible: (K,). True where a keypoint is labelled.
         bbox_xywh: (4,), img px. Annotated.
-        error: Mean distance of the labelled joints, in square roots of the area of the box.
+        error: Mean distance of the labelled keypoints, in square roots of the area of the box.
         oks: None where the skeleton has no sigmas.
         badness: What the ranking goes by; greater is worse.
         chance: From 0 to 1, follows from the ids of image and annotation.
@@ -53,7 +53,7 @@ class Case:
 
     @property
     def offsets(self) -> NDArray[np.float64]:
-        """(K,), img px. Distances from the true places; NaN where no joint is labelled."""
+        """(K,), img px. Distances from the true places; NaN where no keypoint is labelled."""
         distances = np.hypot(*(self.result.keypoints - self.keypoints).T)
         return np.where(self.keypoints_visible, distances, np.nan)
 
@@ -69,8 +69,8 @@ class Collection:
     Attributes:
         worst: The worst first.
         random: In the order of their chance.
-        num_compared: Predictions that lie on an annotated person.
-        num_skipped: Predictions that do not, or whose person has no labelled joint.
+        num_compared: Predictions that lie on an annotated instance.
+        num_skipped: Predictions that do not, or whose instance has no labelled keypoint.
     """
 
     worst: list[Case] = field(default_factory=list)
@@ -136,8 +136,8 @@ class AnnotationTable:
         rows = self._rows[first:last]
         if not len(rows):
             return None
-        overlaps = _ious(result.bbox_xywh, self._truth.bbox_xywh[rows])
-        # two people may share a box; the id then decides, where the boxes are the annotated ones
+        overlaps = box_iou_xywh(result.bbox_xywh, self._truth.bbox_xywh[rows])
+        # two instances may share a box; the id then decides, where the boxes are the annotated ones
         overlaps = overlaps + 1e-3 * (self._truth.ann_id[rows] == result.ann_id)
         row = int(rows[np.argmax(overlaps)])
         if overlaps.max() < LEAST_IOU or self._truth.iscrowd[row]:
@@ -175,7 +175,7 @@ class AnnotationTable:
             self._truth.keypoints_visible[rows],
             np.where(np.isnan(area), AREA_OF_BOX * boxes[:, 2] * boxes[:, 3], area),
             boxes,
-            joint_variances(self.dataset_meta.sigmas),
+            keypoint_variances(self.dataset_meta.sigmas),
         )
         return float(oks[0])
 
@@ -204,11 +204,3 @@ def _annotations(dataset: Any) -> KeypointGroundTruth:
         return dataset.ground_truth()
     # the store holds the boxes of the detector, so the annotations come from their file
     return load_ground_truth(dataset.ann_file, dataset.parts or dataset.dataset_meta.num_keypoints)
-
-
-def _ious(box_xywh: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
-    low = np.maximum(box_xywh[:2], others[:, :2])
-    high = np.minimum(box_xywh[:2] + box_xywh[2:], others[:, :2] + others[:, 2:])
-    shared = np.maximum(high - low, 0).prod(axis=1)
-    union = box_xywh[2:].prod() + others[:, 2:].prod(axis=1) - shared
-    return np.asarray(shared / np.maximum(union, 1e-9), np.float64)

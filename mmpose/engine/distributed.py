@@ -1,4 +1,4 @@
-"""Starts torch.distributed before mmengine's runner does.
+"""Distributed start-up before mmengine's runner does it, and start-up of loader workers.
 
 mmengine 0.10.7 sets a CUDA device in its launcher whatever the machine has. A process group that
 exists already makes it skip that, so this is the one place where a group is made: NCCL where there
@@ -8,7 +8,9 @@ is a GPU, gloo elsewhere.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import threading
 from datetime import timedelta
 
 import torch
@@ -64,6 +66,25 @@ def leave_distributed() -> None:
         return
     dist.barrier()
     dist.destroy_process_group()
+
+
+def init_worker(worker_id: int) -> None:
+    """Leaves Ctrl-C and SIGTERM to the main process, which ends the workers when it has saved.
+
+    A terminal sends Ctrl-C, and a scheduler that ends a job sends SIGTERM, to every process of it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, 'sigwaitinfo'):  # not on macOS
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_on_word_of_parent, daemon=True).start()
+    torch.set_num_threads(1)
+
+
+def _end_on_word_of_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)
 
 
 def _export_ranks(rank: str, world_size: str, local_rank: str) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import copy
 import os
-import signal
-import threading
 import time
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
+from mmengine.config import config as mmengine_config
 from mmengine.device import get_device
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
 from mmengine.runner import BaseLoop, Runner
@@ -26,7 +28,7 @@ from torch.utils.data import DataLoader
 from mmpose.checkpoints.io import LAST_CHECKPOINT
 from mmpose.checkpoints.load import load_model, read_checkpoint
 from mmpose.datasets.collate import collate_poses
-from mmpose.engine.config_text import format_configs_once
+from mmpose.engine.distributed import init_worker
 from mmpose.engine.sharding import (
     STRATEGIES,
     full_state,
@@ -35,6 +37,7 @@ from mmpose.engine.sharding import (
     shard_model,
     to_cpu,
 )
+from mmpose.engine.train_loop import PoseTrainLoop
 from mmpose.evaluation.metrics.gather import evaluation_group
 from mmpose.registry import METRICS, RUNNERS
 from mmpose.version import __version__
@@ -48,6 +51,34 @@ class PoseRunner(Runner):
     """Runs training, evaluation and tests from a config."""
 
     is_resuming = False
+
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> PoseRunner:
+        """Builds the runner; ``val_cfg`` and ``test_cfg`` may be absent, mmengine's loops then run.
+
+        Args:
+            cfg: The config.
+        """
+        cfg = copy.deepcopy(cfg)
+        for phase in ('val', 'test'):
+            if cfg.get(f'{phase}_dataloader') is not None and cfg.get(f'{phase}_cfg') is None:
+                cfg[f'{phase}_cfg'] = {}
+        return super().from_cfg(cfg)
+
+    def build_train_loop(self, loop: BaseLoop | dict[str, Any]) -> BaseLoop:
+        """Builds the training loop: ``PoseTrainLoop`` unless the config names another type.
+
+        Raises:
+            ValueError: If the config counts iterations, for which there is no loop here.
+        """
+        if isinstance(loop, dict) and 'type' not in loop:
+            loop = {'type': PoseTrainLoop.__name__, **loop}
+            if not loop.pop('by_epoch', True):
+                raise ValueError(
+                    'train_cfg.by_epoch is False, but trainings count epochs here; set '
+                    'train_cfg=dict(max_epochs=..., val_interval=...)'
+                )
+        return super().build_train_loop(loop)
 
     def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
         """Initialises the model, moves it to the device and spreads it over the ranks.
@@ -187,7 +218,7 @@ class PoseRunner(Runner):
     def save_training_state(
         self, name: str, epoch: int, iteration: int, batches_done: int = 0
     ) -> None:
-        """Saves everything that a run needs to go on.
+        """Saves everything that a run needs to resume.
 
         Args:
             name: File name in the work dir.
@@ -236,14 +267,14 @@ class PoseRunner(Runner):
         }
 
     def mark_last_checkpoint(self, name: str) -> None:
-        """Notes which checkpoint ``--resume`` goes on from."""
+        """Notes which checkpoint ``--resume`` resumes from."""
         path = Path(self.work_dir, LAST_CHECKPOINT)
         part = path.with_suffix('.part')
         part.write_text(name)
         part.replace(path)
 
     def load_or_resume(self) -> None:
-        """Loads weights (``load_from``), or goes on with a run (``resume``)."""
+        """Loads weights (``load_from``), or resumes a run (``resume``)."""
         if self._has_loaded:
             return
         self._has_loaded = True
@@ -274,7 +305,7 @@ class PoseRunner(Runner):
         return checkpoint
 
     def resume(self, filename: str) -> None:  # type: ignore[override]
-        """Goes on where a checkpoint of this framework was saved."""
+        """Resumes from a checkpoint of this framework."""
         checkpoint = read_checkpoint(filename, trust=self.cfg.get('trust_checkpoint', False))
         missing = [k for k in ('state_dict', 'optimizer', 'meta') if k not in checkpoint]
         if missing:
@@ -337,25 +368,6 @@ def compile_backbone(model: nn.Module, options: bool | dict[str, Any] | None) ->
     return bool(options)
 
 
-def init_worker(worker_id: int) -> None:
-    """Leaves Ctrl-C and SIGTERM to the main process, which ends the workers when it has saved.
-
-    A terminal sends Ctrl-C, and a scheduler that ends a job sends SIGTERM, to every process of it.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if hasattr(signal, 'sigwaitinfo'):  # not on macOS
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_end_on_word_of_parent, daemon=True).start()
-    torch.set_num_threads(1)
-
-
-def _end_on_word_of_parent() -> None:
-    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
-        pass
-    os._exit(0)
-
-
 def write_atomically(checkpoint: dict[str, Any], path: Path) -> None:
     """Writes a checkpoint beside ``path`` and renames it when it is complete.
 
@@ -374,3 +386,28 @@ def write_atomically(checkpoint: dict[str, Any], path: Path) -> None:
         raise OSError(
             f'could not save {path}: {error}; earlier checkpoints are untouched, free some space'
         ) from error
+
+
+def format_configs_once() -> None:
+    """Makes mmengine remember the config texts that it has formatted; further calls change nothing.
+
+    mmengine formats the text anew for the log, each visualizer backend and each checkpoint; for a
+    mixture of datasets that is seconds every time.
+    """
+    if not hasattr(mmengine_config.FormatCode, '__wrapped__'):
+        mmengine_config.FormatCode = _remembering(mmengine_config.FormatCode)
+
+
+def _remembering(format_code: Callable[..., Any]) -> Callable[..., Any]:
+    known: dict[tuple[str, str], Any] = {}
+
+    @wraps(format_code)
+    def format_once(code: str, style_config: Any = None, verify: bool | None = None) -> Any:
+        key = (code, repr((style_config, verify)))
+        if key not in known:
+            known.clear()  # a process has one config, which changes a few times at the start
+            options = {} if verify is None else {'verify': verify}
+            known[key] = format_code(code, style_config=style_config, **options)
+        return known[key]
+
+    return format_once

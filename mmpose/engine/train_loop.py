@@ -1,4 +1,4 @@
-"""The training loop: epochs that can be resumed at any batch with the same losses."""
+"""Training loop by epochs, resumable at any batch with the same losses."""
 
 from __future__ import annotations
 

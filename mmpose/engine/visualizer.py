@@ -1,4 +1,4 @@
-"""Sends scalars and pictures to TensorBoard, Weights & Biases, MLflow and others of mmengine."""
+"""Visualizer: scalars and pictures for TensorBoard, Weights & Biases, MLflow and others."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from mmengine.visualization import MLflowVisBackend, Visualizer
 
 from mmpose.registry import VISUALIZERS
 
-# What MLflow does not take in the name of a figure, such as the brackets of 'coco/AP (M)'.
+# What MLflow does not take in the name of a metric, such as the brackets of 'coco/AP (M)'.
 REFUSED_BY_MLFLOW = re.compile(r'[^\w\-.: /]')
 
 
 @VISUALIZERS.register_module()
-class PoseVisualizer(Visualizer):
-    """mmengine's visualizer, whose figures and pictures arrive in every backend.
+class PoseLocalVisualizer(Visualizer):
+    """mmengine's visualizer, whose scalars and pictures arrive in every backend.
 
     Backends are chosen by ``vis_backends`` of the config, and what a backend needs is imported when
     it is chosen. Pictures come from the hooks: ``TrainingPreviewHook`` and ``BadCaseHook``.
@@ -43,7 +43,7 @@ class PoseVisualizer(Visualizer):
     def add_scalars(
         self, scalar_dict: dict[str, float], step: int = 0, file_path: str | None = None
     ) -> None:
-        """Records figures.
+        """Records scalars.
 
         Args:
             scalar_dict: Name to value.
@@ -51,7 +51,7 @@ class PoseVisualizer(Visualizer):
             file_path: File of the local backend instead of its own.
         """
         for backend in self._vis_backends.values():
-            figures = dict(scalar_dict)
+            scalars = dict(scalar_dict)
             if isinstance(backend, MLflowVisBackend):
-                figures = {REFUSED_BY_MLFLOW.sub('', name): x for name, x in figures.items()}
-            backend.add_scalars(figures, step, file_path)
+                scalars = {REFUSED_BY_MLFLOW.sub('', name): x for name, x in scalars.items()}
+            backend.add_scalars(scalars, step, file_path)

@@ -1,6 +1,6 @@
-"""Models as programs of other runtimes: written, compared with PyTorch, and run again."""
+"""Export of models to other runtimes, checked against PyTorch."""
 
-from mmpose.backends.exported import ExportedBackend, open_exported
+from mmpose.backends import ExportedBackend, open_exported
 from mmpose.export.command import ALL_FORMATS, ExportOptions, run_export
 from mmpose.export.export import ExportReport, export_model
 from mmpose.export.models import load_source

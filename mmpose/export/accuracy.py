@@ -1,4 +1,4 @@
-"""AP of a program and of the model it was made from, on the same crops."""
+"""Evaluation of an exported program and its model on the same crops (``--check-ap``)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mmpose.apis.inference import PoseBackend
-from mmpose.engine.hooks.checkpoint_hook import main_figure
+from mmpose.backends import PoseBackend
 from mmpose.engine.runner import PoseRunner
+from mmpose.evaluation.metrics import primary_metric
 from mmpose.metainfo import load_metainfo
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.registry import METRICS
@@ -25,10 +25,10 @@ def evaluate_backends(
     Args:
         cfg: Its ``val_dataloader`` and ``val_evaluator`` count; the crops get the size that the
             backends take.
-        backends: By the name under which the figures are returned; all of one model.
+        backends: By the name under which the metrics are returned; all of one model.
 
     Returns:
-        Name of the backend -> figures of the metric, the main one first.
+        Name of the backend -> metrics, the primary one first.
 
     Raises:
         ValueError: If the config is for several datasets, or its crops or its skeleton are not
@@ -46,8 +46,9 @@ def evaluate_backends(
                 found.keypoints, found.keypoint_scores, data['batch'], backend
             )
             metrics[name].process(data, results)
-    figures = {name: metric.evaluate(len(loader.dataset)) for name, metric in metrics.items()}
-    return {name: _main_first(own) for name, own in figures.items()}
+    return {
+        name: _primary_first(own.evaluate(len(loader.dataset))) for name, own in metrics.items()
+    }
 
 
 def _fit_crops(loader_cfg: dict[str, Any], backend: PoseBackend) -> None:
@@ -81,6 +82,6 @@ def _build_metric(cfg: Config, metainfo: dict[str, Any]) -> Any:
     return metric
 
 
-def _main_first(figures: dict[str, float]) -> dict[str, float]:
-    main = main_figure(list(figures))
-    return {main: figures[main], **figures}
+def _primary_first(metrics: dict[str, float]) -> dict[str, float]:
+    primary = primary_metric(list(metrics))
+    return {primary: metrics[primary], **metrics}

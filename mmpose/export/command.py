@@ -1,4 +1,4 @@
-"""What ``tools/export.py`` does with its arguments."""
+"""Options and run of ``tools/export.py``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALL_FORMATS = (*FORMATS, *WEIGHTS)
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """The choices of an export.
+    """Options of an export.
 
     Attributes:
         format: One of ``ALL_FORMATS``.
@@ -53,7 +53,7 @@ class ExportOptions:
 
 
 def run_export(config: str | Path, checkpoint: str | Path, options: ExportOptions) -> ExportReport:
-    """Exports a model as the options say.
+    """Exports a model.
 
     Args:
         config: Config file.
@@ -117,8 +117,8 @@ def _refuse_for_weights(options: ExportOptions) -> None:
     given = [flag for flag, value in flags.items() if value]
     if given:
         raise ValueError(
-            f'--format {options.format} holds weights and no program, so {", ".join(given)} has no '
-            'place in it; leave it out (tools/model_split.py extracts single datasets)'
+            f'--format {options.format} holds weights and no program; omit {", ".join(given)} '
+            '(tools/model_split.py extracts single datasets)'
         )
 
 

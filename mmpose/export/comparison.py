@@ -1,14 +1,13 @@
-"""How far an exported program is from PyTorch on the same crops."""
+"""Comparison of an exported program with PyTorch on the same crops, and its tolerances."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from mmpose.backends.base import PoseBackend, Prediction
+from mmpose.backends import PoseBackend, Prediction
 from mmpose.codecs import Codec
 
 
@@ -18,7 +17,7 @@ class Tolerance:
 
     Attributes:
         heatmaps: Of heatmaps and scores, as part of the highest one.
-        keypoints_px: Of clear joints, px of the crop; None where only the AP can judge.
+        keypoints_px: Of clear keypoints, px of the crop; None where only the AP can judge.
     """
 
     heatmaps: float
@@ -31,7 +30,7 @@ TOLERANCES = {
     'fp16': Tolerance(0.02, 1.0),
     'int8': Tolerance(0.25, None),
 }
-# A joint is compared where its map says clearly where it is: noise of this part of the peak, far
+# A keypoint is compared where its map says clearly where it is: noise of this part of the peak, far
 # above rounding, moves the decoded point by less than half of what float32 may. Elsewhere rounding
 # chooses among equal maxima.
 CLEAR_NOISE = 1e-4
@@ -49,9 +48,9 @@ class Comparison:
         heatmaps: Largest difference, as part of the highest value of all heatmaps, which is near 1
             in trained models; None if the program gives no heatmaps.
         scores: Largest difference, as part of the highest score.
-        keypoints_px: Largest distance of clear joints, px of the crop; None without any.
+        keypoints_px: Largest distance of clear keypoints, px of the crop; None without any.
         mean_px: Their mean distance.
-        num_joints: Joints of all crops.
+        num_joints: Keypoints of all crops.
         num_clear: How many of them have a clear maximum, see ``CLEAR_NOISE``.
     """
 
@@ -64,17 +63,13 @@ class Comparison:
     num_joints: int
     num_clear: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns what the JSON report holds."""
-        return asdict(self)
-
     def problem(self, tolerance: Tolerance) -> str | None:
         """Returns what is beyond a tolerance, if anything."""
         limit, limit_px = tolerance.heatmaps, tolerance.keypoints_px
         if self.heatmaps is not None and not self.heatmaps <= limit:
             return f'heatmaps differ by {self.heatmaps:.3g}, at most {limit:g} is right'
-        if not self.keypoint_scores <= limit:
-            return f'scores differ by {self.keypoint_scores:.3g}, at most {limit:g} is right'
+        if not self.scores <= limit:
+            return f'scores differ by {self.scores:.3g}, at most {limit:g} is right'
         if None not in (self.keypoints_px, limit_px) and not self.keypoints_px <= limit_px:
             return f'keypoints differ by {self.keypoints_px:.3g} px, at most {limit_px:g} is right'
         return None
@@ -86,8 +81,8 @@ class Comparison:
             points = f'{self.keypoints_px:.2g} px (mean {self.mean_px:.2g})'
         return (
             f'{self.dataset}: largest difference of heatmaps {maps}, of scores '
-            f'{self.keypoint_scores:.2g}, '
-            f'of keypoints {points}, of the {self.num_clear} of {self.num_joints} joints whose '
+            f'{self.scores:.2g}, '
+            f'of keypoints {points}, of the {self.num_clear} of {self.num_joints} keypoints whose '
             'maximum is clear'
         )
 
@@ -107,14 +102,14 @@ def compare(
         codec: Of its heatmaps.
         exported: The program.
         crops: (N, 3, h, w) uint8 BGR.
-        name: What the dataset is called.
+        name: Name of the dataset.
         has_maps: Whether the program gives heatmaps.
     """
     wanted = reference.predict(crops, with_heatmaps=True)
     assert wanted.heatmaps is not None
     sizes = (1, len(crops) - 1) if len(crops) > 1 else (1,)
     found = _joined([exported.predict(part, has_maps) for part in crops.split(sizes)])
-    clear = clear_joints(wanted, codec)
+    clear = clear_keypoints(wanted, codec)
     peak, top = float(wanted.heatmaps.abs().max()), float(wanted.keypoint_scores.abs().max())
     distances = torch.linalg.vector_norm(found.keypoints - wanted.keypoints, dim=-1)[clear]
     return Comparison(
@@ -129,8 +124,8 @@ def compare(
     )
 
 
-def clear_joints(prediction: Prediction, codec: Codec) -> Tensor:
-    """Returns which joints (B, K) have a clear maximum, see ``CLEAR_NOISE``."""
+def clear_keypoints(prediction: Prediction, codec: Codec) -> Tensor:
+    """Returns which keypoints (B, K) have a clear maximum, see ``CLEAR_NOISE``."""
     maps = prediction.heatmaps
     assert maps is not None
     generator = torch.Generator().manual_seed(0)

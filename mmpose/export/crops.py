@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmpose.apis.inference.crops import crop_image
+from mmpose.apis.inference.predictor import crop_image
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import Boxes, CropWindow
+from mmpose.structures.media_files import IMAGE_SUFFIXES
 from toy_pose.scene import render_scene
-
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 
 
 def load_crops(
@@ -49,9 +48,9 @@ def load_crops(
 def _of_folder(folder: Path, num: int) -> list[tuple[np.ndarray, np.ndarray]]:
     if not folder.is_dir():
         raise FileNotFoundError(f"'{folder}' is no folder; expected one with images of people")
-    files = sorted(x for x in folder.rglob('*') if x.suffix.lower() in SUFFIXES)[:num]
+    files = sorted(x for x in folder.rglob('*') if x.suffix.lower() in IMAGE_SUFFIXES)[:num]
     if not files:
-        raise FileNotFoundError(f"'{folder}' holds no image ({', '.join(SUFFIXES)})")
+        raise FileNotFoundError(f"'{folder}' holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     people = []
     for file in files:
         image = cv2.imread(str(file), cv2.IMREAD_COLOR)

@@ -1,20 +1,19 @@
-"""From a config and a checkpoint to a file of another runtime that is known to agree."""
+"""Export of a model to a file of another runtime, compared with PyTorch; the report on it."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import json_tricks
 import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmpose.apis.inference import PoseBackend
-from mmpose.backends.exported import open_exported
-from mmpose.backends.metadata import ExportMetadata
+from mmpose.backends import open_exported
+from mmpose.backends.metadata import VERSION, ExportMetadata
 from mmpose.backends.runtimes import sidecar
 from mmpose.export.accuracy import evaluate_backends
 from mmpose.export.comparison import TOLERANCES, Comparison, compare
@@ -39,9 +38,9 @@ class Format:
     """A file format.
 
     Attributes:
-        suffix: How its files end.
+        suffix: Of its files.
         write: Writes a program.
-        precisions: What it can hold.
+        precisions: That it can hold.
     """
 
     suffix: str
@@ -60,22 +59,22 @@ FORMATS = {
 
 @dataclass
 class ExportReport:
-    """What an export did.
+    """Report on an export.
 
     Attributes:
         path: File that was written.
         format: Its format.
-        metadata: What the file says about itself; None for formats that hold weights only.
+        metadata: Of the program; None for formats that hold weights only.
         comparisons: With PyTorch, one per dataset.
-        figures: Of ``--check-ap``: ``PyTorch`` and the format -> figures.
-        notes: What a user should know, one sentence each.
+        metrics: Of ``--check-ap``: ``PyTorch`` and the format -> metrics.
+        notes: For the user, one sentence each.
     """
 
     path: Path
     format: str
     metadata: ExportMetadata | None
     comparisons: list[Comparison]
-    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -85,8 +84,8 @@ class ExportReport:
 
     def write(self) -> None:
         """Writes everything as JSON."""
-        about = {} if self.metadata is None else json.loads(self.metadata.to_json())
-        datasets = [dataset['name'] for dataset in about.pop('datasets', [])]
+        about = {} if self.metadata is None else {'version': VERSION, **vars(self.metadata)}
+        datasets = [dataset.name for dataset in about.pop('datasets', [])]
         content = {
             'file': self.path.name,
             'format': self.format,
@@ -94,19 +93,20 @@ class ExportReport:
             **about,
             'datasets': datasets,
             'torch': torch.__version__,
-            'differences': [comparison.to_dict() for comparison in self.comparisons],
-            'figures': self.figures,
-            'notes': list(self.notes),
+            'differences': self.comparisons,
+            'figures': self.metrics,
+            'notes': self.notes,
         }
-        self.report_path.write_text(json.dumps(content, indent=2) + '\n')
+        text = json_tricks.dumps(content, primitives=True, allow_nan=True, indent=2)
+        self.report_path.write_text(f'{text}\n')
 
     def lines(self) -> list[str]:
         """Returns what a user should read."""
         lines = [f'{self.path}: {self.format}, {num_bytes(self.path) / 1e6:.1f} MB']
         lines += [f'note: {note}' for note in self.notes]
         lines += [str(comparison) for comparison in self.comparisons]
-        if self.figures:
-            (before, after) = self.figures.values()
+        if self.metrics:
+            (before, after) = self.metrics.values()
             main = next(iter(before))
             lines.append(
                 f'{main}: {100 * before[main]:.2f} before, {100 * after[main]:.2f} after '
@@ -157,7 +157,7 @@ def export_model(
         comparisons = [
             compare(
                 reference,
-                model.head.codec,
+                model.head.decoder,
                 backend,
                 crops[:NUM_COMPARED],
                 dataset.name,
@@ -173,7 +173,8 @@ def export_model(
         raise
     report = ExportReport(path, format, metadata, comparisons)
     if check_ap is not None:
-        report.figures = _figures(check_ap, source.backends()[0], format, backends[0])
+        reference = source.backends()[0]
+        report.metrics = evaluate_backends(check_ap, {'PyTorch': reference, format: backends[0]})
     report.write()
     return report
 
@@ -224,6 +225,7 @@ def _check(metadata: ExportMetadata, path: Path, format: str, check_ap: Config |
         raise ValueError('--check-ap checks one dataset; choose which with --dataset')
     readings = [
         {key: value for key, value in dataset.codec.items() if key not in ('sigma', 'unbiased')}
+        | {'decoder': getattr(dataset.build_codec(), 'decoder', None)}
         for dataset in metadata.datasets
     ]
     if any(reading != readings[0] for reading in readings):
@@ -259,9 +261,3 @@ def _write(
 
 def _device_of(format: str) -> str:
     return 'cuda' if format == 'tensorrt' else 'cpu'
-
-
-def _figures(
-    cfg: Config, reference: PoseBackend, format: str, exported: PoseBackend
-) -> dict[str, dict[str, float]]:
-    return evaluate_backends(cfg, {'PyTorch': reference, format: exported})

@@ -1,4 +1,4 @@
-"""Writing a program to a file: one function per format that holds a program."""
+"""Writers of exported programs, one function per file format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models that become a program, and what is to be said about them."""
+"""Models of an export and the metadata of their program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmpose.apis.inference import PoseBackend, init_model
+from mmpose.backends import PoseBackend, init_model
 from mmpose.backends.metadata import ExportedDataset, ExportMetadata
 from mmpose.checkpoints.io import checkpoint_sha256
 from mmpose.config.load import load_config
@@ -17,7 +17,7 @@ from mmpose.models import TopdownPoseEstimator
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A config and a checkpoint as plain models.
+    """Plain models of a config and a checkpoint.
 
     Attributes:
         models: In eval mode on the CPU; one per dataset of the program.
@@ -72,7 +72,12 @@ def load_source(
         )
         for name in names
     )
-    codecs = [model.head.codec for model in models]
+    codecs = [model.head.decoder for model in models]
+    if None in codecs:
+        raise ValueError(
+            'an exported program gives heatmaps, but the head of the model predicts none; run the '
+            'checkpoint itself'
+        )
     if len({(codec.input_size, codec.heatmap_size) for codec in codecs}) > 1:
         raise ValueError(
             'the datasets have crops or heatmaps of different sizes, so one program cannot hold '
@@ -119,5 +124,6 @@ def _codec_config(cfg: Config, name: str) -> dict[str, Any]:
     heads = cfg.model.heads if 'heads' in cfg.model else [cfg.model.head]
     head = heads[_dataset_names(cfg).index(name)] if len(heads) > 1 else heads[0]
     return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in head.codec.items()
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in head.decoder.items()
     }

@@ -1,4 +1,4 @@
-"""The network as a program: normalised crops in, heatmaps or keypoints out."""
+"""Exported networks: normalised crops in, heatmaps or keypoints out."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class PoseProgram(nn.Module):
         Args:
             input: (B, 3, h, w), normalised.
         """
-        heatmaps = self.model.predict_heatmaps(input.to(self.dtype)).float()
-        return self.model.head.predict(heatmaps) if self.decoded else (heatmaps,)
+        heatmaps = self.model.predict_output(input.to(self.dtype)).float()
+        return self.model.head.decode(heatmaps) if self.decoded else (heatmaps,)
 
 
 class SwitchedProgram(nn.Module):
@@ -124,7 +124,7 @@ def _filled_up(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str,
     for name, target in wanted.items():
         given = state[name]
         rest = torch.zeros_like(target[len(given) :])
-        if name == FLIPS:  # joints that nobody has are their own partners
+        if name == FLIPS:  # added keypoints are their own partners
             rest += torch.arange(len(given), len(target))
         filled[name] = torch.cat([given, rest])
     return filled

@@ -1,4 +1,4 @@
-"""Int8 weights and activations in the linear layers of an ONNX program."""
+"""Int8 quantization of the linear layers of an ONNX program."""
 
 from __future__ import annotations
 

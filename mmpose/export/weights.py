@@ -1,4 +1,4 @@
-"""Formats that hold weights and no program: Hugging Face and safetensors."""
+"""Export of weights without a program: Hugging Face and safetensors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmpose.apis.inference import PoseBackend
-from mmpose.backends.exported import ExportedBackend
+from mmpose.backends import ExportedBackend, PoseBackend
 from mmpose.backends.metadata import ExportMetadata
 from mmpose.checkpoint_tools import convert_checkpoint
 from mmpose.export.comparison import compare
@@ -52,8 +51,8 @@ def export_weights(
 ) -> ExportReport:
     """Converts a checkpoint and compares what comes out with PyTorch on the same crops.
 
-    What is for transformers is run by transformers, where that is installed and has the model;
-    everything else by a model of the config that loads the new file.
+    Files for transformers are run by transformers, where it is installed and has the model; others
+    by a model of the config that loads the new file.
 
     Args:
         source: The models of config and checkpoint, without flip test.
@@ -79,7 +78,7 @@ def export_weights(
         names = names[:1]  # of several heads it keeps the first
     try:
         comparisons = [
-            compare(model.backend, model.head.codec, found, crops, name)
+            compare(model.backend, model.head.decoder, found, crops, name)
             for model, found, name in zip(
                 source.models, _reopen(source, config, path, format, names), names, strict=False
             )

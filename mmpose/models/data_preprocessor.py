@@ -1,4 +1,4 @@
-"""Turns the uint8 crops of the loader into normalised floats on the model's device."""
+"""Data preprocessor: normalises uint8 crops on the device of the model."""
 
 from __future__ import annotations
 

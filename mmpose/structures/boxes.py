@@ -78,6 +78,12 @@ class Boxes:
         rows = rows if rows.dtype == bool else rows.astype(np.int64)
         return Boxes(self.xywh[rows], self.scores[rows], self.category_ids[rows])
 
+    def is_usable(self, image_wh: tuple[int, int]) -> NDArray[np.bool_]:
+        """Returns a mask (N,) of the boxes that have a size and share a pixel with the image."""
+        first, size = self.xywh[:, :2], self.xywh[:, 2:]
+        is_inside = (first < np.array(image_wh)).all(axis=1) & (first + size > 0).all(axis=1)
+        return np.asarray(is_inside & (size > 0).all(axis=1))
+
 
 def xywh_to_center_wh(bbox_xywh: Array) -> tuple[Array, Array]:
     """Splits boxes (..., 4) into centres (..., 2) and sizes (..., 2)."""

@@ -1,4 +1,4 @@
-"""Boxes for the next frame from the poses of this one, for frames without detection."""
+"""Boxes from the poses of the frame before, for frames without detection; OKS-based NMS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from mmpose.evaluation.functional import oks_nms
 from mmpose.structures import Boxes, DatasetMeta, PoseResult, box_iou_xywh
 
-SAME_OKS = 0.9  # of two poses of one person
+SAME_OKS = 0.9  # of two poses of one instance
 
 
 def boxes_from_poses(
@@ -17,40 +17,40 @@ def boxes_from_poses(
     previous: Sequence[PoseResult] = (),
     padding: float = 1.25,
     min_score: float = 0.3,
-    min_joints: int = 3,
+    min_keypoints: int = 3,
 ) -> Boxes:
-    """Returns where to look for people in the next frame, in the order of the poses.
+    """Returns the expected boxes in the next frame, in the order of the poses.
 
-    Somebody with too few certain joints is taken for lost and gets no box.
+    An instance with too few certain keypoints counts as lost and gets no box.
 
     Args:
-        results: The people in this frame.
-        previous: Those in the frame before it; a person in both, by ``track_id``, is expected to
-            move on as far again.
-        padding: Size of the box over that of the joints. On 40 people of COCO train2017 the
+        results: The poses of this frame.
+        previous: Those of the frame before it; an instance in both, by ``track_id``, is expected
+            to move on as far again.
+        padding: Size of the box over that of the keypoints. On 40 people of COCO train2017 the
             annotated box is 1.25 times as high and 1.27 times as wide (medians).
-        min_score: Joints with a lower score do not count.
-        min_joints: Joints that it takes.
+        min_score: Keypoints with a lower score do not count.
+        min_keypoints: Keypoints required.
 
     Raises:
-        ValueError: If the padding or the number of joints is below 1.
+        ValueError: If the padding or the number of keypoints is below 1.
     """
-    for name, value in (('padding', padding), ('min_joints', min_joints)):
+    for name, value in (('padding', padding), ('min_keypoints', min_keypoints)):
         if not value >= 1:
             raise ValueError(f'{name} is {value}, expected 1 or more')
     before = {x.track_id: x for x in previous if x.track_id is not None}
     xywh, scores, categories = [], [], []
     for result in results:
         is_sure = result.keypoint_scores >= min_score
-        if is_sure.sum() < min_joints:
+        if is_sure.sum() < min_keypoints:
             continue
-        joints = result.keypoints[is_sure]
+        keypoints = result.keypoints[is_sure]
         other = before.get(result.track_id) if result.track_id is not None else None
         is_in_both = is_sure if other is None else is_sure & (other.keypoint_scores >= min_score)
         moved = np.zeros(2, np.float32)
         if other is not None and is_in_both.any():
             moved = (result.keypoints - other.keypoints)[is_in_both].mean(axis=0)
-        low, high = joints.min(axis=0), joints.max(axis=0)
+        low, high = keypoints.min(axis=0), keypoints.max(axis=0)
         size = (high - low) * padding
         xywh.append(np.concatenate([(low + high - size) / 2 + moved, size]))
         scores.append(result.keypoint_scores[is_sure].mean())
@@ -58,15 +58,15 @@ def boxes_from_poses(
     return Boxes.from_xywh(xywh, scores, categories)
 
 
-def without_doubles(poses: Sequence[PoseResult], dataset_meta: DatasetMeta) -> list[PoseResult]:
-    """Returns the poses in their order, one for each person.
+def suppress_duplicates(poses: Sequence[PoseResult], dataset_meta: DatasetMeta) -> list[PoseResult]:
+    """OKS-based non-maximum suppression: returns the poses in their order without duplicates.
 
-    Where people hide each other, boxes from poses may both show the one in front. Of such doubles
-    the one whose box lies around its joints is left.
+    Where instances occlude each other, the boxes of both may show the one in front. Of such
+    duplicates the pose with the highest IoU of its box and its keypoints is kept.
 
     Args:
-        poses: The people in a frame.
-        dataset_meta: Their skeleton; without sigmas all are left.
+        poses: The poses of a frame.
+        dataset_meta: Their skeleton; without sigmas all are kept.
     """
     if len(poses) < 2 or dataset_meta.sigmas is None:
         return list(poses)

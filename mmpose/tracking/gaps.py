@@ -1,4 +1,4 @@
-"""Fills the frames in which a tracked person was not found."""
+"""Gap filling: interpolates tracked instances over frames in which they were not found."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from mmpose.structures import PoseResult
 
 
 def fill_gaps(frames: Iterable[Sequence[PoseResult]], max_gap: int) -> Iterator[list[PoseResult]]:
-    """Yields every frame, with the people who were missed in between put on a straight line.
+    """Yields every frame, with instances that were missed in between interpolated.
 
-    A person who is in two frames with at most ``max_gap`` frames between them is in those as well:
-    joints, scores and box are interpolated. A frame is yielded ``max_gap`` frames late, so this
-    works on a stream as well as on a list.
+    An instance in two frames with at most ``max_gap`` frames between them is added to those:
+    keypoints, scores and box are interpolated linearly. A frame is yielded ``max_gap`` frames
+    late, so this works on a stream as well as on a list.
 
     Args:
-        frames: The people of each frame, with the numbers of ``PoseTracker``; frames follow each
-            other evenly.
+        frames: The poses of each frame, with the ids of ``PoseTracker``, at a constant rate.
         max_gap: Longest gap to fill, frames; 0 fills none.
 
     Raises:
-        ValueError: If somebody has no number, the gap is negative, or the ``img_id`` of a frame
-            where nobody was found follows neither from others in it nor from counting.
+        ValueError: If a pose has no ``track_id``, the gap is negative, or the ``img_id`` of an
+            empty frame follows neither from other poses in it nor from counting.
     """
     if max_gap < 0:
         raise ValueError(f'max_gap is {max_gap}, expected 0 or more frames')

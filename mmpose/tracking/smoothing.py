@@ -1,4 +1,4 @@
-"""Steadies joints without letting fast ones lag: the One-Euro filter."""
+"""Keypoint smoothing over time: the One-Euro filter, which steadies without lag at speed."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.structures import PoseResult
-from mmpose.tracking.rows import Rows
+from mmpose.tracking.instances import InstanceArrays
 
 Array = NDArray[np.floating]
 
 
 @dataclass(eq=False)
-class _Filters(Rows):
-    """The filters of N people when they were last seen.
+class _Filters(InstanceArrays):
+    """Filter states of N instances at their last observation.
 
     Attributes:
         ids: (N,) int64.
-        measured: (N, K, 2), img px. What came in,
-        smoothed: (N, K, 2), img px. and what came out.
+        measured: (N, K, 2), img px. Last input.
+        smoothed: (N, K, 2), img px. Last output.
         velocity: (N, K, 2), img px/s.
-        seen_s: (N,). When, seconds.
+        seen_s: (N,). Time of the last observation, seconds.
     """
 
     ids: NDArray[np.int64]
@@ -34,18 +34,18 @@ class _Filters(Rows):
 
 
 class KeypointSmoother:
-    """One-Euro filter of every joint of every person (Casiez et al., CHI 2012).
+    """One-Euro filter of every keypoint of every instance (Casiez et al., CHI 2012).
 
-    A low-pass filter whose cutoff rises with the speed of the joint: ``min_cutoff_hz + beta *
-    speed``. Speed counts in sizes of the person (square root of the area of the box) per second,
-    so that the parameters do not depend on resolution and distance. A joint at steady speed lags
+    A low-pass filter whose cutoff rises with the speed of the keypoint: ``min_cutoff_hz + beta *
+    speed``. Speed counts in sizes of the instance (square root of the area of the box) per second,
+    so that the parameters do not depend on resolution and distance. A keypoint at steady speed lags
     by less than ``1 / (2 pi beta)`` sizes however fast it is.
 
     Args:
-        min_cutoff_hz: Cutoff for a joint at rest; lower is steadier.
+        min_cutoff_hz: Cutoff for a keypoint at rest; lower is steadier.
         beta: Rise of the cutoff with the speed; higher lags less.
         speed_cutoff_hz: Cutoff of the filter of the speed itself.
-        forget_after_s: A person not seen for longer starts anew.
+        forget_after_s: The filter of an instance not seen for longer starts anew.
 
     Raises:
         ValueError: If a parameter is out of its range.
@@ -72,20 +72,20 @@ class KeypointSmoother:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets everybody, as before another video."""
+        """Forgets all instances, as before another video."""
         self._filters: _Filters | None = None
         self._time_s = -np.inf
 
     def __call__(self, results: Sequence[PoseResult], time_s: float) -> list[PoseResult]:
-        """Returns the poses of the next frame with steadier joints, in the same order.
+        """Returns the poses of the next frame with steadier keypoints, in the same order.
 
         Args:
-            results: The people in the frame, with the numbers of ``PoseTracker``.
+            results: The poses of the frame, with the ids of ``PoseTracker``.
             time_s: Time of the frame, seconds. A frame of the same time as the one before it is
                 taken as it is.
 
         Raises:
-            ValueError: If time runs back, or somebody has no number.
+            ValueError: If time runs back, or a pose has no ``track_id``.
         """
         if time_s < self._time_s:
             raise ValueError(
@@ -95,7 +95,7 @@ class KeypointSmoother:
         self._time_s = time_s
         if any(result.track_id is None for result in results):
             raise ValueError(
-                'a pose has no track_id, by which its joints are followed; run PoseTracker first'
+                'a pose has no track_id, by which its keypoints are followed; run PoseTracker first'
             )
         if self._filters is not None:
             is_kept = time_s - self._filters.seen_s <= self.forget_after_s
@@ -111,7 +111,7 @@ class KeypointSmoother:
         ]
 
     def _follow(self, results: Sequence[PoseResult], time_s: float) -> _Filters:
-        """Takes in the poses of a frame; returns the filters of the people in it."""
+        """Updates the filters with the poses of a frame; returns those of its instances."""
         ids = np.array([x.track_id for x in results], np.int64)
         measured = np.array([x.keypoints for x in results], np.float64)  # (N, K, 2)
         given = _Filters(

@@ -1,4 +1,4 @@
-"""Annotated and predicted poses of an image beside each other.
+"""Comparison pictures: annotated and predicted poses side by side, errors marked.
 
 Points are (x, y) img px; colours are BGR.
 """
@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.visualization.grid import side_by_side
 from mmpose.visualization.labels import Label, cap_height_for, paint_labels
-from mmpose.visualization.looks import look_of
 from mmpose.visualization.shapes import (
     OUTLINE,
     Color,
@@ -24,27 +23,27 @@ from mmpose.visualization.shapes import (
     fill_polygons,
     stroke_box,
 )
-from mmpose.visualization.skeleton import Pen, paint_person
-from mmpose.visualization.view import View
+from mmpose.visualization.skeleton import Pen, paint_instance
+from mmpose.visualization.styles import skeleton_style
+from mmpose.visualization.viewport import Viewport
 
 # Of the palette of Okabe and Ito (2008), made for common colour deficiencies.
 MISSED: Color = (0, 159, 230)
 INVENTED: Color = (167, 121, 204)
 OFF: Color = (66, 228, 240)
-# A pose whose joints are further than this from those of an annotation, on average and in sizes
-# of the annotated box, is of somebody else.
+# Poses are matched up to this mean distance of their keypoints, in sizes of the annotated box.
 FARTHEST_MATCH = 0.5
-# Joints that are off by more than this, in sizes of the box, get a line to their true place.
+# Keypoints that are off by more than this, in sizes of the box, get a line to their true place.
 NOTABLE = 0.04
 
 
 @dataclass(frozen=True, eq=False)
 class TruePoses:
-    """The annotated people of an image.
+    """Annotated poses of an image.
 
     Attributes:
         keypoints: (N, K, 2), img px.
-        keypoints_visible: (N, K). Above 0 where a joint is labelled.
+        keypoints_visible: (N, K). Above 0 where a keypoint is labelled.
         bbox_xywh: (N, 4), img px.
 
     Raises:
@@ -76,14 +75,14 @@ class TruePoses:
 
 
 def mean_errors(truth: TruePoses, keypoints: ArrayLike) -> NDArray[np.float64]:
-    """Returns how far the joints of a pose are from those of each annotation, on average.
+    """Returns the mean distance of the keypoints of a pose from those of each annotation.
 
     Args:
-        truth: N annotated people.
+        truth: N annotated instances.
         keypoints: (K, 2), img px.
 
     Returns:
-        (N,), in sizes of the annotated box; infinite where no joint is labelled.
+        (N,), in sizes of the annotated box; infinite where no keypoint is labelled.
     """
     labelled = truth.keypoints_visible > 0
     distances = np.hypot(*np.moveaxis(truth.keypoints - np.asarray(keypoints), -1, 0))  # (N, K)
@@ -94,19 +93,19 @@ def mean_errors(truth: TruePoses, keypoints: ArrayLike) -> NDArray[np.float64]:
 
 
 def match_poses(truth: TruePoses, results: Sequence[PoseResult]) -> list[int | None]:
-    """Returns the annotation of each result, the best pairs first; None for none near enough."""
+    """Greedy matching: the annotation of each result, nearest pairs first; None if none is near."""
     matches: list[int | None] = [None] * len(results)
     if not len(results) or not len(truth.keypoints):
         return matches
     errors = np.stack([mean_errors(truth, result.keypoints) for result in results])  # (R, N)
     taken: set[int] = set()
     for flat in np.argsort(errors, axis=None, kind='stable'):
-        row, person = divmod(int(flat), errors.shape[1])
-        if errors[row, person] > FARTHEST_MATCH:
+        row, instance = divmod(int(flat), errors.shape[1])
+        if errors[row, instance] > FARTHEST_MATCH:
             break
-        if matches[row] is None and person not in taken:
-            matches[row] = person
-            taken.add(person)
+        if matches[row] is None and instance not in taken:
+            matches[row] = instance
+            taken.add(instance)
     return matches
 
 
@@ -116,65 +115,69 @@ def compare_poses(
     results: Sequence[PoseResult],
     dataset_meta: DatasetMeta,
     score_threshold: ArrayLike = 0.3,
-    view: View | None = None,
+    viewport: Viewport | None = None,
     matches: Sequence[int | None] | None = None,
 ) -> Image:
-    """Returns the annotated people on the left and the predicted ones on the right.
+    """Returns the annotated poses on the left and the predicted ones on the right.
 
-    Predicted people are matched with annotated ones. Joints that are notably off get a line to
-    their true place, a matched person the mean error in px, and people who are missing or too
-    many a box. Errors are counted whatever the scores are.
+    Predicted poses are matched with annotated ones. Keypoints that are notably off get a line to
+    their annotated place, matched poses their mean error in px; missed and unmatched instances
+    get a box. Errors count whatever the scores are.
 
     Args:
         image_bgr: (H, W, 3) uint8, not changed.
-        truth: The annotated people.
-        results: The predicted people.
+        truth: The annotated poses.
+        results: The predicted poses.
         dataset_meta: The skeleton of all.
         score_threshold: Predicted keypoints are drawn above it; (K,) gives one per keypoint.
-        view: The part of the image to show; the whole image if None.
+        viewport: The part of the image to show; the whole image if None.
         matches: Row of the annotation of each result, None for none; by :func:`match_poses` if
             not given.
     """
-    if view is None:
-        view = View(image_bgr, np.zeros(2), 1.0)
-    left, right = view.image_bgr.copy(), view.image_bgr.copy()
-    look, pen = look_of(dataset_meta, 'mmpose'), Pen()
+    if viewport is None:
+        viewport = Viewport(image_bgr, np.zeros(2), 1.0)
+    left, right = viewport.image_bgr.copy(), viewport.image_bgr.copy()
+    style, pen = skeleton_style(dataset_meta, 'mmpose'), Pen()
     for keypoints, keypoints_visible in zip(truth.keypoints, truth.keypoints_visible, strict=True):
-        paint_person(left, view.points(keypoints), keypoints_visible > 0, look, pen)
+        paint_instance(left, viewport.points(keypoints), keypoints_visible > 0, style, pen)
     if matches is None:
         matches = match_poses(truth, results)
     labels = []
     for result in results:
         confident = result.keypoint_scores > np.asarray(score_threshold)
-        paint_person(right, view.points(result.keypoints), confident, look, pen)
-    for result, person in zip(results, matches, strict=True):
-        if person is None:
-            labels.append(_paint_box(right, view.box(result.bbox_xywh), 'not annotated', INVENTED))
+        paint_instance(right, viewport.points(result.keypoints), confident, style, pen)
+    for result, instance in zip(results, matches, strict=True):
+        if instance is None:
+            labels.append(
+                _paint_box(right, viewport.box(result.bbox_xywh), 'not annotated', INVENTED)
+            )
         else:
-            labels.append(_paint_errors(right, truth, person, result, view))
-    for person in sorted(set(range(len(truth.keypoints))) - set(matches)):
-        if (truth.keypoints_visible[person] > 0).any():
-            labels.append(_paint_box(right, view.box(truth.bbox_xywh[person]), 'missed', MISSED))
+            labels.append(_paint_errors(right, truth, instance, result, viewport))
+    for instance in sorted(set(range(len(truth.keypoints))) - set(matches)):
+        if (truth.keypoints_visible[instance] > 0).any():
+            labels.append(
+                _paint_box(right, viewport.box(truth.bbox_xywh[instance]), 'missed', MISSED)
+            )
     paint_labels(right, labels)
     return side_by_side(left, right)
 
 
 def _paint_errors(
-    canvas: Image, truth: TruePoses, person: int, result: PoseResult, view: View
+    canvas: Image, truth: TruePoses, instance: int, result: PoseResult, viewport: Viewport
 ) -> Label:
-    """Paints lines from notably wrong joints to their true places; returns the label."""
-    labelled = truth.keypoints_visible[person] > 0
-    offsets = np.hypot(*(result.keypoints - truth.keypoints[person]).T)  # (K,)
-    wrong = labelled & (offsets > NOTABLE * truth.sizes[person])
-    starts = view.points(result.keypoints[wrong])
-    ends = view.points(truth.keypoints[person][wrong])
+    """Paints lines from notably wrong keypoints to their true places; returns the label."""
+    labelled = truth.keypoints_visible[instance] > 0
+    offsets = np.hypot(*(result.keypoints - truth.keypoints[instance]).T)  # (K,)
+    wrong = labelled & (offsets > NOTABLE * truth.sizes[instance])
+    starts = viewport.points(result.keypoints[wrong])
+    ends = viewport.points(truth.keypoints[instance][wrong])
     for width, color in ((4.0, OUTLINE), (2.0, OFF)):
         lines = capsule_corners(starts, ends, np.full(len(starts), width))
         fill_polygons(canvas, lines, [color] * len(lines))
     for width, color in ((8.0, OUTLINE), (5.0, OFF)):
         dots = capsule_corners(ends, ends, np.full(len(ends), width))
         fill_polygons(canvas, dots, [color] * len(dots))
-    anchor = view.box(result.bbox_xywh)[:2]
+    anchor = viewport.box(result.bbox_xywh)[:2]
     text = f'{offsets[labelled].mean():.1f} px off'
     return Label(text, anchor, cap_height_for(canvas))
 

@@ -1,4 +1,4 @@
-"""The course of a training run as a picture."""
+"""Training curves: loss and validation metrics of one run, read from ``scalars.json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poses, boxes, scores and labels on images.
+"""Drawing of poses, boxes, scores and labels on images.
 
 Images are (H, W, 3) uint8 BGR and are not changed unless the caller asks for it.
 """
@@ -12,40 +12,40 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmpose.structures import DatasetMeta, PoseResult
-from mmpose.visualization.heat import paint_heat_of_results
+from mmpose.visualization.heatmap_overlay import paint_result_heatmaps
 from mmpose.visualization.labels import Label, cap_height_for, paint_labels, paint_texts_beside
-from mmpose.visualization.looks import color_of_person, look_of
 from mmpose.visualization.shapes import OUTLINE, Color, Image, Points, checked_image
-from mmpose.visualization.skeleton import BOX, Pen, paint_person
+from mmpose.visualization.skeleton import BOX, Pen, paint_instance
+from mmpose.visualization.styles import instance_color, skeleton_style
 
-COLOR_CHOICES = ('joint', 'person')
-JOINT_TEXTS = ('index', 'name', 'score')
+COLOR_CHOICES = ('keypoint', 'instance')
+KEYPOINT_TEXTS = ('index', 'name', 'score')
 # of the height of a label
-JOINT_TEXT_SIZE = 0.75
+KEYPOINT_TEXT_SIZE = 0.75
 
 
 def draw_pose(
     image_bgr: Image,
     keypoints: ArrayLike,
-    scores: ArrayLike,
+    keypoint_scores: ArrayLike,
     dataset_meta: DatasetMeta,
     score_threshold: ArrayLike = 0.3,
     line_width: float | None = None,
     bbox_xywh: ArrayLike | None = None,
     label: str | None = None,
 ) -> Image:
-    """Returns the image with one skeleton: limbs with a dark outline, and a dot per keypoint.
+    """Returns the image with one skeleton: links with a dark outline, and a dot per keypoint.
 
-    Line width and dots follow the size of the person, and shrink where keypoints crowd.
+    Line width and dots follow the size of the instance, and shrink where keypoints crowd.
 
     Args:
         image_bgr: (H, W, 3) uint8, not changed.
         keypoints: (K, 2), img px. Not-a-number and infinite points are skipped.
-        scores: (K,). Confidence or visibility.
+        keypoint_scores: (K,). Confidence or visibility.
         dataset_meta: The skeleton.
-        score_threshold: Keypoints are drawn above it, limbs when both ends are; one number, or
+        score_threshold: Keypoints are drawn above it, links when both ends are; one number, or
             (K,) one per keypoint.
-        line_width: Width of a limb, px; None derives it from the person's size.
+        line_width: Width of a link, px; None derives it from the person's size.
         bbox_xywh: (4,), img px. Drawn as a thin box when given.
         label: Text at the box, or above the highest keypoint when there is no box; without
             either there is no place for it and nothing is drawn.
@@ -55,11 +55,11 @@ def draw_pose(
             positive.
     """
     canvas = checked_image(image_bgr).copy()
-    points, values = _checked_pose(keypoints, scores, dataset_meta)
+    points, values = _checked_pose(keypoints, keypoint_scores, dataset_meta)
     box = None if bbox_xywh is None else _checked_box(bbox_xywh)
     confident = values > _checked_threshold(score_threshold, dataset_meta)
-    look, pen = look_of(dataset_meta, 'mmpose'), Pen(line_width)
-    place = paint_person(canvas, points, confident, look, pen, box)
+    style, pen = skeleton_style(dataset_meta, 'mmpose'), Pen(line_width)
+    place = paint_instance(canvas, points, confident, style, pen, box)
     if label and place is not None:
         paint_labels(canvas, [Label(label, place, cap_height_for(canvas))])
     return canvas
@@ -75,16 +75,16 @@ def draw_results(
     show_scores: bool = False,
     *,
     style: str = 'mmpose',
-    color_by: str = 'joint',
+    color_by: str = 'keypoint',
     show_ids: bool = False,
-    joint_text: str | None = None,
+    keypoint_text: str | None = None,
     radius: float | None = None,
     alpha: float = 1.0,
     heatmap: str | None = None,
     black_background: bool = False,
     in_place: bool = False,
 ) -> Image:
-    """Returns the image with every person, the small ones on top so that all can be seen.
+    """Returns the image with the skeletons of all instances, the smallest on top.
 
     Args:
         image_bgr: (H, W, 3) uint8, not changed unless ``in_place``.
@@ -93,14 +93,14 @@ def draw_results(
         score_threshold: As in :func:`draw_pose`.
         line_width: As in :func:`draw_pose`.
         show_boxes: Draw the boxes that were given to the model.
-        show_scores: Write the mean score of the drawn keypoints at each person, and with
+        show_scores: Write the mean score of the drawn keypoints at each instance, and with
             ``show_boxes`` that of the box.
-        style: ``mmpose`` takes limbs and colours of the skeleton, ``openpose`` those of OpenPose,
+        style: ``mmpose`` takes links and colours of the skeleton, ``openpose`` those of OpenPose,
             with a neck, as translucent sticks.
-        color_by: ``joint`` as the style says; ``person`` gives each person one colour, by the
-            track id or, where nobody tracks, by the place in ``results``.
-        show_ids: Write the track id at each person that has one.
-        joint_text: ``index``, ``name`` or ``score`` is written at each keypoint that has room.
+        color_by: ``keypoint`` takes the colours of the style; ``instance`` one colour per
+            instance, by its track id or, without tracking, its index in ``results``.
+        show_ids: Write the track id at each instance that has one.
+        keypoint_text: ``index``, ``name`` or ``score``, written at each keypoint that has room.
         radius: Of a dot, px; None derives it from the person's size.
         alpha: Opacity of the skeletons, above 0 and up to 1.
         heatmap: ``all``, or the name of a keypoint, lays the heatmaps of the results under the
@@ -112,27 +112,27 @@ def draw_results(
         ValueError: If a shape does not fit the image or the skeleton, or an option has no such
             value.
     """
-    _check_choices(color_by, joint_text, alpha)
+    _check_choices(color_by, keypoint_text, alpha)
     threshold, pen = _checked_threshold(score_threshold, dataset_meta), Pen(line_width, radius)
-    look = look_of(dataset_meta, style)
+    base_style = skeleton_style(dataset_meta, style)
     canvas = checked_image(image_bgr)
     canvas = canvas if in_place else canvas.copy()
     if black_background:
         canvas[:] = 0
     if heatmap is not None:
-        paint_heat_of_results(canvas, results, dataset_meta, heatmap)
+        paint_result_heatmaps(canvas, results, dataset_meta, heatmap)
     painted = []
     for number, result in _large_first(results):
         points, values = _checked_pose(result.keypoints, result.keypoint_scores, dataset_meta)
         confident = (values > threshold) & np.isfinite(points).all(axis=1)
-        color = _person_color(result, number, color_by)
-        person_look = look if color is None else look.in_color(color)
+        color = _instance_color(result, number, color_by)
+        own_style = base_style if color is None else base_style.in_color(color)
         box = _checked_box(result.bbox_xywh) if show_boxes else None
-        place = paint_person(canvas, points, confident, person_look, pen, box, color or BOX, alpha)
+        place = paint_instance(canvas, points, confident, own_style, pen, box, color or BOX, alpha)
         if place is not None:
             painted.append(_Painted(result, confident, place, color or OUTLINE))
-    if joint_text is not None:
-        _write_joint_texts(canvas, painted, joint_text, dataset_meta)
+    if keypoint_text is not None:
+        _write_keypoint_texts(canvas, painted, keypoint_text, dataset_meta)
     _write_labels(canvas, painted, show_ids, show_scores, show_boxes)
     return canvas
 
@@ -160,7 +160,7 @@ def put_label(
 
 @dataclass(frozen=True, eq=False)
 class _Painted:
-    """A person that was drawn: which keypoints (K,), where a label goes (2,) and in what colour."""
+    """A drawn instance: its drawn keypoints (K,), anchor (2,) and colour of its label."""
 
     result: PoseResult
     drawn: NDArray[np.bool_]
@@ -173,10 +173,10 @@ def _large_first(results: Sequence[PoseResult]) -> list[tuple[int, PoseResult]]:
     return sorted(enumerate(results), key=lambda item: -float(np.prod(item[1].bbox_xywh[2:])))
 
 
-def _person_color(result: PoseResult, number: int, color_by: str) -> Color | None:
-    if color_by == 'joint':
+def _instance_color(result: PoseResult, number: int, color_by: str) -> Color | None:
+    if color_by == 'keypoint':
         return None
-    return color_of_person(number if result.track_id is None else result.track_id)
+    return instance_color(number if result.track_id is None else result.track_id)
 
 
 def _write_labels(
@@ -187,47 +187,47 @@ def _write_labels(
     show_boxes: bool,
 ) -> None:
     labels = []
-    for person in painted:
-        result, words = person.result, []
+    for instance in painted:
+        result, words = instance.result, []
         if show_ids and result.track_id is not None:
             words.append(f'#{result.track_id}')
-        if show_scores and person.drawn.any():
-            words.append(f'{result.keypoint_scores[person.drawn].mean():.2f}')
+        if show_scores and instance.drawn.any():
+            words.append(f'{result.keypoint_scores[instance.drawn].mean():.2f}')
         if show_scores and show_boxes:
             words.append(f'box {result.bbox_score:.2f}')
         if words:
             cap_height = cap_height_for(canvas, float(np.hypot(*result.bbox_xywh[2:])))
-            labels.append(Label(' '.join(words), person.place, cap_height, person.plate))
+            labels.append(Label(' '.join(words), instance.place, cap_height, instance.plate))
     paint_labels(canvas, labels)
 
 
-def _write_joint_texts(
-    canvas: Image, painted: Sequence[_Painted], joint_text: str, dataset_meta: DatasetMeta
+def _write_keypoint_texts(
+    canvas: Image, painted: Sequence[_Painted], keypoint_text: str, dataset_meta: DatasetMeta
 ) -> None:
     labels = []
-    for person in painted:
-        points, scores = person.result.keypoints, person.result.keypoint_scores
-        ids = np.flatnonzero(person.drawn)
+    for instance in painted:
+        points, scores = instance.result.keypoints, instance.result.keypoint_scores
+        ids = np.flatnonzero(instance.drawn)
         extent = float(np.hypot(*np.ptp(points[ids], axis=0))) if len(ids) else 0.0
-        cap_height = JOINT_TEXT_SIZE * cap_height_for(canvas, extent)
+        cap_height = KEYPOINT_TEXT_SIZE * cap_height_for(canvas, extent)
         for i in ids:
             words = {
                 'index': str(i),
                 'name': dataset_meta.keypoint_names[i],
                 'score': f'{scores[i]:.2f}',
             }
-            labels.append(Label(words[joint_text], points[i], cap_height))
+            labels.append(Label(words[keypoint_text], points[i], cap_height))
     paint_texts_beside(canvas, labels)
 
 
 def _checked_pose(
-    keypoints: ArrayLike, scores: ArrayLike, dataset_meta: DatasetMeta
+    keypoints: ArrayLike, keypoint_scores: ArrayLike, dataset_meta: DatasetMeta
 ) -> tuple[Points, NDArray[np.float64]]:
-    points, values = np.asarray(keypoints, np.float64), np.asarray(scores, np.float64)
+    points, values = np.asarray(keypoints, np.float64), np.asarray(keypoint_scores, np.float64)
     num = dataset_meta.num_keypoints
     if points.shape != (num, 2) or values.shape != (num,):
         raise ValueError(
-            f'keypoints have shape {points.shape} and scores {values.shape}, but '
+            f'keypoints have shape {points.shape} and keypoint_scores {values.shape}, but '
             f"'{dataset_meta.name}' "
             f'needs ({num}, 2) and ({num},); pass the skeleton that the model was trained on'
         )
@@ -253,12 +253,13 @@ def _checked_box(bbox_xywh: ArrayLike) -> Points:
     return box
 
 
-def _check_choices(color_by: str, joint_text: str | None, alpha: float) -> None:
+def _check_choices(color_by: str, keypoint_text: str | None, alpha: float) -> None:
     if color_by not in COLOR_CHOICES:
         raise ValueError(f"color_by is '{color_by}', expected one of {', '.join(COLOR_CHOICES)}")
-    if joint_text is not None and joint_text not in JOINT_TEXTS:
+    if keypoint_text is not None and keypoint_text not in KEYPOINT_TEXTS:
         raise ValueError(
-            f"joint_text is '{joint_text}', expected None or one of {', '.join(JOINT_TEXTS)}"
+            f"keypoint_text is '{keypoint_text}', expected None or one of "
+            f'{", ".join(KEYPOINT_TEXTS)}'
         )
     if not 0 < alpha <= 1:
         raise ValueError(f'alpha is {alpha}, expected an opacity above 0 and up to 1')

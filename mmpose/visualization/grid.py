@@ -1,4 +1,4 @@
-"""Many images in one: grids, comparisons, and a look at a training batch.
+"""Image grids: tiles with titles, side-by-side pairs, previews of training batches.
 
 Images are (H, W, 3) uint8 BGR and are never changed.
 """
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmpose.structures import DatasetMeta
 from mmpose.visualization.draw import draw_pose
-from mmpose.visualization.heat import overlay_heatmaps
+from mmpose.visualization.heatmap_overlay import overlay_heatmaps
 from mmpose.visualization.shapes import Color, Image, blend, checked_image, text_coverage
 
 BACKGROUND: Color = (24, 24, 24)
@@ -85,7 +85,7 @@ def training_preview(
     use_udp: bool = True,
     tile_height: int = 384,
 ) -> Image:
-    """Returns a picture of a batch: per sample its target, target heatmaps and prediction.
+    """Returns a preview of a batch: per sample its target, target heatmaps and prediction.
 
     Args:
         inputs: (B, 3, h, w) or (B, h, w, 3) uint8 BGR network inputs.

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: text, tables and embedded pictures."""
+"""HTML reports in one self-contained file: text, tables and embedded pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ h3 { font-size: 1.02rem; margin: 1.8rem 0 .4rem } p { max-width: 60rem; margin: 
 a { color: var(--accent); text-decoration: none } a:hover { text-decoration: underline }
 nav { font-size: .88rem; margin: 1rem 0; line-height: 1.9 }
 nav a { margin-right: 1.1rem; display: inline-block }
-.verdict { font-weight: 600; padding: .6rem .9rem; border-radius: .5rem; background: var(--box);
+.summary { font-weight: 600; padding: .6rem .9rem; border-radius: .5rem; background: var(--box);
            max-width: none }
 .good { background: var(--good) } .warn { background: var(--warn) } .bad { background: var(--bad) }
 .tiles { display: flex; flex-wrap: wrap; gap: .7rem; margin: 1rem 0 }
@@ -83,7 +83,7 @@ class Code:
 
 
 class HtmlReport:
-    """Collects sections in order and writes them as one file.
+    """HTML page, built section by section and written as one file.
 
     Args:
         title: Heading of the page.
@@ -97,9 +97,9 @@ class HtmlReport:
         self._sections: list[str] = []
         self.num_picture_bytes = 0
 
-    def verdict(self, text: str, mood: str = '') -> None:
-        """Adds a sentence in a coloured box; mood is 'good', 'warn', 'bad' or ''."""
-        self._parts.append(f'<p class="verdict {html.escape(mood)}">{html.escape(text)}</p>')
+    def summary(self, text: str, status: str = '') -> None:
+        """Adds a sentence in a coloured box; status is 'good', 'warn', 'bad' or ''."""
+        self._parts.append(f'<p class="summary {html.escape(status)}">{html.escape(text)}</p>')
 
     def heading(self, text: str) -> None:
         """Starts a section."""
@@ -119,7 +119,7 @@ class HtmlReport:
         self._parts.append(f'<p>{html.escape(text)}</p>')
 
     def tiles(self, values: Mapping[str, str]) -> None:
-        """Adds the main figures, large, each with its name below."""
+        """Adds the primary metrics, large, each with its name below."""
         tiles = ''.join(
             f'<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>'
             for name, value in values.items()

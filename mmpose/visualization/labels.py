@@ -1,4 +1,4 @@
-"""Lines of text beside people and joints. Paints in place.
+"""Text labels at instances and keypoints, placed without overlaps. Paints in place.
 
 Points are (x, y) img px; colours are BGR.
 """
@@ -20,8 +20,8 @@ from mmpose.visualization.shapes import (
     Points,
     Rectangle,
     blend,
+    blend_rectangle,
     text_coverage,
-    tint,
 )
 
 WHITE: Color = (255, 255, 255)
@@ -54,7 +54,7 @@ def cap_height_for(canvas: Image, extent: float | None = None) -> float:
 
     Args:
         canvas: (H, W, 3).
-        extent: Size of the person that the text is for, px: text for small ones is smaller.
+        extent: Size of the labelled instance, px: small ones get smaller text.
     """
     side = min(canvas.shape[:2])
     largest = max(8.0, side / 55)
@@ -77,7 +77,7 @@ def paint_labels(canvas: Image, labels: Iterable[Label]) -> None:
         left, top = free or places[0]
         used.append((left, top, *plate_wh))
         opacity = PLATE_OPACITY if free else COVERING_OPACITY
-        tint(canvas, (left, top, *plate_wh), label.plate, opacity)
+        blend_rectangle(canvas, (left, top, *plate_wh), label.plate, opacity)
         ink = OUTLINE if np.dot(label.plate, LUMA) > BRIGHT else WHITE
         blend(canvas, coverage, (left + side, top + above), ink)
 

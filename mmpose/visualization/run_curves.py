@@ -1,4 +1,4 @@
-"""Curves of several training runs in one picture, a panel for each key."""
+"""Curves of several training runs in one picture, one panel per key."""
 
 from __future__ import annotations
 

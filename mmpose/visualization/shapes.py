@@ -18,7 +18,7 @@ Points = NDArray[np.floating]
 Color = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]
 
-# Nearly black: rims of limbs and dots, plates of labels.
+# Nearly black: rims of links and dots, plates of labels.
 OUTLINE: Color = (16, 16, 16)
 SUBPIXEL_BITS = 4
 # cv2's anti-aliased fill reaches this far beyond the polygon (area of discs of 2 to 20 px).
@@ -193,7 +193,7 @@ def blend(
     target[touched] = np.round(mixed).astype(np.uint8)
 
 
-def tint(canvas: Image, rectangle: Rectangle, color: Color, opacity: float) -> None:
+def blend_rectangle(canvas: Image, rectangle: Rectangle, color: Color, opacity: float) -> None:
     """Mixes a colour evenly into a rectangle that lies inside the canvas.
 
     Args:

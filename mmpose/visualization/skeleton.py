@@ -1,4 +1,4 @@
-"""One person on a canvas, in sizes that suit the person. Paints in place.
+"""Skeleton painting: links, dots and box of one instance, sized to fit it. Paints in place.
 
 Points are (x, y) img px; colours are BGR.
 """
@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.visualization.looks import Look
 from mmpose.visualization.shapes import (
     OUTLINE,
     Color,
@@ -22,6 +21,7 @@ from mmpose.visualization.shapes import (
     fill_polygons,
     stroke_box,
 )
+from mmpose.visualization.styles import SkeletonStyle
 
 RING: Color = (255, 255, 255)
 BOX: Color = (235, 235, 235)
@@ -32,7 +32,7 @@ SMALL_EXTENT = 256
 OVERSAMPLING = 2
 # Lines below this many px need more of it.
 HAIRLINE, HAIRLINE_OVERSAMPLING = 1.3, 4
-# OpenPose's limbs are sticks of half the width at the ends, 1.5 times ours in the middle, and
+# OpenPose's links are sticks of half the width at the ends, 1.5 times ours in the middle, and
 # let the image through (Cao et al.'s renderer and those after it use 0.6).
 STICK_WIDTH, STICK_OPACITY = 1.5, 0.6
 
@@ -41,10 +41,10 @@ Layer = list[tuple[NDArray[np.int32], list[Color]]]
 
 @dataclass(frozen=True)
 class Pen:
-    """Sizes that a caller asks for, px; None derives them from the person.
+    """Requested line width and dot radius, px; None derives them from the instance's size.
 
     Attributes:
-        line_width: Of a limb.
+        line_width: Of a link.
         radius: Of a dot.
 
     Raises:
@@ -63,10 +63,10 @@ class Pen:
 
 @dataclass(frozen=True)
 class _Stroke:
-    """Sizes in px that suit one person in one image.
+    """Line and dot sizes for one instance in one image, px.
 
     Attributes:
-        width: Of a limb without its outline.
+        width: Of a link without its outline.
         thinnest: What stays readable in this image; nothing shrinks below it.
         outline: Of the dark rim on either side.
         smallest_ring: Dots with a smaller radius are drawn without a ring.
@@ -89,23 +89,23 @@ class _Stroke:
         )
 
 
-def paint_person(
+def paint_instance(
     canvas: Image,
     points: Points,
     confident: NDArray[np.bool_],
-    look: Look,
+    style: SkeletonStyle,
     pen: Pen,
     box: Points | None = None,
     box_color: Color = BOX,
     alpha: float = 1.0,
 ) -> Points | None:
-    """Paints one person and returns where a label would go (2,), None if nothing was drawn.
+    """Paints one instance; returns the anchor of its label (2,), None if nothing was drawn.
 
     Args:
         canvas: (H, W, 3), painted in place.
         points: (K, 2), img px.
         confident: (K,). Keypoints that are drawn where they are finite.
-        look: Limbs and colours.
+        style: Links and colours.
         pen: Sizes that the caller asks for.
         box: (4,) left, top, width, height; None draws none.
         box_color: BGR.
@@ -117,8 +117,8 @@ def paint_person(
         stroke_box(canvas, box, stroke.thinnest + 2 * stroke.outline, OUTLINE)
         stroke_box(canvas, box, stroke.thinnest, box_color)
     if shown.any():
-        dots, drawn = look.dots(np.where(shown[:, None], points, 0), shown)
-        _paint_region(canvas, dots, drawn, look, stroke, alpha)
+        dots, drawn = style.dots(np.where(shown[:, None], points, 0), shown)
+        _paint_region(canvas, dots, drawn, style, stroke, alpha)
     if box is not None:
         return box[:2]
     if not shown.any():
@@ -130,7 +130,7 @@ def _paint_region(
     canvas: Image,
     dots: Points,
     drawn: NDArray[np.bool_],
-    look: Look,
+    style: SkeletonStyle,
     stroke: _Stroke,
     alpha: float,
 ) -> None:
@@ -143,13 +143,13 @@ def _paint_region(
         return
     region = canvas[first[1] : last[1], first[0] : last[0]]
     if (last - first).max() > SMALL_EXTENT:
-        _paint_skeleton(region, dots - first, drawn, look, stroke, alpha)
+        _paint_skeleton(region, dots - first, drawn, style, stroke, alpha)
         return
     factor = OVERSAMPLING if stroke.thinnest >= HAIRLINE else HAIRLINE_OVERSAMPLING
     large_wh = [factor * int(side) for side in last - first]
     large = cv2.resize(region, large_wh, interpolation=cv2.INTER_NEAREST)
     large_dots = (dots - first + 0.5) * factor - 0.5
-    _paint_skeleton(large, large_dots, drawn, look, stroke.scaled(factor), alpha)
+    _paint_skeleton(large, large_dots, drawn, style, stroke.scaled(factor), alpha)
     region[:] = cv2.resize(large, region.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 
@@ -157,15 +157,15 @@ def _paint_skeleton(
     canvas: Image,
     dots: Points,
     drawn: NDArray[np.bool_],
-    look: Look,
+    style: SkeletonStyle,
     stroke: _Stroke,
     alpha: float,
 ) -> None:
-    if look.is_openpose:
-        _paint_layer(canvas, [_sticks(dots, drawn, look, stroke)], alpha * STICK_OPACITY)
-        _paint_layer(canvas, [_plain_dots(dots, drawn, look, stroke)], alpha)
+    if style.is_openpose:
+        _paint_layer(canvas, [_sticks(dots, drawn, style, stroke)], alpha * STICK_OPACITY)
+        _paint_layer(canvas, [_plain_dots(dots, drawn, style, stroke)], alpha)
         return
-    layer = [_limbs(dots, drawn, look, stroke), _rimmed_dots(dots, drawn, look, stroke)]
+    layer = [_links(dots, drawn, style, stroke), _rimmed_dots(dots, drawn, style, stroke)]
     _paint_layer(canvas, layer, alpha)
 
 
@@ -177,37 +177,37 @@ def _paint_layer(canvas: Image, layer: Layer, alpha: float) -> None:
         canvas[:] = cv2.addWeighted(target, alpha, canvas, 1 - alpha, 0)
 
 
-def _limbs(
-    dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
+def _links(
+    dots: Points, drawn: NDArray[np.bool_], style: SkeletonStyle, stroke: _Stroke
 ) -> tuple[NDArray[np.int32], list[Color]]:
-    """Returns polygons and colours of the limbs, each after its outline."""
-    rows, starts, ends, widths = _drawn_limbs(dots, drawn, look, stroke)
+    """Returns polygons and colours of the links, each after its outline."""
+    rows, starts, ends, widths = _drawn_links(dots, drawn, style, stroke)
     both = np.stack([widths + 2 * stroke.outline, widths], axis=1).ravel()  # (2 L,)
     corners = capsule_corners(starts.repeat(2, axis=0), ends.repeat(2, axis=0), both)
-    return corners, [color for row in rows for color in (OUTLINE, look.skeleton_link_colors[row])]
+    return corners, [color for row in rows for color in (OUTLINE, style.skeleton_link_colors[row])]
 
 
 def _sticks(
-    dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
+    dots: Points, drawn: NDArray[np.bool_], style: SkeletonStyle, stroke: _Stroke
 ) -> tuple[NDArray[np.int32], list[Color]]:
-    rows, starts, ends, widths = _drawn_limbs(dots, drawn, look, stroke)
+    rows, starts, ends, widths = _drawn_links(dots, drawn, style, stroke)
     corners = ellipse_corners(starts, ends, STICK_WIDTH * widths)
-    return corners, [look.skeleton_link_colors[row] for row in rows]
+    return corners, [style.skeleton_link_colors[row] for row in rows]
 
 
-def _drawn_limbs(
-    dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
+def _drawn_links(
+    dots: Points, drawn: NDArray[np.bool_], style: SkeletonStyle, stroke: _Stroke
 ) -> tuple[list[int], Points, Points, Points]:
-    """Returns which limbs are drawn, their starts and ends (L, 2), and their widths (L,)."""
-    rows = np.flatnonzero(drawn[look.skeleton_links].all(axis=1))
-    starts, ends = dots[look.skeleton_links[rows]].transpose(1, 0, 2)  # (L, 2, 2) -> (2, L, 2)
+    """Returns which links are drawn, their starts and ends (L, 2), and their widths (L,)."""
+    rows = np.flatnonzero(drawn[style.skeleton_links].all(axis=1))
+    starts, ends = dots[style.skeleton_links[rows]].transpose(1, 0, 2)  # (L, 2, 2) -> (2, L, 2)
     lengths = np.hypot(*(ends - starts).T)
     widths = np.minimum(np.maximum(0.3 * lengths, stroke.thinnest), stroke.width)
     return rows.tolist(), starts, ends, widths
 
 
 def _rimmed_dots(
-    dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
+    dots: Points, drawn: NDArray[np.bool_], style: SkeletonStyle, stroke: _Stroke
 ) -> tuple[NDArray[np.int32], list[Color]]:
     """Returns polygons and colours: a dark rim, a white ring where there is room, a core."""
     ids = np.flatnonzero(drawn)
@@ -217,17 +217,17 @@ def _rimmed_dots(
     discs = np.stack([rims, radii, np.where(has_ring, 0.7, 1.0) * radii], axis=1)  # (P, 3)
     painted = np.stack([np.ones_like(has_ring), has_ring, np.ones_like(has_ring)], axis=1)
     centers = np.broadcast_to(dots[ids, None], (len(ids), 3, 2))[painted]
-    colors = [color for i in ids for color in (OUTLINE, RING, look.dot_colors[i])]
+    colors = [color for i in ids for color in (OUTLINE, RING, style.dot_colors[i])]
     kept = np.flatnonzero(painted.ravel())
     return capsule_corners(centers, centers, 2 * discs[painted]), [colors[i] for i in kept]
 
 
 def _plain_dots(
-    dots: Points, drawn: NDArray[np.bool_], look: Look, stroke: _Stroke
+    dots: Points, drawn: NDArray[np.bool_], style: SkeletonStyle, stroke: _Stroke
 ) -> tuple[NDArray[np.int32], list[Color]]:
     ids = np.flatnonzero(drawn)
     widths = 2 * _dot_radii(dots[ids], stroke)
-    return capsule_corners(dots[ids], dots[ids], widths), [look.dot_colors[i] for i in ids]
+    return capsule_corners(dots[ids], dots[ids], widths), [style.dot_colors[i] for i in ids]
 
 
 def _dot_radii(points: Points, stroke: _Stroke) -> NDArray[np.float64]:

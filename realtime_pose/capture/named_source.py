@@ -1,19 +1,22 @@
-"""From what a user calls a source to what gives its frames."""
+"""Opening of frame sources by name, and validation of the paths that a user may name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import os
+from collections.abc import Callable, Generator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import cv2
 
+import realtime_pose
 from mmpose.apis.inference.sources import WEBCAM, Source, open_sources
 from mmpose.apis.inference.videos import OPEN_TIMEOUT_MS, READ_TIMEOUT_MS, CameraSource
 from mmpose.structures import Frame
 from realtime_pose.capture.synthetic import SyntheticSource
 
+PROJECT_ROOT = Path(realtime_pose.__file__).resolve().parents[1]
 SYNTHETIC = 'synthetic'
 NETWORK_MARK = '://'
 NETWORK_SCHEMES = ('rtsp', 'rtsps', 'http', 'https')
@@ -36,7 +39,7 @@ def open_named(
         source: Number of a camera, also as text or as ``webcam:1``; ``synthetic`` or
             ``synthetic:3`` for so many people; address of a stream; a video; a folder or pattern
             of images.
-        fps: What a camera is asked for, and what the synthetic figure moves at.
+        fps: Requested frame rate of a camera, and that of the synthetic figure.
         resolution: Width and height of a camera or the synthetic figure, px.
         backend: One of OpenCV's ``CAP_...`` for cameras; any by default.
         allow_network: Whether addresses may be opened.
@@ -62,6 +65,35 @@ def open_named(
     return sources[0] if len(sources) == 1 else _Chain(sources, text)
 
 
+def validate_path(
+    path: str | Path, must_exist: bool = True, roots: Sequence[str | Path] = (PROJECT_ROOT,)
+) -> Path:
+    """Returns the resolved path of a file below one of the allowed roots.
+
+    Args:
+        path: Absolute, or relative to a root; ``~`` is the home of the user. Links are resolved
+            before the comparison.
+        must_exist: Whether the file must exist.
+        roots: Allowed folders; the project by default.
+
+    Raises:
+        ValueError: If it is outside of all roots.
+        FileNotFoundError: If it is missing.
+    """
+    folders = [Path(root).resolve() for root in roots]
+    wanted = os.path.expanduser(path)
+    paths = [(folder / wanted).resolve() for folder in folders]  # an absolute path stays as it is
+    inside = [x for x, folder in zip(paths, folders, strict=True) if x.is_relative_to(folder)]
+    if not inside:
+        raise ValueError(
+            f"'{path}' is outside of the allowed folders ({', '.join(map(str, folders))})"
+        )
+    found = [x for x in inside if x.exists()]
+    if must_exist and not found:
+        raise FileNotFoundError(f"there is no '{path}' in {', '.join(map(str, folders))}")
+    return (found or inside)[0]
+
+
 def is_synthetic(text: str) -> bool:
     """Returns whether a source is ``synthetic`` or ``synthetic:3``."""
     kind, _, rest = text.partition(':')
@@ -69,7 +101,7 @@ def is_synthetic(text: str) -> bool:
 
 
 def camera_number(text: str) -> int | None:
-    """Returns 1 for ``1`` and ``webcam:1``, 0 for ``webcam``; None for what is no camera."""
+    """Returns 1 for ``1`` and ``webcam:1``, 0 for ``webcam``; None if it is no camera."""
     kind, _, rest = text.partition(':')
     if kind == WEBCAM and (not rest or rest.isdecimal()):
         return int(rest or 0)
@@ -77,7 +109,7 @@ def camera_number(text: str) -> int | None:
 
 
 def is_camera(text: str) -> bool:
-    """Returns whether a source runs freely: a camera or a stream."""
+    """Returns whether a source is live: a camera or a stream."""
     return camera_number(text) is not None or NETWORK_MARK in text
 
 
@@ -92,7 +124,7 @@ def _check_address(text: str, allow_network: bool) -> None:
 
 
 def _ignore(_: str) -> None:
-    """The stream itself tells when a camera is gone and back."""
+    """Discards a message: ``WebcamStream`` reports lost cameras itself."""
 
 
 def _camera_opener(
@@ -117,7 +149,7 @@ def _open_stream(address: str | int) -> Any:
 
 
 class _Chain:
-    """The sources of a folder one after the other, at the frame rate of the first video."""
+    """Concatenation of the sources of a folder, at the frame rate of the first video."""
 
     is_live = False
 
@@ -129,5 +161,5 @@ class _Chain:
         self.problems: list[str] = []
 
     def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
-        """Yields the frames of all."""
+        """Yields the frames of all sources in order."""
         yield from chain.from_iterable(self.sources)

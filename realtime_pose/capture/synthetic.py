@@ -1,4 +1,4 @@
-"""People who move and whose joints are known: a source that needs no camera."""
+"""Synthetic source: moving people with known keypoints, so that no camera is needed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from toy_pose.skeleton import (
 LIGHT = np.array([-0.6, -0.8])
 LAP_S = 8.0  # from one side to the other and back
 STEPS_HZ = 0.9
-BOX_MARGIN = 0.06  # of the size of the joints: what flesh and clothes add on each side
+BOX_MARGIN = 0.06  # of the extent of the keypoints; flesh and clothes on each side
 MAX_PEOPLE = 4
 
 Array = NDArray[np.float64]
@@ -37,13 +37,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Walker:
-    """Somebody who walks to and fro and waves.
+    """Person who walks to and fro and waves.
 
     Attributes:
-        lengths: Of the body.
-        outfit: What is worn.
+        lengths: Body proportions.
+        outfit: Clothes and colours.
         height_share: Height of the body over that of the image.
-        phase: Where the walk begins, laps.
+        phase: Start of the walk, laps.
         direction: 1 or -1.
     """
 
@@ -82,28 +82,28 @@ class _Walker:
         return Person('walking', pose_body(self.pose_at(time_s), self.lengths), self.outfit)
 
     def along_at(self, time_s: float) -> float:
-        """Returns how far the walk has come, from -1, the left end, to 1, the right one."""
+        """Returns the position along the walk, from -1, the left end, to 1, the right one."""
         return self.direction * float(np.sin(2 * np.pi * (time_s / LAP_S + self.phase)))
 
     def view_at(self, time_s: float, size_wh: tuple[int, int]) -> View:
-        """Returns where the body stands in the image."""
+        """Returns the projection of the body into the image."""
         width, height = size_wh
         origin = np.array([width * (0.5 + 0.3 * self.along_at(time_s)), height * 0.53])
         return View(self.height_share * height, origin, LIGHT)
 
 
 class SyntheticSource:
-    """Draws people who walk past each other; the joints of each frame are known.
+    """Source of drawn people who walk past each other; the keypoints of each frame are known.
 
     Args:
         num_people: 1 to 4.
-        size_wh: Of the frames, px.
+        size_wh: Size of the frames, px.
         fps: Frames per second of its own time.
         seed: Decides bodies, clothes and background.
-        num_frames: It ends after so many; None goes on for ever.
+        num_frames: Length; None is endless.
 
     Attributes:
-        keypoint_names: Which joints are known.
+        keypoint_names: Names of the known keypoints.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -144,8 +144,8 @@ class SyntheticSource:
             for i in range(num_people)
         ]
 
-    def joints_at(self, index: int) -> Array:
-        """Returns the joints (N, K, 2), img px, in a frame, also of what is hidden."""
+    def keypoints_at(self, index: int) -> Array:
+        """Returns the keypoints (N, K, 2), img px, of a frame, including hidden ones."""
         time_s = index / self.fps
         return np.stack(
             [
@@ -158,8 +158,8 @@ class SyntheticSource:
 
     def boxes_at(self, index: int) -> Boxes:
         """Returns a box around each person in a frame."""
-        joints = self.joints_at(index)
-        low, high = joints.min(axis=1), joints.max(axis=1)  # (N, 2)
+        keypoints = self.keypoints_at(index)
+        low, high = keypoints.min(axis=1), keypoints.max(axis=1)  # (N, 2)
         margin = BOX_MARGIN * (high - low).max(axis=1, keepdims=True)
         return Boxes.from_xywh(np.hstack([low - margin, high - low + 2 * margin]))
 
@@ -175,13 +175,13 @@ class SyntheticSource:
         return Frame(index, canvas.image, self.name, time_s)
 
     def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
-        """Yields the frames in order, as fast as they are asked for."""
+        """Yields the frames in order, as fast as they are requested."""
         for index in count() if self.num_frames is None else range(self.num_frames):
             yield self.frame_at(index), ''
 
 
-class KnownBoxes:
-    """A detector for frames of a ``SyntheticSource``, which knows where it drew people."""
+class GroundTruthDetector:
+    """Detector for frames of a ``SyntheticSource``, which returns the true boxes."""
 
     def __init__(self, source: SyntheticSource) -> None:
         self.source = source

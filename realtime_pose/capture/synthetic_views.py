@@ -1,4 +1,4 @@
-"""The synthetic people as several calibrated cameras see them; their joints are known in 3D."""
+"""Synthetic people seen by several calibrated virtual cameras, with known 3D keypoints."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from toy_pose.outlines import View
 from toy_pose.person import Person, paint_person
 from toy_pose.skeleton import pose_body
 
-TALLEST = 1.75  # m, the first person; the others are shorter as in the pictures of one camera
-ASIDE = 0.8  # m that people walk to each side of the middle,
-LANE = 0.6  # and from one to the next behind; m
-DISTANCE, TARGET_HEIGHT = 4.0, 0.9  # m, of cameras, and of what they look at
-HEIGHTS = (1.3, 2.3)  # m, in turn: cameras of one height mix people up more easily
+TALLEST = 1.75  # m, the first person; the others are shorter by the ratios of a single camera
+ASIDE = 0.8  # m, amplitude of the walk to each side of the middle
+LANE = 0.6  # m, depth between neighbouring people
+DISTANCE, TARGET_HEIGHT = 4.0, 0.9  # m, of the cameras and of their target point
+HEIGHTS = (1.3, 2.3)  # m, alternating: cameras of equal height confuse people more easily
 TURN = 50.0  # degrees from one camera to the next
 MAX_CAMERAS = 6
 TO_TOY = np.diag([1.0, -1.0, -1.0])  # y down and z ahead to y up and z towards the camera
@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 
 def virtual_cameras(num: int, size_wh: tuple[int, int] = (640, 480)) -> list[Camera]:
-    """Returns cameras around the people: one in front, the others left and right of it in turn.
+    """Returns cameras around the people: one in front, the others left and right alternately.
 
     Raises:
         ValueError: If there are fewer than 2 or more than 6.
@@ -57,19 +57,19 @@ def virtual_cameras(num: int, size_wh: tuple[int, int] = (640, 480)) -> list[Cam
 def synthetic_views(
     num_cameras: int, num_people: int = 1, size_wh: tuple[int, int] = (640, 480), fps: float = 30.0
 ) -> FileViews:
-    """Returns people who walk past each other, as virtual cameras around them see them."""
+    """Returns a multi-view source of people who walk past each other."""
     cameras = virtual_cameras(num_cameras, size_wh)
     return FileViews(cameras, [SyntheticView(camera, num_people, fps) for camera in cameras])
 
 
 @dataclass(frozen=True)
 class _Perspective(View):
-    """A view through a camera: joints are where it sees them, thickness is that of the pelvis.
+    """Perspective projection of joints; the thickness of limbs is scaled as at the pelvis.
 
     Attributes:
         camera: The camera.
-        pelvis: (3,), m, in its axes.
-        height_m: Of the body.
+        pelvis: (3,), m, in camera axes.
+        height_m: Body height, m.
     """
 
     camera: Camera
@@ -77,19 +77,19 @@ class _Perspective(View):
     height_m: float
 
     def points(self, points: Array) -> Array:
-        """Image positions (..., 2) px of points (..., 3) in view axes."""
+        """Returns image positions (..., 2), px, of points (..., 3) in view axes."""
         return self.camera.project_camera(self.pelvis + self.height_m * points @ TO_TOY)
 
 
 class SyntheticView(SyntheticSource):
-    """Draws the people of ``SyntheticSource`` as a camera sees them, on a floor at y = 0.
+    """View of the people of ``SyntheticSource`` by a calibrated camera; the floor is y = 0.
 
     Args:
         camera: The camera.
         num_people: 1 to 4.
         fps: Frames per second of its own time.
         seed: Decides bodies, clothes and background.
-        num_frames: It ends after so many; None goes on for ever.
+        num_frames: Length; None is endless.
     """
 
     def __init__(
@@ -105,8 +105,8 @@ class SyntheticView(SyntheticSource):
         tallest = self._walkers[0].height_share
         self._heights = [TALLEST * who.height_share / tallest for who in self._walkers]
 
-    def joints_3d_at(self, index: int) -> Array:
-        """Returns the joints (N, K, 3), m, y up, in a frame."""
+    def keypoints_3d_at(self, index: int) -> Array:
+        """Returns the 3D keypoints (N, K, 3), m, y up, of a frame."""
         return np.stack(
             [
                 self._pelvis_at(number, index)
@@ -117,9 +117,9 @@ class SyntheticView(SyntheticSource):
             ]
         )
 
-    def joints_at(self, index: int) -> Array:
-        """Returns the joints (N, K, 2), img px, in a frame, also of what is hidden."""
-        return self.camera.project(self.joints_3d_at(index))
+    def keypoints_at(self, index: int) -> Array:
+        """Returns the keypoints (N, K, 2), img px, of a frame, including hidden ones."""
+        return self.camera.project(self.keypoints_3d_at(index))
 
     def frame_at(self, index: int) -> Frame:
         """Returns a frame; the same index gives the same picture."""
@@ -134,7 +134,7 @@ class SyntheticView(SyntheticSource):
         return Frame(index, canvas.image, self.name, index / self.fps)
 
     def _pelvis_at(self, number: int, index: int) -> Array:
-        """Returns where somebody's pelvis is in the world (3,), m: the lower foot on the floor."""
+        """Returns the pelvis of a person in the world (3,), m, with the lower foot on the floor."""
         who, height = self._walkers[number], self._heights[number]
         time_s = index / self.fps
         joints = who.person_at(time_s).body.joints
@@ -143,7 +143,7 @@ class SyntheticView(SyntheticSource):
         return np.array([ASIDE * who.along_at(time_s), -height * lowest, lane])
 
     def _seen(self, number: int, pelvis: Array, time_s: float) -> tuple[Person, View]:
-        """Returns somebody in the axes of the camera, and the view of it."""
+        """Returns a person in the axes of the camera, and its projection."""
         who, height = self._walkers[number], self._heights[number]
         pose = who.pose_at(time_s)
         pose = replace(pose, root=TO_TOY @ self.camera.rotation @ pose.root)

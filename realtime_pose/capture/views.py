@@ -1,9 +1,9 @@
-"""Several calibrated cameras, or files of them, as one source: frames of the same moment together.
+"""Multi-view source: synchronised frames of several calibrated cameras, or of their files.
 
-Files are looked at frame by frame. Cameras run freely, each read by a thread of its own: with a
-frame of the first camera go those of the others that came nearest in time, if that is within half
-a frame. A view that is late or unplugged is left out of the moment, and counted. While the first
-camera is away the next one takes its place.
+Files are read frame by frame. Cameras run freely, each read by its own thread: a frame of the first
+camera is combined with the frames of the others that are nearest in time, within half a frame. Such
+a set of frames is a moment. A view that is late or unplugged is omitted from it, and counted. While
+the first camera is lost the next one takes its place.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ import numpy as np
 
 from mmpose.apis.inference.sources import Source
 from mmpose.structures import Frame
-from realtime_pose.capture.mailbox import CapturedFrame
 from realtime_pose.capture.named_source import OpenCapture, is_camera, open_named
 from realtime_pose.capture.webcam_capture import READ_TIMEOUT_S, WebcamStream
 from realtime_pose.ik.cameras import Camera
+from realtime_pose.latest_frame_queue import CapturedFrame
 
-PATIENCE_S = 0.5  # without a frame of the first camera, before the next one takes its place
-PAUSE_S = 0.02  # where no camera has a frame
-NUM_GAPS = 15  # between frames of the first camera, that their rate is the median of
-SAME_FPS = 0.01  # share that frame rates of files may differ by
+PATIENCE_S = 0.5  # wait for a frame of the first camera, before the next one takes its place
+PAUSE_S = 0.02  # sleep while no camera has a frame
+NUM_GAPS = 15  # intervals between frames of the first camera; their median gives the rate
+SAME_FPS = 0.01  # relative tolerance between frame rates of files
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ViewFrame(Frame):
-    """A frame of one of several cameras, with those of the others.
+    """Frame of a multi-view source, with the synchronised frames of the other cameras.
 
     Attributes:
-        view: Number of the camera in the calibration.
+        view: Index of the camera in the calibration.
         camera: The camera.
-        captured_s: When it came, of the monotonic clock; None in a file.
-        others: The same moment in other cameras, in their order; without those that are missing.
+        captured_s: Time of capture, monotonic clock; None in a file.
+        others: Synchronised frames of other cameras in their order, without missing ones.
     """
 
     view: int
@@ -47,15 +47,15 @@ class ViewFrame(Frame):
 
 
 class Views:
-    """What sources of several cameras have in common.
+    """Base class of multi-view sources.
 
     Args:
-        cameras: C of them, of images of the size that comes.
-        parts: The source of each.
+        cameras: C cameras, calibrated for the size of their images.
+        parts: Source of each camera.
 
     Attributes:
-        problems: What went wrong.
-        num_missing: (C,). Moments so far that each view was left out of.
+        problems: Error messages.
+        num_missing: (C,). Number of moments so far that lack each view.
     """
 
     problems: list[str]
@@ -68,17 +68,17 @@ class Views:
 
     @property
     def missing(self) -> str:
-        """Which views were left out how often; empty if none was."""
+        """Counts of missing views as text, such as ``right 12``; empty if there are none."""
         pairs = zip(self.cameras, self.num_missing, strict=True)
         return ', '.join(f'{camera.name} {number}' for camera, number in pairs if number)
 
     def _moment(
         self, frames: Sequence[Frame | None], captured_s: float | None = None
     ) -> ViewFrame | None:
-        """Returns the first of the C frames that is there, with the others; None without any."""
+        """Returns the first available one of C frames, with the others; None without any."""
         found = []
         for i, frame in enumerate(frames):
-            # A camera that came back with another size is of no use.
+            # A camera that reconnects with another size does not fit its calibration.
             if frame is None or frame.image_wh != self.cameras[i].size_wh:
                 self.num_missing[i] += 1
                 continue
@@ -97,11 +97,11 @@ class Views:
 
 
 class FileViews(Views):
-    """Files, folders or synthetic figures, frame by frame; over when the shortest is.
+    """Multi-view source of files, folders or synthetic figures; ends with the shortest.
 
     Args:
-        cameras: C of them.
-        sources: Theirs, with the same frame rate.
+        cameras: C cameras.
+        sources: Their sources, with equal frame rates.
 
     Raises:
         ValueError: If numbers, frame rates or sizes do not fit, or nothing can be read.
@@ -128,7 +128,7 @@ class FileViews(Views):
             self.problems.append(f'the files have {lengths} frames; all end with the shortest')
 
     def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
-        """Yields moments; a frame that is damaged is left out."""
+        """Yields moments; damaged frames are omitted."""
         for parts in zip(*self.parts, strict=False):
             moment = self._moment([None if damage else frame for frame, damage in parts])
             if moment is not None:
@@ -136,11 +136,11 @@ class FileViews(Views):
 
 
 class CameraViews(Views):
-    """Cameras or streams that run freely.
+    """Multi-view source of live cameras or streams, synchronised by time of capture.
 
     Args:
-        cameras: C of them.
-        streams: Theirs. They are opened, and closed by ``close``.
+        cameras: C cameras.
+        streams: Their streams, opened here and closed by ``close``.
 
     Raises:
         ConnectionError: If one cannot be opened or gives no frame.
@@ -154,7 +154,7 @@ class CameraViews(Views):
         self.streams = list(streams)
         self._next: list[CapturedFrame | None] = [None] * len(streams)
         self._is_away = [False] * len(streams)
-        self._last = (-1, 0.0)  # the number of the first camera, and when its frame came
+        self._last = (-1, 0.0)  # index of the first camera, and time of its last frame
         self._is_closed = False
         try:
             sizes = [_first_live_size(stream) for stream in streams]
@@ -169,17 +169,17 @@ class CameraViews(Views):
         self.patience_s = max(PATIENCE_S, 3 / self.fps)
 
     @property
-    def within_s(self) -> float:
-        """Half a frame: drivers often report another rate than what comes in the dark."""
+    def tolerance_s(self) -> float:
+        """Half a frame interval, measured: in the dark cameras are slower than they report."""
         return 0.5 * float(np.median(self._gaps_s))
 
     @property
     def problems(self) -> list[str]:
-        """The last thing that went wrong with each camera."""
+        """Last error message of each camera."""
         return [text for stream in self.streams for text in stream.problems[-1:]]
 
     def close(self) -> None:
-        """Frees the cameras."""
+        """Releases the cameras."""
         self._is_closed = True
         for stream in self.streams:
             stream.close()
@@ -194,7 +194,7 @@ class CameraViews(Views):
                     time.sleep(PAUSE_S)
                     continue
                 last_number, last_s = self._last
-                # Another camera may have become the first, and time must not run back.
+                # Another camera may have become the first; time must stay monotonic.
                 moment_s = max(captured.captured_s, last_s)
                 if number == last_number:
                     self._gaps_s.append(moment_s - last_s)
@@ -207,10 +207,10 @@ class CameraViews(Views):
                 if moment is not None:
                     yield moment, ''
         finally:
-            self.close()  # also what was opened again while it was being closed
+            self.close()  # also streams that were reopened during close()
 
     def _first(self) -> tuple[int, CapturedFrame | None]:
-        """Returns the number and frame of the first camera that is not away."""
+        """Returns index and frame of the first camera that is not lost."""
         for i in range(len(self.streams)):
             captured = self._take(i, 0.0 if self._is_away[i] else self.patience_s)
             self._is_away[i] = captured is None
@@ -219,8 +219,8 @@ class CameraViews(Views):
         return 0, None
 
     def _frame_at(self, i: int, moment_s: float) -> Frame | None:
-        """Returns the frame of a camera that came within half a frame of a time, if there is."""
-        latest_s = moment_s + self.within_s
+        """Returns the frame of a camera within half a frame of a time, if there is one."""
+        latest_s = moment_s + self.tolerance_s
         while True:
             captured = self._take(i, max(0.0, latest_s - time.monotonic()))
             if captured is None:
@@ -228,7 +228,7 @@ class CameraViews(Views):
             if captured.captured_s > latest_s:
                 self._next[i] = captured
                 return None
-            if captured.captured_s >= moment_s - self.within_s:
+            if captured.captured_s >= moment_s - self.tolerance_s:
                 return captured.frame
 
     def _take(self, i: int, timeout_s: float) -> CapturedFrame | None:
@@ -259,14 +259,14 @@ def open_views(
     allow_network: bool = False,
     open_capture: OpenCapture | None = None,
 ) -> FileViews | CameraViews:
-    """Returns a source of moments.
+    """Returns a multi-view source.
 
     Args:
         names: A source per camera and in their order, as ``open_named`` takes it, or each as
             ``NAME=SOURCE`` with the name of its camera.
         cameras: The calibration.
-        fps: What cameras are asked for.
-        resolution: The same; px. That of the calibration by default.
+        fps: Requested frame rate of cameras.
+        resolution: Requested resolution, px; that of the calibration by default.
         allow_network: Whether addresses may be opened.
         open_capture: Opens a camera or stream; OpenCV by default.
 

@@ -1,4 +1,4 @@
-"""A camera, or anything that can stand in for one, read by a thread of its own."""
+"""Webcam stream: a camera, file or network stream that a background thread reads."""
 
 from __future__ import annotations
 
@@ -17,44 +17,45 @@ from numpy.typing import NDArray
 from mmpose.apis.inference.sources import Source
 from mmpose.apis.inference.videos import without_password
 from mmpose.structures import Frame
-from realtime_pose.capture.mailbox import CapturedFrame, Mailbox
 from realtime_pose.capture.named_source import OpenCapture, open_named
+from realtime_pose.latest_frame_queue import CapturedFrame, LatestFrameQueue
 
 logger = logging.getLogger('realtime_pose')
 
-RECONNECT_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # the last again and again
+RECONNECT_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # backoff; the last value repeats
 READ_TIMEOUT_S = 15.0
 TIME_DIGITS = 6  # of t_capture: as many as messages have
 MAX_PROBLEMS = 19
-MAX_LAG_S = 0.5  # a file that cannot be read in time is not hurried through to catch up
+MAX_LAG_S = 0.5  # a file that is read too slowly is not sped up to catch up
 
 Image = NDArray[np.uint8]
 
 
 class WebcamStream:
-    """Reads frames in a thread and keeps the newest.
+    """Background reader of a source that keeps the newest frame only.
 
-    A camera or stream that goes away is opened again until it is back, which the log says once. A
-    file, a folder and the synthetic figure come at their frame rate, as a camera would.
+    A lost camera or stream is reopened until it is back, which is logged once. Files, folders and
+    the synthetic figure are paced at their frame rate, as a camera would be.
 
     Args:
         index: Number of the camera.
-        source: What to read instead; see :func:`realtime_pose.capture.named_source.open_named`.
-            Or an open source, which begins anew where it is looped.
-        resolution: Width and height that a camera is asked for, px; it may give another.
-        fps: Frames per second that a camera is asked for, and at which images of a folder come.
+        source: Source instead of a camera, see
+            :func:`realtime_pose.capture.named_source.open_named`; or an open source, which is
+            iterated again when looped.
+        resolution: Requested width and height of a camera, px; it may deliver another.
+        fps: Requested frame rate of a camera, and that of a folder of images.
         backend: One of OpenCV's ``CAP_...``; any by default.
-        loop: Whether files begin again at their end.
-        keep_all: Frames wait for whoever is slow, and come as fast as they are taken; not for
-            cameras.
+        loop: Whether files restart at their end.
+        keep_all: Whether no frame is dropped: files are read as fast as frames are taken. Has no
+            effect on cameras.
         allow_network: Whether ``source`` may be an address.
         open_capture: Opens a camera or stream; OpenCV by default.
-        reconnect_waits_s: Seconds before each attempt to open it again; the last for all others.
+        reconnect_waits_s: Seconds before each attempt to reconnect; the last value repeats.
 
     Attributes:
-        problems: What went wrong, newest last; at most 20.
-        problem: What is wrong now; empty where all is well, such as when a camera is back.
-        num_reconnects: How often it came back.
+        problems: Error messages, newest last; at most 20.
+        problem: Current error; empty when there is none, such as after a reconnection.
+        num_reconnects: Number of reconnections.
     """
 
     def __init__(
@@ -88,14 +89,14 @@ class WebcamStream:
         self._open_capture = open_capture
         self._waits_s = reconnect_waits_s
         self._source: Source | None = None
-        self._mailbox: Mailbox[CapturedFrame] = Mailbox()
+        self._queue: LatestFrameQueue[CapturedFrame] = LatestFrameQueue()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._num_captured = 0
         self._started = (0.0, 0.0)
 
     def open(self) -> WebcamStream:
-        """Opens it and starts the thread; returns itself. Open already, nothing happens.
+        """Opens the source, starts the thread and returns itself; no-op when open.
 
         Raises:
             FileNotFoundError, ValueError, ConnectionError: If it cannot be opened.
@@ -104,25 +105,24 @@ class WebcamStream:
             return self
         self._source = self._opened()
         is_camera = self._source.is_live
-        self._mailbox = Mailbox(self.keep_all and not is_camera)
+        self._queue = LatestFrameQueue(self.keep_all and not is_camera)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name='capture', daemon=True)
         self._thread.start()
         return self
 
     def close(self) -> None:
-        """Stops the thread and frees the camera; may be called twice."""
+        """Stops the thread and releases the camera; may be called twice."""
         self._stop.set()
-        close_source = getattr(
-            self._source, 'close', None
-        )  # of what waits for others, or has threads
+        # Sources that wait for others, or have threads, can be closed.
+        close_source = getattr(self._source, 'close', None)
         if close_source is not None:
             close_source()
-        self._mailbox.close()
-        self._mailbox.take(0)
+        self._queue.close()
+        self._queue.get(0)
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.join(2.0)  # a network read may hold it longer; it ends by itself then
+            thread.join(2.0)  # a network read may block longer; the thread then ends by itself
 
     def __enter__(self) -> WebcamStream:
         return self.open()
@@ -137,7 +137,7 @@ class WebcamStream:
 
     @property
     def name(self) -> str:
-        """What the source is called in messages."""
+        """Name of the source in messages."""
         return getattr(self.wanted, 'name', without_password(str(self.wanted)))
 
     @property
@@ -154,27 +154,27 @@ class WebcamStream:
     @property
     def is_over(self) -> bool:
         """Whether no more frames come."""
-        return self._mailbox.is_over
+        return self._queue.is_over
 
     @property
     def num_dropped(self) -> int:
-        """Frames that were replaced by newer ones before anybody took them."""
-        return self._mailbox.num_dropped
+        """Number of frames that were replaced by newer ones before anybody took them."""
+        return self._queue.num_dropped
 
     def capture(self, timeout_s: float | None = None) -> CapturedFrame | None:
-        """Returns the newest frame that was not yet taken, waiting for one.
+        """Waits for the newest frame that was not taken yet.
 
         Returns:
             None after the timeout, or when no more frames come (see ``is_over``).
         """
         self.open()
-        return self._mailbox.take(timeout_s)
+        return self._queue.get(timeout_s)
 
     def read(self) -> Image:
-        """Returns the newest frame (H, W, 3), uint8 BGR, that was not yet taken; opens on demand.
+        """Returns the newest frame (H, W, 3), uint8 BGR, not taken yet; opens on demand.
 
         Raises:
-            RuntimeError: If no frame comes: at the end of a file, or from a camera that is away.
+            RuntimeError: If no frame comes: at the end of a file, or from a lost camera.
         """
         captured = self.capture(READ_TIMEOUT_S)
         if captured is None:
@@ -183,7 +183,7 @@ class WebcamStream:
         return captured.frame.image_bgr
 
     def stream(self) -> Iterator[Image]:
-        """Yields the newest frame again and again, until the source is over."""
+        """Yields the newest frames until the source ends."""
         while True:
             captured = self.capture(1.0)
             if captured is not None:
@@ -204,13 +204,13 @@ class WebcamStream:
         return self.wanted
 
     def _run(self) -> None:
-        mailbox, stop, source = self._mailbox, self._stop, self._source
+        queue, stop, source = self._queue, self._stop, self._source
         attempt = 0
         while not stop.is_set():
             num_before = self._num_captured
             try:
                 source = source or self._opened()
-                self._pass_on(source, mailbox, stop)
+                self._pass_on(source, queue, stop)
                 is_over = not source.is_live and not self.loop
                 reason = '' if not source.is_live else f'{self.name} ended'
             except (OSError, ValueError, RuntimeError) as error:
@@ -224,20 +224,20 @@ class WebcamStream:
                 break
             if reason:
                 source = None
-        mailbox.close()
+        queue.close()
 
     def _pass_on(
-        self, source: Source, mailbox: Mailbox[CapturedFrame], stop: threading.Event
+        self, source: Source, queue: LatestFrameQueue[CapturedFrame], stop: threading.Event
     ) -> None:
-        """Puts the frames of a source into the mailbox until it ends or somebody stops."""
-        is_paced = not source.is_live and not mailbox.keep_all
+        """Moves the frames of a source into the queue until it ends or ``stop`` is set."""
+        is_paced = not source.is_live and not queue.keep_all
         step_s = 1 / (source.fps or self.fps)
         due_s = time.monotonic()
         was_away = bool(self.problem) and source.is_live
         with closing(iter(source)) as frames:
             for frame, damage in frames:
                 if damage:
-                    continue  # what comes in its place is the frame before
+                    continue  # its image is that of the frame before
                 if is_paced:
                     stop.wait(max(0.0, due_s - time.monotonic()))
                     due_s = max(due_s + step_s, time.monotonic() - MAX_LAG_S)
@@ -247,16 +247,16 @@ class WebcamStream:
                     self.num_reconnects += 1
                     logger.warning('%s is back', self.name)
                     was_away, self.problem = False, ''
-                mailbox.put(self._stamped(source, frame))
+                queue.put(self._stamped(source, frame))
         for problem in source.problems:
             if problem not in self.problems:  # a file that is looped has the same each time
                 self._note(problem)
 
     def _stamped(self, source: Source, frame: Frame) -> CapturedFrame:
-        """Returns a frame with its number and time.
+        """Returns a frame with its number and time of capture.
 
-        Time is the start on the wall clock and what the monotonic clock has counted since, so it
-        never runs back. Where frames wait, it is that of the file instead.
+        Time is the wall clock at the start plus the elapsed monotonic time, so it never runs back.
+        With ``keep_all`` it is the time in the file instead.
         """
         captured_s = getattr(frame, 'captured_s', None) or time.monotonic()
         number = self._num_captured
@@ -268,14 +268,14 @@ class WebcamStream:
         if recorded is not None:
             return CapturedFrame(frame, recorded[frame.index], captured_s)
         elapsed_s = captured_s - start_s
-        if self._mailbox.keep_all:
+        if self._queue.keep_all:
             elapsed_s = number / (source.fps or self.fps)
         t_capture = round(start + elapsed_s, TIME_DIGITS)
         return CapturedFrame(replace(frame, index=number, time_s=elapsed_s), t_capture, captured_s)
 
     def _note_loss(self, reason: str, is_over: bool) -> None:
         if self.problem and not is_over:
-            return  # it was said when it went away
+            return  # logged already when it was lost
         self._note(reason if is_over else f'{reason}; trying to reach it again')
 
     def _note(self, problem: str) -> None:
@@ -285,7 +285,7 @@ class WebcamStream:
 
 
 def get_frame() -> Image:
-    """Returns one frame (H, W, 3), uint8 BGR, of camera 0, which is closed again.
+    """Returns one frame (H, W, 3), uint8 BGR, of camera 0, and closes it.
 
     Raises:
         ConnectionError: If it cannot be opened.

@@ -1,4 +1,4 @@
-"""What goes out over the network, and comes in again: messages, UDP, WebSocket, OSC."""
+"""Network communication: messages, UDP sender and receiver, WebSocket, OSC."""
 
 from realtime_pose.communication.decoding import decode_message
 from realtime_pose.communication.keypoints_sender import (

@@ -1,11 +1,11 @@
-"""A message that is too large for one datagram travels in chunks.
+"""Fragmentation: splitting of large messages into chunks of one datagram, and reassembly.
 
 A chunk is a header of 16 bytes, in network order, and a slice of the message::
 
     magic 4s 'PCHK' | message u32 | index u16 | count u16 | total u32 | slice ...
 
-``message`` numbers the messages of a sender, ``total`` is the size of the whole one in bytes.
-JSON starts with ``{``, so a datagram shows by its first byte what it is.
+``message`` numbers the messages of a sender, ``total`` is the size of the whole message in bytes.
+JSON starts with ``{``, so the first byte of a datagram tells the two apart.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ HEADER = struct.Struct('!4sIHHI')
 
 
 def split_message(data: bytes, limit: int, number: int) -> list[bytes]:
-    """Returns the datagrams of a message: itself where it fits, else chunks of at most ``limit``.
+    """Returns the datagrams of a message: itself if it fits, else chunks of at most ``limit``.
 
     Args:
         data: The message.
-        limit: Bytes that a datagram may have.
-        number: Number of the message; the same for no two messages that are under way at once.
+        limit: Size limit of a datagram, bytes.
+        number: Number of the message, unique among the messages in transit.
 
     Raises:
         ValueError: If the limit leaves no room, or the message needs more than 65535 chunks.
@@ -59,12 +59,12 @@ class _Partial:
 
 
 class Reassembler:
-    """Puts chunks together again, in bounded memory.
+    """Reassembly of chunks in bounded memory.
 
     Args:
-        max_bytes: Messages that claim to be larger are refused.
-        max_partial: Messages under way at once; the oldest gives way.
-        timeout_s: A message that is not complete by then is given up.
+        max_bytes: Size limit; larger messages are refused.
+        max_partial: Limit on incomplete messages; the oldest is dropped.
+        timeout_s: Age at which an incomplete message is dropped.
     """
 
     def __init__(
@@ -78,15 +78,15 @@ class Reassembler:
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes that wait for the rest of their message."""
+        """Bytes of incomplete messages."""
         return sum(partial.size for partial in self._partial.values())
 
     def add(self, datagram: bytes, sender: object, now: float) -> bytes | None:
-        """Takes a chunk and returns the message once it is complete, None before.
+        """Adds a chunk and returns the message once it is complete, None before.
 
         Args:
-            datagram: As :func:`split_message` makes them.
-            sender: Address it came from: messages of two senders are not mixed.
+            datagram: Chunk of :func:`split_message`.
+            sender: Address of the sender; messages of two senders are not mixed.
             now: Monotonic clock, s.
 
         Raises:
@@ -95,7 +95,7 @@ class Reassembler:
         index, partial, key = self._find(datagram, sender, now)
         piece = datagram[HEADER.size :]
         if index in partial.slices:
-            return None  # the network doubled it
+            return None  # duplicated by the network
         partial.slices[index] = piece
         partial.size += len(piece)
         if partial.size > partial.total:

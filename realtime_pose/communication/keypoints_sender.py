@@ -1,4 +1,4 @@
-"""Version 1 of what is sent: one person per datagram, in the five fields of old receivers."""
+"""Message format, version 1: one person per datagram, in the five fields of old receivers."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from realtime_pose.communication.message import PoseMessage
 from realtime_pose.communication.strict_json import to_plain
 
 DEFAULT_HOST, DEFAULT_PORT = '127.0.0.1', 5005
-# What a UDP datagram over IPv4 can hold: 65535 - 20 (IP header) - 8 (UDP header).
+# Largest payload of a UDP datagram over IPv4: 65535 - 20 (IP header) - 8 (UDP header).
 MAX_DATAGRAM = 65507
 
 
 @dataclass
 class PosePacket:
-    """One person, as version 1 has it.
+    """Message of version 1: one person.
 
     Attributes:
         keypoints: (K, 2), img px.
         scores: (K,). Confidence of each keypoint.
         joints_3d: (K, 3), m, or None.
         timestamp: Unix seconds; now, when not given.
-        meta: Anything that JSON can hold, or None.
+        meta: Any JSON values, or None.
     """
 
     keypoints: Any
@@ -46,7 +46,7 @@ class PosePacket:
 
 
 def packets_of(message: PoseMessage) -> list[PosePacket]:
-    """Returns version 1 of a message: a packet per person; ``meta`` has its box (xyxy) and id."""
+    """Converts a message to version 1: a packet per person; ``meta`` has its box (xyxy) and id."""
     packets = []
     for person in message.people:
         box = np.asarray(person.bbox_xywh, np.float64)
@@ -60,9 +60,9 @@ def packets_of(message: PoseMessage) -> list[PosePacket]:
 
 
 def send_packet_udp(packet: PosePacket, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> None:
-    """Sends a packet as one datagram to the given address, whoever it is.
+    """Sends a packet as one datagram to the given address, without a check of the address.
 
-    For many packets, and where somebody else chooses the address, there is
+    For many packets, and for untrusted addresses, use
     :class:`realtime_pose.communication.udp.UdpSender`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Version 2 of what is sent: one message per frame, with everybody who is in it.
+"""Message format, version 2: one message per frame, with all people in it.
 
 ``message.schema.json`` beside this file describes the same as a JSON schema. Points are (x, y) img
 px; positions are metres in the frame of the rig (:mod:`realtime_pose.ik.rig`): x to the left of a
@@ -26,16 +26,16 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """One person of a message. K keypoints in the order of the message's skeleton.
+    """Person of a message, with K keypoints in the order of the message's skeleton.
 
     Attributes:
-        id: Number of the track: the same person keeps it.
-        score: Confidence in the person.
+        id: Track id.
+        score: Confidence of the person.
         bbox_xywh: (4,), img px.
         keypoints: (K, 2), img px. NaN where unknown.
         scores: (K,). Confidence of each keypoint.
         joints_3d: (K, 3), m. NaN where unknown; None without 3D.
-        method_3d: How ``joints_3d`` were found, such as ``bone_lengths (approximate)`` or
+        method_3d: Method of ``joints_3d``, such as ``bone_lengths (approximate)`` or
             ``triangulated (exact)``; None without 3D.
         rotations: Bone name -> (4,) local rotation of the rig relative to its rest pose.
         root: (3,), m. Position of the bone ``hips``; given with ``rotations``.
@@ -76,17 +76,17 @@ class Person:
 
 @dataclass(frozen=True, eq=False)
 class PoseMessage:
-    """Everything about one frame.
+    """Message of a frame.
 
     Attributes:
-        seq: Running number of the message in its stream; a gap is a lost message.
-        frame_id: Running number of the frame in its source; grows faster where frames are dropped.
-        t_capture: When the frame was taken, Unix seconds.
-        t_sent: When the message was made, Unix seconds.
+        seq: Sequence number of the message in its stream; a gap is a lost message.
+        frame_id: Sequence number of the frame in its source; has gaps where frames are dropped.
+        t_capture: Time of capture, Unix seconds.
+        t_sent: Time of sending, Unix seconds.
         source: Name of the camera or file.
         size_wh: (2,) width and height of the frame, px.
         skeleton: Name of the skeleton of all people, as ``load_metainfo`` takes it.
-        people: In no order; may be empty.
+        people: People in no particular order; may be empty.
         stats: Numbers, texts or None about the pipeline, such as ``fps``.
     """
 

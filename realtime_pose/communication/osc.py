@@ -1,4 +1,4 @@
-"""Joint rotations as OSC, in the way of the VMC protocol. Needs ``requirements/net.txt``.
+"""OSC sender of joint rotations in the VMC protocol. Needs ``requirements/net.txt``.
 
 Facts: https://protocol.vmc.info/marionette-spec. A frame is one bundle of ``/VMC/Ext/OK``,
 ``/VMC/Ext/T``, ``/VMC/Ext/Root/Pos`` and a ``/VMC/Ext/Bone/Pos`` per bone: name, position and
@@ -36,14 +36,14 @@ def to_unity(position: NDArray[np.floating], rotation: NDArray[np.floating]) -> 
 
 
 class VmcSink:
-    """Sends the pose of one person to an application that shows an avatar.
+    """Message sink that sends the pose of one person to an avatar application.
 
     Args:
         host: Name or address of the receiver.
-        port: Of the receiver.
-        allowed: Addresses and networks that messages may go to; this machine by default.
-        person_id: Whom to show; None shows the person of highest score until it leaves.
-        rig: Whose bone positions are sent; receivers that only turn bones do not need them.
+        port: Port of the receiver.
+        allowed: Allowed addresses and networks; this machine by default.
+        person_id: Person to show; None shows the person of highest score until it leaves.
+        rig: Rig whose bone positions are sent; receivers that only rotate bones ignore them.
 
     Raises:
         ImportError: If the package ``python-osc`` is missing.
@@ -72,8 +72,7 @@ class VmcSink:
         self._start = time.monotonic()
 
     def send(self, message: PoseMessage) -> None:
-        """Sends the rotations of the chosen person; nothing while there are none, which is said
-        once."""
+        """Sends the rotations of the chosen person; their absence is logged once."""
         person = self._choose(message)
         if person is not None:
             self._socket.send([self.encode(person, time.monotonic() - self._start)])

@@ -1,4 +1,4 @@
-"""What every way out has in common: it takes messages, and outlives its receiver."""
+"""Interface of message sinks, and rate-limited logging of their outages."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ logger = logging.getLogger('realtime_pose')
 
 
 class MessageSink(Protocol):
-    """Somewhere messages go. Sinks are used by one thread at a time."""
+    """Receiver of messages. Sinks are used by one thread at a time."""
 
     def send(self, message: PoseMessage) -> None:
-        """Takes a message. Never raises because of a receiver, and never waits for one."""
+        """Sends a message. Never raises because of a receiver, and never waits for one."""
 
     def close(self) -> None:
-        """Frees sockets and files; may be called twice."""
+        """Releases sockets and files; may be called twice."""
 
 
 class Outage:
-    """Says once that something is gone and once that it is back, not once per frame.
+    """Log of an outage: reports a failure and the recovery once each, not once per frame.
 
-    What fails and works in turns is said no more often than what is gone.
+    Intermittent failures are reported no more often than permanent ones.
 
     Args:
-        name: What is gone, as the log calls it.
-        repeat_s: Seconds after which it is said again.
-        steady_s: What has worked for so long is taken for well: that it fails is said at once.
+        name: Name in the log.
+        repeat_s: Seconds after which a lasting failure is reported again.
+        steady_s: Seconds without failure after which a new one is reported at once.
         clock: Monotonic clock, s.
 
     Attributes:
-        num_lost: Messages lost since it was last well.
-        is_out: Whether the last try failed.
+        num_lost: Messages lost in the current outage.
+        is_out: Whether the last attempt failed.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Outage:
         self._said_s = self._back_s = -math.inf
 
     def failed(self, reason: object) -> None:
-        """Notes a message that was lost."""
+        """Notes a lost message."""
         self.num_lost += 1
         now = self._clock()
         was_well = not self.is_out and now - self._back_s >= self.steady_s
@@ -66,7 +66,7 @@ class Outage:
             logger.warning('%s: %s (%d messages lost)', self.name, reason, self.num_lost)
 
     def worked(self) -> None:
-        """Notes a message that went out."""
+        """Notes a successful message."""
         if not self.is_out:
             return
         self.is_out = False

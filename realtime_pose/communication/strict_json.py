@@ -1,4 +1,4 @@
-"""JSON as the standard has it: no NaN, no Infinity, and NumPy values in the way Python's go."""
+"""Strict JSON: reading and writing without NaN and Infinity, with NumPy values."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 
 
 def to_plain(value: Any) -> Any:
-    """Returns a value made of dict, list, str, bool, int, finite float and None.
+    """Converts a value to dict, list, str, bool, int, finite float and None.
 
     Args:
         value: Any nesting of these, of tuples, and of NumPy scalars and arrays. NaN and Infinity
             become None, since JSON has neither.
 
     Raises:
-        TypeError: If something else is in it; the message names its type.
+        TypeError: If it has another type in it, which the message names.
     """
     if value is None or isinstance(value, str | bool):
         return value
@@ -44,11 +44,11 @@ def dump_json(value: Any) -> str:
 
 
 def load_json(data: bytes | str) -> Any:
-    """Returns what a JSON text says.
+    """Parses a JSON text.
 
     Raises:
-        ValueError: If it is no JSON, no UTF-8, holds NaN, Infinity or a number as large, or is
-            nested too deeply.
+        ValueError: If it is no JSON or no UTF-8, has NaN, Infinity or a number beyond float64, or
+            is nested too deeply.
     """
     try:
         return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)

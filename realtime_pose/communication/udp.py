@@ -1,4 +1,4 @@
-"""Messages as UDP datagrams, to addresses that are allowed."""
+"""UDP sender of messages, restricted to allowed addresses."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def parse_target(text: str) -> tuple[str, int]:
 
 
 def resolve_target(host: str, port: int, allowed: Sequence[str] = LOOPBACK) -> tuple[str, int]:
-    """Returns the address of a host, if messages may go there.
+    """Resolves a host to an allowed address.
 
-    The address is resolved once and used from then on, so that a name cannot lead elsewhere later.
+    The name is resolved only once, so that it cannot point elsewhere later.
 
     Args:
         host: Name or address.
         port: 1 to 65535.
-        allowed: Addresses and networks such as ``192.168.1.20`` or ``192.168.1.0/24``.
+        allowed: Allowed addresses and networks, such as ``192.168.1.20`` or ``192.168.1.0/24``.
 
     Raises:
         ValueError: If the host does not exist or is not allowed, or the port is none.
@@ -72,16 +72,16 @@ def resolve_target(host: str, port: int, allowed: Sequence[str] = LOOPBACK) -> t
 
 
 class DatagramSocket:
-    """One socket for one address, which notices when nobody listens there.
+    """Connected UDP socket that detects a missing receiver.
 
-    It is connected, so that the system reports a closed port of this machine or network with the
-    next datagram. Such reports, and a full buffer, are noted and otherwise ignored.
+    Because it is connected, the system reports a closed port of this machine or network with the
+    next datagram. Such reports, and a full buffer, are logged and otherwise ignored.
 
     Args:
         host: Name or address, checked by :func:`resolve_target`.
-        port: Of the receiver.
+        port: Port of the receiver.
         allowed: As in :func:`resolve_target`.
-        name: What the log calls it.
+        name: Name in the log.
     """
 
     def __init__(self, host: str, port: int, allowed: Sequence[str], name: str) -> None:
@@ -94,7 +94,7 @@ class DatagramSocket:
         self._num_sent = 0
 
     def send(self, datagrams: Sequence[bytes]) -> None:
-        """Sends the datagrams of one message, or notes why they are lost."""
+        """Sends the datagrams of one message, or notes the reason of their loss."""
         try:
             self._send_all(datagrams)
         except ConnectionRefusedError:
@@ -124,17 +124,17 @@ class DatagramSocket:
 
 
 class UdpSender:
-    """Sends messages to one receiver by one socket.
+    """Message sink that sends UDP datagrams to one receiver.
 
     Args:
         host: Name or address of the receiver.
-        port: Of the receiver.
-        allowed: Addresses and networks that messages may go to; this machine by default.
-        version: 2, or 1 for old receivers, which get a packet per person.
-        limit: Bytes that a datagram may have, up to 65507. Below 1472 nothing is fragmented on
-            an Ethernet.
+        port: Port of the receiver.
+        allowed: Allowed addresses and networks; this machine by default.
+        version: Message version: 2, or 1 for old receivers, which get a packet per person.
+        limit: Size limit of a datagram, bytes, up to 65507. Below 1472 an Ethernet does not
+            fragment it.
         on_oversize: ``split`` sends larger messages in chunks (version 2 only), ``refuse`` drops
-            them and says so.
+            them with a log entry.
 
     Raises:
         ValueError: If the target is not allowed or an argument is none of the above.
@@ -166,11 +166,11 @@ class UdpSender:
 
     @property
     def is_receiver_gone(self) -> bool:
-        """Whether the system reported that nobody listens."""
+        """Whether the system reported a closed port."""
         return self._socket.outage.is_out
 
     def send(self, message: PoseMessage) -> None:
-        """Sends a message; what is lost is counted and said in the log, and never raises."""
+        """Sends a message; losses are counted and logged, and never raise."""
         if self.version == 1:
             texts = [packet.to_json() for packet in packets_of(message)]
         else:

@@ -1,4 +1,4 @@
-"""The other end of UDP: datagrams in, checked messages out, whatever arrives."""
+"""UDP receiver: turns untrusted datagrams into validated messages."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from realtime_pose.communication.keypoints_sender import DEFAULT_HOST, DEFAULT_P
 from realtime_pose.communication.message import PoseMessage
 
 MAX_DATAGRAM_BUFFER = 65535
-# What the system may hold for us while a message in chunks comes in; it may grant less.
+# Requested receive buffer for a message in chunks, bytes; the system may grant less.
 SYSTEM_BUFFER = 4_000_000
-# Senders whose sequence numbers are remembered; the one silent for longest gives way.
+# Limit on senders whose sequence numbers are tracked; the one silent for longest is dropped.
 MAX_STREAMS = 64
 FPS_WINDOW_S = 2.0
 
 
 class StreamCounter:
-    """Counts what came and what is missing, by the sequence numbers of each sender."""
+    """Statistics of received and lost messages, by the sequence numbers of each sender."""
 
     def __init__(self) -> None:
         self.num_received = 0
@@ -30,13 +30,13 @@ class StreamCounter:
         self._times: deque[float] = deque(maxlen=1000)
 
     def add(self, message: PoseMessage | PosePacket, sender: object, now: float) -> None:
-        """Notes a message; packets of version 1 have no number, so their loss is unknown."""
+        """Counts a message; packets of version 1 have no number, so their loss is unknown."""
         self.num_received += 1
         self._times.append(now)
         if isinstance(message, PosePacket):
             return
         last = self._last_seq.pop(sender, None)
-        # A number far behind is a sender that was restarted; one just behind came late.
+        # A number far behind means a restarted sender; one just behind a late message.
         if last is not None and 0 < last - message.seq < 100:
             self.num_lost = max(0, self.num_lost - 1)
             self._last_seq[sender] = last
@@ -57,16 +57,16 @@ class StreamCounter:
 
 
 class UdpReceiver:
-    """Listens on a port and gives back the messages that are in order.
+    """Receiver of messages on a UDP port; invalid datagrams are refused and counted.
 
-    Nothing is queued here: what comes faster than it is read stays in the buffer of the system,
-    which drops the rest. Memory is bounded by ``max_bytes`` times the messages under way.
+    Nothing is queued here: datagrams wait in the buffer of the system, which drops the excess.
+    Memory is bounded by ``max_bytes`` times the number of incomplete messages.
 
     Args:
         port: 0 lets the system choose; see ``port`` then.
         host: Address to listen on; this machine only by default.
-        max_bytes: Largest message, put together from chunks; larger ones are refused.
-        max_partial: Messages in chunks that may be under way at once.
+        max_bytes: Size limit of a reassembled message; larger ones are refused.
+        max_partial: Limit on incomplete messages in chunks.
         clock: Monotonic clock, s.
 
     Raises:
@@ -100,12 +100,12 @@ class UdpReceiver:
 
     @property
     def num_incomplete(self) -> int:
-        """Messages in chunks that were given up."""
+        """Number of incomplete messages that were dropped."""
         return self._reassembler.num_given_up
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes of messages in chunks that wait for their rest."""
+        """Bytes of incomplete messages in chunks."""
         return self._reassembler.pending_bytes
 
     def receive(self, timeout_s: float | None = None) -> PoseMessage | PosePacket | None:

@@ -1,4 +1,4 @@
-"""Messages for browsers and others who connect by WebSocket. Needs ``requirements/net.txt``."""
+"""WebSocket server for messages, e.g. to browsers. Needs ``requirements/net.txt``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from realtime_pose.communication.keypoints_sender import DEFAULT_HOST
 from realtime_pose.communication.message import PoseMessage
 from realtime_pose.communication.sinks import logger
+from realtime_pose.latest_frame_queue import LatestFrameQueue
 
 if TYPE_CHECKING:
     from websockets.sync.server import ServerConnection
@@ -20,36 +21,10 @@ DEFAULT_WEBSOCKET_PORT = 5006
 LOOPBACK_ORIGINS = (re.compile(r'https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?'),)
 
 
-class _Mailbox:
-    """Holds the newest text; what nobody took in time is gone."""
-
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._text: str | None = None
-        self._is_closed = False
-
-    def put(self, text: str) -> None:
-        with self._condition:
-            self._text = text
-            self._condition.notify()
-
-    def close(self) -> None:
-        with self._condition:
-            self._is_closed = True
-            self._condition.notify()
-
-    def take(self) -> str | None:
-        """Waits for a text; None once it is closed."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._is_closed or self._text is not None)
-            text, self._text = self._text, None
-            return None if self._is_closed else text
-
-
 class WebSocketServerSink:
-    """Serves the stream to whoever connects, each client the newest message it can take.
+    """WebSocket server that sends every client the newest message it can take.
 
-    A slow client misses messages and delays nobody. What clients send is read and dropped.
+    A slow client misses messages and delays no other. What clients send is read and dropped.
 
     Args:
         port: 0 lets the system choose; see ``port`` then.
@@ -82,7 +57,7 @@ class WebSocketServerSink:
             raise ValueError(f'port {port} of WebSockets: expected 0 (any that is free) to 65535')
         self.host = host
         self.max_clients = max_clients
-        self._mailboxes: set[_Mailbox] = set()
+        self._queues: set[LatestFrameQueue[str]] = set()
         self._lock = threading.Lock()
         try:
             self._server = serve(
@@ -107,56 +82,56 @@ class WebSocketServerSink:
     @property
     def num_clients(self) -> int:
         """Clients that are connected."""
-        return len(self._mailboxes)
+        return len(self._queues)
 
     def send(self, message: PoseMessage) -> None:
         """Gives a message to every client."""
         with self._lock:
-            mailboxes = list(self._mailboxes)
-        if mailboxes:
+            queues = list(self._queues)
+        if queues:
             text = message.to_json()
-            for mailbox in mailboxes:
-                mailbox.put(text)
+            for queue in queues:
+                queue.put(text)
 
     def close(self) -> None:
-        """Says goodbye to the clients and stops listening."""
+        """Disconnects the clients and stops listening."""
         with self._lock:
-            mailboxes = list(self._mailboxes)
-        for mailbox in mailboxes:
-            mailbox.close()
+            queues = list(self._queues)
+        for queue in queues:
+            queue.close()
         self._server.shutdown()
         self._thread.join(timeout=3)
 
     def _serve_client(self, connection: ServerConnection) -> None:
         from websockets.exceptions import ConnectionClosed
 
-        mailbox = _Mailbox()
+        queue: LatestFrameQueue[str] = LatestFrameQueue()
         with self._lock:
-            is_full = len(self._mailboxes) >= self.max_clients
+            is_full = len(self._queues) >= self.max_clients
             if not is_full:
-                self._mailboxes.add(mailbox)
+                self._queues.add(queue)
         if is_full:
             connection.close(1013, f'{self.max_clients} clients are connected already')
             return
         name = connection.remote_address
         logger.info('WebSocket client %s connected', name)
         reader = threading.Thread(
-            target=_drop_incoming, args=(connection, mailbox), name='websocket-reader', daemon=True
+            target=_drop_incoming, args=(connection, queue), name='websocket-reader', daemon=True
         )
         reader.start()
         try:
-            while (text := mailbox.take()) is not None:
+            while (text := queue.get()) is not None:
                 connection.send(text)
         except ConnectionClosed:
             pass
         finally:
             with self._lock:
-                self._mailboxes.discard(mailbox)
+                self._queues.discard(queue)
             logger.info('WebSocket client %s is gone', name)
 
 
-def _drop_incoming(connection: ServerConnection, mailbox: _Mailbox) -> None:
-    """Reads until the client leaves, so that its departure and its pings are noticed."""
+def _drop_incoming(connection: ServerConnection, queue: LatestFrameQueue[str]) -> None:
+    """Reads and discards until the client disconnects, so that its pings are answered."""
     from websockets.exceptions import ConnectionClosed
 
     try:
@@ -165,4 +140,4 @@ def _drop_incoming(connection: ServerConnection, mailbox: _Mailbox) -> None:
     except ConnectionClosed:  # without a goodbye, or because of a message that is too large
         pass
     finally:
-        mailbox.close()
+        queue.close()

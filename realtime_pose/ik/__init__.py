@@ -1,4 +1,4 @@
-"""2D keypoints -> 3D joints -> rotations of a humanoid."""
+"""Inverse kinematics: 2D keypoints -> 3D joints -> joint rotations of a humanoid."""
 
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.body_size import estimate_body, measure_body

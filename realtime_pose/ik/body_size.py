@@ -1,4 +1,4 @@
-"""The lengths of somebody's bones, from many frames of their joints."""
+"""Estimation of a person's bone lengths from many frames."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SEGMENTS = {
 def segment_vectors(
     points: Mapping[str, Array], body: Proportions
 ) -> Iterable[tuple[Array, float]]:
-    """Yields the vector of each part of the body whose joints are known, and its true length.
+    """Yields the vector of each body segment with known joints, and its true length.
 
     Args:
         points: Joint -> (2,) or (3,).
@@ -45,12 +45,12 @@ def segment_vectors(
 def measure_body(
     joints_3d: ArrayLike, joints: BodyJoints, prior: Proportions | None = None
 ) -> Proportions:
-    """Returns the body of somebody whose 3D joints were measured: the median of all frames.
+    """Returns body proportions from measured 3D joints: the median of all frames.
 
     Args:
         joints_3d: (T, K, 3), m. NaN where unknown.
-        joints: Which keypoints are which joints.
-        prior: Where a part is never seen (hands, feet), this body, scaled to the others.
+        joints: Mapping from keypoints to joints.
+        prior: Proportions of parts that are never seen (hands, feet), scaled to the others.
     """
     return _measure(np.asarray(joints_3d, np.float64), joints, prior, share=0.5)
 
@@ -58,15 +58,15 @@ def measure_body(
 def estimate_body(
     keypoints: ArrayLike, joints: BodyJoints, height: float = 1.70, prior: Proportions | None = None
 ) -> Proportions:
-    """Returns the proportions of somebody who is seen in many poses at about the same distance.
+    """Returns body proportions from 2D keypoints in many poses at about the same distance.
 
     A part looks as long as it is when it lies across the line of sight, so nearly the greatest
     length that is seen counts. One camera does not show the size, so the height is given.
 
     Args:
         keypoints: (T, K, 2), img px. NaN where unknown.
-        joints: Which keypoints are which joints.
-        height: Of the person, m.
+        joints: Mapping from keypoints to joints.
+        height: Height of the person, m.
         prior: As in :func:`measure_body`.
     """
     body = _measure(np.asarray(keypoints, np.float64), joints, prior, share=0.95)

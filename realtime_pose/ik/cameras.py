@@ -1,4 +1,4 @@
-"""Calibrated cameras: their file, and where they see a point.
+"""Calibrated cameras: calibration file, projection, undistortion and rays.
 
 A file is JSON::
 
@@ -42,7 +42,7 @@ TO_Y_UP = {
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """One camera, in a world of metres with y up.
+    """Calibrated camera, in a world of metres with y up.
 
     Attributes:
         name: As in the file.
@@ -81,15 +81,15 @@ class Camera:
 
     @property
     def centre(self) -> Array:
-        """Where the camera is in the world (3,), m."""
+        """Camera centre in the world (3,), m."""
         return -self.rotation.T @ self.translation
 
     def project(self, points: Array) -> Array:
-        """Returns where world points (..., 3), m, are seen (..., 2), px."""
+        """Projects world points (..., 3), m, to the image (..., 2), px."""
         return self.project_camera(points @ self.rotation.T + self.translation)
 
     def project_camera(self, points: Array) -> Array:
-        """Returns where points (..., 3) in the axes of the camera are seen (..., 2), px."""
+        """Projects points (..., 3) in camera axes to the image (..., 2), px."""
         x, y = points[..., 0] / points[..., 2], points[..., 1] / points[..., 2]
         k1, k2, p1, p2, k3 = self.distortion
         square = x * x + y * y
@@ -100,7 +100,7 @@ class Camera:
         return (bent @ self.matrix.T)[..., :2]
 
     def rays(self, pixels: Array) -> Array:
-        """Returns (..., 2), the x and y at depth 1 in the axes of the camera, of pixels (..., 2).
+        """Undistorts pixels (..., 2) to x and y at depth 1 in camera axes (..., 2).
 
         The distortion is inverted by fixed-point steps, which serves as a start; the projection
         above is exact.
@@ -120,7 +120,7 @@ class Camera:
         return ray
 
     def sights(self, pixels: Array) -> Array:
-        """Returns the directions (..., 3), length 1, in which the world lies behind pixels."""
+        """Returns unit viewing directions (..., 3) in the world of pixels (..., 2)."""
         rays = self.rays(pixels)
         ahead = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) @ self.rotation
         return np.asarray(ahead / np.linalg.norm(ahead, axis=-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Keypoints in, 3D joints and joint rotations out."""
+"""Inverse kinematics solver of one person: 2D keypoints -> 3D joints and joint rotations."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ MAX_TURN = np.radians(25.0)
 
 @dataclass
 class IKSolution:
-    """What is known about one person in 3D.
+    """3D solution of one person.
 
     Attributes:
         joints_3d: (K, 3), m, in the axes of the rig. NaN where unknown.
         keypoints_2d: (K, 2), img px. As they came.
-        method: How the joints were found: ``2d`` (not at all), ``bone_lengths (approximate)``,
-            ``triangulated (exact)``, or what a lifter of yours says.
-        rotations: Bone -> (4,) local rotation; None where nothing can be said.
+        method: Method of the 3D joints: ``2d`` (none), ``bone_lengths (approximate)``,
+            ``triangulated (exact)``, or that of a custom lifter.
+        rotations: Bone -> (4,) local rotation; None if unknown.
         root: (3,), m. Position of ``hips``.
-        error: Mean distance, m, of the joints of the rig from those it was fitted to.
+        error: Mean distance, m, between the joints of the rig and their targets.
     """
 
     joints_3d: Array
@@ -44,7 +44,7 @@ class IKSolution:
 
 
 class SimpleIKSolver:
-    """Follows one person: lifts 2D keypoints, and turns the bones of a humanoid to fit.
+    """Solver of one person: lifts 2D keypoints, and fits the rotations of a humanoid.
 
     The joints that come out are those of the rig: constant bone lengths, joints within their
     limits, no jumps between frames. From one camera the lowest foot stands on the ground, y = 0,
@@ -78,7 +78,7 @@ class SimpleIKSolver:
         self._solver = RigSolver(self.rig, self.joints, max_turn=MAX_TURN if is_guess else None)
 
     def reset(self) -> None:
-        """Forgets the frames before, as another person comes."""
+        """Resets the state, e.g. for another person."""
         self.lifter.reset()
         self._solver.reset()
 
@@ -108,12 +108,12 @@ class SimpleIKSolver:
         weights: ArrayLike | None = None,
         method: str = METHOD_TRIANGULATED,
     ) -> IKSolution:
-        """Returns the rotations for joints that were measured, (K, 3), m, which stay as they are.
+        """Returns rotations for measured joints (K, 3), m, which stay unchanged.
 
         Args:
             joints_3d: In the axes of the rig (y up). NaN where unknown.
             weights: (K,). How much each counts; 1 when not given.
-            method: How they were found.
+            method: Method of the joints.
         """
         joints = np.asarray(joints_3d, np.float64)
         flat = np.full((len(joints), 2), np.nan)
@@ -134,7 +134,7 @@ class SimpleIKSolver:
         return IKSolution(fitted, keypoints, method, rotations, pose.root, pose.error)
 
     def _grounded(self, solution: IKSolution) -> IKSolution:
-        """Puts the lowest foot of the rig on the ground and the hips above the origin."""
+        """Moves the rig so that its lowest foot is on the ground and the hips above the origin."""
         assert solution.root is not None
         assert solution.rotations is not None
         local = np.stack(list(solution.rotations.values()))

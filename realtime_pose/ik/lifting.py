@@ -1,4 +1,4 @@
-"""2D keypoints -> 3D joints: what a lifter is, and one that needs no training.
+"""Monocular 3D lifting: interface of a lifter, and one by bone lengths without training.
 
 Joints are metres in the axes of the rig: x to the right of the image, which is the left of a person
 who faces us, y up, z towards us. One camera does not show how far away a person is, so the middle
@@ -25,10 +25,10 @@ Array = NDArray[np.float64]
 
 
 class Lifter(Protocol):
-    """Finds the 3D joints of one person, frame after frame: ours, or a trained one of yours.
+    """Interface of a 3D lifter of one person, frame by frame; a trained one may be plugged in.
 
     Attributes:
-        method: What is said about it in messages; has ``(approximate)`` in it unless the joints
+        method: Name in messages; contains ``(approximate)`` unless the joints
             are measured.
     """
 
@@ -63,7 +63,7 @@ SIGNS = np.array([1.0, -1.0])
 
 
 class BoneLengthLifter:
-    """Lifts by known bone lengths: what a bone lacks in the image, it has in depth (Taylor 2000).
+    """Lifter by known bone lengths: depth explains the foreshortening of a bone (Taylor 2000).
 
     The camera is taken to be far away (weak perspective), the scale is that at which hardly any
     bone looks longer than it is, and of the two signs that each depth could have, that one is
@@ -71,7 +71,7 @@ class BoneLengthLifter:
     Bones have exactly the lengths of the body; the rest is a guess.
 
     Args:
-        joints: Which keypoints are which joints.
+        joints: Mapping from keypoints to joints.
         body: Lengths of the bones.
         min_score: Keypoints below it count as unknown.
     """
@@ -127,14 +127,14 @@ class BoneLengthLifter:
         self._scale = max(float(seen), SCALE_DECAY * self._scale)
 
     def _depth(self, vector: Array, length: float) -> tuple[Array, float]:
-        """Returns the vector (2,), cut to the length of its bone, and what remains in depth."""
+        """Returns the vector (2,), clipped to the length of its bone, and the remaining depth."""
         seen = math.hypot(*vector)
         if seen > length:
             return vector * (length / seen), 0.0
         return vector, math.sqrt(length * length - seen * seen)
 
     def _keeping(self, name: str, depth: float, length: float) -> float:
-        """Returns the cost of a depth against that of the frame before."""
+        """Returns the cost of a depth, compared with the frame before."""
         if name not in self._depths:
             return 0.0
         last, change = self._depths[name]
@@ -146,7 +146,7 @@ class BoneLengthLifter:
         self._depths[name] = depth, depth - last
 
     def _lift_trunk(self, flat: Mapping[str, Array]) -> dict[str, Array]:
-        """Places hips and shoulders: of the eight ways to sign three depths the likeliest."""
+        """Places hips and shoulders: the likeliest of the eight sign choices of three depths."""
         body = self.rig.proportions
         lengths = {'trunk': body.trunk, 'hip': body.hip_width, 'shoulder': body.shoulder_width}
         hips, shoulders = middle_of(flat, 'hip'), middle_of(flat, 'shoulder')
@@ -221,7 +221,7 @@ class BoneLengthLifter:
             self._remember(end, float(best[1][2]))
 
     def _lift_head(self, flat: Mapping[str, Array], found: dict[str, Array]) -> None:
-        """Places the face as a rigid body, turned so that it looks as in the image."""
+        """Places the face as a rigid body, rotated to fit the image."""
         if 'left_shoulder' not in found or 'right_shoulder' not in found:
             return
         names = [name for name in FACE if name in flat]
@@ -253,16 +253,16 @@ def line_of(points: Mapping[str, Array], joint: str) -> Array | None:
 def fit_rotation(
     offsets: Array, seen: Array, start: Array, num_steps: int = 6
 ) -> tuple[Array, Array]:
-    """Returns how a rigid body is turned that is seen from far away.
+    """Returns the rotation of a rigid body under weak perspective.
 
     Args:
-        offsets: (N, 3), m. Its points.
-        seen: (N, 2), m. Where they are seen, x to the right, y up.
-        start: (3, 3). A guess of the rotation.
+        offsets: (N, 3), m. Points of the body.
+        seen: (N, 2), m. Their projections, x to the right, y up.
+        start: (3, 3). Initial rotation.
         num_steps: Gauss-Newton steps.
 
     Returns:
-        The rotation (3, 3) and where its origin is seen (2,).
+        The rotation (3, 3) and the projection of the origin (2,).
     """
     rotation = start
     for _ in range(num_steps):

@@ -1,4 +1,4 @@
-"""Who in one camera is who in another, by how near their lines of sight pass each other.
+"""Cross-view matching of tracks by the distance between lines of sight.
 
 Where the same joint is seen by two cameras, the two lines of sight meet. That alone does not tell
 people apart who are equally far away from both cameras, since lines that meet at the wrong depth
@@ -54,11 +54,11 @@ LENGTHS = _lengths()
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The people that one camera sees.
+    """Tracked people in the view of one camera.
 
     Attributes:
         camera: The camera.
-        track_ids: N numbers, by which it knows them.
+        track_ids: N track ids of this view.
         keypoints: (N, K, 2), px.
         scores: (N, K).
     """
@@ -75,19 +75,19 @@ class View:
 
 
 class ViewMatcher:
-    """Gives the people of several cameras numbers that are the same in all of them.
+    """Matcher that assigns people the same id in all cameras.
 
     Tracks are joined camera by camera with the Hungarian method, so that what they have in common
-    is largest. Somebody whom several cameras see keeps the number as long as one of them keeps the
+    is largest. A person seen by several cameras keeps the id as long as one of them keeps the
     track.
 
     Args:
         joints: The skeleton.
-        min_score: Joints below it do not count.
+        min_score: Keypoints below it do not count.
         max_apart: m. Tracks whose lines of sight pass each other farther away, on average, are not
             taken for one person; those that were, are given up at twice that.
-        memory_s: How long what was seen before counts.
-        time_to_live_s: How long a track that nobody sees is remembered.
+        memory_s: Time constant of the accumulated distances.
+        time_to_live_s: Lifetime of an unseen track.
 
     Raises:
         ImportError: If scipy, which makes the assignment, is not installed.
@@ -116,11 +116,11 @@ class ViewMatcher:
         self._num_people = 0
 
     def __call__(self, views: Sequence[View], time_s: float) -> list[list[int]]:
-        """Returns the number of each person of each view.
+        """Returns the matched id of each person of each view.
 
         Args:
-            views: Of one moment, in the same order each time; those that are missing are left out.
-            time_s: When that was, seconds.
+            views: Synchronised views, in the same order each time, without missing ones.
+            time_s: Time of capture, s.
         """
         self._forget(time_s)
         for first, second in itertools.combinations(views, 2):
@@ -137,7 +137,7 @@ class ViewMatcher:
         }
 
     def _compare(self, first: View, second: View, time_s: float) -> None:
-        """Takes in how far apart the people of two views are in this moment."""
+        """Updates the accumulated distances between people of two views."""
         apart = self._distances(first, second)
         for (i, one), (j, other) in itertools.product(
             enumerate(first.tracks), enumerate(second.tracks)
@@ -149,7 +149,7 @@ class ViewMatcher:
             self._apart[one, other] = before + share * (apart[i, j] - before), time_s
 
     def _distances(self, first: View, second: View) -> Array:
-        """Returns (N, M), m: how far N people of one view are from being M people of another."""
+        """Returns distances (N, M), m, between N people of one view and M people of another."""
         picked = []
         for view in (first, second):
             is_seen = (view.scores >= self.min_score)[..., None]
@@ -163,7 +163,7 @@ class ViewMatcher:
         return np.asarray(np.where(num_known >= MIN_JOINTS, mean, np.nan))
 
     def _joined(self, views: Sequence[View]) -> list[list[Track]]:
-        """Returns the tracks of each person."""
+        """Returns the tracks of each person, matched camera by camera."""
         people: list[list[Track]] = []
         for view in views:
             nearness = np.zeros((len(people), len(view.tracks)))
@@ -181,7 +181,7 @@ class ViewMatcher:
         return people
 
     def _nearness(self, person: Sequence[Track], track: Track) -> float:
-        """Returns how much a track has in common with those of a person, m; 0 if too little."""
+        """Returns the affinity of a track to those of a person, m; 0 if too low."""
         seen = [self._apart[one, track][0] for one in person if (one, track) in self._apart]
         apart = float(np.mean(seen)) if seen else math.inf
         known = self._numbers.get(track)
@@ -192,7 +192,7 @@ class ViewMatcher:
     def _numbered(
         self, people: Sequence[Sequence[Track]], tracks: Sequence[Sequence[Track]]
     ) -> Mapping[Track, int]:
-        """Returns the number of each track; old ones go to whom the first cameras know by them."""
+        """Returns the id of each track; known ids are kept, the first cameras first."""
         person_of = {track: i for i, person in enumerate(people) for track in person}
         numbers: dict[int, int] = {}
         for track in itertools.chain.from_iterable(tracks):
@@ -209,11 +209,11 @@ class ViewMatcher:
 def nearest_points(
     first: Camera, second: Camera, points: Array, others: Array
 ) -> tuple[Array, Array]:
-    """Returns where the lines of sight of two cameras are nearest to each other, and how near.
+    """Returns the points of closest approach of the lines of sight of two cameras.
 
     Args:
-        first: Sees ``points``.
-        second: Sees ``others``.
+        first: Camera of ``points``.
+        second: Camera of ``others``.
         points: (N, K, 2), px. NaN where unknown.
         others: (M, K, 2), px.
 
@@ -238,9 +238,9 @@ def nearest_points(
 
 
 def odd_lengths(points: Array, joints: BodyJoints) -> Array:
-    """Returns (...), m: how wrong the lengths in a body with joints (..., M, 3) are, on average.
+    """Returns the mean error (...), m, of the bone lengths of bodies with joints (..., M, 3).
 
-    People of any size between ``SMALLEST`` and ``LARGEST`` are right; 0 where none is seen.
+    Sizes between ``SMALLEST`` and ``LARGEST`` have no error; 0 where no length is known.
     """
     starts, stops = np.array([[joints.names.index(name) for name in ends] for ends in LENGTHS]).T
     true = np.array(list(LENGTHS.values()))

@@ -1,4 +1,4 @@
-"""Measured 3D joints in, joint rotations of a humanoid with the same lengths out."""
+"""Inverse kinematics solver for measured 3D joints, with the bone lengths of the person."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ BODY_FRAMES = 64  # that lengths are the median of
 
 
 class MeasuredIKSolver:
-    """Follows one person whose joints are measured, and stand where the person stands.
+    """Solver of one person with measured joints in world coordinates.
 
-    The joints stay as they are. The bones of the rig get the lengths of the person, from ever more
+    The joints stay unchanged. The bones of the rig get the lengths of the person, from ever more
     frames at first: after 1, 2, 4, ... of them.
 
     Args:

@@ -1,4 +1,4 @@
-"""The first guess of inverse kinematics, bone by bone from the hips outwards."""
+"""Initial guess of inverse kinematics, bone by bone from the hips outwards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HIPS, SPINE, CHEST, NECK, HEAD = (BONE_INDEX[x] for x in ('hips', 'spine', 'ches
 
 @dataclass(frozen=True, eq=False)
 class Limb:
-    """Indices of its bones; names of its joints; the axis its lower bone turns about to bend."""
+    """Limb: indices of its bones, names of its joints, hinge axis of its lower bone."""
 
     upper: int
     lower: int
@@ -65,9 +65,9 @@ def guess_pose(rig: Rig, known: Mapping[str, Array], last: Array) -> tuple[Array
     """Returns a pose near the joints, within the limits.
 
     Args:
-        rig: Whose bones are turned.
-        known: Joint -> (3,), m. Those that are known.
-        last: (B, 4) local rotations of the frame before: what is not known stays as it was.
+        rig: Rig to pose.
+        known: Known joint -> (3,), m.
+        last: (B, 4) local rotations of the frame before, kept where joints are unknown.
 
     Returns:
         Local rotations (B, 4) and the position of the hips (3,), or None if neither both hips nor
@@ -85,7 +85,7 @@ def guess_pose(rig: Rig, known: Mapping[str, Array], last: Array) -> tuple[Array
 
 
 class _Guess:
-    """A pose that is put together; all rotations are matrices, which are faster one by one."""
+    """Builder of a pose; rotations are matrices, which are faster for single bones."""
 
     def __init__(self, rig: Rig, known: Mapping[str, Array], last: Array) -> None:
         self.rig = rig
@@ -180,7 +180,7 @@ class _Guess:
         self.positions[bone] = self.positions[parent] + step
 
     def _keep(self, bone: int) -> None:
-        """Leaves a bone turned as it is against its parent."""
+        """Keeps the local rotation of a bone."""
         self._arrive(bone)
         self.turned[bone] = self.turned[PARENTS[bone]] @ self.local[bone]
 
@@ -197,11 +197,11 @@ def _line(known: Mapping[str, Array], joint: str) -> Line | None:
 
 
 def _bend_plane(pole: Array, hinge: Array, way: Array, onward: Array) -> tuple[float, float]:
-    """Returns the twist, rad, that lets a limb bend like a hinge, and how far to believe it (0..1).
+    """Returns the twist, rad, that lets a limb bend like a hinge, and its confidence (0..1).
 
     Args:
-        pole: (3,). What twists turn about.
-        hinge: (3,). What the lower bone turns about, when there is no twist.
+        pole: (3,). Axis of twists.
+        hinge: (3,). Axis of the lower bone without twist.
         way: (3,). Direction of the upper bone.
         onward: (3,). Direction of the lower bone.
     """
@@ -236,7 +236,7 @@ def _shortest(start: Array, end: Array) -> Array:
 
 
 def _half(rotation: Array) -> Array:
-    """Returns the rotation that makes the given one when it is done twice."""
+    """Returns the square root of a rotation: applied twice it is the given one."""
     return to_matrix(from_rotvec(0.5 * to_rotvec(from_matrix(rotation))))
 
 
@@ -250,9 +250,9 @@ def _frame(x_axis: Array, up: Array) -> Array | None:
 
 
 def _best_rotation(rest: Array, points: Array) -> Array | None:
-    """Returns the rotation that takes points (N, 3) at rest nearest to others (Kabsch 1976).
+    """Returns the least-squares rotation from points (N, 3) at rest to others (Kabsch 1976).
 
-    None where the points lie on a line, so that they can turn about it.
+    None if the points are collinear, so that the rotation is undetermined.
     """
     covariance = (points - points.mean(axis=0)).T @ (rest - rest.mean(axis=0))
     left, values, right = np.linalg.svd(covariance)

@@ -1,4 +1,4 @@
-"""The humanoid that poses are given for: bones, lengths, limits, and where they take the joints.
+"""Humanoid rig: bones, lengths, joint limits and forward kinematics.
 
 Axes are those of glTF: right-handed, metres, y up, and the figure looks along +z, so that its left
 is +x. In the rest pose, a T, all bones are unrotated: a local rotation says how far a bone is
@@ -72,7 +72,7 @@ LEVELS = _levels()
 
 @dataclass(frozen=True)
 class Proportions:
-    """Lengths of a body, m. Left and right are the same.
+    """Body proportions, m, equal for left and right.
 
     Defaults are an adult of 1.70 m. Trunk, arms, legs, hand and foot are the fractions of body
     height of Drillis and Contini (1966), as printed in Winter, *Biomechanics and Motor Control of
@@ -145,10 +145,10 @@ _FOOT['left_heel'] = (0.0, -0.22, -0.25)
 
 @dataclass(frozen=True, eq=False)
 class Rig:
-    """Bones with lengths. B bones, each after its parent; the first is ``hips``.
+    """Skeleton of B bones with lengths, each after its parent; the first is ``hips``.
 
     Attributes:
-        proportions: The lengths it was made from.
+        proportions: Body proportions of the rig.
         offsets: (B, 3), m. Rest position of each bone relative to its parent; of ``hips``, to the
             ground below.
     """
@@ -210,7 +210,7 @@ class Rig:
         return {name: (BONE_INDEX[bone], offset) for name, (bone, offset) in found.items()}
 
     def forward(self, rotations: ArrayLike, root: ArrayLike) -> tuple[Array, Array]:
-        """Returns where the bones are (forward kinematics).
+        """Computes forward kinematics: world positions and rotations of the bones.
 
         Args:
             rotations: (..., B, 4) local.
@@ -245,7 +245,7 @@ def rest_pose() -> Array:
 
 
 def limit_vectors(rotations: ArrayLike) -> Array:
-    """Returns the angles (..., B, 3), rad, that limits are about.
+    """Returns the angles (..., B, 3), rad, to which limits apply.
 
     A rotation is split into a swing and a twist about the bone. The twist fills the component of
     its axis, the rotation vector of the swing the other two.

@@ -1,4 +1,4 @@
-"""Inverse kinematics: 3D joints -> rotations of the rig.
+"""Inverse kinematics by damped least squares: 3D joints -> rotations of the rig.
 
 A guess is written down bone by bone, from the hips outwards: hips and chest from the lines of hips
 and shoulders, the head from the face, each limb aimed at its joints, turned about itself so that
@@ -45,12 +45,12 @@ for _bone, _parent in enumerate(PARENTS):
 
 @dataclass(frozen=True, eq=False)
 class RigPose:
-    """A pose of the rig.
+    """Pose of the rig.
 
     Attributes:
         rotations: (B, 4) local, unit quaternions.
         root: (3,), m. Position of ``hips``.
-        error: Mean distance, m, between the joints that were asked for and those of the rig.
+        error: Mean distance, m, between the target joints and those of the rig.
     """
 
     rotations: Array
@@ -60,7 +60,7 @@ class RigPose:
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """A pose on its way to the solution: local rotations, root, and what follows from them."""
+    """Iterate of the solver: local rotations, root, and derived world quantities."""
 
     rotations: Array
     root: Array
@@ -83,14 +83,14 @@ class _State:
 
 
 class RigSolver:
-    """Solves the poses of one person, one after the other.
+    """Sequential inverse kinematics solver of one person.
 
     Args:
-        rig: Whose bones are turned.
-        joints: Which joints it is given.
+        rig: Rig to pose.
+        joints: Target joints.
         num_steps: Least-squares steps at most; 0 leaves the first guess.
         tolerance: m. The solver stops at this mean error.
-        max_turn: rad. What a bone may turn from one frame to the next; None lets it follow joints
+        max_turn: rad. Largest rotation of a bone between frames; None lets it follow joints
             that jump, as measured ones hardly do.
     """
 
@@ -110,18 +110,18 @@ class RigSolver:
         self.reset()
 
     def use_rig(self, rig: Rig) -> None:
-        """Goes on with a rig of other lengths."""
+        """Replaces the rig by one of other lengths."""
         self.rig = rig
         self._bones = np.array([rig.markers[name][0] for name in self.joints.names])
         self._offsets = np.array([rig.markers[name][1] for name in self.joints.names])
 
     def reset(self) -> None:
-        """Forgets the frame before."""
+        """Resets the state of the frame before."""
         self._last = rest_pose()
         self._has_last = False
 
     def solve(self, joints_3d: ArrayLike, weights: ArrayLike | None = None) -> RigPose | None:
-        """Returns the pose of the rig that comes nearest to the joints.
+        """Returns the pose of the rig that is nearest to the joints.
 
         Args:
             joints_3d: (K, 3), m, in the axes of the rig. NaN where unknown.

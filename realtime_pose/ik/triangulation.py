@@ -1,4 +1,4 @@
-"""2D keypoints of several calibrated cameras -> 3D joints, which are measured, not guessed.
+"""Triangulation of keypoints from several calibrated cameras.
 
 A linear solution (DLT: Hartley and Zisserman, *Multiple View Geometry*, 12.2) is improved by
 Gauss-Newton steps on the distances in the images, each weighted by the confidence of its keypoint.
@@ -27,7 +27,7 @@ class Triangulation:
     Attributes:
         joints_3d: (K, 3), m, y up. NaN where fewer than two cameras see the joint.
         error_px: (K,). Weighted mean distance in the images; NaN where unknown.
-        num_views: (K,) int64. Cameras that count.
+        num_views: (K,) int64. Number of cameras used.
     """
 
     joints_3d: Array
@@ -42,15 +42,15 @@ def triangulate(
     min_score: float = 0.3,
     max_error_px: ArrayLike | None = None,
 ) -> Triangulation:
-    """Returns the joints of one person that several cameras see at the same time.
+    """Triangulates the joints of one person from synchronised views.
 
     Args:
-        cameras: C of them, at different places.
+        cameras: C cameras at different positions.
         keypoints: (C, K, 2), px of each camera. NaN where unknown.
         scores: (C, K). Weights; keypoints below ``min_score`` do not count. 1 when not given.
-        min_score: As said.
-        max_error_px: Of all joints or (K,) each. Where a joint is farther than this in the worst of
-            three views or more, the worst is left out.
+        min_score: Threshold of scores.
+        max_error_px: Reprojection threshold of all joints or (K,) each. Of three views or more
+            the worst is omitted if it exceeds the threshold.
 
     Raises:
         ValueError: If the numbers of cameras and keypoints do not fit.

@@ -1,4 +1,4 @@
-"""From captured frames to people: boxes, poses, ids, smoothing, 3D."""
+"""Stages of the live pipeline: detection, pose estimation, tracking, smoothing, 3D lifting."""
 
 from realtime_pose.inference.model_choice import ModelChoice, available_models, default_model
 from realtime_pose.inference.vitpose_inference import PoseResult, ViTPoseEstimator, infer_pose

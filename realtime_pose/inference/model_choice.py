@@ -1,4 +1,4 @@
-"""Which models an application offers: those that are there, by name, never a path of a visitor."""
+"""Available models of an application, chosen by name; a visitor never gives a path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmpose.backends.model_names import CONFIGS, find_model
-from realtime_pose.capture.allowed_paths import PROJECT_ROOT
+from realtime_pose.capture.named_source import PROJECT_ROOT
 
 TOY_CONFIG = CONFIGS / 'body/2d_kpt_sview_rgb_img/topdown_heatmap/toy/ViTPose_tiny_toy_128x96.py'
 WORK_DIRS = ('work_dirs/quickstart', 'work_dirs/quickstart_long')  # of tools/quickstart.sh
@@ -24,9 +24,9 @@ class ModelChoice:
     """A model that can be chosen.
 
     Attributes:
-        name: What it is called.
+        name: Display name.
         config: Config file.
-        checkpoint: Weights; None is a model with random weights.
+        checkpoint: Weights; None for random weights.
     """
 
     name: str
@@ -35,17 +35,17 @@ class ModelChoice:
 
     @property
     def warning(self) -> str:
-        """What has to be said about it in large letters; empty for a trained one."""
+        """Warning to show in large letters; empty for a trained model."""
         return '' if self.checkpoint else RANDOM_WARNING
 
 
 def available_models(
     environment: Mapping[str, str] = os.environ, root: Path = PROJECT_ROOT
 ) -> dict[str, ModelChoice]:
-    """Returns the models that are there by name, the best to begin with first.
+    """Returns the available models by name, the default first.
 
-    These are the one of ``VITPOSE_CONFIG`` and ``VITPOSE_CHECKPOINT``, those that
-    ``tools/quickstart.sh`` has trained, and one with random weights.
+    These are the model of ``VITPOSE_CONFIG`` and ``VITPOSE_CHECKPOINT``, those trained by
+    ``tools/quickstart.sh``, and one with random weights.
 
     Raises:
         FileNotFoundError: If the environment names a file that is missing.
@@ -76,7 +76,7 @@ def _of_environment(config: str | None, checkpoint: str | None) -> ModelChoice:
 
 
 def default_model() -> ModelChoice:
-    """Returns the model that is taken when nobody chooses.
+    """Returns the default model: the first available one.
 
     Raises:
         FileNotFoundError: If there is none, and the package is installed without its configs.

@@ -1,4 +1,4 @@
-"""The stages of the live pipeline: each is a class with one method, called frame by frame."""
+"""Stages of the live pipeline: detection, pose, tracking, lock, smoothing, lifting, message."""
 
 from __future__ import annotations
 
@@ -11,43 +11,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.apis.inference import FrameResult, PosePredictor
-from mmpose.apis.inference.topdown import usable
 from mmpose.detectors import Detector
 from mmpose.structures import Boxes, DatasetMeta, PoseResult, box_iou_xywh
-from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses, without_doubles
-from realtime_pose.capture.mailbox import CapturedFrame
+from mmpose.tracking import KeypointSmoother, PoseTracker, boxes_from_poses, suppress_duplicates
 from realtime_pose.capture.views import ViewFrame
 from realtime_pose.communication.message import Person, PoseMessage
 from realtime_pose.ik.cameras import Camera
 from realtime_pose.ik.ik_solver import IKSolution, SimpleIKSolver
-from realtime_pose.inference.pace import EFFORTS, Effort
+from realtime_pose.inference.rate_controller import QUALITY_LEVELS, QualityLevel
+from realtime_pose.latest_frame_queue import CapturedFrame
 
-FOUND_IOU = 0.3  # of a box and the place where somebody was expected
-FORGET_AFTER_S = 2.0  # the 3D state of somebody who is not seen
+FOUND_IOU = 0.3  # of a detected box and the box that was predicted from a pose
+FORGET_AFTER_S = 2.0  # expiry of the 3D state of a person who is not seen
 
 T = TypeVar('T')
 
 
 @dataclass(eq=False)
 class LiveFrame:
-    """A frame on its way through the stages.
+    """State of a frame that the stages fill in one after the other.
 
     Attributes:
         captured: The frame.
-        effort: How much may be done for it.
-        boxes: Where people are.
-        has_guesses: Whether boxes are among them that come from poses, not from the detector.
-        poses: One a box; with ids after tracking.
-        solutions: 3D of each pose; None where there is none.
-        message: What is sent.
-        result: What is drawn.
-        view: Number of the camera, where there are several.
-        camera: The camera, where it is calibrated.
-        others: The same moment in the other cameras that have it; this one is drawn and sent.
+        quality: Quality level to process it with.
+        boxes: Boxes of people.
+        has_guesses: Whether some boxes were predicted from poses instead of detected.
+        poses: One per box; with ids after tracking.
+        solutions: 3D solution of each pose, or None.
+        message: Message to send.
+        result: Poses to draw.
+        view: Index of the camera in a multi-view source.
+        camera: The calibrated camera, if any.
+        others: Synchronised frames of the other cameras; this one is drawn and sent.
     """
 
     captured: CapturedFrame
-    effort: Effort = EFFORTS[0]
+    quality: QualityLevel = QUALITY_LEVELS[0]
     boxes: Boxes = field(default_factory=lambda: Boxes.from_xywh([]))
     has_guesses: bool = False
     poses: list[PoseResult] = field(default_factory=list)
@@ -59,13 +58,13 @@ class LiveFrame:
     others: list[LiveFrame] = field(default_factory=list)
 
     @classmethod
-    def of(cls, captured: CapturedFrame, effort: Effort) -> LiveFrame:
-        """Returns a frame at the start, with those of other cameras if it has any."""
+    def of(cls, captured: CapturedFrame, quality: QualityLevel) -> LiveFrame:
+        """Returns the initial state of a frame, with those of other cameras if it has any."""
         frame = captured.frame
         if not isinstance(frame, ViewFrame):
-            return cls(captured, effort)
-        others = [cls.of(replace(captured, frame=other), effort) for other in frame.others]
-        return cls(captured, effort, view=frame.view, camera=frame.camera, others=others)
+            return cls(captured, quality)
+        others = [cls.of(replace(captured, frame=other), quality) for other in frame.others]
+        return cls(captured, quality, view=frame.view, camera=frame.camera, others=others)
 
     @property
     def views(self) -> list[LiveFrame]:
@@ -74,10 +73,10 @@ class LiveFrame:
 
 
 class Stage(Protocol):
-    """A step of the pipeline.
+    """Step of the pipeline.
 
     Attributes:
-        name: What its time is shown under.
+        name: Key of its time in the statistics.
     """
 
     name: str
@@ -87,15 +86,15 @@ class Stage(Protocol):
 
 
 class DetectStage:
-    """Finds people in every N-th frame; in between they are where their poses lead to.
+    """Person detection in every N-th frame; between detections boxes are predicted from poses.
 
     Args:
-        detector: Finds the people.
-        det_every: N.
-        max_people: Boxes of a frame, the surest; None takes all.
+        detector: Person detector.
+        det_every: Detection interval N, frames.
+        max_people: Number of boxes with the highest scores; None takes all.
 
     Attributes:
-        favourite: Who is looked at before all others, as last seen; None is nobody.
+        locked_instance: Last pose of the person who has priority over all others, or None.
     """
 
     name = 'detect'
@@ -110,15 +109,15 @@ class DetectStage:
         self.det_every = det_every
         self.max_people = max_people
         self._num_since = math.inf  # never yet
-        self.favourite: PoseResult | None = None
+        self.locked_instance: PoseResult | None = None
         self._missed: set[int | None] = set()
         self._last: tuple[Sequence[PoseResult], Sequence[PoseResult]] = ((), ())
 
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the boxes."""
-        every = self.det_every * live.effort.det_factor
+        every = self.det_every * live.quality.det_factor
         guessed = boxes_from_poses(*self._last)
-        # Nobody to follow: only a detection can find somebody, as often as was asked for.
+        # Without a tracked person only a detection can find one, at the requested interval.
         is_due = self._num_since >= (every if len(guessed) else self.det_every)
         frame = live.captured.frame
         boxes = guessed
@@ -128,15 +127,15 @@ class DetectStage:
             boxes = self._with_missed(found) if every > 1 else found
         live.has_guesses = not is_due or len(boxes) > len(found)
         self._num_since += 1
-        boxes = boxes.select(usable(boxes, frame.image_wh))
-        limits = [x for x in (self.max_people, live.effort.max_people) if x is not None]
+        boxes = boxes.select(boxes.is_usable(frame.image_wh))
+        limits = [x for x in (self.max_people, live.quality.max_people) if x is not None]
         if limits and len(boxes) > min(limits):
             best = np.argsort(-self._importance(boxes), kind='stable')[: min(limits)]
             boxes = boxes.select(np.sort(best))
         live.boxes = boxes
 
     def _with_missed(self, found: Boxes) -> Boxes:
-        """Returns also the boxes of people whom this detection missed, but not the one before."""
+        """Adds predicted boxes of people whom this detection missed, but not the one before."""
         poses, before = self._last
         guesses = [boxes_from_poses([pose], before) for pose in poses]
         followed = [(p.track_id, g) for p, g in zip(poses, guesses, strict=True) if len(g)]
@@ -160,24 +159,24 @@ class DetectStage:
     def _importance(self, boxes: Boxes) -> NDArray[np.float32]:
         """Returns the scores (N,), highest for the box next to where the favourite is expected."""
         scores = boxes.scores.copy()
-        if self.favourite is not None:
-            guess = boxes_from_poses([self.favourite], self._last[1])
-            xywh = guess.xywh[0] if len(guess) else self.favourite.bbox_xywh
-            # Left, top, width and height: people who cross are at one place, and differ in size.
+        if self.locked_instance is not None:
+            guess = boxes_from_poses([self.locked_instance], self._last[1])
+            xywh = guess.xywh[0] if len(guess) else self.locked_instance.bbox_xywh
+            # Left, top, width and height: crossing people share a position but differ in size.
             scores[np.abs(boxes.xywh - xywh).sum(axis=1).argmin()] = np.inf
         return scores
 
     def follow(self, poses: Sequence[PoseResult]) -> None:
-        """Takes the poses of the frame, for the boxes of the next."""
+        """Stores the poses of the frame, from which the next boxes are predicted."""
         self._last = (poses, self._last[0])
 
 
 class PoseStage:
-    """Estimates the poses of all people of a frame in one batch, and of all cameras.
+    """Pose estimation of all people of a frame and of all cameras in one batch.
 
     Args:
         predictor: Runs the network.
-        set_flip_test: Switches the mirror image, where it is wanted at all.
+        set_flip_test: Switches the flip test, where the model has one.
     """
 
     name = 'pose'
@@ -191,7 +190,7 @@ class PoseStage:
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the poses."""
         if self.set_flip_test is not None:
-            self.set_flip_test(live.effort.flip_test)
+            self.set_flip_test(live.quality.flip_test)
         views = live.views
         poses = self.predictor([x.captured.frame for x in views], [x.boxes for x in views])
         for view, own in zip(views, poses, strict=True):
@@ -199,11 +198,11 @@ class PoseStage:
 
 
 class TrackStage:
-    """Numbers the people.
+    """Tracking: assigns a persistent id to each person.
 
     Args:
-        tracker: Remembers them.
-        detect: Learns where they are.
+        tracker: Associates poses with tracks.
+        detect: Predicts its next boxes from the tracked poses.
     """
 
     name = 'track'
@@ -215,19 +214,19 @@ class TrackStage:
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the ids."""
         if live.has_guesses:
-            live.poses = without_doubles(live.poses, self.tracker.dataset_meta)
+            live.poses = suppress_duplicates(live.poses, self.tracker.dataset_meta)
         live.poses = self.tracker(live.poses, live.captured.t_capture)
         self.detect.follow(live.poses)
 
 
 class LockStage:
-    """Keeps one person and leaves out all others.
+    """Lock on one person, the largest at first; all others are dropped.
 
-    It is the largest, and stays the same until nobody has seen that person for a while.
+    The lock is released when that person has not been seen for a while.
 
     Args:
-        release_s: How long that is; as long as the tracker keeps numbers.
-        detect: Looks at that person, also where it may look at few; one per camera.
+        release_s: Seconds until the release; as long as the tracker keeps ids.
+        detect: Detection stages, which give that person priority; one per camera.
     """
 
     name = 'lock'
@@ -239,11 +238,11 @@ class LockStage:
         self._seen_s = -math.inf
 
     def __call__(self, live: LiveFrame) -> None:
-        """Takes the others out of the poses."""
+        """Removes the poses of all others."""
         now = live.captured.t_capture
         if now - self._seen_s > self.release_s:
             for detect in self.detect:
-                detect.favourite = None
+                detect.locked_instance = None
             if live.poses:
                 largest = max(live.poses, key=lambda pose: float(np.prod(pose.bbox_xywh[2:])))
                 self._id = largest.track_id
@@ -253,14 +252,14 @@ class LockStage:
         for view in live.views:
             for pose in view.poses:
                 if pose.track_id == self._id:
-                    # Across cameras people have other numbers than in the view of each.
+                    # Matched ids of several cameras differ from the track ids of each view.
                     is_known = len(self.detect) == 1
-                    favourite = pose if is_known else replace(pose, track_id=None)
-                    self.detect[view.view].favourite = favourite
+                    locked_instance = pose if is_known else replace(pose, track_id=None)
+                    self.detect[view.view].locked_instance = locked_instance
 
 
 class SmoothStage:
-    """Steadies the joints by the One-Euro filter."""
+    """Temporal smoothing of keypoints by the One-Euro filter."""
 
     name = 'smooth'
 
@@ -273,10 +272,10 @@ class SmoothStage:
 
 
 class PerPerson(Generic[T]):
-    """Something that each person has, such as a solver, until nobody has seen the person a while.
+    """Per-person state, such as a solver, which expires when the person is no longer seen.
 
     Args:
-        new: Makes one.
+        new: Factory of the state of one person.
     """
 
     def __init__(self, new: Callable[[], T]) -> None:
@@ -284,33 +283,33 @@ class PerPerson(Generic[T]):
         self._owned: dict[int, tuple[T, float]] = {}
 
     def at(self, time_s: float) -> Callable[[int], T]:
-        """Returns what gives the thing of a person, by id, at a time."""
+        """Drops expired states; returns a function from a person's id to the state at a time."""
         self._owned = {
-            key: (thing, seen_s)
-            for key, (thing, seen_s) in self._owned.items()
+            key: (state, seen_s)
+            for key, (state, seen_s) in self._owned.items()
             if time_s - seen_s <= FORGET_AFTER_S
         }
 
         def owned(key: int) -> T:
-            thing = self._owned[key][0] if key in self._owned else self.new()
-            self._owned[key] = (thing, time_s)
-            return thing
+            state = self._owned[key][0] if key in self._owned else self.new()
+            self._owned[key] = (state, time_s)
+            return state
 
         return owned
 
 
 class LiftStage:
-    """Lifts every person to 3D and turns the bones of the rig, each with a solver of its own.
+    """Monocular 3D lifting and inverse kinematics, with one solver per person.
 
     Args:
-        new_solver: Makes one.
+        new_solver: Factory of solvers.
     """
 
     name = '3d'
 
     def __init__(self, new_solver: Callable[[], SimpleIKSolver]) -> None:
         self._solvers = PerPerson(new_solver)
-        new_solver()  # says now if the skeleton has no body
+        new_solver()  # fails now if the skeleton has no body
 
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the solutions."""
@@ -322,12 +321,12 @@ class LiftStage:
 
 
 class MessageStage:
-    """Puts what is known about a frame into a message.
+    """Assembly of the message of a frame.
 
     Args:
         dataset_meta: The skeleton.
         source: Name of the source, where it has only one camera.
-        stats: Gives the figures that messages carry.
+        stats: Returns the statistics that messages carry.
         clock: Unix seconds.
     """
 

@@ -1,4 +1,4 @@
-"""The stages that several cameras need: one each for some, and all together for 3D."""
+"""Multi-view stages: a stage per camera, matching across views, triangulation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from realtime_pose.ik.measured_solver import MeasuredIKSolver
 from realtime_pose.ik.triangulation import triangulate
 from realtime_pose.inference.stages import LiveFrame, PerPerson, Stage
 
-# Of the size of a person's box (square root of the area, about a metre): where a joint is farther
-# than this from where the cameras see it, at least one of them sees something else.
+# Largest reprojection error of a keypoint, as a share of the size of a person's box (square root of
+# the area, about a metre); beyond it at least one camera sees something else.
 MAX_ERROR = 0.1
 
 Array = NDArray[np.float64]
 
 
-class EachView:
-    """Takes the view of each camera through a stage of its own.
+class PerViewStage:
+    """Wrapper that runs a separate stage for the view of each camera.
 
     Args:
         stages: One per camera.
@@ -33,16 +33,16 @@ class EachView:
         self.stages = list(stages)
 
     def __call__(self, live: LiveFrame) -> None:
-        """Fills in their part of each view."""
+        """Runs the stage of each view."""
         for view in live.views:
             self.stages[view.view](view)
 
 
 class MatchStage:
-    """Gives people the same number in all views.
+    """Cross-view matching: assigns people the same id in all views.
 
     Args:
-        matcher: Remembers who is who.
+        matcher: Associates the tracks of the cameras.
     """
 
     name = 'match'
@@ -71,14 +71,13 @@ class MatchStage:
 
 
 class TriangulateStage:
-    """Measures the joints of the people of the main view whom another view sees as well.
+    """Triangulation of the keypoints of people in the main view whom another view sees as well.
 
-    A joint that fewer than two views are sure of is unknown, and so is one where they contradict
-    each other.
+    A keypoint that is confident in fewer than two views, or inconsistent between them, is unknown.
 
     Args:
         dataset_meta: The skeleton.
-        min_score: Joints below it do not count.
+        min_score: Keypoints below it do not count.
     """
 
     name = '3d'
@@ -97,7 +96,7 @@ class TriangulateStage:
                 live.solutions[i] = solvers(live.poses[i].track_id or 0).solve(joints)
 
     def _measured(self, live: LiveFrame) -> Array:
-        """Returns the joints (N, K, 3), m, of the people of the main view."""
+        """Returns the 3D keypoints (N, K, 3), m, of the people of the main view."""
         views = live.views
         num_people = len(live.poses)
         if len(views) < 2 or not num_people:

@@ -1,4 +1,4 @@
-"""The published calls: one estimator, one frame, one pose."""
+"""Pose estimator for single frames, with the published names and arguments."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmpose.apis.inference import PoseBackend, PosePredictor, load_backend
-from mmpose.apis.inference.pixels import as_bgr
-from mmpose.apis.inference.topdown import usable
-from mmpose.backends.device import pick_device
+from mmpose.apis.inference.images import as_bgr
+from mmpose.backends import pick_device
 from mmpose.structures import Boxes, DatasetMeta, Frame
 from mmpose.structures import PoseResult as PersonPose
 
@@ -23,7 +22,7 @@ People = Sequence[dict[str, Any]] | ArrayLike | Boxes
 
 @dataclass
 class PoseResult:
-    """The pose of one person.
+    """Pose of one person.
 
     Attributes:
         keypoints: (K, 2), img px.
@@ -37,15 +36,15 @@ class PoseResult:
 
 
 class ViTPoseEstimator:
-    """Estimates the poses of people in a frame; all of them in one batch.
+    """Top-down pose estimator of all people in a frame, in one batch.
 
     Args:
         config_path: Config file; also a name, a work dir or an exported file, see ``find_model``.
         checkpoint_path: Weights. None leaves random weights, with a warning.
-        device: Such as ``cuda:0`` or ``cpu``; None takes a GPU where there is one.
-        flip_test: Whether heatmaps are averaged with those of the mirror image, at twice the time.
+        device: Device, such as ``cuda:0`` or ``cpu``; None takes a GPU where there is one.
+        flip_test: Whether heatmaps are averaged with those of the flipped image, at twice the cost.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
-        batch_size: People at a time.
+        batch_size: Crops per batch.
 
     Attributes:
         dataset_meta: The skeleton.
@@ -66,7 +65,7 @@ class ViTPoseEstimator:
     ) -> None:
         where = pick_device(device)
         with warnings.catch_warnings():
-            # Whoever shows the poses says it in large letters.
+            # The application shows this warning itself, in large letters.
             warnings.filterwarnings('ignore', message='RANDOM WEIGHTS')
             self.backend: PoseBackend = load_backend(
                 config_path, checkpoint_path, where, dtype=dtype, flip_test=flip_test
@@ -78,11 +77,11 @@ class ViTPoseEstimator:
 
     @property
     def has_flip_test(self) -> bool:
-        """Whether it averages with the mirror image."""
+        """Whether the model runs a flip test."""
         return bool(getattr(getattr(self.backend, 'model', None), 'flip_test', False))
 
     def set_flip_test(self, wanted: bool) -> None:
-        """Switches the mirror image; nothing happens where an exported file has settled it."""
+        """Switches the flip test; has no effect on an exported file."""
         model = getattr(self.backend, 'model', None)
         if model is not None and hasattr(model, 'flip_test'):
             model.flip_test = wanted
@@ -92,11 +91,11 @@ class ViTPoseEstimator:
 
         Args:
             frame: (H, W, 3) BGR, grey or BGRA.
-            person_results: Where people are: dicts with ``bbox`` (xyxy, and perhaps a score), an
+            person_results: Boxes of people: dicts with ``bbox`` (xyxy, optionally a score), an
                 array (N, 4) or (N, 5) of these, or ``Boxes``; None takes the whole frame.
 
         Raises:
-            ValueError: If the frame is no image, or no box has a part in it.
+            ValueError: If the frame is no image, or no box intersects it.
         """
         poses = self.infer_people(frame, person_results)
         if not poses:
@@ -106,10 +105,10 @@ class ViTPoseEstimator:
     def infer_people(
         self, frame: NDArray[Any], person_results: People | None = None
     ) -> list[PoseResult]:
-        """Returns the pose of the person in each box; boxes outside of the frame are left out."""
+        """Returns the pose of the person in each box; boxes outside of the frame are omitted."""
         image = Frame(0, as_bgr(frame), '')
         boxes = _boxes_of(person_results, image.image_wh)
-        boxes = boxes.select(usable(boxes, image.image_wh))
+        boxes = boxes.select(boxes.is_usable(image.image_wh))
         return [self._published(pose, image) for pose in self.predictor([image], [boxes])[0]]
 
     def _published(self, pose: PersonPose, frame: Frame) -> PoseResult:

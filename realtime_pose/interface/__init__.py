@@ -1,1 +1,1 @@
-"""Pages for the browser: Streamlit and Gradio."""
+"""Web apps: Streamlit and Gradio."""

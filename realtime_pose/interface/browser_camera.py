@@ -1,43 +1,70 @@
-"""The camera of a visitor's browser as a source of frames for the pipeline.
+"""Camera of a visitor's browser as a source of frames, and decoding of uploaded pictures.
 
-Pictures come through the connection that the page has anyway, so nothing else listens, and nobody
-but a visitor of the page can send any.
+Pictures arrive through the existing connection of the page, so no other port is open, and only
+visitors of the page can send any.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import io
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.structures import Frame
-from realtime_pose.capture.mailbox import Mailbox
-from realtime_pose.interface.uploads import decode_picture
+from realtime_pose.latest_frame_queue import LatestFrameQueue
 
 NAME = 'browser camera'
 PREFIX = 'data:image/jpeg;base64,'
 MAX_TEXT = 2_000_000  # a JPEG of 1280x720 px has some 200,000 characters
-MAX_FPS = 15.0  # each picture runs a part of the page's script
+MAX_BYTES = 20_000_000  # of a picture file
+MAX_PIXELS = 40_000_000
+MAX_FPS = 15.0  # each picture reruns a fragment of the page
 SILENT_S = 3.0
 HTML = '<video muted playsinline hidden></video><canvas hidden></canvas>'
 
 
+def decode_picture(data: bytes) -> NDArray[np.uint8]:
+    """Decodes a picture file in memory to (H, W, 3), uint8 BGR.
+
+    Raises:
+        ValueError: If it is no picture, or larger than 20 MB or 40 million pixels; the size is
+            read from its header before decoding.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if len(data) > MAX_BYTES:
+        raise ValueError(f'the picture has {len(data)} bytes, at most {MAX_BYTES} are taken')
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            width, height = picture.size
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        raise ValueError(f'this is no picture: {error}') from None
+    if width * height > MAX_PIXELS:
+        raise ValueError(f'the picture has {width}x{height} px, at most {MAX_PIXELS} px are taken')
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError('the picture cannot be decoded; save it as JPEG or PNG')
+    return image.astype(np.uint8, copy=False)
+
+
 class BrowserCamera:
-    """Frames that a browser sends; a source like the cameras of this machine.
+    """Live source of frames that a browser sends.
 
     Args:
-        size_wh: No frame is larger; px.
-        fps: Frames per second that the browser is asked for.
-        silent_s: The camera counts as away when nothing comes for so long.
+        size_wh: Largest frame, px.
+        fps: Requested frame rate.
+        silent_s: Seconds without a picture after which the camera counts as lost.
 
     Attributes:
-        received: Number of the last picture, as the browser counts them.
+        received: Number of the last picture, as counted by the browser.
     """
 
     name = NAME
@@ -55,30 +82,30 @@ class BrowserCamera:
         self.silent_s = silent_s or SILENT_S
         self.problems: list[str] = []
         self.received = 0
-        self._mailbox: Mailbox[NDArray[np.uint8]] = Mailbox()
+        self._queue: LatestFrameQueue[NDArray[np.uint8]] = LatestFrameQueue()
 
     def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
-        """Yields frames as they come, until it is closed.
+        """Yields frames as they arrive, until it is closed.
 
         Raises:
-            ConnectionError: If nothing comes: the page was closed, or gave no permission.
+            ConnectionError: If no frame arrives: the page was closed, or permission was refused.
         """
         index = 0
         while True:
-            image = self._mailbox.take(self.silent_s)
+            image = self._queue.get(self.silent_s)
             if image is not None:
                 yield Frame(index, image, self.name), ''
                 index += 1
-            elif self._mailbox.is_closed:
+            elif self._queue.is_closed:
                 return
             else:
                 raise ConnectionError(f'{self.name}: no picture came for {self.silent_s:g} s')
 
     def receive(self, number: Any, picture: Any) -> None:
-        """Takes a picture as the browser sends it, a JPEG in a ``data:`` address.
+        """Decodes a picture from the browser, a JPEG in a ``data:`` URL, and queues it.
 
         Raises:
-            ValueError: If it is none, or is too large.
+            ValueError: If it is no JPEG, or is too large.
         """
         if not isinstance(picture, str) or not picture.startswith(PREFIX):
             raise ValueError('the browser sent no JPEG picture')
@@ -93,22 +120,21 @@ class BrowserCamera:
         if width > self.size_wh[0] or height > self.size_wh[1]:
             raise ValueError(f'the browser sent {width}x{height} px, at most {self.size_wh}')
         self.received = int(number)
-        self._mailbox.put(image)
+        self._queue.put(image)
 
     def close(self) -> None:
-        """Ends it."""
-        self._mailbox.close()
+        """Ends the source."""
+        self._queue.close()
 
 
 def show_camera(camera: BrowserCamera, on_problem: Callable[[str], None]) -> None:
-    """Lets the browser of this visitor send its pictures; to be called in a fragment.
+    """Renders the component that sends this visitor's pictures; to be called in a fragment.
 
     Args:
-        camera: Takes them.
-        on_problem: Is told the browser's name of an error, such as ``NotAllowedError``, or a
-            sentence.
+        camera: Receives the pictures.
+        on_problem: Called with the browser's name of an error, such as ``NotAllowedError``, or
+            with a sentence.
     """
-
     assert camera.fps is not None
     width, height = camera.size_wh
     _component()(
@@ -122,7 +148,7 @@ def show_camera(camera: BrowserCamera, on_problem: Callable[[str], None]) -> Non
 def _sent() -> Any:
     import streamlit as st
 
-    # Nothing is there when the pipeline was stopped while a picture was on its way.
+    # Empty when the pipeline was stopped while a picture was in transit.
     return st.session_state.get('browser_camera', {})
 
 

@@ -1,8 +1,8 @@
-"""A smaller page: ``python realtime_pose/interface/gradio_app.py``, http://localhost:7860.
+"""Gradio app: ``python realtime_pose/interface/gradio_app.py``, http://localhost:7860.
 
-``VITPOSE_CONFIG``, ``VITPOSE_CHECKPOINT`` and ``VITPOSE_DEVICE`` choose the model; without them it
-is that of ``tools/quickstart.sh``, or random weights. ``VITPOSE_HOST`` is the address it listens
-on, this machine only by default, and ``VITPOSE_PORT`` the port.
+``VITPOSE_CONFIG``, ``VITPOSE_CHECKPOINT`` and ``VITPOSE_DEVICE`` choose the model, by default that
+of ``tools/quickstart.sh``, or random weights. ``VITPOSE_HOST`` is the address to listen on, by
+default this machine only, and ``VITPOSE_PORT`` the port.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mmpose.structures import Frame
 from realtime_pose.communication.strict_json import to_plain
 from realtime_pose.inference.model_choice import ModelChoice, default_model
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
-from realtime_pose.interface.uploads import MAX_PIXELS, decode_picture
+from realtime_pose.interface.browser_camera import MAX_PIXELS, decode_picture
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 DEFAULT_HOST, DEFAULT_PORT = '127.0.0.1', 7860
 MAX_FILE_SIZE = '20mb'
 MAX_VIDEO_FRAMES = 900
-DELETE_AFTER_S = 600  # what was uploaded and made; looked at every minute
+DELETE_AFTER_S = 600  # uploaded and generated files; checked every minute
 CAMERA_EVERY_S = 0.2
-HEIGHT = 420  # px, so that the JSON below is seen
+HEIGHT = 420  # px, so that the JSON below is visible
 OVERLAY_NAME = 'overlay.webm'  # browsers play no MPEG-4 part 2, which OpenCV writes into .mp4
 NO_PICTURE = 'this is no picture that can be read; take a JPEG or PNG'
 
@@ -47,13 +47,13 @@ Work = Callable[[Any, float], tuple[Any, dict[str, Any]]]
 
 @lru_cache(maxsize=1)
 def load_estimator() -> tuple[ViTPoseEstimator, ModelChoice]:
-    """Returns the model, loaded once for all visitors."""
+    """Returns the model, cached for all visitors."""
     choice = default_model()
     device = os.environ.get('VITPOSE_DEVICE') or None
     return ViTPoseEstimator(choice.config, choice.checkpoint, device), choice
 
 
-def look_at(image_bgr: NDArray[np.uint8], index: int = 0) -> FrameResult:
+def estimate_poses(image_bgr: NDArray[np.uint8], index: int = 0) -> FrameResult:
     """Returns the poses of the people in a picture (H, W, 3)."""
     estimator, _ = load_estimator()
     frame = Frame(index, image_bgr, '')
@@ -73,7 +73,7 @@ def process_frame(
         return None, {'people': []}
     if image_rgb.shape[0] * image_rgb.shape[1] > MAX_PIXELS:
         raise ValueError(f'the picture is {image_rgb.shape}, at most {MAX_PIXELS} px are taken')
-    result = look_at(np.ascontiguousarray(image_rgb[..., ::-1]))
+    result = estimate_poses(np.ascontiguousarray(image_rgb[..., ::-1]))
     drawn = result.draw(DrawOptions(min_score, show_boxes=True))
     return np.ascontiguousarray(drawn[..., ::-1]), people_of(result)
 
@@ -93,7 +93,7 @@ def process_picture(
 
 
 def people_of(result: FrameResult) -> dict[str, Any]:
-    """Returns the poses of a frame as JSON can hold them."""
+    """Returns the poses of a frame as JSON values."""
     people = [
         {
             'keypoints': np.round(pose.keypoints, 2),
@@ -122,7 +122,7 @@ def process_video(path: str | None, min_score: float = 0.3) -> tuple[str | None,
     frames = []
     try:
         for frame, _ in islice(iter(source), MAX_VIDEO_FRAMES):
-            result = look_at(frame.image_bgr, frame.index)
+            result = estimate_poses(frame.image_bgr, frame.index)
             video.add(result.draw(DrawOptions(min_score, show_boxes=True)))
             frames.append({'index': frame.index, **people_of(result)})
     finally:
@@ -133,8 +133,8 @@ def process_video(path: str | None, min_score: float = 0.3) -> tuple[str | None,
     return str(video.path), poses
 
 
-def in_one_sentence(work: Work) -> Work:
-    """Returns a function that says on the page what the work cannot do."""
+def with_readable_errors(work: Work) -> Work:
+    """Wraps a function so that its errors and notes are shown on the page in one sentence."""
     import gradio as gr
 
     def guarded(given: Any, min_score: float) -> tuple[Any, dict[str, Any]]:
@@ -142,7 +142,7 @@ def in_one_sentence(work: Work) -> Work:
             drawn, poses = work(given, min_score)
         except (ValueError, OSError) as error:
             reason = one_sentence(error)
-            if isinstance(given, str):  # where the server keeps its files is nobody's business
+            if isinstance(given, str):  # folders of the server are not disclosed
                 reason = reason.replace(given, Path(given).name)
             raise gr.Error(reason, duration=None, print_exception=False) from None
         if 'note' in poses:
@@ -152,8 +152,8 @@ def in_one_sentence(work: Work) -> Work:
     return guarded
 
 
-def read_by_us(component: Any) -> Any:
-    """Makes a component say in one sentence that a file is no picture; returns it."""
+def with_picture_check(component: Any) -> Any:
+    """Makes a component report unreadable files in one sentence; returns it."""
     import gradio as gr
 
     read = component.preprocess
@@ -161,7 +161,7 @@ def read_by_us(component: Any) -> Any:
     def preprocess(payload: Any) -> Any:
         try:
             return read(payload)
-        except Exception:  # whatever Pillow raises; the page would show nothing
+        except Exception:  # anything that Pillow raises; the page would show nothing
             raise gr.Error(NO_PICTURE, duration=None, print_exception=False) from None
 
     component.preprocess = preprocess  # a subclass makes Gradio write a .pyi beside this file
@@ -189,7 +189,7 @@ def build_app() -> Blocks:
             gr.Markdown(f'# {choice.warning}')
         score = gr.Slider(0, 1, 0.3, label='Show joints above / Mostrar por encima de')
         with gr.Tab('Image / Imagen'), gr.Row():
-            image = read_by_us(
+            image = with_picture_check(
                 gr.Image(
                     sources=['upload', 'clipboard'], type='filepath', label='Image', height=HEIGHT
                 )
@@ -198,7 +198,10 @@ def build_app() -> Blocks:
                 drawn = gr.Image(label='Poses', interactive=False, height=HEIGHT)
                 poses = gr.JSON(label='JSON')
             image.change(
-                in_one_sentence(process_picture), [image, score], [drawn, poses], api_name='image'
+                with_readable_errors(process_picture),
+                [image, score],
+                [drawn, poses],
+                api_name='image',
             )
         with gr.Tab('Video / Vídeo'), gr.Row():
             video = gr.Video(sources=['upload'], label=f'At most {MAX_VIDEO_FRAMES} frames')
@@ -206,7 +209,7 @@ def build_app() -> Blocks:
                 overlay = gr.Video(label='Poses', interactive=False, height=HEIGHT)
                 video_poses = gr.JSON(label='JSON')
             video.upload(
-                in_one_sentence(process_video),
+                with_readable_errors(process_video),
                 [video, score],
                 [overlay, video_poses],
                 api_name='video',
@@ -217,7 +220,7 @@ def build_app() -> Blocks:
                 live = gr.Image(label='Poses', interactive=False, height=HEIGHT)
                 live_poses = gr.JSON(label='JSON')
             camera.stream(
-                in_one_sentence(process_frame),
+                with_readable_errors(process_frame),
                 [camera, score],
                 [live, live_poses],
                 stream_every=CAMERA_EVERY_S,

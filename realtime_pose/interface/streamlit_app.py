@@ -1,7 +1,7 @@
-"""The page: ``streamlit run realtime_pose/interface/streamlit_app.py``, http://localhost:8501.
+"""Streamlit app: ``streamlit run realtime_pose/interface/streamlit_app.py``, localhost:8501.
 
-The pipeline runs in threads of its own, one for all visitors; the page only shows its last frame, a
-few times per second, in fragments that do not run the whole script again.
+One pipeline for all visitors runs in background threads; the page shows its last frame, a few times
+per second, in fragments that do not rerun the whole script.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from realtime_pose.communication.message import PoseMessage
 from realtime_pose.inference.model_choice import RANDOM
 from realtime_pose.interface import browser_camera
 from realtime_pose.interface.browser_camera import show_camera
-from realtime_pose.interface.choice import CAMERA, HUMANOID, Choice, Offer
 from realtime_pose.interface.live_session import LiveSession
-from realtime_pose.interface.texts import LANGUAGES, TEXTS, Saying, text
+from realtime_pose.interface.server_options import CAMERA, HUMANOID, Choice, ServerOptions
+from realtime_pose.interface.texts import LANGUAGES, TEXTS, StatusText, text
 from realtime_pose.interface.view3d import show_mesh, show_people, skin_of
 from realtime_pose.model3d.humanoid import HUMANOID_FILE
 from realtime_pose.model3d.skin import Skin
@@ -52,22 +52,22 @@ def shared_session() -> LiveSession:
 
     @st.cache_resource
     def made() -> LiveSession:
-        session = LiveSession(Offer.of_environment())
-        atexit.register(session.stop)  # a recording is completed when the server is ended
+        session = LiveSession(ServerOptions.of_environment())
+        atexit.register(session.stop)  # completes a recording when the server ends
         return session
 
     return made()
 
 
 def sidebar(session: LiveSession, language: str) -> Choice:
-    """Draws the choices; returns what is chosen."""
+    """Draws the widgets of the sidebar; returns the chosen settings."""
     import streamlit as st
 
     say = partial(text, language=language)
-    offer = session.offer
+    server_options = session.server_options
 
     def one_of(key: str, options: Sequence[str | None], help_text: str | None = None) -> Any:
-        # A list that is drawn again in the other language would keep the old name of its choice.
+        # A list redrawn in the other language would keep the old name of its choice.
         kept = st.session_state.get(f'{key}_kept', options[0])
         st.session_state[f'{key}_kept'] = chosen = st.selectbox(
             say(key), options, options.index(kept) if kept in options else 0,
@@ -77,9 +77,9 @@ def sidebar(session: LiveSession, language: str) -> Choice:
         return chosen
 
     with st.sidebar:
-        model = one_of('model', offer.models)
-        device = one_of('device', offer.devices)
-        source = one_of('source', offer.sources, say('source_help'))
+        model = one_of('model', server_options.models)
+        device = one_of('device', server_options.devices)
+        source = one_of('source', server_options.sources, say('source_help'))
         size = one_of('size', SIZES)
         fps = st.slider(say('fps'), 5, 60, 15, key='fps')
         people = st.slider(say('people'), 1, 20, 5, key='people')
@@ -89,8 +89,8 @@ def sidebar(session: LiveSession, language: str) -> Choice:
         target_fps = st.slider(
             say('target_fps'), 5, 60, 15, key='target_fps', disabled=not is_adaptive
         )
-        rig = one_of('rig', offer.rigs)
-        target = one_of('udp', (None, *offer.targets))
+        rig = one_of('rig', server_options.rigs)
+        target = one_of('udp', (None, *server_options.targets))
         is_recorded = st.checkbox(say('record'), False, key='record', help=say('record_help'))
     width, height = map(int, size.split('x'))
     return Choice(
@@ -110,7 +110,7 @@ def sidebar(session: LiveSession, language: str) -> Choice:
 
 
 def name_of(choice: str | None, say: Callable[[str], str]) -> str:
-    """Returns what a model, source, 3D model or target is called on the page."""
+    """Returns the display name of a model, source, 3D model or target."""
     if choice in NAMED:
         return say(NAMED[choice])
     for start, key in ((CAMERA, 'server_camera'), (SYNTHETIC, 'synthetic')):
@@ -120,7 +120,7 @@ def name_of(choice: str | None, say: Callable[[str], str]) -> str:
 
 
 def buttons(session: LiveSession, choice: Choice, say: Callable[[str], str]) -> None:
-    """Draws start and stop, and what they lead to."""
+    """Draws the start and stop buttons and the state of the pipeline."""
     import streamlit as st
 
     left, right, state = st.columns([1, 1, 3])
@@ -129,8 +129,8 @@ def buttons(session: LiveSession, choice: Choice, say: Callable[[str], str]) -> 
             with st.spinner(say('waiting')):
                 session.start(choice)
             st.session_state['own_camera'] = session.camera
-        except (ValueError, OSError, RuntimeError) as error:
-            session.saying = Saying('refused', reason=one_sentence(error))
+        except (ValueError, OSError, RuntimeError, ImportError) as error:
+            session.status = StatusText('refused', reason=one_sentence(error))
     if right.button(say('stop'), key='stop', width='stretch'):
         with st.spinner(say('stopping')):
             session.stop()
@@ -146,30 +146,34 @@ def buttons(session: LiveSession, choice: Choice, say: Callable[[str], str]) -> 
 
 
 def picture(
-    session: LiveSession, looks: DrawOptions, skin: Skin | None, was_running: bool, language: str
+    session: LiveSession,
+    draw_options: DrawOptions,
+    skin: Skin | None,
+    was_running: bool,
+    language: str,
 ) -> None:
-    """Draws the last frame with the people in it, and lets the 3D model follow them."""
+    """Draws the last frame with its poses, and poses the 3D model."""
     import streamlit as st
 
     say = partial(text, language=language)
     session.watch()
     camera(session, language)
     if session.is_running != was_running:
-        st.rerun()  # somebody else has pressed a button, or it ended
+        st.rerun()  # another visitor has pressed a button, or the source ended
     live = session.latest
-    if session.saying is not None:
-        st.warning(session.saying.text(language))
+    if session.status is not None:
+        st.warning(session.status.text(language))
     for problem in session.problems:
-        st.warning(Saying('problem', reason=problem).text(language))
+        st.warning(StatusText('problem', reason=problem).text(language))
     if live is None or live.result is None:
         st.info(say('waiting') if session.is_running else say('stopped'))
         return
-    st.html(image_tag(live.result.draw(looks)))
+    st.html(image_tag(live.result.draw(draw_options)))
     report = session.report
     st.caption(
         f'{report.fps:.1f} fps · p50 {report.latency_p50_ms:.0f} ms · p95 '
         f'{report.latency_p95_ms:.0f} ms · {report.num_dropped} {say("dropped")} · '
-        f'{say(live.effort.text)}'
+        f'{say(live.quality.text)}'
     )
     if skin is not None and live.message is not None:
         show_people(skin, live.message.people)
@@ -183,12 +187,14 @@ def is_own_camera(session: LiveSession) -> bool:
 
 
 def camera(session: LiveSession, language: str) -> None:
-    """Sends the pictures of this visitor's browser, if they are what runs."""
+    """Sends the pictures of this visitor's browser, if it is the source."""
     import streamlit as st
 
     def problem(reason: str) -> None:
         is_known = reason in TEXTS
-        session.saying = Saying(reason) if is_known else Saying('camera_failed', reason=reason)
+        session.status = (
+            StatusText(reason) if is_known else StatusText('camera_failed', reason=reason)
+        )
 
     wanted = session.camera
     if wanted is None:
@@ -201,14 +207,14 @@ def camera(session: LiveSession, language: str) -> None:
 
 
 def view(session: LiveSession, rig: str, is_bare: bool, language: str) -> Skin | None:
-    """Draws the view that holds the 3D model; returns its mesh."""
+    """Draws the 3D view; returns the mesh of its model."""
     import streamlit as st
 
     try:
         skin = skin_of(session.rig_file(rig) or HUMANOID_FILE, is_bare)
     except (ValueError, OSError) as error:
-        reason = one_sentence(error).replace(f'{session.offer.media}/', '')
-        st.error(Saying('no_rig', reason=reason).text(language))
+        reason = one_sentence(error).replace(f'{session.server_options.media}/', '')
+        st.error(StatusText('no_rig', reason=reason).text(language))
         return None
     show_mesh(skin, text('no_webgl', language))
     return skin
@@ -252,9 +258,9 @@ def _method(name: str | None, say: Callable[[str], str]) -> str:
 
 
 def image_tag(image_bgr: NDArray[np.uint8]) -> str:
-    """Returns a picture as HTML that holds it, no wider than is shown.
+    """Returns a picture embedded in HTML, downscaled to the shown width.
 
-    A picture with an address of its own would often be replaced before a slow browser asks for it.
+    A picture with its own URL would often be replaced before a slow browser requests it.
     """
     width = image_bgr.shape[1]
     if width > MAX_SHOWN_PX:
@@ -266,7 +272,7 @@ def image_tag(image_bgr: NDArray[np.uint8]) -> str:
 
 
 def latency_chart(latency_ms: Sequence[float]) -> str:
-    """Returns a line as HTML, the newest on the right, with its highest value beside it.
+    """Returns a line chart as HTML, the newest on the right, with its maximum beside it.
 
     A chart of Streamlit would take longer to draw than some models need for a frame.
     """
@@ -306,9 +312,9 @@ def main() -> None:
     threshold = options[0].slider(say('threshold'), 0.0, 1.0, 0.3, key='threshold')
     show_boxes = options[1].checkbox(say('boxes'), True, key='boxes')
     is_bare = options[2].checkbox(say('bones'), False, key='bones')
-    looks = DrawOptions(threshold, show_boxes=show_boxes, show_ids=True)
+    draw_options = DrawOptions(threshold, show_boxes=show_boxes, show_ids=True)
     is_running = session.is_running
-    # Each picture of one's own camera draws the page's picture as well.
+    # Each picture of the visitor's own camera redraws the page's picture as well.
     often = SLOW_EVERY_S if is_own_camera(session) else PICTURE_EVERY_S
     left, right = st.columns([3, 2])
     with right:
@@ -317,7 +323,7 @@ def main() -> None:
         st.fragment(numbers, run_every=slow)(session, say)
     with left:
         every = often if is_running else IDLE_EVERY_S
-        st.fragment(picture, run_every=every)(session, looks, skin, is_running, language)
+        st.fragment(picture, run_every=every)(session, draw_options, skin, is_running, language)
 
 
 if __name__ == '__main__':

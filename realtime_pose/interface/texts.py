@@ -1,4 +1,4 @@
-"""What the page says, in English and Spanish."""
+"""Texts of the page in English and Spanish."""
 
 from __future__ import annotations
 
@@ -141,15 +141,15 @@ def text(key: str, language: str) -> str:
 
 
 @dataclass(frozen=True)
-class Saying:
-    """A text with what is to be put into it, for whoever reads it in either language.
+class StatusText:
+    """Translatable status line: key of a text and the values to insert.
 
     Attributes:
-        key: Of the text.
-        reason: Why; in the words of whatever failed, which are English.
-        folder: Of a recording.
-        number: Of frames.
-        seconds: How long.
+        key: Key of the text.
+        reason: Error message, in English.
+        folder: Folder of a recording.
+        number: Number of frames.
+        seconds: Duration.
     """
 
     key: str
@@ -159,7 +159,7 @@ class Saying:
     seconds: float = 0.0
 
     def text(self, language: str) -> str:
-        """Returns it in one of ``LANGUAGES``."""
+        """Returns the text in one of ``LANGUAGES``."""
         return text(self.key, language).format(
             reason=self.reason, folder=self.folder, number=self.number, seconds=self.seconds
         )

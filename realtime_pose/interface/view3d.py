@@ -1,4 +1,4 @@
-"""People in 3D in the browser: a rigged model that follows them, drawn by ``view3d.js``."""
+"""3D view in the browser: a skinned model posed like the people, drawn by ``view3d.js``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CSS = f'canvas {{ width: 100%; height: {HEIGHT}px; display: block; touch-action:
 
 @lru_cache(maxsize=4)
 def skin_of(file: Path = HUMANOID_FILE, is_bare: bool = False) -> Skin:
-    """Returns the mesh of a .glb or .vrm file, or of its bones alone; read once.
+    """Returns the mesh of a .glb or .vrm file, or of its bones only; cached.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -37,11 +37,11 @@ def skin_of(file: Path = HUMANOID_FILE, is_bare: bool = False) -> Skin:
 
 
 def show_mesh(skin: Skin, no_webgl: str) -> None:
-    """Puts a view on the page that holds a mesh.
+    """Renders the 3D view with a mesh.
 
     Args:
         skin: The mesh.
-        no_webgl: What the page says where the browser cannot draw it.
+        no_webgl: Text to show where the browser has no WebGL.
     """
     _component(f'<style>{CSS}</style><canvas></canvas>')(
         key='view3d', data={'mesh': mesh_data(skin), 'no_webgl': no_webgl}
@@ -49,16 +49,16 @@ def show_mesh(skin: Skin, no_webgl: str) -> None:
 
 
 def show_people(skin: Skin, people: Sequence[Person]) -> None:
-    """Gives the view of the page the poses of people; to be called in a fragment."""
+    """Updates the poses of people in the 3D view; to be called in a fragment."""
     _component('', 'people')(
         key='people3d', data={'id': mesh_data(skin)['id'], 'people': poses(skin, people)}
     )
 
 
 def poses(skin: Skin, people: Sequence[Person]) -> list[list[float]]:
-    """Returns the matrices of the bones of the first people who have rotations, row by row.
+    """Returns the bone matrices, row by row, of the first people who have rotations.
 
-    People come in the order in which they stand in the image, from the left.
+    People are ordered from left to right in the image.
     """
     found = []
     for person in sorted(people, key=lambda person: float(person.bbox_xywh[0])):
@@ -72,9 +72,9 @@ def poses(skin: Skin, people: Sequence[Person]) -> list[list[float]]:
 
 @lru_cache(maxsize=4)
 def mesh_data(skin: Skin) -> dict[str, Any]:
-    """Returns a mesh as ``view3d.js`` reads it."""
+    """Returns a mesh in the encoding of ``view3d.js``."""
     weights = np.round(255 * skin.weights)
-    weights[:, 0] += 255 - weights.sum(axis=1)  # what rounding took goes to the main bone
+    weights[:, 0] += 255 - weights.sum(axis=1)  # the rounding error goes to the main bone
     arrays = {
         'point': skin.points.astype('<f4'),
         'normal': np.round(127 * skin.normals()).astype('i1'),

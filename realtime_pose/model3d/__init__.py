@@ -1,8 +1,7 @@
-"""Skeletons drawn, and a rigged humanoid that moves: glTF, VRM, BVH."""
+"""3D models: skeleton plots, rigged humanoids and their motion as glTF, VRM and BVH."""
 
 from realtime_pose.model3d.bvh import BvhClip, motion_of_clip, read_bvh, write_bvh
 from realtime_pose.model3d.glb import Glb, read_glb
-from realtime_pose.model3d.gltf_animation import animated_glb, write_animated_glb
 from realtime_pose.model3d.humanoid import HUMANOID_FILE, build_humanoid
 from realtime_pose.model3d.model3d import (
     COCO_SKELETON,
@@ -10,7 +9,7 @@ from realtime_pose.model3d.model3d import (
     plot_skeleton,
     plot_skeleton_3d,
 )
-from realtime_pose.model3d.motion import Motion, motion_of
+from realtime_pose.model3d.motion import Motion, animated_glb, motion_of, write_animated_glb
 from realtime_pose.model3d.rigged_model import RiggedModel
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Writes the humanoid, by default that which ships: ``python -m realtime_pose.model3d [FILE]``."""
+"""Generator of the shipped humanoid: ``python -m realtime_pose.model3d [FILE]``."""
 
 import argparse
 import sys

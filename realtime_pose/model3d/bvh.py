@@ -1,4 +1,4 @@
-"""BVH, the text format that animation programs exchange movements in: writing and reading.
+"""Reader and writer of BVH, the text format of motion capture.
 
 Offsets are metres with y up; angles are degrees, about z, then x, then y of the turned bone.
 """
@@ -26,7 +26,7 @@ MAX_JOINTS, MAX_VALUES = 1000, 50_000_000
 
 @dataclass(frozen=True, eq=False)
 class BvhClip:
-    """What a BVH file says. J joints, each after its parent.
+    """Content of a BVH file with J joints, each after its parent.
 
     Attributes:
         names: (J,).
@@ -48,7 +48,7 @@ class BvhClip:
 
 
 def tips_of(body: Proportions) -> dict[str, Array]:
-    """Returns the ends (3,), m, of the bones that no other bone ends."""
+    """Returns the end points (3,), m, of leaf bones."""
     return {
         'head': np.array([0.0, 0.1 * body.height, 0.0]),
         'leftHand': np.array([body.hand, 0.0, 0.0]),
@@ -62,7 +62,7 @@ def write_bvh(motion: Motion, path: str | Path, scale: float = 1.0) -> None:
     """Writes a movement.
 
     Args:
-        motion: What to write.
+        motion: Motion to write.
         path: The file.
         scale: Units per metre: 1 for Blender, 100 for programs that count in centimetres.
     """
@@ -96,7 +96,7 @@ def write_bvh(motion: Motion, path: str | Path, scale: float = 1.0) -> None:
 
 
 def euler_angles(rotations: Array) -> Array:
-    """Returns angles (..., 3), rad, about z, x and y whose rotations in this order give others."""
+    """Converts rotations to Euler angles (..., 3), rad, about z, x and y in this order."""
     matrix = to_matrix(rotations)
     about_x = np.arcsin(np.clip(matrix[..., 2, 1], -1, 1))
     about_z = np.arctan2(-matrix[..., 0, 1], matrix[..., 1, 1])
@@ -109,7 +109,7 @@ def euler_angles(rotations: Array) -> Array:
 
 
 def read_bvh(path: str | Path) -> BvhClip:
-    """Returns what a BVH file says, whatever the order of its channels.
+    """Reads a BVH file with channels in any order.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -125,7 +125,7 @@ def read_bvh(path: str | Path) -> BvhClip:
 
 
 def motion_of_clip(clip: BvhClip, scale: float = 1.0) -> Motion:
-    """Returns the movement of a clip whose rest pose is the T-pose of the rig.
+    """Converts a clip whose rest pose is the T-pose of the rig to a motion.
 
     Args:
         clip: With joints of names that :func:`find_bones` knows.
@@ -154,7 +154,7 @@ def _triple(values: Array) -> str:
 
 
 class _Parser:
-    """Reads a BVH file token by token."""
+    """Parser of a BVH file, token by token."""
 
     def __init__(self, text: str) -> None:
         self._tokens = self._split(text)

@@ -1,4 +1,4 @@
-"""Binary glTF 2.0 files: reading, and putting them together. Little-endian, one buffer.
+"""Reader and writer of binary glTF 2.0 files (GLB). Little-endian, one buffer.
 
 Format: https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html.
 """
@@ -24,7 +24,7 @@ MAX_BYTES = 200_000_000
 
 @dataclass
 class Glb:
-    """A file in memory.
+    """GLB file in memory.
 
     Attributes:
         content: The JSON part.
@@ -121,7 +121,7 @@ class Glb:
 
 
 def read_glb(path: str | Path) -> Glb:
-    """Returns a GLB (or VRM) file.
+    """Reads a GLB (or VRM) file.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -139,7 +139,7 @@ def read_glb(path: str | Path) -> Glb:
 
 
 def parse_glb(data: bytes) -> Glb:
-    """Returns a GLB file given as bytes; see :func:`read_glb`."""
+    """Parses a GLB file given as bytes; see :func:`read_glb`."""
     if len(data) < 20 or struct.unpack_from('<II', data) != (MAGIC, 2):
         raise ValueError('this is no binary glTF of version 2 (.glb or .vrm)')
     if struct.unpack_from('<I', data, 8)[0] > len(data):

@@ -1,4 +1,4 @@
-"""The figure that ships: a low-poly humanoid, made here and nowhere else.
+"""Procedural low-poly humanoid, the shipped 3D model.
 
 ``python -m realtime_pose.model3d [FILE]`` writes it; the same version writes the same bytes. Every
 part is a tube of elliptic rings whose points follow one bone, or two near a joint.
@@ -32,7 +32,7 @@ MATERIALS = {
 
 @dataclass(frozen=True, eq=False)
 class Tube:
-    """One part of the body at rest.
+    """Tube-shaped part of the body at rest.
 
     Attributes:
         material: Key of ``MATERIALS``.
@@ -75,7 +75,7 @@ class Tube:
         return np.concatenate(faces)
 
     def weights(self) -> Array:
-        """Returns (V, B): how much each point follows each bone."""
+        """Returns skinning weights (V, B) of the points and bones."""
         length = np.linalg.norm(np.diff(self.centres, axis=0), axis=-1)
         along = np.concatenate([[0], np.cumsum(length)])
         passed = np.array([_smooth((along - b) / (2 * self.softness) + 0.5) for b in self.bends])
@@ -270,7 +270,7 @@ def build_humanoid(rig: Rig | None = None) -> Glb:
 
 
 def _add_primitive(glb: Glb, tubes: Sequence[Tube]) -> dict[str, Any]:
-    """Adds the mesh of some tubes; numbers are rounded, so that no platform writes others."""
+    """Adds the mesh of some tubes; numbers are rounded, so that all platforms write the same."""
     faces, first = [], 0
     for tube in tubes:
         faces.append(tube.triangles() + first)
@@ -300,7 +300,7 @@ def _normals(vertices: Array, triangles: NDArray[np.int64]) -> Array:
 
 
 def _four_bones(weights: Array) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Returns the four bones (V, 4) that count most, and their weights in 255ths."""
+    """Returns the four bones (V, 4) of largest weight, and their weights in 255ths."""
     order = np.argsort(-weights, axis=-1, kind='stable')[:, :4]
     parts = np.round(255 * np.take_along_axis(weights, order, axis=-1)).astype(np.int64)
     parts[:, 0] += 255 - parts.sum(axis=-1)

@@ -1,4 +1,4 @@
-"""Skeletons on frames and in 3D plots."""
+"""Drawing of skeletons on frames and in 2D and 3D plots."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def plot_skeleton(
         joints: (K, 2), img px. NaN where unknown.
         ax: Axes. What is in them is removed.
         skeleton_links: Pairs of joints that are joined.
-        size_wh: Of the frame, px.
+        size_wh: Size of the frame, px.
     """
     points = np.asarray(joints, np.float64)
     is_known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))

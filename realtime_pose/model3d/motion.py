@@ -1,10 +1,13 @@
-"""A recorded movement of the rig, at a constant frame rate."""
+"""Motion of the rig at a constant frame rate, and its export as animated glTF."""
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +17,9 @@ from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.body_size import measure_body
 from realtime_pose.ik.quaternions import IDENTITY, continuous, slerp
 from realtime_pose.ik.rig import BONE_NAMES, Rig
+from realtime_pose.model3d.glb import Glb
+from realtime_pose.model3d.humanoid import build_humanoid
+from realtime_pose.model3d.rigged_model import RiggedModel, split_matrix
 
 Array = NDArray[np.float64]
 
@@ -22,7 +28,7 @@ MAX_FPS = 240.0
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """T poses of one person.
+    """Sequence of T poses of one person.
 
     Attributes:
         rig: Bones with the lengths of the person.
@@ -45,7 +51,7 @@ class Motion:
 def motion_of(
     messages: Iterable[PoseMessage], person_id: int | None = None, fps: float | None = None
 ) -> Motion:
-    """Returns the movement of one person in a recording.
+    """Returns the motion of one person in a recording.
 
     Frames in which the person is missing are filled in between their neighbours. Bones get the
     lengths that the 3D joints of the recording show, or average ones without.
@@ -56,7 +62,7 @@ def motion_of(
         fps: Frame rate to sample at; None takes that of the recording.
 
     Raises:
-        ValueError: If nobody, or not the person asked for, has rotations in two frames or more.
+        ValueError: If no person, or not the requested one, has rotations in two frames or more.
     """
     found = [
         (message.t_capture, message.skeleton, person)
@@ -102,3 +108,41 @@ def _rig_of(rows: list[tuple[str, Person]]) -> Rig:
     if not measured:
         return Rig.default()
     return Rig.from_proportions(measure_body(np.stack(measured), BodyJoints.of_skeleton(skeleton)))
+
+
+def animated_glb(motion: Motion, model: str | Path | None = None) -> Glb:
+    """Returns a model animated by a motion.
+
+    Args:
+        motion: At least two frames.
+        model: A .glb or .vrm file with a humanoid skeleton; None builds our humanoid with the
+            bone lengths of the person.
+
+    Raises:
+        FileNotFoundError: If the model is missing.
+        ValueError: If it is damaged or no humanoid.
+    """
+    if model is None:
+        rigged = RiggedModel.of_glb(build_humanoid(motion.rig), motion.rig)
+    else:
+        rigged = RiggedModel.load(model, motion.rig)
+    glb = Glb(copy.deepcopy(rigged.glb.content), bytearray(rigged.glb.binary))
+    rotations, translation = rigged.pose(motion.rotations, motion.roots)
+    time = glb.add_array(motion.times, 'SCALAR', has_bounds=True)
+    samplers: list[dict[str, Any]] = []
+    channels: list[dict[str, Any]] = []
+    tracks = [(node, 'rotation', continuous(values)) for node, values in sorted(rotations.items())]
+    tracks.append((rigged.bones['hips'], 'translation', translation))
+    for node, path, values in tracks:
+        kind = 'VEC4' if path == 'rotation' else 'VEC3'
+        output = glb.add_array(values, kind)
+        channels.append({'sampler': len(samplers), 'target': {'node': node, 'path': path}})
+        samplers.append({'input': time, 'output': output, 'interpolation': 'LINEAR'})
+        split_matrix(glb.content['nodes'][node])
+    glb.add('animations', {'name': 'motion', 'samplers': samplers, 'channels': channels})
+    return glb
+
+
+def write_animated_glb(motion: Motion, path: str | Path, model: str | Path | None = None) -> None:
+    """Writes a model animated by a motion; see :func:`animated_glb`."""
+    Path(path).write_bytes(animated_glb(motion, model).to_bytes())

@@ -1,4 +1,4 @@
-"""Somebody's GLB or VRM: where its bones rest, and how they turn for a pose of our rig.
+"""Rigged model of a GLB or VRM file, and retargeting of poses of our rig to it.
 
 Bones of other models rest in other axes and in poses that are not quite a T. What counts is how a
 bone is turned in the world from where it rests, which is the same for all of them.
@@ -44,7 +44,7 @@ LIMB_ENDS = {
 
 @dataclass(frozen=True, eq=False)
 class RiggedModel:
-    """A model with a humanoid skeleton. N nodes.
+    """Model with a humanoid skeleton and N nodes.
 
     Attributes:
         glb: The file.
@@ -66,7 +66,7 @@ class RiggedModel:
 
     @classmethod
     def load(cls, path: str | Path, rig: Rig | None = None) -> RiggedModel:
-        """Returns the model of a .glb or .vrm file.
+        """Loads the model of a .glb or .vrm file.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -104,7 +104,7 @@ class RiggedModel:
 
     @property
     def scale(self) -> float:
-        """How much larger than the rig the model is, by its legs (thighs if it has no feet)."""
+        """Scale of the model relative to the rig, by its legs (thighs if it has no feet)."""
         chain = [x for x in ('UpperLeg', 'LowerLeg', 'Foot') if f'left{x}' in self.bones]
         places = self.rest_matrices[[self.bones[f'left{bone}'] for bone in chain], :3, 3]
         length = np.linalg.norm(np.diff(places, axis=0), axis=1).sum()
@@ -112,7 +112,7 @@ class RiggedModel:
         return float(length / np.linalg.norm(ours, axis=1).sum())
 
     def pose(self, rotations: Array, root: Array) -> tuple[dict[int, Array], Array]:
-        """Returns how the nodes of the model turn for poses of the rig.
+        """Retargets poses of the rig to the nodes of the model.
 
         Args:
             rotations: (..., B, 4) local rotations of the rig.
@@ -141,14 +141,14 @@ class RiggedModel:
         return nodes, self._hips_translation(np.asarray(root, np.float64))
 
     def _turn_above(self, node: int, turns: dict[int, Array]) -> Array:
-        """Returns how the nearest bone above a node is turned in the world."""
+        """Returns the world rotation of the nearest bone above a node."""
         parent = self.parents[node]
         while parent >= 0 and parent not in turns:
             parent = self.parents[parent]
         return IDENTITY if parent < 0 else turns[parent]
 
     def _rest_difference(self, bone: str) -> Array:
-        """Returns the turn (4,) from where our bone rests to where that of the model does."""
+        """Returns the rotation (4,) from our bone's rest pose to that of the model."""
         end = LIMB_ENDS.get(bone)
         if end is None or end not in self.bones:
             return IDENTITY
@@ -210,7 +210,7 @@ def _local_matrix(node: dict[str, Any]) -> Array:
 
 
 def split_matrix(node: dict[str, Any]) -> None:
-    """Writes a node by its parts instead of a matrix, since glTF lets only parts move."""
+    """Decomposes the matrix of a node, since glTF animates only translation, rotation and scale."""
     if 'matrix' in node:
         matrix = _local_matrix(node)
         del node['matrix']

@@ -1,4 +1,4 @@
-"""The skin of a rigged model, as a viewer needs it: points that follow the bones of our rig."""
+"""Skinned mesh of a rigged model in the bones of our rig, for a viewer."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Skin:
-    """A mesh in the axes and units of the rig, with one matrix per bone to bend it.
+    """Skinned mesh in the axes and units of the rig, deformed by one matrix per bone.
 
     Attributes:
-        model: Whose mesh it is.
+        model: Rigged model of the mesh.
         points: (V, 3), m. At rest.
         bones: (V, 4). Indices into ``BONE_NAMES``, or ``STILL``.
         weights: (V, 4). They sum to 1.
@@ -73,7 +73,7 @@ class Skin:
 
     @classmethod
     def of_bones(cls, model: RiggedModel) -> Skin:
-        """Returns a mesh of the bones alone, each a slim double pyramid."""
+        """Returns a mesh of the bones only, each a slim double pyramid."""
         to_rig = _to_rig(model)
         places = {
             bone: to_rig[:3, :3] @ model.rest_matrices[node, :3, 3] + to_rig[:3, 3]
@@ -108,7 +108,7 @@ class Skin:
         )
 
     def matrices(self, rotations: Array, root: Array) -> Array:
-        """Returns how each bone moves the points at rest, (B + 1, 3, 4); the last one does not.
+        """Returns the skinning matrices (B + 1, 3, 4) of the bones; the last one is the identity.
 
         Args:
             rotations: (B, 4) local rotations of the rig.
@@ -134,7 +134,7 @@ class Skin:
         return matrices
 
     def bent(self, rotations: Array, root: Array) -> Array:
-        """Returns the points (V, 3), m, for a pose; see :meth:`matrices`."""
+        """Returns the deformed points (V, 3), m, of a pose; see :meth:`matrices`."""
         mixed = np.einsum(
             'vw,vwij->vij', self.weights, self.matrices(rotations, root)[self.bones]
         )  # (V, 4), (V, 4, 3, 4) -> (V, 3, 4)
@@ -142,7 +142,7 @@ class Skin:
         return moved
 
     def normals(self) -> Array:
-        """Returns the directions (V, 3) that the surface faces at rest."""
+        """Returns the vertex normals (V, 3) at rest."""
         corners = self.points[self.triangles]  # (F, 3, 3)
         faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         total = np.zeros_like(self.points)

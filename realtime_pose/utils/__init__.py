@@ -1,4 +1,4 @@
-"""The names of the published ``utils``; they live in :mod:`realtime_pose.capture.allowed_paths`."""
+"""Published names of ``utils``; they are defined in :mod:`realtime_pose.capture.named_source`."""
 
 from realtime_pose.utils.helpers import PROJECT_ROOT, validate_path
 

@@ -16,7 +16,7 @@ from analysis_data import ANN, IMAGES, keep_images, make_people, write_poses
 from mmpose.analysis.comparison import compare_files
 from mmpose.analysis.comparison_report import (
     changed_images,
-    comparison_verdict,
+    comparison_summary,
     report_comparison,
 )
 from mmpose.evaluation.functional import evaluate_files
@@ -45,45 +45,45 @@ def test_figures_are_those_of_the_evaluation(files):
     sigmas = load_metainfo('coco').sigmas
     for side, path in (('first', worse), ('second', better)):
         expected = evaluate_files(ann_file, path, sigmas)
-        assert {x.name: getattr(x, side) for x in found.figures} == pytest.approx(expected)
+        assert {x.name: getattr(x, side) for x in found.metrics} == pytest.approx(expected)
     assert found.names == ('worse', 'better')
-    ap = found.figures[0]
+    ap = found.metrics[0]
     assert ap.interval[0] <= ap.difference <= ap.interval[1]
     assert ap.interval[0] > 0
     assert ap.share_better == 1
     assert ap.p_value == pytest.approx(2 / 51)
-    assert comparison_verdict(found).endswith('better is better.')
-    assert np.nanmin(found.joints[:, 1] - found.joints[:, 0]) > 0
+    assert comparison_summary(found).endswith('better is better.')
+    assert np.nanmin(found.keypoint_ap[:, 1] - found.keypoint_ap[:, 0]) > 0
 
 
 def test_exchanged_results_have_the_opposite_difference(files):
     ann_file = files[2]
     there, back = (compare_files(*pair, ann_file, **FEW) for pair in (files[:2], files[1::-1]))
-    ap, opposite = there.figures[0], back.figures[0]
+    ap, opposite = there.metrics[0], back.metrics[0]
     assert opposite.difference == pytest.approx(-ap.difference)
     assert opposite.interval == pytest.approx((-ap.interval[1], -ap.interval[0]))
     assert opposite.p_value == ap.p_value
     assert changed_images(back, 99)[1] == changed_images(there, 99)[0]
-    assert 'better is better' in comparison_verdict(back)
+    assert 'better is better' in comparison_summary(back)
 
 
 def test_a_result_does_not_differ_from_itself(files, tmp_path):
     copy = tmp_path / 'copy.json'
     copy.write_bytes(files[0].read_bytes())
     found = compare_files(files[0], copy, files[2], **FEW)
-    ap = found.figures[0]
+    ap = found.metrics[0]
     assert (ap.difference, ap.interval, ap.share_better, ap.p_value) == (0, (0, 0), 0.5, 1)
     assert changed_images(found, 5) == ([], [])
-    assert 'The two do not differ.' in comparison_verdict(found)
+    assert 'The two do not differ.' in comparison_summary(found)
 
 
 def test_equally_good_results_are_not_told_apart(files, tmp_path):
     other = write_poses(tmp_path / 'other.json', files[2], 0.08, seed=9)
     found = compare_files(files[0], other, files[2], num_resamples=200)
-    low, high = found.figures[0].interval
+    low, high = found.metrics[0].interval
     assert low < 0 < high
-    assert found.figures[0].p_value > 0.05
-    assert 'might be another one' in comparison_verdict(found)
+    assert found.metrics[0].p_value > 0.05
+    assert 'might be another one' in comparison_summary(found)
 
 
 def test_the_changed_image_is_found(files, tmp_path):
@@ -111,7 +111,7 @@ def test_the_command_writes_page_and_figures(files, people, tmp_path, monkeypatc
     content = json.loads((out / 'comparison.json').read_text())
     page = html.unescape((out / 'comparison.html').read_text())
     assert text.splitlines()[0] in page
-    assert 'class="verdict good"' in page
+    assert 'class="summary good"' in page
     assert content['figures']['AP']['interval'][0] > 0
     assert len(content['better']) == 2
     assert content['joint_ap']['nose'][1] > content['joint_ap']['nose'][0]

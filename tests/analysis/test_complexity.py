@@ -74,7 +74,7 @@ def test_the_sum_is_that_of_the_counter_of_torch(shape):
     model = build_model(cfg).eval()
     height, width = shape or (128, 96)
     for head in model.all_heads():
-        head.codec.heatmap_size = (width // 4, height // 4)
+        head.decoder.heatmap_size = (width // 4, height // 4)
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         model(torch.zeros(1, 3, height, width))

@@ -71,7 +71,7 @@ def test_boxes_are_written_as_a_bbox_file(folder, batch_size):
     assert result.records[1] == {
         'image_id': 7, 'category_id': 1, 'bbox': [30, 5, 20, 40], 'score': 0.8,
     }  # fmt: skip
-    assert result.figures['AP'] == pytest.approx(1)
+    assert result.metrics['AP'] == pytest.approx(1)
     dataset = CocoDataset(
         str(folder / 'annotations.json'), data_prefix={'img': str(folder / 'images')},
         bbox_file=str(out), test_mode=True,
@@ -88,7 +88,7 @@ def test_annotations_that_count(folder, categories, num_boxes, ap):
     annotations = str(folder / 'annotations.json')
     result = run(folder, annotations, categories=categories)
     assert len(result.records) == num_boxes
-    assert result.figures['AP'] == pytest.approx(ap)
+    assert result.metrics['AP'] == pytest.approx(ap)
 
 
 def test_category_that_coco_does_not_have_counts(folder):
@@ -99,7 +99,7 @@ def test_category_that_coco_does_not_have_counts(folder):
     path.write_text(json.dumps(content))
     result = run(folder, str(path), categories=['antelope'], category_id=1)
     assert {record['category_id'] for record in result.records} == {1}
-    assert result.figures['AP'] == pytest.approx(1)
+    assert result.metrics['AP'] == pytest.approx(1)
 
 
 def test_result_file_is_rated_by_image_id(folder):
@@ -110,7 +110,7 @@ def test_result_file_is_rated_by_image_id(folder):
         for box in own
     ]
     (folder / 'boxes.json').write_text(json.dumps(boxes))
-    assert run(folder, str(folder / 'boxes.json')).figures['AP'] == pytest.approx(1)
+    assert run(folder, str(folder / 'boxes.json')).metrics['AP'] == pytest.approx(1)
 
 
 def test_what_is_said(folder):

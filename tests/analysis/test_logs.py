@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from mmpose.analysis.log_tables import (
-    figure_table,
     measure_train_time,
-    report_figures,
+    metric_table,
+    report_metrics,
     report_train_time,
 )
-from mmpose.analysis.logs import main_keys, plot_figures, read_run, read_runs
+from mmpose.analysis.logs import plot_curves, primary_keys, read_run, read_runs
 from mmpose.visualization.run_curves import Panel, plot_runs
 
 ROOT = Path(__file__).parents[2]
@@ -86,8 +86,8 @@ def test_logs_of_mmpose_0_are_read(tmp_path):
     assert read_run(tmp_path).train == run.train
     assert [record['step'] for record in run.train] == [25, 50, 75, 100]
     assert run.val == [{'AP': 0.7, 'AP .5': 0.9, 'step': 2}]
-    assert main_keys(run) == ['AP']
-    table = figure_table([run])
+    assert primary_keys(run) == ['AP']
+    table = metric_table([run])
     assert [row[1:] for row in table.rows] == [
         ['loss', '0.0005', 'epoch 1.5', '0.0005', 'epoch 2'],
         ['AP', '0.7', 'epoch 2', '0.7', 'epoch 2'],
@@ -123,7 +123,7 @@ def test_one_record_an_epoch_is_no_outlier(tmp_path):
 def test_best_of_errors_is_the_lowest(tmp_path):
     content = [{'wflw/NME': value, 'step': i} for i, value in enumerate((0.3, 0.1, 0.2), start=1)]
     write(tmp_path / 'a/20260101_000000/vis_data/scalars.json', content)
-    row = figure_table([read_run(tmp_path / 'a')]).rows[0]
+    row = metric_table([read_run(tmp_path / 'a')]).rows[0]
     assert row[1:] == ['wflw/NME', '0.1', 'epoch 2', '0.2', 'epoch 3']
 
 
@@ -166,15 +166,15 @@ def test_every_run_has_a_curve_in_its_place(tmp_path):
 @pytest.mark.parametrize(('style', 'suffix'), [('dark', 'png'), ('ggplot', 'svg')])
 def test_styles_and_formats(work_dirs, tmp_path, style, suffix):
     plain, styled = tmp_path / f'a.{suffix}', tmp_path / f'b.{suffix}'
-    plot_figures(work_dirs, ['loss'], plain)
-    plot_figures(work_dirs, ['loss'], styled, style=style)
+    plot_curves(work_dirs, ['loss'], plain)
+    plot_curves(work_dirs, ['loss'], styled, style=style)
     assert plain.read_bytes() != styled.read_bytes()
 
 
 def test_legend_names_runs_or_curves(work_dirs, tmp_path):
     pictures = []
     for legend in (['x', 'y'], ['x', 'x', 'y', 'y']):
-        plot_figures(work_dirs, ['loss', 'coco/AP'], tmp_path / 'a.png', legend=legend)
+        plot_curves(work_dirs, ['loss', 'coco/AP'], tmp_path / 'a.png', legend=legend)
         pictures.append((tmp_path / 'a.png').read_bytes())
     assert pictures[0] == pictures[1]
 
@@ -193,7 +193,7 @@ BAD = {
 @pytest.mark.parametrize(('options', 'sentence'), BAD.values(), ids=BAD)
 def test_bad_options_are_refused(work_dirs, tmp_path, options, sentence):
     with pytest.raises(ValueError, match=sentence):
-        plot_figures(work_dirs, **{'out': tmp_path / 'x.png', **options})
+        plot_curves(work_dirs, **{'out': tmp_path / 'x.png', **options})
 
 
 def test_what_is_no_run_is_refused(tmp_path):
@@ -203,7 +203,7 @@ def test_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere does not exist; expected a work dir'):
         read_run(tmp_path / 'nowhere')
     (tmp_path / 'a.log').write_text('text')
-    with pytest.raises(FileNotFoundError, match='is the log as text; its figures are expected'):
+    with pytest.raises(FileNotFoundError, match='is the log as text; its metrics are expected'):
         read_run(tmp_path / 'a.log')
     path = write(tmp_path / 'run/20260101_000000/vis_data/scalars.json', [])
     with pytest.raises(ValueError, match='holds no records yet'):
@@ -211,7 +211,7 @@ def test_what_is_no_run_is_refused(tmp_path):
     write(path, [{'loss': 1.0, 'step': 1}])
     with pytest.raises(ValueError, match="run logs no 'time' of iterations"):
         report_train_time([tmp_path / 'run'])
-    assert 'loss' in report_figures([tmp_path / 'run'])
+    assert 'loss' in report_metrics([tmp_path / 'run'])
     other = write(tmp_path / 'other/scalars.json', [{'coco/AP': 0.5, 'step': 1}])
     with pytest.raises(ValueError, match=r'neither a loss nor a metric in common; .*run has loss'):
-        plot_figures([tmp_path / 'run', other], out=tmp_path / 'x.png')
+        plot_curves([tmp_path / 'run', other], out=tmp_path / 'x.png')

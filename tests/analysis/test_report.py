@@ -105,7 +105,7 @@ def test_a_page_holds_the_run_and_needs_nothing_else(data_root, tmp_path):
     assert not re.search(r'https?://|<script|<link|@import|url\(', page)
     headings = re.findall(r'<h2[^>]*>([^<]+)', page)
     assert headings == [
-        *['Figures', 'Curves', 'Kinds of error', 'Joints', 'Worst images', 'Random images'],
+        *['Metrics', 'Curves', 'Kinds of error', 'Keypoints', 'Worst images', 'Random images'],
         *['Training time', 'Cost of the model', 'Config', 'Environment'],
     ]
     assert all(f'id="section{i + 1}"' in page for i in range(len(headings)))
@@ -120,7 +120,7 @@ def test_a_page_holds_the_run_and_needs_nothing_else(data_root, tmp_path):
     assert 'class="bar"><i style="width:' in page
 
 
-def test_joint_bars_follow_the_joints(data_root, tmp_path):
+def test_keypoint_bars_follow_the_keypoints(data_root, tmp_path):
     work_dir = write_run(tmp_path / 'mine', data_root)
     poses = json.loads((work_dir / 'result_keypoints.json').read_text())
     for pose in poses:

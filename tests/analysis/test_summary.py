@@ -17,7 +17,7 @@ from toy_pose import ToySpec, generate_toy_dataset
 CONFIGS = Path(__file__).parents[2] / 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap/coco'
 SIX = CONFIGS / 'vitPose+_small_coco+aic+mpii+ap10k+apt36k+wholebody_256x192_udp.py'
 ONE = CONFIGS / 'ViTPose_small_coco_256x192.py'
-FIGURES = {'coco/AP': 0.5, 'coco/AR': 0.6, 'mpii/PCKh': 80.0, 'wholebody/whole AP': 0.25}
+FIGURES = {'coco/AP': 0.5, 'coco/AR': 0.6, 'mpii/PCK': 80.0, 'wholebody/AP': 0.25}
 TESTED = ('coco', 'mpii', 'wholebody')
 NO_BOXES = 'test_dataloader.dataset.bbox_file'
 
@@ -99,8 +99,8 @@ def test_mixture_has_a_table_a_curve_and_a_row_of_pictures_per_dataset(mixture, 
     text = summary.summarize_run(mixture)
     blocks = [block.splitlines()[0].split() for block in text.split('\n\n')]
     assert blocks == [['coco', 'AP', '0.5000'], ['coco'], ['mpii'], ['wholebody']]
-    assert drawn['keys'] == ['coco/AP', 'mpii/PCKh / 100', 'wholebody/whole AP']
-    assert drawn['scalars'][-1]['mpii/PCKh / 100'] == 0.8
+    assert drawn['keys'] == ['coco/AP', 'mpii/PCK / 100', 'wholebody/AP']
+    assert drawn['scalars'][-1]['mpii/PCK / 100'] == 0.8
     assert drawn['titles'] == [x for name in TESTED for x in (name, name, '', '')]
     assert (mixture / 'curves.png').is_file()
     grid = cv2.imread(str(mixture / 'predictions.png'))

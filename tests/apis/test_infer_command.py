@@ -16,9 +16,9 @@ from mmengine.config import Config
 
 from mmpose.apis import PoseInferencer
 from mmpose.apis.inference.command import Outputs, run_inference
-from mmpose.apis.inference.frame_result import FrameResult
 from mmpose.apis.inference.infer_options import add_arguments, inferencer_of, outputs_of
 from mmpose.apis.inference.result_files import CocoFile, CsvFile, JsonLinesFile
+from mmpose.apis.inference.sequence import FrameResult
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import Boxes, Frame, PoseResult
 from tests.apis.numbered_video import NumberBackend, number_of, write_video
@@ -96,7 +96,7 @@ def test_every_result_file_tells_the_same(files):
         points = np.array(record['keypoints']).reshape(-1, 3)
         np.testing.assert_allclose(lines[0]['poses'][i]['keypoints'], points)
         np.testing.assert_allclose(arrays['keypoints'][i], points[:, :2], atol=6e-4)
-        np.testing.assert_allclose(arrays['scores'][i], points[:, 2], atol=6e-4)
+        np.testing.assert_allclose(arrays['keypoint_scores'][i], points[:, 2], atol=6e-4)
         assert float(row['left_knee_x']) == points[13, 0]
         assert record['bbox'] == [5, 5, 20, 30] if i == 0 else [10, 8, 30, 40]
         assert float(row['bbox_score']) == [1, 0.5][i]

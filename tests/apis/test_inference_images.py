@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from mmpose.apis import PoseInferencer
-from mmpose.apis.inference.crops import MAX_SIDE, crop_image, crop_on_device
-from mmpose.apis.inference.pixels import as_bgr, read_image
-from mmpose.apis.inference.predictor import PosePredictor
+from mmpose.apis.inference.images import as_bgr, read_image
+from mmpose.apis.inference.predictor import MAX_SIDE, PosePredictor, crop_image, crop_on_device
 from mmpose.structures import Boxes, CropWindow, Frame
 from tests.apis.numbered_video import DARKEST, STEP, NumberBackend, number_of
 
@@ -139,7 +138,7 @@ def test_boxes_without_a_place_in_the_image_are_left_out():
     [result] = inferencer(numbered_image(4))
     assert [pose.bbox_xywh[0] for pose in result.poses] == [0, -9]
     assert inferencer.problems == ['3 boxes without a size or outside the image were left out']
-    [best] = PoseInferencer(NumberBackend(), detector=detector, max_people=1)(numbered_image(4))
+    [best] = PoseInferencer(NumberBackend(), detector=detector, max_instances=1)(numbered_image(4))
     assert [pose.bbox_xywh[0] for pose in best.poses] == [-9]
 
 

@@ -107,3 +107,19 @@ def test_order_of_images_and_videos(tmp_path):
     assert isinstance(sources[1], VideoSource)
     assert sources[1].fps == 25
     assert [source.num_frames for source in open_sources([video, video])] == [3, 3]
+
+
+def test_an_animated_gif_is_a_video(tmp_path):
+    frames = [np.full((24, 32, 3), level, np.uint8) for level in (40, 120, 200)]
+    try:
+        animation = cv2.Animation()
+        animation.frames, animation.durations = frames, [100] * len(frames)
+        is_written = cv2.imwriteanimation(str(tmp_path / 'a.gif'), animation)
+    except (AttributeError, cv2.error):
+        is_written = False
+    if not is_written:
+        pytest.skip('this OpenCV writes no GIF')
+    [source] = open_sources(tmp_path)
+    assert source.fps == pytest.approx(10)
+    levels = [frame.image_bgr.mean() for frame, _ in source]
+    assert levels == pytest.approx([40, 120, 200], abs=8)

@@ -37,8 +37,8 @@ def test_results_are_those_of_the_test_pipeline(model, image):
             sample = step(sample)
         crop = torch.from_numpy(sample['image']).permute(2, 0, 1)[None]
         with torch.no_grad():
-            maps = model.predict_heatmaps(model.data_preprocessor.normalize(crop))
-        keypoints, scores = model.head.predict(maps)
+            maps = model.predict_output(model.data_preprocessor.normalize(crop))
+        keypoints, scores = model.head.decode(maps)
         expected = sample['crop'].to_image(keypoints[0].numpy())
         np.testing.assert_allclose(result.keypoints, expected, atol=1e-3)  # px, float32
         np.testing.assert_allclose(result.keypoint_scores, scores[0], rtol=1e-5)  # float32

@@ -204,4 +204,4 @@ def test_smoothing_and_gaps_keep_every_frame(video):
     missing = [result.frame.index for result in results if not result.poses]
     assert missing == [NUM - 1]  # behind the last frame nobody knows
     between = results[6].poses[0]
-    assert between.scores[0] == pytest.approx(6)  # between 5 and 7
+    assert between.keypoint_scores[0] == pytest.approx(6)  # between 5 and 7

@@ -9,7 +9,7 @@ from mmpose.apis.test import format_tables, prepare_test
 NAMES = ['coco', 'mpii', 'hands']
 METRICS = [
     {'type': 'CocoMetric'},
-    {'type': 'MpiiPCKh'},
+    {'type': 'MpiiPCKAccuracy'},
     [{'type': 'PCKAccuracy'}, {'type': 'EPE'}],
 ]
 
@@ -28,15 +28,15 @@ def kinds(cfg):
 
 def test_every_dataset_writes_below_the_work_dir(cfg):
     prepare_test(cfg, 'c.pth', work_dir='w')
-    assert cfg.test_evaluator[0].out_dir == 'w'
-    assert kinds(cfg) == [['CocoMetric'], ['MpiiPCKh'], ['PCKAccuracy', 'EPE']]
+    assert cfg.test_evaluator[0].outfile_prefix == 'w/result'
+    assert kinds(cfg) == [['CocoMetric'], ['MpiiPCKAccuracy'], ['PCKAccuracy', 'EPE']]
 
 
 @pytest.mark.parametrize(
     ('name', 'expected'),
     [
         ('mAP', [['CocoMetric'], [], []]),
-        ('PCKh', [[], ['MpiiPCKh'], []]),
+        ('PCKh', [[], ['MpiiPCKAccuracy'], []]),
         ('EPE', [[], [], ['EPE']]),
     ],
 )
@@ -57,16 +57,16 @@ def test_dump_writes_a_file_per_dataset(cfg):
 
 
 def test_tables():
-    metrics = {'coco/AP': 0.771, 'coco/AR': 0.8, 'mpii/Head': 97.0, 'mpii/PCKh': 93.3}
+    metrics = {'coco/AP': 0.771, 'coco/AR': 0.8, 'mpii/Head PCK': 97.0, 'mpii/PCK': 93.3}
     blocks = format_tables(metrics, NAMES).split('\n\n')
     assert [block.splitlines()[0].split()[0] for block in blocks] == ['coco', 'coco', 'mpii']
     overview = [line.split() for line in blocks[0].splitlines()]
-    assert overview == [['coco', 'AP', '0.7710'], ['mpii', 'PCKh', '93.3000']]
-    assert [line.split()[0] for line in blocks[2].splitlines()] == ['mpii', 'Head', 'PCKh']
+    assert overview == [['coco', 'AP', '0.7710'], ['mpii', 'PCK', '93.3000']]
+    assert [line.split()[0] for line in blocks[2].splitlines()] == ['mpii', 'Head', 'PCK']
     values = [float(line.split()[-1]) for line in blocks[1].splitlines()[1:]]
     np.testing.assert_allclose(values, [0.771, 0.8])
 
 
 def test_one_dataset_is_one_table():
-    metrics = {'pck/PCK': 0.5, 'epe/EPE': 3.0}
+    metrics = {'PCK': 0.5, 'EPE': 3.0}
     assert len(format_tables(metrics, []).splitlines()) == 2

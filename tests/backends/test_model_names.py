@@ -1,9 +1,5 @@
 """What a model may be called, and that what is loaded computes what was published."""
 
-import functools
-import http.server
-import threading
-
 import numpy as np
 import pytest
 import torch
@@ -26,6 +22,7 @@ from tests.checkpoint_tools.checkpoint_files import (
     plain_config,
     plain_model,
 )
+from tests.checkpoints.hub_server import serve
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (70, 60, 3), np.uint8)
 TOPDOWN = '2d_kpt_sview_rgb_img/topdown_heatmap'
@@ -79,7 +76,7 @@ def test_each_head_of_vitpose_plus_computes_what_was_published(plus, name):
     images = torch.randn(2, 3, 64, 48)
     with torch.no_grad():
         torch.testing.assert_close(
-            model.predict_heatmaps(images), published(images, index), rtol=1e-4, atol=1e-5
+            model.predict_output(images), published(images, index), rtol=1e-4, atol=1e-5
         )
     assert type(model.backbone).__name__ == 'ViT'
     assert model.backend.stretch == (name == 'mpii')
@@ -94,40 +91,34 @@ def test_the_hub_has_one_head_of_vitpose_plus(plus, tmp_path):
     images = torch.randn(2, 3, 64, 48)
     with torch.no_grad():
         torch.testing.assert_close(
-            model.predict_heatmaps(images), published(images, 0), rtol=1e-4, atol=1e-5
+            model.predict_output(images), published(images, 0), rtol=1e-4, atol=1e-5
         )
     with pytest.raises(ValueError, match=r"one dataset only, .* not that of 'ap10k'"):
         init_model(plus_config(), tmp_path / 'hf', dataset='ap10k')
 
 
 def test_a_model_of_the_hub_is_downloaded_once(plain, tmp_path, monkeypatch):
-    convert_checkpoint(plain / 'epoch_1.pth', tmp_path / 'org/tiny/resolve/main', 'huggingface')
-    requests = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            requests.append(args)
-
-    handler = functools.partial(Handler, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as httpd:
-        monkeypatch.setenv('no_proxy', '*')
-        monkeypatch.setenv('HF_ENDPOINT', f'http://127.0.0.1:{httpd.server_port}')
-        monkeypatch.setattr(torch.hub, '_hub_dir', str(tmp_path / 'hub'))
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    pytest.importorskip('huggingface_hub', reason='huggingface_hub is not installed')
+    convert_checkpoint(plain / 'epoch_1.pth', tmp_path / 'tiny', 'huggingface')
+    with serve(tmp_path, monkeypatch) as server:
+        for file in (tmp_path / 'tiny').iterdir():
+            server.files[f'/org/tiny/{file.name}'] = file.read_bytes()
         for _ in range(2):
             backend = load_backend(plain / 'config.py', 'hf://org/tiny')
-        httpd.shutdown()
-    assert len(requests) == 2  # config.json and the weights
+        fetched = [path for method, path, _ in server.requests if method == 'GET']
+    assert fetched == ['/cdn/org/tiny/config.json', '/cdn/org/tiny/model.safetensors']
     crops = torch.randint(0, 255, (1, 3, 64, 48), dtype=torch.uint8)
     expected = load_backend(plain / 'config.py', plain / 'epoch_1.pth').predict(crops, True)
     torch.testing.assert_close(backend.predict(crops, True).heatmaps, expected.heatmaps)
 
 
 def test_without_a_network_and_a_checkpoint_there_is_one_sentence(monkeypatch, tmp_path):
-    monkeypatch.setenv('HF_ENDPOINT', 'http://127.0.0.1:1')
-    monkeypatch.setattr(torch.hub, '_hub_dir', str(tmp_path / 'hub'))
-    with pytest.raises(ValueError, match=r"cannot be downloaded: .*weights of 'vitpose-b' as the"):
-        PoseInferencer('vitpose-b', detector='whole-image')
+    pytest.importorskip('huggingface_hub', reason='huggingface_hub is not installed')
+    with serve(tmp_path, monkeypatch):  # for empty caches
+        monkeypatch.setenv('HF_ENDPOINT', 'http://127.0.0.1:1')
+        message = r"cannot be downloaded: .*weights of 'vitpose-b' as the"
+        with pytest.raises(ValueError, match=message):
+            PoseInferencer('vitpose-b', detector='whole-image')
 
 
 def test_random_weights_are_said_loudly(plain):
@@ -150,7 +141,7 @@ def test_precision_size_and_flip_test_are_arguments(plain):
     assert np.abs(single.heatmaps - usual.heatmaps).max() > 0
     model, large = poses(input_size=(96, 128))
     assert large.heatmaps.shape == (17, 32, 24)
-    assert model.head.codec.heatmap_size == (24, 32)
+    assert model.head.decoder.heatmap_size == (24, 32)
     assert large.window.input_size == model.backend.input_size == (96, 128)
 
 

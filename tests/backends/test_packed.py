@@ -8,7 +8,9 @@ from mmpose.models import TopdownPoseEstimator
 
 CODEC = dict(type='UDPHeatmap', input_size=(64, 64), heatmap_size=(16, 16), blur_kernel_size=3)
 DECONV = dict(deconv_out_channels=(16, 16), deconv_kernel_sizes=(4, 4))
-SIMPLE = dict(deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_kernel=3)
+SIMPLE = dict(
+    deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_layer=dict(kernel_size=3)
+)
 
 
 def build(head: dict, stem: str = 'patch') -> TopdownPoseEstimator:
@@ -16,7 +18,7 @@ def build(head: dict, stem: str = 'patch') -> TopdownPoseEstimator:
     backbone = dict(img_size=(64, 64), embed_dim=48, depth=2, num_heads=3, stem=stem)
     return TopdownPoseEstimator(
         backbone=dict(type='ViT', **backbone),
-        head=dict(type='HeatmapHead', in_channels=48, out_channels=17, codec=CODEC, **head),
+        head=dict(type='HeatmapHead', in_channels=48, out_channels=17, decoder=CODEC, **head),
     ).eval()
 
 
@@ -33,7 +35,7 @@ def test_copy_computes_the_same(head, stem):
     assert not can_pack(model)  # made in inference mode, whose changes nobody counts
     packed = pack(model)
     crops = torch.randn(3, 3, 64, 64)
-    wanted, found = model.predict_heatmaps(crops), packed.predict_heatmaps(crops)
+    wanted, found = model.predict_output(crops), packed.predict_output(crops)
     assert (found - wanted).abs().max() < 1e-5 * wanted.abs().max()
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name])

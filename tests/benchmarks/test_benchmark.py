@@ -26,9 +26,9 @@ from benchmarks import (
     timing,
     training,
 )
-from benchmarks.huggingface import build_twin, largest_difference, why_no_twin
+from benchmarks.huggingface import build_reference_model, largest_difference, unsupported_reason
 from benchmarks.machine import describe_machine, peak_tflops
-from benchmarks.peer import Peer, translate_codec, translate_dataset
+from benchmarks.mmpose1_baseline import MMPose1Baseline, translate_codec, translate_dataset
 from benchmarks.plain_codec import decode_person, encode_person
 from mmpose.analysis.flops import (
     ModelFlops,
@@ -38,7 +38,7 @@ from mmpose.analysis.flops import (
 )
 from mmpose.apis import load_config
 from mmpose.apis.train import prepare_training
-from mmpose.backends.device import pick_device
+from mmpose.backends import pick_device
 from mmpose.backends.packed import can_pack
 from mmpose.codecs import UDPHeatmap
 from mmpose.metainfo import load_metainfo
@@ -85,7 +85,7 @@ def in_process(monkeypatch):
 
 
 def names(result):
-    return [figure.name for figure in result.figures]
+    return [measurement.name for measurement in result.measurements]
 
 
 COMMANDS = {
@@ -127,11 +127,11 @@ def test_command_prints_a_table_and_writes_json(
     assert found['benchmark'] == command
     assert found['settings']['repeat'] == 1
     assert {'cpu', 'cores', 'threads', 'torch', 'device'} <= found['machine'].keys()
-    units = {figure['name']: figure['unit'] for figure in found['figures']}
+    units = {measurement['name']: measurement['unit'] for measurement in found['figures']}
     assert expected.items() <= units.items()
-    for figure in found['figures']:
-        assert all(math.isfinite(value) and value >= 0 for value in figure['values'])
-        assert figure['min'] <= figure['median'] <= figure['max']
+    for measurement in found['figures']:
+        assert all(math.isfinite(value) and value >= 0 for value in measurement['values'])
+        assert measurement['min'] <= measurement['median'] <= measurement['max']
     printed = capsys.readouterr().out
     assert all(name in printed for name in units)
 
@@ -205,24 +205,24 @@ def test_forward_runs_beside_transformers():
 @pytest.mark.parametrize(
     ('config', 'overrides'), [(PLAIN, SMALL), (SIMPLE, SMALL)], ids=['classic', 'simple']
 )
-def test_twin_computes_the_same(config, overrides):
+def test_reference_model_computes_the_same(config, overrides):
     pytest.importorskip('transformers', reason='transformers is not installed')
     torch.manual_seed(0)
     model = MODELS.build(load_config(config, overrides).model).eval()
     image = torch.randn(2, 3, 256, 192)
     with torch.inference_mode():
         before = model(image)
-    twin = build_twin(model).eval()
+    reference_model = build_reference_model(model).eval()
     with torch.inference_mode():
         after = model(image)
     assert (after - before).abs().max() > 1e-3  # the weights have changed ...
     assert after.std() > 1e-3  # ... and do something
-    assert largest_difference(model, twin, image) < 1e-4
+    assert largest_difference(model, reference_model, image) < 1e-4
 
 
-def test_model_without_twin_says_why():
+def test_model_without_reference_says_why():
     cfg = load_config(TOY, SMALL | DECONVS)
-    assert 'not a plain ViT' in why_no_twin(MODELS.build(cfg.model))
+    assert 'not a plain ViT' in unsupported_reason(MODELS.build(cfg.model))
     found = benchmark_forward(cfg, batch_sizes=[1], **QUICK)
     assert any('no comparison with transformers' in note for note in found.notes)
     assert not any('transformers' in name for name in names(found))
@@ -289,9 +289,9 @@ def test_plain_codec_leaves_out_what_is_beyond_the_map():
 
 
 def test_codec_without_a_plain_version_is_timed_alone():
-    codec = {'model.head.codec.type': 'UDPCombinedHeatmap', 'model.head.out_channels': 51}
-    cfg = load_config(PLAIN, codec | {'model.head.codec.sigma': 2}, check=False)
-    cfg.model.head.codec.pop('sigma')
+    codec = {'model.head.decoder.type': 'UDPCombinedHeatmap', 'model.head.out_channels': 51}
+    cfg = load_config(PLAIN, codec | {'model.head.decoder.sigma': 2}, check=False)
+    cfg.model.head.decoder.pop('sigma')
     found = benchmark_codec(cfg, batch_size=2, **QUICK)
     jobs = ('encode', 'decode')
     assert names(found) == [f'{x}, ours{y}' for x in jobs for y in ('', ', page faults')]
@@ -322,14 +322,14 @@ def stand_in(tmp_path):
     return str(path)
 
 
-def test_peer_takes_turns(stand_in, toy, in_process):
+def test_baseline_is_interleaved(stand_in, toy, in_process):
     cfg = load_config(TOY, LOADER, str(toy.parent))
-    found = benchmark_codec(cfg, batch_size=2, peer_python=stand_in, **QUICK)
+    found = benchmark_codec(cfg, batch_size=2, baseline_python=stand_in, **QUICK)
     assert found.find('encode, MMPose 1.9').values == (2, 2)
     assert found.find('decode, MMPose 1.9').values == (4, 4)
     ours = found.find('decode, ours').values
     assert found.find('decode, ours / MMPose 1.9').values == tuple(x / 4 for x in ours)
-    found = benchmark_loader(cfg, repeat=1, num_samples=8, peer_python=stand_in)
+    found = benchmark_loader(cfg, repeat=1, num_samples=8, baseline_python=stand_in)
     assert found.find('MMPose 1.9').median == 2
     assert found.find('  LoadImage (MMPose 1.9)').median == 250
     ratio = found.find('ours, one process / MMPose 1.9').median
@@ -337,14 +337,14 @@ def test_peer_takes_turns(stand_in, toy, in_process):
     assert any(note.startswith('MMPose 1.9 finds 5 samples') for note in found.notes)
 
 
-def test_peer_without_mmpose_1_says_so():
+def test_baseline_without_mmpose_1_says_so():
     codec = dict(type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64))
     with pytest.raises(ValueError, match=r'MMPose 1\.x in .* says: \w*Error'):
-        Peer(sys.executable, codec)
+        MMPose1Baseline(sys.executable, codec)
     with pytest.raises(ValueError, match=r'--peer-python nowhere/python cannot be started'):
-        Peer('nowhere/python', codec)
+        MMPose1Baseline('nowhere/python', codec)
     with pytest.raises(ValueError, match=r'ended without an answer'):
-        Peer('true', codec)
+        MMPose1Baseline('true', codec)
 
 
 def test_peer_runs_the_real_thing(toy):
@@ -353,11 +353,11 @@ def test_peer_runs_the_real_thing(toy):
         pytest.skip('MMPOSE_TEST_PEER names no Python with MMPose 1.x')
     cfg = load_config(TOY, LOADER, str(toy.parent))
     dataset = cfg.train_dataloader.dataset.to_dict()
-    with Peer(python, cfg.model.head.codec.to_dict(), dataset) as peer:
-        answer = peer.load(range(8), 4)
+    with MMPose1Baseline(python, cfg.model.head.decoder.to_dict(), dataset) as baseline:
+        answer = baseline.load(range(8), 4)
         assert answer['seconds'] > 0
         assert {'LoadImage', 'TopdownAffine', 'GenerateTarget'} <= answer['steps'].keys()
-        assert peer.code(np.full((2, 17, 2), 40.0).tolist()).keys() == {'encode', 'decode'}
+        assert baseline.code(np.full((2, 17, 2), 40.0).tolist()).keys() == {'encode', 'decode'}
 
 
 def test_peer_translates_configs():
@@ -399,14 +399,14 @@ def test_worker_answers_errors_too(monkeypatch):
     assert answers == [{'version': '1'}, {'error': 'RuntimeError: no image'}, {'encode': 2.0}]
 
 
-def test_contestants_take_turns():
+def test_candidates_are_interleaved():
     log = []
-    contestants = {name: lambda name=name: log.append(name) or len(log) for name in 'ab'}
-    found = timing.take_turns(contestants, 3)
+    candidates = {name: lambda name=name: log.append(name) or len(log) for name in 'ab'}
+    found = timing.interleave(candidates, 3)
     assert ''.join(log) == 'ab' + 'ab' + 'ba' + 'ab'
     assert found == {'a': [3, 6, 7], 'b': [4, 5, 8]}
     with pytest.raises(ValueError, match=r'--repeat is 0'):
-        timing.take_turns(contestants, 0)
+        timing.interleave(candidates, 0)
 
 
 def test_stopwatch_gives_seconds_per_call(monkeypatch):
@@ -469,7 +469,7 @@ def test_report_calculates_and_aligns():
         'size            12346                GFLOP',
         'note: be careful',
     ]
-    with pytest.raises(KeyError, match=r"no figure 'x'"):
+    with pytest.raises(KeyError, match=r"no measurement 'x'"):
         found.find('x')
 
 

@@ -12,7 +12,7 @@ from benchmarks import (
     benchmark_training,
     training,
 )
-from benchmarks.huggingface import why_no_twin
+from benchmarks.huggingface import unsupported_reason
 from mmpose.analysis import measured_models
 from mmpose.analysis.flops import count_model_flops
 from mmpose.apis import load_config
@@ -52,7 +52,7 @@ def three():
 
 
 def names(report):
-    return [figure.name for figure in report.figures]
+    return [measurement.name for measurement in report.measurements]
 
 
 def test_training_runs_beside_a_plain_vit(six):
@@ -104,13 +104,13 @@ def test_a_frozen_text_encoder_runs_beside_a_plain_vit():
     assert found.find('step, VLPose / ViT').median > 0
 
 
-def test_models_without_experts_have_no_plain_twin(three):
+def test_models_without_experts_have_no_plain_copy(three):
     found = benchmark_training(prepare_training(three), batch_size=3, **QUICK)
     assert not any('ViT' in name for name in names(found))
     assert found.find('speed').median > 0
 
 
-def test_the_twin_has_the_same_heads(six):
+def test_the_plain_copy_has_the_same_heads(six):
     model_cfg = six.model.to_dict()
     model = measured_models.build_model(model_cfg)
     plain = measured_models.build_plain(model, model_cfg)
@@ -165,7 +165,7 @@ def test_one_head_on_experts():
     assert measured_models.rows_per_head(model, measured_models.deal_datasets(model, 4)) == [
         [0, 1, 2, 3]
     ]
-    assert why_no_twin(model) == 'it is for one dataset'
+    assert unsupported_reason(model) == 'it is for one dataset'
     found = benchmark_training(prepare_training(cfg), batch_size=2, **QUICK)
     assert found.find(RATIO).median > 0
 

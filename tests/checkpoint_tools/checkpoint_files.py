@@ -13,15 +13,18 @@ WIDTHS = (17, 14, 16, 17, 17, 133)
 NAMES = ('coco', 'aic', 'mpii', 'ap10k', 'apt36k', 'wholebody')
 SKELETONS = ('coco', 'aic', 'mpii', 'ap10k', 'ap10k', 'coco_wholebody')
 BACKBONE = dict(img_size=INPUT_HW, embed_dim=DIM, depth=DEPTH, num_heads=HEADS)
-SIMPLE = dict(deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_kernel=3)
+SIMPLE = dict(
+    deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_layer=dict(kernel_size=3)
+)
 
 
 def head_config(width, decoder='classic', wide=False):
     """The config of a head; only the wide classic one is as large as those of Hugging Face."""
     codec = dict(type='MSRAHeatmap', input_size=INPUT_HW[::-1], heatmap_size=(12, 16), sigma=2)
-    layers = {} if wide else dict(deconv_out_channels=(16, 16))
+    widths = (256, 256) if wide else (16, 16)
+    layers = dict(deconv_out_channels=widths, deconv_kernel_sizes=(4, 4))
     layers = SIMPLE if decoder == 'simple' else layers
-    return dict(type='HeatmapHead', in_channels=DIM, out_channels=width, codec=codec, **layers)
+    return dict(type='HeatmapHead', in_channels=DIM, out_channels=width, decoder=codec, **layers)
 
 
 def plain_config(width=17, metainfo='coco', decoder='classic', wide=False, **options):

@@ -266,7 +266,7 @@ def test_inspection_of_the_released_sizes_finds_their_config(tmp_path):
     configs = ROOT / 'configs/animal/2d_kpt_sview_rgb_img/topdown_heatmap/ap10k'
     cfg = Config.fromfile(configs / 'ViTPose_small_ap10k_256x192.py').model
     cfg.head.deconv_out_channels, cfg.head.deconv_kernel_sizes = (), ()
-    cfg.head.upsample, cfg.head.final_kernel = 4, 3
+    cfg.head.upsample, cfg.head.final_layer.kernel_size = 4, 3
     path = save(as_published(MODELS.build(cfg).state_dict()), tmp_path / 'vitpose_s.pth')
 
     text = inspect_checkpoint(path)

@@ -19,11 +19,16 @@ class Pose(nn.Module):
         defaults = dict(img_size=(64, 48), embed_dim=DIM, depth=DEPTH, num_heads=2)
         self.backbone = ViT(**(defaults | options))
         classic = dict(deconv_out_channels=(8, 8), deconv_kernel_sizes=(4, 4))
-        simple = dict(deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_kernel=3)
+        simple = dict(
+            deconv_out_channels=(),
+            deconv_kernel_sizes=(),
+            upsample=4,
+            final_layer=dict(kernel_size=3),
+        )
         self.head = HeatmapHead(
             in_channels=self.backbone.out_channels,
             out_channels=out_channels,
-            codec=dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16)),
+            decoder=dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16)),
             **(classic if decoder == 'classic' else simple),
         )
 

@@ -14,9 +14,10 @@ from checkpoint_dialects import (
 )
 from torch import nn
 
-from mmpose.checkpoints import load_backbone, load_model
-from mmpose.checkpoints.export_names import EXPORTERS
-from mmpose.checkpoints.formats import FORMAT_NAMES, detect_format, refuse_impossible
+from mmpose.checkpoints import load, load_backbone, load_model
+from mmpose.checkpoints.adapters.unsupported import refuse_impossible
+from mmpose.checkpoints.convert import EXPORTERS, FORMAT_NAMES, detect_format
+from mmpose.checkpoints.load import BACKBONE_FITS
 
 
 def multi(state, experts=False):
@@ -134,24 +135,27 @@ def test_exports_are_the_names_of_the_other_code_base(to):
             assert torch.equal(exported[name], tensor), name
 
 
-class Adapting(nn.Module):
-    """A backbone that brings weights into its own shape, as one with experts does."""
+class Wrapping(nn.Module):
+    """A backbone with other names than ours."""
 
     def __init__(self, backbone):
         super().__init__()
         self.inner = backbone
 
-    def adapt_state(self, state):
-        return {f'inner.{name}': x for name, x in state.items()}, ['renamed by the backbone']
+
+def fit_wrapping(state, backbone):
+    assert isinstance(backbone, Wrapping)
+    return {f'inner.{name}': x for name, x in state.items()}, ['renamed for the backbone']
 
 
-def test_backbone_adapts_weights_itself(write):
+def test_weights_are_fitted_to_a_backbone_of_another_shape(write, monkeypatch):
     state = randomised(Pose().backbone)
-    backbone = Adapting(Pose().backbone)
+    backbone = Wrapping(Pose().backbone)
+    monkeypatch.setattr(load, 'BACKBONE_FITS', [*BACKBONE_FITS, fit_wrapping])
 
     report = load_backbone(backbone, write(state))
 
-    assert 'renamed by the backbone' in report.notes
+    assert 'renamed for the backbone' in report.notes
     assert torch.equal(backbone.inner.pos_embed, state['pos_embed'])
 
 

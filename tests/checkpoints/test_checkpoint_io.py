@@ -15,8 +15,9 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torch import nn
 
-from mmpose.checkpoints import io as checkpoint_io
-from mmpose.checkpoints.io import allow_in_checkpoints, extract_state_dict, read_checkpoint
+from mmpose.checkpoints import safe_pickle
+from mmpose.checkpoints.io import extract_state_dict, read_checkpoint
+from mmpose.checkpoints.safe_pickle import allow_in_checkpoints
 
 
 def save(path, content, zipped=True):
@@ -145,7 +146,7 @@ class Skeleton:
 
 
 def test_further_classes_can_be_allowed(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint_io, '_extra_classes', [])
+    monkeypatch.setattr(safe_pickle, '_extra_classes', [])
     path = save(tmp_path / 'x.pth', dict(meta=Skeleton('coco')))
     with pytest.raises(ValueError, match=r"holds '.*Skeleton'"):
         read_checkpoint(path)

@@ -81,9 +81,13 @@ def test_coco_leaves_hold_the_published_recipe(size, simple):
 # (overrides, part of the sentence)
 CONTRADICTIONS = [
     ({'model.head.out_channels': 16}, r"head has 16 channels but 'coco' has 17.*out_channels=17"),
-    ({'model.head.codec.input_size': (288, 384)}, r'codec reads inputs of 288x384.*\(384, 288\)'),
-    ({'model.head.codec.type': 'MSRAHeatmap'}, r'use_udp=True but the codec is MSRAHeatmap'),
+    ({'model.head.decoder.input_size': (288, 384)}, r'UDPHeatmap reads inputs of 288x384.*\(384, 288\)'),
+    ({'model.head.decoder.type': 'MSRAHeatmap'}, r'use_udp=True but model\.head has MSRAHeatmap'),
     ({'model.head.in_channels': 384}, r'gives 768 channels.*head takes 384'),
+    (
+        {'train_dataloader.dataset.pipeline': [dict(type='GenerateTarget', encoder=dict(sigma=3))]},
+        r'pipeline has another \w+ in GenerateTarget\.encoder than model\.head\.decoder',
+    ),
     ({'optim_wraper.optimizer.lr': 1}, r"'optim_wraper'; did you mean 'optim_wrapper'"),
     ({'val_evaluator.ann_file': 'x/other.json'}, r'val_evaluator reads x/other.json'),
     ({'val_dataloader.dataset.pipeline.1.padding': 1.5}, r'val_.*padding=1.5 .* train_.* has 1.25'),
@@ -106,7 +110,7 @@ def test_contradictions_are_refused(overrides, message):
 
 def test_coco_metric_on_another_layout_is_refused():
     path = COCO.parent / 'mpii/ViTPose_base_mpii_256x192.py'
-    message = r'val_evaluator is CocoMetric.*the val data are a MpiiDataset; take .*MpiiPCKh'
+    message = r'val_evaluator is CocoMetric.*the val data are a MpiiDataset; take .*MpiiPCKAccuracy'
     with pytest.raises(ValueError, match=message):
         load_config(path, {'val_evaluator.type': 'CocoMetric'})
 

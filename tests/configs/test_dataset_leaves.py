@@ -46,7 +46,7 @@ class Published(NamedTuple):
 # fmt: off
 PUBLISHED = [
     Published(f'body/{KIND}/mpii', 'mpii', 16, 'MpiiDataset', 'mpii', True, None,
-              'mpii_train.json', 'mpii_val.json', 'mpii_val.json', None, ['MpiiPCKh']),
+              'mpii_train.json', 'mpii_val.json', 'mpii_val.json', None, ['MpiiPCKAccuracy']),
     Published(f'body/{KIND}/aic', 'aic', 14, 'CocoDataset', 'aic', False, 8,
               'aic_train.json', 'aic_val.json', 'aic_val.json', None, ['CocoMetric']),
     Published(f'body/{KIND}/crowdpose', 'crowdpose', 14, 'CocoDataset', 'crowdpose', False, 6,
@@ -106,6 +106,28 @@ def check_data(cfg, row):
         assert [one['type'] for one in evaluators] == row.metrics
 
 
+def check_window(train, half_body, rotation=40, scale=0.5):
+    """Half bodies and the random window are those of MMPose 0.x."""
+    if half_body is None:
+        assert 'RandomHalfBody' not in train
+    else:
+        assert train['RandomHalfBody'] == dict(
+            type='RandomHalfBody',
+            min_total_keypoints=half_body + 1,
+            min_upper_keypoints=3,
+            prob=0.3,
+            upper_prioritized_prob=0.6915,
+        )
+    assert train['RandomBBoxTransform'] == dict(
+        type='RandomBBoxTransform',
+        distribution='clipped_normal',
+        shift_prob=0,
+        scale_factor=scale,
+        rotate_factor=2 * rotation,
+        rotate_prob=0.6,
+    )
+
+
 def check_pipelines(cfg, row, is_udp):
     is_mpii = row.dataset == 'MpiiDataset'
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
@@ -115,14 +137,10 @@ def check_pipelines(cfg, row, is_udp):
         assert steps['TopdownAffine'].get('fix_aspect', True) == (not is_mpii)
         assert tuple(steps['TopdownAffine'].input_size) == (192, 256)
     train = steps_of(cfg.train_dataloader)
-    half_body = train.get('RandomHalfBody', {'min_visible': None, 'prob': 0.3})
-    assert (half_body['min_visible'], half_body['prob']) == (row.half_body, 0.3)
-    turn = train['RandomScaleRotation']
-    assert (turn.rotation_factor, turn.scale_factor) == (row.rotation, row.scale)
-    assert turn.rotation_prob == 0.6
+    check_window(train, row.half_body, row.rotation, row.scale)
     assert train['RandomFlip'].prob == 0.5
     assert ('RandomShiftBboxCenter' in train) == (not is_mpii)
-    random = {'RandomFlip', 'RandomHalfBody', 'RandomScaleRotation', 'RandomShiftBboxCenter'}
+    random = {'RandomFlip', 'RandomHalfBody', 'RandomBBoxTransform', 'RandomShiftBboxCenter'}
     assert not random & set(steps_of(cfg.val_dataloader))
 
 
@@ -143,7 +161,7 @@ def test_published_settings(row, size):
     check_schedule(cfg, row)
     head = cfg.model.head
     assert head.out_channels == row.num_keypoints
-    codec = CODECS.build(head.codec)
+    codec = CODECS.build(head.decoder)
     assert (codec.use_udp, codec.sigma) == (row.is_udp, 2)
     assert (codec.input_size, codec.heatmap_size) == ((192, 256), (48, 64))
     if not row.is_udp:
@@ -174,7 +192,7 @@ def test_adamw_leaves_hold_the_coco_recipe(row, size):
 
 
 def check_recipe(cfg, size):
-    assert CODECS.build(cfg.model.head.codec).use_udp
+    assert CODECS.build(cfg.model.head.decoder).use_udp
     drop_path, decay = RECIPES[size]
     assert cfg.model.backbone.drop_path_rate == drop_path
     wrapper = cfg.optim_wrapper

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from test_dataset_leaves import check_window
 
 import mmcv_custom  # noqa: F401  (registers the layer-decay constructor)
 from mmpose.apis import load_config
@@ -46,7 +47,7 @@ PARTS = {
     'aic': Part(14, False, 8, 'data/aic/', 'aic_train.json', AIC_TRAIN, 'aic_val.json', None,
                 'CocoMetric'),
     'mpii': Part(16, True, None, 'data/mpii/', 'mpii_train.json', 'images/', 'mpii_val.json', None,
-                 'MpiiPCKh'),
+                 'MpiiPCKAccuracy'),
     'ap10k': Part(17, False, 8, 'data/ap10k/', 'ap10k-train-split1.json', 'data/',
                   'ap10k-test-split1.json', None, 'CocoMetric'),
     'apt36k': Part(17, False, 8, 'data/apt36k/', 'train_annotations_1.json', None,
@@ -141,10 +142,7 @@ def test_pipelines_of_each_dataset(loaded):
             assert steps['TopdownAffine'].get('fix_aspect', True) == (name != 'mpii')
             assert ('RandomFlip' in steps) == (phase == 'train')
         train = steps_of(cfg.train_dataloader.dataset.datasets[i])
-        half_body = train.get('RandomHalfBody', {'min_visible': None, 'prob': 0.3})
-        assert (half_body['min_visible'], half_body['prob']) == (part.half_body, 0.3)
-        turn = train['RandomScaleRotation']
-        assert (turn.rotation_factor, turn.scale_factor, turn.rotation_prob) == (40, 0.5, 0.6)
+        check_window(train, part.half_body)
 
 
 def test_recipe(loaded):
@@ -180,7 +178,7 @@ def test_heads_and_experts(loaded):
     dim, depth, *_, features = SIZES[leaf.size]
     for i, name in enumerate(leaf.names):
         assert state[f'heads.{i}.final_layer.weight'] == (PARTS[name].num_keypoints, 256, 1, 1)
-        codec = CODECS.build(cfg.model.heads[i].codec)
+        codec = CODECS.build(cfg.model.heads[i].decoder)
         assert (codec.use_udp, codec.sigma) == (PARTS[name].is_udp, 2)
         width, height = leaf.input_size
         assert (codec.input_size, codec.heatmap_size) == ((width, height), (width // 4, height // 4))
@@ -223,11 +221,11 @@ def test_single_datasets_of_hap(name, size):
     assert (backbone.embed_dim, backbone.drop_path_rate) == (768, drop_path)
     height, width = map(int, size.split('x'))
     assert tuple(backbone.img_size) == (height, width)
-    codec = CODECS.build(cfg.model.head.codec)
+    codec = CODECS.build(cfg.model.head.decoder)
     assert (codec.use_udp, codec.sigma, codec.input_size) == (is_udp, 2, (width, height))
     assert codec.heatmap_size == (width // 4, height // 4)
     steps = steps_of(cfg.train_dataloader.dataset)
-    assert steps.get('RandomHalfBody', {}).get('min_visible') == half_body
+    check_window(steps, half_body)
     assert (cfg.train_dataloader.batch_size, cfg.auto_scale_lr.base_batch_size) == (64, 512)
     assert cfg.train_cfg.max_epochs == 210
 
@@ -289,13 +287,13 @@ CONTRADICTIONS = [
         r'gives 768 channels .* takes 384; set model\.heads\.2\.in_channels=768',
     ),
     (
-        lambda cfg: cfg.model.heads[5].codec.update(input_size=(288, 384)),
-        r'codec reads inputs of 288x384 px \(w x h, model\.heads\.5\)',
+        lambda cfg: cfg.model.heads[5].decoder.update(input_size=(288, 384)),
+        r'UDPHeatmap reads inputs of 288x384 px \(w x h, model\.heads\.5\)',
     ),
     (
         lambda cfg: cfg.val_dataloader.dataset.datasets[1].pipeline[-1].update(use_udp=True),
-        r'val_dataloader\.dataset\.datasets\.1\.pipeline crops with use_udp=True but the codec is '
-        r'MSRAHeatmap \(model\.heads\.1\)',
+        r'val_dataloader\.dataset\.datasets\.1\.pipeline crops with use_udp=True but '
+        r'model\.heads\.1 has MSRAHeatmap',
     ),
     (
         lambda cfg: cfg.train_dataloader.dataset.datasets[3].pipeline[-1].update(input_size=(96, 96)),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from test_dataset_leaves import KIND, ROOT
 
-from mmcv_custom.layer_decay import LayerDecayOptimWrapperConstructor
+from mmcv_custom import LayerDecayOptimWrapperConstructor
 from mmpose.apis import load_config
 from mmpose.registry import MODELS
 
@@ -41,7 +41,7 @@ def check_shared(cfg, size):
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 5e-4, 0.1)
     assert cfg.optim_wrapper.clip_grad.max_norm == 1
     assert (cfg.train_cfg.max_epochs, cfg.auto_scale_lr.base_batch_size) == (210, 512)
-    assert cfg.model.head.codec.type == 'UDPHeatmap'
+    assert cfg.model.head.decoder.type == 'UDPHeatmap'
     assert cfg.model.flip_test
 
 

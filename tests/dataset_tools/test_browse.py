@@ -24,11 +24,11 @@ def cfg(tmp_path):
     train.pipeline = [
         *train.pipeline[:2],
         dict(type='RandomFlip', prob=0.5),
-        dict(type='RandomScaleRotation', scale_factor=0.5, rotation_factor=40, rotation_prob=1.0),
+        dict(type='RandomBBoxTransform', rotate_prob=1.0),
         train.pipeline[-1],
     ]
     codec = dict(type='UDPHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
-    cfg.merge_from_dict({'model': {'head': {'codec': codec}}})
+    cfg.merge_from_dict({'model': {'head': {'decoder': codec}}})
     return cfg
 
 
@@ -44,7 +44,7 @@ def test_as_many_pictures_as_asked_for_and_the_same_again(cfg, tmp_path):
 
 
 def test_views_differ_where_the_pipeline_augments(cfg):
-    codec = CODECS.build(dict(cfg.model.head.codec))
+    codec = CODECS.build(dict(cfg.model.head.decoder))
     train = build_annotated(cfg.train_dataloader.dataset)
     val = build_annotated({**cfg.val_dataloader.dataset, 'test_mode': True})
     for dataset, augments in ((train, True), (val, False)):
@@ -84,6 +84,6 @@ def test_what_cannot_be_shown(cfg, tmp_path):
         browse_dataset(cfg, tmp_path, split='test')
     with pytest.raises(ValueError, match='num is 0'):
         browse_dataset(cfg, tmp_path, num=0)
-    del cfg.model.head['codec']
-    with pytest.raises(ValueError, match=r'no model\.head\.codec'):
+    del cfg.model.head['decoder']
+    with pytest.raises(ValueError, match=r'no model\.head\.decoder'):
         browse_dataset(cfg, tmp_path)

@@ -107,16 +107,20 @@ def metrics_of(row):
 
 @pytest.mark.parametrize('row', table_rows(), ids=lambda row: row[1].strip('`'))
 def test_metrics_of_the_page(row):
-    """They can be built, and ask for joints that the skeleton has and sigmas if it has some."""
+    """They can be built, and ask for keypoints that the skeleton has and sigmas if it has some."""
     meta = load_metainfo(row[1].strip('`'))
     configs = metrics_of(row)
     assert configs
     for config in configs:
         METRICS.build(config)
-        joints = config.get('joints') or config.get('torso_joints') or ()
-        assert all(joint in meta.keypoint_names for joint in joints if isinstance(joint, str))
-        if joints and not isinstance(joints[0], str):
-            assert meta.flip_indices[joints[0]] == joints[1], 'faces: a joint and its partner'
+        keypoints = config.get('keypoint_indices') or config.get('torso_keypoints') or ()
+        assert all(
+            keypoint in meta.keypoint_names for keypoint in keypoints if isinstance(keypoint, str)
+        )
+        if keypoints and not isinstance(keypoints[0], str):
+            assert meta.flip_indices[keypoints[0]] == keypoints[1], (
+                'faces: a keypoint and its partner'
+            )
         assert config['type'] != 'CocoMetric' or meta.sigmas is not None
 
 

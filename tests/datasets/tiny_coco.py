@@ -15,8 +15,8 @@ PIPELINE = [
     {'type': 'GetBBoxCenterScale'},
     {'type': 'RandomShiftBboxCenter'},
     {'type': 'RandomFlip'},
-    {'type': 'RandomHalfBody'},
-    {'type': 'RandomScaleRotation'},
+    {'type': 'RandomHalfBody', 'min_upper_keypoints': 3, 'upper_prioritized_prob': 0.6915},
+    {'type': 'RandomBBoxTransform', 'distribution': 'clipped_normal', 'shift_prob': 0},
     {'type': 'TopdownAffine', 'input_size': (24, 32), 'use_udp': True},
 ]
 TEST_PIPELINE = [PIPELINE[0], PIPELINE[1], PIPELINE[-1]]

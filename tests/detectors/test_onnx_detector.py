@@ -9,7 +9,7 @@ from onnx import TensorProto
 from onnx_graphs import raw_yolox, save_bright_box_finder, save_constant
 
 from mmpose.detectors import OnnxDetector, Selection, build_detector
-from mmpose.detectors.letterbox import letterbox
+from mmpose.detectors.onnx_layouts import letterbox
 from mmpose.structures import Boxes, Frame
 
 SIZES_WH = [(640, 640), (320, 240), (1000, 700), (90, 333), (1920, 1080)]

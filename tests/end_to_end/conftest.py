@@ -27,6 +27,12 @@ SMALL = [
 ]
 
 
+SAVE_EACH_ITERATION = (
+    'default_hooks.checkpoint.interval=1',
+    'default_hooks.checkpoint.by_epoch=False',
+)
+
+
 def environment():
     folders = [str(Path(__file__).parent), os.environ.get('PYTHONPATH', '')]  # slow_hook.py
     path = os.pathsep.join(filter(None, folders))
@@ -81,6 +87,6 @@ def toy(tmp_path_factory):
 def trained(toy, tmp_path_factory):
     """The work dir of a run of two epochs in one process."""
     work_dir = tmp_path_factory.mktemp('trained')
-    options = train_options(toy, 'default_hooks.checkpoint.interval_iters=1')
+    options = train_options(toy, *SAVE_EACH_ITERATION)
     tool('train', *options, 'train_cfg.max_epochs=2', '--work-dir', work_dir)
     return work_dir

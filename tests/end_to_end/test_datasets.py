@@ -12,7 +12,7 @@ HAND = 'configs/hand/2d_kpt_sview_rgb_img/topdown_heatmap'
 # format: config, folder below the data root, other formats it needs, a figure of its metric
 DATASETS = {
     'coco': (f'{BODY}/coco/ViTPose_small_coco_256x192.py', 'coco', 'coco/AP'),
-    'mpii': (f'{BODY}/mpii/ViTPose_small_mpii_256x192.py', 'mpii', 'mpii/PCKh'),
+    'mpii': (f'{BODY}/mpii/ViTPose_small_mpii_256x192.py', 'mpii', 'mpii/PCK'),
     'aic': (f'{BODY}/aic/ViTPose_small_aic_256x192.py', 'aic', 'coco/AP'),
     'crowdpose': (f'{BODY}/crowdpose/ViTPose_base_crowdpose_256x192.py', 'crowdpose', 'AP(H)'),
     'ochuman': (f'{BODY}/ochuman/ViTPose_small_ochuman_256x192.py', 'ochuman', 'coco/AP'),
@@ -23,12 +23,12 @@ DATASETS = {
     'coco_wholebody': (
         f'{WHOLE}/coco-wholebody/ViTPose_small_wholebody_256x192.py',
         'coco',
-        'whole AP',
+        'coco-wholebody/AP',
     ),
     'interhand2d': (
         f'{HAND}/interhand2d/ViTPose_small_interhand2d_all_256x192.py',
         'interhand2.6m',
-        'auc/AUC',
+        'AUC',
     ),
 }
 TINY = [

@@ -20,10 +20,10 @@ FOLDERS = {
 FIGURES = {
     'coco': 'coco/AP',
     'aic': 'aic/AP',
-    'mpii': 'mpii/PCKh',
+    'mpii': 'mpii/PCK',
     'ap10k': 'ap10k/AP',
     'apt36k': 'apt36k/AP',
-    'wholebody': 'wholebody/whole AP',
+    'wholebody': 'wholebody/AP',
 }
 
 

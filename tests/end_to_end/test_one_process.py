@@ -8,7 +8,16 @@ import sys
 import time
 
 import pytest
-from conftest import CONFIG, ROOT, SMALL, environment, losses, tool, train_options
+from conftest import (
+    CONFIG,
+    ROOT,
+    SAVE_EACH_ITERATION,
+    SMALL,
+    environment,
+    losses,
+    tool,
+    train_options,
+)
 
 
 def test_training_leaves_what_a_user_looks_for(trained):
@@ -52,7 +61,7 @@ def running(toy, tmp_path):
     """A training that is in the middle of its first epoch; it waits after each batch."""
     config = tmp_path / 'slow.py'
     config.write_text(SLOW_CONFIG)
-    options = [config, *train_options(toy, 'default_hooks.checkpoint.interval_iters=1')[1:]]
+    options = [config, *train_options(toy, *SAVE_EACH_ITERATION)[1:]]
     command = [sys.executable, 'tools/train.py', *options, 'train_cfg.max_epochs=2']
     command += ['--work-dir', tmp_path]
     process = subprocess.Popen(

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mmpose.engine import PoseCheckpointHook
+from mmpose.engine import CheckpointHook
 from mmpose.engine.hooks import checkpoint_hook
 from mmpose.engine.runner import write_atomically
 
@@ -61,7 +61,7 @@ def runner(tmp_path):
 
 
 def test_old_checkpoints_go_only_when_a_new_one_is_there(runner, tmp_path):
-    hook = PoseCheckpointHook(max_keep=2)
+    hook = CheckpointHook(max_keep_ckpts=2)
     for epoch in (1, 2, 3):
         hook._save_latest(runner, f'epoch_{epoch}.pth', epoch)
     assert names(tmp_path) == ['epoch_2.pth', 'epoch_3.pth']
@@ -85,14 +85,14 @@ def test_old_checkpoints_go_only_when_a_new_one_is_there(runner, tmp_path):
     ],
 )
 def test_best_checkpoint_follows_the_metric(key, scores, best, runner, tmp_path):
-    hook = PoseCheckpointHook(save_best='auto')
+    hook = CheckpointHook(save_best='auto')
     for runner.epoch, score in enumerate(scores, start=1):
         hook.after_val_epoch(runner, {key: score})
     assert names(tmp_path) == [f'best_{key.replace("/", "_")}_epoch_{best}.pth']
 
 
 def test_best_survives_a_failed_save(runner, tmp_path):
-    hook = PoseCheckpointHook()
+    hook = CheckpointHook(save_best='auto')
     runner.epoch = 1
     hook.after_val_epoch(runner, {'coco/AP': 0.1})
     runner.epoch, runner.broken = 2, True
@@ -102,13 +102,13 @@ def test_best_survives_a_failed_save(runner, tmp_path):
 
 
 def test_unknown_metric_is_named(runner):
-    hook = PoseCheckpointHook(save_best='coco/ap')
+    hook = CheckpointHook(save_best='coco/ap')
     with pytest.raises(ValueError, match=r"save_best is 'coco/ap'.*gives \['coco/AP'\]"):
         hook.after_val_epoch(runner, {'coco/AP': 0.1})
 
 
 def test_bookkeeping_travels_with_the_checkpoint(runner):
-    hook, other = PoseCheckpointHook(), PoseCheckpointHook()
+    hook, other = CheckpointHook(save_best='auto'), CheckpointHook(save_best='auto')
     runner.epoch = 1
     hook.after_val_epoch(runner, {'coco/AP': 0.4})
     checkpoint = {}
@@ -125,7 +125,7 @@ def test_second_signal_is_not_ours_any_more(runner):
         signal=lambda number, handler: installed.update({number: handler}) or 'default',
         Signals=lambda number: SimpleNamespace(name=f'signal {number}'),
     )
-    hook = PoseCheckpointHook()
+    hook = CheckpointHook(save_best='auto')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoint_hook, 'signal', fake)
         hook.before_train(runner)
@@ -138,8 +138,8 @@ def test_second_signal_is_not_ours_any_more(runner):
 
 
 def test_best_checkpoint_follows_the_figure_that_papers_report(runner, tmp_path):
-    hook = PoseCheckpointHook(save_best='auto')
+    hook = CheckpointHook(save_best='auto')
     for epoch, head, pckh in [(1, 90.0, 80.0), (2, 85.0, 82.0)]:
         runner.epoch = epoch
-        hook.after_val_epoch(runner, {'mpii/Head': head, 'mpii/PCKh': pckh})
-    assert names(tmp_path) == ['best_mpii_PCKh_epoch_2.pth']
+        hook.after_val_epoch(runner, {'mpii/Head PCK': head, 'mpii/PCK': pckh})
+    assert names(tmp_path) == ['best_mpii_PCK_epoch_2.pth']

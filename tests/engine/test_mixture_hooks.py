@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from mmpose.codecs import UDPHeatmap
-from mmpose.engine import PoseCheckpointHook
-from mmpose.engine.hooks import checkpoint_hook, drawing_hook, preview_hook
-from mmpose.evaluation.metrics import PerDatasetMetric
+from mmpose.engine import CheckpointHook
+from mmpose.engine.hooks import drawing_hook, preview_hook
+from mmpose.evaluation.metrics import PerDatasetMetric, primary_metric
 from mmpose.metainfo import load_metainfo
+from mmpose.models.heads import PoseHead
 from mmpose.structures import PoseResult
 
 NAMES = ('coco', 'aic', 'wholebody')
@@ -20,21 +21,26 @@ METAS = [load_metainfo(name) for name in ('coco', 'aic', 'coco_wholebody')]
 SIZE_WH, MAP_WH = (48, 64), (12, 16)
 
 
-class Head(torch.nn.Module):
+class Head(PoseHead):
     """Gives the heatmaps of fixed keypoints."""
 
     def __init__(self, meta):
         super().__init__()
-        self.codec = UDPHeatmap(SIZE_WH, MAP_WH, sigma=1)
+        self.decoder = UDPHeatmap(SIZE_WH, MAP_WH, sigma=1)
         self.num = meta.num_keypoints
 
     def forward(self, features):
         points = torch.full((len(features), self.num, 2), 20.0)
-        return self.codec.encode(points, torch.ones(len(features), self.num))[0]
+        return self.decoder.encode(points, torch.ones(len(features), self.num))[0]
 
-    def predict(self, heatmaps):
-        assert heatmaps.shape[1] == self.num
-        return self.codec.decode(heatmaps)
+    def decode(self, output):
+        assert output.shape[1] == self.num
+        return self.decoder.decode(output)
+
+    def draw_targets(self, keypoints, keypoints_visible):
+        return self.decoder.encode(keypoints, keypoints_visible)[0]
+
+    loss = average_flipped = None
 
 
 class Model(torch.nn.Module):
@@ -114,7 +120,7 @@ def test_results_are_drawn_per_dataset(tmp_path):
 
 def test_results_of_one_dataset_stay_in_one_folder(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((70, 70, 3), np.uint8))
-    runner = SimpleNamespace(bare_model=SimpleNamespace(meta=METAS[1]))
+    runner = SimpleNamespace(bare_model=SimpleNamespace(dataset_meta=METAS[1]))
     result = replace(pose(1, str(tmp_path / 'a.png')), dataset_idx=5)
     drawing_hook.ResultDrawingHook(str(tmp_path / 'out')).after_test_iter(runner, 0, None, [result])
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['a.jpg']
@@ -123,8 +129,8 @@ def test_results_of_one_dataset_stay_in_one_folder(tmp_path):
 @pytest.mark.parametrize(
     ('names', 'keys', 'expected'),
     [
-        (['mpii', 'coco'], ['mpii/Head', 'mpii/PCKh', 'coco/AP'], 'mpii/PCKh'),
-        (['coco', 'mpii'], ['coco/AP', 'coco/AR', 'mpii/PCKh'], 'coco/AP'),
+        (['mpii', 'coco'], ['mpii/Head PCK', 'mpii/PCK', 'coco/AP'], 'mpii/PCK'),
+        (['coco', 'mpii'], ['coco/AP', 'coco/AR', 'mpii/PCK'], 'coco/AP'),
         (['hand', 'coco'], ['coco/AR', 'coco/AP'], 'coco/AP'),  # the first is not evaluated
     ],
 )
@@ -135,14 +141,14 @@ def test_best_checkpoint_follows_the_first_dataset(names, keys, expected, monkey
     )
     saved = []
     monkeypatch.setattr(
-        PoseCheckpointHook, '_save', lambda self, runner, name, epoch: saved.append(name)
+        CheckpointHook, '_save', lambda self, runner, name, epoch: saved.append(name)
     )
-    hook = PoseCheckpointHook()
+    hook = CheckpointHook(save_best='auto')
     hook.after_val_epoch(runner, dict.fromkeys(keys, 0.5))
     assert saved == [f'best_{expected.replace("/", "_")}_epoch_3.pth']
 
 
-def test_main_figure_of_one_dataset():
-    keys = ['pck/PCK', 'auc/AUC', 'epe/EPE']
-    assert checkpoint_hook.main_figure(keys) == 'auc/AUC'
-    assert checkpoint_hook.main_figure(['x/y']) == 'x/y'
+def test_primary_metric_of_one_dataset():
+    keys = ['PCK', 'AUC', 'EPE']
+    assert primary_metric(keys) == 'AUC'
+    assert primary_metric(['x/y']) == 'x/y'

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mmengine.visualization import MLflowVisBackend
 
-from mmpose.engine import PoseVisualizer
+from mmpose.engine import PoseLocalVisualizer
 from mmpose.registry import VISUALIZERS
 
 PICTURE = np.zeros((20, 30, 3), np.uint8)
@@ -33,13 +33,13 @@ class Recorder(MLflowVisBackend):
 def visualizer(tmp_path):
     backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
     options = dict(vis_backends=backends, save_dir=str(tmp_path), name=tmp_path.name)
-    return VISUALIZERS.build(dict(type='PoseVisualizer', **options))
+    return VISUALIZERS.build(dict(type='PoseLocalVisualizer', **options))
 
 
 def test_local_and_tensorboard_get_the_picture(visualizer, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    assert isinstance(visualizer, PoseVisualizer)
+    assert isinstance(visualizer, PoseLocalVisualizer)
     visualizer.add_image('val_worst', PICTURE, step=4)
     visualizer.close()
     local = cv2.imread(str(tmp_path / 'vis_data/vis_image/val_worst_4.png'))
@@ -57,7 +57,7 @@ def recorder(tmp_path):
 
 
 def test_mlflow_gets_a_file_name_for_each_step(recorder, tmp_path):
-    visualizer = PoseVisualizer(vis_backends=[recorder], save_dir=str(tmp_path))
+    visualizer = PoseLocalVisualizer(vis_backends=[recorder], save_dir=str(tmp_path))
     for step in (3, 12):
         visualizer.add_image('train_preview', PICTURE, step=step)
     assert recorder.names == ['train_preview/0000003.png', 'train_preview/0000012.png']

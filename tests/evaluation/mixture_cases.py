@@ -80,5 +80,5 @@ def separate_figures(meta: dict[str, Any], poses: list[PoseResult]) -> dict[str,
             metric.dataset_meta = meta['parts'][i]
             metric.process({}, own)
             found = metric.evaluate(len(own))
-            figures |= {f'{name}/{key.partition("/")[2]}': value for key, value in found.items()}
+            figures |= {f'{name}/{key.rpartition("/")[2]}': value for key, value in found.items()}
     return figures

@@ -13,7 +13,7 @@ from mmpose.evaluation.functional import (
     match_poses,
     write_synthetic_coco,
 )
-from mmpose.evaluation.functional.bootstrap import draw_images, resample_figures
+from mmpose.evaluation.functional.bootstrap import draw_images, resample_metrics
 from mmpose.evaluation.functional.coco_ap import STATISTICS
 from mmpose.metainfo import load_metainfo
 
@@ -58,7 +58,7 @@ def test_each_image_once_is_the_evaluation(num_categories):
     gt, dt = make_data(num_categories)
     matched = match_poses(gt, dt, SIGMAS)
     once = np.ones((1, len(gt.image_ids)), np.int64)
-    figures = resample_figures(matched, once, STATISTICS)
+    figures = resample_metrics(matched, once, STATISTICS)
     expected = evaluate_coco(gt, dt, SIGMAS).summary()
     assert {name: value[0] for name, value in figures.items()} == pytest.approx(expected, abs=1e-12)
 
@@ -70,7 +70,7 @@ def test_resamples_equal_files_with_repeated_images(tmp_path, num_categories, ba
     gt, dt = make_data(num_categories)
     matched = match_poses(gt, dt, SIGMAS)
     counts = draw_images(len(gt.image_ids), 40)  # two chunks
-    figures = resample_figures(matched, counts, STATISTICS)
+    figures = resample_metrics(matched, counts, STATISTICS)
     for row in (0, 17, 35):
         files = write_synthetic_coco(*repeat(gt, dt, counts[row]), tmp_path / str(row))
         expected = evaluate_files(*files, SIGMAS, backend=backend)
@@ -98,7 +98,7 @@ def test_recall_points_that_are_met_exactly_count():
     )
     matched = match_poses(gt, half, SIGMAS)
     counts = np.array([[1] * 100, [3] * 100])
-    assert resample_figures(matched, counts)['AP'] == pytest.approx([51 / 101, 51 / 101])
+    assert resample_metrics(matched, counts)['AP'] == pytest.approx([51 / 101, 51 / 101])
 
 
 def test_draws_are_resamples():
@@ -115,7 +115,7 @@ def test_a_resample_without_annotations_has_no_figure():
     counts = np.zeros((1, len(gt.image_ids)), np.int64)
     counts[0, ~np.isin(np.unique(gt.image_ids), gt.image_id)] = 1
     assert counts.sum() > 0
-    figures = resample_figures(match_poses(gt, dt, SIGMAS), counts)
+    figures = resample_metrics(match_poses(gt, dt, SIGMAS), counts)
     assert np.isnan(figures['AP']).all()
 
 
@@ -125,7 +125,7 @@ def test_interval_covers_the_spread_of_new_samples():
     for seed in range(12):
         gt, dt = make_synthetic_coco(150, 400, 800, seed=seed)
         matched = match_poses(gt, dt, SIGMAS)
-        values = resample_figures(matched, draw_images(150, 64, seed))['AP']
+        values = resample_metrics(matched, draw_images(150, 64, seed))['AP']
         spreads.append(values.std())
         figures.append(matched.scores().summary()['AP'])
     assert np.mean(spreads) == pytest.approx(np.std(figures, ddof=1), rel=0.5)

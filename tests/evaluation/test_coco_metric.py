@@ -77,7 +77,9 @@ def test_the_evaluator_of_mmengine_runs_it(dataset_meta):
 
 @pytest.mark.parametrize('backend', ['xtcocotools', 'faster_coco_eval'])
 def test_the_written_file_scores_what_the_metric_says(dataset_meta, tmp_path, backend):
-    figures = _evaluate(dataset_meta, _poses(noise=5.0), out_dir=str(tmp_path / 'out'))
+    figures = _evaluate(
+        dataset_meta, _poses(noise=5.0), outfile_prefix=str(tmp_path / 'out/result')
+    )
     assert 0 < figures['coco/AP'] < 1
     written = tmp_path / 'out' / 'result_keypoints.json'
     again = evaluate_files(dataset_meta['ann_file'], written, dataset_meta['dataset_meta'].sigmas)
@@ -100,25 +102,27 @@ def test_area_of_the_box(dataset_meta):
 
 def test_format_only_writes_and_does_not_read_annotations(dataset_meta, tmp_path):
     meta = {'dataset_meta': dataset_meta['dataset_meta']}
-    assert _evaluate(meta, _poses(), format_only=True, out_dir=str(tmp_path)) == {}
+    assert (
+        _evaluate(meta, _poses(), format_only=True, outfile_prefix=str(tmp_path / 'result')) == {}
+    )
     assert len(json.loads((tmp_path / 'result_keypoints.json').read_text())) == 6
 
 
 @pytest.mark.parametrize(
-    ('score_mode', 'joint_scores', 'expected'),
+    ('score_mode', 'keypoint_scores', 'expected'),
     [
         ('bbox_keypoint', [0.5, 0.7] + [0.2] * 15, 0.8 * 0.6),
-        ('keypoint', [0.5, 0.7] + [0.2] * 15, 0.6),
+        ('keypoint', [0.5, 0.7] + [0.2] * 15, 4.2 / 17),
         ('bbox', [0.5, 0.7] + [0.2] * 15, 0.8),
         ('bbox_keypoint', [0.1] * 17, 0.0),
-        ('keypoint', [0.1] * 17, 0.0),
+        ('keypoint', [0.1] * 17, 0.1),
     ],
 )
-def test_scores_of_poses(dataset_meta, tmp_path, score_mode, joint_scores, expected):
-    """The mean is over joints strictly above 0.2."""
-    scores = np.array(joint_scores, dtype=np.float32)
+def test_scores_of_poses(dataset_meta, tmp_path, score_mode, keypoint_scores, expected):
+    """The mean of bbox_keypoint is over keypoints strictly above 0.2, that of keypoint over all."""
+    scores = np.array(keypoint_scores, dtype=np.float32)
     pose = pose_result(1, 1, POSE, keypoint_scores=scores, bbox_score=0.8)
-    _evaluate(dataset_meta, [pose], score_mode=score_mode, out_dir=str(tmp_path))
+    _evaluate(dataset_meta, [pose], score_mode=score_mode, outfile_prefix=str(tmp_path / 'result'))
     (record,) = json.loads((tmp_path / 'result_keypoints.json').read_text())
     assert record['score'] == pytest.approx(expected, abs=1e-7)  # float32 scores
 
@@ -136,7 +140,7 @@ def test_scores_of_poses(dataset_meta, tmp_path, score_mode, joint_scores, expec
 )
 def test_suppression(dataset_meta, tmp_path, arguments, num):
     poses = [pose_result(1, i, POSE) for i in range(24)] + [pose_result(2, 99, POSE)]
-    _evaluate(dataset_meta, poses, out_dir=str(tmp_path), **arguments)
+    _evaluate(dataset_meta, poses, outfile_prefix=str(tmp_path / 'result'), **arguments)
     assert len(json.loads((tmp_path / 'result_keypoints.json').read_text())) == num
 
 
@@ -155,10 +159,11 @@ def test_categories_are_averaged_and_suppression_looks_across_them(tmp_path):
     areas = {'area': 1.0}  # so small that only poses in the very same place are alike
     singles = [replace(pose, **areas) for pose in poses_of(dt)]
     doubles = [replace(pose, **areas) for pose in poses_of(doubled)]
-    config = {'type': 'CocoMetric', 'score_mode': 'bbox', 'out_dir': str(tmp_path / 'out')}
+    prefix = str(tmp_path / 'out/result')
+    config = {'type': 'CocoMetric', 'score_mode': 'bbox', 'outfile_prefix': prefix}
     figures = run_metric(config, meta, doubles)
-    assert figures == run_metric({**config, 'out_dir': None}, meta, singles)
-    unsuppressed = run_metric({**config, 'out_dir': None, 'nms_mode': 'none'}, meta, doubles)
+    assert figures == run_metric({**config, 'outfile_prefix': None}, meta, singles)
+    unsuppressed = run_metric({**config, 'outfile_prefix': None, 'nms_mode': 'none'}, meta, doubles)
     assert unsuppressed['coco/AP'] < figures['coco/AP'] < 1
     written = tmp_path / 'out' / 'result_keypoints.json'
     stats = run_xtcocotools(files[0], written, 'keypoints', meta['dataset_meta'].sigmas, True).stats
@@ -171,7 +176,7 @@ def test_suppression_takes_the_area_of_the_crop(dataset_meta, tmp_path):
     """At 4 px the OKS is below 0.9 for an area of 6400 and above it for a hundred times that."""
     for factor, num in ((1, 2), (100, 1)):
         poses = [pose_result(1, i, shifted(4.0 * i)[0], area=factor * SIDE**2) for i in range(2)]
-        _evaluate(dataset_meta, poses, out_dir=str(tmp_path))
+        _evaluate(dataset_meta, poses, outfile_prefix=str(tmp_path / 'result'))
         assert len(json.loads((tmp_path / 'result_keypoints.json').read_text())) == num
 
 
@@ -218,7 +223,7 @@ def test_bad_predictions(dataset_meta, change, size, message):
         ({'score_mode': 'best'}, ValueError, "score_mode .* 'best'; expected one of bbox_keypoint"),
         ({'nms_mode': 'box'}, ValueError, "nms_mode .* 'box'; expected one of oks_nms"),
         ({'backend': 'x'}, ValueError, "backend .* 'x'; expected one of numpy"),
-        ({'format_only': True}, ValueError, 'set out_dir'),
+        ({'format_only': True}, ValueError, 'set outfile_prefix'),
         ({'ann_file': 'absent.json'}, FileNotFoundError, 'absent.json: no such file'),
     ],
 )

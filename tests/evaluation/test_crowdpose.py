@@ -110,7 +110,9 @@ def test_the_metric_writes_what_the_tool_reads(tmp_path):
     poses = poses_of(load_detections(files[1], 14))
     meta = {'ann_file': str(files[0]), 'dataset_meta': META}
     out = tmp_path / 'out'
-    figures = run_metric({'type': 'CrowdPoseMetric', 'out_dir': str(out)}, meta, poses)
+    figures = run_metric(
+        {'type': 'CrowdPoseMetric', 'outfile_prefix': str(out / 'result')}, meta, poses
+    )
     assert list(figures) == [f'crowdpose/{name}' for name in NAMES]
     assert 0 < figures['crowdpose/AP'] < 1
     again = evaluate_results('crowdpose', out / 'result_keypoints.json', files[0])

@@ -9,7 +9,7 @@ from evaluation_cases import SIGMAS
 from instance_cases import estimates, write_instances
 
 from mmpose.evaluation.functional import (
-    PROTOCOLS,
+    EVAL_CONFIGS,
     evaluate_files,
     evaluate_results,
     load_instances,
@@ -68,36 +68,38 @@ def test_the_protocol_of_the_data_set(files, tmp_path):
     assert evaluate_results('ochuman', files[1], files[0]) == evaluate_files(*files, SIGMAS)
 
 
-def test_every_protocol_has_a_skeleton_that_it_can_use():
-    for name, protocol in PROTOCOLS.items():
-        meta = load_metainfo(protocol.skeleton)
-        needs_sigmas = protocol.kind not in ('mpii', 'joints', 'posetrack18')
+def test_every_config_has_a_skeleton_that_it_can_use():
+    for name, eval_config in EVAL_CONFIGS.items():
+        meta = load_metainfo(eval_config.skeleton)
+        needs_sigmas = eval_config.kind not in ('mpii', 'keypoints', 'posetrack18')
         assert meta.sigmas is not None or not needs_sigmas, name
-        assert bool(protocol.figures) == (protocol.kind == 'joints'), name
-        for figure in protocol.figures:
-            joints = figure.norm if isinstance(figure.norm, tuple) else ()
+        assert bool(eval_config.metrics) == (eval_config.kind == 'keypoints'), name
+        for metric in eval_config.metrics:
+            joints = metric.norm if isinstance(metric.norm, tuple) else ()
             assert all(joint < meta.num_keypoints for joint in joints), name
 
 
 def test_warnings_are_one_line_and_not_a_failure(tmp_path):
     ann_file = write_instances(tmp_path, 6, 21)
     gt = load_instances(ann_file, 21)
-    metric = METRICS.build({'type': 'EPE', 'ann_file': str(ann_file), 'out_dir': str(tmp_path)})
+    metric = METRICS.build(
+        {'type': 'EPE', 'ann_file': str(ann_file), 'outfile_prefix': str(tmp_path / 'result')}
+    )
     metric.dataset_meta = {'dataset_meta': load_metainfo('freihand')}
     poses = estimates(gt, noise=5.0)[:4]
     metric.process({}, poses)
     figures = metric.evaluate(4)
     done = _run(tmp_path / 'result_keypoints.json', '--dataset', 'freihand', '--ann', ann_file)
-    assert done.stdout.splitlines()[-1] == f'EPE  {figures["epe/EPE"]:8.4f}'
+    assert done.stdout.splitlines()[-1] == f'EPE  {figures["EPE"]:8.4f}'
     (line,) = done.stderr.splitlines()
     assert line.startswith('warning: ')
-    assert '2 of 6 annotations have labelled joints but no pose' in line
+    assert '2 of 6 annotations have labelled keypoints but no pose' in line
 
 
-def test_an_unknown_data_set(files):
+def test_an_unknown_dataset(files):
     done = _run(files[1], '--dataset', 'cocoa', '--ann', files[0], code=1)
     (line,) = done.stderr.splitlines()
-    assert "error: data set 'cocoa' is unknown (no skeleton 'cocoa'" in line
+    assert "error: dataset 'cocoa' is unknown (no skeleton 'cocoa'" in line
     assert 'or one of coco, ochuman, aic' in line
 
 

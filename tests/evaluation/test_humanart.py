@@ -75,7 +75,7 @@ def test_ground_truth_is_perfect(files):
 def test_the_metric_writes_what_the_tool_reads(files, tmp_path):
     meta = {'ann_file': str(files[0]), 'dataset_meta': load_metainfo('coco')}
     poses = poses_of(load_detections(files[1], 17))
-    config = {'type': 'HumanArtMetric', 'out_dir': str(tmp_path / 'out')}
+    config = {'type': 'HumanArtMetric', 'outfile_prefix': str(tmp_path / 'out/result')}
     figures = run_metric(config, meta, poses)
     again = evaluate_results('humanart', tmp_path / 'out' / 'result_keypoints.json', files[0])
     assert figures == {f'humanart/{name}': value for name, value in again.items()}

@@ -96,11 +96,11 @@ def _expected(ann_file, poses, thr=0.5):
                 if name not in ('pelvis', 'thorax'):
                     close.append(error <= 0.1)
     figures = {
-        group: 100 * np.mean([np.mean(hits[joint]) for joint in joints])
+        f'{group} PCK': 100 * np.mean([np.mean(hits[joint]) for joint in joints])
         for group, joints in GROUPS.items()
     }
     counted = [hit for name in hits if name not in ('pelvis', 'thorax') for hit in hits[name]]
-    return {**figures, 'PCKh': 100 * np.mean(counted), 'PCKh@0.1': 100 * np.mean(close)}
+    return {**figures, 'PCK': 100 * np.mean(counted), 'PCK@0.1': 100 * np.mean(close)}
 
 
 def _meta(ann_file):
@@ -112,7 +112,7 @@ def _meta(ann_file):
 @pytest.mark.parametrize('source', ['json', 'mat', 'mat beside'])
 def test_equals_a_loop(tmp_path, seed, source):
     ann_file = _write(tmp_path, seed=seed)
-    config = {'type': 'MpiiPCKh'}
+    config = {'type': 'MpiiPCKAccuracy'}
     if source != 'json':
         folder = tmp_path if source == 'mat beside' else tmp_path / 'elsewhere'
         folder.mkdir(exist_ok=True)
@@ -121,10 +121,10 @@ def test_equals_a_loop(tmp_path, seed, source):
     poses = estimates(load_mpii_annotations(ann_file), noise=10.0, seed=seed)
     assert [pose.ann_id for pose in poses] != sorted(pose.ann_id for pose in poses)
     figures = run_metric(config, _meta(ann_file), poses)
-    expected = {f'mpii/{name}': value for name, value in _expected(ann_file, poses).items()}
+    expected = _expected(ann_file, poses)
     assert figures == pytest.approx(expected, abs=1e-6)
     assert list(figures) == list(expected)
-    assert 0 < figures['mpii/PCKh@0.1'] < figures['mpii/PCKh'] < 100
+    assert 0 < figures['PCK@0.1'] < figures['PCK'] < 100
 
 
 def test_ground_truth_is_perfect_and_the_threshold_is_inside(tmp_path):
@@ -133,9 +133,9 @@ def test_ground_truth_is_perfect_and_the_threshold_is_inside(tmp_path):
     gt = replace(gt, extras={'head_size': np.full(30, 8.0)}, keypoints=np.round(gt.keypoints))
     at_the_border = gt.keypoints + np.array([4.0, 0.0])
     figures = evaluate_mpii(at_the_border, gt)
-    assert figures.pop('PCKh@0.1') == 0
+    assert figures.pop('PCK@0.1') == 0
     assert set(figures.values()) == {100.0}
-    assert evaluate_mpii(at_the_border + np.array([1e-6, 0.0]), gt)['PCKh'] == 0
+    assert evaluate_mpii(at_the_border + np.array([1e-6, 0.0]), gt)['PCK'] == 0
 
 
 def test_pelvis_and_thorax_count_nowhere(tmp_path):
@@ -146,8 +146,8 @@ def test_pelvis_and_thorax_count_nowhere(tmp_path):
     assert set(evaluate_mpii(keypoints, gt).values()) == {100.0}
     keypoints[:, META.keypoint_names.index('upper_neck')] += 1e4
     figures = evaluate_mpii(keypoints, gt)
-    assert figures['Head'] == 100
-    assert figures['PCKh'] < 100
+    assert figures['Head PCK'] == 100
+    assert figures['PCK'] < 100
 
 
 def test_written_files(tmp_path):
@@ -156,11 +156,11 @@ def test_written_files(tmp_path):
     mat = _write_mat(tmp_path, ann_file)
     poses = estimates(load_mpii_annotations(ann_file), noise=8.0)
     out = tmp_path / 'out'
-    config = {'type': 'MpiiPCKh', 'out_dir': str(out)}
+    config = {'type': 'MpiiPCKAccuracy', 'outfile_prefix': str(out / 'result')}
     figures = run_metric(config, _meta(ann_file), poses)
     for mat_file in (None, mat):
         again = evaluate_results('mpii', out / 'result_keypoints.json', ann_file, mat_file=mat_file)
-        assert figures == {f'mpii/{name}': value for name, value in again.items()}
+        assert figures == again
     loadmat = pytest.importorskip('scipy.io', reason='scipy is not installed').loadmat
     preds = loadmat(out / 'pred.mat')['preds']
     for pose in poses:
@@ -171,15 +171,15 @@ def test_other_files(tmp_path):
     ann_file = _write(tmp_path, head_boxes=False)
     poses = estimates(load_mpii_annotations(ann_file), noise=1.0)
     with pytest.raises(ValueError, match=r"no 'head_box' and there is no mpii_gt_val.mat beside"):
-        run_metric({'type': 'MpiiPCKh'}, _meta(ann_file), poses)
+        run_metric({'type': 'MpiiPCKAccuracy'}, _meta(ann_file), poses)
     mat = _write_mat(tmp_path, ann_file, rows=29)
     for config in ({}, {'gt_mat': str(mat)}):
         with pytest.raises(ValueError, match=r'gt_val.mat has 29 persons but .* has 30 rows; use'):
-            run_metric({'type': 'MpiiPCKh', **config}, _meta(ann_file), poses)
+            run_metric({'type': 'MpiiPCKAccuracy', **config}, _meta(ann_file), poses)
     for change in (lambda names: ['tail', *names[1:]], lambda names: names[::-1]):
         _write_mat(tmp_path, ann_file, change_names=change)
         with pytest.raises(ValueError, match=r"dataset_joints are \['(tail', 'rkne|lwri', 'lelb)"):
-            run_metric({'type': 'MpiiPCKh', 'gt_mat': str(mat)}, _meta(ann_file), poses)
+            run_metric({'type': 'MpiiPCKAccuracy', 'gt_mat': str(mat)}, _meta(ann_file), poses)
     (tmp_path / 'damaged.mat').write_bytes(mat.read_bytes()[:200])
     with pytest.raises(ValueError, match=r'damaged.mat is not a readable MATLAB file'):
         mpii_ground_truth(load_mpii_annotations(ann_file), tmp_path / 'damaged.mat', ann_file)
@@ -191,8 +191,8 @@ def test_a_mat_file_of_another_split_is_no_reason_to_fail_if_there_are_head_boxe
     ann_file = _write(tmp_path)
     _write_mat(tmp_path, ann_file, rows=12)
     poses = estimates(load_mpii_annotations(ann_file), noise=8.0)
-    figures = run_metric({'type': 'MpiiPCKh'}, _meta(ann_file), poses)
-    assert figures['mpii/PCKh'] == pytest.approx(_expected(ann_file, poses)['PCKh'], abs=1e-6)
+    figures = run_metric({'type': 'MpiiPCKAccuracy'}, _meta(ann_file), poses)
+    assert figures['PCK'] == pytest.approx(_expected(ann_file, poses)['PCK'], abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_mat_file_of_another_split_is_no_reason_to_fail_if_there_are_head_boxe
         (lambda entries: [{'image': 'a.jpg'}], "entry 0: field 'joints' is missing"),
         (
             lambda e: [e[0], {**e[1], 'joints_vis': [1]}],
-            r"entry 1: field 'joints_vis' is \[1\], expected a list of 16",
+            "entry 1: field 'joints_vis' has 1 numbers, expected a list of 16",
         ),
     ],
 )

@@ -3,7 +3,7 @@ import pytest
 from evaluation_cases import POSE, SIGMAS, shifted
 
 from mmpose.evaluation.functional.oks import (
-    joint_variances,
+    keypoint_variances,
     oks_iou,
     oks_of_pairs,
     oks_to_ground_truth,
@@ -22,7 +22,7 @@ def test_oks_iou_reproduces_the_published_vector():
     ('offset', 'expected'), [(0.0, 1.0), (2 * 0.05 * 100, np.exp(-0.5)), (1e6, 0.0)]
 )
 def test_one_standard_deviation_gives_exp_of_minus_a_half(offset, expected):
-    variances = joint_variances(np.full(17, 0.05))
+    variances = keypoint_variances(np.full(17, 0.05))
     oks = oks_of_pairs(shifted(0.0), shifted(offset), np.array([100.0**2]), variances)
     np.testing.assert_allclose(oks, expected, atol=1e-12)
 
@@ -39,7 +39,7 @@ def test_only_labelled_joints_count():
         keypoints_visible,
         np.array([6400.0]),
         np.zeros((1, 4)),
-        joint_variances(SIGMAS),
+        keypoint_variances(SIGMAS),
     )
     np.testing.assert_allclose(oks, 0.5, atol=1e-12)
 
@@ -57,6 +57,6 @@ def test_an_unlabelled_person_is_compared_by_three_times_its_box(x, expected):
         np.zeros((1, 17), dtype=bool),
         np.array([100.0]),
         np.array([[0.0, 0.0, 100.0, 100.0]]),
-        joint_variances(np.full(17, 0.05)),
+        keypoint_variances(np.full(17, 0.05)),
     )
     np.testing.assert_allclose(oks, expected, atol=1e-12)

@@ -13,14 +13,14 @@ from mmpose.evaluation.functional import (
     make_synthetic_coco,
 )
 from mmpose.evaluation.functional.error_correction import CORRECTIONS, correct_detections
-from mmpose.evaluation.functional.error_kinds import JOINT_KINDS, find_errors
+from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, find_errors
 from mmpose.evaluation.functional.oks_errors import (
     analyze_errors,
     count_errors,
     count_overlaps,
     crowding_table,
     image_losses,
-    joint_table,
+    keypoint_table,
     lost_oks,
     size_table,
 )
@@ -32,7 +32,7 @@ SCALE = 100.0  # square root of the area: the widest joint, a hip, has k = 21 px
 # 150 px apart, so that no joint is close to another
 POSE = np.stack([np.arange(17) % 5, np.arange(17) // 5], axis=1) * 150.0
 LEFT_WRIST, RIGHT_WRIST = 9, 10
-ALL_GOOD = dict.fromkeys([*JOINT_KINDS, 'score', 'false_positive', 'false_negative'], 0)
+ALL_GOOD = dict.fromkeys([*KEYPOINT_KINDS, 'score', 'false_positive', 'false_negative'], 0)
 
 
 def people(*shifts, image_id=None, **changes):
@@ -116,7 +116,7 @@ def test_a_planted_joint_is_named(pose, kind):
     gt = people(0, OTHER)
     errors = find_errors(gt, poses([pose, beside(OTHER)], [0.8, 0.9]), SIGMAS, FLIP)
     expected = np.zeros((2, 17), int)
-    expected[0, LEFT_WRIST] = JOINT_KINDS.index(kind)
+    expected[0, LEFT_WRIST] = KEYPOINT_KINDS.index(kind)
     np.testing.assert_array_equal(errors.kinds, expected)
     np.testing.assert_array_equal(errors.matched, [0, 1])
 
@@ -132,7 +132,7 @@ def test_the_nearest_place_decides():
     for pose, kind in ((nearer, 'inversion'), (farther, 'jitter')):
         errors = find_errors(gt, poses([pose], [1.0]), SIGMAS, FLIP)
         assert 0.5 < errors.similarity[0, LEFT_WRIST] < 0.85
-        assert JOINT_KINDS[errors.kinds[0, LEFT_WRIST]] == kind
+        assert KEYPOINT_KINDS[errors.kinds[0, LEFT_WRIST]] == kind
 
 
 def test_an_unlabelled_joint_has_no_kind_and_is_no_place():
@@ -144,7 +144,7 @@ def test_an_unlabelled_joint_has_no_kind_and_is_no_place():
     second = beside(OTHER)
     errors = find_errors(gt, poses([pose, second], [1.0, 0.9]), SIGMAS, FLIP)
     assert errors.kinds[0, LEFT_WRIST] == errors.kinds[0, 0] == -1
-    assert JOINT_KINDS[errors.kinds[0, RIGHT_WRIST]] == 'miss'
+    assert KEYPOINT_KINDS[errors.kinds[0, RIGHT_WRIST]] == 'miss'
 
 
 def planted(kind):
@@ -177,7 +177,7 @@ def test_a_planted_kind_is_counted_and_explains_all_of_the_loss(kind):
     analysis = analyze(gt, dt)
     expected = {**ALL_GOOD, kind: num}
     expected['good'] = 17 * int((analysis.errors.matched >= 0).sum())
-    if kind in JOINT_KINDS:
+    if kind in KEYPOINT_KINDS:
         expected['good'] -= num
     if kind == 'score':
         expected['false_positive'] = 1  # the better pose, whose person is taken
@@ -186,7 +186,7 @@ def test_a_planted_kind_is_counted_and_explains_all_of_the_loss(kind):
     assert count_errors(analysis) == expected
     before = evaluate_coco(gt, dt, SIGMAS).summary()['AP']
     assert before < 0.999
-    assert analysis.ap.figures['AP'] == before
+    assert analysis.ap.metrics['AP'] == before
     assert analysis.ap.alone[kind] == pytest.approx(1)
     assert analysis.ap.progressive['false_negative'] == pytest.approx(1)
     first = CORRECTIONS.index(kind)
@@ -210,7 +210,7 @@ def test_a_perfect_result_has_no_errors():
     analysis = analyze(gt, dt)
     labelled = int(gt.keypoints_visible[rows].sum())
     assert count_errors(analysis) == {**ALL_GOOD, 'good': labelled}
-    assert analysis.ap.figures['AP'] == 1
+    assert analysis.ap.metrics['AP'] == 1
     assert set(analysis.ap.alone.values()) == {1.0}
     assert set(lost_oks(analysis).values()) == {0.0}
     assert not image_losses(analysis).any()
@@ -294,7 +294,7 @@ def plain_kind(gt, g, point, joint):
         return -1
     own = similarity(point, gt.keypoints[g, joint], gt.area[g], joint)
     if own >= 0.85:
-        return JOINT_KINDS.index('good')
+        return KEYPOINT_KINDS.index('good')
     best, kind = own, 'jitter'
     partner = int(FLIP[joint])
     if partner != joint and gt.keypoints_visible[g, partner]:
@@ -310,7 +310,7 @@ def plain_kind(gt, g, point, joint):
             value = similarity(point, gt.keypoints[other, place], gt.area[other], place)
             if value > best:
                 best, kind = value, 'swap'
-    return JOINT_KINDS.index(kind if best >= 0.5 else 'miss')
+    return KEYPOINT_KINDS.index(kind if best >= 0.5 else 'miss')
 
 
 @pytest.mark.parametrize(('seed', 'num_categories'), [(0, 1), (1, 1), (2, 2)])
@@ -348,7 +348,7 @@ def test_figures_are_those_of_the_evaluation(seed):
     gt, dt = confused_poses(seed)
     analysis = analyze(gt, dt)
     figures = evaluate_coco(gt, dt, SIGMAS).summary()
-    assert analysis.ap.figures == figures
+    assert analysis.ap.metrics == figures
     counted = (gt.num_keypoints > 0) & ~gt.iscrowd
     found = (analysis.errors.matched >= 0) & (analysis.errors.oks >= 0.5)
     assert found.sum() / counted.sum() == pytest.approx(figures['AR .5'])
@@ -394,18 +394,18 @@ def test_tables():
     pose = placed(LEFT_WRIST, [-5000.0, -5000.0])
     dt = poses([pose, beside(OTHER)], [0.9, 0.8], image_id=[2, 1])
     analysis = analyze(gt, dt)
-    miss = JOINT_KINDS.index('miss')
+    miss = KEYPOINT_KINDS.index('miss')
     expected = np.zeros((17, 5), int)
     expected[:, 0] = 2
     expected[LEFT_WRIST] = [1, 0, 0, 0, 1]
-    np.testing.assert_array_equal(joint_table(analysis), expected)
+    np.testing.assert_array_equal(keypoint_table(analysis), expected)
     sizes = size_table(analysis)
-    assert [(g.num_people, g.num_missed) for g in sizes.values()] == [(1, 1), (1, 1), (2, 0)]
+    assert [(g.num_instances, g.num_missed) for g in sizes.values()] == [(1, 1), (1, 1), (2, 0)]
     assert math.isnan(size_table(analyze(people(0), dt.take(np.array([1]))))['small'].mean_oks)
-    assert sizes['large'].joints[miss] == 1
+    assert sizes['large'].keypoints[miss] == 1
     assert sizes['large'].mean_oks == pytest.approx((1 + 16 / 17) / 2)
     crowding = crowding_table(analysis)
-    assert [g.num_people for g in crowding.values()] == [2, 2, 0, 0]
+    assert [g.num_instances for g in crowding.values()] == [2, 2, 0, 0]
     assert crowding['1'].num_missed == 2
     np.testing.assert_allclose(image_losses(analysis), [2, 1 / 17, 0])
 
@@ -426,20 +426,20 @@ def test_only_the_best_detections_are_looked_at():
     dt = poses([POSE] * 25, np.linspace(1, 0.5, 25))
     analysis = analyze(people(0), dt)
     assert analysis.dt.scores.tolist() == dt.scores[:20].tolist()
-    assert analysis.ap.alone['false_negative'] == analysis.ap.figures['AP']
+    assert analysis.ap.alone['false_negative'] == analysis.ap.metrics['AP']
 
 
 def test_a_missed_person_is_added_beyond_the_best_detections():
     elsewhere = [POSE - 3000.0 - 10 * i for i in range(19)]
     dt = poses([*elsewhere, POSE], np.linspace(1, 0.5, 20))
     analysis = analyze(people(0, OTHER), dt)
-    assert analysis.ap.alone['false_negative'] > analysis.ap.figures['AP'] > 0
+    assert analysis.ap.alone['false_negative'] > analysis.ap.metrics['AP'] > 0
 
 
 def test_nothing_was_found():
     analysis = analyze(people(0, OTHER), poses(np.zeros((0, 17, 2)), []))
     assert count_errors(analysis) == {**ALL_GOOD, 'false_negative': 2}
-    assert analysis.ap.figures['AP'] == 0
+    assert analysis.ap.metrics['AP'] == 0
     assert analysis.ap.progressive['false_negative'] == 1
 
 
@@ -448,7 +448,7 @@ def test_area_of_the_box():
     without = replace(gt, area=np.full(len(gt.area), np.nan))
     analysis = analyze(without, dt, use_area=False)
     expected = evaluate_coco(without, dt, SIGMAS, use_area=False).summary()
-    assert analysis.ap.figures == pytest.approx(expected)
+    assert analysis.ap.metrics == pytest.approx(expected)
     with pytest.raises(ValueError, match='use_area=False'):
         analyze(without, dt)
 

@@ -74,7 +74,7 @@ def test_two_processes_one_of_which_lacks_a_dataset(meta, tmp_path):
 
 
 def test_each_dataset_writes_into_its_own_folder(meta, tmp_path):
-    evaluate(mixture_metric(meta, out_dir=str(tmp_path / 'out')), mixture_poses(meta))
+    evaluate(mixture_metric(meta, outfile_prefix=str(tmp_path / 'out/result')), mixture_poses(meta))
     for name, part in zip(NAMES, meta['parts'], strict=True):
         results = json.loads((tmp_path / 'out' / name / 'result_keypoints.json').read_text())
         assert len(results) == part['num_samples']
@@ -101,7 +101,7 @@ def test_a_prefix_of_the_config_stays(meta):
 
 def test_a_figure_twice_is_refused(meta):
     metric = mixture_metric(meta, metrics=[[METRIC_CONFIGS[0], METRIC_CONFIGS[2]], [], []])
-    with pytest.raises(ValueError, match="two metrics of dataset 'people' have a figure 'AP'"):
+    with pytest.raises(ValueError, match="two metrics of dataset 'people' have a value 'AP'"):
         evaluate(metric, mixture_poses(meta))
 
 

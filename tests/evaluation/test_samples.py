@@ -70,7 +70,7 @@ def test_detections(samples, tmp_path, dataset, skeleton, file, config, mode):
     joints = WHOLEBODY_FIELDS if dataset == 'coco_wholebody' else meta.num_keypoints
     poses = poses_of(_disturbed(load_ground_truth(samples / file, joints)))
     figures = run_metric(
-        {**config, 'out_dir': str(tmp_path)},
+        {**config, 'outfile_prefix': str(tmp_path / 'result')},
         {'ann_file': str(samples / file), 'dataset_meta': meta},
         poses,
     )
@@ -110,11 +110,11 @@ def test_hands_of_interhand(samples, tmp_path, monkeypatch):
     )
     poses = estimates(dataset.ground_truth(), noise=4.0)
     figures = {}
-    for name in ('PCKAccuracy', 'AUC', 'EPE'):
-        config = {'type': name, 'out_dir': str(tmp_path)}
+    for name, own in {'PCKAccuracy': {'thr': 0.2}, 'AUC': {}, 'EPE': {}}.items():
+        config = {'type': name, **own, 'outfile_prefix': str(tmp_path / 'result')}
         figures |= run_metric(config, dataset.metainfo, poses)
     # the mean length of a 2-D normal of 4 px is 4 * sqrt(pi / 2)
-    assert figures['epe/EPE'] == pytest.approx(4 * np.sqrt(np.pi / 2), rel=0.2)
+    assert figures['EPE'] == pytest.approx(4 * np.sqrt(np.pi / 2), rel=0.2)
     written = tmp_path / 'result_keypoints.json'
     arguments = (written, '--dataset', 'interhand2d', '--ann', folder / f'{stem}_data.json')
     again = _tool(monkeypatch, tmp_path, *arguments)
@@ -132,9 +132,9 @@ def test_people_of_mpii(samples, tmp_path, monkeypatch):
         shutil.copy(image, tmp_path)
     dataset = MpiiDataset(ann_file=str(ann_file), data_prefix={'img': str(tmp_path)})
     poses = estimates(dataset.ground_truth(), noise=15.0)
-    config = {'type': 'MpiiPCKh', 'out_dir': str(tmp_path / 'out')}
+    config = {'type': 'MpiiPCKAccuracy', 'outfile_prefix': str(tmp_path / 'out/result')}
     figures = run_metric(config, dataset.metainfo, poses)
-    assert 0 < figures['mpii/PCKh@0.1'] < figures['mpii/PCKh'] <= 100
+    assert 0 < figures['PCK@0.1'] < figures['PCK'] <= 100
     written = tmp_path / 'out' / 'result_keypoints.json'
     again = _tool(monkeypatch, tmp_path, written, '--dataset', 'mpii', '--ann', ann_file)
     assert list(again.values()) == list(figures.values())

@@ -21,14 +21,14 @@ META = load_metainfo('coco_wholebody')
 FIGURES = ['AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)']
 SPANS = {'keypoints': (0, 17), 'foot_kpts': (17, 23), 'face_kpts': (23, 91)}
 SPANS |= {'lefthand_kpts': (91, 112), 'righthand_kpts': (112, 133)}
-# part, mode of xtcocotools, field of its own score, joints
+# first part of the names, mode of xtcocotools, field of its own score, keypoints
 PARTS = [
-    ('body', 'keypoints_body', None, (0, 17)),
-    ('foot', 'keypoints_foot', 'foot_score', (17, 23)),
-    ('face', 'keypoints_face', 'face_score', (23, 91)),
-    ('left hand', 'keypoints_lefthand', 'lefthand_score', (91, 112)),
-    ('right hand', 'keypoints_righthand', 'righthand_score', (112, 133)),
-    ('whole', 'keypoints_wholebody', 'wholebody_score', (0, 133)),
+    ('body ', 'keypoints_body', None, (0, 17)),
+    ('foot ', 'keypoints_foot', 'foot_score', (17, 23)),
+    ('face ', 'keypoints_face', 'face_score', (23, 91)),
+    ('left hand ', 'keypoints_lefthand', 'lefthand_score', (91, 112)),
+    ('right hand ', 'keypoints_righthand', 'righthand_score', (112, 133)),
+    ('', 'keypoints_wholebody', 'wholebody_score', (0, 133)),
 ]
 
 
@@ -60,12 +60,12 @@ def _files(folder, seed, part_scores):
 def test_equals_xtcocotools(tmp_path, seed, part_scores):
     files = _files(tmp_path, seed, part_scores)
     figures = evaluate_results('coco_wholebody', files[1], files[0])
-    assert list(figures) == [f'{part[0]} {name}' for part in PARTS for name in FIGURES]
+    assert list(figures) == [f'{part[0]}{name}' for part in PARTS for name in FIGURES]
     for part, mode, _, (first, last) in PARTS:
         theirs = run_xtcocotools(*files, mode, META.sigmas[first:last], True).stats
-        ours = [figures[f'{part} {name}'] for name in FIGURES]
+        ours = [figures[f'{part}{name}'] for name in FIGURES]
         np.testing.assert_allclose(ours, theirs, atol=1e-6, err_msg=part)
-        assert 0 < figures[f'{part} AP'] < 1
+        assert 0 < figures[f'{part}AP'] < 1
 
 
 def test_scores_of_parts_rank_the_parts(tmp_path):
@@ -90,8 +90,8 @@ def test_ground_truth_is_perfect(tmp_path):
         scores=np.linspace(0.1, 1, len(rows)),
     )
     figures = evaluate_wholebody(gt, dt, META.sigmas)
-    assert {figures[f'{part[0]} AR .5'] for part in PARTS} == {1.0}
-    assert figures['whole AP'] == figures['left hand AR'] == 1.0
+    assert {figures[f'{part[0]}AR .5'] for part in PARTS} == {1.0}
+    assert figures['AP'] == figures['left hand AR'] == 1.0
 
 
 def test_the_metric_writes_what_the_tool_and_xtcocotools_read(tmp_path):
@@ -99,14 +99,16 @@ def test_the_metric_writes_what_the_tool_and_xtcocotools_read(tmp_path):
     poses = poses_of(load_detections(files[1], WHOLEBODY_FIELDS))
     meta = {'ann_file': str(files[0]), 'dataset_meta': META}
     out = tmp_path / 'out'
-    figures = run_metric({'type': 'CocoWholeBodyMetric', 'out_dir': str(out)}, meta, poses)
+    figures = run_metric(
+        {'type': 'CocoWholeBodyMetric', 'outfile_prefix': str(out / 'result')}, meta, poses
+    )
     written = out / 'result_keypoints.json'
     again = evaluate_results('coco_wholebody', written, files[0])
-    assert figures == {f'coco_wholebody/{name}': value for name, value in again.items()}
+    assert figures == {f'coco-wholebody/{name}': value for name, value in again.items()}
     record = json.loads(written.read_text())[0]
     assert {name: len(record[name]) // 3 for name in WHOLEBODY_FIELDS} == WHOLEBODY_FIELDS
     theirs = run_xtcocotools(files[0], written, 'keypoints_wholebody', META.sigmas, True).stats
-    assert figures['coco_wholebody/whole AP'] == pytest.approx(theirs[0], abs=1e-6)
+    assert figures['coco-wholebody/AP'] == pytest.approx(theirs[0], abs=1e-6)
 
 
 def test_bad_files(tmp_path):

@@ -23,8 +23,9 @@ def head_config(index: int, **options: Any) -> dict[str, Any]:
         type='HeatmapHead',
         in_channels=16,
         out_channels=NUM_KEYPOINTS[index],
-        codec=codec,
+        decoder=codec,
         deconv_out_channels=(8, 8),
+        deconv_kernel_sizes=(4, 4),
     )
     return {**config, **options}
 

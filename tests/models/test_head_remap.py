@@ -7,8 +7,8 @@ import torch
 from mmengine.logging import MMLogger
 from multi_head_model import BACKBONE, head_config, make_model, make_single
 
+from mmpose.checkpoints.remap import describe_match, remap_head
 from mmpose.metainfo import load_metainfo
-from mmpose.models.heads.remap import describe_match, remap_head
 
 LIMBS = {
     f'{side}_{part}'
@@ -111,7 +111,11 @@ def test_without_a_skeleton_the_head_is_left_alone(checkpoint):
             dict(
                 pretrained_metainfo='coco',
                 head=head_config(
-                    1, deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_kernel=3
+                    1,
+                    deconv_out_channels=(),
+                    deconv_kernel_sizes=(),
+                    upsample=4,
+                    final_layer=dict(kernel_size=3),
                 ),
             ),
             r"'final_layer\.weight' of shape \(14, 16, 3, 3\), the checkpoint has",

@@ -8,17 +8,23 @@ from torch.nn import functional as F
 import mmpose.models.heads
 import mmpose.models.losses  # noqa: F401
 from mmpose.codecs import UDPCombinedHeatmap
-from mmpose.models.heads.accuracy import heatmap_accuracy
+from mmpose.models.heads.heatmap_head import heatmap_accuracy
 from mmpose.registry import MODELS
 
-SIMPLE = {'deconv_out_channels': (), 'deconv_kernel_sizes': (), 'upsample': 4, 'final_kernel': 3}
+CLASSIC = {'deconv_out_channels': (256, 256), 'deconv_kernel_sizes': (4, 4)}
+SIMPLE = {
+    'deconv_out_channels': (),
+    'deconv_kernel_sizes': None,
+    'upsample': 4,
+    'final_layer': {'kernel_size': 3, 'padding': 1},
+}
 CODEC = {'type': 'UDPHeatmap', 'input_size': (192, 256), 'heatmap_size': (48, 64)}
 SMALL_CODEC = {**CODEC, 'input_size': (64, 64), 'heatmap_size': (16, 16)}
 
 
 def build(**arguments):
-    config = {'type': 'HeatmapHead', 'in_channels': 8, 'out_channels': 17, 'codec': SMALL_CODEC}
-    return MODELS.build({**config, **arguments})
+    config = {'type': 'HeatmapHead', 'in_channels': 8, 'out_channels': 17, 'decoder': SMALL_CODEC}
+    return MODELS.build({**config, **CLASSIC, **arguments})
 
 
 @pytest.mark.parametrize(
@@ -32,15 +38,15 @@ def build(**arguments):
 )
 def test_published_parameter_counts(in_channels, classic, simple):
     with torch.device('meta'):
-        heads = [build(in_channels=in_channels, codec=CODEC, **x) for x in ({}, SIMPLE)]
+        heads = [build(in_channels=in_channels, decoder=CODEC, **x) for x in ({}, SIMPLE)]
     counts = [sum(p.numel() for p in head.parameters()) for head in heads]
     assert counts == [classic, simple]
 
 
 def test_published_state_names_and_shapes():
     with torch.device('meta'):
-        classic = build(in_channels=768, codec=CODEC).state_dict()
-        simple = build(in_channels=768, codec=CODEC, **SIMPLE).state_dict()
+        classic = build(in_channels=768, decoder=CODEC).state_dict()
+        simple = build(in_channels=768, decoder=CODEC, **SIMPLE).state_dict()
     norm = ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked']
     assert set(classic) == {
         'deconv_layers.0.weight',
@@ -87,7 +93,7 @@ def test_loss_takes_targets_from_the_codec():
     keypoints = torch.tensor([[[20.0, 30.0], [40.0, 10.5], [5.0, 5.0]]]).expand(2, 3, 2)
     keypoints_visible = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     result = head.loss(feats, keypoints, keypoints_visible)
-    target, weights = head.codec.encode(keypoints, keypoints_visible)
+    target, weights = head.decoder.encode(keypoints, keypoints_visible)
     difference = (head(feats) - target) * weights[..., None, None]
     assert set(result) == {'loss_heatmap', 'acc_pose'}
     assert torch.allclose(result['loss_heatmap'], difference.square().mean())
@@ -108,7 +114,7 @@ def test_head_learns_one_keypoint():
         result = head.loss(feats, keypoints, keypoints_visible)
         result['loss_heatmap'].backward()
         optimizer.step()
-    found, score = head.predict(head(feats))
+    found, score = head.predict(feats)
     assert result['acc_pose'] == 1
     assert (found - keypoints).abs().max() < 4  # input px: one cell
     assert score.item() > 0.5
@@ -116,11 +122,11 @@ def test_head_learns_one_keypoint():
 
 def test_combined_codec_has_three_channels_per_keypoint():
     codec = UDPCombinedHeatmap((128, 128), (32, 32))
-    head = build(out_channels=6, codec=codec, loss={'type': 'CombinedTargetMSELoss'}, **SIMPLE)
+    head = build(out_channels=6, decoder=codec, loss={'type': 'CombinedTargetMSELoss'}, **SIMPLE)
     assert head.num_keypoints == 2
     result = head.loss(torch.rand(1, 8, 8, 8), torch.full((1, 2, 2), 60.0), torch.ones(1, 2))
     assert result['loss_heatmap'].item() > 0
-    assert head.predict(head(torch.rand(1, 8, 8, 8)))[0].shape == (1, 2, 2)
+    assert head.predict(torch.rand(1, 8, 8, 8))[0].shape == (1, 2, 2)
 
 
 def test_loss_reads_no_value_on_the_host():
@@ -192,11 +198,14 @@ def test_accuracy_equals_a_loop():
     [
         ({'deconv_kernel_sizes': (4, 5)}, 'deconv_kernel_sizes has 5; expected 2, 3 or 4'),
         ({'deconv_kernel_sizes': (4,)}, 'one kernel per layer'),
-        ({'final_kernel': 2}, 'final_kernel is 2; expected 1 or 3'),
+        ({'final_layer': {'kernel_size': 2}}, r'final_layer is .* expected dict\(kernel_size=1\)'),
+        ({'final_layer': {'kernel_size': 3, 'padding': 0}}, 'padding=1'),
+        ({'final_layer': {'bias': False}}, r'final_layer is .* expected'),
+        ({'final_layer': None}, '256 channels are no 17 heatmaps'),
         ({'upsample': 0}, 'upsample is 0; expected 1 or more'),
         ({'out_channels': 0}, 'set head.out_channels'),
         (
-            {'codec': {**CODEC, 'type': 'UDPCombinedHeatmap'}, 'out_channels': 16},
+            {'decoder': {**CODEC, 'type': 'UDPCombinedHeatmap'}, 'out_channels': 16},
             r'out_channels is 16 but UDPCombinedHeatmap draws 3 channel\(s\) per keypoint',
         ),
     ],
@@ -218,5 +227,5 @@ def test_wrong_number_of_keypoints_is_named():
 
 def test_loss_that_does_not_fit_the_codec_is_named():
     head = build(loss={'type': 'CombinedTargetMSELoss'}, out_channels=3)
-    with pytest.raises(ValueError, match=r'set head.loss or head.codec'):
+    with pytest.raises(ValueError, match=r'set head.loss or head.decoder'):
         head.loss(torch.rand(1, 8, 4, 4), torch.rand(1, 3, 2), torch.ones(1, 3))

@@ -10,14 +10,16 @@ from mmpose.registry import MODELS
 WEIGHTS = torch.tensor([[1.0, 0.0, 2.0], [1.0, 1.0, 0.0]])
 CONFIGS = {
     'mse': {'type': 'JointsMSELoss'},
+    'keypoint': {'type': 'KeypointMSELoss'},
     'ohkm': {'type': 'JointsOHKMMSELoss', 'topk': 2},
+    'keypoint_ohkm': {'type': 'KeypointOHKMMSELoss', 'topk': 2},
     'wing': {'type': 'AdaptiveWingLoss'},
     'combined': {'type': 'CombinedTargetMSELoss'},
 }
 
 
 def build(name, **arguments):
-    return MODELS.build({**CONFIGS[name], **arguments})
+    return MODELS.build({'use_target_weight': True, **CONFIGS[name], **arguments})
 
 
 def random_maps(name, seed):
@@ -35,8 +37,12 @@ def name(request):
     [
         ('mse', True, 7 / 6),  # published value: weights enter squared, zero weights count
         ('mse', False, 1.0),
+        ('keypoint', True, 5 / 6),  # the weight enters once
+        ('keypoint', False, 5 / 6),  # and always, as in MMPose 1.x
         ('ohkm', True, (5 / 2 + 2 / 2) / 2),  # two hardest of (1, 0, 4) and of (1, 1, 0)
         ('ohkm', False, 1.0),
+        ('keypoint_ohkm', True, (5 / 2 + 2 / 2) / 2),
+        ('keypoint_ohkm', False, 1.0),
         # delta = 1 >= theta, y = 1: A = 14 / (1 + 0.5^1.1) * 1.1 * 0.5^0.1, C as in eq. 3.
         ('wing', False, 14 * (1.1 * 0.5**0.1 * 0.5 / (1 + 0.5**1.1) + np.log(1 + 0.5**1.1))),
     ],
@@ -77,6 +83,20 @@ def test_adaptive_wing_is_smooth_at_theta(target):
     assert slopes[0] == pytest.approx(slopes[1], rel=0.02)
 
 
+def test_empty_channels_may_be_skipped():
+    output, target = random_maps('keypoint', 0), random_maps('keypoint', 1)
+    target[0, 0] = 0
+    weights = WEIGHTS.clone()
+    weights[0, 0] = 0
+    found = build('keypoint', skip_empty_channel=True)(output, target, WEIGHTS)
+    assert torch.equal(found, build('keypoint')(output, target, weights))
+
+
+@pytest.mark.parametrize('name', ['mse', 'ohkm', 'keypoint_ohkm', 'combined', 'wing'])
+def test_weights_are_off_by_default_as_in_mmpose(name):
+    assert not MODELS.build(CONFIGS[name]).use_target_weight
+
+
 def test_perfect_output_costs_nothing_and_has_no_slope(name):
     target = random_maps(name, 0)
     output = target.clone().requires_grad_()
@@ -93,6 +113,8 @@ def test_zero_weight_hides_a_joint(name):
     wild[0, group : 2 * group] = 100  # joint 1 of person 0 has weight 0
     loss = build(name)
     assert torch.equal(loss(output, target, WEIGHTS), loss(wild, target, WEIGHTS))
+    if name == 'keypoint':
+        return  # its weights always count
     unweighted = build(name, use_target_weight=False)
     assert unweighted(wild, target, WEIGHTS) > 10 * unweighted(output, target, WEIGHTS)
 
@@ -120,8 +142,8 @@ def test_half_precision_is_computed_in_float32(name):
     ('output', 'target', 'weights', 'words'),
     [
         ((2, 9, 4, 5), (2, 9, 5, 4), (2, 9), r'expected the same \(B, C, H, W\)'),
-        ((2, 7, 4, 5), (2, 7, 4, 5), (2, 3), 'set head.loss or head.codec'),
-        ((2, 9, 4, 5), (2, 9, 4, 5), (2, 9, 1), 'set head.loss or head.codec'),
+        ((2, 7, 4, 5), (2, 7, 4, 5), (2, 3), 'set head.loss or head.decoder'),
+        ((2, 9, 4, 5), (2, 9, 4, 5), (2, 9, 1), 'set head.loss or head.decoder'),
     ],
 )
 def test_wrong_shapes_are_named(name, output, target, weights, words):

@@ -45,7 +45,7 @@ def published_loss(model, images, batch):
         size = min(num, batch['keypoints'].shape[1])
         keypoints[:, :size] = batch['keypoints'][:, :size]
         keypoints_visible[:, :size] = batch['keypoints_visible'][:, :size]
-        target, weight = head.codec.encode(keypoints, keypoints_visible)
+        target, weight = head.decoder.encode(keypoints, keypoints_visible)
         total = 0.0
         for joint in range(num):
             for row in range(len(images)):
@@ -203,7 +203,7 @@ def test_topdown_model_with_experts_reads_the_dataset_of_each_sample():
     batch = make_batch([0, 0]) | {'dataset_idx': torch.tensor([2, 1])}
     with torch.no_grad():
         maps = model(make_images(2), batch)
-        again = model.predict_heatmaps(make_images(2), torch.tensor([1, 2]))
+        again = model.predict_output(make_images(2), torch.tensor([1, 2]))
         poses = model(make_images(2), batch, mode='predict')
         other = model(make_images(2), batch | {'dataset_idx': torch.tensor([0, 1])})
     losses = model(make_images(2), batch, mode='loss')
@@ -266,7 +266,7 @@ def test_dataset_without_a_head_is_refused(index, mode):
         (dict(names=['a', 'b', 'a']), r'must differ; set model\.names'),
         (
             dict(metainfo=['coco', 'mpii', 'coco_wholebody_face']),
-            r"head 1 has 14 keypoints but 'mpii' has 16; set model\.heads\[1\]\.out_channels to 16",
+            r"head 1 has 14 keypoints but 'mpii' has 16; set model\.heads\[1\]\.out_channels=16",
         ),
         (dict(pretrained_metainfo=['coco']), r'there is none; set model\.pretrained'),
         (

@@ -8,10 +8,11 @@ import torch
 from mmcv_custom import KeywordOptimWrapperConstructor
 from mmpose.checkpoint_tools.convert_file import convert_checkpoint
 from mmpose.checkpoints import load_model
-from mmpose.checkpoints.export_names import export_vitpose
-from mmpose.codecs import token_cells
+from mmpose.checkpoints.adapters.pgvl import start_language
+from mmpose.checkpoints.adapters.vitpose import to_vitpose
+from mmpose.checkpoints.load import convert_file
 from mmpose.models import PGVLPoseEstimator, TopdownPoseEstimator
-from mmpose.models.pose_estimators.pretrained_language import load_language, read_language
+from mmpose.models.losses import token_cells
 from mmpose.registry import MODELS
 
 GRAPHS = {
@@ -33,7 +34,8 @@ def config(variant='fuse', **changes):
                 in_channels=WIDTHS[variant],
                 out_channels=17,
                 deconv_out_channels=(8, 8),
-                codec=codec,
+                deconv_kernel_sizes=(4, 4),
+                decoder=codec,
             ),
             text_encoder=dict(
                 type='CLIPTextEncoder', width=16, out_channels=32, layers=1, context_length=13
@@ -105,15 +107,15 @@ def test_text_is_read_once_in_evaluation(variant):
     model.text_encoder.register_forward_hook(lambda *_: calls.append(1))
     images, _ = make_batch()
     with torch.no_grad():
-        first = model.predict_heatmaps(images)
-        second = model.predict_heatmaps(images)
+        first = model.predict_output(images)
+        second = model.predict_output(images)
     assert len(calls) == 1
     assert torch.equal(first, second)
     with torch.no_grad():
         model.contexts.add_(1)
     model.eval()
     with torch.no_grad():
-        assert not torch.equal(model.predict_heatmaps(images), first)
+        assert not torch.equal(model.predict_output(images), first)
     assert len(calls) == 2
 
 
@@ -150,7 +152,7 @@ def test_plain_twin_has_no_language(variant):
 
 def publish(model, path, graph='my'):
     """Writes weights as the published code did."""
-    state, _ = export_vitpose(model.state_dict())
+    state, _ = to_vitpose(model.state_dict())
     state = {f'{graph}{k[2:]}' if k.startswith('my.') else k: x for k, x in state.items()}
     torch.save(dict(meta=dict(epoch=210), state_dict=state, optimizer={}), path)
 
@@ -191,7 +193,7 @@ BAD = [
     ('guided', dict(head=None), r'gives 32 channels but the head takes 24; set .*in_channels=32'),
     ('fuse', dict(parse_graph={**GRAPHS['fuse'], 'dim': 16}), r'backbone gives 24 .*dim=24'),
     ('guided', dict(parse_graph={**GRAPHS['guided'], 'dim': 64}), r'text encoder gives 32 .*=32'),
-    ('fuse', dict(prompts={'left_knie': 'x'}), r"'left_knie', a joint that the skeleton 'coco'"),
+    ('fuse', dict(prompts={'left_knie': 'x'}), r"'left_knie', a keypoint that the skeleton 'coco'"),
 ]
 
 
@@ -246,7 +248,8 @@ def test_other_joints_start_from_a_trained_model(tmp_path):
     other = make('guided', pretrained=str(tmp_path / 'coco.pth'))
     other.init_weights()
     assert torch.equal(other.backbone.pos_embed, source.backbone.pos_embed)
-    is_taken, note = load_language(other, read_language(other.pretrained, trust=False))
-    assert not is_taken
+    state = convert_file(other.pretrained).state
+    parts, (note,) = start_language(other, state)
+    assert not parts
     assert "the checkpoint's language does not fit ('" in note
-    assert load_language(model, read_language(model.pretrained, trust=False))[0]
+    assert 'text_encoder' in start_language(model, convert_file(model.pretrained).state)[0]

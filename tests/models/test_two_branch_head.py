@@ -3,16 +3,17 @@
 import pytest
 import torch
 
+from mmpose.checkpoints.adapters.vlpose import fit_head, from_classic, to_classic
 from mmpose.codecs import UDPHeatmap
 from mmpose.models.heads import HeatmapHead, TwoBranchHead
-from mmpose.models.heads.two_branch_head import from_classic, to_classic
 
 CODEC = dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=1)
 
 
 def make(kind=TwoBranchHead, **options):
     torch.manual_seed(0)
-    head = kind(8, 5, dict(CODEC), deconv_out_channels=(6, 4), **options)
+    layers = dict(deconv_out_channels=(6, 4), deconv_kernel_sizes=(4, 4))
+    head = kind(8, 5, dict(CODEC), **layers, **options)
     for name, buffer in head.named_buffers():
         if name.endswith('running_mean'):
             buffer.fill_(0.1)
@@ -58,7 +59,7 @@ def test_nothing_is_frozen_by_default():
 def test_classic_head_becomes_the_main_branch(feats):
     """Without side branch and relation it is the classic head, exactly."""
     classic, head = make(HeatmapHead).eval(), make().eval()
-    state, notes = head.adapt_state(classic.state_dict())
+    state, notes = fit_head(classic.state_dict(), head.state_dict())
     head.load_state_dict(state)
     assert len(notes) == 1
     with torch.no_grad():
@@ -75,7 +76,7 @@ def test_classic_head_becomes_the_main_branch(feats):
 def test_names_there_and_back():
     state = make(HeatmapHead).state_dict()
     assert to_classic(from_classic(state)).keys() == state.keys()
-    assert make().adapt_state(make().state_dict())[1] == []
+    assert fit_head(make().state_dict(), make().state_dict())[1] == []
 
 
 def test_head_without_deconvolutions_is_refused():

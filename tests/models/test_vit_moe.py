@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from mmpose.checkpoints import load_backbone
-from mmpose.checkpoints.experts import (
+from mmpose.checkpoints.adapters.vitpose_plus import (
     add_experts,
+    fit_experts,
     has_experts,
     merge_expert,
     num_experts,
@@ -312,7 +313,7 @@ def test_plain_weights_are_loaded_into_every_expert(tmp_path):
 def test_a_new_expert_starts_from_the_one_asked_for():
     source = randomize(tiny_moe()).state_dict()
     model = tiny_moe(num_expert=5, new_expert_from=1)
-    state, notes = model.adapt_state(source)
+    state, notes = fit_experts(source, model)
     model.load_state_dict(state)
 
     assert notes == ('expert 3 starts as expert 1', 'expert 4 starts as expert 1')
@@ -323,7 +324,7 @@ def test_a_new_expert_starts_from_the_one_asked_for():
 
 def test_weights_with_the_same_experts_are_left_as_they_are():
     source = randomize(tiny_moe()).state_dict()
-    state, notes = tiny_moe(new_expert_from=0).adapt_state(source)
+    state, notes = fit_experts(source, tiny_moe(new_expert_from=0))
 
     assert not notes
     assert state.keys() == source.keys()
@@ -343,7 +344,7 @@ def test_weights_with_the_same_experts_are_left_as_they_are():
 )
 def test_other_experts_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        tiny_moe(**options).adapt_state(tiny_moe().state_dict())
+        fit_experts(tiny_moe().state_dict(), tiny_moe(**options))
 
 
 def test_plain_network_keeps_its_names_and_its_mlp():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mmpose.checkpoints.adapters.vlpose import fit_prompts
 from mmpose.models.backbones import ViT, ViTPrompt
 from mmpose.models.backbones.vit_prompt import plain_config
 
@@ -100,11 +101,11 @@ def test_recomputing_gives_the_same_gradients(image):
 def test_weights_of_other_modes_fit():
     shallow, plain = tuned('sp').state_dict(), tuned('ff')
     deep = tuned('dp')
-    state, notes = deep.adapt_state(shallow)
+    state, notes = fit_prompts(shallow, deep)
     deep.load_state_dict(state)
     assert torch.equal(deep.prompt_embed, shallow['prompt_embed'])
     assert notes == ['deep_prompt_embed start at random']
-    state, notes = plain.adapt_state(shallow)
+    state, notes = fit_prompts(shallow, plain)
     plain.load_state_dict(state)
     assert notes == ["prompt_embed left out: the model has tuning='ff'"]
 

@@ -17,6 +17,7 @@ from published_vlpose import (
 )
 
 from mmpose.checkpoints import load_model
+from mmpose.checkpoints.adapters.vlpose import fit_model
 from mmpose.checkpoints.convert import convert_state_dict
 from mmpose.models.pose_estimators import vlpose
 from mmpose.registry import MODELS
@@ -32,7 +33,8 @@ def config(tuning='sp', num_tokens=3, **changes):
     """Config of a tiny model for crops of 64x48."""
     backbone = dict(type='ViTPrompt', tuning=tuning, num_tokens=num_tokens, img_size=(64, 48))
     codec = dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=1)
-    head = dict(type='TwoBranchHead', in_channels=WIDTH, out_channels=17, codec=codec)
+    layers = dict(deconv_out_channels=(256, 256), deconv_kernel_sizes=(4, 4), decoder=codec)
+    head = dict(type='TwoBranchHead', in_channels=WIDTH, out_channels=17, **layers)
     model = dict(
         type='VLPoseEstimator',
         backbone=dict(backbone, embed_dim=WIDTH, depth=DEPTH, num_heads=2, drop_path_rate=0.5),
@@ -82,7 +84,7 @@ def published(size, mode, tuned):
     model = config(mode, num_tokens)
     model['backbone'].update(img_size=(256, 192), embed_dim=width, depth=depth, num_heads=heads)
     model['head']['in_channels'] = width
-    model['head']['codec'].update(input_size=(192, 256), heatmap_size=(48, 64))
+    model['head']['decoder'].update(input_size=(192, 256), heatmap_size=(48, 64))
     model['text_encoder'].update(tuned)
     return MODELS.build(model)
 
@@ -158,7 +160,7 @@ def test_published_names_shapes_and_counts(size, mode):
         model = published(size, mode, bert)
     layout = vlpose_shapes(size, mode) | blip_shapes()
     converted = convert_state_dict(weightless(layout))
-    state, dropped, _ = model.adapt_state(converted.state)
+    state, dropped, _ = fit_model(converted.state, model)
     ours = {name: tuple(x.shape) for name, x in model.state_dict().items()}
     assert {name: tuple(x.shape) for name, x in state.items()} == ours
     assert len(state) + len(dropped) == len(layout) - 1  # the class token

@@ -54,17 +54,23 @@ class Pose(nn.Module):
     def __init__(self, sizes, img_size, is_simple):
         super().__init__()
         height, width = img_size
-        simple = dict(deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4, final_kernel=3)
+        classic = dict(deconv_out_channels=(256, 256), deconv_kernel_sizes=(4, 4))
+        simple = dict(
+            deconv_out_channels=(),
+            deconv_kernel_sizes=(),
+            upsample=4,
+            final_layer=dict(kernel_size=3),
+        )
         self.backbone = ViT(img_size=img_size, **sizes)
         self.head = HeatmapHead(
             in_channels=sizes['embed_dim'],
             out_channels=17,
-            codec=dict(
+            decoder=dict(
                 type='UDPHeatmap',
                 input_size=(width, height),
                 heatmap_size=(width // 4, height // 4),
             ),
-            **(simple if is_simple else {}),
+            **(simple if is_simple else classic),
         )
 
     def forward(self, images):

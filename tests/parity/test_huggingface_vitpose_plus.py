@@ -127,7 +127,14 @@ def six_heads():
             type='MultiHeadPoseEstimator',
             backbone=dict(type='ViTMoE', num_expert=NUM_EXPERTS, **TINY),
             heads=[
-                dict(type='HeatmapHead', in_channels=48, out_channels=num, codec=codec)
+                dict(
+                    type='HeatmapHead',
+                    in_channels=48,
+                    out_channels=num,
+                    decoder=codec,
+                    deconv_out_channels=(256, 256),
+                    deconv_kernel_sizes=(4, 4),
+                )
                 for num in NUM_KEYPOINTS
             ],
             metainfo=SKELETONS,

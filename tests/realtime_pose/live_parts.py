@@ -61,7 +61,7 @@ class SeeingPredictor:
         people = self.source.boxes_at(index).xywh
         overlap = box_iou_xywh(np.repeat(box[None], len(people), axis=0), people)
         who = np.argmax(overlap + self.front * np.arange(len(people)) * (overlap > 0.1))
-        joints = self.source.joints_at(index)[who]
+        joints = self.source.keypoints_at(index)[who]
         joints = joints + self.rng.normal(0, self.noise_px, joints.shape)
         scores = np.full(len(joints), 0.9 if overlap[who] > 0.1 else 0.05, np.float32)
         area = float(np.prod(box[2:]))
@@ -124,4 +124,4 @@ class KnownPredictor:
         ]
 
     def joints_of(self, frame):
-        return self.parts[frame.view].joints_at(frame.index)
+        return self.parts[frame.view].keypoints_at(frame.index)

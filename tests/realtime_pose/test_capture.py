@@ -8,39 +8,39 @@ from live_parts import StubCapture
 
 from realtime_pose.capture import (
     CapturedFrame,
-    Mailbox,
+    LatestFrameQueue,
     SyntheticSource,
     WebcamStream,
     validate_path,
 )
 
 
-def test_mailbox_keeps_the_newest_and_counts_the_others():
-    box = Mailbox()
+def test_latest_frame_queue_keeps_the_newest_and_counts_the_others():
+    queue = LatestFrameQueue()
     for number in range(5):
-        box.put(number)
-    assert box.take(0) == 4
-    assert box.num_dropped == 4
-    assert box.take(0.01) is None
+        queue.put(number)
+    assert queue.get(0) == 4
+    assert queue.num_dropped == 4
+    assert queue.get(0.01) is None
 
 
-def test_mailbox_that_keeps_all_makes_the_writer_wait():
-    box = Mailbox(keep_all=True)
-    thread = threading.Thread(target=lambda: [box.put(number) for number in range(20)])
+def test_latest_frame_queue_that_keeps_all_makes_the_writer_wait():
+    queue = LatestFrameQueue(keep_all=True)
+    thread = threading.Thread(target=lambda: [queue.put(number) for number in range(20)])
     thread.start()
-    assert [box.take(5) for _ in range(20)] == list(range(20))
+    assert [queue.get(5) for _ in range(20)] == list(range(20))
     thread.join(5)
-    assert box.num_dropped == 0
+    assert queue.num_dropped == 0
 
 
-def test_a_closed_mailbox_gives_its_last_item_and_wakes_whoever_waits():
-    box = Mailbox()
-    box.put('last')
-    box.close()
-    box.put('later')
-    assert box.take(5) == 'last'
+def test_a_closed_latest_frame_queue_gives_its_last_item_and_wakes_whoever_waits():
+    queue = LatestFrameQueue()
+    queue.put('last')
+    queue.close()
+    queue.put('later')
+    assert queue.get(5) == 'last'
     started = time.monotonic()
-    assert box.take(30) is None
+    assert queue.get(30) is None
     assert time.monotonic() - started < 5
 
 

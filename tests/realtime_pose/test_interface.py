@@ -14,13 +14,12 @@ from mmpose.apis.inference.pictures import VideoFile
 from realtime_pose.capture import SyntheticSource
 from realtime_pose.communication.message import Person
 from realtime_pose.ik import SimpleIKSolver
-from realtime_pose.inference.pace import EFFORTS
+from realtime_pose.inference.rate_controller import QUALITY_LEVELS
 from realtime_pose.interface import live_session
-from realtime_pose.interface.browser_camera import NAME, PREFIX, BrowserCamera
-from realtime_pose.interface.choice import Choice, Offer
+from realtime_pose.interface.browser_camera import NAME, PREFIX, BrowserCamera, decode_picture
 from realtime_pose.interface.live_session import LiveSession
-from realtime_pose.interface.texts import LANGUAGES, TEXTS, Saying, text
-from realtime_pose.interface.uploads import decode_picture
+from realtime_pose.interface.server_options import Choice, ServerOptions
+from realtime_pose.interface.texts import LANGUAGES, TEXTS, StatusText, text
 from realtime_pose.interface.view3d import mesh_data, poses, skin_of
 from realtime_pose.model3d import HUMANOID_FILE
 
@@ -37,7 +36,9 @@ def session(tmp_path, monkeypatch):
     (media / 'secret.txt').write_text('')
     (media / 'figure.vrm').write_bytes(HUMANOID_FILE.read_bytes())
     (media / 'link.png').symlink_to('/etc/passwd')
-    made = LiveSession(Offer.of_environment({'VITPOSE_MEDIA': str(media)}), tmp_path / 'recordings')
+    made = LiveSession(
+        ServerOptions.of_environment({'VITPOSE_MEDIA': str(media)}), tmp_path / 'recordings'
+    )
     yield made
     made.stop()
 
@@ -50,10 +51,10 @@ def wait_for(condition, seconds=20):
 
 
 def test_only_what_the_operator_offers_can_be_chosen(session):
-    sources = session.offer.sources
+    sources = session.server_options.sources
     assert 'clip.png' in sources
     assert not {'secret.txt', 'link.png', 'figure.vrm'} & set(sources)
-    assert session.offer.rigs == ('humanoid', 'figure.vrm')
+    assert session.server_options.rigs == ('humanoid', 'figure.vrm')
     bad = [
         {'model': '/tmp/config.py'},
         {'device': 'cuda:99'},
@@ -78,9 +79,11 @@ def test_only_what_the_operator_offers_can_be_chosen(session):
 
 
 def test_a_refusal_does_not_tell_passwords_of_addresses():
-    offer = Offer.of_environment({'VITPOSE_ADDRESSES': 'rtsp://user:secret@10.0.0.1/a'})
+    server_options = ServerOptions.of_environment(
+        {'VITPOSE_ADDRESSES': 'rtsp://user:secret@10.0.0.1/a'}
+    )
     with pytest.raises(ValueError, match='not on offer') as caught:
-        replace(CHOICE, source='rtsp://10.0.0.1/a').check(offer)
+        replace(CHOICE, source='rtsp://10.0.0.1/a').check(server_options)
     assert 'secret' not in str(caught.value)
 
 
@@ -90,9 +93,9 @@ def test_start_shows_people_and_stop_stops(session, tmp_path):
     wait_for(lambda: len(session.latency_ms) > 3)
     assert session.is_running
     assert len(session.latest.message.people) == 1
-    assert session.saying.key == 'recording'
+    assert session.status.key == 'recording'
     session.stop()
-    assert session.saying.key == 'recorded'
+    assert session.status.key == 'recorded'
     assert not session.is_running
     num_frames = session.report.num_frames
     time.sleep(0.2)
@@ -117,7 +120,7 @@ def test_it_stops_when_the_browser_was_closed(session):
     wait_for(lambda: session.latest is not None)
     now[0] = 61.0
     wait_for(lambda: not session.is_running)
-    assert 'no page was open' in session.saying.text('English')
+    assert 'no page was open' in session.status.text('English')
 
 
 def test_it_stops_when_the_browser_was_closed_and_its_camera_with_it(session):
@@ -126,7 +129,7 @@ def test_it_stops_when_the_browser_was_closed_and_its_camera_with_it(session):
     session.start(replace(CHOICE, source=NAME))
     now[0] = 61.0  # no picture ever came
     wait_for(lambda: not session.is_running)
-    assert session.saying.key == 'unwatched'
+    assert session.status.key == 'unwatched'
 
 
 def test_starting_again_and_again_leaves_no_thread_behind(session):
@@ -204,11 +207,11 @@ def test_every_text_is_in_both_languages():
         assert len(both) == len(LANGUAGES) == 2
         assert all(text(key, language) for language in LANGUAGES)
     assert text('stop', 'Español') == 'Detener'
-    saying = Saying('over', number=7)
-    assert '7 frames' in saying.text('English')
-    assert '7 imágenes' in saying.text('Español')
-    for effort in EFFORTS:
-        assert effort.text in TEXTS
+    status = StatusText('over', number=7)
+    assert '7 frames' in status.text('English')
+    assert '7 imágenes' in status.text('Español')
+    for quality in QUALITY_LEVELS:
+        assert quality.text in TEXTS
 
 
 def test_streamlit_serves_this_machine_only():
@@ -237,7 +240,7 @@ def test_the_page_of_streamlit_starts_and_stops(monkeypatch):
 
 
 def person_in_3d():
-    joints = SyntheticSource(1).joints_at(0)[0]
+    joints = SyntheticSource(1).keypoints_at(0)[0]
     solved = SimpleIKSolver().solve(joints)
     return Person(
         1, 1.0, np.zeros(4), joints, np.ones(17), solved.joints_3d, solved.method,
@@ -314,6 +317,6 @@ def test_gradio_says_in_one_sentence_what_is_wrong(gradio_app, tmp_path):
         (gradio_app.process_video, "'fake.mp4' (6 bytes) cannot be read as a video"),
     ):
         with pytest.raises(gradio.Error) as caught:
-            gradio_app.in_one_sentence(work)(str(file), 0.3)
+            gradio_app.with_readable_errors(work)(str(file), 0.3)
         assert reason in caught.value.message
         assert str(tmp_path) not in caught.value.message

@@ -59,7 +59,7 @@ def test_joints_are_exact_through_all_stages(num_cameras, num_people):
     worst = []
 
     def compare(lives):
-        truth = parts[0].joints_3d_at(lives.captured.frame.index)
+        truth = parts[0].keypoints_3d_at(lives.captured.frame.index)
         for joints, solution in zip(truth, lives.solutions, strict=True):
             worst.append(np.abs(solution.joints_3d - joints).max())
             np.testing.assert_allclose(solution.root, joints[11:13].mean(axis=0), atol=0.05)
@@ -75,13 +75,13 @@ def test_joints_are_exact_through_all_stages(num_cameras, num_people):
 def test_people_who_cross_keep_their_ids_and_joints():
     sink = ListSink()
     pipeline, parts, _ = pipeline_of(2, 2, sinks=[sink], fps=8, num_frames=64)
-    place = np.array([parts[0].joints_3d_at(i)[:, 0, 0] for i in range(64)])
+    place = np.array([parts[0].keypoints_3d_at(i)[:, 0, 0] for i in range(64)])
     assert (np.diff(np.sign(place[:, 0] - place[:, 1])) != 0).sum() == 2  # they meet twice in a lap
     pipeline.run()
     assert len(sink.messages) == 64
     for message in sink.messages:
         assert [person.id for person in message.people] == [1, 2]
-        truth = parts[0].joints_3d_at(message.frame_id)
+        truth = parts[0].keypoints_3d_at(message.frame_id)
         for person, joints in zip(message.people, truth, strict=True):
             np.testing.assert_allclose(person.joints_3d, joints, atol=1e-6)
 
@@ -104,8 +104,8 @@ def test_what_one_view_sees_alone_has_no_3d():
 
     def predict(frames, boxes):
         first, second = known(frames, boxes)
-        second[1].scores[:] = 0.0  # the second person is hidden from the second camera
-        second[0].scores[9] = 0.2  # and of the first one a wrist
+        second[1].keypoint_scores[:] = 0.0  # the second person is hidden from the second camera
+        second[0].keypoint_scores[9] = 0.2  # and of the first one a wrist
         return [first, second]
 
     predictor.predict = predict
@@ -151,14 +151,14 @@ def test_a_lock_keeps_to_one_person_of_all_views():
     pipeline, parts, _ = pipeline_of(3, 2, options)
     pipeline.run(max_frames=3)
     [person] = pipeline.latest.message.people
-    truth = parts[0].joints_3d_at(2)
+    truth = parts[0].keypoints_3d_at(2)
     assert np.abs(person.joints_3d - truth).max(axis=(1, 2)).min() < 1e-6
 
 
 def test_a_recording_has_people_where_they_stand(tmp_path):
     pipeline, parts, _ = pipeline_of(2, 1, sinks=[Recorder(tmp_path)])
     pipeline.run(max_frames=10)
-    hips = np.array([parts[0].joints_3d_at(i)[0, 11:13].mean(axis=0) for i in range(10)])
+    hips = np.array([parts[0].keypoints_3d_at(i)[0, 11:13].mean(axis=0) for i in range(10)])
     recorded = [message.people[0].root for message in read_recording(tmp_path)]
     np.testing.assert_allclose(recorded, hips, atol=0.05)
     clip = read_bvh(tmp_path / 'motion_1.bvh')
@@ -167,7 +167,7 @@ def test_a_recording_has_people_where_they_stand(tmp_path):
     animate(glb, 9 / 15)
     names = [node.get('name') for node in glb.content['nodes']]
     places = world_matrices(glb)[:, :3, 3]
-    truth = dict(zip(parts[0].keypoint_names, parts[0].joints_3d_at(9)[0], strict=True))
+    truth = dict(zip(parts[0].keypoint_names, parts[0].keypoints_3d_at(9)[0], strict=True))
     for bone, joint in (('leftLowerLeg', 'left_knee'), ('rightFoot', 'right_ankle'),
                         ('leftHand', 'left_wrist'), ('rightLowerArm', 'right_elbow')):  # fmt: skip
         # The synthetic body is not quite the rig: its shoulders move.

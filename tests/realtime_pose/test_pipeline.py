@@ -14,8 +14,8 @@ from realtime_pose.capture import CapturedFrame, SyntheticSource, WebcamStream
 from realtime_pose.communication import UdpReceiver, UdpSender
 from realtime_pose.communication.schema import load_schema
 from realtime_pose.frame_sinks import FrameVideo, OverlayVideo, RecordedFrames
-from realtime_pose.inference.meter import Meter
-from realtime_pose.inference.pace import PaceKeeper
+from realtime_pose.inference.latency_stats import LatencyStats
+from realtime_pose.inference.rate_controller import RateController
 from realtime_pose.inference.stages import LiveFrame
 from realtime_pose.pipeline import LiveOptions, LivePipeline
 from realtime_pose.recording import Recorder, read_recording
@@ -72,7 +72,7 @@ def test_latency_does_not_grow_when_the_model_is_slower_than_the_source():
             captures.append(live.captured.frame.index),
         ),
     )
-    # A queue would be 40 * 26 ms late at the end; a mailbox is a frame and its work late.
+    # A queue would be 40 * 26 ms late at the end; a queue is a frame and its work late.
     assert np.median(ages[-10:]) < 3 * np.median(ages[:10]) + 0.05
     assert stream.num_dropped > 40
     assert all(later > former for former, later in pairwise(captures))
@@ -175,42 +175,42 @@ def test_a_film_runs_at_the_speed_of_what_was_filmed(tmp_path):
 
 
 def test_less_is_done_until_the_rate_is_held_and_more_when_there_is_time():
-    pace = PaceKeeper(20)
+    controller = RateController(20)
     for _ in range(200):
-        pace.note(0.09 / (1 + pace.level))  # 0.045 s at the first level
-    assert pace.level == 1
+        controller.update(0.09 / (1 + controller.level))  # 0.045 s at the first level
+    assert controller.level == 1
     for _ in range(200):
-        pace.note(0.001)
-    assert pace.level == 0
-    rests = PaceKeeper(None)
+        controller.update(0.001)
+    assert controller.level == 0
+    rests = RateController(None)
     for _ in range(100):
-        rests.note(9.0)
+        rests.update(9.0)
     assert rests.level == 0
     with pytest.raises(ValueError, match='expected more than 0'):
-        PaceKeeper(0)
+        RateController(0)
 
 
 def test_a_slow_model_is_not_waited_for_long():
-    pace, spent_s = PaceKeeper(5), 0.0
-    pace.note(9.0)  # the first frame of a model says nothing
-    while pace.level == 0:
-        pace.note(0.8)
+    controller, spent_s = RateController(5), 0.0
+    controller.update(9.0)  # the first frame of a model says nothing
+    while controller.level == 0:
+        controller.update(0.8)
         spent_s += 0.8
     assert spent_s == pytest.approx(2.4)
-    fast = PaceKeeper(60)
+    fast = RateController(60)
     for _ in range(15):
-        fast.note(0.1)
+        fast.update(0.1)
         assert fast.level == 0  # 1.4 s are no reason, nor are a few frames
-    fast.note(0.1)
+    fast.update(0.1)
     assert fast.level == 1
 
 
 def test_a_level_that_failed_is_tried_ever_less_often():
-    pace, tries = PaceKeeper(20), []
+    controller, tries = RateController(20), []
     for number in range(2000):
-        before = pace.level
-        pace.note(0.06 if pace.level == 0 else 0.02)
-        if before == 1 and pace.level == 0:
+        before = controller.level
+        controller.update(0.06 if controller.level == 0 else 0.02)
+        if before == 1 and controller.level == 0:
             tries.append(number)
     gaps = np.diff(tries)
     assert len(tries) >= 3
@@ -218,12 +218,12 @@ def test_a_level_that_failed_is_tried_ever_less_often():
 
 
 def test_meter_tells_percentiles_and_rate():
-    meter = Meter()
+    latency_stats = LatencyStats()
     for number in range(101):
-        meter.frame(number / 10, number / 10 + number / 1000, num_dropped=number)
-    report = meter.report()
+        latency_stats.add_frame(number / 10, number / 10 + number / 1000, num_dropped=number)
+    report = latency_stats.report()
     assert report.latency_p50_ms == pytest.approx(50, abs=0.1)
     assert report.latency_p95_ms == pytest.approx(95, abs=0.1)
     assert report.fps == pytest.approx(100 / 10.1, rel=0.01)
     assert report.num_dropped == 100
-    assert Meter().report().fps == 0
+    assert LatencyStats().report().fps == 0

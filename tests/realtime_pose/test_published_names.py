@@ -13,7 +13,7 @@ from mmpose.metainfo import load_metainfo
 from realtime_pose.capture import SyntheticSource
 from realtime_pose.inference.model_choice import TOY_CONFIG
 
-JOINTS = SyntheticSource(1, (640, 480)).joints_at(0)[0]  # (17, 2)
+JOINTS = SyntheticSource(1, (640, 480)).keypoints_at(0)[0]  # (17, 2)
 FRAME = np.full((480, 640, 3), 90, np.uint8)
 
 

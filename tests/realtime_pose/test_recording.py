@@ -215,7 +215,7 @@ def test_what_is_no_recording(tmp_path):
         list(read_recording(tmp_path))
     file = tmp_path / 'a.jsonl'
     file.write_text(make_message().to_json() + '\n{"schema":"realtime_pose/2"}\n')
-    with pytest.raises(ValueError, match=r"a.jsonl, line 2: message lacks the field 'seq'"):
+    with pytest.raises(ValueError, match=r'a.jsonl, line 2: Object missing required field `seq`'):
         list(read_recording(file))
     packet = dict(keypoints=[], scores=[], joints_3d=None, timestamp=0, meta=None)
     file.write_text(json.dumps(packet) + '\n')

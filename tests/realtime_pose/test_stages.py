@@ -9,7 +9,7 @@ from live_parts import ListSink, SeeingPredictor, StubEstimator
 
 from mmpose.structures import Boxes, Frame
 from realtime_pose.capture import CapturedFrame, SyntheticSource, WebcamStream
-from realtime_pose.inference.pace import EFFORTS
+from realtime_pose.inference.rate_controller import QUALITY_LEVELS
 from realtime_pose.inference.stages import DetectStage, LiveFrame
 from realtime_pose.pipeline import LiveOptions, LivePipeline
 
@@ -35,7 +35,7 @@ def ids_of(source, wanted=lambda index: True):
 
     Frames carry the time of the source, not of the machine, since all are kept.
     """
-    ids = [[] for _ in range(len(source.joints_at(0)))]
+    ids = [[] for _ in range(len(source.keypoints_at(0)))]
     stream = WebcamStream(source=source, keep_all=True)
     with stream:
         pipeline = LivePipeline(stream, StubEstimator(), FLAT)
@@ -95,15 +95,19 @@ class Busy:
         self.num_frames = 0
 
     @property
-    def effort(self):
-        one_person = replace(EFFORTS[-1], det_factor=1)  # so that there is more to choose from
-        return one_person if self.num_frames // self.fps % 2 else EFFORTS[0]
+    def quality(self):
+        one_person = replace(
+            QUALITY_LEVELS[-1], det_factor=1
+        )  # so that there is more to choose from
+        return one_person if self.num_frames // self.fps % 2 else QUALITY_LEVELS[0]
 
-    def note(self, _):
+    def update(self, _):
         self.num_frames += 1
 
 
-def seen_ids(num_people, fps=15, num_laps=1, front=0.25, miss=0.0, seed=0, pace=None, **options):
+def seen_ids(
+    num_people, fps=15, num_laps=1, front=0.25, miss=0.0, seed=0, controller=None, **options
+):
     """Returns for every frame the ids of whom a model saw that can be mistaken.
 
     The detector runs every fifth frame, and misses people at random.
@@ -119,7 +123,7 @@ def seen_ids(num_people, fps=15, num_laps=1, front=0.25, miss=0.0, seed=0, pace=
     frames = []
     with stream:
         pipeline = LivePipeline(stream, estimator, options)
-        pipeline.pace = pace or pipeline.pace
+        pipeline.rate_controller = controller or pipeline.rate_controller
         known = pipeline.stages[0].detector
 
         def detector(frames):
@@ -131,7 +135,7 @@ def seen_ids(num_people, fps=15, num_laps=1, front=0.25, miss=0.0, seed=0, pace=
         pipeline.stages[0].detector = detector
         while (captured := stream.capture(10)) is not None:
             ids = {}
-            joints = source.joints_at(captured.frame.index)
+            joints = source.keypoints_at(captured.frame.index)
             for pose in pipeline.step(captured).poses:
                 if pose.keypoint_scores.mean() > 0.5:
                     who = int(np.abs(joints - pose.keypoints).mean(axis=(1, 2)).argmin())
@@ -169,7 +173,7 @@ def test_people_whom_the_detector_misses_are_followed_by_their_poses():
 @pytest.mark.parametrize('seed', range(3))
 def test_a_lock_holds_while_effort_drops_to_one_person_and_recovers(seed):
     """The surest box is as often that of the other one, whom the lock leaves out."""
-    frames = seen_ids(2, front=0.0, seed=seed, pace=Busy(15), is_locked=True)
+    frames = seen_ids(2, front=0.0, seed=seed, controller=Busy(15), is_locked=True)
     shown = [next(iter(frame.items())) for frame in frames if frame]
     assert len(shown) > 0.85 * len(frames)  # 0.71 where the surest box is taken
     assert len({(who, ids[0]) for who, ids in shown}) == 1
@@ -191,7 +195,7 @@ def test_the_detector_rests_while_poses_lead_the_way():
     stage = DetectStage(detector, det_every=4)
     pose_of = StubEstimator().predictor
     for index in range(9):
-        live = LiveFrame(blank(index), EFFORTS[0])
+        live = LiveFrame(blank(index), QUALITY_LEVELS[0])
         stage(live)
         assert len(live.boxes) == 1
         [poses] = pose_of([live.captured.frame], [live.boxes])
@@ -215,6 +219,6 @@ def test_nobody_to_follow_is_no_reason_to_wait():
 
     stage = DetectStage(detector, det_every=2)
     for index in range(6):
-        stage(LiveFrame(blank(index), EFFORTS[3]))
+        stage(LiveFrame(blank(index), QUALITY_LEVELS[3]))
         stage.follow([])
     assert looked == [0, 2, 4]  # every second, however little is to be done

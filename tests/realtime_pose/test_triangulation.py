@@ -12,7 +12,7 @@ from realtime_pose.ik.cameras import SCHEMA, read_cameras
 DISTORTION = [-0.2, 0.05, 0.001, -0.0005, 0.01]
 
 
-def look_at(target, position):
+def estimate_poses(target, position):
     """Returns R and t of a camera with y down."""
     ahead = (target - position) / np.linalg.norm(target - position)
     right = np.cross(ahead, [0, 1, 0])
@@ -25,7 +25,7 @@ def content(num=3):
     entries = []
     for i, angle in enumerate(np.linspace(0, 2.5, num)):
         position = np.array([3 * np.sin(angle), 1.5 + 0.2 * i, 3 * np.cos(angle)])
-        rotation, translation = look_at(np.array([0, 1.0, 0]), position)
+        rotation, translation = estimate_poses(np.array([0, 1.0, 0]), position)
         entries.append(
             {
                 'name': f'camera {i}',

@@ -118,7 +118,7 @@ def test_half_a_frame_is_of_the_rate_that_comes():
     times = [1 + 0.1 * i for i in range(12)]  # 10 fps, and not 20
     views = CameraViews(PAIR, [Scripted(*times), Scripted(*(time_s + 0.04 for time_s in times))])
     assert [len(numbers) for _, numbers in seen(views, 12)] == 8 * [1] + 4 * [2]
-    assert views.within_s == pytest.approx(0.05)
+    assert views.tolerance_s == pytest.approx(0.05)
 
 
 def test_a_camera_that_is_unplugged_is_left_out_until_it_is_back(caplog):
@@ -195,9 +195,9 @@ def test_what_does_not_go_together(tmp_path):
 
 def test_synthetic_people_are_drawn_where_the_cameras_see_their_joints():
     views = synthetic_views(3, 1, (160, 128))
-    known = [part.joints_at(50)[0] for part in views.parts]
+    known = [part.keypoints_at(50)[0] for part in views.parts]
     measured = triangulate(views.cameras, known).joints_3d
-    truth = views.parts[0].joints_3d_at(50)[0]
+    truth = views.parts[0].keypoints_3d_at(50)[0]
     np.testing.assert_allclose(measured, truth, atol=1e-9)
     assert 0 < truth[:, 1].min() < 0.15  # ankles above the floor
     assert 1.4 < truth[0, 1] < 1.75
@@ -208,7 +208,7 @@ def test_synthetic_people_are_drawn_where_the_cameras_see_their_joints():
         # The median of the frames is not quite the empty picture, hence not all.
         assert drawn[y : y + height, x : x + width].sum() > 0.75 * drawn.sum()
         # Wrists are thin and stand out: flesh is where they are.
-        wrist = np.round(part.joints_at(50)[0, 9]).astype(int)
+        wrist = np.round(part.keypoints_at(50)[0, 9]).astype(int)
         assert drawn[wrist[1] - 2 : wrist[1] + 3, wrist[0] - 2 : wrist[0] + 3].mean() > 0.3
 
 

@@ -19,8 +19,8 @@ from mmpose.datasets import CocoDataset, CocoWholeBodyDataset, MpiiDataset
 from mmpose.metainfo import load_metainfo
 from toy_pose import FORMATS, ToySpec, generate_toy_dataset
 from toy_pose.formats import load_format
+from toy_pose.formats.coco_fields import encode_mask
 from toy_pose.formats.crowdpose import crowd_index
-from toy_pose.rle import encode_mask
 
 NUM_TRAIN, NUM_VAL = 10, 6
 COCO_IMAGE = frozenset(

@@ -8,7 +8,7 @@ from walkers import person
 
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import box_iou_xywh
-from mmpose.tracking import boxes_from_poses, without_doubles
+from mmpose.tracking import boxes_from_poses, suppress_duplicates
 
 
 def test_box_is_that_of_the_joints_and_a_margin():
@@ -56,15 +56,15 @@ def test_of_two_poses_of_one_person_the_one_in_its_own_box_is_left():
     mistaken = replace(behind, keypoints=front.keypoints + 1)  # sees the one in front
     meta = load_metainfo('coco')
     for order in ([front, mistaken], [mistaken, front]):
-        [left] = without_doubles(order, meta)
+        [left] = suppress_duplicates(order, meta)
         assert left is front
     apart = [behind, front]
-    assert without_doubles(apart, meta) == apart
-    assert len(without_doubles([front, mistaken], replace(meta, sigmas=None))) == 2
-    assert without_doubles([], meta) == []
+    assert suppress_duplicates(apart, meta) == apart
+    assert len(suppress_duplicates([front, mistaken], replace(meta, sigmas=None))) == 2
+    assert suppress_duplicates([], meta) == []
 
 
-@pytest.mark.parametrize('name', ['padding', 'min_joints'])
+@pytest.mark.parametrize('name', ['padding', 'min_keypoints'])
 def test_bad_arguments(name):
     with pytest.raises(ValueError, match=f'{name} is 0, expected 1 or more'):
         boxes_from_poses([], **{name: 0})

@@ -45,7 +45,7 @@ def test_boxes_or_joints_alone_do_too(weight):
 
 def test_without_prediction_they_would_not(monkeypatch):
     """The walk is one that needs the velocity, so that the tests above can fail."""
-    monkeypatch.setattr('mmpose.tracking.people.COASTING_S', 1e-9)
+    monkeypatch.setattr('mmpose.tracking.instances.COASTING_S', 1e-9)
     numbers = follow(PoseTracker(COCO), crossing(2, hidden=6))
     assert max(len(set(own)) for own in numbers.values()) > 1
 

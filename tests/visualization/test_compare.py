@@ -5,7 +5,7 @@ import pytest
 
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import PoseResult
-from mmpose.visualization import TruePoses, View, compare_poses, match_poses, mean_errors
+from mmpose.visualization import TruePoses, Viewport, compare_poses, match_poses, mean_errors
 
 META = load_metainfo('coco')
 POINTS = np.random.default_rng(0).uniform(0, 100, (17, 2))
@@ -84,7 +84,7 @@ def test_invented_people_have_a_box():
 def test_views_map_points_to_the_same_pixels(boxes):
     image = np.zeros((120, 160, 3), np.uint8)
     image[50:54, 40:44] = 255
-    view = View.around(image, boxes, height=300)
+    view = Viewport.around(image, boxes, height=300)
     rows, columns = np.nonzero(view.image_bgr[..., 0] > 127)
     assert view.points([41.5, 51.5]) == pytest.approx((columns.mean(), rows.mean()), abs=0.5)
     assert view.box([40, 50, 4, 4])[2:] == pytest.approx([4 * view.scale] * 2)

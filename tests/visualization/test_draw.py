@@ -197,7 +197,7 @@ def test_inputs_stay_as_they_are():
     ('change', 'message'),
     [
         ({'keypoints': np.zeros((16, 2))}, r"\(16, 2\).*'coco' needs \(17, 2\)"),
-        ({'scores': np.ones((17, 1))}, r'scores \(17, 1\)'),
+        ({'keypoint_scores': np.ones((17, 1))}, r'keypoint_scores \(17, 1\)'),
         ({'image_bgr': np.zeros((9, 9), np.uint8)}, r'shape \(9, 9\).*expected \(H, W, 3\) uint8'),
         ({'image_bgr': np.zeros((9, 9, 3))}, 'type float64'),
         ({'bbox_xywh': [0, 0, np.nan, 4]}, 'expected 4 finite numbers'),
@@ -205,7 +205,12 @@ def test_inputs_stay_as_they_are():
     ],
 )
 def test_wrong_shapes_are_refused(change, message):
-    good = {'image_bgr': canvas(9, 9), 'keypoints': STANDING, 'scores': ONES, 'dataset_meta': META}
+    good = {
+        'image_bgr': canvas(9, 9),
+        'keypoints': STANDING,
+        'keypoint_scores': ONES,
+        'dataset_meta': META,
+    }
     with pytest.raises(ValueError, match=message):
         draw_pose(**{**good, **change})
 

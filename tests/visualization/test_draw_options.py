@@ -8,7 +8,7 @@ import pytest
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import CropWindow, DatasetMeta, PoseResult
 from mmpose.visualization import draw_results
-from mmpose.visualization.looks import OPENPOSE_KEYPOINTS, color_of_person, look_of
+from mmpose.visualization.styles import OPENPOSE_KEYPOINTS, instance_color, skeleton_style
 
 META = load_metainfo('coco')
 STANDING = np.array(
@@ -53,7 +53,7 @@ def changed(drawn, image):
 
 
 EVERYTHING = dict(
-    show_boxes=True, show_scores=True, show_ids=True, joint_text='index', color_by='person'
+    show_boxes=True, show_scores=True, show_ids=True, keypoint_text='index', color_by='instance'
 )
 
 
@@ -72,7 +72,7 @@ def test_in_place_is_the_same_without_a_copy(options):
 
 
 def test_people_near_in_number_have_distant_colors():
-    colors = np.array([color_of_person(i) for i in range(60)]).astype(int)
+    colors = np.array([instance_color(i) for i in range(60)]).astype(int)
     assert len({tuple(color) for color in colors.tolist()}) == 60
     neighbours = [np.abs(colors[i] - colors[i + k]).sum() for k in (1, 2, 3) for i in range(50)]
     assert min(neighbours) > 90
@@ -83,10 +83,10 @@ def test_people_near_in_number_have_distant_colors():
 )
 def test_each_person_has_the_color_of_the_id(track_ids, numbers):
     people = [person(0, 390, track_id=track_ids[0]), person(400, 390, track_id=track_ids[1])]
-    drawn = draw_results(canvas(400, 800), people, META, color_by='person')
+    drawn = draw_results(canvas(400, 800), people, META, color_by='instance')
     for result, number in zip(people, numbers, strict=True):
         for limb in (SHIN, (11, 12)):
-            assert tuple(at(drawn, middle(result, limb))) == color_of_person(number)
+            assert tuple(at(drawn, middle(result, limb))) == instance_color(number)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_no_neck_without_both_shoulders(missing):
 )
 def test_openpose_of_other_skeletons(name, num_dots, neck):
     meta = load_metainfo(name)
-    look = look_of(meta, 'openpose')
+    look = skeleton_style(meta, 'openpose')
     assert len(look.sources) == len(look.dot_colors) == num_dots
     assert look.skeleton_links.max() < num_dots
     assert len(look.skeleton_links) == len(look.skeleton_link_colors)
@@ -173,23 +173,23 @@ def test_dots_have_the_radius_that_was_asked_for(radius):
 
 
 @pytest.mark.parametrize('text', ['index', 'name', 'score'])
-def test_joint_texts_stand_beside_the_joints(text):
+def test_keypoint_texts_stand_beside_the_keypoints(text):
     plain = draw_results(canvas(), [person()], META)
-    written = draw_results(canvas(), [person()], META, joint_text=text)
+    written = draw_results(canvas(), [person()], META, keypoint_text=text)
     for joint in (9, 15, 16):
         x, y = np.round(person().keypoints[joint]).astype(int)
         place = np.s_[max(y - 12, 0) : y + 12, x + 5 : x + 40]
         assert (written[place] != plain[place]).any()
-    nobody = draw_results(canvas(), [person(scores=0)], META, joint_text=text)
+    nobody = draw_results(canvas(), [person(scores=0)], META, keypoint_text=text)
     np.testing.assert_array_equal(nobody, canvas())
 
 
 def test_labels_of_people_at_one_place_do_not_cover_each_other():
     def plates(num):
         people = [person(left=100, size=150, track_id=i) for i in range(num)]
-        options = dict(color_by='person', show_ids=True, score_threshold=0.3)
+        options = dict(color_by='instance', show_ids=True, score_threshold=0.3)
         drawn = draw_results(canvas(color=0), people, META, **options)
-        plain = draw_results(canvas(color=0), people, META, color_by='person')
+        plain = draw_results(canvas(color=0), people, META, color_by='instance')
         return (drawn != plain).any(axis=2).sum()
 
     assert plates(3) > 2.5 * plates(1)
@@ -241,8 +241,11 @@ def test_windows_outside_the_image_paint_nothing():
     ('options', 'message'),
     [
         (dict(style='alphapose'), "style is 'alphapose', expected one of mmpose, openpose"),
-        (dict(color_by='id'), "color_by is 'id', expected one of joint, person"),
-        (dict(joint_text='x'), "joint_text is 'x', expected None or one of index, name, score"),
+        (dict(color_by='id'), "color_by is 'id', expected one of keypoint, instance"),
+        (
+            dict(keypoint_text='x'),
+            "keypoint_text is 'x', expected None or one of index, name",
+        ),
         (dict(alpha=0), 'alpha is 0, expected an opacity above 0'),
         (dict(radius=-1), 'radius is -1, expected a positive number'),
         (dict(score_threshold=[0.1, 0.2]), r'shape \(2,\), expected one number or \(17,\)'),

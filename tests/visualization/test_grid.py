@@ -21,7 +21,7 @@ def batch(size=3):
         'keypoints_in': rng.uniform(4, 44, (size, 17, 2)),
         'keypoints_visible': np.ones((size, 17)),
         'predicted_in': rng.uniform(4, 44, (size, 17, 2)),
-        'scores': np.full((size, 17), 0.2),
+        'keypoint_scores': np.full((size, 17), 0.2),
         'target_heatmaps': rng.uniform(0, 1, (size, 17, 16, 12)),
         'dataset_meta': META,
         'tile_height': 128,
@@ -137,7 +137,11 @@ def test_preview_shows_a_wrong_prediction():
 
 
 def test_preview_hides_what_is_invisible_or_unsure():
-    arguments = {**batch(1), 'keypoints_visible': np.zeros((1, 17)), 'scores': np.zeros((1, 17))}
+    arguments = {
+        **batch(1),
+        'keypoints_visible': np.zeros((1, 17)),
+        'keypoint_scores': np.zeros((1, 17)),
+    }
     arguments['target_heatmaps'] = np.zeros((1, 17, 16, 12))
     target, heat, prediction = tiles(training_preview(**arguments), 3)
     np.testing.assert_array_equal(target, heat)

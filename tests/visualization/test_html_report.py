@@ -12,14 +12,14 @@ from mmpose.visualization.html_report import Bar, Code
 
 def test_page_holds_everything_in_one_file(tmp_path):
     report = HtmlReport('Faults of <mine>')
-    report.verdict('3 problems', 'bad')
+    report.summary('3 problems', 'bad')
     report.heading('Boxes & joints')
     report.table(['file', 'share'], [['a<b.jpg', 0.25], ['c.jpg', 3]])
     image = np.full((20, 30, 3), (0, 0, 255), np.uint8)
     report.picture(image, 'worst "one"')
     page = report.write(tmp_path / 'out' / 'report.html').read_text()
     assert '<h1>Faults of &lt;mine&gt;</h1>' in page
-    assert 'class="verdict bad">3 problems' in page
+    assert 'class="summary bad">3 problems' in page
     assert '<h2>Boxes &amp; joints</h2>' in page
     assert '<td>a&lt;b.jpg</td><td class="number">0.2500</td>' in page
     assert 'alt="worst &quot;one&quot;"' in page

@@ -7,8 +7,8 @@ python tools/analysis/analyze_logs.py table work_dirs/a work_dirs/b
 
 import argparse
 
-from mmpose.analysis.log_tables import report_figures, report_train_time
-from mmpose.analysis.logs import plot_figures
+from mmpose.analysis.log_tables import report_metrics, report_train_time
+from mmpose.analysis.logs import plot_curves
 from mmpose.apis.cli import run_tool
 
 
@@ -23,7 +23,7 @@ def parse_args() -> argparse.Namespace:
         help='work dir, scalars.json or .log of a run, or a .log.json of MMPose 0.x',
     )
     plot = commands.add_parser('plot_curve', parents=[common], help='curves as a picture')
-    plot.add_argument('--keys', nargs='+', help='figures, e.g. loss coco/AP; a panel each')
+    plot.add_argument('--keys', nargs='+', help='metrics, e.g. loss coco/AP; a panel each')
     plot.add_argument('--title', help='heading of the picture')
     plot.add_argument('--legend', nargs='+', help='a name for each run')
     plot.add_argument('--backend', help='backend of matplotlib for the window')
@@ -33,21 +33,21 @@ def parse_args() -> argparse.Namespace:
     time.add_argument(
         '--include-outliers', action='store_true', help='count the first record of each epoch too'
     )
-    table = commands.add_parser('table', parents=[common], help='best and last figures')
-    table.add_argument('--keys', nargs='+', help='figures; default: loss and main figures')
+    table = commands.add_parser('table', parents=[common], help='best and last metrics')
+    table.add_argument('--keys', nargs='+', help='metrics; default: loss and primary metrics')
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     if args.task == 'plot_curve':
-        text = plot_figures(
+        text = plot_curves(
             args.runs, args.keys, args.out, args.title, args.legend, args.style, args.backend
         )
     elif args.task == 'cal_train_time':
         text = report_train_time(args.runs, args.include_outliers)
     else:
-        text = report_figures(args.runs, args.keys)
+        text = report_metrics(args.runs, args.keys)
     print(text)
 
 

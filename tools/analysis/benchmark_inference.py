@@ -1,7 +1,7 @@
-"""Times inference: python tools/analysis/benchmark_inference.py CONFIG [CKPT] [--backends ...].
+"""Inference benchmark: python tools/analysis/benchmark_inference.py CONFIG [CKPT] [--backends ...].
 
-End to end on the CPU, from an image and boxes to keypoints, beside Hugging Face and rtmlib with
-the same weights, boxes and threads.
+End to end on the CPU, from an image and boxes to keypoints, compared with Hugging Face and rtmlib
+with the same weights, boxes and threads.
 """
 
 import argparse
@@ -20,11 +20,15 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         choices=BACKENDS,
         default=['torch', 'onnx', 'int8', 'hf'],
-        help='who takes turns; torch always does',
+        help='candidates; torch is always one',
     )
-    parser.add_argument('--batch-sizes', type=int, nargs='+', default=[1, 8], help='boxes an image')
+    parser.add_argument(
+        '--batch-sizes', type=int, nargs='+', default=[1, 8], help='boxes per image'
+    )
     parser.add_argument('--repeat', type=int, default=10, help='rounds (10)')
-    parser.add_argument('--threads', type=int, help='threads of everyone; all cores by default')
+    parser.add_argument(
+        '--threads', type=int, help='threads of each candidate; all cores by default'
+    )
     parser.add_argument('--out', help='JSON file for the results')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     parser.add_argument(

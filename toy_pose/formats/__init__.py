@@ -1,4 +1,4 @@
-"""The layouts in which the generated dataset can be written."""
+"""Dataset formats: the layouts of real datasets in which a toy dataset can be written."""
 
 from functools import cache
 from importlib import import_module
@@ -23,7 +23,7 @@ FORMATS = (
 
 @cache
 def load_format(name: str) -> ToyFormat:
-    """The layout of that name.
+    """Returns the format of that name.
 
     Raises:
         ValueError: No layout has that name.

@@ -1,7 +1,7 @@
-"""What a layout of the generated dataset has to say about itself.
+"""Base class of the dataset formats.
 
-The generator does the rest: worker processes, the marker of an unfinished folder, reuse, equal
-bytes for equal seeds, and the rules about overwriting.
+The generator handles worker processes, the marker of an unfinished folder, reuse, equal bytes for
+equal seeds, and overwriting.
 """
 
 import json
@@ -14,16 +14,16 @@ import numpy as np
 
 
 class RenderedImage(NamedTuple):
-    """What drawing one image gives."""
+    """Rendered image with its label."""
 
     jpeg: bytes
     width: int
     height: int
-    label: Any  # picklable; whatever the format's ``write_annotations`` wants to know
+    label: Any  # picklable; input of the format's ``write_annotations``
 
 
 class LabelledImage(NamedTuple):
-    """An image that lies in the folder, with what was drawn on it."""
+    """Image file of the dataset with its label."""
 
     path: str  # below the dataset's folder, with '/'
     width: int
@@ -32,20 +32,20 @@ class LabelledImage(NamedTuple):
 
 
 class ToyFormat(ABC):
-    """The official layout of one dataset: names of the files, what is drawn, what is annotated.
+    """Official layout of one dataset: file names, drawn content, annotations.
 
     An instance keeps no state, because each worker process has its own: the bytes of an image
     depend only on the ``rng`` given to ``render``, its split and its index.
 
     Attributes:
-        name: What ``--format`` calls it.
+        name: Value of ``--format``.
         splits: Splits that have images, in a fixed order. ``train`` gets ``--num-train`` images,
             every other split gets ``--num-val``.
         salt: Numbers mixed into the seed, so that two formats do not draw the same images.
         files: Every file that ``write_annotations`` writes, below the dataset's folder.
         optional_files: Those of ``files`` that need an optional package and may be missing.
         layout: One sentence about the folders, for the README in the dataset's folder.
-        instances: What is counted in the summary, plural: 'persons', 'animals', 'hands'.
+        instances: Name of the counted instances, plural: 'persons', 'animals', 'hands'.
     """
 
     name: ClassVar[str]
@@ -61,11 +61,11 @@ class ToyFormat(ABC):
 
     @abstractmethod
     def image_path(self, split: str, index: int) -> str:
-        """Path of an image below the dataset's folder, with '/', unique over all splits."""
+        """Returns the unique path of an image below the dataset's folder, with '/'."""
 
     @abstractmethod
     def render(self, rng: np.random.Generator, split: str, index: int) -> RenderedImage:
-        """Draw one image; ``split`` and ``index`` are for what the path already tells."""
+        """Draws one image; ``split`` and ``index`` are those of its path."""
 
     @abstractmethod
     def write_annotations(
@@ -75,7 +75,7 @@ class ToyFormat(ABC):
         info: dict[str, Any],
         rng: np.random.Generator,
     ) -> None:
-        """Write all of ``files``, with ``write_json``, into folders that need not exist yet.
+        """Writes all of ``files`` by ``write_json``; creates their folders.
 
         Args:
             out: The dataset's folder.
@@ -85,12 +85,12 @@ class ToyFormat(ABC):
         """
 
     def count(self, label: Any) -> int:
-        """Number of annotated instances of an image, for the summary."""
+        """Returns the number of annotated instances of an image, for the summary."""
         return len(label)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file in one step, so that no half file is ever left."""
+    """Writes a JSON file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + '.part')
     draft.write_text(json.dumps(content, separators=(',', ':')))

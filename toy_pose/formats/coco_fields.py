@@ -1,4 +1,4 @@
-"""Fields that the COCO-like layouts of the people datasets share."""
+"""Fields of COCO-like annotation files: info, categories, images, persons, RLE masks."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -88,3 +88,31 @@ def triples(keypoints: np.ndarray, digits: int = 2) -> list[float]:
 def rounded_box(person: PersonLabel) -> list[float]:
     """The box as x, y, w, h."""
     return [round(side, 2) for side in person.bbox_xywh]
+
+
+def encode_mask(mask: np.ndarray) -> dict[str, object]:
+    """Encodes a mask (H, W), non-zero inside, as COCO's compressed run-length encoding (RLE).
+
+    Runs go down the columns and start with the background. A run is stored as its difference to
+    the one two places before it (from the fourth on), in groups of five bits, lowest first, bit 5
+    set on all but the last group, plus 48 to make it a printable character.
+    """
+    inside = np.concatenate([[False], mask.T.reshape(-1) != 0])  # (W, H) order, background first
+    starts = np.flatnonzero(inside[1:] != inside[:-1])
+    runs = np.diff(np.concatenate([[0], starts, [mask.size]])).tolist()
+    text = []
+    for index, run in enumerate(runs):
+        value = run - runs[index - 2] if index > 2 else run
+        text.extend(_characters(value))
+    return {'size': [int(mask.shape[0]), int(mask.shape[1])], 'counts': ''.join(text)}
+
+
+def _characters(value: int) -> list[str]:
+    found = []
+    while True:
+        bits = value & 0x1F
+        value >>= 5
+        is_last = value == (-1 if bits & 0x10 else 0)
+        found.append(chr(bits + 48 if is_last else bits + 0x20 + 48))
+        if is_last:
+            return found

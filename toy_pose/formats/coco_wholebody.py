@@ -16,8 +16,8 @@ from toy_pose.formats.coco_fields import (
     num_labelled,
     triples,
 )
+from toy_pose.placement import SceneStyle
 from toy_pose.scene import PersonLabel
-from toy_pose.style import SceneStyle
 
 _FILES = tuple(f'annotations/coco_wholebody_{split}_v1.0.json' for split in ('train', 'val'))
 

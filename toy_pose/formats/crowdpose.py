@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmpose.metainfo import load_metainfo
-from toy_pose.chance import pick
+from toy_pose.fast_random import pick
 from toy_pose.formats.base import LabelledImage, write_json
 from toy_pose.formats.coco_fields import (
     num_labelled,
@@ -16,8 +16,8 @@ from toy_pose.formats.coco_fields import (
     triples,
 )
 from toy_pose.formats.people import PeopleFormat, detections
+from toy_pose.placement import SceneStyle
 from toy_pose.scene import PersonLabel
-from toy_pose.style import SceneStyle
 
 _FIRST_ID = {'train': 100_001, 'val': 200_001, 'test': 300_001}
 _FILES = {'train': ('train',), 'val': ('val',), 'trainval': ('train', 'val'), 'test': ('test',)}
@@ -68,7 +68,7 @@ class CrowdPoseFormat(PeopleFormat):
 
 
 def crowd_index(persons: list[PersonLabel]) -> float:
-    """How crowded an image is, from 0 to 1 (Li et al., 2019, equation 7).
+    """Crowd index of an image, from 0 to 1 (Li et al., 2019, equation 7).
 
     The mean over all persons of the number of other persons' joints inside their box, relative to
     the number of their own joints; ratios above 1 count as 1. Only joints inside the image count.

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mmpose.metainfo import load_metainfo
-from toy_pose.detections import detect
 from toy_pose.formats.base import LabelledImage, RenderedImage, write_json
 from toy_pose.formats.coco_fields import (
     info_fields,
@@ -17,7 +16,7 @@ from toy_pose.formats.coco_fields import (
     person_category,
     triples,
 )
-from toy_pose.formats.people import PeopleFormat
+from toy_pose.formats.people import PeopleFormat, detect
 from toy_pose.medium import MEDIA, paint_in_medium
 from toy_pose.scene import PersonLabel, render_scene
 
@@ -43,7 +42,7 @@ _STRIDE = 7  # coprime to the number of scenarios: a few images already cover al
 
 
 class HumanArtFormat(PeopleFormat):
-    """People in the manner of each scenario, one scenario after the other."""
+    """Human-Art: people in the medium of each scenario, one scenario after the other."""
 
     name = 'humanart'
     splits = ('train', 'val')
@@ -86,7 +85,7 @@ def _place(index: int) -> tuple[str, str]:
 
 
 def _first_id(image: LabelledImage) -> int:
-    """What the ids of an image and its persons start with."""
+    """First id of an image and its persons."""
     _, group, scenario, _ = image.path.split('/')
     return _ID_STEP * (_PLACES.index((group, scenario)) + 1)
 

@@ -8,15 +8,15 @@ import numpy as np
 from mmpose.metainfo import load_metainfo
 from toy_pose.formats.base import LabelledImage, RenderedImage, write_json
 from toy_pose.formats.coco_fields import (
+    encode_mask,
     info_fields,
     num_labelled,
     person_category,
     triples,
 )
 from toy_pose.formats.people import PeopleFormat
-from toy_pose.rle import encode_mask
+from toy_pose.placement import SceneStyle
 from toy_pose.scene import render_scene
-from toy_pose.style import SceneStyle
 
 _FIRST_NAME = {'val': 1, 'test': 500_001}
 _FILE = 'annotations/ochuman_coco_format_{}_range_0.00_1.00.json'

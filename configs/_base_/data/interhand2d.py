@@ -40,8 +40,8 @@ test_dataloader = dict(
     ),
 )
 val_evaluator = [
-    dict(type='PCKAccuracy', thr=0.2, norm='bbox'),
-    dict(type='AUC', norm=30),
+    dict(type='PCKAccuracy', thr=0.2, norm_item='bbox'),
+    dict(type='AUC', norm_factor=30),
     dict(type='EPE'),
 ]
 test_evaluator = val_evaluator

@@ -27,5 +27,5 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='MpiiPCKh')
+val_evaluator = dict(type='MpiiPCKAccuracy')
 test_evaluator = val_evaluator

@@ -14,7 +14,7 @@ model = dict(
         type='HeatmapHead',
         deconv_out_channels=(256, 256),
         deconv_kernel_sizes=(4, 4),
-        final_kernel=1,
+        final_layer=dict(kernel_size=1),
         loss=dict(type='JointsMSELoss', use_target_weight=True),
     ),
 )

@@ -8,8 +8,21 @@ train_pipeline = [
     dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='RandomShiftBboxCenter', factor=0.4, prob=0.3),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='RandomHalfBody', min_visible=6, prob=0.3),
-    dict(type='RandomScaleRotation', scale_factor=0.5, rotation_factor=40, rotation_prob=0.6),
+    dict(
+        type='RandomHalfBody',
+        min_total_keypoints=7,
+        min_upper_keypoints=3,
+        prob=0.3,
+        upper_prioritized_prob=0.6915,
+    ),
+    dict(
+        type='RandomBBoxTransform',
+        distribution='clipped_normal',
+        shift_prob=0,
+        scale_factor=0.5,
+        rotate_factor=80,
+        rotate_prob=0.6,
+    ),
     dict(type='TopdownAffine', input_size=codec['input_size']),
 ]
 val_pipeline = [

@@ -9,7 +9,14 @@ train_pipeline = [
     dict(type='GetBBoxCenterScale', padding=1.5),
     dict(type='RandomShiftBboxCenter', factor=0.4, prob=0.3),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='RandomScaleRotation', scale_factor=0.3, rotation_factor=90, rotation_prob=0.6),
+    dict(
+        type='RandomBBoxTransform',
+        distribution='clipped_normal',
+        shift_prob=0,
+        scale_factor=0.3,
+        rotate_factor=180,
+        rotate_prob=0.6,
+    ),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
 ]
 val_pipeline = [

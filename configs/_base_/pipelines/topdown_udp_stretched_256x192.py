@@ -9,7 +9,14 @@ train_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='RandomScaleRotation', scale_factor=0.5, rotation_factor=40, rotation_prob=0.6),
+    dict(
+        type='RandomBBoxTransform',
+        distribution='clipped_normal',
+        shift_prob=0,
+        scale_factor=0.5,
+        rotate_factor=80,
+        rotate_prob=0.6,
+    ),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True, fix_aspect=False),
 ]
 val_pipeline = [

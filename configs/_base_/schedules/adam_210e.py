@@ -3,7 +3,7 @@
 The weights that ViTPose released for these datasets come from training on several datasets at
 once, not from this; ViTPose+ took AdamW with layer decay for that (`vit_210e.py`).
 """
-train_cfg = dict(type='PoseTrainLoop', max_epochs=210, val_interval=10)
+train_cfg = dict(max_epochs=210, val_interval=10)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=5e-4))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=500, start_factor=0.001, by_epoch=False),

@@ -4,7 +4,7 @@ The keywords act as published: the longest that a name holds, so the norms of th
 and those of CLIP blocks ('ln_1'), biases and batch norms as well. How many GPUs shared the batch is
 not known, so there is no rule for scaling the rate.
 """
-train_cfg = dict(type='PoseTrainLoop', max_epochs=210, val_interval=10)
+train_cfg = dict(max_epochs=210, val_interval=10)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=5e-4, betas=(0.9, 0.999), weight_decay=1e-4),

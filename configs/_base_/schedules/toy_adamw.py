@@ -1,5 +1,5 @@
 """A few epochs on generated people, from random weights."""
-train_cfg = dict(type='PoseTrainLoop', max_epochs=3, val_interval=1)
+train_cfg = dict(max_epochs=3, val_interval=1)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1.5e-3, betas=(0.9, 0.99), weight_decay=0.05),

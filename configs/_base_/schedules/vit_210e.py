@@ -1,5 +1,5 @@
 """ViTPose on COCO: AdamW with layer decay, 210 epochs, total batch 512."""
-train_cfg = dict(type='PoseTrainLoop', max_epochs=210, val_interval=10)
+train_cfg = dict(max_epochs=210, val_interval=10)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=5e-4, betas=(0.9, 0.999), weight_decay=0.1),

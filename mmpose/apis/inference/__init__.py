@@ -1,13 +1,9 @@
-"""A trained model on images: model and backend, crops, batches of people, videos."""
+"""Inference of a trained model: images, videos, cameras; top-down crops in batches."""
 
-from mmpose.apis.inference.frame_result import DrawOptions, FrameResult
 from mmpose.apis.inference.inferencer import PoseInferencer
-from mmpose.apis.inference.predictor import PosePredictor
-from mmpose.apis.inference.topdown import inference_topdown
-from mmpose.backends.base import PoseBackend, Prediction
-from mmpose.backends.load import load_backend
-from mmpose.backends.model import init_model
-from mmpose.backends.pytorch import TorchBackend
+from mmpose.apis.inference.predictor import PosePredictor, inference_topdown
+from mmpose.apis.inference.sequence import DrawOptions, FrameResult
+from mmpose.backends import PoseBackend, Prediction, TorchBackend, init_model, load_backend
 
 __all__ = [
     'DrawOptions',

@@ -1,20 +1,18 @@
-"""A whole run of inference: everything shown and written while it goes on."""
+"""Inference run of ``tools/infer.py``: draws, shows and writes the results as they come."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from mmpose.apis.inference.frame_result import DrawOptions, FrameResult
 from mmpose.apis.inference.images import ImageSource
 from mmpose.apis.inference.inferencer import PoseInferencer
-from mmpose.apis.inference.overlap import overlap
 from mmpose.apis.inference.pictures import Image, VideoFile, Window, write_image
+from mmpose.apis.inference.pipelined import run_pipelined
 from mmpose.apis.inference.result_files import (
     CocoFile,
     CsvFile,
@@ -23,6 +21,7 @@ from mmpose.apis.inference.result_files import (
     NpzFile,
     ResultFile,
 )
+from mmpose.apis.inference.sequence import DrawOptions, FrameResult
 from mmpose.apis.inference.sources import Input, Source, open_sources
 from mmpose.coco.json_file import read_json
 from mmpose.structures import DatasetMeta
@@ -30,12 +29,11 @@ from mmpose.structures import DatasetMeta
 FORMATS = ('coco', 'jsonl', 'csv', 'npz')
 RESULTS = 'results'  # stem of result files
 DEFAULT_OUT = 'work_dirs/infer'
-PROGRESS_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a run leaves behind.
+    """Outputs of a run: files, folders, formats, windows.
 
     Attributes:
         out_dir: Folder of drawn images and videos.
@@ -51,7 +49,7 @@ class Outputs:
         draw: How poses are drawn.
         image_ids: Id per file name, for COCO results; see ``ids_by_name``.
         max_frames: End each source after so many frames.
-        progress: Whether a line tells how far it is.
+        progress: Whether a progress bar is shown.
     """
 
     out_dir: Path = Path(DEFAULT_OUT)
@@ -81,14 +79,14 @@ class Outputs:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """What a run did.
+    """Summary of a run.
 
     Attributes:
-        num_frames: Frames that were looked at.
+        num_frames: Frames that were read.
         num_poses: Poses in them.
-        seconds: Time that took.
+        seconds: Wall time.
         files: Result files, videos and folders of pictures that were written.
-        problems: What went wrong and did not end it.
+        problems: Errors that did not end the run.
         busy_s: Seconds for which each part has worked; they work at the same time.
     """
 
@@ -115,14 +113,14 @@ class Summary:
 def run_inference(
     inferencer: PoseInferencer, inputs: Input | list[Input], outputs: Outputs
 ) -> Summary:
-    """Runs a model over inputs, shows and writes what is asked for.
+    """Runs a model over inputs; draws, shows and writes the results.
 
-    Reading, detection, poses, drawing and writing go on at the same time.
+    Reading, detection, poses, drawing and writing run at the same time.
 
     Args:
         inferencer: The model with its detector.
         inputs: See ``open_sources``.
-        outputs: What is wanted.
+        outputs: What to draw, show and write.
 
     Raises:
         OSError: If something cannot be read, written or shown.
@@ -205,7 +203,7 @@ class _Run:
         self._taken: set[Path] = set()
 
     def work_on(self, source: Source) -> None:
-        """Runs one source to its end, or until the user has had enough."""
+        """Runs one source to its end, or until the user quits."""
         outputs, is_video = self.outputs, source.fps is not None
         writes = outputs.draws_video if is_video else outputs.draws_images
         video = VideoFile(self._video_path(source), source.fps) if writes and is_video else None
@@ -227,15 +225,16 @@ class _Run:
                 self._write_image(result, picture)
             return drawn
 
-        progress = _Progress(source, outputs.max_frames) if outputs.progress else None
         busy_s: list[float] = []
         try:
-            with closing(overlap(limited, draw, write, busy_s=busy_s)) as running:
+            with (
+                closing(run_pipelined(limited, draw, write, busy_s=busy_s)) as running,
+                _progress_bar(source, outputs) as advance,
+            ):
                 for result, picture in running:
                     self.num_frames += 1
                     self.num_poses += len(result.poses)
-                    if progress is not None:
-                        progress.step()
+                    advance()
                     if window is not None and not window.show(picture):
                         self.is_over = True
                         break
@@ -243,8 +242,6 @@ class _Run:
             self.is_over = True
             self.problems.append(f'{source.name} was interrupted')
         finally:
-            if progress is not None:
-                progress.finish()
             if video is not None:
                 video.close()
         self.files += [video.path] if video is not None and video.num_frames else []
@@ -293,7 +290,7 @@ class _Ids:
     """Image ids for COCO results: of an annotation file, of numeric file names, or running.
 
     Args:
-        source: Whose frames get ids.
+        source: Source of the frames.
         by_name: Ids of an annotation file; None if there is none.
         first: Number of the frames before this source.
     """
@@ -322,37 +319,25 @@ class _Ids:
         return int(name.stem) if self.is_numeric else self.first + frame.index
 
 
-class _Progress:
-    """One line that tells how far a source is; in a file or pipe only the last state of it."""
+@contextmanager
+def _progress_bar(source: Source, outputs: Outputs) -> Iterator[Callable[[], object]]:
+    """Gives a function that counts a frame; in a file or pipe only the last state is printed."""
+    from rich import progress
+    from rich.console import Console
 
-    def __init__(self, source: Source, max_frames: int | None) -> None:
-        known = [num for num in (source.num_frames, max_frames) if num is not None]
-        self.name = Path(source.name).name or source.name
-        self.total = min(known) if known else None
-        self.started = self.printed = time.perf_counter()
-        self.num = 0
-
-    def step(self) -> None:
-        """Counts a frame."""
-        self.num += 1
-        now = time.perf_counter()
-        if sys.stderr.isatty() and now - self.printed >= PROGRESS_EVERY_S:
-            self.printed = now
-            print(f'\r{self._line(now)}', end='', file=sys.stderr, flush=True)
-
-    def finish(self) -> None:
-        """Prints the last state."""
-        start = '\r' if sys.stderr.isatty() else ''
-        print(f'{start}{self._line(time.perf_counter())}', file=sys.stderr, flush=True)
-
-    def _line(self, now: float) -> str:
-        rate = self.num / max(now - self.started, 1e-9)
-        if not self.total:
-            return f'{self.name}: frame {self.num}, {rate:.1f}/s '
-        share = min(self.num / self.total, 1)
-        bar = '#' * round(20 * share)
-        left = f', {max(self.total - self.num, 0) / rate:.0f} s left' if self.num else ''
-        return f'{self.name}: [{bar:<20}] {self.num}/{self.total}, {rate:.1f}/s{left} '
+    known = [num for num in (source.num_frames, outputs.max_frames) if num is not None]
+    columns = (
+        progress.TextColumn('{task.description}', markup=False),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TaskProgressColumn(show_speed=True),
+        progress.TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with progress.Progress(*columns, console=console, disable=not outputs.progress) as bar:
+        name = Path(source.name).name or source.name
+        task = bar.add_task(name, total=min(known) if known else None)
+        yield lambda: bar.advance(task)
 
 
 def _closing_after(

@@ -1,22 +1,59 @@
-"""Images as a source of frames: files, folders, patterns and arrays."""
+"""Images as frames: decoding, conversion to BGR, and a source of image files and arrays."""
 
 from __future__ import annotations
 
-import glob
-import re
 from collections.abc import Generator, Iterable, Sized
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.apis.inference.pixels import as_bgr, read_image
+from mmpose.datasets.transforms import LoadImage
 from mmpose.datasets.transforms.loading import BadImageError
 from mmpose.structures import Frame
 
-IMAGE_SUFFIXES = {'.jpg', '.jpeg', '.jpe', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm'}
-VIDEO_SUFFIXES = {'.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv'}
+_load = LoadImage()
+
+
+def read_image(path: str | Path) -> NDArray[np.uint8]:
+    """Returns an image file as (H, W, 3) uint8 BGR, turned upright by its EXIF orientation.
+
+    Grey becomes colour, 16 bits a channel become 8, and transparency is left out.
+
+    Raises:
+        BadImageError: If it cannot be decoded; it is a ValueError, and a FileNotFoundError too
+            if there is no such file.
+    """
+    try:
+        return _load({'image_file': str(path), 'image_wh': (0, 0)})['image']
+    except cv2.error as error:  # such as an image of more pixels than OpenCV takes
+        reason = str(error).strip().splitlines()[-1]
+        raise BadImageError(f'image {path} cannot be decoded: {reason}') from error
+
+
+def as_bgr(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Returns an array in memory as (H, W, 3) uint8 BGR.
+
+    Args:
+        image: (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA; uint8, or uint16 over the whole
+            range. Transparency is left out.
+
+    Raises:
+        ValueError: If it is none of these, or has no pixels.
+    """
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    num_channels = image.shape[2] if image.ndim == 3 else int(image.ndim == 2)
+    if image.dtype != np.uint8 or num_channels not in (1, 3, 4) or not image.size:
+        raise ValueError(
+            f'an image of shape {image.shape} and type {image.dtype} came, expected (H, W), '
+            '(H, W, 3) BGR or (H, W, 4) BGRA with uint8 or uint16 numbers'
+        )
+    if num_channels == 1:
+        image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
+    return np.ascontiguousarray(image[..., :3])
 
 
 class ImageSource:
@@ -30,7 +67,7 @@ class ImageSource:
             length, which is read only as images are wanted.
 
     Attributes:
-        name: What the source is called in messages.
+        name: Name in messages.
         num_frames: Number of images; None of an iterator.
         fps: None, as they are no video.
         is_live: Whether it is an iterator.
@@ -60,35 +97,3 @@ class ImageSource:
             yield Frame(index, pixels, name), ''
         if self.problems and not num_read:
             raise BadImageError(self.problems[0])
-
-
-def find_files(path: str | Path) -> list[str]:
-    """Returns the images and videos of a folder or a pattern, in natural order of their names.
-
-    Args:
-        path: A folder, whose own files are taken; or a pattern such as ``shots/**/*.jpg``.
-
-    Raises:
-        FileNotFoundError: If there is none.
-    """
-    if Path(path).is_dir():
-        found = [str(file) for file in Path(path).iterdir() if file.is_file()]
-    else:
-        found = [name for name in glob.glob(str(path), recursive=True) if Path(name).is_file()]
-    kinds = IMAGE_SUFFIXES | VIDEO_SUFFIXES
-    found = [name for name in found if Path(name).suffix.lower() in kinds]
-    if not found:
-        raise FileNotFoundError(
-            f"there is no image or video in '{path}'; looked for {', '.join(sorted(kinds))}"
-        )
-    return sorted(found, key=_natural)
-
-
-def is_pattern(path: str) -> bool:
-    """Returns whether a path that is no file holds one of ``* ? [``."""
-    return any(letter in path for letter in '*?[') and not Path(path).exists()
-
-
-def _natural(name: str) -> list[tuple[bool, int | str]]:
-    parts = re.split(r'(\d+)', name)
-    return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]

@@ -1,4 +1,4 @@
-"""The command line of tools/infer.py: its flags, and those of MMPose's demos with their meaning."""
+"""Command line of tools/infer.py: its flags, and those of MMPose's demos with their meaning."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from mmpose.apis.inference.command import DEFAULT_OUT, FORMATS, Outputs, ids_by_name
-from mmpose.apis.inference.frame_result import DrawOptions
 from mmpose.apis.inference.inferencer import PoseInferencer
-from mmpose.backends.model_names import model_names
+from mmpose.apis.inference.sequence import DrawOptions
+from mmpose.backends import model_names
 from mmpose.detectors.categories import COCO_CATEGORIES
 
 WHOLE_IMAGE = 'whole-image'
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'them, a config and a checkpoint',
     )
     _add_model_arguments(parser.add_argument_group('model'))
-    _add_people_arguments(parser.add_argument_group('people'))
+    _add_instance_arguments(parser.add_argument_group('instances'))
     _add_output_arguments(parser.add_argument_group('output'))
     _add_drawing_arguments(parser.add_argument_group('drawing'))
     parser.add_argument('--show-alias', action=_ShowNames, help='print the names of models')
@@ -50,7 +50,7 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--input-size', nargs=2, type=int, metavar=('W', 'H'), help='size of the crops, px'
     )
-    group.add_argument('--batch-size', type=int, default=32, help='people at a time (32)')
+    group.add_argument('--batch-size', type=int, default=32, help='instances at a time (32)')
     group.add_argument('--scope', choices=['mmpose'], help='of MMPose; there is one only')
     group.add_argument(
         '--trust-checkpoint',
@@ -59,7 +59,7 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_people_arguments(group: argparse._ArgumentGroup) -> None:
+def _add_instance_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--det',
         '--det-model',
@@ -84,13 +84,13 @@ def _add_people_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument('--num-instances', type=int, help='take only the N best boxes of a frame')
     group.add_argument(
-        '--tracking', action=argparse.BooleanOptionalAction, default=True, help='number people'
+        '--tracking', action=argparse.BooleanOptionalAction, default=True, help='give track ids'
     )
     group.add_argument('--tracking-thr', type=float, default=0.2, help='least similarity (0.2)')
     group.add_argument(
         '--use-oks-tracking', action='store_true', help='similarity by OKS alone, without boxes'
     )
-    group.add_argument('--smooth', action='store_true', help='steady the joints of a video')
+    group.add_argument('--smooth', action='store_true', help='smooth the keypoints of a video')
     group.add_argument('--max-gap', type=int, default=0, help='fill gaps of up to N frames')
 
 
@@ -125,13 +125,13 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_drawing_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument('--kpt-thr', type=float, default=0.3, help='least score of a joint (0.3)')
+    group.add_argument('--kpt-thr', type=float, default=0.3, help='least score of a keypoint (0.3)')
     group.add_argument('--draw-bbox', action='store_true', help='draw boxes')
     group.add_argument('--draw-heatmap', action='store_true', help='draw heatmaps')
-    group.add_argument('--show-kpt-idx', action='store_true', help='number the joints')
+    group.add_argument('--show-kpt-idx', action='store_true', help='number the keypoints')
     group.add_argument('--skeleton-style', choices=['mmpose', 'openpose'], default='mmpose')
-    group.add_argument('--color-by', choices=['joint', 'person'], default='joint')
-    group.add_argument('--radius', type=float, help='of joints, px; by size of the person')
+    group.add_argument('--color-by', choices=['keypoint', 'instance'], default='keypoint')
+    group.add_argument('--radius', type=float, help='of keypoints, px; by size of the person')
     group.add_argument('--thickness', type=float, help='of limbs, px; by size of the person')
     group.add_argument('--alpha', type=float, default=1.0, help='opacity of skeletons (1)')
     group.add_argument('--black-background', action='store_true', help='skeletons alone')
@@ -150,7 +150,7 @@ class _ShowNames(argparse.Action):
 
 
 def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
-    """Returns the inputs of a command line and what is to look at them.
+    """Returns the inputs and the inferencer of a command line.
 
     Raises:
         ValueError: If flags are missing or contradict each other.
@@ -180,7 +180,7 @@ def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
         categories=categories,
         bbox_threshold=args.bbox_thr,
         nms_threshold=args.nms_thr,
-        max_people=args.num_instances,
+        max_instances=args.num_instances,
         det_every=args.det_every,
         tracking=args.tracking,
         tracking_threshold=args.tracking_thr,
@@ -194,10 +194,7 @@ def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
 
 
 def outputs_of(args: argparse.Namespace) -> Outputs:
-    """Returns what a command line wants to be shown and written.
-
-    Without a word about it, drawn images and videos go into a folder.
-    """
+    """Returns the outputs of a command line; without any flag, drawn images and videos."""
     chosen = {'coco': args.save_json, 'jsonl': args.save_jsonl, 'csv': args.save_csv}
     chosen['npz'] = args.save_npz
     formats = tuple(name for name in FORMATS if chosen[name])
@@ -222,7 +219,7 @@ def outputs_of(args: argparse.Namespace) -> Outputs:
             style=args.skeleton_style,
             color_by=args.color_by,
             show_ids=args.tracking,
-            joint_text='index' if args.show_kpt_idx else None,
+            keypoint_text='index' if args.show_kpt_idx else None,
             radius=args.radius,
             alpha=args.alpha,
             heatmap='all' if args.draw_heatmap else None,

@@ -1,4 +1,4 @@
-"""Poses of everything that has pictures: images, folders, videos, cameras, streams."""
+"""Pose inferencer for images, folders, videos, cameras and streams."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from typing import Any
 
 import torch
 
-from mmpose.apis.inference.frame_result import FrameResult
-from mmpose.apis.inference.overlap import overlap
+from mmpose.apis.inference.pipelined import run_pipelined
 from mmpose.apis.inference.predictor import PosePredictor
-from mmpose.apis.inference.sequence import FrameJob, SequenceEstimator
+from mmpose.apis.inference.sequence import FrameJob, FrameResult, SequenceEstimator
 from mmpose.apis.inference.sources import Input, Source, open_sources
-from mmpose.backends.base import PoseBackend
-from mmpose.backends.device import pick_device
-from mmpose.backends.load import load_backend
-from mmpose.backends.pytorch import TorchBackend
+from mmpose.backends import PoseBackend, TorchBackend, load_backend, pick_device
 from mmpose.detectors import Detector, build_detector
 from mmpose.models import TopdownPoseEstimator
 from mmpose.structures import DatasetMeta, Frame
@@ -35,42 +31,42 @@ AnyDetector = str | Path | Detector | Callable[[Sequence[Frame]], Any] | None
 
 
 class PoseInferencer:
-    """Yields the poses of every frame of whatever it is called with.
+    """Yields the poses of every frame of its inputs.
 
-    Frames are read, people found and poses estimated at the same time, in threads with short
-    queues between, so a video takes as long as its slowest part. People of all frames that are
-    worked on together share batches.
+    Frames are read, instances detected and poses estimated at the same time, in threads with short
+    queues between, so a video takes as long as its slowest part. Instances of all frames that are
+    processed together share batches.
 
     Args:
         model: A name such as ``vitpose-b`` (see ``find_model``), a config file, a work dir of a
             training, an exported file, a model of ``init_model``, or a ``PoseBackend``.
         checkpoint: Weights for a name or a config, path or address.
-        detector: Who finds the people: see ``build_detector``; None is a detector of torchvision.
+        detector: See ``build_detector``; None is a detector of torchvision.
         device: Such as ``cuda:1``; None takes a GPU where there is one.
         dataset: Which head of a model of several datasets.
         dtype: ``float32``, ``bfloat16`` or ``float16``; see ``init_model``.
         compile_model: See ``init_model``.
         flip_test: See ``init_model``.
         input_size: See ``init_model``.
-        batch_size: People, and frames, at a time.
-        categories: What to look for; see ``build_detector``.
+        batch_size: Instances, and frames, at a time.
+        categories: See ``build_detector``.
         bbox_threshold: Boxes with a lower score are dropped.
         nms_threshold: See ``build_detector``.
-        max_people: Take only so many boxes of a frame, those with the highest scores.
+        max_instances: Boxes of a frame at most, those with the highest scores.
         det_every: Frames of a video from one detection to the next. In between, boxes come from
             the poses of the frame before, which makes these frames wait for each other.
-        tracking: Whether people of a video get numbers, their ``track_id``.
+        tracking: Whether instances of a video get a ``track_id``.
         tracking_threshold: ``min_similarity`` of ``PoseTracker``.
         oks_weight: See ``PoseTracker``.
-        smoothing: Whether joints of a video are steadied over time; needs tracking.
-        max_gap: Frames that a person may be missing and is put in between; needs tracking, and
-            holds frames back for as long.
+        smoothing: Whether keypoints of a video are smoothed over time; needs tracking.
+        max_gap: Longest gap of a missing instance that is interpolated, frames; needs tracking, and
+            delays frames for as long.
         with_heatmaps: Whether poses keep their heatmaps and crop window.
         trust_checkpoint: Whether the checkpoint may run code when it is read.
 
     Attributes:
         dataset_meta: Skeleton of the poses.
-        problems: What went wrong so far in the current or last call and did not end it.
+        problems: Errors of the current or last call that did not end it.
         busy_s: Seconds for which each part has worked in the current or last call, on its own
             thread: ``read``, ``detect`` and ``pose``.
 
@@ -96,7 +92,7 @@ class PoseInferencer:
         categories: Sequence[str | int] = ('person',),
         bbox_threshold: float = 0.3,
         nms_threshold: float | None = 0.65,
-        max_people: int | None = None,
+        max_instances: int | None = None,
         det_every: int = 1,
         tracking: bool = True,
         tracking_threshold: float = 0.2,
@@ -106,12 +102,18 @@ class PoseInferencer:
         with_heatmaps: bool = False,
         trust_checkpoint: bool = False,
     ) -> None:
-        counts = {'batch_size': batch_size, 'det_every': det_every, 'max_people': max_people or 1}
+        counts = {
+            'batch_size': batch_size,
+            'det_every': det_every,
+            'max_instances': max_instances or 1,
+        }
         for name, value in counts.items():
             if value < 1:
                 raise ValueError(f'{name} is {value}, expected 1 or more')
         if not tracking and (smoothing or max_gap):
-            raise ValueError('smoothing and max_gap follow people by their numbers; set tracking')
+            raise ValueError(
+                'smoothing and max_gap follow instances by their numbers; set tracking'
+            )
         where = pick_device(None if device is None else str(device))
         if isinstance(model, (str, Path)):
             backend = load_backend(
@@ -135,12 +137,12 @@ class PoseInferencer:
         )
         crop_device = where if where.type == 'cuda' else None
         self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device)
-        self.max_people = max_people
+        self.max_instances = max_instances
         self.det_every = det_every
         self._new_tracker = partial(PoseTracker, self.dataset_meta, oks_weight, tracking_threshold)
         self.tracking = tracking
         if tracking:
-            self._new_tracker()  # says now what is wrong with it
+            self._new_tracker()  # raises now if its options are wrong
         self.smoothing = smoothing
         self.max_gap = max_gap
         self.problems: list[str] = []
@@ -174,11 +176,11 @@ class PoseInferencer:
             self.predictor,
             det_every=self.det_every if is_video else 1,
             tracker=tracker,
-            max_people=self.max_people,
+            max_instances=self.max_instances,
         )
         chunks = _chunks(source, 1 if source.is_live else self.predictor.batch_size)
         busy_s: list[float] = []
-        running = overlap(chunks, estimator.detect, estimator.estimate, busy_s=busy_s)
+        running = run_pipelined(chunks, estimator.detect, estimator.estimate, busy_s=busy_s)
         results = self._results(running)
         if tracker is not None and self.smoothing:
             results = _smoothed(results)
@@ -200,7 +202,7 @@ class PoseInferencer:
 
 
 def _chunks(source: Source, max_frames: int) -> Generator[list[FrameJob], None, None]:
-    """Yields the frames of a source, as many at a time as are worked on together."""
+    """Yields the frames of a source in chunks that are processed together."""
     chunk: list[FrameJob] = []
     num_pixels = 0
     with closing(iter(source)) as frames:

@@ -1,4 +1,4 @@
-"""Drawn frames as image files, videos and a window on the screen."""
+"""Writers of drawn frames: image files, videos, a window on the screen."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Window:
         self.wait_ms = wait_ms
 
     def show(self, image_bgr: Image) -> bool:
-        """Shows a picture; returns False when the user has had enough (q, Escape).
+        """Shows a picture; returns False when the user quits (q, Escape).
 
         Raises:
             OSError: If there is no screen.

@@ -1,4 +1,4 @@
-"""Poses as files: COCO results, a JSON line per frame, a table, arrays, the JSON of MMPose."""
+"""Result files of inference: COCO results, JSON lines, CSV, NPZ, the JSON of MMPose."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmpose.apis.inference.frame_result import FrameResult
+from mmpose.apis.inference.sequence import FrameResult
 from mmpose.structures import DatasetMeta, PoseResult
 
-SURE = 0.2  # keypoints above it make the score of a pose, as in the evaluation of COCO
+MIN_SCORE = 0.2  # of the keypoints that count for the score of a pose, as in COCO's evaluation
 DIGITS = 3  # of a px, and of a score
 
 
@@ -66,7 +66,7 @@ class CocoFile:
 
 
 class JsonLinesFile:
-    """A JSON object per frame and line, also for frames without people."""
+    """A JSON object per frame and line, also for frames without instances."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -95,7 +95,7 @@ class JsonLinesFile:
 
 
 class CsvFile:
-    """A row per person, with three columns per keypoint; an empty cell where there is no number."""
+    """CSV file, a row per instance with three columns per keypoint; no number is an empty cell."""
 
     def __init__(self, path: Path, dataset_meta: DatasetMeta) -> None:
         self.path = path
@@ -125,12 +125,12 @@ class CsvFile:
 
 
 class NpzFile:
-    """All poses as arrays, N people in F frames; kept in memory until the end.
+    """All poses as arrays, N instances in F frames; kept in memory until the end.
 
-    ``keypoints`` (N, K, 2), img px, ``scores`` (N, K), ``bbox_xywh`` (N, 4), ``bbox_score`` (N,),
-    ``category_id`` (N,), ``track_id`` (N,), -1 for none, ``frame_row`` (N,), the row of the frame
-    in ``source`` (F,), ``frame`` (F,), ``image_id`` (F,), ``time_s`` (F,); ``keypoint_names`` (K,)
-    and ``skeleton_links`` (L, 2).
+    ``keypoints`` (N, K, 2), img px, ``keypoint_scores`` (N, K), ``bbox_xywh`` (N, 4),
+    ``bbox_score`` (N,), ``category_id`` (N,), ``track_id`` (N,), -1 for none, ``frame_row`` (N,),
+    the row of the frame in ``source`` (F,), ``frame`` (F,), ``image_id`` (F,), ``time_s`` (F,);
+    ``keypoint_names`` (K,) and ``skeleton_links`` (L, 2).
     """
 
     def __init__(self, path: Path, dataset_meta: DatasetMeta) -> None:
@@ -147,7 +147,7 @@ class NpzFile:
 
     def close(self) -> None:
         """Writes the file."""
-        poses, num_joints = [pose for _, pose in self._poses], self._dataset_meta.num_keypoints
+        poses, num_keypoints = [pose for _, pose in self._poses], self._dataset_meta.num_keypoints
 
         def of_poses(values: Sequence[Any], dtype: Any, *shape: int) -> np.ndarray:
             return np.array(values, dtype).reshape(len(poses), *shape)
@@ -156,8 +156,8 @@ class NpzFile:
         names, numbers, image_ids, times = ([x[i] for x in self._frames] for i in range(4))
         np.savez_compressed(
             self.path,
-            keypoints=of_poses([x.keypoints for x in poses], np.float32, num_joints, 2),
-            keypoint_scores=of_poses([x.keypoint_scores for x in poses], np.float32, num_joints),
+            keypoints=of_poses([x.keypoints for x in poses], np.float32, num_keypoints, 2),
+            keypoint_scores=of_poses([x.keypoint_scores for x in poses], np.float32, num_keypoints),
             bbox_xywh=of_poses([x.bbox_xywh for x in poses], np.float32, 4),
             bbox_score=of_poses([x.bbox_score for x in poses], np.float32),
             category_id=of_poses([x.category_id for x in poses], np.int64),
@@ -175,7 +175,7 @@ class NpzFile:
 class MmposeFolder:
     """A JSON file per image or video with the fields of MMPose's inferencer.
 
-    Of an image it is a list of people, of a video a list of ``{frame_id, instances}``.
+    Of an image it is a list of instances, of a video a list of ``{frame_id, instances}``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -191,7 +191,7 @@ class MmposeFolder:
             self._write()
             self._name, self._is_video = frame.name, False
         self._is_video |= frame.time_s > 0
-        people = [
+        instances = [
             {
                 'keypoints': rounded(pose.keypoints),
                 'keypoint_scores': rounded(pose.keypoint_scores),
@@ -200,7 +200,7 @@ class MmposeFolder:
             }
             for pose in result.poses
         ]
-        self._frames.append({'frame_id': frame.index, 'instances': people})
+        self._frames.append({'frame_id': frame.index, 'instances': instances})
 
     def close(self) -> None:
         """Writes the last file."""
@@ -215,8 +215,8 @@ class MmposeFolder:
 
 
 def score_of(pose: PoseResult) -> float:
-    """Returns the score of a pose, that of its box times the mean of its certain keypoints."""
-    certain = pose.keypoint_scores[pose.keypoint_scores > SURE]
+    """Returns the score of a pose: box score times the mean score of its confident keypoints."""
+    certain = pose.keypoint_scores[pose.keypoint_scores > MIN_SCORE]
     return pose.bbox_score * float(certain.mean()) if len(certain) else 0.0
 
 

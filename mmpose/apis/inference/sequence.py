@@ -1,28 +1,70 @@
-"""The two heavy steps of inference on the frames of one source: boxes, then poses."""
+"""Sequence estimator: boxes, poses and tracks of the frames of one source; result per frame."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmpose.apis.inference.predictor import PosePredictor
-from mmpose.apis.inference.topdown import usable
 from mmpose.detectors import Detector
-from mmpose.structures import Boxes, Frame, PoseResult
-from mmpose.tracking import PoseTracker, boxes_from_poses, without_doubles
+from mmpose.structures import Boxes, DatasetMeta, Frame, PoseResult
+from mmpose.tracking import PoseTracker, boxes_from_poses, suppress_duplicates
+from mmpose.visualization import draw_results
+
+
+@dataclass(frozen=True)
+class DrawOptions:
+    """Drawing options; see ``draw_results``."""
+
+    score_threshold: float = 0.3
+    line_width: float | None = None
+    show_boxes: bool = False
+    show_scores: bool = False
+    style: str = 'mmpose'
+    color_by: str = 'keypoint'
+    show_ids: bool = False
+    keypoint_text: str | None = None
+    radius: float | None = None
+    alpha: float = 1.0
+    heatmap: str | None = None
+    black_background: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """A frame and the poses in it.
+
+    Attributes:
+        frame: The image, with its place in the source.
+        poses: One per instance; none in a damaged frame.
+        dataset_meta: Skeleton of the poses.
+        problem: Why the frame could not be read; its image is the one before it then. Empty for
+            a good frame.
+    """
+
+    frame: Frame
+    poses: list[PoseResult]
+    dataset_meta: DatasetMeta
+    problem: str = ''
+
+    def draw(self, options: DrawOptions | None = None) -> NDArray[np.uint8]:
+        """Returns the image (H, W, 3), uint8 BGR, with the poses."""
+        drawing = asdict(options or DrawOptions())
+        return draw_results(self.frame.image_bgr, self.poses, self.dataset_meta, **drawing)
 
 
 @dataclass(eq=False)
 class FrameJob:
-    """A frame on its way from step to step.
+    """State of a frame between the steps of inference.
 
     Attributes:
         frame: The frame.
         problem: Why it is damaged; empty for a good one.
-        boxes: Who was found; None where nobody looked.
-        is_guessed: Whether the boxes come from the poses before.
+        boxes: Detected boxes; None where the detector did not run.
+        is_guessed: Whether the boxes come from the poses of the frame before.
         poses: Filled by the last step.
     """
 
@@ -34,14 +76,14 @@ class FrameJob:
 
 
 class SequenceEstimator:
-    """Finds people and their poses in frames that come in order, some at a time.
+    """Detects instances and estimates their poses in frames that come in order, in chunks.
 
     Args:
-        detector: Finds the people.
+        detector: Finds the instances.
         predictor: Estimates their poses.
         det_every: Frames from one detection to the next.
-        tracker: Numbers the people; None leaves that.
-        max_people: Boxes of a frame, those with the highest scores; None takes all.
+        tracker: Gives track ids; None gives none.
+        max_instances: Boxes of a frame at most, those with the highest scores; None takes all.
     """
 
     def __init__(
@@ -50,26 +92,26 @@ class SequenceEstimator:
         predictor: PosePredictor,
         det_every: int = 1,
         tracker: PoseTracker | None = None,
-        max_people: int | None = None,
+        max_instances: int | None = None,
     ) -> None:
         self.detector = detector
         self.predictor = predictor
         self.det_every = det_every
         self.tracker = tracker
-        self.max_people = max_people
+        self.max_instances = max_instances
         self._num_until_detection = 0
         self._num_unusable = 0
         self._last: list[list[PoseResult]] = [[], []]  # of the last two frames
 
     @property
     def problems(self) -> list[str]:
-        """A sentence for each kind of thing that was left out."""
+        """Messages about boxes that were left out."""
         if not self._num_unusable:
             return []
         return [f'{self._num_unusable} boxes without a size or outside the image were left out']
 
     def detect(self, jobs: list[FrameJob]) -> list[FrameJob]:
-        """Fills in the boxes of the frames whose turn it is; damaged ones have nobody."""
+        """Fills in the boxes of the frames due for detection; damaged frames get none."""
         due = []
         for job in jobs:
             if job.problem:
@@ -82,7 +124,7 @@ class SequenceEstimator:
             found = self.detector([job.frame for job in due])
             for job, boxes in zip(due, found, strict=True):
                 job.boxes = self._chosen(boxes, job.frame)
-                self._num_unusable += len(boxes) - int(usable(boxes, job.frame.image_wh).sum())
+                self._num_unusable += len(boxes) - int(boxes.is_usable(job.frame.image_wh).sum())
         return jobs
 
     def estimate(self, jobs: list[FrameJob]) -> list[FrameJob]:
@@ -104,13 +146,13 @@ class SequenceEstimator:
         poses = self.predictor([job.frame for job in good], boxes)
         for job, own in zip(good, poses, strict=True):
             if job.is_guessed:
-                own = without_doubles(own, self.predictor.backend.dataset_meta)
+                own = suppress_duplicates(own, self.predictor.backend.dataset_meta)
             job.poses = own if self.tracker is None else self.tracker(own, job.frame.time_s)
             self._last = [job.poses, self._last[0]]
 
     def _chosen(self, boxes: Boxes, frame: Frame) -> Boxes:
-        boxes = boxes.select(usable(boxes, frame.image_wh))
-        if self.max_people is None or len(boxes) <= self.max_people:
+        boxes = boxes.select(boxes.is_usable(frame.image_wh))
+        if self.max_instances is None or len(boxes) <= self.max_instances:
             return boxes
-        best = np.argsort(-boxes.scores, kind='stable')[: self.max_people]
+        best = np.argsort(-boxes.scores, kind='stable')[: self.max_instances]
         return boxes.select(np.sort(best))

@@ -1,4 +1,4 @@
-"""Whatever a user points at, as sources of frames."""
+"""Frame sources from user inputs: paths, folders, patterns, cameras, URLs, arrays."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.apis.inference.images import VIDEO_SUFFIXES, ImageSource, find_files, is_pattern
+from mmpose.apis.inference.images import ImageSource
 from mmpose.apis.inference.videos import CameraSource, VideoSource
 from mmpose.structures import Frame
+from mmpose.structures.media_files import VIDEO_SUFFIXES, find_files, is_pattern
 
 Input = str | Path | int | NDArray[Any]
 WEBCAM = 'webcam'  # what MMPose calls camera 0; webcam:1 is camera 1
 
 
 class Source(Protocol):
-    """Gives frames; ``ImageSource``, ``VideoSource`` and ``CameraSource`` do.
+    """Source of frames: ``ImageSource``, ``VideoSource`` or ``CameraSource``.
 
     Attributes:
-        name: What it is called in messages.
-        num_frames: How many there are, where that is known.
+        name: Name in messages.
+        num_frames: Number of frames, where known.
         fps: Frames per second; None if it is no video.
-        is_live: Whether frames come at their own time, so that none may be waited for.
-        problems: A sentence for each thing that went wrong and did not end it.
+        is_live: Whether frames come at their own time, so that chunks must not wait for more.
+        problems: Messages about errors that did not end it.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Source(Protocol):
 
 
 def open_sources(inputs: Input | Source | Iterable[Input]) -> list[Source]:
-    """Returns the sources that an input stands for, in its order.
+    """Returns the sources of an input, in its order.
 
     Args:
         inputs: Path of an image or a video; a folder or pattern of them; number of a camera,

@@ -1,4 +1,4 @@
-"""Videos, cameras and streams as sources of frames."""
+"""Frame sources of videos, cameras and network streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CLIP as the start of a text encoder."""
+"""CLIP's text tower, under the names of OpenAI, as the start of a text encoder."""
 
 import os
 

@@ -1,12 +1,15 @@
-"""VitPose of Hugging Face: its names, its ``config.json``, and ours. No transformers is needed."""
+"""Hugging Face VitPose and VitPose++: names and ``config.json``, theirs and ours."""
 
 import re
 from typing import Any
 
 import torch
 
-from mmpose.checkpoints.experts import has_experts
-from mmpose.checkpoints.formats import StateDict
+from mmpose.checkpoints.adapters.pgvl import refuse_text_encoder
+from mmpose.checkpoints.adapters.vitpose_plus import has_experts
+from mmpose.checkpoints.describe import SIMPLE_UPSAMPLE, Architecture
+from mmpose.checkpoints.formats import Converted, Format, StateDict, has_name, translate
+from mmpose.checkpoints.heads import num_heads_of
 
 MODEL_TYPE = 'vitpose'
 NORM_EPS = 1e-6  # of the published weights and of our ViT
@@ -27,10 +30,21 @@ NAMES = (
     ('head.final_layer.', 'head.conv.'),
 )
 QUERY = '.attention.attention.query.'
+THEIR_VITPOSE = r'^backbone\.encoder\.layer\.\d+\.attention\.attention\.query\.'
 
 
-def from_huggingface(state: StateDict) -> StateDict:
-    """Returns the weights of a VitPose model under our names.
+def is_plain(state: StateDict) -> bool:
+    """Tells whether weights are a VitPose model without experts."""
+    return has_name(state, THEIR_VITPOSE) and not has_experts(state)
+
+
+def is_plus(state: StateDict) -> bool:
+    """Tells whether weights are a VitPose++ model."""
+    return has_name(state, THEIR_VITPOSE) and has_experts(state)
+
+
+def from_huggingface(state: StateDict) -> Converted:
+    """Returns a VitPose or VitPose++ model under our names.
 
     Query, key and value become one projection. The one head of a model with experts is
     ``heads.0``, that of the first dataset.
@@ -49,28 +63,46 @@ def from_huggingface(state: StateDict) -> StateDict:
             tensor = torch.cat([state[x] for x in names], dim=0)
         elif re.search(r'\.attention\.attention\.(key|value)\.', name):
             continue
-        renamed[_translate(name, theirs_to_ours=True)] = tensor
+        renamed[translate(name, NAMES, is_import=True)] = tensor
     if not has_experts(state):
-        return renamed
-    return {re.sub(r'^head\.', 'heads.0.', name): tensor for name, tensor in renamed.items()}
+        return Converted(renamed, HUGGINGFACE.name)
+    first = {re.sub(r'^head\.', 'heads.0.', name): tensor for name, tensor in renamed.items()}
+    return Converted(first, HUGGINGFACE_PLUS.name)
 
 
-def to_huggingface(state: StateDict) -> StateDict:
-    """Returns the weights of a pose model under the names of a VitPose model.
+def to_huggingface(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
+    """Returns weights of a pose model under the names of a VitPose model, and notes.
 
-    Args:
-        state: ``backbone.*`` and ``head.*``, or with experts ``heads.0.*``.
+    A model with experts keeps only the first of its heads, as the published VitPose++ does.
+
+    Raises:
+        ValueError: For texts, or several heads without experts, which VitPose does not have.
     """
+    refuse_text_encoder(state, 'VitPose of Hugging Face')
+    num_heads = num_heads_of(state)
+    if num_heads > 1 and not has_experts(state):
+        raise ValueError(
+            'VitPose of Hugging Face has one head; extract the model of one dataset with '
+            'tools/model_split.py and convert that'
+        )
+    notes = ()
+    if num_heads > 1:
+        notes = (
+            f'heads 1 to {num_heads - 1} are left out: VitPose++ of Hugging Face has the head of '
+            'the first dataset only',
+        )
     renamed: StateDict = {}
     for ours, tensor in state.items():
-        name = _translate(re.sub(r'^heads\.0\.', 'head.', ours), theirs_to_ours=False)
+        if re.match(r'^heads\.[1-9]', ours):
+            continue
+        name = translate(re.sub(r'^heads\.0\.', 'head.', ours), NAMES, is_import=False)
         if QUERY not in name:
             renamed[name] = tensor
             continue
         # (3 D, D) -> 3 of (D, D)
         for kind, part in zip(('query', 'key', 'value'), tensor.chunk(3), strict=True):
             renamed[name.replace('.query.', f'.{kind}.')] = part.contiguous()
-    return renamed
+    return renamed, notes
 
 
 def check_huggingface_config(config: dict[str, Any], num_heads: int | None) -> tuple[str, ...]:
@@ -110,11 +142,69 @@ def check_huggingface_config(config: dict[str, Any], num_heads: int | None) -> t
     )
 
 
-def _translate(name: str, theirs_to_ours: bool) -> str:
-    for ours, theirs in NAMES:
-        source, target = (theirs, ours) if theirs_to_ours else (ours, theirs)
-        pattern = '^' + re.escape(source).replace(re.escape('{i}'), r'(\d+)')
-        renamed, count = re.subn(pattern, target.replace('{i}', r'\1'), name)
-        if count:
-            return renamed
-    return name
+def huggingface_config(shape: Architecture, label_names: tuple[str, ...]) -> dict[str, object]:
+    """Returns the ``config.json`` of a VitPose model with a given architecture.
+
+    Args:
+        shape: With one head.
+        label_names: (K,) names of the keypoints.
+
+    Raises:
+        ValueError: If VitPose has no such network.
+    """
+    _require_huggingface(shape)
+    last_stage = f'stage{shape.depth}'
+    experts = {}
+    if shape.num_experts:
+        experts = dict(num_experts=shape.num_experts, part_features=shape.part_features)
+    return {
+        'architectures': ['VitPoseForPoseEstimation'],
+        'model_type': 'vitpose',
+        'dtype': 'float32',
+        'backbone_config': {
+            'model_type': 'vitpose_backbone',
+            'image_size': list(shape.input_hw),
+            'patch_size': [shape.patch_size, shape.patch_size],
+            'num_channels': 3,
+            'hidden_size': shape.embed_dim,
+            'num_hidden_layers': shape.depth,
+            'num_attention_heads': shape.num_heads,
+            'mlp_ratio': int(shape.mlp_ratio),
+            'hidden_act': 'gelu',
+            'layer_norm_eps': NORM_EPS,
+            'qkv_bias': shape.qkv_bias,
+            'out_features': [last_stage],
+            'out_indices': [shape.depth],
+            **experts,
+        },
+        'id2label': {str(i): name for i, name in enumerate(label_names)},
+        'label2id': {name: i for i, name in enumerate(label_names)},
+        'scale_factor': SIMPLE_UPSAMPLE,
+        'use_simple_decoder': shape.heads[0].decoder == 'simple',
+    }
+
+
+def _require_huggingface(shape: Architecture) -> None:
+    head = shape.heads[0]
+    is_classic = head.deconv_out_channels == (256, 256) and head.deconv_kernel_sizes == (4, 4)
+    checks = (
+        (shape.stem == 'patch', "the convolutional stem (model.backbone.stem='conv')"),
+        (shape.last_norm, 'a backbone without last norm'),
+        (shape.mlp_ratio == int(shape.mlp_ratio), f'mlp_ratio={shape.mlp_ratio:g}'),
+        (
+            (is_classic and head.final_kernel == 1)
+            or (not head.deconv_out_channels and head.final_kernel == 3),
+            f'a head of deconvolutions {head.deconv_out_channels} with kernels '
+            f'{head.deconv_kernel_sizes} '
+            f'and a last kernel of {head.final_kernel}',
+        ),
+    )
+    for is_fine, what in checks:
+        if not is_fine:
+            raise ValueError(f'VitPose of Hugging Face does not have {what}')
+
+
+HUGGINGFACE = Format('huggingface', 'Hugging Face VitPose', is_plain, from_huggingface)
+HUGGINGFACE_PLUS = Format(
+    'huggingface+', 'Hugging Face VitPose++ with experts', is_plus, from_huggingface
+)

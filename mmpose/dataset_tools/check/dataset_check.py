@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from mmpose.config.check import COCO_METRICS
 from mmpose.dataset_tools.browse import dataset_parts
 from mmpose.dataset_tools.check.coco_layout import read_coco_split
 from mmpose.dataset_tools.check.copies import check_copies_within, check_leak
@@ -25,6 +24,7 @@ from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics, gather_statistics
 from mmpose.datasets import CocoDataset, KeypointDataset
 from mmpose.datasets.base import image_prefix
+from mmpose.evaluation.metrics.metric_info import metric_class
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
 
@@ -131,8 +131,8 @@ def _image_prefix(dataset: Config) -> str:
 def _needs_sigmas(cfg: Config) -> bool:
     evaluators = [cfg.get(f'{phase}_evaluator') or [] for phase in ('val', 'test')]
     lists = [[part] if isinstance(part, Mapping) else part for part in evaluators]
-    types = [evaluator['type'] for part in lists for evaluator in part]
-    return not types or any(kind in COCO_METRICS for kind in types)
+    metrics = [metric_class(config) for part in lists for config in part]
+    return not metrics or any(kind is not None and kind.needs_sigmas for kind in metrics)
 
 
 def _read_split(name: str, dataset: Config, log: IssueLog) -> tuple[Split, int | None]:

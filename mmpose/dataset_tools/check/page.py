@@ -37,7 +37,7 @@ def write_page(
         statistics: Counts, one entry per split.
     """
     report = HtmlReport(title)
-    report.verdict(f'{log.status}. {_summary(log)}', STATUS_STYLES[log.status])
+    report.summary(f'{log.status}. {_summary(log)}', STATUS_STYLES[log.status])
     _write_overview(report, log, statistics)
     by_name = {split.name: split for split in splits}
     for kind, count in log.counts.items():

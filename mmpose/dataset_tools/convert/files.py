@@ -9,8 +9,6 @@ from typing import Any
 
 import cv2
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
-
 
 class ImageFolder:
     """Folder of the labelled images; only read if a size is missing.

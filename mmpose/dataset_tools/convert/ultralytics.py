@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.coco.json_fields import Json
-from mmpose.dataset_tools.convert.files import SUFFIXES, ImageFolder, read_text
+from mmpose.dataset_tools.convert.files import ImageFolder, read_text
 from mmpose.dataset_tools.convert.label_set import (
     VISIBLE,
     LabelledImage,
@@ -26,6 +26,7 @@ from mmpose.dataset_tools.convert.label_set import (
     neutral_names,
 )
 from mmpose.metainfo.keypoint_names import find_partners
+from mmpose.structures.media_files import IMAGE_SUFFIXES
 
 CONFIG = 'data.yaml'
 NUMBERED = re.compile(r'-\d+$')
@@ -58,7 +59,9 @@ def read_ultralytics(source: Path, images: ImageFolder, split: str = 'train') ->
     found: list[LabelledImage] = []
     instances: list[LabelledInstance] = []
     used: list[int] = []  # classes in the order in which they appear
-    for path in sorted(path for path in image_root.rglob('*') if path.suffix.lower() in SUFFIXES):
+    for path in sorted(
+        path for path in image_root.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES
+    ):
         name = path.relative_to(image_root)
         label_path = (label_root / name).with_suffix('.txt')
         image = LabelledImage(name.as_posix(), sizes.wh(name.as_posix(), config_path))

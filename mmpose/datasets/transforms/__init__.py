@@ -1,14 +1,15 @@
-"""Steps of a data pipeline. The keys they read and write are listed in ``datasets/sample.py``."""
+"""Transforms of a data pipeline; ``datasets/sample.py`` lists the keys that they read and write."""
 
 from mmpose.datasets.transforms.affine import TopdownAffine
+from mmpose.datasets.transforms.bbox_transform import RandomBBoxTransform
 from mmpose.datasets.transforms.compose import Compose
+from mmpose.datasets.transforms.formatting import GenerateTarget, PackPoseInputs
 from mmpose.datasets.transforms.loading import BadImageError, LoadImage, MissingImageError
 from mmpose.datasets.transforms.photometric import Albumentation, PhotometricDistortion
 from mmpose.datasets.transforms.window import (
     GetBBoxCenterScale,
     RandomFlip,
     RandomHalfBody,
-    RandomScaleRotation,
     RandomShiftBboxCenter,
 )
 
@@ -16,13 +17,15 @@ __all__ = [
     'Albumentation',
     'BadImageError',
     'Compose',
+    'GenerateTarget',
     'GetBBoxCenterScale',
     'LoadImage',
     'MissingImageError',
+    'PackPoseInputs',
     'PhotometricDistortion',
+    'RandomBBoxTransform',
     'RandomFlip',
     'RandomHalfBody',
-    'RandomScaleRotation',
     'RandomShiftBboxCenter',
     'TopdownAffine',
 ]

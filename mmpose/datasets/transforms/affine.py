@@ -1,4 +1,4 @@
-"""Cuts the network input out of the image."""
+"""Top-down affine crop of the network input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a list of transforms, and says which one failed on which image."""
+"""Compose: runs the transforms of a pipeline and names the one that failed, with its image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads and decodes images."""
+"""LoadImage: reads and decodes images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LoadImage:
         apply_exif: False for annotations that were made on the pixels as they are stored.
         reduced_for_wh: Size of the crop in px, to decode JPEG at 1/2 or 1/4 of its size as long
             as the window still has at least one pixel per pixel of the crop. That is faster for
-            large persons, but the pixels differ (they are averaged, not picked), so it is off
+            large instances, but the pixels differ (they are averaged, not picked), so it is off
             by default. The transforms that shape the window must come before this one then.
     """
 

@@ -1,4 +1,4 @@
-"""Changes colours and textures, never the geometry."""
+"""Photometric augmentation, which never changes the geometry."""
 
 from __future__ import annotations
 

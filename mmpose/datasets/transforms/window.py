@@ -1,4 +1,4 @@
-"""Chooses the window of the image that becomes the network input, at random or not."""
+"""Crop window: bounding box to centre and scale, random shift, flip and half body."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RandomShiftBboxCenter:
 
     def __init__(self, factor: float = 0.4, prob: float = 0.3) -> None:
         self.factor = factor
-        self.prob = _probability(self, 'prob', prob)
+        self.prob = check_probability(self, 'prob', prob)
 
     def __call__(self, sample: Sample) -> Sample:
         rng = sample['rng']
@@ -73,13 +73,22 @@ class RandomFlip:
 
     Args:
         prob: Probability of a flip.
+        direction: Only ``horizontal``.
+
+    Raises:
+        ValueError: If the direction is another one.
     """
 
     reads = ('image_wh', 'keypoints', 'keypoints_visible', 'bbox_xywh', 'dataset_meta', 'rng')
     writes = ('flipped', 'keypoints', 'keypoints_visible', 'bbox_xywh', 'center')
 
-    def __init__(self, prob: float = 0.5) -> None:
-        self.prob = _probability(self, 'prob', prob)
+    def __init__(self, prob: float = 0.5, direction: str = 'horizontal') -> None:
+        if direction != 'horizontal':
+            raise ValueError(
+                f"RandomFlip: direction is {direction!r}, but only 'horizontal' is supported: "
+                'other mirror images have no left and right to exchange'
+            )
+        self.prob = check_probability(self, 'prob', prob)
 
     def __call__(self, sample: Sample) -> Sample:
         if sample['rng'].random() >= self.prob:
@@ -107,17 +116,19 @@ class RandomFlip:
 
 @TRANSFORMS.register_module()
 class RandomHalfBody:
-    """Moves the window of a well visible person to its upper body or to the rest.
+    """Moves the window of a well visible instance to its upper body or to the rest.
 
-    Upper body are the keypoints that the skeleton calls so, the rest is everything else. The half
-    that was drawn is taken if it has more than two visible keypoints, else the other one.
+    Upper body are the keypoints that the skeleton calls so, lower body is everything else. A half
+    with too few visible keypoints gives way to the other one.
 
     Args:
-        min_visible: Only persons with more visible keypoints than this.
-        prob: Probability, for these persons.
-        upper_prob: Probability of the upper body. The published code compares a normal number
-            with 0.5 where a uniform one was surely meant; 0.6915 is what comes of it.
+        min_total_keypoints: Only instances with at least so many visible keypoints.
+        min_upper_keypoints: Visible keypoints that an upper body needs.
+        min_lower_keypoints: Visible keypoints that a lower body needs.
         padding: Factor on width and height around the keypoints.
+        prob: Probability, for these instances.
+        upper_prioritized_prob: Probability of the upper body. MMPose 0.x compares a normal number
+            with 0.5 where a uniform one was surely meant; 0.6915 is what comes of it.
     """
 
     reads = ('keypoints', 'keypoints_visible', 'dataset_meta', 'rng')
@@ -125,23 +136,28 @@ class RandomHalfBody:
 
     def __init__(
         self,
-        min_visible: int = 8,
-        prob: float = 0.3,
-        upper_prob: float = 0.6915,
+        min_total_keypoints: int = 9,
+        min_upper_keypoints: int = 2,
+        min_lower_keypoints: int = 3,
         padding: float = 1.5,
+        prob: float = 0.3,
+        upper_prioritized_prob: float = 0.7,
     ) -> None:
-        self.min_visible = min_visible
-        self.prob = _probability(self, 'prob', prob)
-        self.upper_prob = _probability(self, 'upper_prob', upper_prob)
+        self.min_total_keypoints = min_total_keypoints
+        self.min_upper_keypoints = min_upper_keypoints
+        self.min_lower_keypoints = min_lower_keypoints
         self.padding = padding
+        self.prob = check_probability(self, 'prob', prob)
+        self.upper_prioritized_prob = check_probability(
+            self, 'upper_prioritized_prob', upper_prioritized_prob
+        )
 
     def __call__(self, sample: Sample) -> Sample:
-        keypoints_visible, rng = sample['keypoints_visible'] > 0, sample['rng']
-        if keypoints_visible.sum() <= self.min_visible or rng.random() >= self.prob:
+        is_visible, rng = sample['keypoints_visible'] > 0, sample['rng']
+        if is_visible.sum() < self.min_total_keypoints or rng.random() >= self.prob:
             return sample
-        ids = self._choose(
-            keypoints_visible, sample['dataset_meta'].upper_body_ids, rng.random() < self.upper_prob
-        )
+        prefers_upper = rng.random() < self.upper_prioritized_prob
+        ids = self._choose(is_visible, sample['dataset_meta'].upper_body_ids, prefers_upper)
         points = sample['keypoints'][ids].astype(np.float64)
         extent = points.max(axis=0) - points.min(axis=0) if len(ids) > 1 else np.zeros(2)
         if extent.max() <= 0:
@@ -151,60 +167,25 @@ class RandomHalfBody:
         return sample
 
     def _choose(
-        self,
-        keypoints_visible: NDArray[np.bool_],
-        upper_body_ids: tuple[int, ...],
-        prefer_upper: bool,
+        self, is_visible: NDArray[np.bool_], upper_body_ids: tuple[int, ...], prefers_upper: bool
     ) -> NDArray[np.int64]:
-        is_upper = np.zeros(len(keypoints_visible), bool)
+        """Returns the visible keypoints of a half, or none."""
+        is_upper = np.zeros(len(is_visible), bool)
         is_upper[list(upper_body_ids)] = True
-        upper, lower = (
-            np.flatnonzero(keypoints_visible & is_upper),
-            np.flatnonzero(keypoints_visible & ~is_upper),
-        )
-        if prefer_upper and len(upper) > 2:
-            return upper
-        return lower if len(lower) > 2 else upper
+        upper, lower = np.flatnonzero(is_visible & is_upper), np.flatnonzero(is_visible & ~is_upper)
+        has_upper = len(upper) >= self.min_upper_keypoints
+        has_lower = len(lower) >= self.min_lower_keypoints
+        if not has_upper and not has_lower:
+            return upper[:0]
+        return upper if has_upper and (prefers_upper or not has_lower) else lower
 
 
-@TRANSFORMS.register_module()
-class RandomScaleRotation:
-    """Scales and rotates the window at random.
+def check_probability(owner: object, name: str, value: float) -> float:
+    """Returns a probability as it is.
 
-    With z normal, the factor is 1 + ``scale_factor`` z, clipped to 1 ± ``scale_factor``, and the
-    rotation ``rotation_factor`` z degrees, clipped to ± twice ``rotation_factor``.
-
-    Args:
-        scale_factor: 0.5 for persons.
-        rotation_factor: Degrees; 40 for persons.
-        rotation_prob: Probability of a rotation.
+    Raises:
+        ValueError: If it is none.
     """
-
-    reads = ('scale', 'rng')
-    writes = ('scale', 'rotation')
-
-    def __init__(
-        self, scale_factor: float = 0.5, rotation_factor: float = 40.0, rotation_prob: float = 0.6
-    ) -> None:
-        self.scale_factor = _probability(self, 'scale_factor', scale_factor)
-        self.rotation_factor = rotation_factor
-        self.rotation_prob = _probability(self, 'rotation_prob', rotation_prob)
-
-    def __call__(self, sample: Sample) -> Sample:
-        rng = sample['rng']
-        size = 1 + self.scale_factor * rng.standard_normal()
-        low, high = 1 - self.scale_factor, 1 + self.scale_factor
-        sample['scale'] = sample['scale'] * min(max(size, low), high)
-        rotation = 0.0
-        if rng.random() < self.rotation_prob:
-            limit = 2 * self.rotation_factor
-            rotation = self.rotation_factor * rng.standard_normal()
-            rotation = min(max(rotation, -limit), limit)
-        sample['rotation'] = rotation
-        return sample
-
-
-def _probability(owner: object, name: str, value: float) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f'{type(owner).__name__}: {name} is {value}, expected 0 to 1')
     return value

@@ -1,4 +1,4 @@
-"""Shows what a model gets wrong: the worst predictions of an evaluation, and some at random."""
+"""Bad cases: the worst predictions of an evaluation, and some at random, drawn and ranked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmpose.engine.bad_cases import AnnotationTable, Case, Collection, merged, t
 from mmpose.evaluation.metrics.gather import gather_to_main
 from mmpose.registry import HOOKS
 from mmpose.structures import DatasetMeta, PoseResult
-from mmpose.visualization import View, compare_poses, make_grid
+from mmpose.visualization import Viewport, compare_poses, make_grid
 
 FILE = 'bad_cases.json'
 # Pictures of a grid for the visualizer; a tracker shows them on a page.
@@ -28,16 +28,16 @@ TILE_HEIGHT = 360
 class BadCaseHook(Hook):
     """Ranks the predictions of each evaluation, and draws them beside their annotations.
 
-    A folder gets a picture of each case and ``bad_cases.json``, the ranking with its figures; a
+    A folder gets a picture of each case and ``bad_cases.json``, the ranking with its values; a
     mixture of datasets gets a folder for each in it. A later evaluation writes over an earlier
     one. The visualizer gets the first pictures as ``val_worst`` and ``val_random`` (``test_...``).
 
     Args:
         num_worst: Worst predictions to show, of a mixture for each dataset.
-        num_random: Further predictions to show: the same people in each evaluation.
-        metric: ``oks`` ranks by OKS; ``error`` by the mean distance of the joints in sizes of the
-            annotated box (square roots of its area); ``auto`` takes OKS where the skeleton has
-            sigmas.
+        num_random: Further predictions to show: the same instances in each evaluation.
+        metric: ``oks`` ranks by OKS; ``error`` by the mean distance of the keypoints in sizes of
+            the annotated box (square roots of its area); ``auto`` takes OKS where the skeleton
+            has sigmas.
         out_dir: The folder; ``bad_cases`` in the work dir by default.
     """
 
@@ -156,7 +156,7 @@ def write_cases(
             picture = _picture(case, table.dataset_meta)
             if picture is not None:
                 entry['picture'] = f'{group}_{rank:03d}.jpg'
-                title = f'{rank}. {_figure(case)}, {Path(case.result.image_file).name}'
+                title = f'{rank}. {_severity(case)}, {Path(case.result.image_file).name}'
                 cv2.imwrite(str(folder / entry['picture']), make_grid([picture], 1, titles=[title]))
                 pictures[group][title] = picture
             record[group].append(entry)
@@ -180,7 +180,7 @@ def _entry(case: Case, dataset_meta: DatasetMeta) -> dict[str, Any]:
     }
 
 
-def _figure(case: Case) -> str:
+def _severity(case: Case) -> str:
     return f'error {case.error:.3f}' if case.oks is None else f'OKS {case.oks:.3f}'
 
 
@@ -189,5 +189,9 @@ def _picture(case: Case, dataset_meta: DatasetMeta) -> np.ndarray | None:
     image = cv2.imread(case.result.image_file)
     if image is None:
         return None
-    view = View.around(image, [case.bbox_xywh, case.result.bbox_xywh], TILE_HEIGHT, 2 * TILE_HEIGHT)
-    return compare_poses(image, case.truth(), [case.result], dataset_meta, 0.0, view, matches=[0])
+    viewport = Viewport.around(
+        image, [case.bbox_xywh, case.result.bbox_xywh], TILE_HEIGHT, 2 * TILE_HEIGHT
+    )
+    return compare_poses(
+        image, case.truth(), [case.result], dataset_meta, 0.0, viewport, matches=[0]
+    )

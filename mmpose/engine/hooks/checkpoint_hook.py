@@ -1,4 +1,4 @@
-"""Saves checkpoints so that a kill, a full disk or a Ctrl-C never costs more than an iteration."""
+"""Checkpoint hook: a kill, a full disk or a Ctrl-C never costs more than an iteration."""
 
 from __future__ import annotations
 
@@ -11,46 +11,50 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmpose.evaluation.metrics import PerDatasetMetric
+from mmpose.evaluation.metrics import PerDatasetMetric, greater_is_better, primary_metric
 from mmpose.registry import HOOKS
 
-SMALLER_IS_BETTER = ('loss', 'EPE', 'NME')
-# what `save_best='auto'` looks for, in this order: the figures that papers report
-MAIN_FIGURES = ('AP', 'whole AP', 'Total AP', 'PCKh', 'AUC', 'PCK', 'tPCK', 'NME', 'EPE')
+RULES = ('greater', 'less')
 
 
 @HOOKS.register_module()
-class PoseCheckpointHook(Hook):
+class CheckpointHook(Hook):
     """Saves the latest checkpoints, the best one, and one when the run is interrupted.
 
     A file is written beside its final name first and renamed when it is complete, and an old
     checkpoint is deleted only after the new one is there. If saving fails (no space left), the
     training goes on with an error in the log, and it ends with an error unless a later save
-    succeeds.
+    succeeds. Arguments and their defaults are those of mmengine's hook, in whose place a config of
+    this package gets this one.
 
     Args:
-        interval: Epochs between two checkpoints. One is also saved before each evaluation and after
-            the last epoch.
-        interval_iters: Iterations between two checkpoints within an epoch; None for none.
-        max_keep: How many of the latest to keep; 0 keeps all.
-        save_best: Metric whose best checkpoint is kept, None for none. ``auto`` takes the one
-            that papers report: AP, PCKh, AUC, PCK, NME or EPE, else the first of the evaluation;
-            in a mixture of datasets the one of the first dataset.
+        interval: Epochs, or iterations, between two checkpoints; -1 for none. One is also saved
+            before each evaluation and after the last epoch.
+        by_epoch: Whether ``interval`` counts epochs; else iterations.
+        max_keep_ckpts: How many of the latest to keep; -1 keeps all.
+        save_best: Metric whose best checkpoint is kept, None for none. ``auto`` takes the primary
+            metric of the evaluation, see ``primary_metric``; in a mixture of datasets that of the
+            first dataset.
+        rule: ``greater`` or ``less``, what is better; None follows from the metric.
     """
 
     priority = 'VERY_LOW'
 
     def __init__(
         self,
-        interval: int = 10,
-        interval_iters: int | None = None,
-        max_keep: int = 2,
-        save_best: str | None = 'auto',
+        interval: int = -1,
+        by_epoch: bool = True,
+        max_keep_ckpts: int = -1,
+        save_best: str | None = None,
+        rule: str | None = None,
     ) -> None:
+        if rule is not None and rule not in RULES:
+            raise ValueError(f"rule of CheckpointHook is '{rule}'; expected one of {RULES} or None")
         self.interval = interval
-        self.interval_iters = interval_iters
-        self.max_keep = max_keep
+        self.by_epoch = by_epoch
+        self.max_keep_ckpts = max_keep_ckpts
         self.save_best = save_best
+        self.rule = rule
         self.state: dict[str, Any] = {'kept': [], 'best_score': None, 'best_file': None}
         self.failure: OSError | None = None
         self.signal_number: int | None = None
@@ -73,7 +77,7 @@ class PoseCheckpointHook(Hook):
         epoch = runner.epoch + 1
         validates = runner.val_loop is not None and epoch % runner.val_interval == 0
         last = self.is_last_train_epoch(runner)
-        if validates or last or self.every_n_epochs(runner, self.interval):
+        if validates or last or (self.by_epoch and self.every_n_epochs(runner, self.interval)):
             self._save_latest(runner, f'epoch_{epoch}.pth', epoch)
 
     def after_train_iter(
@@ -83,8 +87,8 @@ class PoseCheckpointHook(Hook):
         data_batch: dict[str, Any] | None = None,
         outputs: dict[str, Any] | None = None,
     ) -> None:
-        """Saves every ``interval_iters`` iterations, and at once when interrupted."""
-        due = self.interval_iters and (runner.iter + 1) % self.interval_iters == 0
+        """Saves every ``interval`` iterations, and at once when interrupted."""
+        due = not self.by_epoch and self.every_n_train_iters(runner, self.interval)
         stop_early = runner.iter + 1 >= runner.max_iters and not self._ends_epoch(runner)
         if due or stop_early or self.signal_number is not None:
             self._save_latest(
@@ -110,8 +114,9 @@ class PoseCheckpointHook(Hook):
         """Keeps the checkpoint of the best evaluation."""
         if self.save_best is None or not metrics:
             return
-        key = watched_figure(runner, metrics, self.save_best, 'default_hooks.checkpoint.save_best')
-        if not is_better(key, metrics[key], self.state['best_score']):
+        key = watched_metric(runner, metrics, self.save_best, 'default_hooks.checkpoint.save_best')
+        greater = greater_is_better(key) if self.rule is None else self.rule == 'greater'
+        if not is_better(metrics[key], self.state['best_score'], greater):
             return
         previous = self.state['best_file']
         name = f'best_{key.replace("/", "_").replace(" ", "")}_epoch_{runner.epoch}.pth'
@@ -150,7 +155,7 @@ class PoseCheckpointHook(Hook):
             return
         if runner.rank == 0:
             runner.mark_last_checkpoint(name)
-        while self.max_keep and len(self.state['kept']) > self.max_keep:
+        while 0 < self.max_keep_ckpts < len(self.state['kept']):
             old = self.state['kept'].pop(0)
             if runner.rank == 0:
                 Path(runner.work_dir, old).unlink(missing_ok=True)
@@ -190,52 +195,49 @@ class PoseCheckpointHook(Hook):
         if self.signal_number is None:
             return
         runner.logger.warning(
-            f'stopped at iteration {runner.iter + 1}; add --resume to the same command to go on'
+            f'stopped at iteration {runner.iter + 1}; add --resume to the same command to resume'
         )
         raise SystemExit(128 + self.signal_number)
 
 
-def main_figure(keys: list[str]) -> str:
-    """Returns the figure by which papers compare, of those that an evaluation gives."""
-    for figure in MAIN_FIGURES:
-        for key in keys:
-            if key.rsplit('/', 1)[-1] == figure:
-                return key
-    return keys[0]
-
-
-def watched_figure(runner: Runner, metrics: dict[str, float], choice: str, option: str) -> str:
-    """Returns the name of the figure that decides which evaluation is better.
+def watched_metric(runner: Runner, metrics: dict[str, float], choice: str, option: str) -> str:
+    """Name of the metric that decides which evaluation is better.
 
     Args:
         runner: Says which dataset of a mixture is the first.
-        metrics: Figures of an evaluation.
-        choice: Name of the figure; ``auto`` takes the one by which papers compare.
+        metrics: Values of an evaluation.
+        choice: Name of the metric; ``auto`` takes the primary one.
         option: Where the choice comes from, for the message.
 
     Raises:
-        ValueError: If the evaluation does not give the figure.
+        ValueError: If the evaluation does not give the metric.
     """
     key = choice
     if key == 'auto':
-        key = main_figure(_figures_of_first_dataset(runner, list(metrics)))
+        key = primary_metric(_names_of_first_dataset(runner, list(metrics)))
     if key not in metrics:
         raise ValueError(f"{option} is '{key}', but the evaluation gives {list(metrics)}")
     return key
 
 
-def is_better(key: str, score: float, best: float | None, min_delta: float = 0.0) -> bool:
-    """Whether a figure beats the best one by more than ``min_delta``; NaN beats nothing."""
+def is_better(score: float, best: float | None, greater: bool, min_delta: float = 0.0) -> bool:
+    """Whether a value beats the best one by more than ``min_delta``; NaN beats nothing.
+
+    Args:
+        score: The value.
+        best: The best one so far; None if there is none.
+        greater: Whether greater is better.
+        min_delta: Improvement that does not count yet.
+    """
     if not math.isfinite(score):
         return False
     if best is None:
         return True
-    gain = best - score if key.rsplit('/', 1)[-1] in SMALLER_IS_BETTER else score - best
-    return gain > min_delta
+    return (score - best if greater else best - score) > min_delta
 
 
-def _figures_of_first_dataset(runner: Runner, keys: list[str]) -> list[str]:
-    """Of a mixture, the figures of the first dataset that has any; otherwise all."""
+def _names_of_first_dataset(runner: Runner, keys: list[str]) -> list[str]:
+    """Of a mixture, the metric names of the first dataset that has any; otherwise all."""
     evaluator = getattr(getattr(runner, 'val_loop', None), 'evaluator', None)
     for metric in getattr(evaluator, 'metrics', ()):
         for name in metric.names if isinstance(metric, PerDatasetMetric) else ():

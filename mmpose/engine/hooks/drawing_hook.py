@@ -1,4 +1,4 @@
-"""Draws predictions while a checkpoint is evaluated."""
+"""Drawing hook: pictures of the predictions while a checkpoint is evaluated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ResultDrawingHook(Hook):
 
     Args:
         out_dir: The folder; a mixture of datasets gets folders named like its datasets. Images
-            keep their names; a person who comes in a later batch than the first of the image is
+            keep their names; an instance that comes in a later batch than the first of the image is
             drawn onto the picture that is there.
         max_images: Images that each rank draws, of a mixture for each dataset.
     """

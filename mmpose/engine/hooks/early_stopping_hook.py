@@ -1,4 +1,4 @@
-"""Ends a training that no longer gets better."""
+"""Early stopping: ends a training that no longer gets better."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmpose.engine.hooks.checkpoint_hook import is_better, watched_figure
+from mmpose.engine.hooks.checkpoint_hook import is_better, watched_metric
+from mmpose.evaluation.metrics import greater_is_better
 from mmpose.registry import HOOKS
 
 
 @HOOKS.register_module()
 class PoseEarlyStoppingHook(Hook):
-    """Stops the training when evaluations no longer improve a figure.
+    """Stops the training when evaluations no longer improve a metric.
 
     mmengine's hook cannot tell whether a greater AP is better, forgets its count when a run
     resumes, and asks for a gain of 0.1, which no AP in [0, 1] gains again and again.
 
-    All ranks know the same figures, so they stop together.
+    All ranks know the same values, so they stop together.
 
     Args:
-        monitor: Figure to watch; ``auto`` takes the one by which ``PoseCheckpointHook`` keeps the
-            best checkpoint.
+        monitor: Metric to watch; ``auto`` takes the primary one, as ``save_best`` of
+            ``CheckpointHook``.
         patience: Evaluations without improvement after which the training stops.
-        min_delta: An improvement is a change by more than this, in the unit of the figure.
+        min_delta: An improvement is a change by more than this, in the unit of the metric.
     """
 
     priority = 'LOWEST'
@@ -44,9 +45,9 @@ class PoseEarlyStoppingHook(Hook):
         """Counts evaluations without improvement; the loop ends after ``patience`` of them."""
         if not metrics or runner.train_loop.epoch >= runner.max_epochs:
             return
-        key = watched_figure(runner, metrics, self.monitor, 'monitor of PoseEarlyStoppingHook')
+        key = watched_metric(runner, metrics, self.monitor, 'monitor of PoseEarlyStoppingHook')
         best = self.state['best_score']
-        if is_better(key, metrics[key], best, self.min_delta):
+        if is_better(metrics[key], best, greater_is_better(key), self.min_delta):
             self.state.update(best_score=float(metrics[key]), waited=0)
             return
         self.state['waited'] += 1

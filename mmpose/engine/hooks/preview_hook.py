@@ -1,4 +1,4 @@
-"""Shows what the model is fed and what it makes of it."""
+"""Training preview: pictures of the input, the targets and the predictions of the moment."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmpose.engine.sharding import is_sharded
+from mmpose.models.heads import PoseHead
 from mmpose.registry import HOOKS
 from mmpose.structures import DatasetMeta
 from mmpose.visualization import make_grid, training_preview
@@ -73,7 +74,8 @@ def preview(model: torch.nn.Module, data_batch: dict[str, Any], max_samples: int
         picture = _draw_mixed(model, part, data)
     else:
         rows = torch.arange(len(part['inputs']))
-        picture = _draw(part, rows, model.head, model.dataset_meta, model(**data))
+        features = model.extract_feat(data['inputs'], model.condition_of(data['batch']))
+        picture = _draw(part, rows, model.head, model.dataset_meta, features)
     model.train(was_training)
     return picture
 
@@ -83,8 +85,8 @@ def _draw_mixed(model: torch.nn.Module, part: dict[str, Any], data: dict[str, An
     features = model.extract_feat(data['inputs'], index)
     pictures, titles = [], []
     for row, i in enumerate(index.tolist()):
-        heatmaps = model.heads[i](features[row : row + 1])
-        pictures.append(_draw(part, torch.tensor([row]), model.heads[i], model.metas[i], heatmaps))
+        own = (part, torch.tensor([row]), model.heads[i], model.metas[i], features[row : row + 1])
+        pictures.append(_draw(*own))
         titles.append(model.names[i])
     return make_grid(pictures, columns=min(2, len(pictures)), titles=titles)
 
@@ -92,9 +94,9 @@ def _draw_mixed(model: torch.nn.Module, part: dict[str, Any], data: dict[str, An
 def _draw(
     part: dict[str, Any],
     rows: torch.Tensor,
-    head: torch.nn.Module,
+    head: PoseHead,
     dataset_meta: DatasetMeta,
-    heatmaps: torch.Tensor,
+    features: Any,
 ) -> Any:
     """Returns the picture of some samples of one skeleton.
 
@@ -103,23 +105,21 @@ def _draw(
         rows: (n,). The samples.
         head: The head of the skeleton.
         dataset_meta: The skeleton, with K keypoints.
-        heatmaps: (n, C, H, W). What the head gives for the samples.
+        features: What the head reads of the samples.
     """
-    predicted, scores = head.predict(heatmaps)
+    predicted, scores = head.predict(features)
     rows, num = rows.cpu(), dataset_meta.num_keypoints
     keypoints = part['batch']['keypoints'].cpu()[rows, :num]  # zeros behind the K of the skeleton
     keypoints_visible = part['batch']['keypoints_visible'].cpu()[rows, :num]
-    codec = head.codec
-    device = heatmaps.device
-    targets, _ = codec.encode(keypoints.to(device), keypoints_visible.to(device))
-    targets = targets[:, :: codec.num_channels(1)]  # without the offsets of a combined codec
+    device = predicted.device
+    targets = head.draw_targets(keypoints.to(device), keypoints_visible.to(device))
     return training_preview(
         part['inputs'].cpu()[rows].permute(0, 2, 3, 1).numpy(),
         keypoints.numpy(),
         keypoints_visible.numpy(),
         predicted.float().cpu().numpy(),
         scores.float().cpu().numpy(),
-        targets.cpu().numpy(),
+        None if targets is None else targets.cpu().numpy(),
         dataset_meta=dataset_meta,
-        use_udp=codec.use_udp,
+        use_udp=head.use_udp,
     )

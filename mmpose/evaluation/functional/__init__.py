@@ -19,22 +19,32 @@ from mmpose.evaluation.functional.coco_backends import (
     evaluate_with_backend,
 )
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
+from mmpose.evaluation.functional.eval_configs import (
+    EVAL_CONFIGS,
+    EvalConfig,
+    evaluate_keypoints,
+    evaluate_results,
+    find_eval_config,
+    nme_keypoints,
+)
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
 from mmpose.evaluation.functional.instances import (
-    Norm,
     find_instances,
     load_instances,
-    norm_lengths,
     pair_detections,
 )
-from mmpose.evaluation.functional.joint_errors import (
+from mmpose.evaluation.functional.keypoint_errors import (
+    BBOX,
+    HEAD_SIZE,
+    DistanceMetric,
+    Norm,
     area_under_curve,
-    joint_accuracies,
-    joint_distances,
+    keypoint_accuracies,
+    keypoint_distances,
     mean_distance,
+    norm_lengths,
     pck_accuracy,
 )
-from mmpose.evaluation.functional.joint_figures import JointFigure
 from mmpose.evaluation.functional.mpii import (
     evaluate_mpii,
     load_mpii_annotations,
@@ -44,45 +54,40 @@ from mmpose.evaluation.functional.mpii import (
 from mmpose.evaluation.functional.nms import oks_nms, soft_oks_nms
 from mmpose.evaluation.functional.oks import oks_iou
 from mmpose.evaluation.functional.posetrack import evaluate_posetrack18, load_posetrack18
-from mmpose.evaluation.functional.protocols import (
-    PROTOCOLS,
-    Protocol,
-    evaluate_joint_figures,
-    evaluate_results,
-    find_protocol,
-)
 from mmpose.evaluation.functional.synthetic import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional.wholebody import WHOLEBODY_FIELDS, evaluate_wholebody
 
 __all__ = [
     'BACKENDS',
+    'BBOX',
     'CROWD_INDEX',
+    'EVAL_CONFIGS',
     'FILE_NAME',
-    'PROTOCOLS',
+    'HEAD_SIZE',
     'WHOLEBODY_FIELDS',
     'CocoScores',
-    'JointFigure',
+    'DistanceMetric',
+    'EvalConfig',
     'KeypointDetections',
     'KeypointGroundTruth',
     'MatchedPoses',
     'Norm',
-    'Protocol',
     'area_under_curve',
     'evaluate_coco',
     'evaluate_crowdpose',
     'evaluate_files',
     'evaluate_humanart',
-    'evaluate_joint_figures',
+    'evaluate_keypoints',
     'evaluate_mpii',
     'evaluate_posetrack18',
     'evaluate_results',
     'evaluate_wholebody',
     'evaluate_with_backend',
+    'find_eval_config',
     'find_instances',
-    'find_protocol',
     'format_scores',
-    'joint_accuracies',
-    'joint_distances',
+    'keypoint_accuracies',
+    'keypoint_distances',
     'load_detections',
     'load_ground_truth',
     'load_instances',
@@ -92,6 +97,7 @@ __all__ = [
     'match_poses',
     'mean_distance',
     'mpii_ground_truth',
+    'nme_keypoints',
     'norm_lengths',
     'oks_iou',
     'oks_nms',

@@ -1,4 +1,4 @@
-"""COCO figures of many resamples of the images, from one matching.
+"""COCO metrics of many resamples of the images, from one matching.
 
 Images are drawn with replacement (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
 chapter 6). The matching never looks beyond an image, so that drawing an image n times counts each
@@ -45,16 +45,16 @@ def draw_images(num_images: int, num_resamples: int, seed: int = 0) -> IntArray:
     return counts
 
 
-def resample_figures(
+def resample_metrics(
     matched: MatchedPoses, counts: IntArray, statistics: Statistics = OF_ALL_SIZES
 ) -> dict[str, FloatArray]:
-    """COCO figures of resamples of the images.
+    """COCO metrics of resamples of the images.
 
     Args:
         matched: Of ``match_poses``.
         counts: (R, I), of ``draw_images``. The images are those of the ground truth in ascending
             order of their ids.
-        statistics: Table, area range and threshold (None for all) of each figure.
+        statistics: Table, area range and threshold (None for all) of each metric.
 
     Returns:
         (R,) for each name of ``statistics``; NaN where a resample has no annotation.

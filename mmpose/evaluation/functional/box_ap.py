@@ -20,7 +20,7 @@ from mmpose.structures import box_iou_xywh
 # Not xtcocotools: its overlap of boxes fails under NumPy 2.
 BOX_BACKENDS = ('auto', 'faster_coco_eval', 'recall')
 # In the order of the COCO evaluators' statistics, https://cocodataset.org/#detection-eval.
-BOX_FIGURES = (
+BOX_METRICS = (
     'AP', 'AP .5', 'AP .75', 'AP (S)', 'AP (M)', 'AP (L)',
     'AR 1', 'AR 10', 'AR 100', 'AR (S)', 'AR (M)', 'AR (L)',
 )  # fmt: skip
@@ -48,7 +48,7 @@ class AnnotatedBoxes:
 def evaluate_boxes(
     truth: AnnotatedBoxes, detections: Sequence[Record], backend: str = 'auto'
 ) -> dict[str, float]:
-    """Returns the COCO figures of boxes, their categories not told apart.
+    """Returns the COCO metrics of boxes, their categories not told apart.
 
     Args:
         truth: What is annotated.
@@ -71,7 +71,7 @@ def evaluate_boxes(
         path = Path(folder, 'annotations.json')
         path.write_text(json.dumps(_coco_content(truth)))
         stats = _run_faster_coco_eval(str(path), records)
-    return {name: float(value) for name, value in zip(BOX_FIGURES, stats, strict=False)}
+    return {name: float(value) for name, value in zip(BOX_METRICS, stats, strict=False)}
 
 
 def choose_backend(backend: str) -> str:

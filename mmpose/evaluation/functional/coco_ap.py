@@ -1,7 +1,7 @@
 """Average precision and recall of keypoint detections as COCO defines them.
 
 https://cocodataset.org/#keypoints-eval: OKS takes the place of the box IoU, thresholds .50:.05:.95,
-101 recall points, at most 20 detections per image and category, categories averaged. The figures
+101 recall points, at most 20 detections per image and category, categories averaged. The metrics
 equal those of xtcocotools and faster-coco-eval.
 """
 
@@ -27,13 +27,13 @@ from mmpose.evaluation.functional.coco_matching import (
     find_candidates,
     match_detections,
 )
-from mmpose.evaluation.functional.oks import joint_variances
+from mmpose.evaluation.functional.oks import keypoint_variances
 from mmpose.evaluation.functional.ragged import rank_in_group
 
 OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_POINTS = np.linspace(0, 1, 101)
 MAX_DETECTIONS = 20
-BOX_TO_OBJECT_AREA = 0.53  # share of a box that a person covers, for data without masks
+BOX_TO_OBJECT_AREA = 0.53  # share of a box that an instance covers, for data without masks
 # object area in px^2, both ends included; keypoints have no small range
 AREA_RANGES = {'all': (0.0, 1e10), 'medium': (32.0**2, 96.0**2), 'large': (96.0**2, 1e10)}
 
@@ -71,11 +71,11 @@ class CocoScores:
         category_id: int | None = None,
         statistics: Mapping[str, tuple[str, str, float | None]] = STATISTICS,
     ) -> dict[str, float]:
-        """Figures averaged over categories or of one category.
+        """Metrics averaged over categories or of one category.
 
         Args:
             category_id: The category; all of them if None.
-            statistics: Table, area range and threshold (None for all) of each figure.
+            statistics: Table, area range and threshold (None for all) of each metric.
 
         Returns:
             A value in [0, 1] for each name of ``statistics``, by default ``AP``, ``AP .5``, ...,
@@ -85,14 +85,14 @@ class CocoScores:
         if category_id is not None:
             rows = self.category_ids == category_id
         ranges = list(AREA_RANGES)
-        figures = {}
+        metrics = {}
         for name, (table, area_range, threshold) in statistics.items():
             values = getattr(self, table)[rows, ranges.index(area_range)]
             if threshold is not None:
                 values = values[:, np.isclose(OKS_THRESHOLDS, threshold)]
             values = values[values > -1]
-            figures[name] = float(values.mean()) if values.size else -1.0
-        return figures
+            metrics[name] = float(values.mean()) if values.size else -1.0
+        return metrics
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,8 @@ def match_poses(
         sigmas: (K,). OKS constants of the skeleton.
         use_area: Whether ``gt.area`` is the object area; else 0.53 of the box is.
         max_detections: Best detections kept per image and category.
-        dt_extents: (N,), px^2. Size of each detection, by which an unmatched one is left out of
-            an area range; None for the box around its joints.
+        dt_extents: (N,), px^2. Size of each detection, by which an unmatched one is omitted from
+            an area range; None for the box around its keypoints.
 
     Returns:
         The matching, ready to be scored.
@@ -193,7 +193,7 @@ def match_poses(
 
     gt_area = _object_areas(gt, use_area)
     pairs = find_candidates(
-        gt, gt_group, gt_area, dt, dt_group, joint_variances(sigmas), float(OKS_THRESHOLDS.min())
+        gt, gt_group, gt_area, dt, dt_group, keypoint_variances(sigmas), float(OKS_THRESHOLDS.min())
     )
     gt_ignored = _outside_ranges(gt_area) | (gt.num_keypoints == 0) | gt.iscrowd  # (A, G)
     dt_outside = _outside_ranges(dt_extents[dt_order])
@@ -203,15 +203,15 @@ def match_poses(
 
 
 def extents(keypoints: FloatArray) -> FloatArray:
-    """Area of the box around all joints of a pose: (N, K, 2) -> (N,)."""
+    """Area of the box around all keypoints of a pose: (N, K, 2) -> (N,)."""
     x, y = keypoints[..., 0], keypoints[..., 1]
     return np.asarray((x.max(axis=1) - x.min(axis=1)) * (y.max(axis=1) - y.min(axis=1)))
 
 
-def format_scores(figures: dict[str, float]) -> str:
-    """A table of two aligned columns, one line per figure."""
-    width = max(len(name) for name in figures)
-    return '\n'.join(f'{name:<{width}}  {value:8.4f}' for name, value in figures.items())
+def format_scores(metrics: dict[str, float]) -> str:
+    """A table of two aligned columns, one line per metric."""
+    width = max(len(name) for name in metrics)
+    return '\n'.join(f'{name:<{width}}  {value:8.4f}' for name, value in metrics.items())
 
 
 def _object_areas(gt: KeypointGroundTruth, use_area: bool) -> FloatArray:

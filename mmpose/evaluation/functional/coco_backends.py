@@ -1,4 +1,4 @@
-"""The same COCO figures from this package or from another installed evaluator."""
+"""The same COCO metrics from this package or from another installed evaluator."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def evaluate_files(
     use_area: bool = True,
     backend: str = 'numpy',
 ) -> dict[str, float]:
-    """The ten COCO figures of a result file.
+    """The ten COCO metrics of a result file.
 
     Args:
         annotation_file: COCO annotations.
@@ -55,7 +55,7 @@ def evaluate_with_backend(
     use_area: bool = True,
     backend: str = 'numpy',
 ) -> dict[str, float]:
-    """The ten COCO figures of detections in memory; arguments as in ``evaluate_files``."""
+    """The ten COCO metrics of detections in memory; arguments as in ``evaluate_files``."""
     if backend not in BACKENDS:
         raise ValueError(f"backend '{backend}' is unknown; use one of {', '.join(BACKENDS)}")
     if backend == 'faster_coco_eval' and not use_area:

@@ -75,7 +75,7 @@ def find_candidates(
         gt_area: (G,), px^2. Object area that the OKS takes.
         dt: Detections sorted by group.
         dt_group: (D,), ascending. Group of each detection.
-        variances: (K,), of ``oks.joint_variances``.
+        variances: (K,), of ``oks.keypoint_variances``.
         min_oks: Lowest threshold of the matching.
 
     Returns:

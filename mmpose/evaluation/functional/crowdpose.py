@@ -1,4 +1,4 @@
-"""The figures of CrowdPose: average precision by how crowded an image is.
+"""The metrics of CrowdPose: average precision by how crowded an image is.
 
 Li et al., CVPR 2019 (https://github.com/Jeff-sjtu/CrowdPose): the evaluation of COCO with 0.53 of
 the box as the object area and without area ranges; AP also on the images of three ranges of
@@ -28,7 +28,7 @@ CROWD_STATISTICS = {
 def evaluate_crowdpose(
     gt: KeypointGroundTruth, dt: KeypointDetections, sigmas: npt.NDArray[np.floating]
 ) -> dict[str, float]:
-    """The nine figures of CrowdPose.
+    """The nine metrics of CrowdPose.
 
     The published tool rounds AP(E), AP(M) and AP(H) to four decimals; here they are not rounded.
 
@@ -46,12 +46,12 @@ def evaluate_crowdpose(
     """
     index = _crowd_indices(gt)
     matched = match_poses(gt, dt, sigmas, use_area=False)
-    figures = matched.scores().summary(statistics=CROWD_STATISTICS)
+    metrics = matched.scores().summary(statistics=CROWD_STATISTICS)
     level = np.searchsorted(list(LEVELS.values()), index, side='right') - 1
     for number, name in enumerate(LEVELS):
         scores = matched.scores(gt.image_ids[level == number])
-        figures[name] = scores.summary()['AP']
-    return figures
+        metrics[name] = scores.summary()['AP']
+    return metrics
 
 
 def _crowd_indices(gt: KeypointGroundTruth) -> FloatArray:

@@ -1,7 +1,7 @@
-"""AP that a result would have if errors of a kind were corrected.
+"""Corrected AP: what a result would have without its errors of a kind.
 
-A corrected joint is moved to its annotated place, so every gain is what a perfect remedy for that
-kind would bring. The progressive correction takes the classes in the order of Ronchi and Perona
+A corrected keypoint moves to its annotated place, so a gain is what a perfect remedy for the kind
+would bring. The progressive correction takes the classes in the order of Ronchi and Perona
 (ICCV 2017): localization, scoring, background.
 """
 
@@ -20,7 +20,7 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
 )
 from mmpose.evaluation.functional.coco_ap import evaluate_coco
-from mmpose.evaluation.functional.error_kinds import JOINT_KINDS, PoseErrors
+from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, PoseErrors
 from mmpose.evaluation.functional.error_matching import (
     EXPLAINED_OKS,
     counted,
@@ -44,12 +44,12 @@ class CorrectedAP:
     """AP after corrections.
 
     Attributes:
-        figures: The ten COCO figures of the result as it is.
+        metrics: The ten COCO metrics of the result as it is.
         alone: AP when only this kind is corrected.
         progressive: AP when this kind and those before it in ``CORRECTIONS`` are corrected.
     """
 
-    figures: dict[str, float]
+    metrics: dict[str, float]
     alone: dict[str, float]
     progressive: dict[str, float]
 
@@ -71,7 +71,7 @@ def measure_corrections(
     Returns:
         AP in [0, 1]; -1 where nothing is annotated.
     """
-    # the cut to the best detections is done; added people must not fall to it
+    # the cut to the best detections is done; added instances must not fall to it
     limit = max(len(dt.scores) + len(gt.ann_id), 1)
 
     def average_precision(kinds: Collection[str]) -> float:
@@ -79,7 +79,7 @@ def measure_corrections(
         return evaluate_coco(gt, corrected, sigmas, max_detections=limit).summary()['AP']
 
     return CorrectedAP(
-        figures=evaluate_coco(gt, dt, sigmas).summary(),
+        metrics=evaluate_coco(gt, dt, sigmas).summary(),
         alone={kind: average_precision([kind]) for kind in CORRECTIONS},
         progressive={
             kind: average_precision(CORRECTIONS[: i + 1]) for i, kind in enumerate(CORRECTIONS)
@@ -96,10 +96,10 @@ def correct_detections(
 ) -> KeypointDetections:
     """The detections without the errors of these kinds.
 
-    Joints of a wrong kind move to their annotated places. A score becomes the optimal one, the
+    Keypoints of a wrong kind move to their annotated places. A score becomes the optimal one, the
     highest OKS with any annotation (section 3.2 of the paper) that counts. Detections without a
-    matched annotation are left out as false positives; those on people or regions that do not
-    count go too, as they cost precision at the thresholds that their OKS does not reach. People
+    matched annotation are omitted as false positives; those on instances or regions that do not
+    count go too, as they cost precision at the thresholds that their OKS does not reach. Instances
     who were not found are added with the median score of those who were.
 
     Args:
@@ -120,7 +120,7 @@ def correct_detections(
         raise ValueError(
             f'{unknown[0]} is not a kind of error; expected one of {", ".join(CORRECTIONS)}'
         )
-    wrong = [JOINT_KINDS.index(kind) for kind in kinds if kind in JOINT_KINDS]
+    wrong = [KEYPOINT_KINDS.index(kind) for kind in kinds if kind in KEYPOINT_KINDS]
     keypoints = dt.keypoints.copy()
     row, joint = np.nonzero(np.isin(errors.kinds, wrong))  # of matched rows only
     keypoints[row, joint] = gt.keypoints[errors.matched[row], joint]
@@ -129,7 +129,7 @@ def correct_detections(
         result = replace(result, scores=_optimal_scores(gt, result, sigmas))
     if not {'false_positive', 'false_negative'} & set(kinds):
         return result
-    # with better scores another detection of a person may be the matched one
+    # with better scores another detection of an instance may be the matched one
     is_matched, is_missed = _match_again(gt, result, sigmas)
     found = result.scores[is_matched]
     if 'false_positive' in kinds:
@@ -155,7 +155,7 @@ def _match_again(
 def _optimal_scores(
     gt: KeypointGroundTruth, dt: KeypointDetections, sigmas: npt.NDArray[np.floating]
 ) -> FloatArray:
-    # anywhere near an unlabelled person OKS is high, which says nothing about the pose
+    # anywhere near an unlabelled instance OKS is high, which says nothing about the pose
     pairs = oks_pairs(gt.take(np.flatnonzero(counted(gt))), dt, sigmas, min_oks=0.0)
     scores = np.zeros(len(dt.scores))
     np.maximum.at(scores, pairs.detection, pairs.oks)
@@ -165,7 +165,7 @@ def _optimal_scores(
 def _perfect_detections(
     gt: KeypointGroundTruth, is_missed: BoolArray, score: float
 ) -> KeypointDetections:
-    """The missed people as annotated, joints without a label in the middle of the box."""
+    """The missed instances as annotated, keypoints without a label in the middle of the box."""
     rows = np.flatnonzero(is_missed)
     middle = gt.bbox_xywh[rows, :2] + gt.bbox_xywh[rows, 2:] / 2
     keypoints_visible = gt.keypoints_visible[rows]

@@ -1,10 +1,10 @@
-"""What is wrong with each estimated pose, in the taxonomy of Ronchi and Perona.
+"""Kinds of error of each estimated keypoint, in the taxonomy of Ronchi and Perona.
 
 "Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation" (ICCV 2017), section 3. With
-the keypoint similarity ks = exp(-d^2 / (2 s^2 k^2)) of a joint, a labelled joint of a matched pose
-is good within the error of human annotators (ks >= 0.85), and else of the kind whose annotated
-place is nearest: jitter (its own place), inversion (the left/right partner of the same person) or
-swap (the same joint or its partner on another person). It is a miss where none has ks >= 0.5.
+the similarity ks = exp(-d^2 / (2 s^2 k^2)), a labelled keypoint of a matched pose is good within
+the error of human annotators (ks >= 0.85), and else of the kind whose annotated place is nearest:
+jitter (its own place), inversion (the left/right partner of the same instance) or swap (the same
+keypoint or its partner on another instance). It is a miss where none has ks >= 0.5.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from mmpose.evaluation.functional.error_matching import (
     match_for_errors,
     oks_pairs,
 )
-from mmpose.evaluation.functional.oks import EPS, joint_variances
+from mmpose.evaluation.functional.oks import EPS, keypoint_variances
 from mmpose.evaluation.functional.ragged import segment_starts
 
-JOINT_KINDS = ('good', 'jitter', 'inversion', 'swap', 'miss')
-GOOD, JITTER, INVERSION, SWAP, MISS = range(len(JOINT_KINDS))
+KEYPOINT_KINDS = ('good', 'jitter', 'inversion', 'swap', 'miss')
+GOOD, JITTER, INVERSION, SWAP, MISS = range(len(KEYPOINT_KINDS))
 NO_KIND = -1
 GOOD_SIMILARITY = 0.85  # section 3.1 of the paper, as is the next
 CLOSE_SIMILARITY = 0.5
@@ -44,15 +44,15 @@ CLOSE_SIMILARITY = 0.5
 
 @dataclass(frozen=True)
 class PoseErrors:
-    """Errors of D detections of K joints against G annotations.
+    """Errors of D detections of K keypoints against G annotations.
 
     Attributes:
         matched: (D,). Row of the annotation that a detection was matched to, -1 for none.
         oks: (D,). OKS with that annotation, 0 for none.
-        similarity: (D, K). Keypoint similarity of the joints to their own places; 0 without.
-        kinds: (D, K). Index into ``JOINT_KINDS``; -1 where unmatched or not labelled.
-        is_false_positive: (D,). Neither matched nor on a region or person that does not count.
-        is_duplicate: (D,). False positive with OKS >= 0.5 to a person who was matched already.
+        similarity: (D, K). Keypoint similarity of the keypoints to their own places; 0 without.
+        kinds: (D, K). Index into ``KEYPOINT_KINDS``; -1 where unmatched or not labelled.
+        is_false_positive: (D,). Neither matched nor on a region or instance that does not count.
+        is_duplicate: (D,). False positive with OKS >= 0.5 to an instance that was matched already.
         better: (D,). Score error: row of the unmatched detection that has a higher OKS with the
             annotation but a lower score; -1 for none.
         is_missed: (G,). Annotation that counts and has no detection.
@@ -77,19 +77,19 @@ def find_errors(
     """Matches detections to annotations and names the errors of each.
 
     Poses are matched as in the COCO evaluation and, where it has no match, down to OKS 0.1, so that
-    a pose with many wrong joints is explained joint by joint instead of counting as missing and
+    a pose with many wrong keypoints is explained one by one instead of counting as missing and
     superfluous.
 
     Args:
         gt: Ground truth with the object area in ``area``.
         dt: Detections in images and categories of ``gt``.
         sigmas: (K,). OKS constants of the skeleton.
-        flip_indices: (K,). Left/right partner of each joint, itself for joints without.
+        flip_indices: (K,). Left/right partner of each keypoint, itself for keypoints without.
 
     Returns:
         Errors by row of ``dt`` and of ``gt``.
     """
-    variances = joint_variances(sigmas)
+    variances = keypoint_variances(sigmas)
     pairs = oks_pairs(gt, dt, sigmas, EXPLAINED_OKS)
     is_counted = counted(gt)
     claimed = match_for_errors(pairs, dt.scores, is_counted, gt.iscrowd)
@@ -121,13 +121,13 @@ def find_errors(
 def keypoint_similarity(
     points: FloatArray, targets: FloatArray, area: FloatArray, variances: FloatArray
 ) -> FloatArray:
-    """ks = exp(-d^2 / (2 s^2 k^2)) of each joint.
+    """ks = exp(-d^2 / (2 s^2 k^2)) of each keypoint.
 
     Args:
         points: (P, K, 2), image px.
         targets: (P, K, 2), image px.
-        area: (P,), px^2. s^2, of the annotated person that the targets belong to.
-        variances: (K,). k^2, of ``oks.joint_variances``.
+        area: (P,), px^2. s^2, of the annotated instance that the targets belong to.
+        variances: (K,). k^2, of ``oks.keypoint_variances``.
 
     Returns:
         (P, K), in [0, 1].
@@ -154,7 +154,7 @@ def _joint_kinds(
     variances: FloatArray,
     flip_indices: npt.NDArray[np.integer],
 ) -> tuple[FloatArray, IntArray]:
-    """Similarity to the own place and kind of error of each joint: (D, K) both."""
+    """Similarity to the own place and kind of error of each keypoint: (D, K) both."""
     similarity = np.zeros((len(matched), gt.num_joints))
     kinds = np.full(similarity.shape, NO_KIND, dtype=np.int64)
     rows = np.flatnonzero(matched != NONE)
@@ -166,7 +166,7 @@ def _joint_kinds(
     )
     points = dt.keypoints[rows]
     own = keypoint_similarity(points, places, area, variances) * keypoints_visible
-    # the sigma of the joint at whose place the point lies, the same for partners as a rule
+    # the sigma of the keypoint at whose place the point lies, the same for partners as a rule
     inverted = keypoint_similarity(points, places[:, flip_indices], area, variances[flip_indices])
     has_partner = keypoints_visible[:, flip_indices] & (
         flip_indices != np.arange(len(flip_indices))
@@ -189,7 +189,7 @@ def _similarity_to_others(
     variances: FloatArray,
     flip_indices: npt.NDArray[np.integer],
 ) -> FloatArray:
-    """Highest similarity to the same joint or its partner on any other person: (M, K)."""
+    """Highest similarity to the same keypoint or its partner on any other instance: (M, K)."""
     highest = np.zeros((len(rows), gt.num_joints))
     others = np.flatnonzero(gt.keypoints_visible.any(axis=1) & ~gt.iscrowd)
     images = image_index(gt, gt)

@@ -19,7 +19,7 @@ from mmpose.coco.keypoint_arrays import (
     KeypointDetections,
     KeypointGroundTruth,
 )
-from mmpose.evaluation.functional.oks import joint_variances, oks_to_ground_truth
+from mmpose.evaluation.functional.oks import keypoint_variances, oks_to_ground_truth
 from mmpose.evaluation.functional.ragged import iterate_pairs
 
 NONE = -1  # no row
@@ -75,7 +75,7 @@ def oks_pairs(
     min_oks: float,
 ) -> OksPairs:
     """All pairs of the same image and category with an OKS of at least ``min_oks``."""
-    variances = joint_variances(sigmas)
+    variances = keypoint_variances(sigmas)
     kept = [OksPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     for detection, annotation in iterate_group_pairs(group_index(gt, dt), group_index(gt, gt)):
         oks = oks_to_ground_truth(

@@ -1,8 +1,8 @@
-"""The figures of HumanArt: overall, per scenario and per group of scenarios, from one matching.
+"""The metrics of HumanArt: overall, per scenario and per group of scenarios, from one matching.
 
 Ju et al., CVPR 2023 (https://idea-research.github.io/HumanArt). A file name ends in
 ``<group>/<scenario>/<image>``: the groups are 2D_virtual_human, 3D_virtual_human and real_human.
-The published figures of a scenario come from a file with its images alone, which gives the same.
+The published metrics of a scenario come from a file with its images alone, which gives the same.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def evaluate_humanart(
         sigmas: (K,). OKS constants of the skeleton.
 
     Returns:
-        The ten COCO figures ``AP``, ``AP .5``, ..., then ``{group} AP`` of each group and
+        The ten COCO metrics ``AP``, ``AP .5``, ..., then ``{group} AP`` of each group and
         ``{scenario} AP`` of each scenario in alphabetic order, such as ``real_human AP`` and
         ``cartoon AP``; all in [0, 1], or -1 where nothing is annotated.
 
@@ -42,10 +42,10 @@ def evaluate_humanart(
     """
     images_of = {**_images_by_folder(gt, 2), **_images_by_folder(gt, 1)}
     matched = match_poses(gt, dt, sigmas)
-    figures = matched.scores().summary()
+    metrics = matched.scores().summary()
     for folder, image_ids in images_of.items():
-        figures[f'{folder} AP'] = matched.scores(image_ids).summary()['AP']
-    return figures
+        metrics[f'{folder} AP'] = matched.scores(image_ids).summary()['AP']
+    return metrics
 
 
 def _images_by_folder(gt: KeypointGroundTruth, level: int) -> dict[str, IdArray]:

@@ -1,4 +1,4 @@
-"""Poses paired with the annotation of the same instance, and the lengths that normalise errors."""
+"""Pairing of poses with the annotation of the same instance, by annotation id."""
 
 from __future__ import annotations
 
@@ -11,18 +11,12 @@ import numpy as np
 
 from mmpose.coco.files import load_ground_truth
 from mmpose.coco.keypoint_arrays import (
-    FloatArray,
     IdArray,
     IntArray,
     KeypointDetections,
     KeypointGroundTruth,
 )
-from mmpose.evaluation.functional.joint_errors import joint_distances
 from mmpose.structures import clip_xywh
-
-BBOX = 'bbox'
-HEAD_SIZE = 'head_size'  # px, an extra of the ground truth
-Norm = str | float | tuple[int, int]
 
 
 def load_instances(
@@ -30,12 +24,12 @@ def load_instances(
 ) -> KeypointGroundTruth:
     """Annotations of a COCO keypoint file, with boxes clipped to the images.
 
-    The clipped box is the one that the data set gives to the model, and so the one whose sides
+    The clipped box is the one that the dataset gives to the model, and so the one whose sides
     normalise errors.
 
     Args:
         path: COCO annotations whose images state ``width`` and ``height``.
-        num_keypoints: K, joints of the skeleton.
+        num_keypoints: K, keypoints of the skeleton.
         extras: Further fields of every annotation.
 
     Returns:
@@ -111,67 +105,8 @@ def pair_detections(gt: KeypointGroundTruth, dt: KeypointDetections) -> Keypoint
     missed[rows] = False
     if missed.any():
         warnings.warn(
-            f'{dt.source}: {missed.sum()} of {len(missed)} annotations have labelled joints but '
-            f'no pose, first ann_id {gt.ann_id[missed][0]}; they are left out of the figures',
+            f'{dt.source}: {missed.sum()} of {len(missed)} annotations have labelled keypoints but '
+            f'no pose, first ann_id {gt.ann_id[missed][0]}; they are omitted from the metrics',
             stacklevel=2,
         )
     return gt.take(rows)
-
-
-def distances_of(keypoints: FloatArray, gt: KeypointGroundTruth, norm: FloatArray) -> FloatArray:
-    """``joint_distances`` of poses (N, K, 2) to their ground truth of N instances."""
-    return joint_distances(keypoints, gt.keypoints, gt.keypoints_visible, norm)
-
-
-def norm_lengths(gt: KeypointGroundTruth, norm: Norm) -> FloatArray:
-    """The length that counts as 1 for each instance.
-
-    Args:
-        gt: Ground truth of N instances.
-        norm: ``'bbox'`` for the longer side of the box, another string for an extra of the ground
-            truth such as ``'head_size'``, two joints for the distance between them, or px.
-
-    Returns:
-        (N,), px; 0 for an instance that has no such length.
-
-    Raises:
-        ValueError: If the ground truth does not have what the norm names.
-    """
-    if norm == BBOX:
-        return np.asarray(gt.bbox_xywh[:, 2:].max(axis=1))
-    if isinstance(norm, str):
-        return extra_norm(gt, norm)
-    if isinstance(norm, tuple):
-        return _joint_pair_norm(gt, *norm)
-    return np.full(len(gt.ann_id), float(norm))
-
-
-def extra_norm(gt: KeypointGroundTruth, name: str) -> FloatArray:
-    """A length that the ground truth states per instance, such as ``head_size``: (G,), px.
-
-    Raises:
-        ValueError: If the ground truth has no such length.
-    """
-    if name not in gt.extras:
-        raise ValueError(
-            f"{gt.source}: the annotations have no '{name}' (they have {sorted(gt.extras)}), which "
-            'is to normalise the errors; add it to each annotation or choose another norm'
-        )
-    return np.asarray(gt.extras[name], dtype=np.float64).reshape(len(gt.ann_id))
-
-
-def _joint_pair_norm(gt: KeypointGroundTruth, first: int, second: int) -> FloatArray:
-    """Distance between two annotated joints of each instance: (G,), px; 0 if one is unlabelled.
-
-    Raises:
-        ValueError: If the skeleton does not have these joints.
-    """
-    for joint in (first, second):
-        if not 0 <= joint < gt.num_joints:
-            raise ValueError(
-                f'joint {joint} is to normalise the errors, but {gt.source} has joints 0 to '
-                f'{gt.num_joints - 1}; name two of them'
-            )
-    delta = gt.keypoints[:, first] - gt.keypoints[:, second]
-    is_labelled = gt.keypoints_visible[:, first] & gt.keypoints_visible[:, second]
-    return np.where(is_labelled, np.hypot(delta[:, 0], delta[:, 1]), 0.0)

@@ -1,9 +1,9 @@
-"""PCKh of MPII: the share of joints within half the size of the head.
+"""PCKh of MPII: the share of keypoints within half the size of the head.
 
-Andriluka et al., CVPR 2014 (http://human-pose.mpi-inf.mpg.de). The published figures come from
+Andriluka et al., CVPR 2014 (http://human-pose.mpi-inf.mpg.de). The published values come from
 ``mpii_gt_val.mat``, whose coordinates count pixels from 1; all arrays here count from 0. A head is
 as long as 0.6 of the diagonal of its box (``SC_BIAS`` of the official tool). Pelvis and thorax are
-not among the joints of the mean.
+not among the keypoints of the mean.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from mmpose.coco.keypoint_arrays import (
     KeypointDetections,
     KeypointGroundTruth,
 )
-from mmpose.evaluation.functional.instances import HEAD_SIZE, distances_of, extra_norm
+from mmpose.evaluation.functional.keypoint_errors import HEAD_SIZE, distances_of, extra_norm
 
 NUM_JOINTS = 16
 HEAD_BOX_TO_HEAD = 0.6
 FIRST_PIXEL = 1  # of the official coordinates
 WINDOW_SIDE = 200.0  # px that a person of scale 1 is high
 MAT_FILE = 'mpii_gt_val.mat'
-# names in the mat file, in the order of the annotation file; the figures need those of four letters
+# names in the mat file, in the order of the annotation file; the metrics need those of four letters
 MAT_JOINTS = (
     *('rank', 'rkne', 'rhip', 'lhip', 'lkne', 'lank', 'pelvis', 'thorax'),
     *('upper_neck', 'head', 'rwri', 'relb', 'rsho', 'lsho', 'lelb', 'lwri'),
 )
-# joints of each published figure; the figure is the mean of their PCKh
-JOINT_GROUPS = {
+# keypoints of each published group, whose value is the mean of their PCKh
+KEYPOINT_GROUPS = {
     'Head': ('head',),
     'Shoulder': ('lsho', 'rsho'),
     'Elbow': ('lelb', 'relb'),
@@ -49,20 +49,20 @@ LEFT_OUT = ('pelvis', 'thorax')
 def evaluate_mpii(
     keypoints: FloatArray, gt: KeypointGroundTruth, thr: float = 0.5
 ) -> dict[str, float]:
-    """The published figures of MPII.
+    """Published metrics of MPII.
 
     Args:
         keypoints: (N, 16, 2), image px counted from 0.
         gt: The N instances of the poses, with ``head_size`` among their extras.
-        thr: Largest distance of a correct joint, in head sizes.
+        thr: Largest distance of a correct keypoint, in head sizes.
 
     Returns:
-        ``Head``, ``Shoulder``, ``Elbow``, ``Wrist``, ``Hip``, ``Knee``, ``Ankle`` (means of left
-        and right), ``PCKh`` (over all labelled joints but pelvis and thorax) and ``PCKh@0.1``, in
-        percent; -1 where nothing is labelled.
+        ``Head PCK``, ``Shoulder PCK``, ``Elbow PCK``, ``Wrist PCK``, ``Hip PCK``, ``Knee PCK``,
+        ``Ankle PCK`` (means of left and right), ``PCK`` (over all labelled keypoints but pelvis
+        and thorax) and ``PCK@0.1``, in percent; -1 where nothing is labelled.
 
     Raises:
-        ValueError: If there are no head sizes, or the poses do not have 16 joints.
+        ValueError: If there are no head sizes, or the poses do not have 16 keypoints.
     """
     if gt.num_joints != NUM_JOINTS or keypoints.shape[1] != NUM_JOINTS:
         raise ValueError(
@@ -72,19 +72,19 @@ def evaluate_mpii(
     distances = distances_of(keypoints, gt, extra_norm(gt, HEAD_SIZE))
     num_labelled = np.isfinite(distances).sum(axis=0)  # (16,)
     num_correct = (distances <= thr).sum(axis=0)
-    per_joint = np.where(num_labelled > 0, num_correct / np.maximum(num_labelled, 1), np.nan)
-    figures = {}
-    for name, joints in JOINT_GROUPS.items():
-        shares = per_joint[[MAT_JOINTS.index(joint) for joint in joints]]
+    per_keypoint = np.where(num_labelled > 0, num_correct / np.maximum(num_labelled, 1), np.nan)
+    metrics = {}
+    for name, members in KEYPOINT_GROUPS.items():
+        shares = per_keypoint[[MAT_JOINTS.index(member) for member in members]]
         shares = shares[~np.isnan(shares)]
-        figures[name] = 100 * float(shares.mean()) if shares.size else -1.0
-    figures['PCKh'] = _share_of_all(distances, thr)
-    figures['PCKh@0.1'] = _share_of_all(distances, 0.1)
-    return figures
+        metrics[f'{name} PCK'] = 100 * float(shares.mean()) if shares.size else -1.0
+    metrics['PCK'] = _share_of_all(distances, thr)
+    metrics['PCK@0.1'] = _share_of_all(distances, 0.1)
+    return metrics
 
 
 def _share_of_all(distances: FloatArray, thr: float) -> float:
-    """Percentage over all labelled joints that count: (N, 16) -> one figure."""
+    """Percentage over all labelled keypoints that count: (N, 16) -> one value."""
     counted = distances[:, [name not in LEFT_OUT for name in MAT_JOINTS]]
     counted = counted[np.isfinite(counted)]
     return 100 * float((counted <= thr).mean()) if counted.size else -1.0
@@ -157,7 +157,7 @@ def _windows(rows: Columns) -> FloatArray:
 
 
 def with_official_mat(gt: KeypointGroundTruth, path: str | Path) -> KeypointGroundTruth:
-    """The same instances with joints, visibility and head sizes of ``mpii_gt_val.mat``.
+    """The same instances with keypoints, visibility and head sizes of ``mpii_gt_val.mat``.
 
     Args:
         gt: Instances of the annotation file; ``ann_id`` is the row of the file.
@@ -205,7 +205,7 @@ def mpii_ground_truth(
     Args:
         gt: Instances of the annotation file.
         mat_file: The mat file. If None, ``mpii_gt_val.mat`` beside the annotation file, because
-            it is what the published figures come from; or the head sizes that ``gt`` has, if
+            it is what the published values come from; or the head sizes that ``gt`` has, if
             there is no such file or it is of another split.
         beside: The annotation file.
 

@@ -1,4 +1,4 @@
-"""Removal of poses that describe the same person, by OKS, for many images at once."""
+"""Removal of poses that describe the same instance, by OKS, for many images at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmpose.coco.keypoint_arrays import BoolArray, FloatArray, IntArray
-from mmpose.evaluation.functional.oks import joint_variances, oks_of_pairs
+from mmpose.evaluation.functional.oks import keypoint_variances, oks_of_pairs
 from mmpose.evaluation.functional.ragged import (
     iterate_pairs,
     rank_in_group,
@@ -41,7 +41,7 @@ def oks_nms(
     sizes = np.diff(np.append(starts, len(order)))
     num_worse = np.repeat(sizes, sizes) - rank - 1
     sorted_keypoints, sorted_areas = keypoints[order], areas[order]
-    variances = joint_variances(sigmas)
+    variances = keypoint_variances(sigmas)
     kept_pairs: list[tuple[IntArray, IntArray]] = []
     for better, worse in iterate_pairs(np.arange(1, len(order) + 1), num_worse):
         oks = _oks(sorted_keypoints, sorted_areas, better, worse, variances)
@@ -83,7 +83,7 @@ def soft_oks_nms(
     sizes = np.diff(np.append(starts, len(order)))
     segment = np.repeat(np.arange(len(starts)), sizes)
     sorted_keypoints, sorted_areas = keypoints[order], areas[order]
-    variances = joint_variances(sigmas)
+    variances = keypoint_variances(sigmas)
     # an image takes all its poses in any case if it has few; its OKS decide only their order
     remaining = np.asarray(scores, dtype=np.float64)[order]
     taken_at = np.full(len(order), max_dets)

@@ -1,6 +1,6 @@
 """Object keypoint similarity (OKS): how close two poses are, from 0 to 1.
 
-OKS = mean over joints of exp(-d_i^2 / (2 * s^2 * k_i^2)), with s^2 the object area and
+OKS = mean over keypoints of exp(-d_i^2 / (2 * s^2 * k_i^2)), with s^2 the object area and
 k_i = 2 * sigma_i (https://cocodataset.org/#keypoints-eval).
 """
 
@@ -14,8 +14,8 @@ from mmpose.coco.keypoint_arrays import BoolArray, FloatArray
 EPS = float(np.spacing(1))  # keeps an area of 0 from dividing by 0, as the COCO code does
 
 
-def joint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
-    """(2 * sigma)^2 of each joint.
+def keypoint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
+    """(2 * sigma)^2 of each keypoint.
 
     Args:
         sigmas: (K,). Standard deviation of the annotators, in units of the square root of the
@@ -31,13 +31,13 @@ def joint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
 def oks_of_pairs(
     first: FloatArray, second: FloatArray, area: FloatArray, variances: FloatArray
 ) -> FloatArray:
-    """OKS of each row of two arrays of poses, over all joints.
+    """OKS of each row of two arrays of poses, over all keypoints.
 
     Args:
         first: (P, K, 2), image px.
         second: (P, K, 2), image px.
         area: (P,), px^2. Object area of each pair.
-        variances: (K,), of ``joint_variances``.
+        variances: (K,), of ``keypoint_variances``.
 
     Returns:
         (P,), in [0, 1].
@@ -65,7 +65,7 @@ def oks_iou(
         (N,), in [0, 1].
     """
     area = (pose_area + np.asarray(other_areas, dtype=np.float64)) / 2
-    return oks_of_pairs(np.asarray(pose)[None], others, area, joint_variances(sigmas))
+    return oks_of_pairs(np.asarray(pose)[None], others, area, keypoint_variances(sigmas))
 
 
 def oks_to_ground_truth(
@@ -76,18 +76,19 @@ def oks_to_ground_truth(
     gt_bbox_xywh: FloatArray,
     variances: FloatArray,
 ) -> FloatArray:
-    """OKS of each estimated pose with its annotated pose, over the labelled joints.
+    """OKS of each estimated pose with its annotated pose, over the labelled keypoints.
 
-    An annotation without labelled joints is compared by its box: a joint is at distance 0 inside
-    the box enlarged to three times its size, which lets detections of unlabelled people be ignored.
+    An annotation without labelled keypoints is compared by its box: a keypoint is at distance 0
+    inside the box enlarged to three times its size, which lets detections of unlabelled instances
+    be ignored.
 
     Args:
         poses: (P, K, 2), image px.
         gt_keypoints: (P, K, 2), image px.
-        gt_visible: (P, K). True where a joint is labelled.
+        gt_visible: (P, K). True where a keypoint is labelled.
         gt_area: (P,), px^2.
         gt_bbox_xywh: (P, 4), image px.
-        variances: (K,), of ``joint_variances``.
+        variances: (K,), of ``keypoint_variances``.
 
     Returns:
         (P,), in [0, 1].

@@ -1,4 +1,4 @@
-"""Where the OKS of a result is lost: by kind of error, joint, size of the person and crowding."""
+"""Error analysis: lost OKS by kind of error, keypoint, size of the instance and crowding."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mmpose.evaluation.functional.coco_ap import (
     evaluate_coco,
 )
 from mmpose.evaluation.functional.error_correction import CorrectedAP, measure_corrections
-from mmpose.evaluation.functional.error_kinds import JOINT_KINDS, PoseErrors, find_errors
+from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, PoseErrors, find_errors
 from mmpose.evaluation.functional.error_matching import (
     NONE,
     counted,
@@ -45,7 +45,7 @@ class ErrorAnalysis:
         dt: The detections that the evaluation keeps, in the order of the file: D.
         errors: By row of ``gt`` and ``dt``.
         ap: AP before and after corrections.
-        num_overlaps: (G,). Other people whose box has an IoU above 0.1 with that of a person.
+        num_overlaps: (G,). Other instances whose box has an IoU above 0.1 with that of an instance.
     """
 
     gt: KeypointGroundTruth
@@ -57,18 +57,18 @@ class ErrorAnalysis:
 
 @dataclass(frozen=True)
 class GroupErrors:
-    """Errors of some of the people.
+    """Errors of some of the instances.
 
     Attributes:
-        num_people: Annotations that count.
+        num_instances: Annotations that count.
         num_missed: Those without a detection.
-        joints: (5,). Labelled joints of matched people by ``JOINT_KINDS``.
-        mean_oks: Over the people; 0 for a missed one. NaN where there is nobody.
+        keypoints: (5,). Labelled keypoints of matched instances by ``KEYPOINT_KINDS``.
+        mean_oks: Over the instances; 0 for a missed one. NaN where there is nobody.
     """
 
-    num_people: int
+    num_instances: int
     num_missed: int
-    joints: IntArray
+    keypoints: IntArray
     mean_oks: float
 
 
@@ -86,12 +86,12 @@ def analyze_errors(
         gt: Ground truth.
         dt: Detections; of equal scores the earlier one ranks first.
         sigmas: (K,). OKS constants of the skeleton.
-        flip_indices: (K,). Left/right partner of each joint, itself for joints without.
+        flip_indices: (K,). Left/right partner of each keypoint, itself for keypoints without.
         use_area: Whether ``gt.area`` is the object area; else 0.53 of the box is.
         corrects: Whether to measure the corrections, which takes most of the time.
 
     Returns:
-        The analysis; without corrections ``ap`` has the figures of the result alone.
+        The analysis; without corrections ``ap`` has the metrics of the result alone.
 
     Raises:
         ValueError: If the parts do not fit together or an area is needed and missing.
@@ -99,7 +99,7 @@ def analyze_errors(
     if not use_area:
         gt = replace(gt, area=gt.bbox_xywh[:, 2:].prod(axis=1) * BOX_TO_OBJECT_AREA)
     # first, for its checks: what follows relies on them
-    figures = evaluate_coco(gt, dt, sigmas).summary()
+    metrics = evaluate_coco(gt, dt, sigmas).summary()
     group = group_index(gt, dt)
     order = np.lexsort((-dt.scores, group))
     kept = order[rank_in_group(group[order]) < MAX_DETECTIONS]
@@ -112,14 +112,14 @@ def analyze_errors(
         ap=(
             measure_corrections(gt, dt, errors, sigmas)
             if corrects
-            else CorrectedAP(figures, alone={}, progressive={})
+            else CorrectedAP(metrics, alone={}, progressive={})
         ),
         num_overlaps=count_overlaps(gt),
     )
 
 
 def lost_oks(analysis: ErrorAnalysis) -> dict[str, float]:
-    """The mean OKS that people lose to each kind; with the mean OKS the values add up to 1.
+    """The mean OKS that instances lose to each kind; with the mean OKS the values add up to 1.
 
     Args:
         analysis: Of ``analyze_errors``.
@@ -129,43 +129,43 @@ def lost_oks(analysis: ErrorAnalysis) -> dict[str, float]:
         ``miss`` and ``false_negative``; 0 each where nobody counts.
     """
     errors = analysis.errors
-    num_people = max(int(counted(analysis.gt).sum()), 1)
-    share = 1 / np.maximum((errors.kinds >= 0).sum(axis=1), 1)  # (D,), of one joint
+    num_instances = max(int(counted(analysis.gt).sum()), 1)
+    share = 1 / np.maximum((errors.kinds >= 0).sum(axis=1), 1)  # (D,), of one keypoint
     loss = (1 - errors.similarity) * share[:, None]
     lost = {
-        kind: float(loss[errors.kinds == i].sum()) / num_people
-        for i, kind in enumerate(JOINT_KINDS)
+        kind: float(loss[errors.kinds == i].sum()) / num_instances
+        for i, kind in enumerate(KEYPOINT_KINDS)
     }
-    return {**lost, 'false_negative': float(errors.is_missed.sum()) / num_people}
+    return {**lost, 'false_negative': float(errors.is_missed.sum()) / num_instances}
 
 
 def count_errors(analysis: ErrorAnalysis) -> dict[str, int]:
-    """Joints of each kind, then detections and people with errors.
+    """Keypoints of each kind, then detections and instances with errors.
 
     Args:
         analysis: Of ``analyze_errors``.
 
     Returns:
-        The kinds of ``JOINT_KINDS``, ``score``, ``false_positive`` and ``false_negative``.
+        The kinds of ``KEYPOINT_KINDS``, ``score``, ``false_positive`` and ``false_negative``.
     """
     errors = analysis.errors
-    joints = {kind: int((errors.kinds == i).sum()) for i, kind in enumerate(JOINT_KINDS)}
+    keypoints = {kind: int((errors.kinds == i).sum()) for i, kind in enumerate(KEYPOINT_KINDS)}
     return {
-        **joints,
+        **keypoints,
         'score': int((errors.better != NONE).sum()),
         'false_positive': int(errors.is_false_positive.sum()),
         'false_negative': int(errors.is_missed.sum()),
     }
 
 
-def joint_table(analysis: ErrorAnalysis) -> IntArray:
-    """Labelled joints of matched people by joint and kind: (K, 5)."""
+def keypoint_table(analysis: ErrorAnalysis) -> IntArray:
+    """Labelled keypoints of matched instances by keypoint and kind: (K, 5)."""
     kinds = analysis.errors.kinds
-    return np.stack([(kinds == i).sum(axis=0) for i in range(len(JOINT_KINDS))], axis=1)
+    return np.stack([(kinds == i).sum(axis=0) for i in range(len(KEYPOINT_KINDS))], axis=1)
 
 
 def size_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
-    """Errors of small, medium and large people; the AP has figures for the last two."""
+    """Errors of small, medium and large instances; the AP has metrics for the last two."""
     area = analysis.gt.area
     low, high = AREA_RANGES['medium'][0], AREA_RANGES['large'][0]
     return {
@@ -176,16 +176,16 @@ def size_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
 
 
 def crowding_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
-    """Errors of people by the number of others whose boxes overlap theirs."""
+    """Errors of instances by the number of others whose boxes overlap theirs."""
     overlaps = np.minimum(analysis.num_overlaps, MOST_OVERLAPS)
     names = [*map(str, range(MOST_OVERLAPS)), f'{MOST_OVERLAPS} or more']
     return {name: _group(analysis, overlaps == i) for i, name in enumerate(names)}
 
 
 def image_losses(analysis: ErrorAnalysis) -> FloatArray:
-    """How bad each image is, in people: 0 where all is right.
+    """How bad each image is, in instances: 0 where all is right.
 
-    A person adds the OKS that was lost, 1 if missed. A false positive adds the share of the
+    An instance adds the OKS that was lost, 1 if missed. A false positive adds the share of the
     matched detections that score lower than it: nearly 0 for one that hardly costs precision.
 
     Args:
@@ -211,7 +211,7 @@ def false_positive_costs(analysis: ErrorAnalysis) -> FloatArray:
 
 
 def count_overlaps(gt: KeypointGroundTruth) -> IntArray:
-    """Other people of the same image whose box overlaps with an IoU above 0.1: (G,)."""
+    """Other instances of the same image whose box overlaps with an IoU above 0.1: (G,)."""
     num = np.zeros(len(gt.ann_id), dtype=np.int64)
     image = image_index(gt, gt)
     people = np.flatnonzero(~gt.iscrowd)
@@ -227,10 +227,12 @@ def _group(analysis: ErrorAnalysis, is_member: BoolArray) -> GroupErrors:
     rows = np.flatnonzero(errors.matched != NONE)
     rows = rows[is_member[errors.matched[rows]]]
     kinds = errors.kinds[rows]
-    num_people = int((counted(analysis.gt) & is_member).sum())
+    num_instances = int((counted(analysis.gt) & is_member).sum())
     return GroupErrors(
-        num_people=num_people,
+        num_instances=num_instances,
         num_missed=int((errors.is_missed & is_member).sum()),
-        joints=np.array([(kinds == i).sum() for i in range(len(JOINT_KINDS))], dtype=np.int64),
-        mean_oks=float(errors.oks[rows].sum()) / num_people if num_people else float('nan'),
+        keypoints=np.array(
+            [(kinds == i).sum() for i in range(len(KEYPOINT_KINDS))], dtype=np.int64
+        ),
+        mean_oks=float(errors.oks[rows].sum()) / num_instances if num_instances else float('nan'),
     )

@@ -1,9 +1,9 @@
-"""Average precision of joints as PoseTrack defines it.
+"""Average precision of keypoints as PoseTrack defines it.
 
 Andriluka et al., CVPR 2018 (https://github.com/leonid-pishchulin/poseval). A pose of an image is
-assigned to the person with which it shares most joints; then each joint is a detection task of its
-own. A joint is at its annotation within half a head size, 0.6 of the diagonal of the head box.
-Published results use the 15 joints of the challenge: the ears of the 17 are never annotated.
+assigned to the instance with which it shares most keypoints; then each keypoint is a detection task
+of its own, found within half a head size of its annotation (0.6 of the diagonal of the head box).
+Published results use the 15 keypoints of the challenge: the ears of the 17 are never annotated.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
     check_detections_fit,
 )
-from mmpose.evaluation.functional.instances import HEAD_SIZE, extra_norm
+from mmpose.evaluation.functional.keypoint_errors import HEAD_SIZE, extra_norm
 from mmpose.evaluation.functional.mpii import head_size_of_boxes
 from mmpose.evaluation.functional.ragged import iterate_pairs, segment_starts
 
-NUM_JOINTS = 17
+NUM_KEYPOINTS = 17
 HEAD_BOX = 'bbox_head'  # field of an annotation: left, top, width, height
 IGNORED = ('ignore_regions_x', 'ignore_regions_y')  # of an image: corners of each polygon
-MAX_HEADS = 0.5  # distance of a correct joint
-# joints of each published figure, which is the mean of their AP
-JOINT_GROUPS = {
+MAX_HEADS = 0.5  # distance of a correct keypoint
+# keypoints of each published metric, which is the mean of their AP
+KEYPOINT_GROUPS = {
     'Head AP': (0, 1, 2),  # nose, neck (head_bottom), head_top
     'Shou AP': (5, 6),
     'Elb AP': (7, 8),
@@ -41,7 +41,7 @@ JOINT_GROUPS = {
     'Knee AP': (13, 14),
     'Ankl AP': (15, 16),
 }
-JOINTS = tuple(joint for group in JOINT_GROUPS.values() for joint in group)
+KEYPOINTS = tuple(keypoint for group in KEYPOINT_GROUPS.values() for keypoint in group)
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class _Pairs:
     Attributes:
         detection: (P,).
         annotation: (P,).
-        hits: (P, K). True where the joints of the two are close.
-        share: (P,). Hits per annotated joint.
+        hits: (P, K). True where the keypoints of the two are close.
+        share: (P,). Hits per annotated keypoint.
     """
 
     detection: IntArray
@@ -71,48 +71,53 @@ def load_posetrack18(path: str | Path) -> KeypointGroundTruth:
     Returns:
         All annotations.
     """
-    gt = load_ground_truth(path, NUM_JOINTS, (HEAD_BOX,), optional_image_extras=IGNORED)
+    gt = load_ground_truth(path, NUM_KEYPOINTS, (HEAD_BOX,), optional_image_extras=IGNORED)
     boxes = gt.extras[HEAD_BOX].reshape(-1, 4)
     return replace(gt, extras={HEAD_SIZE: head_size_of_boxes(boxes[:, 2:])})
 
 
 def evaluate_posetrack18(gt: KeypointGroundTruth, dt: KeypointDetections) -> dict[str, float]:
-    """The published figures of PoseTrack18, multi-person pose estimation.
+    """The published metrics of PoseTrack18, multi-person pose estimation.
 
     Images without an annotation are not evaluated. Of equal scores the earlier pose ranks first.
-    A joint in a region to ignore of its image counts neither as annotated nor as found.
+    A keypoint in a region to ignore of its image counts neither as annotated nor as found.
 
     Args:
-        gt: Ground truth of 17 joints with ``head_size`` among its extras.
-        dt: Detections; joints are ranked by ``keypoint_scores``.
+        gt: Ground truth of 17 keypoints with ``head_size`` among its extras.
+        dt: Detections; keypoints are ranked by ``keypoint_scores``.
 
     Returns:
         ``Head AP``, ``Shou AP``, ``Elb AP``, ``Wri AP``, ``Hip AP``, ``Knee AP``, ``Ankl AP`` and
-        ``Total AP`` (mean over the 15 joints), in percent; a joint that is never annotated is left
-        out of the means, and -1 stands for no joint at all.
+        ``AP`` (mean over the 15 keypoints), in percent; a keypoint that is never annotated is
+        omitted from the means, and -1 stands for no keypoint at all.
 
     Raises:
         ValueError: If the parts do not fit together or head sizes are missing.
     """
-    if gt.num_joints != NUM_JOINTS:
+    if gt.num_joints != NUM_KEYPOINTS:
         raise ValueError(
-            f'{gt.source}: instances have {gt.num_joints} keypoints; PoseTrack18 has {NUM_JOINTS}'
+            f'{gt.source}: instances have {gt.num_joints} keypoints; PoseTrack18 has '
+            f'{NUM_KEYPOINTS}'
         )
     check_detections_fit(gt, dt)
     dt = dt.take(np.flatnonzero(np.isin(dt.image_id, gt.image_id)))
     keypoints_visible = gt.keypoints_visible & ~_in_ignored_regions(gt, gt.image_id, gt.keypoints)
-    gt = replace(gt, keypoints_visible=keypoints_visible & np.isin(np.arange(NUM_JOINTS), JOINTS))
-    has_joint = ~_in_ignored_regions(gt, dt.image_id, dt.keypoints)
-    is_true = _true_joints(gt, dt, has_joint)
+    gt = replace(
+        gt, keypoints_visible=keypoints_visible & np.isin(np.arange(NUM_KEYPOINTS), KEYPOINTS)
+    )
+    is_counted = ~_in_ignored_regions(gt, dt.image_id, dt.keypoints)
+    is_true = _true_keypoints(gt, dt, is_counted)
     num_annotated = gt.keypoints_visible.sum(axis=0)
-    ap = np.full(NUM_JOINTS, np.nan)
-    for joint in JOINTS:
-        if num_annotated[joint]:
-            order = np.argsort(-dt.keypoint_scores[:, joint], kind='stable')
-            order = order[has_joint[order, joint]]
-            ap[joint] = 100 * _average_precision(is_true[order, joint], int(num_annotated[joint]))
-    groups = {**JOINT_GROUPS, 'Total AP': JOINTS}
-    return {name: _mean(ap[list(joints)]) for name, joints in groups.items()}
+    ap = np.full(NUM_KEYPOINTS, np.nan)
+    for keypoint in KEYPOINTS:
+        if num_annotated[keypoint]:
+            order = np.argsort(-dt.keypoint_scores[:, keypoint], kind='stable')
+            order = order[is_counted[order, keypoint]]
+            ap[keypoint] = 100 * _average_precision(
+                is_true[order, keypoint], int(num_annotated[keypoint])
+            )
+    groups = {**KEYPOINT_GROUPS, 'AP': KEYPOINTS}
+    return {name: _mean(ap[list(points)]) for name, points in groups.items()}
 
 
 def _mean(values: FloatArray) -> float:
@@ -121,10 +126,10 @@ def _mean(values: FloatArray) -> float:
 
 
 def _in_ignored_regions(
-    gt: KeypointGroundTruth, image_id: IdArray, joints: FloatArray
+    gt: KeypointGroundTruth, image_id: IdArray, points: FloatArray
 ) -> BoolArray:
-    """(N, K). True where a joint (N, K, 2) lies in a polygon of its image."""
-    inside = np.zeros(joints.shape[:2], dtype=np.bool_)
+    """(N, K). True where a keypoint (N, K, 2) lies in a polygon of its image."""
+    inside = np.zeros(points.shape[:2], dtype=np.bool_)
     if not set(IGNORED) <= gt.image_extras.keys():
         return inside
     columns = [gt.image_extras[name] for name in IGNORED]
@@ -134,7 +139,7 @@ def _in_ignored_regions(
         rows = np.flatnonzero(image_id == image)
         for x, y in zip(all_x, all_y, strict=True):
             corners = np.stack([x, y], axis=1).astype(np.float64)
-            inside[rows] |= _in_polygon(joints[rows], corners)
+            inside[rows] |= _in_polygon(points[rows], corners)
     return inside
 
 
@@ -150,34 +155,34 @@ def _in_polygon(points: FloatArray, corners: FloatArray) -> BoolArray:
     return np.asarray(crosses.sum(axis=-1) % 2 == 1)
 
 
-def _true_joints(
-    gt: KeypointGroundTruth, dt: KeypointDetections, has_joint: BoolArray
+def _true_keypoints(
+    gt: KeypointGroundTruth, dt: KeypointDetections, is_counted: BoolArray
 ) -> BoolArray:
-    """(N, K). True where the joint of a detection is at that of the person it is assigned to."""
+    """(N, K). True where a keypoint is at that of the instance its pose is assigned to."""
     is_true = np.zeros(dt.keypoint_scores.shape, dtype=np.bool_)
-    pairs = _pairs(gt, dt, has_joint)
+    pairs = _pairs(gt, dt, is_counted)
     if len(pairs.detection) == 0:
         return is_true
-    # each detection keeps the person that it shares most with, the first of equals
+    # each detection keeps the instance that it shares most with, the first of equals
     best = _first_maxima(pairs.detection, pairs.share)
-    # each person keeps the detection that it shares most with, the first of equals
+    # each instance keeps the detection that it shares most with, the first of equals
     best = best[np.argsort(pairs.annotation[best], kind='stable')]
     best = best[_first_maxima(pairs.annotation[best], pairs.share[best])]
     is_true[pairs.detection[best]] = pairs.hits[best]
     return is_true
 
 
-def _pairs(gt: KeypointGroundTruth, dt: KeypointDetections, has_joint: BoolArray) -> _Pairs:
+def _pairs(gt: KeypointGroundTruth, dt: KeypointDetections, is_counted: BoolArray) -> _Pairs:
     order = np.argsort(gt.image_id, kind='stable')
     starts = np.searchsorted(gt.image_id, dt.image_id, side='left', sorter=order)
     counts = np.searchsorted(gt.image_id, dt.image_id, side='right', sorter=order) - starts
     reach = MAX_HEADS * extra_norm(gt, HEAD_SIZE)
-    kept = [_Pairs(starts[:0], starts[:0], np.zeros((0, NUM_JOINTS), np.bool_), np.zeros(0))]
+    kept = [_Pairs(starts[:0], starts[:0], np.zeros((0, NUM_KEYPOINTS), np.bool_), np.zeros(0))]
     for detection, place in iterate_pairs(starts, counts):
         annotation = order[place]
         delta = dt.keypoints[detection] - gt.keypoints[annotation]  # (P, K, 2)
         distance = np.hypot(delta[..., 0], delta[..., 1])
-        hits = gt.keypoints_visible[annotation] & has_joint[detection]
+        hits = gt.keypoints_visible[annotation] & is_counted[detection]
         hits &= distance <= reach[annotation, None]
         share = hits.sum(axis=1) / np.maximum(gt.keypoints_visible[annotation].sum(axis=1), 1)
         kept.append(_Pairs(detection, annotation, hits, share))
@@ -210,7 +215,7 @@ def _average_precision(is_true: BoolArray, num_annotated: int) -> float:
 
     Args:
         is_true: (N,), by descending score.
-        num_annotated: Joints to be found.
+        num_annotated: Keypoints to be found.
 
     Returns:
         Value in [0, 1].

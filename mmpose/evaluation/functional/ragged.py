@@ -8,7 +8,9 @@ import numpy as np
 
 from mmpose.coco.keypoint_arrays import IntArray
 
-PAIRS_PER_CHUNK = 8192  # 17 joints of float64 coordinates: about 2 MB, which stays in the L2 cache
+PAIRS_PER_CHUNK = (
+    8192  # 17 keypoints of float64 coordinates: about 2 MB, which stays in the L2 cache
+)
 
 
 def segment_starts(sorted_groups: IntArray) -> IntArray:

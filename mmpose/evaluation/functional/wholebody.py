@@ -1,10 +1,10 @@
-"""The figures of COCO-WholeBody: body, foot, face, hands and the whole of 133 joints.
+"""COCO-WholeBody AP and AR: body, foot, face, hands and the whole of 133 keypoints.
 
 Jin et al., ECCV 2020 (https://github.com/jin-s13/COCO-WholeBody). Each part is evaluated as COCO,
-on its own joints with their own sigmas, and with the annotated area of the person. As xtcocotools
-does it, an annotation counts for a part if a joint of the part is labelled: neither the stated
+on its own keypoints with their own sigmas, and with the area of the whole instance. As xtcocotools
+does it, an annotation counts for a part if a keypoint of the part is labelled: neither the stated
 ``num_keypoints`` nor ``foot_valid``, ``face_valid``, ``lefthand_valid`` and ``righthand_valid`` are
-read, and the size of a detection is that of the box around its 17 body joints for every part.
+read, and the size of a detection is that of the box around its 17 body keypoints for every part.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mmpose.coco.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import extents, match_poses
 
-# fields of annotation and result files that hold the joints, in order, with the number of each
+# fields of annotation and result files that hold the keypoints, in order, with the number of each
 WHOLEBODY_FIELDS = {
     'keypoints': 17,
     'foot_kpts': 6,
@@ -29,11 +29,11 @@ WHOLEBODY_FIELDS = {
 
 @dataclass(frozen=True)
 class WholeBodyPart:
-    """Some of the 133 joints.
+    """Range of the 133 keypoints.
 
     Attributes:
-        first: First joint of the part.
-        last: Joint after its last one.
+        first: First keypoint of the part.
+        last: Keypoint after its last one.
         score_name: Field of a result that ranks the part if it is there; ``score`` otherwise.
     """
 
@@ -42,36 +42,37 @@ class WholeBodyPart:
     score_name: str
 
 
+WHOLE = 'whole'
 PARTS = {
     'body': WholeBodyPart(0, 17, 'score'),
     'foot': WholeBodyPart(17, 23, 'foot_score'),
     'face': WholeBodyPart(23, 91, 'face_score'),
     'left hand': WholeBodyPart(91, 112, 'lefthand_score'),
     'right hand': WholeBodyPart(112, 133, 'righthand_score'),
-    'whole': WholeBodyPart(0, 133, 'wholebody_score'),
+    WHOLE: WholeBodyPart(0, 133, 'wholebody_score'),
 }
 PART_SCORES = tuple(part.score_name for part in PARTS.values() if part.score_name != 'score')
 NUM_BODY = PARTS['body'].last
-NUM_WHOLEBODY = PARTS['whole'].last
+NUM_WHOLEBODY = PARTS[WHOLE].last
 
 
 def evaluate_wholebody(
     gt: KeypointGroundTruth, dt: KeypointDetections, sigmas: npt.NDArray[np.floating]
 ) -> dict[str, float]:
-    """The ten COCO figures of each part and of the whole.
+    """The ten COCO metrics of each part and of the whole.
 
     Args:
-        gt: Ground truth of 133 joints.
-        dt: Detections of 133 joints; scores of parts may be among ``extras``.
+        gt: Ground truth of 133 keypoints.
+        dt: Detections of 133 keypoints; scores of parts may be among ``extras``.
         sigmas: (133,). OKS constants.
 
     Returns:
         ``body AP``, ``body AP .5``, ..., ``body AR (L)``, and so on for ``foot``, ``face``,
-        ``left hand``, ``right hand`` and ``whole``: 60 figures in [0, 1]; -1 where nothing is
-        annotated. ``whole AP`` is the one that papers report.
+        ``left hand`` and ``right hand``; then ``AP``, ..., ``AR (L)`` of the whole, whose ``AP``
+        papers report: 60 values in [0, 1]; -1 where nothing is annotated.
 
     Raises:
-        ValueError: If the poses do not have 133 joints or the parts do not fit together.
+        ValueError: If the poses do not have 133 keypoints or the parts do not fit together.
     """
     for num, source in ((gt.num_joints, gt.source), (dt.num_joints, dt.source)):
         if num != NUM_WHOLEBODY:
@@ -79,7 +80,7 @@ def evaluate_wholebody(
                 f'{source}: poses have {num} keypoints; COCO-WholeBody has {NUM_WHOLEBODY}'
             )
     body_extents = extents(dt.keypoints[:, :NUM_BODY])
-    figures = {}
+    metrics = {}
     for name, part in PARTS.items():
         matched = match_poses(
             _part_of_ground_truth(gt, part),
@@ -88,8 +89,9 @@ def evaluate_wholebody(
             dt_extents=body_extents,
         )
         summary = matched.scores().summary()
-        figures.update({f'{name} {figure}': value for figure, value in summary.items()})
-    return figures
+        start = '' if name == WHOLE else f'{name} '
+        metrics.update({f'{start}{metric}': value for metric, value in summary.items()})
+    return metrics
 
 
 def _part_of_ground_truth(gt: KeypointGroundTruth, part: WholeBodyPart) -> KeypointGroundTruth:

@@ -1,15 +1,16 @@
 """Metrics of the runner: they collect PoseResults and leave the arithmetic to ``functional``."""
 
-from mmpose.evaluation.metrics.coco_metric import CocoMetric
-from mmpose.evaluation.metrics.coco_wholebody_metric import CocoWholeBodyMetric
-from mmpose.evaluation.metrics.crowdpose_metric import CrowdPoseMetric
-from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
-from mmpose.evaluation.metrics.humanart_metric import HumanArtMetric
-from mmpose.evaluation.metrics.joint_metrics import AUC, EPE, NME, PCKAccuracy
-from mmpose.evaluation.metrics.mpii_metric import MpiiPCKh
+from mmpose.evaluation.metrics.coco_metrics import (
+    CocoMetric,
+    CocoWholeBodyMetric,
+    CrowdPoseMetric,
+    HumanArtMetric,
+    PoseTrack18Metric,
+)
+from mmpose.evaluation.metrics.gathered_metric import GatheredMetric, PredictionDump
+from mmpose.evaluation.metrics.keypoint_metrics import AUC, EPE, NME, MpiiPCKAccuracy, PCKAccuracy
+from mmpose.evaluation.metrics.metric_info import greater_is_better, primary_metric
 from mmpose.evaluation.metrics.per_dataset import PerDatasetMetric
-from mmpose.evaluation.metrics.posetrack18_metric import PoseTrack18Metric
-from mmpose.evaluation.metrics.prediction_dump import PredictionDump
 
 __all__ = [
     'AUC',
@@ -20,9 +21,11 @@ __all__ = [
     'CrowdPoseMetric',
     'GatheredMetric',
     'HumanArtMetric',
-    'MpiiPCKh',
+    'MpiiPCKAccuracy',
     'PCKAccuracy',
     'PerDatasetMetric',
     'PoseTrack18Metric',
     'PredictionDump',
+    'greater_is_better',
+    'primary_metric',
 ]

@@ -1,4 +1,4 @@
-"""Collects what the ranks have computed, by collectives on a group of its own.
+"""Gathering of results over ranks, by collectives on a process group of its own.
 
 The group uses gloo whatever the training uses, so that arrays need not visit a GPU, and it waits as
 long as it takes: a rank may wait for rank 0 to evaluate, or for a rank with more images. There
@@ -30,7 +30,7 @@ def is_distributed() -> bool:
 
 
 def evaluation_group() -> Any:
-    """The gloo group of all ranks, made at the first call.
+    """Gloo group of all ranks, made at the first call.
 
     Every rank must make its first call at the same point of the program, because making a group is
     a collective itself; ``GatheredMetric.evaluate`` is such a point, also for a rank that had no
@@ -47,7 +47,7 @@ def evaluation_group() -> Any:
 
 
 def gather_to_main(part: T) -> list[T] | None:
-    """The parts of all ranks in the order of the ranks, on rank 0.
+    """Parts of all ranks in the order of the ranks, on rank 0.
 
     Args:
         part: What this rank has; anything that can be pickled, best packed arrays.
@@ -64,7 +64,7 @@ def gather_to_main(part: T) -> list[T] | None:
 
 
 def compute_on_main(compute: Callable[[], T]) -> T:
-    """The result of a computation on rank 0, known to all ranks.
+    """Result of a computation on rank 0, broadcast to all ranks.
 
     Args:
         compute: Called on rank 0 only.

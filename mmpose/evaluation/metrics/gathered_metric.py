@@ -1,11 +1,13 @@
-"""Base of the pose metrics: packs, gathers, checks, computes once."""
+"""Base class of the pose metrics (packs, gathers, computes once) and the prediction dump."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
+import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from mmpose.evaluation.metrics.gather import compute_on_main, gather_to_main
@@ -16,18 +18,42 @@ from mmpose.evaluation.metrics.pose_arrays import (
     concatenate_poses,
     pack_results,
 )
+from mmpose.registry import METRICS
 from mmpose.structures import DatasetMeta, PoseResult
 
 
 class GatheredMetric(BaseMetric):
     """A metric over the poses of all ranks, computed on rank 0.
 
+    What a config check, the checkpoint hook or a tool has to know about a metric is asked of its
+    class; see ``metric_info`` for the questions.
+
     Args:
-        prefix: First part of the names of the figures; ``default_prefix`` of the class if None.
+        prefix: First part of the metric names; ``default_prefix`` of the class if None.
+
+    Attributes:
+        primary_metrics: Names, without prefix, of the values that papers compare. Where an
+            evaluation has several of them, the one with the lowest number is the primary one.
+        greater_is_better: Whether a greater value is better.
+        aliases: Further names for ``tools/test.py --eval``, those of the 0.x command line.
+        needs_sigmas: Whether the skeleton must have OKS sigmas.
+        needs_gt_boxes: Whether every pose must belong to an annotated box, not a detected one.
+        annotation_layout: Layout of the annotation file that the metric reads; None if the
+            dataset itself gives the ground truth.
+        writes_results: Whether the metric takes ``outfile_prefix`` and writes a result file.
     """
 
+    primary_metrics: ClassVar[Mapping[str, int]] = {}
+    greater_is_better: ClassVar[bool] = True
+    aliases: ClassVar[tuple[str, ...]] = ()
+    needs_sigmas: ClassVar[bool] = False
+    needs_gt_boxes: ClassVar[bool] = False
+    annotation_layout: ClassVar[str | None] = None
+    writes_results: ClassVar[bool] = False
+
     def __init__(self, prefix: str | None = None) -> None:
-        super().__init__(prefix=prefix)
+        super().__init__(prefix=prefix or type(self).__name__)  # mmengine warns without a prefix
+        self.prefix = prefix or self.default_prefix
 
     def process(self, data_batch: Any, data_samples: Sequence[PoseResult]) -> None:
         """Keeps the poses of one batch.
@@ -40,7 +66,7 @@ class GatheredMetric(BaseMetric):
             self.results.append(pack_results(data_samples))
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Figures over all ranks; every rank must call this, with or without samples.
+        """Metrics over all ranks; every rank must call this, with or without samples.
 
         Args:
             size: Number of samples of the whole dataset.
@@ -61,7 +87,7 @@ class GatheredMetric(BaseMetric):
 
     @abstractmethod
     def compute_metrics(self, results: PoseArrays) -> dict[str, float]:
-        """Figures of all poses, called on rank 0 only.
+        """Metrics of all poses, called on rank 0 only.
 
         Args:
             results: One pose per sample of the dataset.
@@ -90,3 +116,27 @@ class GatheredMetric(BaseMetric):
                 f'{sorted(meta)}; evaluate with a dataset of mmpose.datasets or set dataset_meta'
             )
         return meta[key]
+
+
+@METRICS.register_module()
+class PredictionDump(GatheredMetric):
+    """Writes the predictions of all ranks, before any suppression, into one ``.npz`` file.
+
+    The file holds the arrays of ``PoseArrays`` by name: keypoints in img px, scores, boxes and ids.
+    ``numpy.load`` reads it without unpickling.
+
+    Args:
+        out_file: Path of the file.
+    """
+
+    def __init__(self, out_file: str) -> None:
+        super().__init__()
+        if not out_file.endswith('.npz'):
+            raise ValueError(f'predictions are dumped as .npz, but the file is {out_file}')
+        self.out_file = Path(out_file)
+
+    def compute_metrics(self, results: PoseArrays) -> dict[str, float]:
+        """Writes the file; there is no metric."""
+        self.out_file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(self.out_file, **vars(results))
+        return {}

@@ -1,4 +1,4 @@
-"""Base of the metrics that compare each pose with the annotation of its own box."""
+"""Base class of the metrics that compare each pose with the annotation of its own box."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from mmpose.evaluation.functional import (
     write_detections,
 )
 from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
-from mmpose.evaluation.metrics.oks_metric import RESULT_FILE
-from mmpose.evaluation.metrics.pose_arrays import PoseArrays
+from mmpose.evaluation.metrics.pose_arrays import PoseArrays, result_path
 
 
 class InstanceMetric(GatheredMetric):
@@ -23,19 +22,22 @@ class InstanceMetric(GatheredMetric):
 
     Args:
         ann_file: COCO annotations; the ground truth of the dataset if None.
-        out_dir: Folder in which ``result_keypoints.json`` is written; None writes nothing.
-        prefix: First part of the names of the figures.
+        outfile_prefix: Path of the result file without ``_keypoints.json``; None writes nothing.
+        prefix: First part of the metric names.
     """
+
+    needs_gt_boxes = True
+    writes_results = True
 
     def __init__(
         self,
         ann_file: str | None = None,
-        out_dir: str | None = None,
+        outfile_prefix: str | None = None,
         prefix: str | None = None,
     ) -> None:
         super().__init__(prefix=prefix)
         self.ann_file = ann_file
-        self.out_dir = out_dir
+        self.outfile_prefix = outfile_prefix
 
     def compute_metrics(self, results: PoseArrays) -> dict[str, float]:
         """Writes and evaluates the poses.
@@ -44,10 +46,10 @@ class InstanceMetric(GatheredMetric):
             results: One pose per annotation; detected boxes have no annotation to compare with.
 
         Returns:
-            The figures.
+            The metrics.
         """
-        if self.out_dir is not None:
-            self.write(results, Path(self.out_dir))
+        if self.outfile_prefix is not None:
+            self.write(results, result_path(self.outfile_prefix))
         gt = self.ground_truth()
         rows = find_instances(gt, results.ann_id, results.img_id, type(self).__name__)
         num = results.keypoints.shape[1]
@@ -56,11 +58,13 @@ class InstanceMetric(GatheredMetric):
                 f'{type(self).__name__}: poses have {num} keypoints but {gt.source} has '
                 f'{gt.num_joints}; evaluate a model of this skeleton'
             )
-        return self.figures(results.keypoints.astype(np.float64), gt.take(rows))
+        return self.evaluate_keypoints(results.keypoints.astype(np.float64), gt.take(rows))
 
     @abstractmethod
-    def figures(self, keypoints: np.ndarray, gt: KeypointGroundTruth) -> dict[str, float]:
-        """The figures of poses.
+    def evaluate_keypoints(
+        self, keypoints: np.ndarray, gt: KeypointGroundTruth
+    ) -> dict[str, float]:
+        """Metrics of poses.
 
         Args:
             keypoints: (N, K, 2), img px.
@@ -77,10 +81,10 @@ class InstanceMetric(GatheredMetric):
         return load_instances(self.ann_file, self._skeleton().num_keypoints, self.extras())
 
     def extras(self) -> tuple[str, ...]:
-        """Fields of the annotations in ``ann_file`` that the figures need."""
+        """Fields of the annotations in ``ann_file`` that the metrics need."""
         return ()
 
-    def write(self, poses: PoseArrays, folder: Path) -> None:
+    def write(self, poses: PoseArrays, path: Path) -> None:
         """Writes the result file: COCO results with ``ann_id``."""
         detections = poses.detections(poses.bbox_score.astype(np.float64), with_ann_id=True)
-        write_detections(folder / RESULT_FILE, detections)
+        write_detections(path, detections)

@@ -1,10 +1,11 @@
-"""Base of the metrics that match poses to people by OKS."""
+"""Base class of the metrics that match poses to instances by OKS."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,31 +16,44 @@ from mmpose.evaluation.functional import (
     write_detections,
 )
 from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
-from mmpose.evaluation.metrics.pose_arrays import PoseArrays
+from mmpose.evaluation.metrics.pose_arrays import PoseArrays, result_path
 
-RESULT_FILE = 'result_keypoints.json'
 SCORE_MODES = ('bbox_keypoint', 'bbox', 'keypoint')
 NMS_MODES = ('oks_nms', 'soft_oks_nms', 'none')
 
 
 class OksMetric(GatheredMetric):
-    """Scores poses, removes repeated ones, writes the result file, and evaluates.
+    """Scores poses, removes repeated ones (NMS by OKS), writes the result file, and evaluates.
+
+    A metric of another dataset subclasses this and implements ``evaluate_detections``.
 
     Args:
         ann_file: Annotations; those of the dataset if None.
-        score_mode: Score of a pose: ``bbox_keypoint`` is the box score times the mean of the joint
-            scores above ``keypoint_score_thr``, ``bbox`` and ``keypoint`` are one factor of it.
-        keypoint_score_thr: Joints at or below this do not count in the mean.
+        score_mode: Score of a pose: ``bbox_keypoint`` is the box score times the mean of the
+            keypoint scores above ``keypoint_score_thr``, ``bbox`` the box score alone, and
+            ``keypoint`` the mean of all keypoint scores.
+        keypoint_score_thr: Keypoints with this score or less are omitted from the mean of
+            ``bbox_keypoint``.
         nms_mode: ``oks_nms`` drops poses that repeat a better one of the image, whatever their
             categories; ``soft_oks_nms`` keeps 20 per image, ``none`` keeps all.
         nms_thr: OKS threshold, or softness, of the suppression.
         format_only: Only write the result file, for data without public annotations.
-        out_dir: Folder in which ``result_keypoints.json`` is written; None writes nothing.
-        prefix: First part of the names of the figures.
+        outfile_prefix: Path of the result file without ``_keypoints.json``; None writes nothing.
+        prefix: First part of the metric names.
+
+    Attributes:
+        keypoint_fields: Fields of the result file that hold the keypoints, with the number of
+            each; all in ``keypoints`` if None.
+        use_area: Whether the annotated area is the object area; else 0.53 of the box is.
     """
 
-    # fields of the result file that hold the joints; all in 'keypoints' if None
-    joint_fields: Mapping[str, int] | None = None
+    primary_metrics: ClassVar[Mapping[str, int]] = {'AP': 0}
+    aliases = ('mAP',)
+    needs_sigmas = True
+    annotation_layout = 'coco'
+    writes_results = True
+    keypoint_fields: ClassVar[Mapping[str, int] | None] = None
+    use_area = True
 
     def __init__(
         self,
@@ -49,15 +63,17 @@ class OksMetric(GatheredMetric):
         nms_mode: str = 'oks_nms',
         nms_thr: float = 0.9,
         format_only: bool = False,
-        out_dir: str | None = None,
+        outfile_prefix: str | None = None,
         prefix: str | None = None,
     ) -> None:
         super().__init__(prefix=prefix)
         self._check_choice('score_mode', score_mode, SCORE_MODES)
         self._check_choice('nms_mode', nms_mode, NMS_MODES)
         name = type(self).__name__
-        if format_only and out_dir is None:
-            raise ValueError(f'{name} has format_only=True but no out_dir; set out_dir')
+        if format_only and outfile_prefix is None:
+            raise ValueError(
+                f'{name} has format_only=True but no outfile_prefix; set outfile_prefix'
+            )
         if ann_file is not None and not Path(ann_file).is_file():
             raise FileNotFoundError(f'{ann_file}: no such file; set ann_file of {name}')
         self.ann_file = ann_file
@@ -66,7 +82,7 @@ class OksMetric(GatheredMetric):
         self.nms_mode = nms_mode
         self.nms_thr = nms_thr
         self.format_only = format_only
-        self.out_dir = out_dir
+        self.outfile_prefix = outfile_prefix
 
     def compute_metrics(self, results: PoseArrays) -> dict[str, float]:
         """Scores, suppresses, writes and evaluates the poses.
@@ -75,19 +91,22 @@ class OksMetric(GatheredMetric):
             results: One pose per sample of the dataset.
 
         Returns:
-            The figures; nothing if ``format_only``.
+            The metrics; nothing if ``format_only``.
         """
         sigmas = self._sigmas()
         detections = self._detections(results, sigmas)
-        if self.out_dir is not None:
-            write_detections(Path(self.out_dir) / RESULT_FILE, detections, self.joint_fields)
+        if self.outfile_prefix is not None:
+            path = result_path(self.outfile_prefix)
+            write_detections(path, detections, self.keypoint_fields)
         if self.format_only:
             return {}
-        return self.figures(detections, sigmas)
+        return self.evaluate_detections(detections, sigmas)
 
     @abstractmethod
-    def figures(self, detections: KeypointDetections, sigmas: np.ndarray) -> dict[str, float]:
-        """The figures of scored and suppressed poses.
+    def evaluate_detections(
+        self, detections: KeypointDetections, sigmas: np.ndarray
+    ) -> dict[str, float]:
+        """Metrics of scored and suppressed poses.
 
         Args:
             detections: Poses.
@@ -128,8 +147,9 @@ class OksMetric(GatheredMetric):
         bbox_score = poses.bbox_score.astype(np.float64)
         if self.score_mode == 'bbox':
             return bbox_score
-        keypoint_score = poses.mean_scores(self.keypoint_score_thr)
-        return keypoint_score if self.score_mode == 'keypoint' else bbox_score * keypoint_score
+        if self.score_mode == 'keypoint':
+            return poses.keypoint_scores.mean(axis=1, dtype=np.float64)
+        return bbox_score * poses.mean_scores(self.keypoint_score_thr)
 
     def _check_choice(self, name: str, value: str, choices: tuple[str, ...]) -> None:
         if value not in choices:

@@ -1,14 +1,14 @@
-"""The figures of each dataset of a mixture."""
+"""PerDatasetMetric: the metrics of each dataset of a mixture."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from mmengine.evaluator import BaseMetric
 
+from mmpose.evaluation.metrics.metric_info import metric_class
 from mmpose.registry import METRICS
 from mmpose.structures import PoseResult
 
@@ -19,28 +19,30 @@ Config = Mapping[str, Any]
 class PerDatasetMetric(BaseMetric):
     """Metrics for every dataset of a ``CombinedDataset``, as if each were evaluated alone.
 
-    A figure is called ``{name}/{figure}``, such as ``coco/AP`` or ``mpii/PCKh``; the prefix of a
-    metric is left out unless its config sets one. A dataset that was not read, see
-    ``CombinedDataset.only``, has no figures.
+    A value is called ``{name}/{metric}``, such as ``coco/AP`` or ``mpii/PCK``; the prefix of a
+    metric is omitted unless its config sets one. A dataset that was not read, see
+    ``CombinedDataset.only``, has no values.
 
     Args:
         metrics: For each dataset, in the order of the mixture, a metric, its config, or a list of
             them; an empty list evaluates nothing.
         names: Short name of each dataset.
-        out_dir: Folder of the files that metrics write, a folder for each dataset in it.
+        outfile_prefix: As of the metrics; the files of a dataset are in a folder of its name, so
+            ``results/val`` gives ``results/coco/val_keypoints.json``.
 
     Attributes:
         metrics: The metrics of each dataset.
         names: The names.
     """
 
-    default_prefix = 'per_dataset'  # in no figure; mmengine warns of a metric without one
+    writes_results = True
+    default_prefix = 'per_dataset'  # in no name; mmengine warns of a metric without one
 
     def __init__(
         self,
         metrics: Sequence[Any],
         names: Sequence[str],
-        out_dir: str | None = None,
+        outfile_prefix: str | None = None,
     ) -> None:
         super().__init__()
         if not len(metrics) or len(metrics) != len(names):
@@ -57,7 +59,7 @@ class PerDatasetMetric(BaseMetric):
         self.names = list(names)
         self.metrics: list[list[BaseMetric]] = [
             [
-                _build(child, None if out_dir is None else Path(out_dir, name))
+                _build(child, _in_folder(outfile_prefix, name))
                 for child in ([group] if isinstance(group, Mapping | BaseMetric) else group)
             ]
             for name, group in zip(names, metrics, strict=True)
@@ -108,33 +110,33 @@ class PerDatasetMetric(BaseMetric):
         raise NotImplementedError('call evaluate')
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Figures of all datasets; every rank must call this, with or without samples.
+        """Metrics of all datasets; every rank must call this, with or without samples.
 
         Args:
             size: Number of samples of the mixture.
 
         Returns:
-            ``{name}/{figure}`` to value, the same on all ranks.
+            ``{name}/{metric}`` to value, the same on all ranks.
 
         Raises:
-            ValueError: If samples are missing, or a dataset has a figure twice.
+            ValueError: If samples are missing, or a dataset has a metric twice.
         """
         if sum(self._sizes) != size:
             raise ValueError(
                 f'{size} samples were to be evaluated but the datasets {self.names} have '
                 f'{self._sizes}'
             )
-        figures: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         for name, length, children in zip(self.names, self._sizes, self.metrics, strict=True):
             for child in children if length else ():
                 for key, value in self._evaluate(child, name, length).items():
-                    if f'{name}/{key}' in figures:
+                    if f'{name}/{key}' in metrics:
                         raise ValueError(
-                            f"two metrics of dataset '{name}' have a figure '{key}'; set prefix in "
+                            f"two metrics of dataset '{name}' have a value '{key}'; set prefix in "
                             'the config of one'
                         )
-                    figures[f'{name}/{key}'] = value
-        return figures
+                    metrics[f'{name}/{key}'] = value
+        return metrics
 
     def _evaluate(self, child: BaseMetric, name: str, size: int) -> dict[str, float]:
         try:
@@ -143,14 +145,21 @@ class PerDatasetMetric(BaseMetric):
             raise type(error)(f"dataset '{name}': {error}") from error
 
 
-def _build(child: Any, out_dir: Path | None) -> BaseMetric:
-    """Returns a metric without the prefix of its class."""
+def _build(child: Any, outfile_prefix: str | None) -> BaseMetric:
+    """Builds a metric without the prefix of its class."""
     if not isinstance(child, Mapping):
         return child
     config = dict(child)
-    kind = METRICS.get(config['type'])
-    if out_dir is not None and kind is not None and 'out_dir' in signature(kind).parameters:
-        config.setdefault('out_dir', str(out_dir))
+    kind = metric_class(config)
+    if outfile_prefix is not None and kind is not None and kind.writes_results:
+        config.setdefault('outfile_prefix', outfile_prefix)
     metric = METRICS.build(config)
     metric.prefix = config.get('prefix')
     return metric
+
+
+def _in_folder(outfile_prefix: str | None, name: str) -> str | None:
+    """``folder/name/file`` for ``folder/file``."""
+    if outfile_prefix is None:
+        return None
+    return str(Path(outfile_prefix).parent / name / Path(outfile_prefix).name)

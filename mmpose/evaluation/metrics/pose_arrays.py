@@ -1,10 +1,11 @@
-"""Many PoseResults as packed arrays, which are small to keep and quick to send."""
+"""PoseArrays: many PoseResults as packed arrays, small to keep and quick to send."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from mmpose.structures import PoseResult
 
 @dataclass(frozen=True, eq=False)
 class PoseArrays:
-    """N poses of K joints; the fields are those of ``PoseResult``.
+    """N poses of K keypoints; the fields are those of ``PoseResult``.
 
     Attributes:
         img_id: (N,), int64 or str.
@@ -42,7 +43,7 @@ class PoseArrays:
         return len(self.img_id)
 
     def detections(self, scores: np.ndarray, with_ann_id: bool = False) -> KeypointDetections:
-        """The poses as the evaluation takes them.
+        """KeypointDetections, as ``functional`` takes them.
 
         Args:
             scores: (N,). Scores of the poses.
@@ -62,17 +63,17 @@ class PoseArrays:
         )
 
     def mean_scores(self, above: float) -> np.ndarray:
-        """Mean of the joint scores above a threshold: (N,); 0 where there is none."""
+        """Mean of the keypoint scores above a threshold: (N,); 0 where there is none."""
         is_confident = self.keypoint_scores > above  # (N, K)
         total = np.where(is_confident, self.keypoint_scores, 0).sum(axis=1, dtype=np.float64)
         return total / np.maximum(is_confident.sum(axis=1), 1)
 
 
 def pack_results(results: Sequence[PoseResult]) -> PoseArrays:
-    """PoseResults as arrays.
+    """Packed arrays of PoseResults.
 
     Args:
-        results: At least one pose, all with the same number of joints.
+        results: At least one pose, all with the same number of keypoints.
 
     Returns:
         The poses in the given order.
@@ -86,7 +87,7 @@ def pack_results(results: Sequence[PoseResult]) -> PoseArrays:
 
 
 def concatenate_poses(parts: Sequence[PoseArrays]) -> PoseArrays:
-    """All poses of several parts, in order.
+    """Concatenation of several parts, in order.
 
     Args:
         parts: At least one part.
@@ -95,12 +96,12 @@ def concatenate_poses(parts: Sequence[PoseArrays]) -> PoseArrays:
         The poses of the first part, then of the second, ...
 
     Raises:
-        ValueError: If the parts have different numbers of joints.
+        ValueError: If the parts have different numbers of keypoints.
     """
-    joints = sorted({part.keypoints.shape[1] for part in parts})
-    if len(joints) > 1:
+    sizes = sorted({part.keypoints.shape[1] for part in parts})
+    if len(sizes) > 1:
         raise ValueError(
-            f'poses with {joints} keypoints came together; expected one skeleton, use one metric '
+            f'poses with {sizes} keypoints came together; expected one skeleton, use one metric '
             'per dataset'
         )
     return PoseArrays(
@@ -112,7 +113,7 @@ def concatenate_poses(parts: Sequence[PoseArrays]) -> PoseArrays:
 
 
 def check_each_sample_once(poses: PoseArrays, size: int) -> None:
-    """Returns if each sample of the dataset was evaluated exactly once.
+    """Raises unless each sample of the dataset was evaluated exactly once.
 
     Args:
         poses: The poses of all ranks.
@@ -135,7 +136,7 @@ def check_each_sample_once(poses: PoseArrays, size: int) -> None:
 
 
 def check_number_of_samples(num: int, size: int) -> None:
-    """Returns if as many samples were evaluated as the dataset has.
+    """Raises unless as many samples were evaluated as the dataset has.
 
     Args:
         num: Poses of all ranks together.
@@ -149,3 +150,9 @@ def check_number_of_samples(num: int, size: int) -> None:
             f'{num} poses came for a dataset of {size} samples; expected one per sample, so look '
             'at the sampler and at drop_last of the loader'
         )
+
+
+def result_path(outfile_prefix: str | Path) -> Path:
+    """Result file of a metric: ``{outfile_prefix}_keypoints.json``."""
+    prefix = Path(outfile_prefix)
+    return prefix.with_name(f'{prefix.name}_keypoints.json')

@@ -1,4 +1,4 @@
-"""Turning an image into a grid of tokens, by one large convolution or by a stack of small ones."""
+"""Patch embedding and convolutional stem: an image becomes a grid of tokens."""
 
 from torch import Tensor, nn
 

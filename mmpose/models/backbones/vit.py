@@ -1,7 +1,8 @@
-"""The plain vision transformer of ViTPose."""
+"""Plain vision transformer (ViT) of ViTPose."""
 
 import re
 
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.init import trunc_normal_
 from torch.utils.checkpoint import checkpoint
@@ -138,12 +139,11 @@ class ViT(nn.Module):
         if grid_hw != self.patch_shape:
             pos_embed = resize_pos_embed(pos_embed, grid_hw, source_hw=self.patch_shape)
 
-        x = self.patch_embed(x).flatten(2).transpose(1, 2)  # (B, D, H, W) -> (B, T, D)
+        x = rearrange(self.patch_embed(x), 'b d h w -> b (h w) d')
         x = x + pos_embed[:, 1:] + pos_embed[:, :1]
         x = self._transform(x, *group_sizes)
         x = self.last_norm(x)
-        # (B, T, D) -> (B, D, H, W)
-        return x.transpose(1, 2).reshape(x.shape[0], -1, *grid_hw).contiguous()
+        return rearrange(x, 'b (h w) d -> b d h w', h=grid_hw[0], w=grid_hw[1]).contiguous()
 
     def _transform(self, x: Tensor, *group_sizes: int) -> Tensor:
         """Returns the tokens (B, T, D) after all blocks."""

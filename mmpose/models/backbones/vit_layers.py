@@ -1,5 +1,6 @@
 """Parts of a vision transformer block."""
 
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -68,14 +69,11 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the attended tokens, (B, T, D) like ``x``."""
-        b, t, d = x.shape
-        # (B, T, 3D) -> (3, B, heads, T, D / heads); rows of qkv are ordered q, k, v, head-major
-        qkv = self.qkv(x).reshape(b, t, 3, self.num_heads, d // self.num_heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        split = 'b t (qkv heads d) -> qkv b heads t d'
+        query, key, value = rearrange(self.qkv(x), split, qkv=3, heads=self.num_heads).unbind(0)
         drop = self.attn_drop if self.training else 0.0
         x = F.scaled_dot_product_attention(query, key, value, dropout_p=drop, scale=self.qk_scale)
-        x = x.transpose(1, 2).reshape(b, t, d)  # (B, heads, T, D / heads) -> (B, T, D)
-        return self.proj_drop(self.proj(x))
+        return self.proj_drop(self.proj(rearrange(x, 'b heads t d -> b t (heads d)')))
 
 
 class Mlp(nn.Module):

@@ -1,4 +1,4 @@
-"""The vision transformer of ViTPose+: part of each feed-forward layer belongs to one dataset."""
+"""ViT with experts, of ViTPose+: part of each feed-forward layer belongs to one dataset."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmpose.checkpoints.experts import (
-    add_experts,
-    expert_features,
-    has_experts,
-    num_experts,
-    split_into_experts,
-)
 from mmpose.models.backbones.vit import ViT
 from mmpose.registry import MODELS
-
-StateDict = dict[str, Tensor]
 
 # What ViTMoE takes besides the arguments of ViT.
 EXPERT_OPTIONS = (
@@ -116,26 +107,8 @@ class ViTMoE(ViT):
         freeze_shared: bool = False,
         trained_expert: int | None = None,
         new_expert_from: int | None = None,
-        img_size: tuple[int, int] = (256, 192),
-        patch_size: int = 16,
-        in_chans: int = 3,
         embed_dim: int = 768,
-        depth: int = 12,
-        num_heads: int = 12,
-        ratio: int = 1,
-        mlp_ratio: float = 4.0,
-        qkv_bias: bool = True,
-        qk_scale: float | None = None,
-        drop_rate: float = 0.0,
-        attn_drop_rate: float = 0.0,
-        drop_path_rate: float = 0.0,
-        use_checkpoint: bool = False,
-        frozen_stages: int = -1,
-        freeze_attn: bool = False,
-        freeze_ffn: bool = False,
-        last_norm: bool = True,
-        patch_padding: str = 'pad',
-        stem: str = 'patch',
+        **kwargs: Any,
     ) -> None:
         # Before the base class, whose constructor makes the blocks and freezes them.
         self.num_expert = num_expert
@@ -144,29 +117,10 @@ class ViTMoE(ViT):
         self.freeze_shared = freeze_shared
         self.trained_expert = trained_expert
         self.new_expert_from = new_expert_from
-        self._check_options(embed_dim, frozen_stages >= 0 or freeze_attn or freeze_ffn)
-        super().__init__(
-            img_size=img_size,
-            patch_size=patch_size,
-            in_chans=in_chans,
-            embed_dim=embed_dim,
-            depth=depth,
-            num_heads=num_heads,
-            ratio=ratio,
-            mlp_ratio=mlp_ratio,
-            qkv_bias=qkv_bias,
-            qk_scale=qk_scale,
-            drop_rate=drop_rate,
-            attn_drop_rate=attn_drop_rate,
-            drop_path_rate=drop_path_rate,
-            use_checkpoint=use_checkpoint,
-            frozen_stages=frozen_stages,
-            freeze_attn=freeze_attn,
-            freeze_ffn=freeze_ffn,
-            last_norm=last_norm,
-            patch_padding=patch_padding,
-            stem=stem,
-        )
+        is_frozen = kwargs.get('frozen_stages', -1) >= 0
+        is_frozen |= any(kwargs.get(name, False) for name in ('freeze_attn', 'freeze_ffn'))
+        self._check_options(embed_dim, is_frozen)
+        super().__init__(embed_dim=embed_dim, **kwargs)
 
     def forward(self, x: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns the feature map of a batch of images.
@@ -201,43 +155,6 @@ class ViTMoE(ViT):
             for block in self.blocks:
                 block.mlp.experts[self.trained_expert].train(mode)
         return self
-
-    def adapt_state(self, state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
-        """Returns weights of a plain or another network with experts, fitted to this one.
-
-        Experts of a plain network all start as the last rows of its ``fc2``, as published.
-
-        Args:
-            state: Weights under our names, relative to the backbone.
-
-        Returns:
-            The weights, and a sentence on each change.
-
-        Raises:
-            ValueError: If the experts of the file are not those of the network.
-        """
-        if not has_experts(state):
-            note = f'{self.num_expert} experts start as the last {self.part_features} rows of fc2'
-            return split_into_experts(state, self.num_expert, self.part_features), (note,)
-        features, count = expert_features(state), num_experts(state)
-        if features != self.part_features:
-            raise ValueError(
-                f'experts have {features} channels in the file and {self.part_features} in the '
-                f'model; set model.backbone.part_features={features}'
-            )
-        if count == self.num_expert:
-            return dict(state), ()
-        if count > self.num_expert or self.new_expert_from is None:
-            hint = ', or new_expert_from to the expert that new ones start from'
-            raise ValueError(
-                f'the file has {count} experts and the model {self.num_expert}; set '
-                f'model.backbone.num_expert={count}{hint if count < self.num_expert else ""}'
-            )
-        notes = tuple(
-            f'expert {expert} starts as expert {self.new_expert_from}'
-            for expert in range(count, self.num_expert)
-        )
-        return add_experts(state, self.num_expert, self.new_expert_from), notes
 
     def _make_mlp(self, dim: int, hidden_dim: int, drop: float) -> nn.Module:
         return ExpertMlp(dim, hidden_dim, self.num_expert, self.part_features, drop)

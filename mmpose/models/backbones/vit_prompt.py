@@ -1,4 +1,4 @@
-"""A plain vision transformer that is tuned by prompt tokens, or only in part."""
+"""Visual prompt tuning: a plain vision transformer with prompt tokens, or trained in part."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ViTPrompt(ViT):
         tuning: 'sp', 'dp', 'll' or 'ff'.
         num_tokens: Prompt tokens; published are 50, 20, 10 and 5 for S, B, L and H.
 
-    All others are those of ``ViT``; it freezes by ``tuning`` alone.
+    All others are those of ``ViT`` but for ``frozen_stages``, which follows from ``tuning``.
 
     Raises:
         ValueError: For an unknown mode, or a number of tokens that does not fit it.
@@ -42,46 +42,18 @@ class ViTPrompt(ViT):
         self,
         tuning: str,
         num_tokens: int = 0,
-        img_size: tuple[int, int] = (256, 192),
-        patch_size: int = 16,
-        in_chans: int = 3,
         embed_dim: int = 768,
         depth: int = 12,
-        num_heads: int = 12,
-        ratio: int = 1,
-        mlp_ratio: float = 4.0,
-        qkv_bias: bool = True,
-        qk_scale: float | None = None,
-        drop_rate: float = 0.0,
-        attn_drop_rate: float = 0.0,
-        drop_path_rate: float = 0.0,
-        use_checkpoint: bool = False,
-        last_norm: bool = True,
-        patch_padding: str = 'pad',
-        stem: str = 'patch',
+        **kwargs: Any,
     ) -> None:
         _check_tuning(tuning, num_tokens)
         self.tuning = tuning
         self.num_tokens = num_tokens
         super().__init__(
-            img_size=img_size,
-            patch_size=patch_size,
-            in_chans=in_chans,
             embed_dim=embed_dim,
             depth=depth,
-            num_heads=num_heads,
-            ratio=ratio,
-            mlp_ratio=mlp_ratio,
-            qkv_bias=qkv_bias,
-            qk_scale=qk_scale,
-            drop_rate=drop_rate,
-            attn_drop_rate=attn_drop_rate,
-            drop_path_rate=drop_path_rate,
-            use_checkpoint=use_checkpoint,
             frozen_stages={'ff': -1, 'll': depth - 1}.get(tuning, depth),
-            last_norm=last_norm,
-            patch_padding=patch_padding,
-            stem=stem,
+            **kwargs,
         )
         if tuning in PROMPT_MODES:
             self.prompt_embed = nn.Parameter(torch.empty(1, num_tokens, embed_dim))
@@ -93,25 +65,6 @@ class ViTPrompt(ViT):
     def get_layer_depth(self, name: str) -> int:
         """Returns the depth of a parameter; prompts learn at the full rate, as the head does."""
         return self.depth + 1 if name in PROMPTS else super().get_layer_depth(name)
-
-    def adapt_state(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-        """Returns the weights of a file with the prompts that it lacks, as they were drawn.
-
-        Args:
-            state: Backbone weights under our names; of a model that was tuned in another way, its
-                prompts are left out.
-
-        Returns:
-            The weights, and a sentence on each change.
-        """
-        own = {name: x for name, x in self.state_dict().items() if name in PROMPTS}
-        fresh = [name for name in own if name not in state]
-        idle = [name for name in PROMPTS if name in state and name not in own]
-        notes = [f'{" and ".join(fresh)} start at random'] if fresh else []
-        if idle:
-            notes.append(f"{' and '.join(idle)} left out: the model has tuning='{self.tuning}'")
-        kept = {name: tensor for name, tensor in state.items() if name not in idle}
-        return {**{name: own[name] for name in fresh}, **kept}, notes
 
     def _transform(self, x: Tensor, *group_sizes: int) -> Tensor:
         if self.tuning not in PROMPT_MODES:

@@ -1,6 +1,7 @@
-"""Heads: from backbone features to heatmaps."""
+"""Heads: from backbone features to keypoints, by way of heatmaps or not."""
 
+from mmpose.models.heads.base import PoseHead
 from mmpose.models.heads.heatmap_head import HeatmapHead
 from mmpose.models.heads.two_branch_head import TwoBranchHead
 
-__all__ = ['HeatmapHead', 'TwoBranchHead']
+__all__ = ['HeatmapHead', 'PoseHead', 'TwoBranchHead']

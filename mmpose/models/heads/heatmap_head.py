@@ -1,6 +1,6 @@
 """The heatmap head of ViTPose: transposed convolutions, or bilinear upsampling."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,25 +8,27 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmpose.codecs import Codec
-from mmpose.models.heads.accuracy import heatmap_accuracy
+from mmpose.codecs.peaks import find_peaks
+from mmpose.models.heads.base import PoseHead
 from mmpose.registry import CODECS, MODELS
 
 # Kernel of a transposed convolution -> (padding, output padding) that double the size exactly.
 DECONV_PADDING = {2: (0, 0), 3: (1, 1), 4: (1, 0)}
+FINAL_LAYER = {'kernel_size': 1}
 # Published initialisation of all convolutions (Xiao et al., ECCV 2018).
 INIT_STD = 0.001
 
 
 @MODELS.register_module()
-class HeatmapHead(nn.Module):
+class HeatmapHead(PoseHead):
     """Predicts heatmaps from the last feature map (Xu et al., NeurIPS 2022, section 3.1).
 
     The classic decoder doubles the size once per entry of ``deconv_out_channels``. The simple
     decoder has none: ``deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4,
-    final_kernel=3``.
+    final_layer=dict(kernel_size=3)``.
 
     Attributes:
-        codec: Draws the targets and reads the predictions.
+        decoder: Codec that draws the targets and reads the predictions.
         num_keypoints: K, from ``out_channels`` and the codec.
     """
 
@@ -34,11 +36,11 @@ class HeatmapHead(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        codec: Codec | dict[str, Any],
-        deconv_out_channels: Sequence[int] = (256, 256),
-        deconv_kernel_sizes: Sequence[int] = (4, 4),
+        decoder: Codec | dict[str, Any],
+        deconv_out_channels: Sequence[int] | None = (256, 256, 256),
+        deconv_kernel_sizes: Sequence[int] | None = (4, 4, 4),
         upsample: int = 1,
-        final_kernel: int = 1,
+        final_layer: Mapping[str, int] | None = FINAL_LAYER,
         loss: nn.Module | dict[str, Any] | None = None,
     ) -> None:
         """Builds the layers and draws their weights.
@@ -47,36 +49,47 @@ class HeatmapHead(nn.Module):
             in_channels: Channels of the features.
             out_channels: C, channels of the heatmaps: the number of keypoints times the codec's
                 channels per keypoint.
-            codec: A codec or its config.
-            deconv_out_channels: Channels behind each transposed convolution.
+            decoder: A codec or its config.
+            deconv_out_channels: Channels behind each transposed convolution; none without them.
             deconv_kernel_sizes: Kernel of each transposed convolution: 2, 3 or 4.
             upsample: Factor by which the features are enlarged first.
-            final_kernel: Kernel of the last convolution: 1 or 3.
-            loss: A loss or its config; None takes JointsMSELoss with target weights.
+            final_layer: ``kernel_size`` of the last convolution, 1 or 3; its padding keeps the
+                size. None has no last convolution.
+            loss: A loss or its config; None takes KeypointMSELoss.
 
         Raises:
             ValueError: If an argument is out of range or does not fit another one.
         """
         super().__init__()
-        self.codec: Codec = CODECS.build(codec) if isinstance(codec, dict) else codec
-        self.num_keypoints = _count_keypoints(out_channels, self.codec)
+        self.in_channels = in_channels
+        self.decoder: Codec = CODECS.build(decoder) if isinstance(decoder, dict) else decoder
+        self.num_keypoints = _count_keypoints(out_channels, self.decoder)
         if upsample < 1:
             raise ValueError(f'head.upsample is {upsample}; expected 1 or more')
-        if final_kernel not in (1, 3):
-            raise ValueError(f'head.final_kernel is {final_kernel}; expected 1 or 3')
         self.upsample = upsample
-        self.deconv_layers = self._make_deconv_layers(
-            in_channels, deconv_out_channels, deconv_kernel_sizes
-        )
-        channels = deconv_out_channels[-1] if deconv_out_channels else in_channels
-        self.final_layer = nn.Conv2d(
-            channels, out_channels, final_kernel, padding=final_kernel // 2
-        )
+        widths, kernels = deconv_out_channels or (), deconv_kernel_sizes or ()
+        self.deconv_layers = self._make_deconv_layers(in_channels, widths, kernels)
+        self.final_layer = _make_final_layer([in_channels, *widths][-1], out_channels, final_layer)
         self.loss_module: nn.Module = _build_loss(loss)
         self._init_weights()
 
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Width and height of the crops, px."""
+        return self.decoder.input_size
+
+    @property
+    def use_udp(self) -> bool:
+        """Whether the crops have to be UDP crops."""
+        return self.decoder.use_udp
+
+    @property
+    def uses_target_weight(self) -> bool:
+        """Whether the loss leaves out invisible keypoints."""
+        return getattr(self.loss_module, 'use_target_weight', True)
+
     def forward(self, feats: Tensor) -> Tensor:
-        """Heatmaps (B, C, H, W).
+        """Returns heatmaps (B, C, H, W).
 
         Args:
             feats: (B, in_channels, H', W').
@@ -90,10 +103,10 @@ class HeatmapHead(nn.Module):
             )
         heatmaps = self.final_layer(self.deconv_layers(feats))
         size_wh = (heatmaps.shape[3], heatmaps.shape[2])
-        if size_wh != self.codec.heatmap_size:
+        if size_wh != self.decoder.heatmap_size:
             raise ValueError(
                 f'head produces heatmaps of (width, height) {size_wh} but the codec expects '
-                f'{self.codec.heatmap_size}; set codec.heatmap_size, or codec.input_size '
+                f'{self.decoder.heatmap_size}; set codec.heatmap_size, or codec.input_size '
                 'together with '
                 'the crop and the backbone'
             )
@@ -102,7 +115,7 @@ class HeatmapHead(nn.Module):
     def loss(
         self, feats: Tensor, keypoints: Tensor, keypoints_visible: Tensor
     ) -> dict[str, Tensor]:
-        """Training loss and accuracy; the targets are drawn on the device of the features.
+        """Returns training loss and accuracy; targets are drawn on the device of the features.
 
         Args:
             feats: (B, in_channels, H', W').
@@ -119,19 +132,47 @@ class HeatmapHead(nn.Module):
         if keypoints.shape[1] != self.num_keypoints:
             raise ValueError(
                 f'head has {self.num_keypoints} keypoints but the batch has {keypoints.shape[1]}; '
-                f'set head.out_channels={self.codec.num_channels(keypoints.shape[1])}'
+                f'set head.out_channels={self.decoder.num_channels(keypoints.shape[1])}'
             )
         heatmaps = self.forward(feats)
         with torch.no_grad():
-            targets, weights = self.codec.encode(keypoints, keypoints_visible)
-        step = self.codec.num_channels(1)  # score maps come first in each keypoint's group
+            targets, weights = self.decoder.encode(keypoints, keypoints_visible)
+        step = self.decoder.num_channels(1)  # score maps come first in each keypoint's group
         accuracy = heatmap_accuracy(heatmaps.detach()[:, ::step], targets[:, ::step], weights)
         loss = self.loss_module(heatmaps, targets, weights)
         return {'loss_heatmap': loss, 'acc_pose': accuracy}
 
-    def predict(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-        """Keypoints (B, K, 2), input px, and scores (B, K) of heatmaps (B, C, H, W)."""
-        return self.codec.decode(heatmaps)
+    def decode(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns keypoints (B, K, 2), input px, and scores (B, K) of heatmaps (B, C, H, W)."""
+        return self.decoder.decode(output)
+
+    def average_flipped(self, output: Tensor, flipped: Tensor, flip_indices: Tensor) -> Tensor:
+        """Returns the mean of heatmaps (B, C, H, W) and those of the mirror images."""
+        return (output + self.decoder.unflip(flipped, flip_indices)) / 2
+
+    def draw_targets(self, keypoints: Tensor, keypoints_visible: Tensor) -> Tensor:
+        """Returns target heatmaps (B, K, H, W), without offset maps."""
+        targets, _ = self.decoder.encode(keypoints, keypoints_visible)
+        return targets[:, :: self.decoder.num_channels(1)]
+
+    def heatmaps(self, output: Tensor) -> Tensor:
+        """Returns the heatmaps (B, C, H, W) in float32."""
+        return output.float()
+
+    def set_input_size(self, input_size: tuple[int, int]) -> None:
+        """Expects crops of another size in px, whose heatmaps grow along."""
+        codec = self.decoder
+        sizes = zip(input_size, codec.heatmap_size, codec.input_size, strict=True)
+        codec.heatmap_size = tuple(size * cells // own for size, cells, own in sizes)
+        codec.input_size = tuple(input_size)
+
+    def set_flip_options(self, options: Mapping[str, Any]) -> None:
+        """Applies ``flip_mode`` and ``shift_heatmap`` of ``model.test_cfg`` to the decoder."""
+        self.decoder.set_flip_options(**options)
+
+    def size_option(self, num_keypoints: int) -> str:
+        """Returns ``out_channels`` for a number of keypoints."""
+        return f'out_channels={self.decoder.num_channels(num_keypoints)}'
 
     def _make_deconv_layers(
         self, in_channels: int, channels: Sequence[int], kernels: Sequence[int]
@@ -157,10 +198,30 @@ class HeatmapHead(nn.Module):
                     nn.init.zeros_(module.bias)
 
 
+def _make_final_layer(
+    in_channels: int, out_channels: int, options: Mapping[str, int] | None
+) -> nn.Module:
+    if options is None:
+        if in_channels != out_channels:
+            raise ValueError(
+                f'head.final_layer is None, but {in_channels} channels are no {out_channels} '
+                'heatmaps; set head.final_layer=dict(kernel_size=1)'
+            )
+        return nn.Identity()
+    kernel = options.get('kernel_size', 1)
+    expected = {'kernel_size': kernel, 'padding': kernel // 2}
+    if kernel not in (1, 3) or {**expected, **options} != expected:
+        raise ValueError(
+            f'head.final_layer is {dict(options)}; expected dict(kernel_size=1), '
+            'dict(kernel_size=3, padding=1) or None'
+        )
+    return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
+
+
 def _build_loss(loss: nn.Module | dict[str, Any] | None) -> nn.Module:
     if isinstance(loss, nn.Module):
         return loss
-    return MODELS.build(loss or {'type': 'JointsMSELoss', 'use_target_weight': True})
+    return MODELS.build(loss or {'type': 'KeypointMSELoss', 'use_target_weight': True})
 
 
 def _count_keypoints(out_channels: int, codec: Codec) -> int:
@@ -193,3 +254,34 @@ def deconv_sizes(
         if kernel not in DECONV_PADDING:
             raise ValueError(f'head.deconv_kernel_sizes has {kernel}; expected 2, 3 or 4')
         yield width, (kernel, *DECONV_PADDING[kernel])
+
+
+@torch.no_grad()
+def heatmap_accuracy(
+    output: Tensor, target: Tensor, weights: Tensor, threshold: float = 0.05
+) -> Tensor:
+    """Training accuracy: share of instances whose highest cell is near the target's, mean over K.
+
+    The distance of two cells is taken as a fraction of the width along x and of the height along
+    y. (The published training code divides x by the height and y by the width, so its metrics
+    differ slightly; this one only serves to watch a training run.)
+
+    Args:
+        output: (B, K, H, W). Predicted score maps; one without a positive value lies at (-1, -1).
+        target: (B, K, H, W). Drawn score maps.
+        weights: (B, K). Keypoints above 0 count.
+        threshold: Largest distance of a correct keypoint.
+
+    Returns:
+        Scalar float32; keypoints that no instance shows are left out, and 0 if none shows any.
+    """
+    found, score = find_peaks(output)
+    found = torch.where((score > 0)[..., None], found, -1)
+    drawn, _ = find_peaks(target)
+    height, width = output.shape[-2:]
+    x, y = (found - drawn).float().unbind(-1)
+    correct = (x / width).square() + (y / height).square() < threshold**2
+    valid = weights > 0
+    num_valid = valid.sum(0)  # (B, K) -> (K,)
+    fraction = (correct & valid).sum(0) / num_valid.clamp(min=1)
+    return fraction.sum() / (num_valid > 0).sum().clamp(min=1)

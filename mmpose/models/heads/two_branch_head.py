@@ -1,19 +1,14 @@
-"""The head of VLPose: transposed convolutions in two branches."""
+"""Two-branch head of VLPose: transposed convolutions beside those of the classic decoder."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-from mmpose.codecs import Codec
 from mmpose.models.heads.heatmap_head import HeatmapHead, deconv_sizes
 from mmpose.registry import MODELS
-
-PARTS_PER_LAYER = 3  # transposed convolution, batch norm and ReLU of the classic decoder
-SIDE = re.compile(r'^deconv_layers\.\d+\.(deconv1|bn1)\.')
 
 
 class TwoBranchDeconv(nn.Module):
@@ -69,14 +64,10 @@ class TwoBranchHead(HeatmapHead):
 
     It takes a pair of feature maps: those of the image and those that have read a sentence.
 
+    Arguments that are not listed are those of ``HeatmapHead``; ``deconv_out_channels`` and
+    ``deconv_kernel_sizes`` are those of each branch.
+
     Args:
-        in_channels: Channels of the features.
-        out_channels: C, channels of the heatmaps.
-        codec: A codec or its config.
-        deconv_out_channels: Channels behind each block.
-        deconv_kernel_sizes: Kernel of each block.
-        final_kernel: Kernel of the last convolution.
-        loss: A loss or its config.
         freeze_main_branch: Keep the classic decoder as it is loaded, statistics included. For
             tuning only: at random initialisation it would stay useless.
         freeze_final_layer: Keep the last convolution too, so that the model without language is
@@ -85,30 +76,17 @@ class TwoBranchHead(HeatmapHead):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        codec: Codec | dict[str, Any],
-        deconv_out_channels: Sequence[int] = (256, 256),
-        deconv_kernel_sizes: Sequence[int] = (4, 4),
-        final_kernel: int = 1,
-        loss: nn.Module | dict[str, Any] | None = None,
+        *args: Any,
         freeze_main_branch: bool = False,
         freeze_final_layer: bool = False,
+        **kwargs: Any,
     ) -> None:
-        if not deconv_out_channels:
+        super().__init__(*args, **kwargs)
+        if not len(self.deconv_layers) or self.upsample > 1:
             raise ValueError(
-                'TwoBranchHead has no branch without transposed convolutions; set '
+                'TwoBranchHead has no branch without transposed convolutions and no upsample; set '
                 'model.head.deconv_out_channels and model.head.deconv_kernel_sizes'
             )
-        super().__init__(
-            in_channels=in_channels,
-            out_channels=out_channels,
-            codec=codec,
-            deconv_out_channels=deconv_out_channels,
-            deconv_kernel_sizes=deconv_kernel_sizes,
-            final_kernel=final_kernel,
-            loss=loss,
-        )
         self.freeze_main_branch = freeze_main_branch
         self.freeze_final_layer = freeze_final_layer
         for module in self._frozen_modules():
@@ -126,19 +104,6 @@ class TwoBranchHead(HeatmapHead):
         last = [self.final_layer] if self.freeze_final_layer else []
         return [part for block in blocks for part in (block.deconv0, block.bn0)] + last
 
-    def adapt_state(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-        """Returns the weights of a head with our names, and sentences on what was changed.
-
-        Args:
-            state: Of a head like this, or of a classic one, which becomes the main branch; the
-                side branch then stays as it is.
-        """
-        if any(SIDE.match(name) for name in state):
-            return state, []
-        fresh = {name: x for name, x in self.state_dict().items() if SIDE.match(name)}
-        note = 'the classic decoder becomes the main branch, the side branch starts at random'
-        return {**from_classic(state), **fresh}, [note]
-
     def _make_deconv_layers(
         self, in_channels: int, channels: Sequence[int], kernels: Sequence[int]
     ) -> nn.Module:
@@ -147,27 +112,3 @@ class TwoBranchHead(HeatmapHead):
             blocks.append(TwoBranchDeconv(in_channels, width, sizes))
             in_channels = width
         return TwoBranchLayers(*blocks)
-
-
-def from_classic(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Returns the weights of a classic head under the names of the main branch."""
-
-    def rename(match: re.Match[str]) -> str:
-        block, place = divmod(int(match[1]), PARTS_PER_LAYER)
-        return f'deconv_layers.{block}.{"bn0" if place else "deconv0"}.{match[2]}'
-
-    return {re.sub(r'^deconv_layers\.(\d+)\.(\w+)$', rename, k): x for k, x in state.items()}
-
-
-def to_classic(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Returns the weights of the main branch under the names of a classic head."""
-
-    def rename(match: re.Match[str]) -> str:
-        place = PARTS_PER_LAYER * int(match[1]) + (match[2] == 'bn0')
-        return f'deconv_layers.{place}.{match[3]}'
-
-    return {
-        re.sub(r'^deconv_layers\.(\d+)\.(deconv0|bn0)\.(\w+)$', rename, name): tensor
-        for name, tensor in state.items()
-        if not SIDE.match(name)
-    }

@@ -7,11 +7,9 @@ features of N texts, and whose ``init_weights(trust)`` loads what it was pre-tra
 from mmpose.models.language.bert_tokenizer import BertTokenizer
 from mmpose.models.language.blip_text_encoder import BlipTextEncoder
 from mmpose.models.language.clip_text import CLIPTextEncoder, PromptEncoder
-from mmpose.models.language.frozen import freeze
-from mmpose.models.language.prompt_table import PromptTable, load_prompts
-from mmpose.models.language.prompts import joint_prompts
+from mmpose.models.language.frozen import TextCache, freeze
+from mmpose.models.language.prompts import PromptTable, keypoint_prompts, load_prompts
 from mmpose.models.language.relation_matcher import RelationMatcher
-from mmpose.models.language.text_cache import TextCache
 from mmpose.models.language.tokenizer import tokenize
 
 __all__ = [
@@ -23,7 +21,7 @@ __all__ = [
     'RelationMatcher',
     'TextCache',
     'freeze',
-    'joint_prompts',
+    'keypoint_prompts',
     'load_prompts',
     'tokenize',
 ]

@@ -1,30 +1,19 @@
-"""The text encoder of BLIP, which reads the prompts of VLPose."""
+"""BLIP text encoder, which reads the prompts of VLPose."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmpose.checkpoints.compare import require_same
-from mmpose.checkpoints.io import extract_state_dict, read_checkpoint
+from mmpose.checkpoints.pretrained import load_text_encoder
 from mmpose.models.language.bert_tokenizer import BertTokenizer
-from mmpose.models.language.frozen import freeze
-from mmpose.models.language.text_cache import TextCache
+from mmpose.models.language.frozen import TextCache, freeze
 from mmpose.registry import MODELS
 
 NORM_EPS = 1e-12  # of BERT
-POSITION_IDS = 'embeddings.position_ids'  # a buffer that counts, in files of older frameworks
-# VLPose's files hold LAVIS' whole BLIP, of which only the text encoder is ever run.
-UNUSED = re.compile(
-    r'^text_encoder\.((visual_encoder|vision_proj|text_proj)\.|temp$|text_encoder\.'
-    rf'{re.escape(POSITION_IDS)}$)'
-)
 
 
 @MODELS.register_module()
@@ -141,39 +130,7 @@ class BlipTextEncoder(nn.Module):
             trust: Whether the file may be a pickle that runs code.
         """
         if self.pretrained is not None:
-            print_log(self.load(self.pretrained, trust), logger='current')
-
-    def load(self, path: str | os.PathLike[str], trust: bool = False) -> str:
-        """Loads the text encoder of BLIP or of a VLPose file and says so.
-
-        Args:
-            path: See ``read_checkpoint``.
-            trust: See ``read_checkpoint``.
-
-        Raises:
-            ValueError: If the file has no such text encoder.
-        """
-        return self.load_state(extract_state_dict(read_checkpoint(path, trust)), str(path))
-
-    def load_state(self, state: dict[str, Tensor], source: str) -> str:
-        """Loads weights of BLIP, ``text_encoder.*``, or VLPose, ``text_encoder.text_encoder.*``.
-
-        Args:
-            state: Weights of a file; all others are left out.
-            source: The file, for messages.
-        """
-        prefix = 'text_encoder.'
-        if any(name.startswith(2 * prefix) for name in state):
-            prefix *= 2
-        own = {
-            name.removeprefix(prefix): tensor
-            for name, tensor in state.items()
-            if name.startswith(prefix) and not name.endswith(POSITION_IDS)
-        }
-        target = self.text_encoder.state_dict()
-        require_same(own, target, f"the text encoder of '{source}'")
-        self.load_state_dict({f'text_encoder.{name}': own[name] for name in target})
-        return f"loaded the text encoder ({len(own)} tensors) from '{source}'"
+            load_text_encoder(self, self.pretrained, trust)
 
 
 def _build_bert(options: dict[str, float]) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The text tower of CLIP, with learned context, and a small encoder of prompts among each other.
+"""CLIP text encoder with learned context, and a small encoder of prompts among each other.
 
 Learning transferable visual models from natural language supervision, Radford et al., ICML 2021.
 Parameter names are those of OpenAI's weights.
@@ -10,6 +10,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmpose.checkpoints.pretrained import load_text_encoder
 from mmpose.models.language.tokenizer import END, START, VOCABULARY_SIZE, tokenize
 from mmpose.registry import MODELS
 
@@ -144,10 +145,7 @@ class CLIPTextEncoder(nn.Module):
                 level=30,  # logging.WARNING
             )
             return
-        from mmpose.checkpoints.adapters.clip import load_clip_text
-
-        report = load_clip_text(self, self.pretrained, trust)
-        print_log(str(report), logger='current')
+        load_text_encoder(self, self.pretrained, trust)
 
     def forward(self, prompts: Sequence[str], contexts: Tensor | None = None) -> Tensor:
         """Returns one feature per text, (N, D).

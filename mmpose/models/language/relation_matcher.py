@@ -1,6 +1,7 @@
-"""How the tokens of an image read a sentence."""
+"""Cross-attention of image tokens to the words of a sentence (VLPose)."""
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -44,13 +45,12 @@ class RelationMatcher(nn.Module):
             is_word: (B, L) bool. False for what fills up a sentence and must not be attended to;
                 None attends to everything.
         """
-        b, d, h, w = features.shape
-        tokens = features.flatten(2).transpose(1, 2)  # (B, D, H, W) -> (B, T, D)
+        tokens = rearrange(features, 'b d h w -> b (h w) d')
         source = torch.cat((tokens, words.to(tokens.dtype)), dim=1)  # (B, T + L, D)
         mask = None
         if is_word is not None:
             # (B, T + L) -> (B, 1, 1, T + L)
-            mask = F.pad(is_word, (h * w, 0), value=True)[:, None, None]
+            mask = F.pad(is_word, (tokens.shape[1], 0), value=True)[:, None, None]
         attended = F.scaled_dot_product_attention(
             self._split_heads(self.q(tokens)),
             self._split_heads(self.k(source)),
@@ -58,10 +58,9 @@ class RelationMatcher(nn.Module):
             attn_mask=mask,
             dropout_p=self.attn_drop if self.training else 0.0,
         )
-        merged = attended.transpose(1, 2).reshape(b, -1, d)  # (B, heads, T, D / heads) -> (B, T, D)
+        merged = rearrange(attended, 'b heads t d -> b t (heads d)')
         related = self.norm(self.proj(merged) + tokens)
-        return related.transpose(1, 2).reshape(b, d, h, w)  # (B, T, D) -> (B, D, H, W)
+        return rearrange(related, 'b (h w) d -> b d h w', h=features.shape[2])
 
     def _split_heads(self, x: Tensor) -> Tensor:
-        # (B, T, D) -> (B, heads, T, D / heads)
-        return x.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+        return rearrange(x, 'b t (heads d) -> b heads t d', heads=self.num_heads)

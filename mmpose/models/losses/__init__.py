@@ -1,11 +1,13 @@
-"""Losses between predicted and drawn heatmaps, and between features of images and texts."""
+"""Losses between predicted and target heatmaps, and between features of images and texts."""
 
-from mmpose.models.losses.adaptive_wing_loss import AdaptiveWingLoss
-from mmpose.models.losses.contrastive_feature_loss import ContrastiveFeatureLoss
-from mmpose.models.losses.mse_loss import (
+from mmpose.models.losses.contrastive_feature_loss import ContrastiveFeatureLoss, token_cells
+from mmpose.models.losses.heatmap_loss import (
+    AdaptiveWingLoss,
     CombinedTargetMSELoss,
     JointsMSELoss,
     JointsOHKMMSELoss,
+    KeypointMSELoss,
+    KeypointOHKMMSELoss,
 )
 
 __all__ = [
@@ -14,4 +16,7 @@ __all__ = [
     'ContrastiveFeatureLoss',
     'JointsMSELoss',
     'JointsOHKMMSELoss',
+    'KeypointMSELoss',
+    'KeypointOHKMMSELoss',
+    'token_cells',
 ]

@@ -1,6 +1,7 @@
 """The two attentions of a parse-graph node."""
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,13 +27,10 @@ class ContextAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the attended tokens, (B, N, C) like ``x``."""
-        b, n, c = x.shape
-        width = c // self.groups
-        # (B, N, 3C) -> (3, B, g, N, C / g) -> (3, B, g * N, C / g)
-        qkv = self.qkv(x).reshape(b, n, 3, self.groups, width).permute(2, 0, 3, 1, 4).flatten(2, 3)
-        query, key, value = qkv.unbind(0)
+        split = 'b n (qkv g c) -> qkv b (g n) c'
+        query, key, value = rearrange(self.qkv(x), split, qkv=3, g=self.groups).unbind(0)
         x = F.scaled_dot_product_attention(query, key, value)
-        return self.proj(x.reshape(b, n, c))  # (B, g * N, C / g) -> (B, N, C), not undone
+        return self.proj(rearrange(x, 'b (n g) c -> b n (g c)', g=self.groups))  # not undone
 
 
 class CrossAttention(nn.Module):
@@ -70,11 +68,10 @@ class CrossAttention(nn.Module):
             self._split(self.k_proj(source)),
             self._split(self.v_proj(source)),
         )
-        # (B, heads, N, C / heads) -> (B, N, C)
-        return self.proj_drop(self.proj(attended.transpose(1, 2).flatten(2)))
+        return self.proj_drop(self.proj(rearrange(attended, 'b heads n c -> b n (heads c)')))
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # -> (B, heads, N, C / heads)
+        return rearrange(x, 'b n (heads c) -> b heads n c', heads=self.heads)
 
 
 def concat(parts: list[Tensor]) -> Tensor:

@@ -19,7 +19,7 @@ class ParseGraph(nn.Module):
 
     Parse graph-based visual-language interaction for human pose estimation, Liu et al. 2025
     (arXiv 2509.07385), and the network that was published before the paper. A graph says how
-    channels are grouped; it knows nothing of joints. Parameter names are those of the published
+    channels are grouped; it knows nothing of keypoints. Parameter names are those of the published
     weights.
 
     Args:

@@ -1,64 +1,84 @@
-"""What the top-down estimators share: one backbone, one forward method with three modes."""
+"""Base class of pose estimators: backbone, neck, and a forward method with three modes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from mmengine.logging import print_log
 from mmengine.model import BaseModel
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmpose.codecs import Codec
+from mmpose.checkpoints.pretrained import load_pretrained
+from mmpose.metainfo import load_metainfo
+from mmpose.models.heads import PoseHead
 from mmpose.registry import MODELS
-from mmpose.structures import PoseResult
+from mmpose.structures import DatasetMeta, PoseResult
 
 Config = dict[str, Any]
 Batch = dict[str, Any]
+TEST_OPTIONS = {'flip_test', 'flip_mode', 'shift_heatmap'}
 
 
 class PoseEstimator(BaseModel):
-    """A backbone and a neck for what a subclass puts behind them.
+    """Base class of pose estimators: a backbone and a neck, behind which a subclass puts heads.
 
-    A subclass says what its heads are, ``all_heads``, and what the three modes of :meth:`forward`
-    give: ``heatmaps_of``, ``loss`` and ``predict``.
+    A subclass says what its heads are, ``named_heads``, and what the three modes of :meth:`forward`
+    give: ``forward_heads``, ``loss`` and ``predict``.
 
     Args:
         backbone: Config of a backbone: images (B, 3, h, w) to features (B, C, H', W').
         neck: Config of a module behind it, if any.
         data_preprocessor: Config of the preprocessor.
-        flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
+        flip_test: Whether prediction averages the outputs for each image and its mirror image;
+            None is what ``test_cfg`` says, True without it.
         pretrained: Checkpoint of a backbone, path or URL.
         trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
+        pretrained_metainfo: Skeletons of the heads of ``pretrained`` that are to be loaded too.
+        test_cfg: ``flip_test`` (False by default), ``flip_mode`` and ``shift_heatmap`` as MMPose
+            has them.
+
+    Attributes:
+        loaded_parts: Names of the parts that ``init_weights`` has loaded from ``pretrained``.
+
+    Raises:
+        ValueError: If ``test_cfg`` contradicts ``flip_test`` or has an unknown option.
     """
 
     def __init__(
         self,
         backbone: Config,
-        neck: Config | None,
-        data_preprocessor: Config | None,
-        flip_test: bool,
-        pretrained: str | None,
-        trust_checkpoint: bool,
+        neck: Config | None = None,
+        data_preprocessor: Config | None = None,
+        flip_test: bool | None = None,
+        pretrained: str | None = None,
+        trust_checkpoint: bool = False,
+        pretrained_metainfo: Sequence[str | DatasetMeta] = (),
+        test_cfg: Config | None = None,
     ) -> None:
         super().__init__(MODELS.build(data_preprocessor or dict(type='PoseDataPreprocessor')))
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck) if neck is not None else None
-        self.flip_test = flip_test
+        self.flip_test = _flip_test_of(flip_test, test_cfg)
+        self._flip_options = {k: v for k, v in (test_cfg or {}).items() if k != 'flip_test'}
         self.pretrained = pretrained
         self.trust_checkpoint = trust_checkpoint
+        self.pretrained_metas = [load_metainfo(metainfo) for metainfo in pretrained_metainfo]
+        self.loaded_parts: frozenset[str] = frozenset()
 
     def init_weights(self) -> None:
         """Initialises what starts at random and loads ``pretrained``."""
         for part in (self.backbone, self.neck, *self.all_heads()):
             if hasattr(part, 'init_weights'):
                 part.init_weights()
-        if self.pretrained is None:
-            return
-        from mmpose.checkpoints.load import load_backbone
+        if self.pretrained is not None:
+            self.loaded_parts = load_pretrained(
+                self, self.pretrained, self.trust_checkpoint, self.pretrained_metas
+            )
 
-        report = load_backbone(self.backbone, self.pretrained, trust=self.trust_checkpoint)
-        print_log(str(report), logger='current')
+    def _set_flip_options(self) -> None:
+        """Hands the options of ``test_cfg`` to the heads, once they are built."""
+        for head in self.all_heads():
+            head.set_flip_options(self._flip_options)
 
     def extract_feat(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns features (B, C, H', W').
@@ -76,16 +96,16 @@ class PoseEstimator(BaseModel):
     def forward(
         self, inputs: Tensor, batch: Batch | None = None, mode: str = 'tensor'
     ) -> Tensor | list[Tensor] | dict[str, Tensor] | list[PoseResult]:
-        """Returns heatmaps, losses or poses.
+        """Returns raw outputs of the heads, losses or poses.
 
         Args:
             inputs: (B, 3, h, w), normalised.
             batch: What the collate function gives beside the images; ``mode='tensor'`` needs none.
-            mode: ``tensor`` for heatmaps, ``loss`` for a dict of losses, ``predict`` for one
-                ``PoseResult`` a crop.
+            mode: ``tensor`` for the outputs of the heads (heatmaps), ``loss`` for a dict of losses,
+                ``predict`` for one ``PoseResult`` a crop.
         """
         if mode == 'tensor':
-            return self.heatmaps_of(inputs, self.condition_of(batch or {}))
+            return self.forward_heads(inputs, self.condition_of(batch or {}))
         if batch is None:
             raise ValueError(f"mode '{mode}' needs the batch that the collate function makes")
         if mode == 'loss':
@@ -98,18 +118,22 @@ class PoseEstimator(BaseModel):
         """Returns what the network reads of each sample besides its image, (B,) int64."""
         return batch.get('dataset_idx')
 
-    def all_heads(self) -> Iterable[nn.Module]:
+    def all_heads(self) -> list[PoseHead]:
         """Returns the heads in the order of their datasets."""
+        return [head for _, head, _ in self.named_heads()]
+
+    def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
+        """Returns the heads in the order of their datasets, with a name and their skeleton."""
         raise NotImplementedError
 
-    def heatmaps_of(
+    def forward_heads(
         self, inputs: Tensor, dataset_idx: Tensor | None = None
     ) -> Tensor | list[Tensor]:
         """Returns the plain output of the network for normalised images (B, 3, h, w)."""
         raise NotImplementedError
 
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Returns losses, whose names hold 'loss', and figures to watch."""
+        """Returns losses, whose names hold 'loss', and metrics to watch."""
         raise NotImplementedError
 
     def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:
@@ -117,8 +141,17 @@ class PoseEstimator(BaseModel):
         raise NotImplementedError
 
 
-def average_of_mirrored(
-    heatmaps: Tensor, mirrored: Tensor, codec: Codec, flip_indices: Tensor
-) -> Tensor:
-    """Returns the mean of the heatmaps (B, C, H, W) of images and of their mirror images."""
-    return (heatmaps + codec.unflip(mirrored, flip_indices)) / 2
+def _flip_test_of(flip_test: bool | None, test_cfg: Config | None) -> bool:
+    if test_cfg is None:
+        return flip_test is not False
+    unknown = sorted(test_cfg.keys() - TEST_OPTIONS)
+    if unknown:
+        raise ValueError(
+            f'model.test_cfg has {", ".join(unknown)}, expected {", ".join(sorted(TEST_OPTIONS))}'
+        )
+    wanted = bool(test_cfg.get('flip_test', flip_test or False))
+    if flip_test is not None and wanted != flip_test:
+        raise ValueError(
+            f'model.flip_test is {flip_test} but model.test_cfg.flip_test is {wanted}; remove one'
+        )
+    return wanted

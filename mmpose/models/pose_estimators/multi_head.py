@@ -1,24 +1,26 @@
-"""One backbone for several datasets, each with its own head, codec and skeleton."""
+"""Multi-dataset pose estimator: one backbone, and a head and a skeleton per dataset."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmpose.checkpoints.experts import has_experts, merge_expert
+from mmpose.checkpoints.heads import select_dataset
 from mmpose.metainfo import load_metainfo
 from mmpose.models.backbones.vit_moe import plain_config
-from mmpose.models.pose_estimators.base import Batch, Config, PoseEstimator, average_of_mirrored
-from mmpose.models.pose_estimators.pretrained_heads import check_num_heads, load_head, read_heads
+from mmpose.models.heads import PoseHead
+from mmpose.models.pose_estimators.base import Batch, Config, PoseEstimator
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.structures import DatasetMeta, PoseResult
+
+SHARED = ('neck', 'data_preprocessor')  # by all datasets
 
 
 @MODELS.register_module()
@@ -27,21 +29,17 @@ class MultiHeadPoseEstimator(PoseEstimator):
 
     As ViTPose and ViTPose+ were trained, every head sees the features of the whole mixed batch
     (so that batch norm takes the statistics of all datasets) and its loss is divided by the size
-    of the whole batch (so that a dataset weighs as much as its share of the batch).
+    of the whole batch (so that a dataset weighs as much as its share of the batch). Arguments that
+    are not listed are those of ``PoseEstimator``.
 
     Args:
         backbone: Config of a backbone. One with experts needs one per head.
-        heads: Config of a head per dataset, with its codec.
+        heads: Config of a ``PoseHead`` per dataset.
         metainfo: Skeleton per dataset.
-        names: Name per dataset, for losses and figures; None takes those of the skeletons.
-        neck: Config of a module between the two, if any.
-        data_preprocessor: Config of the preprocessor.
-        flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
-        pretrained: Checkpoint of a backbone or of a pose model, path or URL.
-        trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
+        names: Name per dataset, for losses and metrics; None takes those of the skeletons.
         pretrained_metainfo: Skeleton per head of ``pretrained``, to load the heads too: head i
             from head i of the checkpoint, those that it lacks from the one of the backbone's
-            ``new_expert_from``. Joints with the same name start from it.
+            ``new_expert_from``. Keypoints with the same name start from it.
         clean: Whether a head sees the samples of its own dataset only, with their batch
             statistics and a mean over them.
 
@@ -59,27 +57,21 @@ class MultiHeadPoseEstimator(PoseEstimator):
         heads: Sequence[Config],
         metainfo: Sequence[str | DatasetMeta],
         names: Sequence[str] | None = None,
-        neck: Config | None = None,
-        data_preprocessor: Config | None = None,
-        flip_test: bool = True,
-        pretrained: str | None = None,
-        trust_checkpoint: bool = False,
         pretrained_metainfo: Sequence[str | DatasetMeta] | None = None,
         clean: bool = False,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(backbone, neck, data_preprocessor, flip_test, pretrained, trust_checkpoint)
-        self._parts = copy.deepcopy(dict(backbone=backbone, heads=heads, neck=neck))
-        self._preprocessor = copy.deepcopy(data_preprocessor)
+        super().__init__(backbone, pretrained_metainfo=pretrained_metainfo or (), **kwargs)
+        self._parts = copy.deepcopy(dict(backbone=backbone, heads=heads))
+        self._shared = copy.deepcopy({key: kwargs.get(key) for key in SHARED})
         self.metas = [load_metainfo(dataset_meta) for dataset_meta in metainfo]
         self.names = (
             [dataset_meta.name for dataset_meta in self.metas] if names is None else list(names)
         )
         self.heads = nn.ModuleList(MODELS.build(head) for head in heads)
-        self.pretrained_metas = [
-            load_metainfo(dataset_meta) for dataset_meta in pretrained_metainfo or ()
-        ]
         self.clean = clean
         self._check()
+        self._set_flip_options()
         for i, dataset_meta in enumerate(self.metas):
             flips = torch.from_numpy(dataset_meta.flip_indices.copy())
             self.register_buffer(f'flip_indices_{i}', flips, persistent=False)
@@ -92,22 +84,6 @@ class MultiHeadPoseEstimator(PoseEstimator):
         """Skeleton of the first dataset, by which a checkpoint of the model is named."""
         return self.metas[0]
 
-    def init_weights(self) -> None:
-        """Initialises what starts at random and loads ``pretrained``."""
-        super().init_weights()
-        if self.pretrained is None or not self.pretrained_metas:
-            return
-        states = read_heads(self.pretrained, self.trust_checkpoint)
-        check_num_heads(states, self.pretrained_metas, self.pretrained)
-        for i, (head, name) in enumerate(zip(self.heads, self.names, strict=True)):
-            source = i if i < len(states) else getattr(self.backbone, 'new_expert_from', None)
-            if source is None:
-                print_log(f"head '{name}': as initialised", logger='current')
-                continue
-            dataset_meta = self.pretrained_metas[source]
-            note = load_head(head, self.metas[i], states[source], dataset_meta, f"head '{name}'")
-            print_log(note, logger='current')
-
     def train(self, mode: bool = True) -> MultiHeadPoseEstimator:
         """Sets training mode everywhere but in the frozen parts, which stay in eval mode."""
         super().train(mode)
@@ -115,12 +91,13 @@ class MultiHeadPoseEstimator(PoseEstimator):
             part.eval()
         return self
 
-    def all_heads(self) -> nn.ModuleList:
-        """Returns the heads in the order of their datasets."""
-        return self.heads
+    def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
+        """Returns the heads in the order of their datasets, with a name and their skeleton."""
+        names = [f"head '{name}'" for name in self.names]
+        return list(zip(names, self.heads, self.metas, strict=True))
 
-    def heatmaps_of(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> list[Tensor]:
-        """Returns heatmaps (B, C_d, H, W) of each head d, all for the whole batch."""
+    def forward_heads(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> list[Tensor]:
+        """Returns the raw output of each head (heatmaps), all for the whole batch."""
         features = self.extract_feat(inputs, dataset_idx)
         return [head(features) for head in self.heads]
 
@@ -140,15 +117,18 @@ class MultiHeadPoseEstimator(PoseEstimator):
                 continue
             rows = torch.tensor(rows_of[i], dtype=torch.long)
             rows = rows.to(features.device, non_blocking=True)
-            keypoints = _fit_joints(batch['keypoints'], self.metas[i].num_keypoints)
-            keypoints_visible = _fit_joints(batch['keypoints_visible'], self.metas[i].num_keypoints)
+            keypoints = _fit_keypoints(batch['keypoints'], self.metas[i].num_keypoints)
+            keypoints_visible = _fit_keypoints(
+                batch['keypoints_visible'], self.metas[i].num_keypoints
+            )
             if self.clean:
                 losses = _own_loss(head, features, keypoints, keypoints_visible, rows)
             else:
                 own = torch.zeros_like(keypoints_visible).index_fill_(0, rows, 1)
                 losses = head.loss(features, keypoints, keypoints_visible * own)
-            results[f'loss_{name}'] = losses['loss_heatmap']
-            if rows_of[i]:
+            first, *others = (value for key, value in losses.items() if 'loss' in key)
+            results[f'loss_{name}'] = sum(others, first)
+            if rows_of[i] and 'acc_pose' in losses:
                 results[f'acc_{name}'] = losses['acc_pose']
         return results
 
@@ -163,13 +143,10 @@ class MultiHeadPoseEstimator(PoseEstimator):
             if not rows:
                 continue
             head = self.heads[i]
-            heatmaps = head(features[rows])
-            if mirrored is not None:
-                flips = getattr(self, f'flip_indices_{i}')
-                heatmaps = average_of_mirrored(heatmaps, head(mirrored[rows]), head.codec, flips)
-            keypoints_in, scores = head.predict(heatmaps)
+            flipped = None if mirrored is None else mirrored[rows]
+            found = head.predict(features[rows], flipped, getattr(self, f'flip_indices_{i}'))
             part = {key: _take(value, rows) for key, value in batch.items()}
-            found = batch_to_results(keypoints_in, scores, part, head.codec)
+            found = batch_to_results(*found, part, head)
             poses.update(zip(rows, found, strict=True))
         return [poses[row] for row in range(len(poses))]
 
@@ -188,22 +165,18 @@ class MultiHeadPoseEstimator(PoseEstimator):
         if name not in self.names:
             raise ValueError(f"the model has no dataset '{name}', only {', '.join(self.names)}")
         index = self.names.index(name)
-        backbone, state = self._parts['backbone'], self.backbone.state_dict()
+        backbone = self._parts['backbone']
         if getattr(self.backbone, 'takes_dataset_idx', False):
             backbone = plain_config(backbone)
-            state = merge_expert(state, index) if has_experts(state) else state
         model = TopdownPoseEstimator(
             backbone=backbone,
             head=self._parts['heads'][index],
             metainfo=self.metas[index],
-            neck=self._parts['neck'],
-            data_preprocessor=self._preprocessor,
             flip_test=self.flip_test,
+            test_cfg=self._flip_options,
+            **self._shared,
         )
-        model.backbone.load_state_dict(state)
-        model.head.load_state_dict(self.heads[index].state_dict())
-        if self.neck is not None:
-            model.neck.load_state_dict(self.neck.state_dict())
+        model.load_state_dict(select_dataset(self.state_dict(), index))
         return model.to(next(self.parameters()).device).train(self.training)
 
     def _rows_by_dataset(self, dataset_idx: Tensor) -> list[list[int]]:
@@ -255,17 +228,17 @@ class MultiHeadPoseEstimator(PoseEstimator):
         if head.num_keypoints != dataset_meta.num_keypoints:
             raise ValueError(
                 f"head {index} has {head.num_keypoints} keypoints but '{dataset_meta.name}' has "
-                f'{dataset_meta.num_keypoints}; set model.heads[{index}].out_channels to '
-                f'{head.codec.num_channels(dataset_meta.num_keypoints)}'
+                f'{dataset_meta.num_keypoints}; set '
+                f'model.heads[{index}].{head.size_option(dataset_meta.num_keypoints)}'
             )
-        if not self.clean and not getattr(head.loss_module, 'use_target_weight', True):
+        if not self.clean and not head.uses_target_weight:
             raise ValueError(
                 f'head {index} has a loss with use_target_weight=False, which would train it on '
                 'the samples of the other datasets; set it to True, or set model.clean=True'
             )
 
 
-def _fit_joints(values: Tensor, num_keypoints: int) -> Tensor:
+def _fit_keypoints(values: Tensor, num_keypoints: int) -> Tensor:
     """Returns (B, K, ...) of (B, Kmax, ...): cut, or with zeros where Kmax is less than K."""
     missing = num_keypoints - values.shape[1]
     if missing <= 0:
@@ -279,7 +252,7 @@ def _own_loss(
     """Returns the loss of some samples; of none, a zero that still reaches every parameter."""
     if len(rows):
         return head.loss(features[rows], keypoints[rows], keypoints_visible[rows])
-    return {'loss_heatmap': 0 * sum(parameter.sum() for parameter in head.parameters())}
+    return {'loss': 0 * sum(parameter.sum() for parameter in head.parameters())}
 
 
 def _take(value: Tensor | list, rows: list[int]) -> Tensor | list:

@@ -1,23 +1,21 @@
-"""PGVL: joint names and images meet in parse graphs before the heatmap head."""
+"""PGVL: keypoint names and images meet in parse graphs before the head."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
-from mmengine.logging import print_log
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.init import trunc_normal_
 
-from mmpose.codecs import token_cells
-from mmpose.metainfo import load_metainfo
-from mmpose.models.language import TextCache, freeze, joint_prompts
+from mmpose.models.language import TextCache, freeze, keypoint_prompts
+from mmpose.models.losses import token_cells
 from mmpose.models.pose_estimators.base import Batch, Config
-from mmpose.models.pose_estimators.pretrained_language import load_language, read_language
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
-from mmpose.structures import DatasetMeta
 
 # What the estimator takes besides the arguments of TopdownPoseEstimator.
 LANGUAGE_OPTIONS = (
@@ -33,12 +31,12 @@ LOGIT_SCALE = math.log(1 / 0.07)  # CLIP's start, 1 / temperature
 
 @MODELS.register_module()
 class PGVLPoseEstimator(TopdownPoseEstimator):
-    """Top-down estimator whose image features are refined by the names of the joints.
+    """Top-down estimator whose image features are refined by the names of the keypoints.
 
     Parse graph-based visual-language interaction for human pose estimation, Liu et al. 2025
     (arXiv 2509.07385). Names become features by a frozen text encoder; parse graphs put them in
     relation with the tokens of the backbone; the head reads the resulting tokens. In training a
-    contrastive loss ties the tokens at the joints to the features of their names.
+    contrastive loss ties the tokens at the keypoints to the features of their names.
 
     Parameter names are those of the published weights: ``my`` is the parse graph, ``my_up`` and
     ``my_up1`` bring text and image to its width. Arguments that are not listed are those of
@@ -48,12 +46,12 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
         text_encoder: Config of a text encoder, see ``mmpose.models.language``. It stays frozen.
         prompt_encoder: Config of what lets the prompts see each other; its sizes are known here.
         parse_graph: Config of the parse graph.
-        feature_loss: Config of the loss between tokens at joints and features of names.
-        prompts: Joint -> text, for joints whose names are no good description.
+        feature_loss: Config of the loss between tokens at keypoints and features of names.
+        prompts: Keypoint -> text, for keypoints whose names are no good description.
         num_contexts: Learned tokens before each text; 0 for an encoder that takes none.
 
     Raises:
-        ValueError: If widths or joints do not fit each other.
+        ValueError: If widths or keypoints do not fit each other.
     """
 
     def __init__(
@@ -66,30 +64,13 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
         feature_loss: Config,
         prompts: Mapping[str, str] | None = None,
         num_contexts: int = 8,
-        metainfo: str | DatasetMeta = 'coco',
-        neck: Config | None = None,
-        data_preprocessor: Config | None = None,
-        flip_test: bool = True,
-        pretrained: str | None = None,
-        trust_checkpoint: bool = False,
-        pretrained_metainfo: str | DatasetMeta | None = None,
+        **kwargs: Any,
     ) -> None:
-        dataset_meta = load_metainfo(metainfo)
-        super().__init__(
-            backbone=backbone,
-            head=head,
-            metainfo=dataset_meta,
-            neck=neck,
-            data_preprocessor=data_preprocessor,
-            flip_test=flip_test,
-            pretrained=pretrained,
-            trust_checkpoint=trust_checkpoint,
-            pretrained_metainfo=pretrained_metainfo,
-        )
-        self.prompts = joint_prompts(dataset_meta, prompts)
+        super().__init__(backbone, head, **kwargs)
+        self.prompts = keypoint_prompts(self.dataset_meta, prompts)
         self.text_encoder = freeze(MODELS.build(text_encoder))
         text_dim = self.text_encoder.out_channels
-        sizes = dict(width=text_dim, num_prompts=dataset_meta.num_keypoints)
+        sizes = dict(width=text_dim, num_prompts=self.dataset_meta.num_keypoints)
         self.prompt_encoder = MODELS.build({**sizes, **prompt_encoder})
         self.my = MODELS.build(parse_graph)
         self._add_projections(text_dim, parse_graph['variant'])
@@ -112,11 +93,10 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
                 f"{what} gives {kept} channels but the parse graph of variant '{variant}' takes "
                 f'{width}; set model.parse_graph.dim={kept}'
             )
-        taken = self.head.deconv_layers[0].in_channels if len(self.head.deconv_layers) else None
-        if taken not in (None, self.my.out_channels):
+        if self.head.in_channels != self.my.out_channels:
             raise ValueError(
                 f'the parse graph gives {self.my.out_channels} channels but the head takes '
-                f'{taken}; set model.head.in_channels={self.my.out_channels}'
+                f'{self.head.in_channels}; set model.head.in_channels={self.my.out_channels}'
             )
         self.my_up = nn.Linear(text_dim, width) if is_fuse else nn.Identity()
         self.my_up1 = nn.Identity() if is_fuse else nn.Linear(image_dim, width)
@@ -138,16 +118,12 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
         A ``pretrained`` that reads texts itself brings its language along, where that fits.
         """
         super().init_weights()
-        is_taken = False
-        state = read_language(self.pretrained, self.trust_checkpoint) if self.pretrained else {}
-        if state:
-            is_taken, note = load_language(self, state)
-            print_log(note, logger='current')
+        is_taken = 'text_encoder' in self.loaded_parts
         if not is_taken or self.text_encoder.pretrained is not None:
             self.text_encoder.init_weights(self.trust_checkpoint)
 
     def extract_feat(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
-        """Returns features (B, E, H', W') of images (B, 3, h, w) that know of the joints."""
+        """Returns features (B, E, H', W') of images (B, 3, h, w) that know of the keypoints."""
         return self.interact(inputs, dataset_idx)[1]
 
     def interact(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -158,14 +134,13 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
             dataset_idx: (B,) int64, read by a backbone with a part per dataset only.
         """
         features = super().extract_feat(inputs, dataset_idx)
-        vision = self.my_up1(features.flatten(2).transpose(1, 2))  # (B, C, H', W') -> (B, N, D)
+        vision = self.my_up1(rearrange(features, 'b c h w -> b (h w) c'))
         text = self.text_features().expand(len(inputs), -1, -1)
         text, vision = self.my(text, vision)
-        # (B, N, E) -> (B, E, H', W')
-        return text, vision.transpose(1, 2).reshape(len(inputs), -1, *features.shape[2:])
+        return text, rearrange(vision, 'b (h w) e -> b e h w', h=features.shape[2])
 
     def text_features(self) -> Tensor:
-        """Returns the features (K, D) of the joints' prompts, at the width of the parse graph."""
+        """Returns the features (K, D) of the prompts, at the width of the parse graph."""
         return self.text_cache.get(self.prompts, self._compute_text_features)
 
     def _compute_text_features(self) -> Tensor:
@@ -177,9 +152,8 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
         text, vision = self.interact(inputs, batch.get('dataset_idx'))
         results = self.head.loss(vision, batch['keypoints'], batch['keypoints_visible'])
         grid_wh = (vision.shape[3], vision.shape[2])
-        codec = self.head.codec
         cells, weights = token_cells(
-            batch['keypoints'], batch['keypoints_visible'], codec.input_size, grid_wh
+            batch['keypoints'], batch['keypoints_visible'], self.head.input_size, grid_wh
         )
         results['loss_feature'] = self.feature_loss(vision, text, cells, weights, self.logit_scale)
         return results

@@ -1,4 +1,4 @@
-"""From input pixels on the device to results in image pixels on the CPU, a batch at a time."""
+"""Pose results of a batch: from input pixels on the device to image pixels on the CPU."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from torch import Tensor
 from mmpose.structures import PoseResult, invert_affine, transform_points, window_matrices
 
 
-class _Codec(Protocol):
+class CropFrame(Protocol):
+    """Size and alignment of crops."""
+
     input_size: tuple[int, int]
     use_udp: bool
 
 
 def batch_to_results(
-    keypoints_in: Tensor, keypoint_scores: Tensor, batch: dict[str, Any], codec: _Codec
+    keypoints_in: Tensor, keypoint_scores: Tensor, batch: dict[str, Any], crops: CropFrame
 ) -> list[PoseResult]:
     """Returns one result a crop.
 
@@ -24,15 +26,15 @@ def batch_to_results(
         keypoints_in: (B, K, 2), in px.
         keypoint_scores: (B, K).
         batch: Crop windows and ids as the collate function makes them.
-        codec: Says the input size and whether the crops are aligned (UDP).
+        crops: A head or a backend, which know the input size and whether the crops are UDP crops.
     """
     arrays = {key: _numpy(value) for key, value in batch.items()}
     matrices = window_matrices(
         arrays['center'].astype(np.float64),
         arrays['scale'].astype(np.float64),
         arrays['rotation'].astype(np.float64),
-        codec.input_size,
-        codec.use_udp,
+        crops.input_size,
+        crops.use_udp,
     )
     keypoints = transform_points(_numpy(keypoints_in), invert_affine(matrices)).astype(np.float32)
     scores_np = _numpy(keypoint_scores).astype(np.float32)

@@ -1,19 +1,15 @@
-"""The top-down estimator: one crop in, one pose out."""
+"""Top-down pose estimator: one crop in, one pose out."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmpose.metainfo import load_metainfo
-from mmpose.models.pose_estimators.base import (
-    Batch,
-    Config,
-    PoseEstimator,
-    average_of_mirrored,
-)
-from mmpose.models.pose_estimators.pretrained_heads import load_head, read_heads
+from mmpose.models.heads import PoseHead
+from mmpose.models.pose_estimators.base import Batch, Config, PoseEstimator
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.registry import MODELS
 from mmpose.structures import DatasetMeta, PoseResult
@@ -21,21 +17,17 @@ from mmpose.structures import DatasetMeta, PoseResult
 
 @MODELS.register_module()
 class TopdownPoseEstimator(PoseEstimator):
-    """Estimates the pose of the person in the middle of each crop.
+    """Top-down estimator: the pose of the instance in the middle of each crop.
+
+    Arguments that are not listed are those of ``PoseEstimator``.
 
     Args:
-        backbone: Config of a backbone: images (B, 3, h, w) to features (B, C, H', W').
-        head: Config of a head, which also holds the codec.
+        backbone: Config of a backbone.
+        head: Config of a ``PoseHead``.
         metainfo: Skeleton: its name, the path of a table, or a ``DatasetMeta``.
-        neck: Config of a module between the two, if any.
-        data_preprocessor: Config of the preprocessor.
-        flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
-        pretrained: Checkpoint of a backbone (MAE, DINOv2, timm, HAP, ...), path or URL. It is
-            read by :meth:`init_weights`, which the runner calls before training.
-        trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
         pretrained_metainfo: Skeleton of ``pretrained``, where that is a pose model whose head is
             to be loaded too (the first of several, or that of the backbone's
-            ``default_dataset``). Joints with the same name in both skeletons start from it.
+            ``default_dataset``). Keypoints with the same name in both skeletons start from it.
 
     Raises:
         ValueError: If the head has another number of keypoints than the skeleton.
@@ -46,18 +38,15 @@ class TopdownPoseEstimator(PoseEstimator):
         backbone: Config,
         head: Config,
         metainfo: str | DatasetMeta = 'coco',
-        neck: Config | None = None,
-        data_preprocessor: Config | None = None,
-        flip_test: bool = True,
-        pretrained: str | None = None,
-        trust_checkpoint: bool = False,
         pretrained_metainfo: str | DatasetMeta | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(backbone, neck, data_preprocessor, flip_test, pretrained, trust_checkpoint)
+        metas = [] if pretrained_metainfo is None else [pretrained_metainfo]
+        super().__init__(backbone, pretrained_metainfo=metas, **kwargs)
         self.dataset_meta = load_metainfo(metainfo)
-        self.head = MODELS.build(head)
-        self.pretrained_meta = pretrained_metainfo and load_metainfo(pretrained_metainfo)
-        if self.pretrained_meta and pretrained is None:
+        self.head: PoseHead = MODELS.build(head)
+        self._set_flip_options()
+        if self.pretrained_metas and self.pretrained is None:
             raise ValueError(
                 'model.pretrained_metainfo is the skeleton of a checkpoint, but there is none; '
                 'set model.pretrained'
@@ -66,29 +55,18 @@ class TopdownPoseEstimator(PoseEstimator):
             raise ValueError(
                 f'the head has {self.head.num_keypoints} keypoints but '
                 f"'{self.dataset_meta.name}' has "
-                f'{self.dataset_meta.num_keypoints}; set model.head.out_channels to '
-                f'{self.head.codec.num_channels(self.dataset_meta.num_keypoints)}'
+                f'{self.dataset_meta.num_keypoints}; set '
+                f'model.head.{self.head.size_option(self.dataset_meta.num_keypoints)}'
             )
         flips = torch.from_numpy(self.dataset_meta.flip_indices.copy())
         self.register_buffer('flip_indices', flips, persistent=False)
 
-    def init_weights(self) -> None:
-        """Initialises what starts at random and loads ``pretrained``."""
-        super().init_weights()
-        if self.pretrained is None or self.pretrained_meta is None:
-            return
-        states = read_heads(self.pretrained, self.trust_checkpoint)
-        number = getattr(self.backbone, 'default_dataset', None) or 0
-        name = 'head' if len(states) == 1 else f'head {number} of {len(states)} in the checkpoint'
-        note = load_head(self.head, self.dataset_meta, states[number], self.pretrained_meta, name)
-        print_log(note, logger='current')
+    def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
+        """Returns the only head with its skeleton."""
+        return [('head', self.head, self.dataset_meta)]
 
-    def all_heads(self) -> tuple[nn.Module]:
-        """Returns the only head."""
-        return (self.head,)
-
-    def heatmaps_of(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
-        """Returns heatmaps (B, C, H, W) of normalised images (B, 3, h, w)."""
+    def forward_heads(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
+        """Returns the raw output of the head (heatmaps) for normalised images (B, 3, h, w)."""
         return self.head(self.extract_feat(inputs, dataset_idx))
 
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -98,14 +76,13 @@ class TopdownPoseEstimator(PoseEstimator):
 
     def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:
         """Returns the pose of each crop in image coordinates."""
-        heatmaps = self.predict_heatmaps(inputs, self.condition_of(batch))
-        keypoints_in, scores = self.head.predict(heatmaps)
-        return batch_to_results(keypoints_in, scores, batch, self.head.codec)
+        output = self.predict_output(inputs, self.condition_of(batch))
+        return batch_to_results(*self.head.decode(output), batch, self.head)
 
-    def predict_heatmaps(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
-        """Returns heatmaps (B, C, H, W), averaged with those of the mirror image if asked for."""
-        heatmaps = self.heatmaps_of(inputs, dataset_idx)
+    def predict_output(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
+        """Returns the raw output of the head (heatmaps), averaged by a flip test if asked for."""
+        output = self.forward_heads(inputs, dataset_idx)
         if not self.flip_test:
-            return heatmaps
-        mirrored = self.heatmaps_of(inputs.flip(-1), dataset_idx)
-        return average_of_mirrored(heatmaps, mirrored, self.head.codec, self.flip_indices)
+            return output
+        flipped = self.forward_heads(inputs.flip(-1), dataset_idx)
+        return self.head.average_flipped(output, flipped, self.flip_indices)

@@ -1,32 +1,22 @@
-"""A top-down estimator that is told in words what kind of picture it looks at."""
+"""VLPose: a top-down estimator that reads in a sentence what kind of picture it sees."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmpose.models.backbones import vit_prompt
-from mmpose.models.heads import two_branch_head
-from mmpose.models.language.blip_text_encoder import UNUSED
-from mmpose.models.language.prompt_table import load_prompts
+from mmpose.models.language.prompts import load_prompts
 from mmpose.models.pose_estimators.base import Batch, Config
-from mmpose.models.pose_estimators.pretrained_heads import load_head
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.registry import MODELS
-from mmpose.structures import DatasetMeta
 
-State = dict[str, Tensor]
-LANGUAGE_PARTS = ('matcher', 'text_embed_proj', 'text_encoder')
-TEXT = 'text_encoder.'
-CLASSIC_HEAD = re.compile(r'^head\.deconv_layers\.\d+\.(weight|bias|running_mean)$')
-OFF = 'language is off'
-NOT_RUN = 'part of BLIP that VLPose never runs'
 PLAIN_HEAD_OPTIONS = ('freeze_main_branch', 'freeze_final_layer')
 
 
@@ -48,14 +38,13 @@ class VLPoseEstimator(TopdownPoseEstimator):
             no text, no matcher, and the main branch as the only one. It loads the files of both.
         attend_padding: Whether image tokens attend to what fills up short sentences, as published.
             The result then depends on the other sentences in the batch.
-        metainfo: See ``TopdownPoseEstimator``, as for all others.
-        neck: Config of a module behind the backbone, if any.
-        data_preprocessor: Config of the preprocessor.
-        flip_test: Whether prediction averages the heatmaps of each image and its mirror image.
-        pretrained: Checkpoint to start from: a backbone, a ViTPose or a VLPose model. All that it
-            has in common with the model is loaded, its head included.
-        trust_checkpoint: Whether ``pretrained`` may be a pickle that runs code.
-        pretrained_metainfo: Skeleton of ``pretrained``, if it is not that of the model.
+        kwargs: Arguments of ``TopdownPoseEstimator``. ``pretrained`` may be a backbone, a ViTPose
+            or a VLPose model; all that it has in common with the model is loaded, its head
+            included.
+
+    Attributes:
+        language: As given.
+        trained_with_language: Parts of the ViTPose model inside that learn with the language.
 
     Raises:
         ValueError: If the prompts do not fit the text encoder.
@@ -70,28 +59,12 @@ class VLPoseEstimator(TopdownPoseEstimator):
         prompts: str | Path | Mapping[str, str] = 'humanart',
         language: bool = True,
         attend_padding: bool = False,
-        metainfo: str | DatasetMeta = 'coco',
-        neck: Config | None = None,
-        data_preprocessor: Config | None = None,
-        flip_test: bool = True,
-        pretrained: str | None = None,
-        trust_checkpoint: bool = False,
-        pretrained_metainfo: str | DatasetMeta | None = None,
+        **kwargs: Any,
     ) -> None:
-        self._revert_note = '' if language else _note_on_reverting(backbone, head)
+        self.trained_with_language = _trained_with_language(backbone, head)
         if not language:
             backbone, head = vit_prompt.plain_config(backbone), _plain_head(head)
-        super().__init__(
-            backbone,
-            head,
-            metainfo=metainfo,
-            neck=neck,
-            data_preprocessor=data_preprocessor,
-            flip_test=flip_test,
-            pretrained=pretrained,
-            trust_checkpoint=trust_checkpoint,
-            pretrained_metainfo=pretrained_metainfo,
-        )
+        super().__init__(backbone, head, **kwargs)
         self.language = language
         self.attend_padding = attend_padding
         self._random_parts: tuple[str, ...] = ()
@@ -174,90 +147,13 @@ class VLPoseEstimator(TopdownPoseEstimator):
     def init_weights(self) -> None:
         """Initialises what starts at random, and loads ``pretrained`` and that of the text."""
         super().init_weights()
-        loaded: set[str] = set()
+        loaded = set(self.loaded_parts)
         if self.language and self.text_encoder.pretrained is not None:
             self.text_encoder.init_weights(self.trust_checkpoint)
             loaded.add('text_encoder')
-        if self.pretrained is not None:
-            loaded |= self._start_from(self.pretrained, loaded)
         frozen = ['text_encoder'] if self.language else []
         frozen += ['head'] if getattr(self.head, 'freeze_main_branch', False) else []
         self._random_parts = tuple(name for name in frozen if name not in loaded)
-
-    def _start_from(self, path: str, done: set[str]) -> set[str]:
-        """Loads what a file has besides a backbone, says so, and returns the names of the parts.
-
-        Args:
-            path: A checkpoint of any kind.
-            done: Parts that have been loaded.
-        """
-        from mmpose.checkpoints.compare import require_same
-        from mmpose.checkpoints.load import convert_file
-
-        state = convert_file(path, self.trust_checkpoint).state
-        wanted = ['head', *(LANGUAGE_PARTS if self.language else ())]
-        found = {name: own for name in wanted if (own := _inner(state, f'{name}.'))}
-        found = {name: own for name, own in found.items() if name not in done}
-        for name, own in found.items():
-            part = getattr(self, name)
-            if name == 'text_encoder':
-                note = part.load_state(state, path)
-            elif name == 'head':
-                if self.pretrained_meta is not None:
-                    continue  # the base class has loaded it, joint by joint
-                note = load_head(part, self.dataset_meta, own, self.dataset_meta, name)
-            else:
-                require_same(own, part.state_dict(), f"{name} of '{path}'")
-                part.load_state_dict(own)
-                note = f'{name}: {len(own)} tensors loaded'
-            print_log(note, logger='current')
-        return set(found)
-
-    def adapt_state(self, state: State) -> tuple[State, dict[str, str], list[str]]:
-        """Fits the weights of a whole pose model to this one.
-
-        Args:
-            state: Weights of a file, under our names.
-
-        Returns:
-            The weights, name -> why for those left out, and sentences on what was changed.
-
-        Raises:
-            ValueError: If the file is a plain ViTPose model, or has no text encoder and no other
-                file has been given for it.
-        """
-        if not self.language:
-            return self._without_language(state)
-        if any(CLASSIC_HEAD.match(name) for name in state):
-            raise ValueError(
-                'the file is a plain ViTPose model, which lacks all that VLPose adds; set '
-                'model.pretrained to it to start training from it, or model.language=False to run '
-                'it as it is'
-            )
-        dropped = {name: NOT_RUN for name in state if UNUSED.match(name)}
-        kept = {name: tensor for name, tensor in state.items() if name not in dropped}
-        if any(name.startswith(TEXT) for name in kept):
-            return kept, dropped, []
-        if self.text_encoder.pretrained is None:
-            raise ValueError(
-                "the file has no text encoder; set model.text_encoder.pretrained to BLIP's "
-                'model_base_capfilt_large.pth'
-            )
-        note = self.text_encoder.load(self.text_encoder.pretrained, self.trust_checkpoint)
-        return kept | _with_prefix(TEXT, self.text_encoder.state_dict()), dropped, [note]
-
-    def _without_language(self, state: State) -> tuple[State, dict[str, str], list[str]]:
-        parts = tuple(f'{name}.' for name in LANGUAGE_PARTS)
-        prompts = tuple(f'backbone.{name}' for name in vit_prompt.PROMPTS)
-        others = {x: tensor for x, tensor in state.items() if not x.startswith((*parts, 'head.'))}
-        plain = {name: tensor for name, tensor in others.items() if name not in prompts}
-        main = two_branch_head.to_classic(_inner(state, 'head.'))
-        plain |= _with_prefix('head.', main)
-        side = [x for x in _inner(state, 'head.') if two_branch_head.SIDE.match(x)]
-        left = [x for x in state if x.startswith(parts) or x in prompts]
-        left += [f'head.{name}' for name in side]
-        notes = [self._revert_note] if left and self._revert_note else []
-        return plain, dict.fromkeys(left, OFF), notes
 
     def _warn_of_random_parts(self) -> None:
         """Warns once if frozen parts have kept their random initialisation."""
@@ -282,24 +178,10 @@ def _plain_head(head: Config) -> Config:
     return {**plain, 'type': 'HeatmapHead'}
 
 
-def _note_on_reverting(backbone: Config, head: Config) -> str:
-    """Returns what of the original model was trained together with the language, if anything."""
+def _trained_with_language(backbone: Config, head: Config) -> tuple[str, ...]:
+    """Returns the parts of the original model that learn together with the language."""
     is_kept = backbone.get('tuning') in vit_prompt.PROMPT_MODES
     trained = [] if is_kept else ['the backbone']
     trained += [] if head.get('freeze_main_branch') else ['the main branch of the head']
     trained += [] if head.get('freeze_final_layer') else ['head.final_layer']
-    if not trained:
-        return ''
-    return (
-        f'{" and ".join(trained)} learned together with the language: the results are those of the '
-        'original ViTPose model only with the original weights, so load its own file'
-    )
-
-
-def _inner(state: State, prefix: str) -> State:
-    """Returns the weights below a prefix, without it."""
-    return {k.removeprefix(prefix): x for k, x in state.items() if k.startswith(prefix)}
-
-
-def _with_prefix(prefix: str, state: State) -> State:
-    return {f'{prefix}{name}': tensor for name, tensor in state.items()}
+    return tuple(trained)

@@ -6,9 +6,9 @@ from samples import make_sample
 
 from mmpose.datasets.transforms import (
     GetBBoxCenterScale,
+    RandomBBoxTransform,
     RandomFlip,
     RandomHalfBody,
-    RandomScaleRotation,
     RandomShiftBboxCenter,
 )
 
@@ -117,7 +117,9 @@ UPPER, LOWER, NEITHER = 'upper', 'lower', 'neither'
 )
 def test_half_body(num_upper, num_lower, shares):
     keypoints_visible = body(num_upper, num_lower)
-    scales, before = draw(RandomHalfBody(), 'scale', keypoints_visible=keypoints_visible)
+    scales, before = draw(
+        RandomHalfBody(upper_prioritized_prob=0.6915), 'scale', keypoints_visible=keypoints_visible
+    )
     points = make_sample()['keypoints'].astype(float)
     expected = {NEITHER: before}
     for half, part in ((UPPER, slice(0, 11)), (LOWER, slice(11, 17))):
@@ -131,8 +133,8 @@ def test_half_body(num_upper, num_lower, shares):
 
 
 def test_half_body_with_two_or_fewer_of_the_lower_body():
-    """With exactly the threshold of joints of one half, the other half is taken."""
-    transform = RandomHalfBody(min_visible=3, prob=1, upper_prob=1)
+    """With exactly the threshold of keypoints of one half, the other half is taken."""
+    transform = RandomHalfBody(4, min_upper_keypoints=3, prob=1, upper_prioritized_prob=1)
     sample = make_sample(keypoints_visible=body(2, 6))
     lower = sample['keypoints'][11:].astype(float)
     result = transform(sample)
@@ -151,14 +153,15 @@ def test_half_body_with_two_or_fewer_of_the_lower_body():
 def test_half_body_gives_up_on_a_point(changes):
     sample = make_sample(**changes)
     before = sample['center'], sample['scale']
-    result = RandomHalfBody(min_visible=0, prob=1)(sample)
+    result = RandomHalfBody(1, prob=1)(sample)
     assert (result['center'], result['scale']) == before
 
 
-def test_scale_and_rotation():
+def test_scale_and_rotation_of_mmpose_0():
     rng = np.random.default_rng(0)
     base = make_sample()
-    results = [RandomScaleRotation()({**base, 'rng': rng}) for _ in range(NUM)]
+    transform = RandomBBoxTransform(distribution='clipped_normal', shift_prob=0)
+    results = [transform({**base, 'rng': rng}) for _ in range(NUM)]
     scales = np.array([result['scale'] for result in results]) / base['scale']
     rotations = np.array([result['rotation'] for result in results])
 
@@ -180,9 +183,11 @@ def test_scale_and_rotation():
     assert np.corrcoef(factor, rotations)[0, 1] == pytest.approx(0, abs=0.1)
 
 
-def test_scale_and_rotation_arguments():
+def test_scale_and_rotation_arguments_of_mmpose_0():
     rng = np.random.default_rng(0)
-    transform = RandomScaleRotation(0.3, 90, 1.0)
+    transform = RandomBBoxTransform(
+        0, 0, scale_factor=0.3, rotate_factor=180, rotate_prob=1.0, distribution='clipped_normal'
+    )
     base = make_sample()
     results = [transform({**base, 'rng': rng}) for _ in range(NUM)]
     factor = np.array([result['scale'][0] for result in results]) / base['scale'][0]
@@ -190,3 +195,71 @@ def test_scale_and_rotation_arguments():
     assert (factor.min(), factor.max()) == (pytest.approx(0.7), pytest.approx(1.3))
     assert (rotations != 0).all()
     assert np.abs(rotations).max() == 180
+
+
+def test_clipped_draws_are_those_of_the_published_recipe():
+    """Factor and rotation in the order in which ViTPose's recipes were always drawn here."""
+    transform = RandomBBoxTransform(distribution='clipped_normal', shift_prob=0, scale_factor=0.3)
+    base = make_sample()
+    for seed in range(50):
+        result = transform({**base, 'rng': np.random.default_rng(seed)})
+        rng = np.random.default_rng(seed)
+        factor = min(max(1 + 0.3 * rng.standard_normal(), 1 - 0.3), 1 + 0.3)
+        turn = 0.0
+        if rng.random() < 0.6:
+            turn = min(max(40 * rng.standard_normal(), -80), 80)
+        np.testing.assert_array_equal(result['scale'], base['scale'] * factor)
+        np.testing.assert_array_equal(result['center'], base['center'])
+        assert result['rotation'] == turn
+
+
+def truncated_normals(num, rng):
+    """Returns normal numbers of which those beyond one standard deviation are drawn again."""
+    drawn = rng.standard_normal(4 * num)
+    return drawn[np.abs(drawn) <= 1][:num]
+
+
+def largest_gap(first, second):
+    """Returns the statistic of Kolmogorov and Smirnov for two samples of equal size."""
+    both = np.concatenate([first, second])
+    ranks = [np.searchsorted(np.sort(x), both, side='right') for x in (first, second)]
+    return np.abs(ranks[0] - ranks[1]).max() / len(first)
+
+
+def test_shift_scale_and_rotation_of_mmpose_1():
+    """Two samples: ours, and the published formula with numbers drawn by rejection."""
+    options = dict(shift_factor=0.2, scale_factor=(0.6, 1.2), rotate_factor=60)
+    probabilities = dict(shift_prob=0.3, scale_prob=0.8, rotate_prob=0.6)
+    transform = RandomBBoxTransform(**options, **probabilities)
+    base, rng = make_sample(), np.random.default_rng(0)
+    results = [transform({**base, 'rng': rng}) for _ in range(NUM)]
+    shifts = np.array([result['center'] - base['center'] for result in results]) / base['scale']
+    factors = np.array([result['scale'][0] for result in results]) / base['scale'][0]
+    turns = np.array([result['rotation'] for result in results])
+    published = np.random.default_rng(1)
+
+    def formula(width, middle, prob, idle):
+        z = truncated_normals(NUM, published)
+        return np.where(published.random(NUM) < prob, middle + width * z, idle)
+
+    pairs = [
+        *((shift, formula(0.2, 0, 0.3, 0)) for shift in shifts.T),
+        (factors, formula(0.3, 0.9, 0.8, 1)),
+        (turns, formula(60, 0, 0.6, 0)),
+    ]
+    # 2.5 sqrt(2 / n) is exceeded by equal distributions once in 130,000 times.
+    for ours, theirs in pairs:
+        assert largest_gap(ours, theirs) < 2.5 * (2 / NUM) ** 0.5
+    assert largest_gap(turns, np.clip(30 * published.standard_normal(NUM), -60, 60)) > 0.1
+    assert ((shifts[:, 0] == 0) == (shifts[:, 1] == 0)).all()
+    moved = shifts[shifts[:, 0] != 0]
+    assert np.corrcoef(moved.T)[0, 1] == pytest.approx(0, abs=0.15)
+    assert (np.abs(shifts).max() <= 0.2, factors.min() >= 0.6, factors.max() <= 1.2) == (True,) * 3
+
+
+@pytest.mark.parametrize('num_lower', [0, 2])
+def test_half_body_without_a_half_stays(num_lower):
+    sample = make_sample(keypoints_visible=body(2, num_lower))
+    before = sample['center']
+    result = RandomHalfBody(1, min_upper_keypoints=3, prob=1)(sample)
+    assert result['center'] is before

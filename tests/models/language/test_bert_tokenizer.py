@@ -1,9 +1,13 @@
 """Sentences become the token ids of BERT, with a vocabulary file and without."""
 
+import csv
+
 import pytest
 
 from mmpose.models.language import BertTokenizer, load_prompts
-from mmpose.models.language.bert_tokenizer import split_words
+from mmpose.models.language.bert_tokenizer import TOKEN_TABLE
+
+pytest.importorskip('tokenizers', reason='tokenizers is not installed')
 
 # a small vocabulary in the layout of BERT's
 VOCAB = """[PAD] [UNK] [CLS] [SEP] [MASK] a photo of human cart ##oon ##s un ##aff ##able , . ! 日
@@ -62,8 +66,40 @@ def test_pieces_of_words(vocab):
     ]  # fmt: skip
 
 
-def test_words_are_plain():
-    assert split_words("Él's 日本 x-ray\x00") == ['el', "'", 's', '日', '本', 'x', '-', 'ray']
+def test_words_are_plain(vocab):
+    tokens = [TOKENS[i] for i in BertTokenizer(vocab).encode("THE Café's 日 a!\x00")]
+    assert tokens == ['[CLS]', 'the', 'cafe', "'", '[UNK]', '日', 'a', '!', '[SEP]']
+
+
+# ids in the vocabulary of 'bert-base-uncased'
+PIECES = {
+    'acrobat': [9353, 3217, 14479],
+    'acrobatics': [9353, 3217, 14479, 6558],
+    'cosplay': [2522, 13102, 8485],
+    'crayon': [13675, 28852, 2078],
+    'emoji': [7861, 29147, 2072],
+    'pastel': [19351, 2140],
+    'ukiyoe': [2866, 28008, 8913],
+    'watercolor': [2300, 18717],
+    'woodblock': [3536, 23467],
+}
+
+
+def test_shipped_words_have_the_published_ids():
+    """Every word of the table, also those of several pieces, which other words might break."""
+    tokenizer = BertTokenizer()
+    with TOKEN_TABLE.open(encoding='utf-8', newline='') as file:
+        rows = [(row['tokens'], row['ids']) for row in csv.DictReader(file)]
+    several = {}
+    for tokens, ids in rows:
+        word = tokens.replace(' ##', '')
+        if word.startswith('['):
+            continue
+        found = tokenizer.encode(word)[1:-1]
+        assert found == [int(i) for i in ids.split()], word
+        several |= {word: found} if len(found) > 1 else {}
+    assert several == PIECES
+    assert len(rows) > 300
 
 
 def test_unknown_word_names_the_file_to_get():

@@ -10,8 +10,7 @@ import pytest
 import torch
 from pgvl_models import build_without_memory, fill, image, published_name
 
-from mmpose.models.language.clip_words import CLIP_WORDS
-from mmpose.models.language.tokenizer import END, START
+from mmpose.models.language.tokenizer import CLIP_WORDS, END, START
 
 # network: tensor: mean, std, largest, the first five, the last
 GOLDEN = {
@@ -80,7 +79,7 @@ def _to_memory(model):
 
 def run(model):
     """Returns every tensor of the table, and the loss."""
-    width, height = model.head.codec.input_size
+    width, height = model.head.decoder.input_size
     images = image(2, height, width)
     found = {}
     hooks = [

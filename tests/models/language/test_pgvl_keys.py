@@ -7,10 +7,10 @@ import torch
 from pgvl_models import CONFIGS, build_without_memory, published_keys, published_name
 
 from mmpose.checkpoint_tools.repository_configs import matching_configs
+from mmpose.checkpoints.adapters.pgvl import parse_graph_options
+from mmpose.checkpoints.adapters.vitpose import to_vitpose
 from mmpose.checkpoints.convert import convert_state_dict
 from mmpose.checkpoints.describe import describe_weights
-from mmpose.checkpoints.export_names import export_vitpose
-from mmpose.checkpoints.parse_graph_weights import parse_graph_options
 
 FUSE = dict(variant='fuse', dims=(768, 512, 1024), dim=768)
 OPTIONS = {
@@ -41,7 +41,7 @@ def test_names_and_shapes_are_the_published_ones(name):
     own = build_without_memory(name).state_dict()
     shapes = {published_name(key): tuple(x.shape) for key, x in own.items()}
     assert shapes == published_keys()[name]
-    exported, _ = export_vitpose(own)
+    exported, _ = to_vitpose(own)
     assert set(exported) == set(shapes)
 
 

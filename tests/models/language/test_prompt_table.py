@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmpose.models.language import PromptTable, load_prompts, prompt_table
+from mmpose.models.language import PromptTable, load_prompts, prompts
 
 # the scenarios of Human-Art with a known folder, and those of COCO
 FOLDERS = """acrobatics cosplay dance drama movie garage_kits relief sculpture cartoon digital_art
@@ -15,7 +15,7 @@ SCENARIOS = FOLDERS.split()
 def warnings(monkeypatch):
     """The warnings of the module, as they come."""
     found = []
-    monkeypatch.setattr(prompt_table, 'print_log', lambda text, **_: found.append(text))
+    monkeypatch.setattr(prompts, 'print_log', lambda text, **_: found.append(text))
     return found
 
 

@@ -7,9 +7,8 @@ from pgvl_models import KIND, ROOT
 
 from mmpose.apis import load_config
 from mmpose.metainfo import load_metainfo
-from mmpose.models.language import joint_prompts, tokenize
-from mmpose.models.language.clip_words import CLIP_WORDS
-from mmpose.models.language.tokenizer import _open_clip
+from mmpose.models.language import keypoint_prompts, tokenize
+from mmpose.models.language.tokenizer import CLIP_WORDS, _open_clip
 
 PROMPTS = {
     'nose': (8231,),
@@ -57,13 +56,15 @@ def test_missing_vocabulary_is_named(monkeypatch):
 
 def test_prompts_of_joints():
     meta = load_metainfo('coco')
-    prompts = joint_prompts(meta, {'nose': 'tip of the nose'})
+    prompts = keypoint_prompts(meta, {'nose': 'tip of the nose'})
     assert len(prompts) == 17
     assert prompts[:3] == ('tip of the nose', 'left eye', 'right eye')
     with pytest.raises(ValueError, match=r"text for 'left_knie'.*did you mean 'left_knee'\?"):
-        joint_prompts(meta, {'left_knie': 'x'})
-    with pytest.raises(ValueError, match=r"text for 'zzz', a joint that .*; it has nose, left_eye"):
-        joint_prompts(meta, {'zzz': 'x'})
+        keypoint_prompts(meta, {'left_knie': 'x'})
+    with pytest.raises(
+        ValueError, match=r"text for 'zzz', a keypoint that .*; it has nose, left_eye"
+    ):
+        keypoint_prompts(meta, {'zzz': 'x'})
 
 
 LEFT_RIGHT = ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
@@ -99,4 +100,4 @@ def test_configs_have_the_published_prompts(path, texts):
     group = 'animal' if path.startswith(('ap10k', 'animalpose')) else 'body'
     cfg = load_config(ROOT / group / KIND / f'{path}.py')
     meta = load_metainfo(cfg.model.metainfo)
-    assert list(joint_prompts(meta, cfg.model.get('prompts'))) == texts
+    assert list(keypoint_prompts(meta, cfg.model.get('prompts'))) == texts

@@ -13,7 +13,7 @@ model = dict(
     prompts=_base_.prompts,
     backbone=dict(img_size=(256, 256)),
     parse_graph=dict(project_all=True),
-    head=dict(out_channels=20, codec=_base_.codec),
+    head=dict(out_channels=20, decoder=_base_.codec),
 )
 train_dataloader = dict(batch_size=32, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))

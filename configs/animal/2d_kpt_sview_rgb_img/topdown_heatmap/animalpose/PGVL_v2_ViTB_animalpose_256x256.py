@@ -16,7 +16,7 @@ model = dict(
     prompts=_base_.prompts,
     backbone=dict(img_size=(256, 256)),
     parse_graph=dict(dims=(512, 256), mode=2),
-    head=dict(in_channels=768, out_channels=20, codec=_base_.codec),
+    head=dict(in_channels=768, out_channels=20, decoder=_base_.codec),
 )
 train_dataloader = dict(batch_size=32, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))

@@ -21,7 +21,7 @@ model = dict(
         type='ViTMoE', num_expert=7, freeze_shared=True, trained_expert=6, new_expert_from=3
     ),
     heads=[
-        dict(_base_.head, out_channels=num, codec=codec)
+        dict(_base_.head, out_channels=num, decoder=codec)
         for num, codec in zip((17, 14, 16, 17, 17, 133, 20), _base_.codecs, strict=True)
     ],
 )

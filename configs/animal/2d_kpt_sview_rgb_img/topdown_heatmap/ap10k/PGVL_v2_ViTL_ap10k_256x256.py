@@ -12,7 +12,7 @@ model = dict(
     metainfo=_base_.metainfo,
     prompts=_base_.prompts,
     backbone=dict(img_size=(256, 256)),
-    head=dict(out_channels=17, codec=_base_.codec),
+    head=dict(out_channels=17, decoder=_base_.codec),
 )
 train_dataloader = dict(batch_size=32, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))

@@ -13,7 +13,7 @@ _base_ = [
 model = dict(
     metainfo=_base_.metainfo,
     backbone=dict(drop_path_rate=0.3),
-    head=dict(out_channels=17, codec=_base_.codec),
+    head=dict(out_channels=17, decoder=_base_.codec),
 )
 train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))

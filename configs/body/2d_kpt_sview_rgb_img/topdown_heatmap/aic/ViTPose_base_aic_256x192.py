@@ -12,7 +12,7 @@ _base_ = [
 
 model = dict(
     metainfo=_base_.metainfo,
-    head=dict(out_channels=14, codec=_base_.codec),
+    head=dict(out_channels=14, decoder=_base_.codec),
 )
 train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))

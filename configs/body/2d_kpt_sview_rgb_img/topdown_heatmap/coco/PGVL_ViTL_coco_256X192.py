@@ -9,7 +9,7 @@ _base_ = [
 
 model = dict(
     metainfo=_base_.metainfo,
-    head=dict(out_channels=17, codec=_base_.codec, deconv_out_channels=(192, 256)),
+    head=dict(out_channels=17, decoder=_base_.codec, deconv_out_channels=(192, 256)),
 )
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))

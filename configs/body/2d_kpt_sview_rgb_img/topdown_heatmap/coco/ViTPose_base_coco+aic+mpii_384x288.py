@@ -16,7 +16,7 @@ model = dict(
     metainfo=_base_.metainfo,
     backbone=dict(type='ViTMoE', img_size=(384, 288), num_expert=3),
     heads=[
-        dict(_base_.head, out_channels=num, codec=codec)
+        dict(_base_.head, out_channels=num, decoder=codec)
         for num, codec in zip((17, 14, 16), _base_.codecs, strict=True)
     ],
 )

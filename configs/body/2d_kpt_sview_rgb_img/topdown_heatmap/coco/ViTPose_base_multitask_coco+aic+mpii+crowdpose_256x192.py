@@ -15,7 +15,7 @@ model = dict(
     names=_base_.names,
     metainfo=_base_.metainfo,
     heads=[
-        dict(_base_.head, out_channels=num, codec=codec)
+        dict(_base_.head, out_channels=num, decoder=codec)
         for num, codec in zip((17, 14, 16, 14), _base_.codecs, strict=True)
     ],
 )

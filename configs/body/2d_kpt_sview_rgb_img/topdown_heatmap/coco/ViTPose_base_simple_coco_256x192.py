@@ -11,11 +11,11 @@ model = dict(
     metainfo=_base_.metainfo,
     head=dict(
         out_channels=17,
-        codec=_base_.codec,
+        decoder=_base_.codec,
         deconv_out_channels=(),
         deconv_kernel_sizes=(),
         upsample=4,
-        final_kernel=3,
+        final_layer=dict(kernel_size=3, padding=1),
     ),
 )
 train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))

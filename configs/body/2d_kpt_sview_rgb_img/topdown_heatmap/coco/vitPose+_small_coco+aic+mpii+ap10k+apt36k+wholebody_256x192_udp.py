@@ -17,7 +17,7 @@ model = dict(
     metainfo=_base_.metainfo,
     backbone=dict(type='ViTMoE', num_expert=6),
     heads=[
-        dict(_base_.head, out_channels=num, codec=codec)
+        dict(_base_.head, out_channels=num, decoder=codec)
         for num, codec in zip((17, 14, 16, 17, 17, 133), _base_.codecs, strict=True)
     ],
 )

@@ -11,7 +11,7 @@ _base_ = [
 model = dict(
     metainfo=_base_.metainfo,
     prompts=_base_.prompts,
-    head=dict(out_channels=14, codec=_base_.codec, deconv_out_channels=(192, 256)),
+    head=dict(out_channels=14, decoder=_base_.codec, deconv_out_channels=(192, 256)),
 )
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))

@@ -13,7 +13,7 @@ model = dict(
     prompts=_base_.prompts,
     parse_graph=dict(mode=5),
     feature_loss=dict(loss_weight=0.0005),
-    head=dict(out_channels=14, codec=_base_.codec, deconv_out_channels=(192, 256)),
+    head=dict(out_channels=14, decoder=_base_.codec, deconv_out_channels=(192, 256)),
 )
 train_dataloader = dict(batch_size=128, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(batch_size=64, dataset=dict(pipeline=_base_.val_pipeline))

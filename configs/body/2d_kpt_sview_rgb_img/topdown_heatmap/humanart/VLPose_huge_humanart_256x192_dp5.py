@@ -14,7 +14,7 @@ _base_ = [
 model = dict(
     metainfo=_base_.metainfo,
     backbone=dict(type='ViTPrompt', tuning='dp', num_tokens=5),
-    head=dict(out_channels=17, codec=_base_.codec, freeze_main_branch=True),
+    head=dict(out_channels=17, decoder=_base_.codec, freeze_main_branch=True),
 )
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(batch_size=16, dataset=dict(pipeline=_base_.val_pipeline))

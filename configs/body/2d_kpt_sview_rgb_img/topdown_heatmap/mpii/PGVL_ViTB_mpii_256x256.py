@@ -14,7 +14,7 @@ model = dict(
     backbone=dict(img_size=(256, 256)),
     parse_graph=dict(project_all=True),
     feature_loss=dict(loss_weight=0.0005),
-    head=dict(out_channels=16, codec=_base_.codec),
+    head=dict(out_channels=16, decoder=_base_.codec),
 )
 train_dataloader = dict(batch_size=32, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))

@@ -13,7 +13,7 @@ _base_ = [
 model = dict(
     metainfo=_base_.metainfo,
     backbone=dict(img_size=(384, 288)),
-    head=dict(out_channels=16, codec=_base_.codec),
+    head=dict(out_channels=16, decoder=_base_.codec),
 )
 train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))

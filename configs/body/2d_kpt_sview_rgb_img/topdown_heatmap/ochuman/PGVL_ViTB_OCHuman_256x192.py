@@ -14,7 +14,7 @@ model = dict(
     num_contexts=1,  # the texts are long: 13 tokens with start, end and context
     prompt_encoder=dict(num_prompts=16),  # sic: rows of an embedding that is never read
     feature_loss=dict(loss_weight=0.0005),
-    head=dict(out_channels=17, codec=_base_.codec, deconv_out_channels=(192, 256)),
+    head=dict(out_channels=17, decoder=_base_.codec, deconv_out_channels=(192, 256)),
 )
 train_dataloader = dict(batch_size=128, dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(batch_size=64, dataset=dict(pipeline=_base_.val_pipeline))

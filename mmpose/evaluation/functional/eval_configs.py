@@ -1,0 +1,242 @@
+"""EvalConfig: evaluation of each dataset's result files, without model and images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mmpose.coco.files import load_detections, load_ground_truth
+from mmpose.coco.keypoint_arrays import (
+    FloatArray,
+    KeypointGroundTruth,
+)
+from mmpose.evaluation.functional.coco_backends import evaluate_files
+from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
+from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
+from mmpose.evaluation.functional.instances import load_instances, pair_detections
+from mmpose.evaluation.functional.keypoint_errors import BBOX, HEAD_SIZE, DistanceMetric
+from mmpose.evaluation.functional.mpii import (
+    evaluate_mpii,
+    load_mpii_annotations,
+    mpii_ground_truth,
+)
+from mmpose.evaluation.functional.posetrack import evaluate_posetrack18, load_posetrack18
+from mmpose.evaluation.functional.wholebody import (
+    PART_SCORES,
+    WHOLEBODY_FIELDS,
+    evaluate_wholebody,
+)
+from mmpose.metainfo import load_metainfo
+from mmpose.structures import DatasetMeta
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Evaluation of a dataset.
+
+    Attributes:
+        skeleton: Name or file of the skeleton.
+        kind: ``coco`` and its relatives ``crowdpose``, ``coco_wholebody`` and ``humanart``, whose
+            results are detections; ``mpii``; ``posetrack18``; or ``keypoints``, for metrics of
+            poses that name their annotation by ``ann_id``.
+        use_area: Whether COCO AP takes the annotated area; else 0.53 of the box.
+        metrics: Metrics of the kind ``keypoints``.
+    """
+
+    skeleton: str
+    kind: str = 'coco'
+    use_area: bool = True
+    metrics: tuple[DistanceMetric, ...] = ()
+
+
+def nme(norm: str | tuple[int, int]) -> DistanceMetric:
+    """Normalised mean error by a length."""
+    return DistanceMetric('NME', 'mean', norm)
+
+
+# normalisers and thresholds of the published results
+PCK = DistanceMetric('PCK', 'pck', BBOX, thr=0.2)
+PCKH = DistanceMetric('PCKh', 'pck', HEAD_SIZE, thr=0.7)
+TORSO_PCK = DistanceMetric('tPCK', 'pck', (4, 5), thr=0.2)
+AUC = DistanceMetric('AUC', 'auc', 30.0)
+EPE = DistanceMetric('EPE', 'mean', 1.0)
+HAND = (PCK, AUC, EPE)
+
+EVAL_CONFIGS = {
+    'coco': EvalConfig('coco'),
+    'ochuman': EvalConfig('coco'),
+    'aic': EvalConfig('aic', use_area=False),
+    'crowdpose': EvalConfig('crowdpose', 'crowdpose', use_area=False),
+    'ap10k': EvalConfig('ap10k'),
+    'apt36k': EvalConfig('ap10k'),
+    'animalpose': EvalConfig('animalpose'),
+    'coco_wholebody': EvalConfig('coco_wholebody', 'coco_wholebody'),
+    'humanart': EvalConfig('coco', 'humanart'),
+    'mpii': EvalConfig('mpii', 'mpii'),
+    'posetrack18': EvalConfig('posetrack18', 'posetrack18'),
+    'halpe': EvalConfig('halpe'),
+    'exlpose': EvalConfig('exlpose', use_area=False),
+    'mhp': EvalConfig('mhp', use_area=False),
+    'macaque': EvalConfig('macaque'),
+    'atrw': EvalConfig('atrw'),
+    'interhand2d': EvalConfig('interhand2d', 'keypoints', metrics=HAND),
+    'freihand': EvalConfig('freihand', 'keypoints', metrics=HAND),
+    'onehand10k': EvalConfig('onehand10k', 'keypoints', metrics=HAND),
+    'rhd': EvalConfig('rhd', 'keypoints', metrics=HAND),
+    'coco_wholebody_hand': EvalConfig('coco_wholebody_hand', 'keypoints', metrics=HAND),
+    'panoptic_hand': EvalConfig('panoptic_hand', 'keypoints', metrics=(PCKH, AUC, EPE)),
+    'jhmdb': EvalConfig('jhmdb', 'keypoints', metrics=(PCK, TORSO_PCK)),
+    'h36m': EvalConfig('h36m', 'keypoints', metrics=(PCK, EPE)),
+    'horse10': EvalConfig('horse10', 'keypoints', metrics=(PCK, nme((0, 1)))),
+    'animalkingdom': EvalConfig('animalkingdom', 'keypoints', metrics=(replace(PCK, thr=0.05),)),
+    'fly': EvalConfig('fly', 'keypoints', metrics=HAND),
+    'locust': EvalConfig('locust', 'keypoints', metrics=HAND),
+    'zebra': EvalConfig('zebra', 'keypoints', metrics=HAND),
+    'deepfashion_upper': EvalConfig('deepfashion_upper', 'keypoints', metrics=HAND),
+    'deepfashion_lower': EvalConfig('deepfashion_lower', 'keypoints', metrics=HAND),
+    'deepfashion_full': EvalConfig('deepfashion_full', 'keypoints', metrics=HAND),
+    # the outer corners of the eyes; COFW takes the pupils, AFLW the stated size of the box
+    '300w': EvalConfig('300w', 'keypoints', metrics=(nme((36, 45)),)),
+    'wflw': EvalConfig('wflw', 'keypoints', metrics=(nme((60, 72)),)),
+    'cofw': EvalConfig('cofw', 'keypoints', metrics=(nme((8, 9)),)),
+    'lapa': EvalConfig('lapa', 'keypoints', metrics=(nme((66, 79)),)),
+    'coco_wholebody_face': EvalConfig('coco_wholebody_face', 'keypoints', metrics=(nme((36, 45)),)),
+    'aflw': EvalConfig('aflw', 'keypoints', metrics=(nme('box_size'),)),
+}
+
+
+def find_eval_config(dataset: str) -> EvalConfig:
+    """EvalConfig of a dataset.
+
+    Args:
+        dataset: A name of ``EVAL_CONFIGS``, or the name or file of a skeleton, which is evaluated
+            as COCO is.
+
+    Raises:
+        ValueError: If there is no such dataset or skeleton.
+    """
+    if dataset in EVAL_CONFIGS:
+        return EVAL_CONFIGS[dataset]
+    try:
+        load_metainfo(dataset)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"dataset '{dataset}' is unknown ({error}); expected the name or file of a skeleton, "
+            f'or one of {", ".join(EVAL_CONFIGS)}'
+        ) from None
+    return EvalConfig(dataset)
+
+
+def nme_keypoints(dataset: str) -> tuple[int, int]:
+    """The two keypoints whose distance normalises the published NME of a dataset.
+
+    Raises:
+        ValueError: If no such keypoints are published for it.
+    """
+    pairs = {
+        name: one.norm
+        for name, config in EVAL_CONFIGS.items()
+        for one in config.metrics
+        if one.name == 'NME' and isinstance(one.norm, tuple)
+    }
+    if dataset not in pairs:
+        raise ValueError(
+            f"no published NME of '{dataset}' names the keypoints whose distance is the norm (of "
+            f'{", ".join(pairs)} one does); set keypoint_indices'
+        )
+    return pairs[dataset]
+
+
+def evaluate_results(
+    dataset: str,
+    result_file: str | Path,
+    annotation_file: str | Path,
+    *,
+    use_area: bool | None = None,
+    backend: str = 'numpy',
+    mat_file: str | Path | None = None,
+) -> dict[str, float]:
+    """Official metrics of a result file.
+
+    Args:
+        dataset: As ``find_eval_config`` takes it.
+        result_file: COCO results; their entries have ``ann_id`` too where metrics compare a pose
+            with one annotation (MPII and the kind ``keypoints``), counted from pixel 0.
+        annotation_file: Annotations: those of MPII in its own format, all others in that of COCO.
+        use_area: Overrules the config where the kind is ``coco``.
+        backend: Evaluator where the kind is ``coco``.
+        mat_file: ``mpii_gt_val.mat``, for MPII.
+
+    Returns:
+        Name to value.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If a file is malformed or does not fit the dataset.
+    """
+    eval_config = find_eval_config(dataset)
+    dataset_meta = load_metainfo(eval_config.skeleton)
+    if eval_config.kind == 'keypoints':
+        gt = load_instances(annotation_file, dataset_meta.num_keypoints, _extras(eval_config))
+        return evaluate_keypoints(eval_config, gt, result_file)
+    if eval_config.kind == 'mpii':
+        gt = load_mpii_annotations(annotation_file)
+        dt = load_detections(result_file, dataset_meta.num_keypoints, ('ann_id',))
+        return evaluate_mpii(
+            dt.keypoints, pair_detections(mpii_ground_truth(gt, mat_file, annotation_file), dt)
+        )
+    if eval_config.kind == 'coco':
+        area = eval_config.use_area if use_area is None else use_area
+        return evaluate_files(annotation_file, result_file, _sigmas(dataset_meta), area, backend)
+    return _evaluate_detections(eval_config, dataset_meta, result_file, annotation_file)
+
+
+def evaluate_keypoints(
+    eval_config: EvalConfig, gt: KeypointGroundTruth, result_file: str | Path
+) -> dict[str, float]:
+    """Metrics of a result file against ground truth in memory.
+
+    Args:
+        eval_config: One of the kind ``keypoints``.
+        gt: Ground truth, such as that of a dataset that is not in the format of COCO.
+        result_file: COCO results with ``ann_id``.
+
+    Returns:
+        Name to value.
+    """
+    dt = load_detections(result_file, gt.num_joints, ('ann_id',))
+    paired = pair_detections(gt, dt)
+    return {one.name: one.evaluate(dt.keypoints, paired) for one in eval_config.metrics}
+
+
+def _evaluate_detections(
+    eval_config: EvalConfig,
+    dataset_meta: DatasetMeta,
+    result_file: str | Path,
+    annotation_file: str | Path,
+) -> dict[str, float]:
+    num = dataset_meta.num_keypoints
+    if eval_config.kind == 'coco_wholebody':
+        gt = load_ground_truth(annotation_file, WHOLEBODY_FIELDS)
+        dt = load_detections(result_file, WHOLEBODY_FIELDS, optional_extras=PART_SCORES)
+        return evaluate_wholebody(gt, dt, _sigmas(dataset_meta))
+    dt = load_detections(result_file, num)
+    if eval_config.kind == 'posetrack18':
+        return evaluate_posetrack18(load_posetrack18(annotation_file), dt)
+    if eval_config.kind == 'crowdpose':
+        gt = load_ground_truth(annotation_file, num, image_extras=(CROWD_INDEX,))
+        return evaluate_crowdpose(gt, dt, _sigmas(dataset_meta))
+    gt = load_ground_truth(annotation_file, num, image_extras=(FILE_NAME,))
+    return evaluate_humanart(gt, dt, _sigmas(dataset_meta))
+
+
+def _extras(eval_config: EvalConfig) -> tuple[str, ...]:
+    """Fields of the annotations that the metrics divide by."""
+    norms = {one.norm for one in eval_config.metrics}
+    return tuple(norm for norm in norms if isinstance(norm, str) and norm != BBOX)
+
+
+def _sigmas(dataset_meta: DatasetMeta) -> FloatArray:
+    if dataset_meta.sigmas is None:
+        raise ValueError(f"skeleton '{dataset_meta.name}' has no sigmas, which OKS needs")
+    return dataset_meta.sigmas.astype('float64')

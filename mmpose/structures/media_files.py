@@ -1,0 +1,53 @@
+"""Image and video files: suffixes that OpenCV reads, and the search in folders and patterns."""
+
+from __future__ import annotations
+
+import glob
+import re
+from pathlib import Path
+
+# Files that hold one image, and those that are read frame by frame.
+IMAGE_SUFFIXES = frozenset(
+    (
+        *('.avif', '.bmp', '.dib', '.jfif', '.jp2', '.jpe', '.jpeg', '.jpg', '.pbm', '.pgm'),
+        *('.png', '.pnm', '.ppm', '.tif', '.tiff', '.webp'),
+    )
+)
+VIDEO_SUFFIXES = frozenset(
+    (
+        *('.3gp', '.avi', '.flv', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg'),
+        *('.mts', '.qt', '.ts', '.webm', '.wmv'),
+    )
+)
+
+
+def find_files(path: str | Path) -> list[str]:
+    """Returns the images and videos of a folder or a pattern, in natural order of their names.
+
+    Args:
+        path: A folder, whose own files are taken; or a pattern such as ``shots/**/*.jpg``.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    if Path(path).is_dir():
+        found = [str(file) for file in Path(path).iterdir() if file.is_file()]
+    else:
+        found = [name for name in glob.glob(str(path), recursive=True) if Path(name).is_file()]
+    kinds = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+    found = [name for name in found if Path(name).suffix.lower() in kinds]
+    if not found:
+        raise FileNotFoundError(
+            f"there is no image or video in '{path}'; looked for {', '.join(sorted(kinds))}"
+        )
+    return sorted(found, key=_natural_key)
+
+
+def is_pattern(path: str) -> bool:
+    """Returns whether a path that is no file holds one of ``* ? [``."""
+    return any(letter in path for letter in '*?[') and not Path(path).exists()
+
+
+def _natural_key(name: str) -> list[tuple[bool, int | str]]:
+    parts = re.split(r'(\d+)', name)
+    return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]

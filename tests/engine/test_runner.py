@@ -1,0 +1,81 @@
+"""Runner: default loops and hook names, and the text of a config that is formatted once."""
+
+import pytest
+from mmengine.config import Config
+from mmengine.config import config as mmengine_config
+from mmengine.registry import HOOKS as ROOT_HOOKS
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmpose.engine import CheckpointHook, PoseRunner
+from mmpose.engine.runner import format_configs_once
+from mmpose.registry import HOOKS
+
+
+@pytest.fixture
+def formatted(monkeypatch):
+    """Texts that were really formatted."""
+    texts = []
+    original = getattr(mmengine_config.FormatCode, '__wrapped__', mmengine_config.FormatCode)
+
+    def counting(code, style_config=None, **options):
+        texts.append(code)
+        return original(code, style_config=style_config, **options)
+
+    monkeypatch.setattr(mmengine_config, 'FormatCode', counting)
+    format_configs_once()
+    return texts
+
+
+def test_a_text_is_formatted_once(formatted):
+    cfg = Config(dict(model=dict(type='A', widths=[1, 2]), name='x'))
+    text = cfg.pretty_text
+    assert [cfg.pretty_text, Config(cfg.to_dict()).pretty_text] == [text, text]
+    assert len(formatted) == 1
+    assert 'widths=[' in text
+
+
+def test_a_change_is_seen(formatted):
+    cfg = Config(dict(name='x'))
+    before = cfg.pretty_text
+    cfg.name = 'y'
+    assert before == "name = 'x'\n"
+    assert cfg.pretty_text == "name = 'y'\n"
+    format_configs_once()
+    assert cfg.pretty_text == "name = 'y'\n"
+    assert len(formatted) == 2
+
+
+@pytest.mark.parametrize(
+    'options', [{}, {'by_epoch': True}, {'type': 'PoseTrainLoop'}], ids=['default', 'epoch', 'type']
+)
+def test_trainings_run_our_loop(options, monkeypatch):
+    given = {}
+    monkeypatch.setattr(Runner, 'build_train_loop', lambda self, loop: given.update(loop))
+    runner = PoseRunner.__new__(PoseRunner)
+    runner.build_train_loop({'max_epochs': 2, 'val_interval': 1, **options})
+    assert given == {'type': 'PoseTrainLoop', 'max_epochs': 2, 'val_interval': 1}
+
+
+def test_iterations_are_refused():
+    with pytest.raises(ValueError, match=r'train_cfg.by_epoch is False.*max_epochs=..., val_int'):
+        PoseRunner.__new__(PoseRunner).build_train_loop({'by_epoch': False, 'max_iters': 5})
+
+
+def test_loops_of_the_evaluation_may_be_absent(monkeypatch):
+    given = {}
+    monkeypatch.setattr(Runner, 'from_cfg', classmethod(lambda cls, cfg: given.update(cfg)))
+    cfg = Config({'val_dataloader': {}, 'test_dataloader': None, 'work_dir': 'w'})
+    PoseRunner.from_cfg(cfg)
+    assert given['val_cfg'] == {}
+    assert 'test_cfg' not in given
+    assert 'val_cfg' not in cfg
+
+
+def test_the_checkpoint_hook_of_a_config_is_ours():
+    assert HOOKS.get('CheckpointHook') is CheckpointHook
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        hook = ROOT_HOOKS.build({'type': 'CheckpointHook', 'rule': 'less', 'max_keep_ckpts': 1})
+    assert isinstance(hook, CheckpointHook)
+    with pytest.raises(ValueError, match="rule of CheckpointHook is 'more'"):
+        CheckpointHook(rule='more')
