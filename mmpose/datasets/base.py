@@ -134,8 +134,9 @@ class KeypointDataset(Dataset[Sample]):
 
     @property
     def metainfo(self) -> dict[str, Any]:
-        """What metrics and visualisers need to know."""
+        """Metainfo for metrics and visualizers: that of MMPose 1.x, and more."""
         return {
+            **self.dataset_meta.metainfo(),
             'dataset_meta': self.dataset_meta,
             'ann_file': str(self.ann_file),
             'dataset_type': type(self).__name__,
