@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 
 import mmpose
+from mmpose.coco.columns import Columns
+from mmpose.coco.json_fields import Json
+from mmpose.coco.json_file import load_coco
 from mmpose.config.load import load_config
 from mmpose.dataset_tools.new_skeleton import propose_skeleton, write_skeleton
 
@@ -27,8 +30,6 @@ MODELS = {
 PIPELINE = 'topdown_udp_'
 PROBED_IMAGES = 20
 HERE = '{{ fileDirname }}'  # the folder of a config, wherever it is moved
-
-Json = dict[str, Any]
 
 TEMPLATE = '''\
 """{title}"""
@@ -48,7 +49,7 @@ train_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file={train_ann!r},
-        img_prefix={train_images!r},
+        data_prefix=dict(img={train_images!r}),
         pipeline=_base_.train_pipeline,
     ),
 )
@@ -62,7 +63,7 @@ val_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file={val_ann!r},
-        img_prefix={val_images!r},
+        data_prefix=dict(img={val_images!r}),
         pipeline=_base_.val_pipeline,
         test_mode=True,
     ),
@@ -136,7 +137,7 @@ def create_dataset(
     ann = Path(ann).resolve()
     out = Path(out or name).resolve()
     _check_options(name, size, model, val_share)
-    data = _read(ann)
+    data = load_coco(ann)
     images = _image_folder(ann, img_dir, data)
     skeleton = propose_skeleton(ann, data)
     table, config = out / f'{name}.csv', out / f'{name}.py'
@@ -151,7 +152,7 @@ def create_dataset(
     notes = skeleton.notes
     if val_ann:
         val_ann = Path(val_ann).resolve()
-        val_images = _image_folder(val_ann, val_img_dir or images, _read(val_ann))
+        val_images = _image_folder(val_ann, val_img_dir or images, load_coco(val_ann))
     else:
         val_images = images
         notes.append(_split_note(parts, seed))
@@ -180,8 +181,13 @@ def split_by_image(path: Path, data: Json, share: float, seed: int) -> dict[str,
     Raises:
         ValueError: If fewer than two images have labelled keypoints.
     """
-    labelled = {ann['image_id'] for ann in data['annotations'] if any(ann.get('keypoints') or ())}
-    ids = [image['id'] for image in data['images']]
+    ids = Columns(path, 'image', data['images']).identifiers('id')
+    owners = Columns(path, 'annotation', data['annotations']).identifiers('image_id')
+    labelled = {
+        image_id
+        for image_id, ann in zip(owners, data['annotations'], strict=True)
+        if ann.get('keypoints') and any(ann['keypoints'])
+    }
     groups = [[i for i in ids if i in labelled], [i for i in ids if i not in labelled]]
     if len(groups[0]) < 2:
         raise ValueError(
@@ -230,22 +236,6 @@ def _check_options(name: str, size: str, model: str, val_share: float) -> None:
     sizes = [text for text in sizes if re.fullmatch(r'\d+x\d+', text)]
     if size not in sizes:
         raise ValueError(f"--size is '{size}' (height x width), expected one of {sizes}")
-
-
-def _read(path: Path) -> Json:
-    if not path.is_file():
-        raise FileNotFoundError(f'annotation file {path} does not exist')
-    try:
-        data = json.loads(path.read_text(encoding='utf-8-sig'))
-    except ValueError as error:
-        raise ValueError(f'{path} is not valid JSON: {error}') from error
-    for section in ('images', 'annotations'):
-        if not isinstance(data, dict) or not data.get(section):
-            raise ValueError(
-                f"{path}: no '{section}'; expected the layout of COCO, an object with images, "
-                'annotations and categories'
-            )
-    return data
 
 
 def _image_folder(ann: Path, img_dir: str | Path | None, data: Json) -> Path:

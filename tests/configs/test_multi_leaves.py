@@ -118,7 +118,7 @@ def test_data_of_each_dataset(loaded):
             cfg[f'{phase}_dataloader'].dataset.datasets[i] for phase in ('train', 'val', 'test')
         )
         assert train.ann_file == f'annotations/{part.train_ann}'
-        assert train.get('img_prefix') == part.train_images
+        assert train.get('data_prefix', {}).get('img') == part.train_images
         assert test.ann_file == f'annotations/{part.test_ann}'
         assert {one.data_root for one in (train, val, test)} == {part.data_root}
         assert 'bbox_file' not in train

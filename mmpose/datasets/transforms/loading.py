@@ -80,7 +80,7 @@ class LoadImage:
                 data = np.frombuffer(file.read(), np.uint8)
         except FileNotFoundError as error:
             raise MissingImageError(
-                f'image {path} does not exist; set dataset.data_root and dataset.img_prefix'
+                f'image {path} does not exist; set dataset.data_root and dataset.data_prefix.img'
             ) from error
         image = cv2.imdecode(data, flag) if data.size else None
         if image is None:

@@ -1,39 +1,25 @@
-"""COCO annotation and result files to packed arrays and back."""
+"""Annotation and result files of an evaluation to packed arrays and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mmpose.evaluation.functional.json_columns import (
-    Record,
-    column,
-    float_column,
-    id_column,
-    matrix,
-    numbers,
-    optional_column,
-    read_json,
-    to_json,
-    without_garbage_collection,
-)
-from mmpose.evaluation.functional.keypoint_arrays import (
-    FloatArray,
-    KeypointDetections,
-    KeypointGroundTruth,
-)
+from mmpose.coco.columns import Columns, id_array
+from mmpose.coco.json_fields import Json
+from mmpose.coco.json_file import read_json, to_json, without_garbage_collection
+from mmpose.coco.keypoint_arrays import FloatArray, KeypointDetections, KeypointGroundTruth
+from mmpose.coco.reader import AnnotationReader
 
-# K, or the fields that hold the joints one after the other, with the number of each
-Joints = int | Mapping[str, int]
+# K, or the fields that hold the keypoints one after the other, with the number of each
+KeypointFields = int | Mapping[str, int]
 
 
 def load_ground_truth(
     path: str | Path,
-    num_keypoints: Joints,
+    num_keypoints: KeypointFields,
     extras: Sequence[str] = (),
     image_extras: Sequence[str] = (),
     optional_image_extras: Sequence[str] = (),
@@ -55,26 +41,13 @@ def load_ground_truth(
         FileNotFoundError: If the file is missing.
         ValueError: If it is not such a file; the message names the field.
     """
-    with without_garbage_collection():
-        content = read_json(path)
-        _check_sections(content, path)
-        gt = _pack_ground_truth(content, str(path), num_keypoints)
-        of_instances = {
-            name: _extra_column(content['annotations'], name, str(path)) for name in extras
-        }
-        of_images = {
-            name: np.asarray(column(content['images'], name, f'{path}, images'))
-            for name in image_extras
-        }
-        for name in optional_image_extras:
-            of_images[name] = np.empty(len(content['images']), dtype=object)
-            of_images[name][:] = [image.get(name) for image in content['images']]
-    return replace(gt, extras=of_instances, image_extras=of_images)
+    reader = AnnotationReader(path, _fields(num_keypoints), purpose='evaluation')
+    return reader.read(extras, image_extras, optional_image_extras)
 
 
 def load_detections(
     path: str | Path,
-    num_keypoints: Joints,
+    num_keypoints: KeypointFields,
     extras: Sequence[str] = (),
     optional_extras: Sequence[str] = (),
 ) -> KeypointDetections:
@@ -96,7 +69,7 @@ def load_detections(
         ValueError: If it is not such a file; the message names the field.
     """
     with without_garbage_collection():
-        content = read_json(path)
+        content = read_json(Path(path), 'result file')
         if not isinstance(content, list):
             raise ValueError(
                 f'{path}: not a COCO result file; expected a list of poses but found '
@@ -108,7 +81,7 @@ def load_detections(
 
 
 def pack_detections(
-    records: Sequence[Record], source: str, num_keypoints: Joints, extras: Sequence[str] = ()
+    records: Sequence[Json], source: str, num_keypoints: KeypointFields, extras: Sequence[str] = ()
 ) -> KeypointDetections:
     """Result records as arrays.
 
@@ -124,22 +97,24 @@ def pack_detections(
     Raises:
         ValueError: If a field is missing or malformed; the message names it.
     """
-    joints = _joint_columns(records, source, num_keypoints)
-    readers = {'ann_id': id_column}
+    rows = Columns(Path(source), 'pose', records, numbers=range(len(records)))
+    points = _points(rows, num_keypoints)
     return KeypointDetections(
-        image_id=id_column(records, 'image_id', source),
-        category_id=id_column(records, 'category_id', source),
-        keypoints=np.ascontiguousarray(joints[..., :2]),
-        keypoint_scores=np.ascontiguousarray(joints[..., 2]),
-        scores=float_column(records, 'score', source),
+        image_id=_checked_ids(rows),
+        category_id=rows.integers('category_id'),
+        keypoints=np.ascontiguousarray(points[..., :2]),
+        keypoint_scores=np.ascontiguousarray(points[..., 2]),
+        scores=rows.numbers('score'),
         source=source,
-        extras={name: readers.get(name, float_column)(records, name, source) for name in extras},
+        extras={
+            name: rows.integers(name) if name == 'ann_id' else rows.numbers(name) for name in extras
+        },
     )
 
 
 def detection_records(
     detections: KeypointDetections, joint_fields: Mapping[str, int] | None = None
-) -> list[Record]:
+) -> list[Json]:
     """Arrays as result records, the inverse of ``pack_detections``.
 
     Args:
@@ -188,53 +163,21 @@ def write_detections(
     Path(path).write_bytes(to_json(detection_records(detections, joint_fields)))
 
 
-def _check_sections(content: Any, path: str | Path) -> None:
-    sections = ('images', 'annotations', 'categories')
-    present = content.keys() if isinstance(content, dict) else ()
-    for name in sections:
-        if name not in present:
-            raise ValueError(
-                f"{path}: not a COCO annotation file, '{name}' is missing; expected an object "
-                f'with the lists {", ".join(sections)}'
-            )
+def _fields(num_keypoints: KeypointFields) -> Mapping[str, int]:
+    return {'keypoints': num_keypoints} if isinstance(num_keypoints, int) else num_keypoints
 
 
-def _pack_ground_truth(content: Record, source: str, num_keypoints: Joints) -> KeypointGroundTruth:
-    annotations = content['annotations']
-    joints = _joint_columns(annotations, source, num_keypoints)
-    keypoints_visible = joints[..., 2] > 0
-    bbox_xywh = matrix(column(annotations, 'bbox', source), 'bbox', source, 4)
-    stated = optional_column(annotations, 'num_keypoints', source)
-    return KeypointGroundTruth(
-        image_ids=id_column(content['images'], 'id', source),
-        category_ids=id_column(content['categories'], 'id', source),
-        ann_id=id_column(annotations, 'id', source),
-        image_id=id_column(annotations, 'image_id', source),
-        category_id=id_column(annotations, 'category_id', source),
-        keypoints=np.ascontiguousarray(joints[..., :2]),
-        keypoints_visible=keypoints_visible,
-        area=optional_column(annotations, 'area', source),
-        bbox_xywh=bbox_xywh,
-        iscrowd=optional_column(annotations, 'iscrowd', source) > 0,  # NaN is not above 0
-        num_keypoints=np.where(np.isnan(stated), keypoints_visible.sum(axis=1), stated).astype(
-            np.int64
-        ),
-        source=source,
-    )
+def _points(rows: Columns, num_keypoints: KeypointFields) -> FloatArray:
+    """x, y and score of all keypoints: (N, K, 3)."""
+    parts = [rows.lists(name, 3 * num) for name, num in _fields(num_keypoints).items()]
+    points = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+    return points.reshape(len(points), points.shape[1] // 3, 3)  # (N, 3K) -> (N, K, 3)
 
 
-def _extra_column(records: Sequence[Record], key: str, source: str) -> FloatArray:
-    values = column(records, key, source)
-    if values and isinstance(values[0], list):
-        return matrix(values, key, source, len(values[0]))
-    return numbers(values, key, source)
-
-
-def _joint_columns(records: Sequence[Record], source: str, num_keypoints: Joints) -> FloatArray:
-    """x, y and visibility or score of all joints: (N, K, 3)."""
-    fields = {'keypoints': num_keypoints} if isinstance(num_keypoints, int) else num_keypoints
-    parts = [
-        matrix(column(records, name, source), name, source, 3 * num).reshape(-1, num, 3)
-        for name, num in fields.items()
-    ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+def _checked_ids(rows: Columns) -> np.ndarray:
+    ids = rows.identifiers('image_id')
+    for row, image_id in enumerate(ids if len(set(map(type, ids))) > 1 else ()):
+        if type(image_id) is not type(ids[0]):
+            found = f"field 'image_id' is {image_id!r}, but the first pose has {ids[0]!r}"
+            rows.fail(row, found, 'only integers or only strings')
+    return id_array(ids)
