@@ -27,15 +27,15 @@ def load_ground_truth(
     """Annotations of a COCO keypoint file.
 
     Args:
-        path: JSON file with ``images``, ``annotations`` and ``categories``.
-        num_keypoints: K, joints of the skeleton; or the fields that hold them, in order, with the
-            number of joints of each.
+        path: JSON file with ``images``, ``annotations`` and, if there are several, ``categories``.
+        num_keypoints: K, or the fields that hold the keypoints, in order, with the number in each.
         extras: Further fields of every annotation, numbers or lists of numbers.
         image_extras: Further fields of every image, numbers or strings.
         optional_image_extras: Further fields of anything, as objects; None where an image has none.
 
     Returns:
-        All annotations; a missing ``area`` is NaN, a missing ``num_keypoints`` is counted.
+        All annotations; a missing ``area`` is that of the box, a missing ``num_keypoints`` is
+        counted.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -55,9 +55,8 @@ def load_detections(
 
     Args:
         path: JSON file: a list of objects with ``image_id``, ``category_id``, ``keypoints``
-            (x, y, score of each joint) and ``score``.
-        num_keypoints: K, joints of the skeleton; or the fields that hold them, in order, with the
-            number of joints of each.
+            (x, y, score of each keypoint) and ``score``.
+        num_keypoints: K, or the fields that hold the keypoints, in order, with the number in each.
         extras: Further fields of every pose: whole numbers for ``ann_id``, else numbers.
         optional_extras: The same, read if the first pose has them.
 
@@ -119,8 +118,8 @@ def detection_records(
 
     Args:
         detections: Poses.
-        joint_fields: Fields that take the joints one after the other, with the number of each;
-            all joints go into ``keypoints`` if None.
+        joint_fields: Fields that take the keypoints one after the other, with the number of each;
+            all go into ``keypoints`` if None.
 
     Returns:
         One record per pose; the extras are fields too.

@@ -163,7 +163,7 @@ class Issue:
     def __str__(self) -> str:
         place = ', '.join(part for part in (self.entry, self.image) if part)
         where = f'{self.file}: {place}' if place else self.file
-        return f'[{self.split}] {where}: found {self.found}, expected {self.expected}'
+        return f'[{self.split}] {where}: {self.found}, expected {self.expected}'
 
 
 class IssueLog:
