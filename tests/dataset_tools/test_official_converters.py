@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mmpose.dataset_tools.convert.files import read_image_wh
 from mmpose.dataset_tools.official import convert_aic, convert_mpii
-from mmpose.dataset_tools.official.files import read_image_wh
 from mmpose.datasets import CocoDataset, MpiiDataset
 from mmpose.metainfo import load_metainfo
 from tests.datasets import tiny_coco
@@ -33,7 +33,7 @@ def test_image_size_of_a_progressive_file_with_long_headers(tmp_path):
 
 def test_image_size_of_no_image(tmp_path):
     (tmp_path / 'a.jpg').write_bytes(b'\xff\xd8\xff\xe0\x00')
-    with pytest.raises(ValueError, match=r'a\.jpg cannot be read'):
+    with pytest.raises(ValueError, match=r'a\.jpg is not an image that can be read'):
         read_image_wh(tmp_path / 'a.jpg')
     with pytest.raises(FileNotFoundError, match=r'b\.jpg does not exist'):
         read_image_wh(tmp_path / 'b.jpg')

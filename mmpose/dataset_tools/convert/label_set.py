@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import cos, radians, sin
 from typing import NamedTuple
 
 import numpy as np
@@ -231,6 +232,30 @@ def box_around(keypoints: NDArray[np.float64], wh: tuple[int, int], margin: floa
     low, high = np.maximum(low - grow, 0), np.minimum(high + grow, wh)
     x, y, width, height = (float(value) for value in (*low, *(high - low)))
     return (x, y, width, height)
+
+
+def box_of_corners(corners: Sequence[tuple[float, float]]) -> Box:
+    """Returns the upright box (x, y, width, height) around corners, img px."""
+    xs, ys = zip(*corners, strict=True)
+    return (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
+
+
+def turned_box(bbox_xywh: Box, degrees: float, pivot_xy: tuple[float, float]) -> Box:
+    """Returns the upright box around a box that is turned clockwise about a point, img px."""
+    if not degrees:
+        return bbox_xywh
+    x, y, width, height = bbox_xywh
+    angle = radians(degrees)
+    corners = []
+    for across in (x - pivot_xy[0], x + width - pivot_xy[0]):
+        for down in (y - pivot_xy[1], y + height - pivot_xy[1]):
+            corners.append(
+                (
+                    pivot_xy[0] + cos(angle) * across - sin(angle) * down,
+                    pivot_xy[1] + sin(angle) * across + cos(angle) * down,
+                )
+            )
+    return box_of_corners(corners)
 
 
 def tidy(value: float, digits: int = 3) -> float | int:

@@ -22,6 +22,7 @@ from mmpose.dataset_tools.convert.label_set import (
     LabelledInstance,
     LabelSet,
     assemble,
+    box_of_corners,
     count_notes,
     order_of_appearance,
     tidy,
@@ -29,6 +30,7 @@ from mmpose.dataset_tools.convert.label_set import (
 
 POSE_CONFIG = 'pose_config.yaml'
 OCCLUDED_FLAG = 'occluded'
+BOXES = ('rectangle', 'rotation')  # the second: X-AnyLabeling's box of four turned corners
 
 
 def read_labelme(source: Path, images: ImageFolder) -> LabelSet:
@@ -76,7 +78,7 @@ def write_labelme(labels: LabelSet, target: Path) -> dict[Path, str]:
     """
     texts = {}
     for image, instances in zip(labels.images, labels.of_image(), strict=True):
-        path = target / Path(image.file_name).with_suffix('.json')
+        path = (target / image.file_name).with_suffix('.json')
         if path in texts:
             raise ValueError(
                 f"'{image.file_name}' and another image would both have the file {path}; rename one"
@@ -116,7 +118,7 @@ def _file_drafts(path: Path, shapes: list[Any], row: int, left_out: Counter[str]
             if isinstance(shape, dict)
             else (None, None, None)
         )
-        if kind not in ('point', 'rectangle'):
+        if kind not in ('point', *BOXES):
             left_out[f"shapes of type '{kind}'"] += 1
             continue
         if not isinstance(label, str) or not label:
@@ -125,9 +127,7 @@ def _file_drafts(path: Path, shapes: list[Any], row: int, left_out: Counter[str]
         if kind == 'point':
             points.append(LoosePoint(group, label, (*corners[0], _visibility(shape))))
             continue
-        xs, ys = zip(*corners, strict=True)
-        size = (max(xs) - min(xs), max(ys) - min(ys))
-        boxes.append(LooseBox(group, label, (min(xs), min(ys), *size)))
+        boxes.append(LooseBox(group, label, box_of_corners(corners)))
     return group_instances(str(path), row, points, boxes, left_out)
 
 
