@@ -147,9 +147,7 @@ EQUAL = {
 def test_equal_names_are_refused(tmp_path, name, file, content):
     image_at(tmp_path, 'labeled-data/video1/img0010.png', (90, 70))
     source = save(tmp_path, file, content)
-    with pytest.raises(
-        ValueError, match=r'image names (stand for several images|occur in several)'
-    ):
+    with pytest.raises(ValueError, match=r'names (stand for several images|occur in several)'):
         convert_annotations(source, tmp_path / 'r.json', name, 'coco', images=tmp_path / 'images')
     assert not (tmp_path / 'r.json').exists()
 
