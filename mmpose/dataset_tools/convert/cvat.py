@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
-from mmpose.dataset_tools.convert.files import ImageFolder, read_text
+from mmpose.dataset_tools.convert.files import ImageFolder, read_xml
 from mmpose.dataset_tools.convert.grouping import (
     LooseBox,
     LoosePoint,
@@ -55,10 +55,7 @@ def read_cvat(source: Path, images: ImageFolder) -> LabelSet:
     Raises:
         ValueError: If the file is malformed or is an export for video.
     """
-    try:
-        root = ElementTree.fromstring(read_text(source))
-    except ElementTree.ParseError as error:
-        raise ValueError(f'{source} is not valid XML: {error}') from None
+    root = read_xml(source)
     if root.find('track') is not None:
         raise ValueError(
             f"{source} is 'CVAT for video', expected 'CVAT for images 1.1'; export the task again "

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import cv2
 
@@ -166,12 +168,31 @@ def read_json(path: Path) -> Any:
         raise ValueError(f'{path} is not valid JSON: {error}') from None
 
 
+def read_xml(path: Path) -> Element:
+    """Returns the root of an XML file, or raises a ValueError that names the file."""
+    try:
+        return ElementTree.fromstring(read_text(path))
+    except ElementTree.ParseError as error:
+        raise ValueError(f'{path} is not valid XML: {error}') from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Returns what a YAML file holds, or raises a ValueError that names the file."""
+    import yaml
+
+    try:
+        return yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise ValueError(f'{path} is not valid YAML: {error}') from None
+
+
 def write_files(
     contents: Mapping[Path, str | bytes], folder: Path, overwrite: bool | None = None
 ) -> None:
     """Writes files, each as a whole, after all of them were found to be writable.
 
-    Files that exist with the same content are left alone. Images and videos are never replaced.
+    Files that exist with the same content are left alone. Folders, images and videos are never
+    replaced.
 
     Args:
         folder: Folder that all of them lie in.
@@ -191,7 +212,8 @@ def write_files(
             raise ValueError(f'{path} would need a folder where a file is written; rename an image')
     changed = [path for path in data if not path.is_file() or path.read_bytes() != data[path]]
     existing = [path for path in changed if path.exists()]
-    media = [path for path in existing if path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES]
+    kinds = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+    media = [path for path in existing if path.is_dir() or path.suffix.lower() in kinds]
     if media or (existing and not overwrite):
         way_out = ' or give --overwrite' if overwrite is False and not media else ''
         raise FileExistsError(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import cos, radians, sin
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -111,6 +112,24 @@ def neutral_names(count: int) -> list[str]:
 def order_of_appearance(drafts: Iterable[Draft]) -> list[str]:
     """Returns the keypoint names of drafts, in the order in which they first appear."""
     return list(dict.fromkeys(name for draft in drafts for name in draft.points))
+
+
+def listed_names(
+    drafts: Iterable[Draft], config: Path, read: Callable[[Path], list[str]]
+) -> tuple[list[str], list[str]]:
+    """Returns the keypoint names of drafts in the order of a configuration, and notes.
+
+    Args:
+        config: File that lists the names; without it they are in the order of appearance.
+        read: Returns its names.
+    """
+    names = order_of_appearance(drafts)
+    if config.is_file():
+        return list(dict.fromkeys([*read(config), *names])), []
+    return names, [
+        f'{config} does not exist, so keypoints are in the order in which they appear; '
+        'give --metainfo to order them'
+    ]
 
 
 def assemble(

@@ -14,10 +14,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
-from xml.etree import ElementTree
 
 from mmpose.coco.json_fields import Json, number
-from mmpose.dataset_tools.convert.files import ImageFolder, read_json, read_text
+from mmpose.dataset_tools.convert.files import ImageFolder, read_json, read_xml
 from mmpose.dataset_tools.convert.grouping import (
     LooseBox,
     LoosePoint,
@@ -34,7 +33,7 @@ from mmpose.dataset_tools.convert.label_set import (
     LabelSet,
     assemble,
     count_notes,
-    order_of_appearance,
+    listed_names,
     turned_box,
 )
 
@@ -79,18 +78,8 @@ def read_label_studio(source: Path, images: ImageFolder) -> LabelSet:
             f'one: {", ".join(unclear)}; in Label Studio select such a keypoint, choose '
             "'Create relation between regions' and click on its rectangle"
         )
-    names = order_of_appearance(drafts)
-    notes = count_notes(left_out)
-    config = config_path(source)
-    if config.is_file():
-        listed = _config_names(config)
-        names = [*listed, *(name for name in names if name not in listed)]
-    else:
-        notes.append(
-            f'{config} does not exist, so keypoints are in the order in which they appear; '
-            'give --metainfo to order them'
-        )
-    return assemble(source, names, found, drafts, (), notes)
+    names, notes = listed_names(drafts, config_path(source), _config_names)
+    return assemble(source, names, found, drafts, (), [*count_notes(left_out), *notes])
 
 
 def write_label_studio(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -263,9 +252,6 @@ def _config(labels: LabelSet) -> str:
 
 
 def _config_names(path: Path) -> list[str]:
-    try:
-        root = ElementTree.fromstring(read_text(path))
-    except ElementTree.ParseError as error:
-        raise ValueError(f'{path} is not valid XML: {error}') from None
+    root = read_xml(path)
     labels = [label for parent in root.iter('KeyPointLabels') for label in parent.iter('Label')]
     return [label.get('value') or '' for label in labels]

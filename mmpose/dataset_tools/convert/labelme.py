@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mmpose.coco.json_fields import Json
-from mmpose.dataset_tools.convert.files import ImageFolder, read_json, read_text
+from mmpose.dataset_tools.convert.files import ImageFolder, read_json, read_yaml
 from mmpose.dataset_tools.convert.grouping import LooseBox, LoosePoint, group_instances
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
@@ -24,7 +24,7 @@ from mmpose.dataset_tools.convert.label_set import (
     assemble,
     box_of_corners,
     count_notes,
-    order_of_appearance,
+    listed_names,
     tidy,
 )
 
@@ -57,18 +57,8 @@ def read_labelme(source: Path, images: ImageFolder) -> LabelSet:
             raise ValueError(f"{path}: expected an object with the list 'shapes'")
         drafts += _file_drafts(path, data['shapes'], len(found), left_out)
         found.append(_image(path, data, root, images))
-    names = order_of_appearance(drafts)
-    notes = count_notes(left_out)
-    config = root / POSE_CONFIG
-    if config.is_file():
-        listed = _config_names(config)
-        names = [*listed, *(name for name in names if name not in listed)]
-    else:
-        notes.append(
-            f'{config} does not exist, so keypoints are in the order in which they appear; '
-            'give --metainfo to order them'
-        )
-    return assemble(source, names, found, drafts, (), notes)
+    names, notes = listed_names(drafts, root / POSE_CONFIG, _config_names)
+    return assemble(source, names, found, drafts, (), [*count_notes(left_out), *notes])
 
 
 def write_labelme(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -189,12 +179,7 @@ def _shape(
 
 
 def _config_names(path: Path) -> list[str]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise ValueError(f'{path} is not valid YAML: {error}') from None
+    content = read_yaml(path)
     classes = content.get('classes') if isinstance(content, dict) else None
     if not isinstance(classes, dict):
         raise ValueError(f"{path}: field 'classes' is {classes!r}, expected class: keypoints")

@@ -24,6 +24,7 @@ from mmpose.dataset_tools.convert.files import (
     plain_name,
     read_image_wh,
     read_text,
+    read_yaml,
 )
 from mmpose.dataset_tools.convert.label_set import (
     VISIBLE,
@@ -118,12 +119,7 @@ def mirror_names(names: Sequence[str]) -> list[int] | None:
 
 
 def _read_config(path: Path) -> Json:
-    import yaml
-
-    try:
-        config = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise ValueError(f'{path} is not valid YAML: {error}') from None
+    config = read_yaml(path)
     shape = config.get('kpt_shape') if isinstance(config, dict) else None
     if not isinstance(shape, list) or len(shape) != 2 or shape[1] not in (2, 3):
         raise ValueError(
