@@ -1,1 +1,1 @@
-"""Tests; a package, so that `tests` of an installed distribution is never taken for it."""
+"""A package, because the wheel of sleap-io brings a package of the same name."""

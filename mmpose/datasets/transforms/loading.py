@@ -94,11 +94,15 @@ class LoadImage:
         self, path: str, found_wh: tuple[int, ...], annotated_wh: tuple[int, ...], shrink: int
     ) -> None:
         turned = shrink == 1 and found_wh == annotated_wh[::-1]
-        hint = (
-            f'; it may be its EXIF orientation, set LoadImage.apply_exif={not self.apply_exif}'
-            if turned
-            else '; is it the image that was annotated?'
-        )
+        hint = '; is it the image that was annotated?'
+        if turned and self.apply_exif:
+            hint = (
+                '; EXIF turns the picture, so the file has width and height the wrong way round if '
+                'its keypoints fit the upright picture, as labelling tools show it: exchange them '
+                'there; LoadImage.apply_exif=False only if they fit the pixels as stored'
+            )
+        elif turned:
+            hint = '; it may be its EXIF orientation, set LoadImage.apply_exif=True'
         size = 'x'.join(str(x * shrink) for x in found_wh)
         raise ValueError(
             f'image {path} is {size} px (width x height) but the annotation file says '
