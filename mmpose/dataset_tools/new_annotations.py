@@ -149,6 +149,8 @@ def _unique(values: Iterable[str]) -> list[str]:
 
 
 def _name(entry: Json) -> str:
-    return f'the entry with file_name {entry.get("file_name")!r}' if 'file_name' in entry else (
-        f'annotation {entry.get("id")!r}'
+    return (
+        f'the entry with file_name {entry.get("file_name")!r}'
+        if 'file_name' in entry
+        else (f'annotation {entry.get("id")!r}')
     )

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 import mmpose
-from mmpose.config.load import load_config
+from mmpose.config.load import load_config, read_config
 from mmpose.dataset_tools.new_annotations import is_labelled, read_annotations, split_by_image
 from mmpose.dataset_tools.new_skeleton import Skeleton, propose_skeleton, write_skeleton
 from mmpose.dataset_tools.training_plan import TrainingPlan, plan_training
@@ -28,6 +26,7 @@ MODELS = {
     'huge': ('vitpose_huge', 'hf://usyd-community/vitpose-plus-huge'),
 }
 PIPELINE = 'topdown_udp_'
+AUGMENTED_SIZE = '256x192'  # its augmentation is ViTPose's; that of 128x96 is for endless data
 PROBED_IMAGES = 20
 HERE = '{{ fileDirname }}'  # the folder of a config, wherever it is moved
 WIDTH = 100
@@ -209,13 +208,16 @@ def compose_config(
         files: Annotation file and image folder of train and val.
     """
     base = CONFIGS / '_base_'
-    pipeline = Config.fromfile(base / 'pipelines' / f'{PIPELINE}{size}.py').to_dict()
-    if not skeleton.has_halves:
-        steps = pipeline['train_pipeline']
-        pipeline['train_pipeline'] = [s for s in steps if s['type'] != 'RandomHalfBody']
-    runtime = Config.fromfile(base / 'default_runtime.py')
+    pipeline = read_config(base / 'pipelines' / f'{PIPELINE}{size}.py').to_dict()
+    augmented = read_config(base / 'pipelines' / f'{PIPELINE}{AUGMENTED_SIZE}.py').to_dict()
+    pipeline['train_pipeline'] = [
+        step
+        for step in [*augmented['train_pipeline'][:-1], pipeline['train_pipeline'][-1]]
+        if skeleton.has_halves or step['type'] != 'RandomHalfBody'
+    ]
+    runtime = read_config(base / 'default_runtime.py')
     runtime.merge_from_dict(plan.config)
-    network = Config.fromfile(base / 'models' / f'{MODELS[model][0]}.py').model
+    network = read_config(base / 'models' / f'{MODELS[model][0]}.py').model
     network.metainfo = Variable('metainfo')
     network.backbone.img_size = pipeline['codec']['input_size'][::-1]
     network.head.update(out_channels=len(skeleton.names), decoder=Variable('codec'))

@@ -20,9 +20,12 @@ OPPOSITE = {LEFT: RIGHT, RIGHT: LEFT}
 TABLE = Path(__file__).with_suffix('.csv')
 # LShoulder is L and Shoulder, eyeL2 is eye, L and 2; letters of other scripts stay together.
 WORD = re.compile(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+')
-HEAD_WORDS = frozenset(
-    'head forehead face nose eye eyebrow ear mouth lip cheek chin jaw throat neck'.split()
-)
+# fmt: off
+HEAD_WORDS = frozenset({
+    'head', 'forehead', 'face', 'nose', 'eye', 'eyebrow', 'ear', 'mouth', 'lip', 'cheek', 'chin',
+    'jaw', 'throat', 'neck',
+})
+# fmt: on
 # Names that only number the keypoints, so that each skeleton means something else by them.
 NUMBERED = re.compile(r'(kpt|keypoint|point|joint|landmark)?\d+')
 

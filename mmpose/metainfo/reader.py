@@ -167,6 +167,8 @@ def read_sections(path: Path, content: bytes) -> dict[str, list[Line]]:
 
 def _decode(path: Path, content: bytes) -> str:
     encoding = 'utf-16' if content.startswith(UTF16_MARKS) else 'utf-8-sig'
+    if b'\0' in content[:2]:  # the first character is an ASCII one
+        encoding = 'utf-16-be' if content[0] == 0 else 'utf-16-le'
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:

@@ -92,7 +92,7 @@ def continental(text):
 
 
 @pytest.mark.parametrize('change', [str, quoted, filled, continental])
-@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'utf-16-be'])
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'utf-16-be', 'utf-16-le'])
 def test_a_table_that_a_spreadsheet_saved(tmp_path, change, encoding):
     text = '# Proposed from a.json, b.json; and, so; on.\n' + TABLE.replace('tail', 'Schwänzchen')
     expected = tmp_path / 'mine.csv'
