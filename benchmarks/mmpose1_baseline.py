@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mmpose.datasets.base import image_prefix
+
 WORKER = Path(__file__).with_name('mmpose1_worker.py')
 CODEC_TYPES = ('UDPHeatmap', 'MSRAHeatmap')
 
@@ -137,5 +139,5 @@ def translate_dataset(dataset: dict[str, Any]) -> dict[str, Any]:
         'data_mode': 'topdown',
         'data_root': os.path.abspath(dataset.get('data_root', '')),
         'ann_file': dataset['ann_file'],
-        'data_prefix': {'img': dataset.get('img_prefix', '')},
+        'data_prefix': {'img': image_prefix(dataset.get('data_prefix'), dataset.get('img_prefix'))},
     }

@@ -14,7 +14,7 @@ from mmpose.analysis.comparison import CONFIDENCE, Comparison, MetricChange, com
 from mmpose.analysis.error_pictures import draw_both
 from mmpose.analysis.error_report import check_images, image_names
 from mmpose.analysis.error_tables import Table, format_table
-from mmpose.evaluation.functional.keypoint_arrays import IdArray
+from mmpose.coco.keypoint_arrays import IdArray
 from mmpose.visualization import HtmlReport
 
 JSON_FILE, PAGE_FILE = 'comparison.json', 'comparison.html'

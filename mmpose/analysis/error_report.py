@@ -20,13 +20,13 @@ from mmpose.analysis.error_tables import (
     report_summary,
     report_tables,
 )
+from mmpose.coco.files import Joints
 from mmpose.evaluation.functional import (
     KeypointDetections,
     KeypointGroundTruth,
     load_detections,
     load_ground_truth,
 )
-from mmpose.evaluation.functional.coco_io import Joints
 from mmpose.evaluation.functional.error_matching import counted
 from mmpose.evaluation.functional.eval_configs import find_eval_config
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors

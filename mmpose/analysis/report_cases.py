@@ -17,11 +17,11 @@ from mmpose.analysis.error_tables import (
     report_tables,
 )
 from mmpose.analysis.summary import GRID_COLUMNS, Tested, draw_predictions
+from mmpose.coco.keypoint_arrays import FloatArray
 from mmpose.dataset_tools.browse import build_annotated
 from mmpose.datasets import KeypointDataset
 from mmpose.evaluation.functional.error_matching import counted
 from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
-from mmpose.evaluation.functional.keypoint_arrays import FloatArray
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
 from mmpose.evaluation.metrics.oks_metric import OksMetric
 from mmpose.registry import METRICS

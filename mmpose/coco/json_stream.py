@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 CHUNK_CHARS = 1 << 20
+BATCH = 256  # elements that are taken together; those of COCO then cost a few MB
 WHITESPACE = re.compile(r'[ \t\n\r]*')
 
 
@@ -28,6 +29,27 @@ def stream_json(path: Path) -> Iterator[tuple[str, Any]]:
         reader = _Reader(path, file)
         start = reader.expect('{[')
         yield from _elements(reader, '') if start == '[' else _members(reader)
+
+
+def stream_batches(path: Path) -> Iterator[tuple[str, list[Any]]]:
+    """Yields what :func:`stream_json` does, some elements of an array together.
+
+    Where the file breaks off, what was read before is yielded before the error is raised.
+    """
+    section, batch = '', list[Any]()
+    try:
+        for key, element in stream_json(path):
+            if batch and (key != section or len(batch) == BATCH):
+                yield section, batch
+                batch = []
+            section = key
+            batch.append(element)
+    except ValueError:
+        if batch:
+            yield section, batch
+        raise
+    if batch:
+        yield section, batch
 
 
 def _members(reader: _Reader) -> Iterator[tuple[str, Any]]:

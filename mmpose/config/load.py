@@ -124,7 +124,7 @@ def _move_data(node: Any, data_root: str) -> None:
     is_dict = isinstance(node, (Config, ConfigDict, dict))
     is_dataset = is_dict and 'type' in node and bool(node.get('data_root'))
     for key, value in list(node.items() if is_dict else enumerate(node)):
-        if is_dataset and isinstance(value, str) and key != 'data_root':
+        if is_dataset and (isinstance(value, str) or key == 'data_prefix') and key != 'data_root':
             continue
         if isinstance(value, str) and value.startswith(DATA_PREFIX):
             node[key] = os.path.join(data_root, value[len(DATA_PREFIX) :])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-Json = dict[str, Any]
+from mmpose.coco.columns import Columns
+from mmpose.coco.json_fields import Json
+from mmpose.coco.json_file import load_coco
 
 
 def read_annotations(path: Path, notes: list[str]) -> Json:
@@ -23,26 +24,9 @@ def read_annotations(path: Path, notes: list[str]) -> Json:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        TypeError, ValueError: If it is no such file, or an id names nothing; the message says
-            which.
+        ValueError: If it is no such file, or an id names nothing; the message says which.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f'annotation file {path} does not exist')
-    try:
-        data = json.loads(path.read_text(encoding='utf-8-sig'))
-    except ValueError as error:
-        raise ValueError(f'{path} is not valid JSON: {error}') from error
-    for section in ('images', 'annotations'):
-        if not isinstance(data, dict) or not data.get(section):
-            raise ValueError(
-                f"{path}: no '{section}'; expected the layout of COCO, an object with images, "
-                'annotations and categories'
-            )
-    data.setdefault('categories', [])
-    for section in ('images', 'annotations', 'categories'):
-        for entry in data[section]:
-            if not isinstance(entry, dict):
-                raise TypeError(f'{path}: {section} holds {entry!r}, expected an object')
+    data = load_coco(path)
     _unify_image_ids(path, data, notes)
     _number_categories(data, notes)
     if any(type(ann.get('id')) is not int for ann in data['annotations']):
@@ -99,12 +83,10 @@ def is_labelled(ann: Json) -> bool:
 def _unify_image_ids(path: Path, data: Json, notes: list[str]) -> None:
     uses = [(image, 'id') for image in data['images']]
     uses += [(ann, 'image_id') for ann in data['annotations']]
-    ids = [entry.get(key) for entry, key in uses]
-    for (entry, key), found in zip(uses, ids, strict=True):
-        if type(found) is not int and not (isinstance(found, str) and found):
-            raise TypeError(
-                f"{path}: '{key}' of {_name(entry)} is {found!r}, expected a number or a text"
-            )
+    ids = [
+        *Columns(path, 'image', data['images']).identifiers('id'),
+        *Columns(path, 'annotation', data['annotations']).identifiers('image_id'),
+    ]
     if len({type(found) for found in ids}) > 1:
         numbers = [_as_number(found) for found in ids]
         unified = list(map(str, ids)) if None in numbers else numbers
@@ -122,8 +104,8 @@ def _unify_image_ids(path: Path, data: Json, notes: list[str]) -> None:
     for ann in data['annotations']:
         if ann['image_id'] not in known:
             raise ValueError(
-                f'{path}: {_name(ann)} is for image {ann["image_id"]!r}, which is not listed '
-                "under 'images'"
+                f'{path}: annotation {ann.get("id")} is for image {ann["image_id"]!r}, which is '
+                "not listed under 'images'"
             )
 
 
@@ -146,11 +128,3 @@ def _number_categories(data: Json, notes: list[str]) -> None:
 
 def _unique(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
-
-
-def _name(entry: Json) -> str:
-    return (
-        f'the entry with file_name {entry.get("file_name")!r}'
-        if 'file_name' in entry
-        else (f'annotation {entry.get("id")!r}')
-    )

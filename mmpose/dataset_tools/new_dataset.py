@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mmpose
+from mmpose.coco.json_fields import Json
 from mmpose.config.load import load_config, read_config
 from mmpose.dataset_tools.new_annotations import is_labelled, read_annotations, split_by_image
 from mmpose.dataset_tools.new_skeleton import Skeleton, propose_skeleton, write_skeleton
@@ -30,8 +31,6 @@ AUGMENTED_SIZE = '256x192'  # its augmentation is ViTPose's; that of 128x96 is f
 PROBED_IMAGES = 20
 HERE = '{{ fileDirname }}'  # the folder of a config, wherever it is moved
 WIDTH = 100
-
-Json = dict[str, Any]
 
 
 class Variable(str):
@@ -122,7 +121,7 @@ def create_dataset(
     if any(out not in (folder, *folder.parents) for folder in folders.values()):
         notes.append(
             f'the images stay in {folders["train"]}: move them along with {out}, so that the way '
-            'from one to the other stays the same, or set img_prefix in the config'
+            'from one to the other stays the same, or set data_prefix in the config'
         )
     plan = plan_training(sum(map(is_labelled, parts['train']['annotations'])), model)
 
@@ -250,7 +249,7 @@ def _loader(part: str, plan: TrainingPlan, ann: str, images: Path, out: Path) ->
             metainfo=Variable('metainfo'),
             data_root=Variable('data_root'),
             ann_file=ann,
-            img_prefix=Path(os.path.relpath(images, out)).as_posix(),
+            data_prefix=dict(img=Path(os.path.relpath(images, out)).as_posix()),
             pipeline=Variable(f'{part}_pipeline'),
             **(dict(test_mode=True) if is_val else {}),
         ),

@@ -1,4 +1,4 @@
-"""Keeps parsed annotations in the user's cache folder, so that a file is parsed once."""
+"""On-disk cache of parsed annotations, so that a file is parsed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotations as packed arrays that live on disk and are shared by every worker and rank."""
+"""Packed arrays of annotations, mapped from disk and shared by all workers and ranks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all datasets of single instances (persons, animals, hands) share."""
+"""Base of the top-down datasets: one sample per instance (person, animal, hand)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import warnings
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,28 @@ from mmpose.structures import DatasetMeta
 MAX_REPLACEMENTS = 10
 
 
+def image_prefix(
+    data_prefix: Mapping[str, str] | None = None, img_prefix: str | None = None
+) -> str:
+    """Image folder of a dataset, relative to its ``data_root``, by its 1.x or its 0.x argument.
+
+    Raises:
+        ValueError: If both arguments are given, or ``data_prefix`` names another folder.
+    """
+    if data_prefix is None:
+        return img_prefix or ''
+    if img_prefix is not None:
+        raise ValueError(
+            f'dataset has data_prefix={dict(data_prefix)} and img_prefix={img_prefix!r}, its name '
+            'in MMPose 0.x; set data_prefix.img and omit img_prefix'
+        )
+    if not isinstance(data_prefix, Mapping) or not set(data_prefix) <= {'img'}:
+        raise ValueError(f'dataset.data_prefix is {data_prefix!r}, expected dict(img=...)')
+    return data_prefix.get('img', '')
+
+
 class KeypointDataset(Dataset[Sample]):
-    """Top-down samples, one per instance, out of an annotation store.
+    """Top-down dataset: one sample per instance of its annotations.
 
     A reader of another format subclasses this and implements :meth:`parse`; if further files or
     arguments decide about the result, also :meth:`sources` and :meth:`parse_options`.
@@ -35,20 +55,22 @@ class KeypointDataset(Dataset[Sample]):
     Args:
         ann_file: Annotation file, relative to ``data_root`` unless absolute.
         data_root: Folder that the other paths start from.
-        img_prefix: Image folder that the file names in the annotations start from.
+        data_prefix: ``dict(img=...)``: image folder that the file names in the annotations start
+            from.
         metainfo: Name, path or object of the skeleton.
         pipeline: Configs of the transforms.
         test_mode: Samples come without ``keypoints`` and ``keypoints_visible``.
         indices: Only the first n instances, or those in a list.
         on_bad_image: What to do with a missing or damaged image. 'raise' stops. 'skip' warns once
             per file and process, and counts in ``bad_images``; a training sample is replaced by
-            another one, which follows from the draw alone; a test sample stays, as a blank image
-            with box score 0, so that the metric counts it as not found and nothing is lost.
+            another one, which follows from seed, epoch and index; a test sample stays, as a blank
+            image with box score 0, so that the metric counts it as not found and nothing is lost.
         dataset_idx: Number of this dataset in a mixture; samples carry it.
+        img_prefix: The same as ``data_prefix``, as MMPose 0.x names it.
 
     Attributes:
         store: All instances of the file.
-        rows: (len(self),). Rows of the store that ``indices`` and the like left over.
+        indices: (len(self),). Rows of the store that ``indices`` and the like selected.
         sample_extras: Extra arrays of the store that become keys of the samples.
         layout: Layout of the annotation file, for what else reads it, such as a metric.
         bad_images: How often each bad file was met by this process.
@@ -61,13 +83,14 @@ class KeypointDataset(Dataset[Sample]):
         self,
         ann_file: str,
         data_root: str = '',
-        img_prefix: str = '',
+        data_prefix: Mapping[str, str] | None = None,
         metainfo: str | Path | DatasetMeta = 'coco',
         pipeline: Sequence[Any] = (),
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
         on_bad_image: str = 'raise',
         dataset_idx: int = 0,
+        img_prefix: str | None = None,
     ) -> None:
         if on_bad_image not in ('raise', 'skip'):
             raise ValueError(
@@ -75,11 +98,11 @@ class KeypointDataset(Dataset[Sample]):
             )
         self.data_root = data_root
         self.ann_file = self._path('ann_file', ann_file)
-        self.image_folder = str(self._path('img_prefix', img_prefix))
+        self.image_folder = str(self._path('data_prefix', image_prefix(data_prefix, img_prefix)))
         if not os.path.isdir(self.image_folder):
             raise FileNotFoundError(
                 f'image folder {self.image_folder} does not exist; set dataset.data_root and '
-                'dataset.img_prefix'
+                'dataset.data_prefix.img'
             )
         self.dataset_meta = load_metainfo(metainfo)
         self.test_mode = test_mode
@@ -90,7 +113,7 @@ class KeypointDataset(Dataset[Sample]):
         self.store = load_or_build(
             self.sources(), {'reader': kind, **self.parse_options()}, self.parse
         )
-        self.rows = self._select(self.candidates(), indices)
+        self.indices = self._select(self.candidates(), indices)
         self.pipeline = Compose(pipeline, self._sample_keys())
 
     @abstractmethod
@@ -111,8 +134,9 @@ class KeypointDataset(Dataset[Sample]):
 
     @property
     def metainfo(self) -> dict[str, Any]:
-        """What metrics and visualisers need to know."""
+        """Metainfo for metrics and visualizers: that of MMPose 1.x, and more."""
         return {
+            **self.dataset_meta.metainfo(),
             'dataset_meta': self.dataset_meta,
             'ann_file': str(self.ann_file),
             'dataset_type': type(self).__name__,
@@ -140,29 +164,29 @@ class KeypointDataset(Dataset[Sample]):
         )
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.indices)
 
-    def __getitem__(self, draw: int | SampleIndex) -> Sample:
+    def __getitem__(self, index: int | SampleIndex) -> Sample:
         """Returns a sample that went through the pipeline.
 
         Args:
-            draw: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
+            index: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
         """
         # A forked worker has the threads of OpenCV in name only: using them hangs it.
         if get_worker_info() is not None and cv2.getNumThreads() > 1:
             cv2.setNumThreads(0)
-        if not isinstance(draw, SampleIndex):
-            draw = SampleIndex(int(draw))
+        if not isinstance(index, SampleIndex):
+            index = SampleIndex(int(index))
         for attempt in range(MAX_REPLACEMENTS):
             try:
-                return self._visit(draw)
+                return self._prepare(index)
             except BadImageError as error:
                 if self.on_bad_image == 'raise':
                     raise
-                self._note(draw, error)
+                self._count_bad(index, error)
             if self.test_mode:
-                return self._visit(draw, blank=True)
-            draw = self._replacement(draw, attempt)
+                return self._prepare(index, blank=True)
+            index = self._replacement(index, attempt)
         raise BadImageError(
             f'{MAX_REPLACEMENTS} images in a row are missing or damaged; check {self.image_folder}'
         )
@@ -171,7 +195,7 @@ class KeypointDataset(Dataset[Sample]):
         """Returns a sample as it is annotated, before the pipeline; see ``datasets/sample.py``."""
         if not 0 <= index < len(self):
             raise IndexError(f'sample {index} of {len(self)}')
-        row = int(self.rows[index])
+        row = int(self.indices[index])
         store = self.store
         image = int(store.image_index[row])
         width, height = store.image_wh[image].tolist()
@@ -194,21 +218,21 @@ class KeypointDataset(Dataset[Sample]):
             sample[name] = np.array(store.extras[name][row])
         return sample
 
-    def _visit(self, draw: SampleIndex, blank: bool = False) -> Sample:
-        sample = self.get_sample(draw.index)
-        sample['rng'] = draw.generator()
+    def _prepare(self, index: SampleIndex, blank: bool = False) -> Sample:
+        sample = self.get_sample(index.index)
+        sample['rng'] = index.generator()
         if blank:
             width, height = sample['image_wh']
             sample['image'] = np.zeros((max(height, 1), max(width, 1), 3), np.uint8)
             sample['bbox_score'] = 0.0
         return self.pipeline(sample)
 
-    def _replacement(self, draw: SampleIndex, attempt: int) -> SampleIndex:
-        rng = np.random.default_rng((draw.seed, draw.epoch, draw.index, attempt))
-        return draw._replace(index=int(rng.integers(len(self))))
+    def _replacement(self, index: SampleIndex, attempt: int) -> SampleIndex:
+        rng = np.random.default_rng((index.seed, index.epoch, index.index, attempt))
+        return index._replace(index=int(rng.integers(len(self))))
 
-    def _note(self, draw: SampleIndex, error: BadImageError) -> None:
-        path = self.get_sample(draw.index)['image_file']
+    def _count_bad(self, index: SampleIndex, error: BadImageError) -> None:
+        path = self.get_sample(index.index)['image_file']
         self.bad_images[path] += 1
         if self.bad_images[path] == 1:
             instead = 'a blank image with score 0' if self.test_mode else 'another sample'

@@ -1,9 +1,9 @@
-"""COCO keypoints, and every dataset in the same layout."""
+"""COCO dataset, and every dataset in the same layout."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +49,13 @@ class CocoDataset(KeypointDataset):
         self,
         ann_file: str,
         data_root: str = '',
-        img_prefix: str = '',
+        data_prefix: Mapping[str, str] | None = None,
         metainfo: str | Path | DatasetMeta = 'coco',
-        pipeline: Sequence[Any] = (),
+        test_mode: bool = False,
         bbox_file: str | None = None,
         bbox_score_thr: float = 0.0,
         bbox_format: str = 'xywh',
-        test_mode: bool = False,
-        indices: int | Sequence[int] | None = None,
-        on_bad_image: str = 'raise',
-        dataset_idx: int = 0,
+        **kwargs: Any,
     ) -> None:
         if bbox_file and not test_mode:
             raise ValueError(
@@ -71,17 +68,7 @@ class CocoDataset(KeypointDataset):
         self.bbox_format = bbox_format
         self.bbox_file = self._path('bbox_file', bbox_file) if bbox_file else None
         self.bbox_score_thr = bbox_score_thr
-        super().__init__(
-            ann_file=ann_file,
-            data_root=data_root,
-            img_prefix=img_prefix,
-            metainfo=metainfo,
-            pipeline=pipeline,
-            test_mode=test_mode,
-            indices=indices,
-            on_bad_image=on_bad_image,
-            dataset_idx=dataset_idx,
-        )
+        super().__init__(ann_file, data_root, data_prefix, metainfo, test_mode=test_mode, **kwargs)
         if self.bbox_file is not None and bbox_format == 'xywh':
             self._warn_of_corners()
 

@@ -1,27 +1,20 @@
-"""Parses annotation and detection files in COCO's JSON layout into packed arrays."""
+"""Annotation and detection files in COCO's layout as the instances of a dataset."""
 
 from __future__ import annotations
 
+import warnings
 from array import array
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from mmpose.coco.json_fields import (
-    as_matrix,
-    check_boxes,
-    check_finite,
-    identifier,
-    integer,
-    number,
-    numbers,
-)
-from mmpose.coco.json_stream import stream_json
+from mmpose.coco.columns import Columns, Floats
+from mmpose.coco.image_table import ImageTable
+from mmpose.coco.json_stream import stream_batches
+from mmpose.coco.reader import AnnotationReader
 from mmpose.datasets.annotations import AnnotationStore
-from mmpose.datasets.image_table import ImageTable
-from mmpose.datasets.instance_table import InstanceTable
-from mmpose.structures import DatasetMeta
+from mmpose.structures import DatasetMeta, clip_xywh
 
 PERSON = 1  # category of COCO's person detections
 
@@ -32,42 +25,52 @@ def read_coco_annotations(
     """Returns the ground-truth instances of a COCO keypoint file.
 
     Left out, as the loaders of the top-down literature do: crowds, instances without a labelled
-    keypoint (``num_keypoints`` 0, or nothing but zeros), boxes that are empty once clipped to the
-    image, and areas that are not positive. Instances are ordered by image, then as in the file.
-    A box on an image of unknown size is not clipped at the right and below.
+    keypoint, boxes that are empty once clipped to the image, and areas that are not positive.
+    Instances are ordered by image, then as in the file. A box on an image of unknown size is not
+    clipped at the right and below.
 
     Args:
         parts: Fields that hold the keypoints, one after the other, with the number of keypoints
-            in each; None for all of them in ``keypoints``. The first field decides about
-            instances without labelled keypoints. Where there are several, a visibility may be
-            any number from 0 to 2, as the confidences of the hands of COCO-WholeBody are, and
-            counts as labelled above 0; ``num_keypoints``, which speaks of the body alone, is not
-            asked.
+            in each; None for all of them in ``keypoints``. See ``AnnotationReader``.
 
     Raises:
         FileNotFoundError: If the file does not exist.
         TypeError, ValueError: If it is malformed or holds no usable instance; the message names
             the file, the annotation and the field.
     """
-    images, instances = ImageTable(path), InstanceTable(path, dataset_meta, parts)
-    sections = set()
-    for section, item in stream_json(path):
-        sections.add(section)
-        if section == 'images':
-            images.add(item)
-        elif section == 'annotations':
-            instances.add(item)
-        elif section == 'categories':
-            instances.add_category(item)
-    if '' in sections:
-        raise ValueError(
-            f"{path} is a list, expected an object with 'images' and 'annotations'; is it a "
-            'detection file? Then it belongs into dataset.bbox_file'
+    fields = parts or {'keypoints': dataset_meta.num_keypoints}
+    reader = AnnotationReader(path, fields, dataset_meta)
+    found = reader.read()
+    rows = np.asarray(reader.images.find(found.image_id.tolist()))
+    image_wh = np.asarray(reader.images.wh).reshape(-1, 2)[rows].astype(np.float64)
+    image_wh[image_wh == 0] = np.inf  # unknown
+    clean = clip_xywh(found.bbox_xywh, image_wh)
+    keep = (clean[:, 2:] > 0).all(axis=1) & (found.area > 0)
+    if not keep.all():
+        reader.left_out['with an empty box or area'] += int((~keep).sum())
+        warnings.warn(
+            f'{path}: left out {(~keep).sum()} of {len(keep)} annotations whose box is empty '
+            f'inside the image or whose area is 0, first id {found.ann_id[keep.argmin()]}',
+            stacklevel=2,
         )
-    for needed in ('images', 'annotations'):
-        if needed not in sections:
-            raise ValueError(f"{path}: field '{needed}' is missing or empty")
-    return instances.pack(images)
+    if not found.keypoints_visible[keep].any():
+        reasons = ', '.join(f'{num} {why}' for why, num in reader.left_out.items() if num)
+        raise ValueError(
+            f'{path}: no annotation has a box and a keypoint with visibility > 0'
+            f'{f" (left out: {reasons})" if reasons else ""}; there is nothing to train or test on'
+        )
+    order = np.flatnonzero(keep)
+    order = order[np.argsort(rows[order], kind='stable')]
+    return AnnotationStore.pack(
+        **reader.images.columns(),
+        image_index=rows[order],
+        bbox_xywh=clean[order],
+        keypoints=found.keypoints[order],
+        keypoints_visible=found.keypoints_visible[order],
+        area=found.area[order],
+        ann_ids=found.ann_id[order],
+        category_ids=found.category_id[order],
+    )
 
 
 def read_coco_detections(path: Path, ann_file: Path, bbox_format: str = 'xywh') -> AnnotationStore:
@@ -84,49 +87,50 @@ def read_coco_detections(path: Path, ann_file: Path, bbox_format: str = 'xywh') 
             the annotation file; the message names file, entry and field.
     """
     images = ImageTable(ann_file)
-    for section, item in stream_json(ann_file):
+    for section, items in stream_batches(ann_file):
         if section == 'images':
-            images.add(item)
+            images.add(items)
     image_ids: list[int | str] = []
     boxes, scores = array('d'), array('d')
     num_entries = 0
-    for section, entry in stream_json(path):
-        if section or not isinstance(entry, dict):
+    for section, entries in stream_batches(path):
+        if section or not all(isinstance(entry, dict) for entry in entries):
             raise ValueError(f'{path} is not a list of detections')
-        where = f'{path}: detection {num_entries}'
-        num_entries += 1
-        if integer(entry, 'category_id', where) != PERSON:
-            continue
-        image_ids.append(identifier(entry, 'image_id', where))
-        images.check_id(image_ids[-1], where)
-        boxes.extend(numbers(entry, 'bbox', where, 4))
-        scores.append(number(entry, 'score', where))
+        categories = Columns(path, 'detection', entries, numbers=range(num_entries, 1 << 62))
+        chosen = np.flatnonzero(categories.integers('category_id') == PERSON).tolist()
+        persons = [entries[row] for row in chosen]
+        rows = Columns(path, 'detection', persons, numbers=[num_entries + row for row in chosen])
+        num_entries += len(entries)
+        image_ids += rows.identifiers('image_id')
+        bbox_xywh = rows.lists('bbox', 4)
+        rows.check_finite(bbox_xywh, 'bbox')
+        if bbox_format == 'xyxy':
+            bbox_xywh[:, 2:] -= bbox_xywh[:, :2]
+        _check_sizes(rows, bbox_xywh)
+        score = rows.numbers('score')
+        rows.check_finite(score[:, None], 'score')
+        boxes.frombytes(bbox_xywh.tobytes())
+        scores.frombytes(score.tobytes())
     if not image_ids:
         raise ValueError(
             f'{path}: none of {num_entries} detections has category_id {PERSON} (person)'
         )
-
-    def name_row(row: int) -> str:
-        return f'{path}: person detection {row}'
-
-    bbox_xywh = as_matrix(boxes, 4)
-    if bbox_format == 'xyxy':
-        bbox_xywh[:, 2:] -= bbox_xywh[:, :2]
-    check_boxes(bbox_xywh, name_row)
-    empty = (bbox_xywh[:, 2:] == 0).all(axis=1)
-    if empty.any():
-        raise ValueError(
-            f"{name_row(int(empty.argmax()))}: field 'bbox' has width and height 0 "
-            f'({empty.sum()} such boxes)'
-        )
-    check_finite(as_matrix(scores, 1), name_row, 'score')
     return AnnotationStore.pack(
         **images.columns(),
-        image_index=images.find(image_ids, path, 'detections'),
-        bbox_xywh=bbox_xywh,
+        image_index=images.find_all(image_ids, path, 'detections'),
+        bbox_xywh=boxes,
         bbox_score=scores,
         keypoints=np.zeros((len(image_ids), 0, 2)),
         keypoints_visible=np.zeros((len(image_ids), 0)),
         ann_ids=np.arange(len(image_ids)),
         category_ids=PERSON,
     )
+
+
+def _check_sizes(rows: Columns, bbox_xywh: Floats) -> None:
+    def found(row: int) -> str:
+        return f"field 'bbox' is {bbox_xywh[row].tolist()} as [x, y, width, height]"
+
+    wh = bbox_xywh[:, 2:]
+    rows.check((wh >= 0).all(axis=1), found, 'a size >= 0')
+    rows.check((wh > 0).any(axis=1), found, 'a width and height that are not both 0')

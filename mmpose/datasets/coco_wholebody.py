@@ -1,8 +1,8 @@
-"""COCO-WholeBody: body, feet, face and both hands."""
+"""COCO-WholeBody dataset: body, feet, face and both hands."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class CocoWholeBodyDataset(CocoDataset):
     The visibility of face and hand keypoints is a confidence; above 0 counts as labelled. A
     person without a labelled body keypoint is left out, as in the published loaders.
 
-    The arguments are those of ``CocoDataset``.
+    The other arguments are those of ``CocoDataset``.
     """
 
     parts = WHOLEBODY_PARTS
@@ -37,33 +37,14 @@ class CocoWholeBodyDataset(CocoDataset):
         self,
         ann_file: str,
         data_root: str = '',
-        img_prefix: str = '',
+        data_prefix: Mapping[str, str] | None = None,
         metainfo: str | Path | DatasetMeta = 'coco_wholebody',
-        pipeline: Sequence[Any] = (),
-        bbox_file: str | None = None,
-        bbox_score_thr: float = 0.0,
-        test_mode: bool = False,
-        indices: int | Sequence[int] | None = None,
-        on_bad_image: str = 'raise',
-        dataset_idx: int = 0,
+        **kwargs: Any,
     ) -> None:
         dataset_meta, expected = load_metainfo(metainfo), sum(WHOLEBODY_PARTS.values())
         if dataset_meta.num_keypoints != expected:
             raise ValueError(
                 f"dataset.metainfo '{dataset_meta.name}' has {dataset_meta.num_keypoints} "
-                'keypoints, expected the '
-                f"{expected} of 'coco_wholebody'"
+                f"keypoints, expected the {expected} of 'coco_wholebody'"
             )
-        super().__init__(
-            ann_file=ann_file,
-            data_root=data_root,
-            img_prefix=img_prefix,
-            metainfo=dataset_meta,
-            pipeline=pipeline,
-            bbox_file=bbox_file,
-            bbox_score_thr=bbox_score_thr,
-            test_mode=test_mode,
-            indices=indices,
-            on_bad_image=on_bad_image,
-            dataset_idx=dataset_idx,
-        )
+        super().__init__(ann_file, data_root, data_prefix, dataset_meta, **kwargs)

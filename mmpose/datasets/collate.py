@@ -1,4 +1,4 @@
-"""Packs samples into the batch that a model takes: uint8 crops and small tensors."""
+"""Collate function: samples to the batch that a model takes, uint8 crops and small tensors."""
 
 from __future__ import annotations
 

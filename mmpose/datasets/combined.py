@@ -1,4 +1,4 @@
-"""Several datasets with different skeletons as one."""
+"""Mixture of datasets with different skeletons."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from mmpose.registry import DATASETS
 
 @DATASETS.register_module()
 class CombinedDataset(Dataset[Sample]):
-    """The samples of several datasets, one after the other, each through its own pipeline.
+    """Concatenation of datasets, each with its own pipeline and skeleton.
 
-    A sample is what its dataset gives alone, but for ``dataset_idx``, its dataset's place in
-    the list, by which a model chooses the expert, the head and the skeleton.
+    A sample is what its dataset gives alone, but for ``dataset_idx``, the index of its
+    dataset in the list, by which a model chooses the expert, the head and the skeleton.
 
-    By default an epoch visits each sample once, so the datasets have their natural shares. With
-    ``ratios`` or ``temperature`` a ``PoseSampler`` that shuffles deals an epoch of the same length
-    in other shares: a dataset that gets fewer visits than it has samples shows some of them, one
-    that gets more starts again when all were seen, with other augmentation.
+    By default an epoch has each sample once, so the datasets have their natural shares. With
+    ``ratios`` or ``temperature`` a ``PoseSampler`` that shuffles draws an epoch of the same length
+    in other shares: of a dataset with a smaller share the epoch has some samples, one with a larger
+    share is repeated, with other augmentation.
 
     Args:
         datasets: Datasets or their configs; all for training, or all with ``test_mode``.
         ratios: Share of each dataset in an epoch, relative to the others.
         temperature: Instead, the share is ``n ** (1 / temperature)`` of a dataset of n samples: 1
             is natural, larger values bring the datasets nearer to each other.
-        only: Places of the datasets to read; the others are not built, as if they had no samples,
+        only: Indices of the datasets to read; the others are not built, as if they had no samples,
             and the indices of these stay. None reads all.
 
     Attributes:
@@ -66,16 +66,16 @@ class CombinedDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def __getitem__(self, draw: int | SampleIndex) -> Sample:
+    def __getitem__(self, index: int | SampleIndex) -> Sample:
         """Returns a sample that went through the pipeline of its dataset.
 
         Args:
-            draw: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
+            index: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
         """
-        if not isinstance(draw, SampleIndex):
-            draw = SampleIndex(int(draw))
-        part, index = self._locate(draw.index)
-        return part[draw._replace(index=index)]
+        if not isinstance(index, SampleIndex):
+            index = SampleIndex(int(index))
+        part, own = self._locate(index.index)
+        return part[index._replace(index=own)]
 
     def get_sample(self, index: int) -> Sample:
         """Returns a sample as it is annotated, before the pipeline."""
@@ -106,16 +106,16 @@ class CombinedDataset(Dataset[Sample]):
         if self.shares is None:
             return rng.permutation(len(self))
         starts = self.ends - self.lengths
-        dealt = [
-            start + _deal(rng, length, count)
-            for start, length, count in zip(starts, self.lengths, self._visits(), strict=True)
+        drawn = [
+            start + _draw_rounds(rng, length, count)
+            for start, length, count in zip(starts, self.lengths, self._counts(), strict=True)
         ]
-        return rng.permutation(np.concatenate(dealt))
+        return rng.permutation(np.concatenate(drawn))
 
     def describe(self, index: int) -> str:
-        """Returns the place and the annotation file of a dataset, for messages."""
+        """Returns the index and the annotation file of a dataset, for messages."""
         part = self.parts[index]
-        return f'{index} (left out)' if part is None else f'{index} ({part.ann_file})'
+        return f'{index} (omitted)' if part is None else f'{index} ({part.ann_file})'
 
     def _locate(self, index: int) -> tuple[KeypointDataset, int]:
         if not 0 <= index < len(self):
@@ -125,14 +125,14 @@ class CombinedDataset(Dataset[Sample]):
         assert part is not None
         return part, int(index - self.ends[number] + self.lengths[number])
 
-    def _visits(self) -> np.ndarray:
-        """Visits to each dataset in an epoch: the shares, rounded so that the sum is right."""
+    def _counts(self) -> np.ndarray:
+        """Samples of each dataset in an epoch: the shares, rounded so that the sum is right."""
         assert self.shares is not None
         exact = self.shares * len(self)
-        visits = np.floor(exact).astype(np.int64)
-        by_rest = np.argsort(visits - exact, kind='stable')
-        visits[by_rest[: len(self) - visits.sum()]] += 1
-        return visits
+        counts = np.floor(exact).astype(np.int64)
+        by_rest = np.argsort(counts - exact, kind='stable')
+        counts[by_rest[: len(self) - counts.sum()]] += 1
+        return counts
 
     def _shares(
         self, ratios: Sequence[float] | None, temperature: float | None
@@ -161,7 +161,7 @@ class CombinedDataset(Dataset[Sample]):
         if not (np.isfinite(weights) & (weights > 0)).all():
             raise ValueError(
                 f'CombinedDataset.ratios is {list(ratios)}, expected numbers above 0; a dataset '
-                'that shall not be read is left out of CombinedDataset.only'
+                'that shall not be read is omitted from CombinedDataset.only'
             )
         weights = weights * (self.lengths > 0)
         return weights / weights.sum()
@@ -208,7 +208,7 @@ def _checked_choice(only: Sequence[int] | None, num: int) -> list[int]:
     wanted = sorted({int(i) for i in only})
     if not wanted or wanted[0] < 0 or wanted[-1] >= num:
         raise ValueError(
-            f'CombinedDataset.only is {list(only)}, expected some of the places 0 to {num - 1} of '
+            f'CombinedDataset.only is {list(only)}, expected some of the indices 0 to {num - 1} of '
             'its datasets'
         )
     return wanted
@@ -221,8 +221,8 @@ def _build(config: KeypointDataset | dict[str, Any], index: int) -> KeypointData
         own = config.get('dataset_idx', index)
         if own != index:
             raise ValueError(
-                f'dataset {index} of CombinedDataset has dataset_idx={own}; leave it out, it is '
-                'the place in the list'
+                f'dataset {index} of CombinedDataset has dataset_idx={own}; omit it, it is '
+                'the index in the list'
             )
         dataset = DATASETS.build(config)
     if not isinstance(dataset, KeypointDataset):
@@ -234,7 +234,7 @@ def _build(config: KeypointDataset | dict[str, Any], index: int) -> KeypointData
     return dataset
 
 
-def _deal(rng: np.random.Generator, length: int, count: int) -> np.ndarray:
+def _draw_rounds(rng: np.random.Generator, length: int, count: int) -> np.ndarray:
     """Numbers 0 to ``length - 1`` in random rounds of all of them, (count,)."""
     if not count:
         return np.zeros(0, np.int64)

@@ -1,8 +1,8 @@
-"""InterHand2.6M: single hands in single images."""
+"""InterHand2.6M dataset: single hands in single images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,28 +37,14 @@ class InterHand2DDataset(KeypointDataset):
         camera_file: str,
         joint_file: str,
         data_root: str = '',
-        img_prefix: str = '',
+        data_prefix: Mapping[str, str] | None = None,
         metainfo: str | Path | DatasetMeta = 'interhand2d',
-        pipeline: Sequence[Any] = (),
-        test_mode: bool = False,
-        indices: int | Sequence[int] | None = None,
-        on_bad_image: str = 'raise',
-        dataset_idx: int = 0,
+        **kwargs: Any,
     ) -> None:
         self.data_root = data_root
         self.camera_file = self._path('camera_file', camera_file)
         self.joint_file = self._path('joint_file', joint_file)
-        super().__init__(
-            ann_file=ann_file,
-            data_root=data_root,
-            img_prefix=img_prefix,
-            metainfo=metainfo,
-            pipeline=pipeline,
-            test_mode=test_mode,
-            indices=indices,
-            on_bad_image=on_bad_image,
-            dataset_idx=dataset_idx,
-        )
+        super().__init__(ann_file, data_root, data_prefix, metainfo, **kwargs)
 
     def parse(self) -> AnnotationStore:
         return read_interhand(self.ann_file, self.camera_file, self.joint_file, self.dataset_meta)

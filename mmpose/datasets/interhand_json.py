@@ -1,19 +1,21 @@
-"""Parses the three annotation files of InterHand2.6M into packed arrays of single hands."""
+"""Reader of the three annotation files of InterHand2.6M: packed arrays of single hands."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.coco.json_fields import Json, describe, integer
-from mmpose.coco.json_stream import stream_json
+from mmpose.coco.columns import Columns
+from mmpose.coco.image_table import ImageTable
+from mmpose.coco.json_stream import stream_batches
 from mmpose.datasets.annotations import AnnotationStore
-from mmpose.datasets.image_table import ImageTable
 from mmpose.datasets.interhand_world import (
     HAND_JOINTS,
     NUM_JOINTS,
@@ -59,18 +61,18 @@ def read_interhand(
             f"{HAND_JOINTS} of 'interhand2d'"
         )
     shots = _Shots(path)
-    for section, item in stream_json(path):
+    for section, items in stream_batches(path):
         if section == 'images':
-            shots.add_image(item)
+            shots.add_images(items)
         elif section == 'annotations':
-            shots.add_annotation(item)
+            shots.add_annotations(items)
         elif not section:
             raise ValueError(
                 f"{path} is a list, expected an object with 'images' and 'annotations'"
             )
     shots.check()
     cameras, poses = read_cameras(camera_file), read_joints(joint_file)
-    rows = shots.images.find(shots.image_ids, path, 'annotations')
+    rows = shots.images.find_all(shots.image_ids.tolist(), path, 'annotations')
     hands = list(_project(shots, rows, cameras, poses))
     return _pack(shots, hands)
 
@@ -90,23 +92,25 @@ class _Shots:
         self.image_ids = array('q')
         self.flags = array('B')
 
-    def add_image(self, image: Json) -> None:
-        where = self.images.add(image)
-        integer(image, 'id', where)
-        capture, camera, frame = image.get('capture'), image.get('camera'), image.get('frame_idx')
-        for key, value in (('capture', capture), ('camera', camera), ('frame_idx', frame)):
-            if not isinstance(value, int | str):
-                raise TypeError(f"{where}: field '{key}' is {value!r}, expected a number or name")
-        keys = self.camera_keys
-        self.cameras.append(keys.setdefault((str(capture), str(camera)), len(keys)))
-        keys = self.frame_keys
-        self.frames.append(keys.setdefault((str(capture), str(frame)), len(keys)))
+    def add_images(self, items: Sequence[Any]) -> None:
+        rows = self.images.add(items)
+        rows.integers('id')
+        captures, cameras, frames = map(rows.values, ('capture', 'camera', 'frame_idx'))
+        for key, values in (('capture', captures), ('camera', cameras), ('frame_idx', frames)):
+            good = np.array([isinstance(value, int | str) for value in values], np.bool_)
+            rows.check(good, partial(_words, key, values), 'a number or name')
+        for capture, camera, frame in zip(captures, cameras, frames, strict=True):
+            keys = self.camera_keys
+            self.cameras.append(keys.setdefault((str(capture), str(camera)), len(keys)))
+            keys = self.frame_keys
+            self.frames.append(keys.setdefault((str(capture), str(frame)), len(keys)))
 
-    def add_annotation(self, ann: Json) -> None:
-        where = describe(self.path, 'annotation', ann)
-        self.ids.append(integer(ann, 'id', where))
-        self.image_ids.append(integer(ann, 'image_id', where))
-        self.flags.extend(joint_flags(ann, where))
+    def add_annotations(self, items: Sequence[Any]) -> None:
+        rows = Columns(self.path, 'annotation', items)
+        self.ids.extend(rows.integers('id').tolist())
+        self.image_ids.extend(rows.integers('image_id').tolist())
+        for row, ann in enumerate(rows.items):
+            self.flags.extend(joint_flags(ann, f'{self.path}: {rows.name(row)}'))
 
     def check(self) -> None:
         for name, column in (('images', self.cameras), ('annotations', self.ids)):
@@ -117,6 +121,10 @@ class _Shots:
             raise ValueError(
                 f'{self.path}: annotation id {found[counts > 1][0]} occurs {counts.max()} times'
             )
+
+
+def _words(key: str, values: Sequence[Any], row: int) -> str:
+    return f"field '{key}' is {values[row]!r}"
 
 
 @dataclass(frozen=True, eq=False)

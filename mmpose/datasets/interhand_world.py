@@ -1,4 +1,4 @@
-"""The cameras and the 3-D joints of InterHand2.6M."""
+"""Cameras and 3-D joints of InterHand2.6M."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""MPII Human Pose in the JSON files that the top-down literature shares."""
+"""MPII dataset, in the JSON files that the top-down literature shares."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +38,11 @@ class MpiiDataset(KeypointDataset):
         self,
         ann_file: str,
         data_root: str = '',
-        img_prefix: str = '',
+        data_prefix: Mapping[str, str] | None = None,
         metainfo: str | Path | DatasetMeta = 'mpii',
-        pipeline: Sequence[Any] = (),
-        test_mode: bool = False,
-        indices: int | Sequence[int] | None = None,
-        on_bad_image: str = 'raise',
-        dataset_idx: int = 0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(
-            ann_file=ann_file,
-            data_root=data_root,
-            img_prefix=img_prefix,
-            metainfo=metainfo,
-            pipeline=pipeline,
-            test_mode=test_mode,
-            indices=indices,
-            on_bad_image=on_bad_image,
-            dataset_idx=dataset_idx,
-        )
+        super().__init__(ann_file, data_root, data_prefix, metainfo, **kwargs)
 
     def parse(self) -> AnnotationStore:
         return read_mpii(self.ann_file, self.dataset_meta)

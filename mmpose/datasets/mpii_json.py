@@ -1,4 +1,4 @@
-"""Parses the MPII annotation list, and adds the head sizes of its validation set."""
+"""Reader of MPII annotation lists, and of the head sizes of the validation set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys of a sample, the dictionary that travels through the pipeline of one dataset.
+"""Keys of a sample, the dictionary that goes through the pipeline of a dataset.
 
 A transform declares what it needs in ``reads`` and what it adds or changes in ``writes``; the
 pipeline is checked against these when it is built. One key has one shape and one frame, except

@@ -1,4 +1,7 @@
-"""Who sees which sample when: the same order for any number of workers and after any resume."""
+"""Deterministic distributed sampler.
+
+The order does not depend on the number of workers, nor on where training was resumed.
+"""
 
 from __future__ import annotations
 
@@ -13,32 +16,32 @@ from mmpose.registry import DATA_SAMPLERS
 
 
 class SampleIndex(NamedTuple):
-    """One visit to a sample. All random numbers of the visit follow from these numbers.
+    """Index of a sample in an epoch, from which all random numbers of the sample follow.
 
     Attributes:
         index: Position in the dataset.
         epoch: Number of the pass over the dataset, from 0.
         seed: Seed of the run, not negative.
-        visit: How often the epoch has visited the sample before; above 0 only where a mixture
-            of datasets repeats samples on purpose.
+        repeat: How often the epoch has had the sample before; above 0 only where a mixture of
+            datasets repeats samples on purpose.
     """
 
     index: int
     epoch: int = 0
     seed: int = 0
-    visit: int = 0
+    repeat: int = 0
 
     def generator(self) -> np.random.Generator:
-        """Returns the random numbers of this visit, from their start."""
-        repeated = (self.visit,) if self.visit else ()
-        return np.random.default_rng((self.seed, self.epoch, self.index, *repeated))
+        """Returns the random number generator of the sample, at its start."""
+        repeat = (self.repeat,) if self.repeat else ()
+        return np.random.default_rng((self.seed, self.epoch, self.index, *repeat))
 
 
 @DATA_SAMPLERS.register_module()
 class PoseSampler(Sampler[SampleIndex]):
-    """Deals the samples out to the ranks, in an order that depends on seed and epoch only.
+    """Distributed sampler whose order depends on seed and epoch only.
 
-    Rank r of R takes places r, r + R, r + 2R, ... of the order. For training, shuffle and round
+    The shard of rank r of R is r, r + R, r + 2R, ... of the order. For training, shuffle and round
     up, so that every rank makes the same number of steps; for testing do neither, and every
     sample is seen exactly once.
 
@@ -49,11 +52,11 @@ class PoseSampler(Sampler[SampleIndex]):
         dataset: Anything with a length.
         seed: Seed of the order and of all augmentation; None for one drawn by rank 0.
         shuffle: False for the order of the dataset.
-        round_up: Repeats the first places at the end until every rank has the same number.
+        round_up: Repeats the first samples at the end until every rank has the same number.
 
     Attributes:
         epoch: Number of the current pass; see :meth:`set_epoch`.
-        start: Samples of this rank that the current pass leaves out; see :meth:`set_start`.
+        start: Samples of this rank that the current pass omits; see :meth:`set_start`.
     """
 
     def __init__(
@@ -84,10 +87,9 @@ class PoseSampler(Sampler[SampleIndex]):
     def __iter__(self) -> Iterator[SampleIndex]:
         epoch, seed = self.epoch, self.seed
         order = self._order()
-        visits = _count_earlier(order) if self._is_drawn else np.zeros_like(order)
-        indices, repeats = self._own_places(order).tolist(), self._own_places(visits).tolist()
-        for index, visit in zip(indices, repeats, strict=True):
-            yield SampleIndex(index, epoch, seed, visit)
+        repeats = _count_earlier(order) if self._is_drawn else np.zeros_like(order)
+        for index, repeat in zip(self._shard(order), self._shard(repeats), strict=True):
+            yield SampleIndex(index, epoch, seed, repeat)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the order of the next pass; a new epoch starts at its first sample."""
@@ -96,13 +98,13 @@ class PoseSampler(Sampler[SampleIndex]):
         self.epoch = epoch
 
     def set_start(self, num_samples: int, epoch: int | None = None) -> None:
-        """Leaves out the first samples of this rank, without loading them, to resume an epoch.
+        """Omits the first samples of this rank, without loading them, to resume an epoch.
 
         It holds until :meth:`set_epoch` names another epoch.
 
         Args:
             num_samples: Samples that this rank has already used in the epoch.
-            epoch: The epoch that goes on; None for the current one.
+            epoch: The epoch to resume; None for the current one.
         """
         if not 0 <= num_samples <= len(self):
             raise ValueError(
@@ -128,19 +130,19 @@ class PoseSampler(Sampler[SampleIndex]):
         assert order.shape == (self.num_total,)
         return order
 
-    def _own_places(self, places: np.ndarray) -> np.ndarray:
-        """The places of this rank that are left in the epoch."""
+    def _shard(self, values: np.ndarray) -> list[int]:
+        """Values of the samples of this rank that are left in the epoch."""
         if self.round_up:
-            places = np.resize(places, len(self) * self.world_size)
-        return places[self.rank :: self.world_size][self.start :]
+            values = np.resize(values, len(self) * self.world_size)
+        return values[self.rank :: self.world_size][self.start :].tolist()
 
 
 def _count_earlier(values: np.ndarray) -> np.ndarray:
-    """How often each value stands before its place, (N,)."""
+    """How often each value occurs before its own index, (N,)."""
     by_value = np.argsort(values, kind='stable')
     ranked = values[by_value]
     is_first = np.r_[True, ranked[1:] != ranked[:-1]]
-    places = np.arange(len(values))
+    indices = np.arange(len(values))
     counts = np.empty(len(values), np.int64)
-    counts[by_value] = places - np.maximum.accumulate(np.where(is_first, places, 0))
+    counts[by_value] = indices - np.maximum.accumulate(np.where(is_first, indices, 0))
     return counts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
@@ -10,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from mmpose.coco.columns import Columns
+from mmpose.coco.image_table import ImageTable
+from mmpose.coco.json_file import read_json
 from mmpose.detectors.categories import COCO_CATEGORIES, choose_classes
 from mmpose.detectors.selection import Selection
 from mmpose.structures import Boxes, Frame
@@ -45,7 +47,7 @@ class BoxesFile:
         self.selection = selection
         self.rows: dict[str, list[list[float]]] = {}  # x, y, width, height, score, category
         self.has_names = True
-        content = self._read()
+        content = read_json(self.path, 'file with boxes')
         if isinstance(content, list):
             self.has_names = False
             self._add_detections(content)
@@ -80,7 +82,8 @@ class BoxesFile:
             return self._find_number(frame)
         names = self.by_base.get(path.name, [])
         if not names and not self.has_names:
-            names = [name for name in (path.stem, path.stem.lstrip('0')) if name in self.rows][:1]
+            number = str(int(path.stem)) if path.stem.isdecimal() else path.stem
+            names = [name for name in (path.stem, number) if name in self.rows][:1]
         if len(names) > 1:
             shared = [_num_shared_folders(path, PurePath(name)) for name in names]
             names = [name for name, num in zip(names, shared, strict=True) if num == max(shared)]
@@ -108,45 +111,37 @@ class BoxesFile:
             )
         return self.rows.get(str(frame.index), [])
 
-    def _read(self) -> Any:
-        if not self.path.is_file():
-            raise FileNotFoundError(f'{self.path}: no such file with boxes')
-        try:
-            return json.loads(self.path.read_text(encoding='utf-8-sig'))
-        except ValueError as error:
-            raise ValueError(f'{self.path} is no JSON file: {error}') from None
-
     def _add_detections(self, entries: Sequence[Any]) -> None:
         wanted = choose_classes(self.selection.categories, COCO_CATEGORIES, 'COCO')
-        for i, entry in enumerate(entries):
-            where = f'{self.path}: detection {i}'
-            image, category = _fields(entry, ('image_id', 'category_id'), where)
-            if category in wanted:
-                box, score = _fields(entry, ('bbox', 'score'), where)
-                if not isinstance(score, int | float):
-                    raise ValueError(f'{where}: score is {score!r}, expected a number')
-                row = [*_numbers(box, (4,), where), float(score), category]
-                self.rows.setdefault(str(image), []).append(row)
-            else:
-                self.rows.setdefault(str(image), [])
+        rows = Columns(self.path, 'detection', entries, numbers=range(len(entries)))
+        images, categories = rows.identifiers('image_id'), rows.integers('category_id').tolist()
+        for image in images:
+            self.rows.setdefault(str(image), [])
+        chosen = [row for row, category in enumerate(categories) if category in wanted]
+        part = Columns(self.path, 'detection', [entries[row] for row in chosen], numbers=chosen)
+        boxes, scores = part.lists('bbox', 4).tolist(), part.numbers('score').tolist()
+        for row, box, score in zip(chosen, boxes, scores, strict=True):
+            self.rows[str(images[row])].append([*box, score, categories[row]])
 
     def _add_annotations(self, content: Mapping[str, Any]) -> None:
-        names = {one['id']: one['name'] for one in content.get('categories', [])}
+        listed = Columns(self.path, 'category', content.get('categories') or [])
+        names = dict(zip(listed.integers('id').tolist(), listed.values('name'), strict=True))
         wanted = choose_classes(self.selection.categories, names or COCO_CATEGORIES, str(self.path))
-        file_names = {}
-        for i, image in enumerate(content['images']):
-            number, name = _fields(image, ('id', 'file_name'), f'{self.path}: image {i}')
-            file_names[number] = name
-            self.rows[name] = []
-        for i, one in enumerate(content['annotations']):
-            where = f'{self.path}: annotation {i}'
-            image, category = _fields(one, ('image_id', 'category_id'), where)
-            if category not in wanted or one.get('iscrowd'):
-                continue
-            if image not in file_names:
-                raise ValueError(f"{where}: 'images' has no id {image!r}")
-            box = _numbers(_fields(one, ('bbox',), where)[0], (4,), where)
-            self.rows[file_names[image]].append([*box, 1.0, wanted[category]])
+        images = ImageTable(self.path)
+        images.add(content['images'])
+        self.rows.update((name, []) for name in images.names)
+        entries = content['annotations']
+        rows = Columns(self.path, 'annotation', entries)
+        categories, crowd = rows.integers('category_id').tolist(), rows.flags('iscrowd').tolist()
+        chosen = [
+            row
+            for row, (category, is_crowd) in enumerate(zip(categories, crowd, strict=True))
+            if category in wanted and not is_crowd
+        ]
+        part = Columns(self.path, 'annotation', [entries[row] for row in chosen])
+        places = images.find_all(part.identifiers('image_id'), self.path, 'annotations').tolist()
+        for row, place, box in zip(chosen, places, part.lists('bbox', 4).tolist(), strict=True):
+            self.rows[images.names[place]].append([*box, 1.0, wanted[categories[row]]])
 
     def _add_mapping(self, content: Mapping[str, Any]) -> None:
         for name, boxes in content.items():
@@ -155,15 +150,6 @@ class BoxesFile:
                 raise ValueError(f'{where} is {boxes!r}, expected a list of boxes')
             rows = [_numbers(box, (4, 5), where) for box in boxes]
             self.rows[name] = [[*row[:4], row[4] if row[4:] else 1.0, 1] for row in rows]
-
-
-def _fields(entry: Any, keys: Sequence[str], where: str) -> list[Any]:
-    if not isinstance(entry, dict):
-        raise ValueError(f'{where} is {entry!r}, expected an object with {", ".join(keys)}')
-    for key in keys:
-        if key not in entry:
-            raise ValueError(f"{where} has no field '{key}'")
-    return [entry[key] for key in keys]
 
 
 def _numbers(box: Any, lengths: tuple[int, ...], where: str) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,30 @@ class DatasetMeta:
     def num_keypoints(self) -> int:
         """K, the only home of this number."""
         return len(self.keypoint_names)
+
+    def metainfo(self) -> dict[str, Any]:
+        """Returns what ``dataset.metainfo`` holds in MMPose 1.x, under the same names.
+
+        ``keypoint_id2name`` and ``keypoint_name2id`` number the keypoints, ``flip_pairs`` are the
+        pairs of different partners.
+        """
+        partners = self.flip_indices.tolist()
+        return {
+            'dataset_name': self.name,
+            'num_keypoints': self.num_keypoints,
+            'keypoint_id2name': dict(enumerate(self.keypoint_names)),
+            'keypoint_name2id': {name: i for i, name in enumerate(self.keypoint_names)},
+            'flip_pairs': [(i, j) for i, j in enumerate(partners) if i < j],
+            'flip_indices': partners,
+            'upper_body_ids': list(self.upper_body_ids),
+            'lower_body_ids': list(self.lower_body_ids),
+            'num_skeleton_links': len(self.skeleton_links),
+            'skeleton_links': [tuple(link) for link in self.skeleton_links.tolist()],
+            'skeleton_link_colors': self.skeleton_link_colors,
+            'keypoint_colors': self.keypoint_colors,
+            'dataset_keypoint_weights': self.dataset_keypoint_weights,
+            'sigmas': self.sigmas,
+        }
 
     def __post_init__(self) -> None:
         for problem in self._problems():

@@ -73,8 +73,8 @@ def test_boxes_are_written_as_a_bbox_file(folder, batch_size):
     }  # fmt: skip
     assert result.metrics['AP'] == pytest.approx(1)
     dataset = CocoDataset(
-        str(folder / 'annotations.json'), img_prefix=str(folder / 'images'), bbox_file=str(out),
-        test_mode=True,
+        str(folder / 'annotations.json'), data_prefix={'img': str(folder / 'images')},
+        bbox_file=str(out), test_mode=True,
     )  # fmt: skip
     assert len(dataset) == 3
     np.testing.assert_allclose(dataset.store.bbox_xywh, PEOPLE[7] + PEOPLE[8])

@@ -370,7 +370,8 @@ def test_peer_translates_configs():
     }
     with pytest.raises(ValueError, match=r'the codec is MegviiHeatmap.*leave out --peer-python'):
         translate_codec({'type': 'MegviiHeatmap'})
-    dataset = dict(type='CocoDataset', data_root='/d', ann_file='a.json', img_prefix='images')
+    dataset = dict(type='CocoDataset', data_root='/d', ann_file='a.json')
+    dataset['data_prefix'] = {'img': 'images'}
     assert translate_dataset(dataset)['data_prefix'] == {'img': 'images'}
     with pytest.raises(ValueError, match=r'the training set is a MpiiDataset'):
         translate_dataset({'type': 'MpiiDataset'})

@@ -241,7 +241,7 @@ def test_folders_named_like_the_prefix_stay():
     (row,) = [row for row in PUBLISHED if row.stem == 'ap10k']
     path = ROOT / row.folder / 'ViTPose_base_ap10k_256x192.py'
     dataset = load_config(path, data_root='/mnt/sets').train_dataloader.dataset
-    assert (dataset.data_root, dataset.img_prefix) == ('/mnt/sets/ap10k/', 'data/')
+    assert (dataset.data_root, dataset.data_prefix.img) == ('/mnt/sets/ap10k/', 'data/')
 
 
 def test_ochuman_trains_on_coco():

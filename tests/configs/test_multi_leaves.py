@@ -118,7 +118,7 @@ def test_data_of_each_dataset(loaded):
             cfg[f'{phase}_dataloader'].dataset.datasets[i] for phase in ('train', 'val', 'test')
         )
         assert train.ann_file == f'annotations/{part.train_ann}'
-        assert train.get('img_prefix') == part.train_images
+        assert train.get('data_prefix', {}).get('img') == part.train_images
         assert test.ann_file == f'annotations/{part.test_ann}'
         assert {one.data_root for one in (train, val, test)} == {part.data_root}
         assert 'bbox_file' not in train
@@ -288,7 +288,7 @@ CONTRADICTIONS = [
     ),
     (
         lambda cfg: cfg.model.heads[5].decoder.update(input_size=(288, 384)),
-        r'UDPHeatmap reads inputs of 288x384 px \(w x h, model\.heads\.5\)',
+        r'MSRAHeatmap reads inputs of 288x384 px \(w x h, model\.heads\.5\)',
     ),
     (
         lambda cfg: cfg.val_dataloader.dataset.datasets[1].pipeline[-1].update(use_udp=True),
@@ -318,7 +318,7 @@ CONTRADICTIONS = [
     ),
     (
         lambda cfg: cfg.val_evaluator.metrics.__setitem__(2, dict(type='CocoMetric')),
-        r'val_evaluator is CocoMetric, which reads COCO annotations, .* MpiiDataset',
+        r'val_evaluator is CocoMetric, which reads coco annotations, .* MpiiDataset',
     ),
     (
         lambda cfg: cfg.update(val_evaluator=dict(type='CocoMetric')),

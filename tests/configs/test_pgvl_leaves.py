@@ -112,7 +112,7 @@ def test_model(cfg, row):
     assert tuple(model.head.deconv_kernel_sizes) == (4, 4)
     assert model.flip_test
     with torch.device('meta'):
-        assert MODELS.build(model).meta.num_keypoints == row.num_keypoints
+        assert MODELS.build(model).dataset_meta.num_keypoints == row.num_keypoints
 
 
 def test_data_and_decoding(cfg, row):

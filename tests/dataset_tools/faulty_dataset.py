@@ -101,7 +101,7 @@ def write(folder: Path, faults: list[Fault]) -> Config:
                 'metainfo': 'coco',
                 'data_root': str(folder),
                 'ann_file': f'{split}.json',
-                'img_prefix': split,
+                'data_prefix': {'img': split},
                 'pipeline': pipeline,
             }
         }

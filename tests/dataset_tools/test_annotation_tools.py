@@ -117,7 +117,7 @@ def test_result_can_be_trained_on(folder):
     middle, back = folder / 'out.xml', folder / 'back.json'
     convert_annotations(folder / 'coco_names.json', middle, 'coco', 'cvat', metainfo=str(table))
     convert_annotations(middle, back, 'cvat', 'coco')
-    data = CocoDataset(back.name, str(folder), 'images', metainfo=table)
+    data = CocoDataset(back.name, str(folder), {'img': 'images'}, metainfo=table)
     assert len(data) == 3
     assert data.get_sample(0)['keypoints_visible'].tolist() == [1, 1, 0, 1]
 

@@ -78,7 +78,7 @@ def test_all_faults_at_once(tmp_path):
 def test_missing_files_are_reported_and_not_raised(tmp_path):
     cfg = faulty_dataset.write(tmp_path, [])
     cfg.train_dataloader.dataset.ann_file = 'absent.json'
-    cfg.val_dataloader.dataset.img_prefix = 'absent'
+    cfg.val_dataloader.dataset.data_prefix.img = 'absent'
     report = check_dataset(cfg, quiet=True)
     kinds = {(issue.split, issue.kind) for issue in report.log.issues}
     assert ('train', 'unreadable_annotations') in kinds

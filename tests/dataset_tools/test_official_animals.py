@@ -49,7 +49,10 @@ def test_animalpose(animals, tmp_path):
     assert counts['trainval'] == counts['train'] + counts['val'] == 11
     assert counts['test'] == 1
     data = CocoDataset(
-        'animalpose_trainval.json', str(tmp_path / 'out'), str(animals), metainfo='animalpose'
+        'animalpose_trainval.json',
+        str(tmp_path / 'out'),
+        {'img': str(animals)},
+        metainfo='animalpose',
     )
     sample = data.get_sample(0)
     assert sample['image_file'] == str(animals / 'VOC2011/JPEGImages/2007_0.jpg')
@@ -64,7 +67,7 @@ def test_animalpose(animals, tmp_path):
     assert len(data.store.image_ids) == 10
 
     test = CocoDataset(
-        'animalpose_test.json', str(tmp_path / 'out'), str(animals), metainfo='animalpose'
+        'animalpose_test.json', str(tmp_path / 'out'), {'img': str(animals)}, metainfo='animalpose'
     ).get_sample(0)
     points = {
         names[i]: test['keypoints'][i].tolist() for i in np.flatnonzero(test['keypoints_visible'])

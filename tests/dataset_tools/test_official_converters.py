@@ -62,7 +62,9 @@ def convert(folder, entries):
 def test_aic(tmp_path):
     counts = convert(tmp_path, [aic_entry('a'), aic_entry('b')])
     assert counts == {'images': 2, 'persons': 4, 'left_out': 0}
-    data = CocoDataset('aic_train.json', str(tmp_path / 'out'), str(tmp_path), metainfo='aic')
+    data = CocoDataset(
+        'aic_train.json', str(tmp_path / 'out'), {'img': str(tmp_path)}, metainfo='aic'
+    )
     first, second = data.get_sample(0), data.get_sample(1)
     assert first['image_file'] == str(tmp_path / 'a.jpg')
     assert (first['image_wh'], data.get_sample(3)['image_wh']) == ((80, 60), (70, 60))
@@ -89,7 +91,7 @@ def test_aic_box_without_size(tmp_path):
         ([aic_entry(human_annotations=None)], "entry 0: expected the objects 'keypoint_ann"),
         (
             [aic_entry(keypoint_annotations={'human1': [1] * 41, 'human2': [1] * 42})],
-            "entry 0: keypoint_annotations: field 'human1' is .*list of 42 numbers",
+            "entry 0: keypoint_annotations: field 'human1' has 41 .*list of 42 numbers",
         ),
         (
             [aic_entry(keypoint_annotations={'human1': [1, 1, 0] * 14, 'human2': [1] * 42})],

@@ -82,7 +82,7 @@ CASES = {
     'no id': (person(id=...), r"annotation without id: field 'id' is missing"),
     'annotation a list': (
         lambda data: data['annotations'].insert(0, [1]),
-        r'ann\.json: annotation \[1\] is a list, expected an object',
+        r'ann\.json: annotation \[1\]: a list, expected an object',
     ),
     'unknown image': (
         person(image_id=5),
@@ -132,7 +132,7 @@ DETECTIONS = {
     'score NaN': ([{'score': NAN}], "detection 0: field 'score' holds NaN"),
     'box NaN': ([{'bbox': [1, NAN, 9, 9]}], "detection 0: field 'bbox' holds NaN"),
     'box negative': ([{'bbox': [1, 1, 9, -9]}], "detection 0: field 'bbox' is .*size >= 0"),
-    'box empty': ([{'bbox': [1, 1, 0, 0]}], "detection 0: field 'bbox' has width and height 0"),
+    'box empty': ([{'bbox': [1, 1, 0, 0]}], r"detection 0: field 'bbox' is .*not both 0"),
     'box missing': ([{'bbox': None}], "detection 0: field 'bbox' is None"),
     'no person': ([{'category_id': 3}], 'none of 1 detections has category_id 1'),
     'empty': ([], 'none of 0 detections has category_id 1'),
@@ -156,7 +156,19 @@ def test_detection_file(tmp_path, case):
 
 ARGUMENTS = {
     'no such file': ({'ann_file': 'no.json'}, r'annotation file .*no\.json does not exist'),
-    'no such folder': ({'img_prefix': 'no'}, r'image folder .*no does not exist; set dataset\.'),
+    'no such folder': (
+        {'data_prefix': {'img': 'no'}},
+        r'image folder .*no does not exist; set dataset\.data_root and dataset\.data_prefix\.img',
+    ),
+    'two image folders': (
+        {'img_prefix': 'images'},
+        r"data_prefix=\{'img': 'images'\} and img_prefix='images', .* 0\.x; set .*omit img_prefix",
+    ),
+    'no folder of images': (
+        {'data_prefix': 'images'},
+        r"data_prefix is 'images', expected dict\(img",
+    ),
+    'masks': ({'data_prefix': {'seg': 'x'}}, r'data_prefix is .*expected dict\(img=\.\.\.\)'),
     'no such detections': ({'bbox_file': 'no.json', 'test_mode': True}, r'no\.json does not exist'),
     'path a number': ({'ann_file': 3}, r'dataset\.ann_file is 3, expected a path'),
     'detections in training': ({'bbox_file': 'd.json'}, r'set dataset\.test_mode=True'),

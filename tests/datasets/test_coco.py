@@ -88,7 +88,7 @@ def test_optional_fields(tmp_path, changes):
     data = dataset(tmp_path, [annotation(1, 100, **changes)])
     assert ids(data) == [1]
     if 'area' in changes:
-        assert data.get_sample(0)['area'] == 29 * 39
+        assert data.get_sample(0)['area'] == 30 * 40
 
 
 def test_order_is_by_image_then_as_in_the_file(tmp_path):
@@ -123,8 +123,14 @@ def test_indices(tiny, indices, expected):
 
 @pytest.mark.parametrize('prefix', ['images', 'images/', './images//'])
 def test_prefix_with_and_without_slash(tiny, tmp_path, prefix):
-    data = CocoDataset(**{**tiny, 'img_prefix': prefix})
+    data = CocoDataset(**{**tiny, 'data_prefix': {'img': prefix}})
     assert data.get_sample(0)['image_file'] == str(tmp_path / 'data' / 'images' / '0.png')
+
+
+def test_the_image_folder_by_its_name_in_mmpose_0(tiny):
+    old = {key: value for key, value in tiny.items() if key != 'data_prefix'}
+    data = CocoDataset(**old, img_prefix='images')
+    assert data.image_folder == CocoDataset(**tiny).image_folder
 
 
 def test_test_mode_gives_no_keypoints(tiny):
@@ -143,11 +149,23 @@ def test_metainfo_says_what_metrics_need(tiny, tmp_path, monkeypatch):
     np.testing.assert_array_equal(truth.keypoints[row], sample['keypoints'])
     np.testing.assert_array_equal(truth.bbox_xywh[row], sample['bbox_xywh'])
     assert truth.image_id[row] == sample['img_id']
+    coco = load_metainfo('coco')
+    published = {key: metainfo.pop(key) for key in coco.metainfo()}
     assert metainfo == {
-        'dataset_meta': load_metainfo('coco'),
+        'dataset_meta': coco,
         'ann_file': str(tmp_path / 'data' / 'ann.json'),
         'dataset_type': 'CocoDataset',
     }
+    assert published['dataset_name'] == 'coco'
+    assert (published['num_keypoints'], published['num_skeleton_links']) == (17, 19)
+    assert published['keypoint_id2name'][5] == 'left_shoulder'
+    assert published['keypoint_name2id']['left_shoulder'] == 5
+    assert published['flip_indices'][:5] == [0, 2, 1, 4, 3]
+    assert published['flip_pairs'][0] == (1, 2)
+    assert published['upper_body_ids'] == list(range(11))
+    assert published['lower_body_ids'] == list(range(11, 17))
+    assert (15, 13) in published['skeleton_links']
+    assert len(published['sigmas']) == len(published['dataset_keypoint_weights']) == 17
 
 
 def detections(folder, entries, **changes):

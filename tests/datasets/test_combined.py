@@ -110,7 +110,7 @@ def test_natural_shares_visit_each_sample_once(parts, monkeypatch):
     draws = draws_of(mixture, monkeypatch)
     assert draws == list(PoseSampler(range(11), seed=5)), 'the order of any dataset of this length'
     assert sorted(draw.index for draw in draws) == list(range(11))
-    assert {draw.visit for draw in draws} == {0}
+    assert {draw.repeat for draw in draws} == {0}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_repeated_samples_come_in_rounds_with_other_augmentation(parts, monkeypa
     visits = Counter(draw.index for draw in draws if draw.index >= 9)
     assert visits == {9: 5, 10: 5}, 'both persons of the third part equally often'
     own = [draw for draw in draws if draw.index == 9]
-    assert sorted(draw.visit for draw in own) == [0, 1, 2, 3, 4]
+    assert sorted(draw.repeat for draw in own) == [0, 1, 2, 3, 4]
     crops = {mixture[draw]['image'].tobytes() for draw in own}
     assert len(crops) == 5
 
@@ -168,7 +168,7 @@ def repeat(parts):
 def repeat_in_other_words(parts):
     folder = parts[0]['data_root']
     parts[2] = {**parts[0], 'data_root': '', 'ann_file': f'{folder}/../first/ann.json',
-                'img_prefix': f'{folder}/images'}  # fmt: skip
+                'data_prefix': {'img': f'{folder}/images'}}  # fmt: skip
 
 
 def make_empty(parts):
@@ -195,7 +195,7 @@ def make_one_a_test(parts):
         (None, {'ratios': [1, float('nan'), 1]}, 'expected numbers above 0'),
         (None, {'temperature': 0}, 'temperature is 0, expected a number above 0'),
         (None, {'temperature': 2, 'ratios': [1, 1, 1]}, 'ratios=.* and temperature=2; set one'),
-        (None, {'only': [3]}, r'only is \[3\], expected some of the places 0 to 2'),
+        (None, {'only': [3]}, r'only is \[3\], expected some of the indices 0 to 2'),
         (None, {'only': []}, r'only is \[\], expected some'),
         (make_one_a_test, {}, 'dataset 1 .* has test_mode=True but dataset 2'),
         (lambda parts: parts[1].update(dataset_idx=0), {}, 'dataset 1 .* has dataset_idx=0'),

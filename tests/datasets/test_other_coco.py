@@ -65,10 +65,10 @@ def swapped(names, i, j):
 @pytest.mark.parametrize(
     ('names', 'metainfo', 'message'),
     [
-        (AP10K, 'coco', "has 'left_eye' as keypoint 0, where 'coco' has 'nose'"),
-        (AIC, 'crowdpose', "has 'Right Shoulder' as keypoint 0, .*'left_shoulder'"),
-        (CROWDPOSE, 'aic', "has 'left_shoulder' as keypoint 0, .*'right_shoulder'"),
-        (swapped(COCO, 5, 6), 'coco', "'right_shoulder' as keypoint 5, .* has 'left_shoulder'"),
+        (AP10K, 'coco', "'left_eye' as keypoint 0, expected 'nose' as in 'coco'"),
+        (AIC, 'crowdpose', "'Right Shoulder' as keypoint 0, .*'left_shoulder'"),
+        (CROWDPOSE, 'aic', "'left_shoulder' as keypoint 0, .*'right_shoulder'"),
+        (swapped(COCO, 5, 6), 'coco', "'right_shoulder' as keypoint 5, expected 'left_shoulder'"),
         (swapped(AP10K, 7, 10), 'ap10k', "'right_front_paw' as keypoint 7, .* 'L_F_Paw'"),
     ],
 )
@@ -86,7 +86,7 @@ def test_another_order_is_refused(tmp_path, names, metainfo, message):
 def test_exchanged_sides_are_refused_in_every_spelling(tmp_path, spelling):
     assert len(file_with(spell(spelling), 'coco', tmp_path)) == 6
     exchanged = [COCO[i] for i in load_metainfo('coco').flip_indices]
-    with pytest.raises(ValueError, match="as keypoint 1, where 'coco' has 'left_eye'"):
+    with pytest.raises(ValueError, match="as keypoint 1, expected 'left_eye' as in 'coco'"):
         file_with(spell(spelling, exchanged), 'coco', tmp_path)
 
 
@@ -158,7 +158,7 @@ def test_float_visibilities_and_no_area(tmp_path):
 
     sample = file_with(COCO, 'coco', tmp_path, change).get_sample(0)
     assert sample['keypoints_visible'].tolist() == [0] + [1] * 16
-    assert sample['area'] == 29 * 39
+    assert sample['area'] == 30 * 40
 
 
 def name_ids(data, of_images=True):
@@ -173,7 +173,7 @@ def test_string_image_ids(tmp_path):
     assert [data.get_sample(i)['img_id'] for i in (0, 5)] == ['img_100', 'img_102']
     truth = data.ground_truth()
     assert truth.image_ids.tolist() == ['img_100', 'img_101', 'img_102']
-    again = CocoDataset('ann.json', str(tmp_path), 'images')
+    again = CocoDataset('ann.json', str(tmp_path), {'img': 'images'})
     assert again.store.folder is not None, 'they survive the cache'
     assert again.get_sample(5)['img_id'] == 'img_102'
 

@@ -119,7 +119,8 @@ def humanart(folder):
     """Reads Human-Art, whose file names start with ``HumanArt/images``."""
     (folder / 'HumanArt').mkdir()
     (folder / 'HumanArt/images').symlink_to(ROOT / 'samples/humanart')
-    return CocoDataset(str(ROOT / 'samples/humanart/test_humanart.json'), img_prefix=str(folder))
+    file = ROOT / 'samples/humanart/test_humanart.json'
+    return CocoDataset(str(file), data_prefix={'img': str(folder)})
 
 
 def interhand(_):

@@ -127,10 +127,10 @@ def test_visits_are_counted_over_all_ranks(monkeypatch):
     for rank in range(2):
         monkeypatch.setattr(samplers, 'get_dist_info', lambda rank=rank: (rank, 2))
         dealt.append(list(PoseSampler(Drawn(np.array([4, 4, 1, 4])), seed=1)))
-    seen = sorted((draw.index, draw.visit) for draw in chain(*dealt))
+    seen = sorted((draw.index, draw.repeat) for draw in chain(*dealt))
     assert seen == [(1, 0), (4, 0), (4, 1), (4, 2)]
     first_four = next(draw for step in zip(*dealt, strict=True) for draw in step if draw.index == 4)
-    assert first_four.visit == 0
+    assert first_four.repeat == 0
 
 
 def test_a_first_visit_has_the_random_numbers_of_the_sample():

@@ -70,7 +70,7 @@ def write(folder: Path, data: dict[str, Any] | None = None) -> dict[str, str]:
     for i in range(len(data['images'])):
         cv2.imwrite(str(folder / 'images' / f'{i}.png'), smooth_image(IMAGE_WH, i))
     (folder / 'ann.json').write_text(json.dumps(data))
-    return {'data_root': str(folder), 'ann_file': 'ann.json', 'img_prefix': 'images'}
+    return {'data_root': str(folder), 'ann_file': 'ann.json', 'data_prefix': {'img': 'images'}}
 
 
 def write_image(path: Path, wh: tuple[int, int] = IMAGE_WH) -> None:

@@ -58,6 +58,7 @@ FOUND = {
     'an animal': (DETECTIONS, '785.png', 0, {'categories': ['animal']}, [[9, 9, 9, 9]]),
     'name as image_id': ([NAMED], 'd/x.jpg', 0, {}, [[1, 2, 30, 40]]),
     'stem as image_id': ([{**NAMED, 'image_id': 'x'}], 'd/x.jpg', 0, {}, [[1, 2, 30, 40]]),
+    'image_id 0': ([{**NAMED, 'image_id': 0}], 'd/000000.jpg', 0, {}, [[1, 2, 30, 40]]),
     'annotated': (ANNOTATIONS, '/data/b.jpg', 0, {}, []),
     'annotated in a folder': (ANNOTATIONS, '/data/val/a.jpg', 0, {}, [[2, 2, 20, 20]]),
     'the other folder': (ANNOTATIONS, 'train/a.jpg', 0, {}, [[1, 1, 10, 10]]),
@@ -112,18 +113,18 @@ def test_images_the_file_does_not_know(make, content, name, words):
 @pytest.mark.parametrize(
     ('content', 'arguments', 'words'),
     [
-        ('{', {}, 'boxes.json is no JSON file'),
+        ('{', {}, 'boxes.json is not valid JSON.*truncated'),
         ('3', {}, 'holds a int, expected a list or object'),
-        ([{'image_id': 1}], {}, "detection 0 has no field 'category_id'"),
-        ([7], {}, 'detection 0 is 7, expected an object with image_id, category_id'),
-        ([{**DETECTIONS[0], 'bbox': [1, 2, 3]}], {}, r'box is \[1, 2, 3\], expected \[x, y, width'),
-        ([{**DETECTIONS[0], 'score': None}], {}, 'detection 0: score is None, expected a number'),
+        ([{'image_id': 1}], {}, "detection 0: field 'category_id' is missing"),
+        ([7], {}, 'detection 0: a int, expected an object'),
+        ([{**DETECTIONS[0], 'bbox': [1, 2, 3]}], {}, r"'bbox' is \[1, 2, 3\], expected a"),
+        ([{**DETECTIONS[0], 'score': None}], {}, "detection 0: field 'score' is None"),
         ({'a.jpg': 5}, {}, "'a.jpg' is 5, expected a list of boxes"),
         ({'a.jpg': [[1, 2, 3, 'x']]}, {}, r"box is \[1, 2, 3, 'x'\]"),
         (DETECTIONS, {'categories': ['hand']}, "COCO has no category 'hand'"),
         (ANNOTATIONS, {'categories': ['dog']}, "no category 'dog'; it has: Person, antelope"),
-        ({**ANNOTATIONS, 'images': [{'id': 9}]}, {}, "image 0 has no field 'file_name'"),
-        ({**ANNOTATIONS, 'images': []}, {}, "annotation 0: 'images' has no id 1"),
+        ({**ANNOTATIONS, 'images': [{'id': 9}]}, {}, "image 9: field 'file_name' is None"),
+        ({**ANNOTATIONS, 'images': []}, {}, "field 'images' is missing or empty"),
     ],
 )  # fmt: skip
 def test_bad_files(make, content, arguments, words):
@@ -132,5 +133,5 @@ def test_bad_files(make, content, arguments, words):
 
 
 def test_no_file():
-    with pytest.raises(FileNotFoundError, match=r'missing\.json: no such file with boxes'):
+    with pytest.raises(FileNotFoundError, match=r'file with boxes missing\.json does not exist'):
         build_detector('missing.json')

@@ -134,9 +134,11 @@ def test_a_result_file_with_too_few_or_too_many_poses(tmp_path, gt):
         evaluate_results('freihand', path, gt.source)
     del records[0]['ann_id']
     path.write_text(json.dumps(records))
-    with pytest.raises(ValueError, match="entry 0 has no 'ann_id'"):
+    with pytest.raises(ValueError, match="pose 0: field 'ann_id' is missing"):
         evaluate_results('freihand', path, gt.source)
-    with pytest.raises(ValueError, match=r"'keypoints' of entry 0 has 63 numbers; expected 204"):
+    with pytest.raises(
+        ValueError, match=r"annotation 13: field 'keypoints' has 63 numbers, expected 204"
+    ):
         evaluate_results('300w', path, gt.source)
 
 

@@ -199,9 +199,15 @@ def test_a_mat_file_of_another_split_is_no_reason_to_fail_if_there_are_head_boxe
     ('change', 'message'),
     [
         (lambda entries: {}, 'not an MPII annotation file; expected a list of persons'),
-        (lambda entries: [{**entries[0], 'joints': [[1, 2]]}], "'joints' of entry 0 has 1 points"),
-        (lambda entries: [{'image': 'a.jpg'}], "entry 0 has no 'joints'; it has image"),
-        (lambda e: [e[0], {**e[1], 'joints_vis': [1]}], "'joints_vis' of entry 1 has 1 numbers"),
+        (
+            lambda entries: [{**entries[0], 'joints': [[1, 2]]}],
+            "entry 0: field 'joints' is a list of 1, expected 16 lists of 2",
+        ),
+        (lambda entries: [{'image': 'a.jpg'}], "entry 0: field 'joints' is missing"),
+        (
+            lambda e: [e[0], {**e[1], 'joints_vis': [1]}],
+            "entry 1: field 'joints_vis' has 1 numbers, expected a list of 16",
+        ),
     ],
 )
 def test_malformed_annotations(tmp_path, change, message):

@@ -148,5 +148,5 @@ def test_the_metric_writes_what_the_tool_reads(files, tmp_path):
 
 def test_annotations_without_head_boxes(tmp_path):
     files = write_synthetic_coco(*make_synthetic_coco(3, 5, 5, 0), tmp_path)
-    with pytest.raises(ValueError, match="entry 0 has no 'bbox_head'"):
+    with pytest.raises(ValueError, match="annotation 1: field 'bbox_head' is missing"):
         load_posetrack18(files[0])

@@ -130,7 +130,7 @@ def test_people_of_mpii(samples, tmp_path, monkeypatch):
     ann_file.write_text(json.dumps(entries))
     for image in (samples / 'mpii').glob('*.jpg'):
         shutil.copy(image, tmp_path)
-    dataset = MpiiDataset(ann_file=str(ann_file), img_prefix=str(tmp_path))
+    dataset = MpiiDataset(ann_file=str(ann_file), data_prefix={'img': str(tmp_path)})
     poses = estimates(dataset.ground_truth(), noise=15.0)
     config = {'type': 'MpiiPCKAccuracy', 'outfile_prefix': str(tmp_path / 'out/result')}
     figures = run_metric(config, dataset.metainfo, poses)

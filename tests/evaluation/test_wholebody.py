@@ -117,12 +117,12 @@ def test_bad_files(tmp_path):
     del results[1]['foot_kpts']
     files[1].write_text(json.dumps(results))
     with pytest.raises(
-        ValueError, match=r"result_keypoints\.json: entry 1 has no 'foot_kpts'; it has"
+        ValueError, match=r"result_keypoints\.json: pose 1: field 'foot_kpts' is missing"
     ):
         evaluate_results('coco_wholebody', files[1], files[0])
     results[1]['foot_kpts'] = [0.0] * 15
     files[1].write_text(json.dumps(results))
-    message = r"'foot_kpts' of entry 1 has 15 numbers; expected 18 \(x, y, v of 6 joints\)"
+    message = r"pose 1: field 'foot_kpts' has 15 numbers, expected a list of 18 numbers"
     with pytest.raises(ValueError, match=message):
         evaluate_results('coco_wholebody', files[1], files[0])
     gt, dt = make_synthetic_coco(3, 5, 5, 0)

@@ -375,7 +375,13 @@ def test_files_that_were_changed(folder, heatmaps, decoded):
         open_exported(changed(heatmaps.path, folder / 'broken.onnx', text[:-9]))
     values = json.loads(text)
     skeleton = values['datasets'][0]['dataset_meta']
-    for key in ('keypoint_names', 'flip_indices', 'weights', 'sigmas', 'keypoint_colors'):
+    for key in (
+        'keypoint_names',
+        'flip_indices',
+        'dataset_keypoint_weights',
+        'sigmas',
+        'keypoint_colors',
+    ):
         skeleton[key] = skeleton[key][:1]
     skeleton.update(
         skeleton_links=[], skeleton_link_colors=[], upper_body_ids=[], lower_body_ids=[]

@@ -164,7 +164,7 @@ def test_splits_share_no_id(folders: dict[str, Path], name: str) -> None:
 def test_animals_can_be_read(folders: dict[str, Path], name: str) -> None:
     file, prefix = TRAIN_FILES[name]
     meta = load_metainfo('animalpose' if name == 'animalpose' else 'ap10k')
-    data = CocoDataset(file, str(folders[name]), prefix, metainfo=meta)
+    data = CocoDataset(file, str(folders[name]), {'img': prefix}, metainfo=meta)
     content = load(folders[name], file)
     labels = {ann['id']: ann for ann in content['annotations'] if ann['num_keypoints']}
     assert len(data) == len(labels) >= COUNTS[0]
@@ -390,7 +390,7 @@ def test_hands_can_be_read(folders: dict[str, Path]) -> None:
         camera_file=files[1],
         joint_file=files[2],
         data_root=str(folders['interhand2d']),
-        img_prefix='images/train/',
+        data_prefix={'img': 'images/train/'},
     )
     data = load(folders['interhand2d'], files[0])
     hands = {

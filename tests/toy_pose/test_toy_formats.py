@@ -332,7 +332,7 @@ def test_mpii_without_scipy_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_mpii_reader_loads_it(folders: Path) -> None:
     dataset = MpiiDataset(
-        'annotations/mpii_val.json', f'{folders}/mpii/', 'images/', test_mode=True
+        'annotations/mpii_val.json', f'{folders}/mpii/', {'img': 'images/'}, test_mode=True
     )
     rows = read(folders, 'mpii', 'annotations/mpii_val.json')
     assert len(dataset) == len(rows)

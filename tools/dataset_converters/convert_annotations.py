@@ -26,7 +26,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--to', dest='target_format', required=True, choices=FORMATS)
     parser.add_argument('--images', help='folder of the images, for formats without image sizes')
     parser.add_argument(
-        '--metainfo', help='skeleton that gives keypoint names, order and limbs: a name or a .csv'
+        '--metainfo',
+        help='skeleton that gives keypoint names, order and skeleton links: a name or a .csv',
     )
     parser.add_argument('--split', default='train', help='split of an ultralytics dataset')
     parser.add_argument(

@@ -13,7 +13,7 @@ train_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/aic_train.json',
-        img_prefix='ai_challenger_keypoint_train_20170902/keypoint_train_images_20170902/',
+        data_prefix=dict(img='ai_challenger_keypoint_train_20170902/keypoint_train_images_20170902/'),
     ),
 )
 val_dataloader = dict(
@@ -22,7 +22,7 @@ val_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/aic_val.json',
-        img_prefix='ai_challenger_keypoint_validation_20170911/keypoint_validation_images_20170911/',
+        data_prefix=dict(img='ai_challenger_keypoint_validation_20170911/keypoint_validation_images_20170911/'),
         test_mode=True,
     ),
 )

@@ -11,7 +11,7 @@ train_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/ap10k-train-split1.json',
-        img_prefix='data/',
+        data_prefix=dict(img='data/'),
     ),
 )
 val_dataloader = dict(
@@ -21,7 +21,7 @@ val_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/ap10k-val-split1.json',
-        img_prefix='data/',
+        data_prefix=dict(img='data/'),
         test_mode=True,
     ),
 )
@@ -32,7 +32,7 @@ test_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/ap10k-test-split1.json',
-        img_prefix='data/',
+        data_prefix=dict(img='data/'),
         test_mode=True,
     ),
 )

@@ -11,7 +11,7 @@ train_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/person_keypoints_train2017.json',
-        img_prefix='train2017/',
+        data_prefix=dict(img='train2017/'),
     ),
 )
 val_dataloader = dict(
@@ -21,7 +21,7 @@ val_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/person_keypoints_val2017.json',
-        img_prefix='val2017/',
+        data_prefix=dict(img='val2017/'),
         bbox_file='person_detection_results/COCO_val2017_detections_AP_H_56_person.json',
         test_mode=True,
     ),

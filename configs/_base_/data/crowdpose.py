@@ -10,7 +10,7 @@ train_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/mmpose_crowdpose_trainval.json',
-        img_prefix='images/',
+        data_prefix=dict(img='images/'),
     ),
 )
 val_dataloader = dict(
@@ -19,7 +19,7 @@ val_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/mmpose_crowdpose_test.json',
-        img_prefix='images/',
+        data_prefix=dict(img='images/'),
         bbox_file='annotations/det_for_crowd_test_0.1_0.5.json',
         test_mode=True,
     ),

@@ -12,7 +12,7 @@ train_dataloader = dict(
         ann_file='annotations/all/InterHand2.6M_train_data.json',
         camera_file='annotations/all/InterHand2.6M_train_camera.json',
         joint_file='annotations/all/InterHand2.6M_train_joint_3d.json',
-        img_prefix='images/train/',
+        data_prefix=dict(img='images/train/'),
     ),
 )
 val_dataloader = dict(
@@ -23,7 +23,7 @@ val_dataloader = dict(
         ann_file='annotations/machine_annot/InterHand2.6M_val_data.json',
         camera_file='annotations/machine_annot/InterHand2.6M_val_camera.json',
         joint_file='annotations/machine_annot/InterHand2.6M_val_joint_3d.json',
-        img_prefix='images/val/',
+        data_prefix=dict(img='images/val/'),
         test_mode=True,
     ),
 )
@@ -35,7 +35,7 @@ test_dataloader = dict(
         ann_file='annotations/all/InterHand2.6M_test_data.json',
         camera_file='annotations/all/InterHand2.6M_test_camera.json',
         joint_file='annotations/all/InterHand2.6M_test_joint_3d.json',
-        img_prefix='images/test/',
+        data_prefix=dict(img='images/test/'),
         test_mode=True,
     ),
 )

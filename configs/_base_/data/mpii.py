@@ -13,7 +13,7 @@ train_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/mpii_train.json',
-        img_prefix='images/',
+        data_prefix=dict(img='images/'),
     ),
 )
 val_dataloader = dict(
@@ -22,7 +22,7 @@ val_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/mpii_val.json',
-        img_prefix='images/',
+        data_prefix=dict(img='images/'),
         test_mode=True,
     ),
 )

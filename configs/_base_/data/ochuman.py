@@ -10,7 +10,7 @@ train_dataloader = dict(
         metainfo=metainfo,
         data_root='data/coco/',
         ann_file='annotations/person_keypoints_train2017.json',
-        img_prefix='train2017/',
+        data_prefix=dict(img='train2017/'),
     ),
 )
 val_dataloader = dict(
@@ -19,7 +19,7 @@ val_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/ochuman_coco_format_val_range_0.00_1.00.json',
-        img_prefix='images/',
+        data_prefix=dict(img='images/'),
         test_mode=True,
     ),
 )
@@ -29,7 +29,7 @@ test_dataloader = dict(
         metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/ochuman_coco_format_test_range_0.00_1.00.json',
-        img_prefix='images/',
+        data_prefix=dict(img='images/'),
         test_mode=True,
     ),
 )

@@ -23,7 +23,7 @@ from mmpose.apis.inference.result_files import (
 )
 from mmpose.apis.inference.sequence import DrawOptions, FrameResult
 from mmpose.apis.inference.sources import Input, Source, open_sources
-from mmpose.evaluation.functional.json_columns import read_json
+from mmpose.coco.json_file import read_json
 from mmpose.structures import DatasetMeta
 
 FORMATS = ('coco', 'jsonl', 'csv', 'npz')
@@ -150,7 +150,7 @@ def ids_by_name(annotation_file: str | Path) -> dict[str, int]:
         FileNotFoundError: If there is no such file.
         ValueError: If it has no images, or two of the same name.
     """
-    content = read_json(annotation_file)
+    content = read_json(Path(annotation_file))
     images = content.get('images') if isinstance(content, dict) else None
     if not images:
         raise ValueError(f"{annotation_file} has no 'images', whose ids were to be taken")

@@ -23,6 +23,7 @@ from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
 from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics, gather_statistics
 from mmpose.datasets import CocoDataset, KeypointDataset
+from mmpose.datasets.base import image_prefix
 from mmpose.engine.training_length import TrainingLength
 from mmpose.evaluation.metrics.metric_info import metric_class
 from mmpose.metainfo import load_metainfo
@@ -129,10 +130,14 @@ def _dataset_configs(cfg: Config) -> Iterator[tuple[str, Config]]:
     for phase in PHASES:
         dataset = (cfg.get(f'{phase}_dataloader') or {}).get('dataset')
         for name, part in dataset_parts(phase, dataset):
-            files = tuple(str(part.get(key)) for key in ('data_root', 'ann_file', 'img_prefix'))
+            files = (part.get('data_root'), part.get('ann_file'), _image_prefix(part))
             if phase != 'test' or files not in seen:
                 yield name, part
             seen.add(files)
+
+
+def _image_prefix(dataset: Config) -> str:
+    return image_prefix(dataset.get('data_prefix'), dataset.get('img_prefix'))
 
 
 def _needs_sigmas(cfg: Config) -> bool:
@@ -149,12 +154,12 @@ def _read_split(name: str, dataset: Config, log: IssueLog) -> tuple[Split, int |
     split = Split(
         name=name,
         ann_file=Path(os.path.abspath(root / dataset['ann_file'])),
-        image_folder=Path(os.path.abspath(root / dataset.get('img_prefix', ''))),
+        image_folder=Path(os.path.abspath(root / _image_prefix(dataset))),
         dataset_meta=load_metainfo(dataset.get('metainfo', usual)),
     )
     is_coco = issubclass(kind, CocoDataset)
     if is_coco:
-        read_coco_split(split, log, tuple(kind.parts or ('keypoints',)))
+        read_coco_split(split, log, kind.parts)
     built = _build(split, dataset, log)
     if built is not None and not is_coco:
         whole = _build(split, {**dataset, 'test_mode': False}, log)

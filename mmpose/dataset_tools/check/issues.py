@@ -42,17 +42,24 @@ KINDS: dict[str, Kind] = {
         ERROR, 'wrong number of keypoints', 'set dataset.metainfo to the skeleton of this file'
     ),
     'bad_box': Kind(ERROR, 'box is NaN or negative', 'fix or remove the annotation'),
-    'bad_keypoints': Kind(ERROR, 'keypoints are no finite numbers', 'fix the annotation'),
+    'bad_keypoints': Kind(ERROR, 'keypoints cannot be read', 'fix the annotation'),
     'bad_visibility': Kind(WARNING, 'visibility is not 0, 1 or 2', 'fix the annotation'),
     'duplicate_image_id': Kind(ERROR, 'image id occurs twice', 'give every image its own id'),
     'duplicate_annotation_id': Kind(
         ERROR, 'annotation id occurs twice', 'give every annotation its own id'
     ),
+    'repeated_annotation_id': Kind(
+        WARNING,
+        'annotation id occurs in several images',
+        'PCK, AUC, EPE and NME need an id of its own for every annotation',
+    ),
     'unlisted_image': Kind(
         ERROR, 'annotation on an image that is not listed', 'list the image or drop the annotation'
     ),
     'missing_image': Kind(
-        ERROR, 'image file is missing', 'set dataset.data_root and dataset.img_prefix, or fetch it'
+        ERROR,
+        'image file is missing',
+        'set dataset.data_root and dataset.data_prefix.img, or fetch it',
     ),
     'corrupt_image': Kind(ERROR, 'image is damaged or truncated', 'fetch the file again'),
     'image_size': Kind(
@@ -121,6 +128,7 @@ KINDS: dict[str, Kind] = {
         WARNING, 'sigmas are missing or meaningless', 'OKS and AP of this skeleton mean little'
     ),
     'unlabelled': Kind(NOTE, 'no keypoint is labelled', 'left out, as usual'),
+    'no_area': Kind(NOTE, 'annotations without area', 'the area of the box stands for it'),
     'crowd': Kind(NOTE, 'crowd region', 'left out, as usual'),
 }
 
@@ -155,7 +163,7 @@ class Issue:
     def __str__(self) -> str:
         place = ', '.join(part for part in (self.entry, self.image) if part)
         where = f'{self.file}: {place}' if place else self.file
-        return f'[{self.split}] {where}: found {self.found}, expected {self.expected}'
+        return f'[{self.split}] {where}: {self.found}, expected {self.expected}'
 
 
 class IssueLog:

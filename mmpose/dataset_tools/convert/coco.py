@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mmpose.coco.json_fields import Json, describe, integer, numbers
-from mmpose.dataset_tools.convert.files import ImageFolder, read_json
+from mmpose.coco.json_fields import Json
+from mmpose.coco.json_file import load_coco
+from mmpose.coco.reader import AnnotationReader
+from mmpose.dataset_tools.convert.files import ImageFolder
 from mmpose.dataset_tools.convert.label_set import (
-    Box,
     LabelledImage,
     LabelledInstance,
     LabelSet,
@@ -30,69 +29,44 @@ def read_coco(source: Path, images: ImageFolder) -> LabelSet:
     Raises:
         TypeError, ValueError: If the file is malformed; the message names entry and field.
     """
-    data = read_json(source)
-    if not isinstance(data, dict) or not all(
-        isinstance(data.get(key), list) for key in ('images', 'annotations', 'categories')
-    ):
-        raise ValueError(
-            f"{source}: expected an object with the lists 'images', 'annotations' and 'categories'"
-        )
+    data = load_coco(source)
     names, skeleton_links = _skeleton(source, data)
-    rows: dict[Any, int] = {}
-    found: list[LabelledImage] = []
-    for entry in data['images']:
-        where = describe(source, 'image', entry)
-        if entry.get('id') in rows:
-            raise ValueError(f'{where}: this image id occurs twice, expected unique ids')
-        rows[entry.get('id')] = len(found)
-        found.append(_image(entry, where, source, images))
-    left_out: Counter[str] = Counter()
-    instances, categories = _instances(source, data, rows, len(names), left_out)
+    reader = AnnotationReader(source, {'keypoints': len(names)}, purpose='conversion')
+    found = reader.read()
+    labelled = ~found.iscrowd & (found.keypoints.any(axis=(1, 2)) | found.keypoints_visible.any(1))
+    used = list(dict.fromkeys(found.category_id[labelled].tolist()))
+    unknown = [category for category in used if category not in reader.categories]
+    if unknown and reader.categories:
+        raise ValueError(f"{source}: category_id {unknown[0]} is not in 'categories'")
+    places = reader.images.find(found.image_id.tolist()).tolist()
+    points = np.concatenate([found.keypoints, found.keypoints_visible[..., None]], axis=2)
+    instances = [
+        LabelledInstance(
+            places[row],
+            used.index(found.category_id[row]),
+            points[row],
+            tuple(found.bbox_xywh[row].tolist()) if found.bbox_xywh[row].any() else None,
+        )
+        for row in np.flatnonzero(labelled)
+    ]
     if not instances:
         raise ValueError(f'{source}: there is no instance with labelled keypoints')
+    sizes = np.asarray(reader.images.wh).reshape(-1, 2).tolist()
+    left_out = {
+        'crowds': int(found.iscrowd.sum()),
+        'annotations without keypoints': int((~labelled & ~found.iscrowd).sum()),
+    }
     return LabelSet(
         tuple(names),
         skeleton_links,
-        tuple(categories),
-        tuple(found),
+        tuple(str(reader.categories.get(i, {}).get('name', i)) for i in used),
+        tuple(
+            LabelledImage(name, tuple(wh) if all(wh) else images.wh(name, source))
+            for name, wh in zip(reader.images.names, sizes, strict=True)
+        ),
         tuple(instances),
         tuple(count_notes(left_out)),
     )
-
-
-def _instances(
-    source: Path, data: Json, rows: dict[Any, int], num_keypoints: int, left_out: Counter[str]
-) -> tuple[list[LabelledInstance], list[str]]:
-    """Returns the instances, and the names of the categories that they have."""
-    category_ids = {
-        integer(entry, 'id', describe(source, 'category', entry)): str(entry.get('name'))
-        for entry in data['categories']
-    }
-    used: list[int] = []
-    instances = []
-    for entry in data['annotations']:
-        where = describe(source, 'annotation', entry)
-        if entry.get('iscrowd'):
-            left_out['crowds'] += 1
-            continue
-        if not any(entry.get('keypoints') or ()):
-            left_out['annotations without keypoints'] += 1
-            continue
-        if entry.get('image_id') not in rows:
-            raise ValueError(f"{where}: image_id {entry.get('image_id')} is not in 'images'")
-        category = integer(entry, 'category_id', where)
-        if category not in category_ids:
-            raise ValueError(f"{where}: category_id {category} is not in 'categories'")
-        used += [category] * (category not in used)
-        instances.append(
-            LabelledInstance(
-                rows[entry['image_id']],
-                used.index(category),
-                np.reshape(numbers(entry, 'keypoints', where, 3 * num_keypoints), (-1, 3)) + 0.0,
-                _box(entry, where),
-            )
-        )
-    return instances, [category_ids[category] for category in used]
 
 
 def write_coco(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -146,7 +120,6 @@ def _skeleton(source: Path, data: Json) -> tuple[list[str], tuple[tuple[int, int
     """Returns the keypoint names and limbs that all categories share."""
     skeletons: dict[tuple[str, ...], Json] = {}
     for entry in data['categories']:
-        describe(source, 'category', entry)
         if entry.get('keypoints'):
             skeletons.setdefault(tuple(entry['keypoints']), entry)
     if len(skeletons) > 1:
@@ -170,21 +143,3 @@ def _skeleton(source: Path, data: Json) -> tuple[list[str], tuple[tuple[int, int
             f"1..{len(names)} in 'skeleton'"
         )
     return list(names), skeleton_links
-
-
-def _image(entry: Json, where: str, source: Path, images: ImageFolder) -> LabelledImage:
-    name: Any = entry.get('file_name')
-    if not isinstance(name, str) or not name:
-        raise TypeError(f"{where}: field 'file_name' is {name!r}, expected a file name")
-    if entry.get('width') and entry.get('height'):
-        return LabelledImage(
-            name, (integer(entry, 'width', where), integer(entry, 'height', where))
-        )
-    return LabelledImage(name, images.wh(name, source))
-
-
-def _box(entry: Json, where: str) -> Box | None:
-    if entry.get('bbox') is None:
-        return None
-    x, y, width, height = numbers(entry, 'bbox', where, 4)
-    return (x, y, width, height)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -158,7 +157,7 @@ def assemble(
     )
 
 
-def count_notes(left_out: Counter[str]) -> list[str]:
+def count_notes(left_out: Mapping[str, int]) -> list[str]:
     """Returns the notes on what was left out, as kind -> how many."""
     return [f'left out: {count} {kind}' for kind, count in left_out.items() if count]
 

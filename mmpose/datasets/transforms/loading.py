@@ -116,7 +116,7 @@ def _read(path: str) -> NDArray[np.uint8]:
             return np.frombuffer(file.read(), np.uint8)
     except FileNotFoundError as error:
         raise MissingImageError(
-            f'image {path} does not exist; set dataset.data_root and dataset.img_prefix'
+            f'image {path} does not exist; set dataset.data_root and dataset.data_prefix.img'
         ) from error
     except IsADirectoryError as error:
         raise BadImageError(f'image {path} is a folder; is its file_name complete?') from error

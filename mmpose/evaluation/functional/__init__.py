@@ -1,5 +1,11 @@
 """Metric arithmetic: arrays in, numbers out; no model and no runner."""
 
+from mmpose.coco.files import (
+    load_detections,
+    load_ground_truth,
+    write_detections,
+)
+from mmpose.coco.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import (
     CocoScores,
     MatchedPoses,
@@ -11,11 +17,6 @@ from mmpose.evaluation.functional.coco_backends import (
     BACKENDS,
     evaluate_files,
     evaluate_with_backend,
-)
-from mmpose.evaluation.functional.coco_io import (
-    load_detections,
-    load_ground_truth,
-    write_detections,
 )
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
 from mmpose.evaluation.functional.eval_configs import (
@@ -32,7 +33,6 @@ from mmpose.evaluation.functional.instances import (
     load_instances,
     pair_detections,
 )
-from mmpose.evaluation.functional.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.keypoint_errors import (
     BBOX,
     HEAD_SIZE,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from mmpose.coco.keypoint_arrays import BoolArray, FloatArray, IntArray
 from mmpose.evaluation.functional.coco_ap import (
     AREA_RANGES,
     OKS_THRESHOLDS,
@@ -19,7 +20,6 @@ from mmpose.evaluation.functional.coco_ap import (
     STATISTICS,
     MatchedPoses,
 )
-from mmpose.evaluation.functional.keypoint_arrays import BoolArray, FloatArray, IntArray
 
 Statistics = Mapping[str, tuple[str, str, float | None]]
 Counts = npt.NDArray[np.int32]

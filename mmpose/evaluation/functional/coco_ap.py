@@ -13,12 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.evaluation.functional.coco_matching import (
-    Matches,
-    find_candidates,
-    match_detections,
-)
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.keypoint_arrays import (
     BoolArray,
     FloatArray,
     IdArray,
@@ -26,6 +21,11 @@ from mmpose.evaluation.functional.keypoint_arrays import (
     KeypointDetections,
     KeypointGroundTruth,
     check_detections_fit,
+)
+from mmpose.evaluation.functional.coco_matching import (
+    Matches,
+    find_candidates,
+    match_detections,
 )
 from mmpose.evaluation.functional.oks import keypoint_variances
 from mmpose.evaluation.functional.ragged import rank_in_group

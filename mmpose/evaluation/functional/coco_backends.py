@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.evaluation.functional.coco_ap import STATISTICS, evaluate_coco
-from mmpose.evaluation.functional.coco_io import (
+from mmpose.coco.files import (
     detection_records,
     load_detections,
     load_ground_truth,
 )
-from mmpose.evaluation.functional.keypoint_arrays import KeypointDetections, check_detections_fit
+from mmpose.coco.keypoint_arrays import KeypointDetections, check_detections_fit
+from mmpose.evaluation.functional.coco_ap import STATISTICS, evaluate_coco
 
 BACKENDS = ('numpy', 'xtcocotools', 'faster_coco_eval')
 

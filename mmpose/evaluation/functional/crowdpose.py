@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.evaluation.functional.coco_ap import STATISTICS, match_poses
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.keypoint_arrays import (
     FloatArray,
     KeypointDetections,
     KeypointGroundTruth,
 )
+from mmpose.evaluation.functional.coco_ap import STATISTICS, match_poses
 
 CROWD_INDEX = 'crowdIndex'  # field of an image, from 0 (nobody overlaps) to 1
 # crowd index from which an image is of the level on; the lower one ends there

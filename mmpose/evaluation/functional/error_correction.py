@@ -13,6 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mmpose.coco.keypoint_arrays import (
+    BoolArray,
+    FloatArray,
+    KeypointDetections,
+    KeypointGroundTruth,
+)
 from mmpose.evaluation.functional.coco_ap import evaluate_coco
 from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, PoseErrors
 from mmpose.evaluation.functional.error_matching import (
@@ -20,12 +26,6 @@ from mmpose.evaluation.functional.error_matching import (
     counted,
     match_for_errors,
     oks_pairs,
-)
-from mmpose.evaluation.functional.keypoint_arrays import (
-    BoolArray,
-    FloatArray,
-    KeypointDetections,
-    KeypointGroundTruth,
 )
 
 CORRECTIONS = (

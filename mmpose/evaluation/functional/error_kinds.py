@@ -14,6 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mmpose.coco.keypoint_arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    KeypointDetections,
+    KeypointGroundTruth,
+)
 from mmpose.evaluation.functional.error_matching import (
     EXPLAINED_OKS,
     FOUND_OKS,
@@ -24,13 +31,6 @@ from mmpose.evaluation.functional.error_matching import (
     iterate_group_pairs,
     match_for_errors,
     oks_pairs,
-)
-from mmpose.evaluation.functional.keypoint_arrays import (
-    BoolArray,
-    FloatArray,
-    IntArray,
-    KeypointDetections,
-    KeypointGroundTruth,
 )
 from mmpose.evaluation.functional.oks import EPS, keypoint_variances
 from mmpose.evaluation.functional.ragged import segment_starts

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mmpose.evaluation.functional.coco_backends import evaluate_files
-from mmpose.evaluation.functional.coco_io import load_detections, load_ground_truth
-from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
-from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
-from mmpose.evaluation.functional.instances import load_instances, pair_detections
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.files import load_detections, load_ground_truth
+from mmpose.coco.keypoint_arrays import (
     FloatArray,
     KeypointGroundTruth,
 )
+from mmpose.evaluation.functional.coco_backends import evaluate_files
+from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
+from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
+from mmpose.evaluation.functional.instances import load_instances, pair_detections
 from mmpose.evaluation.functional.keypoint_errors import BBOX, HEAD_SIZE, DistanceMetric
 from mmpose.evaluation.functional.mpii import (
     evaluate_mpii,

@@ -12,12 +12,12 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.evaluation.functional.coco_ap import match_poses
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.keypoint_arrays import (
     IdArray,
     KeypointDetections,
     KeypointGroundTruth,
 )
+from mmpose.evaluation.functional.coco_ap import match_poses
 
 FILE_NAME = 'file_name'
 

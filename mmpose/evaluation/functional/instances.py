@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmpose.evaluation.functional.coco_io import load_ground_truth
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.files import load_ground_truth
+from mmpose.coco.keypoint_arrays import (
     IdArray,
     IntArray,
     KeypointDetections,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmpose.coco.keypoint_arrays import BoolArray, FloatArray
 from mmpose.evaluation.functional.coco_ap import OKS_THRESHOLDS, precision_at_recalls
 from mmpose.evaluation.functional.error_matching import NONE, counted
-from mmpose.evaluation.functional.keypoint_arrays import BoolArray, FloatArray
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
 
 

@@ -14,14 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from mmpose.evaluation.functional.json_columns import (
-    Record,
-    column,
-    matrix,
-    optional_column,
-    read_json,
-)
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.columns import Columns
+from mmpose.coco.json_file import read_json
+from mmpose.coco.keypoint_arrays import (
     FloatArray,
     KeypointDetections,
     KeypointGroundTruth,
@@ -116,21 +111,18 @@ def load_mpii_annotations(path: str | Path) -> KeypointGroundTruth:
         FileNotFoundError: If the file is missing.
         ValueError: If it is not such a file; the message names entry and field.
     """
-    source = str(path)
-    content = read_json(path)
+    content = read_json(Path(path))
     if not isinstance(content, list) or not content or not isinstance(content[0], dict):
         raise ValueError(
-            f'{source}: not an MPII annotation file; expected a list of persons with image, '
+            f'{path}: not an MPII annotation file; expected a list of persons with image, '
             f'joints and joints_vis, found {type(content).__name__}'
         )
-    joints = _joints(content, source)
-    keypoints_visible = (
-        matrix(column(content, 'joints_vis', source), 'joints_vis', source, NUM_JOINTS) > 0
-    )
-    names = column(content, 'image', source)
-    number_of: dict[str, int] = {}
-    image_id = np.array([number_of.setdefault(name, len(number_of)) for name in names])
-    bbox_xywh = _windows(content, source)
+    rows = Columns(Path(path), 'entry', content, numbers=range(len(content)))
+    joints = rows.tables('joints', (NUM_JOINTS, 2))
+    keypoints_visible = rows.lists('joints_vis', NUM_JOINTS) > 0
+    number_of: dict[Any, int] = {}
+    image_id = np.array([number_of.setdefault(x, len(number_of)) for x in rows.values('image')])
+    bbox_xywh = _windows(rows)
     return KeypointGroundTruth(
         image_ids=np.arange(len(number_of)),
         category_ids=np.array([1]),
@@ -143,35 +135,21 @@ def load_mpii_annotations(path: str | Path) -> KeypointGroundTruth:
         bbox_xywh=bbox_xywh,
         iscrowd=np.zeros(len(content), dtype=np.bool_),
         num_keypoints=keypoints_visible.sum(axis=1),
-        source=source,
-        extras=_head_sizes(content, source),
+        source=str(path),
+        extras=_head_sizes(rows),
     )
 
 
-def _joints(content: list[Record], source: str) -> FloatArray:
-    """(N, 16, 2), as the file states them."""
-    rows = column(content, 'joints', source)
-    for row, points in enumerate(rows):
-        if not isinstance(points, list) or len(points) != NUM_JOINTS:
-            found = len(points) if isinstance(points, list) else repr(points)
-            raise ValueError(
-                f"{source}: 'joints' of entry {row} has {found} points; expected {NUM_JOINTS}"
-            )
-    flat = [point for points in rows for point in points]
-    return matrix(flat, 'joints', source, 2).reshape(-1, NUM_JOINTS, 2)
-
-
-def _head_sizes(content: list[Record], source: str) -> dict[str, FloatArray]:
-    if 'head_box' not in content[0]:
+def _head_sizes(rows: Columns) -> dict[str, FloatArray]:
+    if 'head_box' not in rows.items[0]:
         return {}
-    corners = matrix(column(content, 'head_box', source), 'head_box', source, 4)
+    corners = rows.lists('head_box', 4)
     return {HEAD_SIZE: head_size_of_boxes(corners[:, 2:] - corners[:, :2])}
 
 
-def _windows(content: list[Record], source: str) -> FloatArray:
+def _windows(rows: Columns) -> FloatArray:
     """The square of side 200 * scale px around each person: (N, 4)."""
-    center = matrix(column(content, 'center', source), 'center', source, 2)
-    scale = optional_column(content, 'scale', source)
+    center, scale = rows.lists('center', 2), rows.numbers('scale')
     side = WINDOW_SIDE * scale
     # the published loader shifts the centre down, to crop less of the legs
     center = center + np.stack([np.zeros_like(scale), 15 * scale], axis=1) - FIRST_PIXEL

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.evaluation.functional.keypoint_arrays import BoolArray, FloatArray, IntArray
+from mmpose.coco.keypoint_arrays import BoolArray, FloatArray, IntArray
 from mmpose.evaluation.functional.oks import keypoint_variances, oks_of_pairs
 from mmpose.evaluation.functional.ragged import (
     iterate_pairs,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.evaluation.functional.keypoint_arrays import BoolArray, FloatArray
+from mmpose.coco.keypoint_arrays import BoolArray, FloatArray
 
 EPS = float(np.spacing(1))  # keeps an area of 0 from dividing by 0, as the COCO code does
 

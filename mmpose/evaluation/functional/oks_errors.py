@@ -7,6 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mmpose.coco.keypoint_arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    KeypointDetections,
+    KeypointGroundTruth,
+)
 from mmpose.evaluation.functional.coco_ap import (
     AREA_RANGES,
     BOX_TO_OBJECT_AREA,
@@ -21,13 +28,6 @@ from mmpose.evaluation.functional.error_matching import (
     group_index,
     image_index,
     iterate_group_pairs,
-)
-from mmpose.evaluation.functional.keypoint_arrays import (
-    BoolArray,
-    FloatArray,
-    IntArray,
-    KeypointDetections,
-    KeypointGroundTruth,
 )
 from mmpose.evaluation.functional.ragged import rank_in_group
 from mmpose.structures import box_iou_xywh

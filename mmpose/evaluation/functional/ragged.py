@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mmpose.evaluation.functional.keypoint_arrays import IntArray
+from mmpose.coco.keypoint_arrays import IntArray
 
 PAIRS_PER_CHUNK = (
     8192  # 17 keypoints of float64 coordinates: about 2 MB, which stays in the L2 cache

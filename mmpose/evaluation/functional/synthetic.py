@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmpose.evaluation.functional.coco_io import write_detections
-from mmpose.evaluation.functional.json_columns import to_json
-from mmpose.evaluation.functional.keypoint_arrays import (
+from mmpose.coco.files import write_detections
+from mmpose.coco.json_file import to_json
+from mmpose.coco.keypoint_arrays import (
     FloatArray,
     IntArray,
     KeypointDetections,

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mmpose.coco.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import extents, match_poses
-from mmpose.evaluation.functional.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 
 # fields of annotation and result files that hold the keypoints, in order, with the number of each
 WHOLEBODY_FIELDS = {

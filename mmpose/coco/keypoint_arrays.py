@@ -1,4 +1,4 @@
-"""Ground truth and detections of a keypoint data set as packed arrays."""
+"""Ground truth and detections of keypoint datasets as packed arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IdArray = npt.NDArray[Any]  # int64 or str: what the annotation file uses
 
 @dataclass(frozen=True)
 class KeypointGroundTruth:
-    """Annotated people (or animals) of a set of images: G instances of K joints.
+    """Annotated instances of a set of images: G instances of K keypoints.
 
     Attributes:
         image_ids: (I,). Every image of the set, with or without an instance.
@@ -26,8 +26,8 @@ class KeypointGroundTruth:
         image_id: (G,). Image of each instance.
         category_id: (G,). Category of each instance.
         keypoints: (G, K, 2), image px.
-        keypoints_visible: (G, K). True where a joint is labelled.
-        area: (G,), px^2. Object area; NaN where the file gives none.
+        keypoints_visible: (G, K). True where a keypoint is labelled.
+        area: (G,), px^2. Object area; that of the box where the file gives none.
         bbox_xywh: (G, 4), image px.
         iscrowd: (G,). True for a region that holds many objects.
         num_keypoints: (G,). As the file states it; 0 excludes an instance from the count.
@@ -72,7 +72,7 @@ class KeypointGroundTruth:
 
     @property
     def num_joints(self) -> int:
-        """K, joints per instance."""
+        """K, keypoints per instance."""
         return int(self.keypoints.shape[1])
 
     def take(self, rows: IntArray) -> KeypointGroundTruth:
@@ -101,13 +101,13 @@ class KeypointGroundTruth:
 
 @dataclass(frozen=True)
 class KeypointDetections:
-    """Estimated poses: N instances of K joints.
+    """Estimated poses: N instances of K keypoints.
 
     Attributes:
         image_id: (N,). Image of each pose.
         category_id: (N,). Category of each pose.
         keypoints: (N, K, 2), image px.
-        keypoint_scores: (N, K). Confidence of each joint; the evaluation does not read it.
+        keypoint_scores: (N, K). Confidence of each keypoint; the evaluation does not read it.
         scores: (N,). Confidence of each pose, by which poses are ranked.
         source: Where the arrays come from, for messages.
         extras: Further arrays by name with N rows each; result files hold them under these names:
@@ -137,7 +137,7 @@ class KeypointDetections:
 
     @property
     def num_joints(self) -> int:
-        """K, joints per pose."""
+        """K, keypoints per pose."""
         return int(self.keypoints.shape[1])
 
     def take(self, rows: IntArray) -> KeypointDetections:
@@ -168,7 +168,7 @@ def check_detections_fit(gt: KeypointGroundTruth, dt: KeypointDetections) -> Non
         dt: Detections.
 
     Raises:
-        ValueError: If the number of joints differs, or a detection names an image or a category
+        ValueError: If the number of keypoints differs, or a detection names an image or a category
             that the ground truth does not have.
     """
     if dt.num_joints != gt.num_joints:

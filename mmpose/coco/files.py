@@ -1,0 +1,182 @@
+"""Annotation and result files of an evaluation to packed arrays and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmpose.coco.columns import Columns, id_array
+from mmpose.coco.json_fields import Json
+from mmpose.coco.json_file import read_json, to_json, without_garbage_collection
+from mmpose.coco.keypoint_arrays import FloatArray, KeypointDetections, KeypointGroundTruth
+from mmpose.coco.reader import AnnotationReader
+
+# K, or the fields that hold the keypoints one after the other, with the number of each
+KeypointFields = int | Mapping[str, int]
+
+
+def load_ground_truth(
+    path: str | Path,
+    num_keypoints: KeypointFields,
+    extras: Sequence[str] = (),
+    image_extras: Sequence[str] = (),
+    optional_image_extras: Sequence[str] = (),
+) -> KeypointGroundTruth:
+    """Annotations of a COCO keypoint file.
+
+    Args:
+        path: JSON file with ``images``, ``annotations`` and, if there are several, ``categories``.
+        num_keypoints: K, or the fields that hold the keypoints, in order, with the number in each.
+        extras: Further fields of every annotation, numbers or lists of numbers.
+        image_extras: Further fields of every image, numbers or strings.
+        optional_image_extras: Further fields of anything, as objects; None where an image has none.
+
+    Returns:
+        All annotations; a missing ``area`` is that of the box, a missing ``num_keypoints`` is
+        counted.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is not such a file; the message names the field.
+    """
+    reader = AnnotationReader(path, _fields(num_keypoints), purpose='evaluation')
+    return reader.read(extras, image_extras, optional_image_extras)
+
+
+def load_detections(
+    path: str | Path,
+    num_keypoints: KeypointFields,
+    extras: Sequence[str] = (),
+    optional_extras: Sequence[str] = (),
+) -> KeypointDetections:
+    """Poses of a COCO keypoint result file.
+
+    Args:
+        path: JSON file: a list of objects with ``image_id``, ``category_id``, ``keypoints``
+            (x, y, score of each keypoint) and ``score``.
+        num_keypoints: K, or the fields that hold the keypoints, in order, with the number in each.
+        extras: Further fields of every pose: whole numbers for ``ann_id``, else numbers.
+        optional_extras: The same, read if the first pose has them.
+
+    Returns:
+        All poses in the order of the file; other fields are not read.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is not such a file; the message names the field.
+    """
+    with without_garbage_collection():
+        content = read_json(Path(path), 'result file')
+        if not isinstance(content, list):
+            raise ValueError(
+                f'{path}: not a COCO result file; expected a list of poses but found '
+                f'{type(content).__name__}'
+            )
+        present = content[0] if content and isinstance(content[0], dict) else {}
+        names = [*extras, *(name for name in optional_extras if name in present)]
+        return pack_detections(content, str(path), num_keypoints, names)
+
+
+def pack_detections(
+    records: Sequence[Json], source: str, num_keypoints: KeypointFields, extras: Sequence[str] = ()
+) -> KeypointDetections:
+    """Result records as arrays.
+
+    Args:
+        records: Objects as ``load_detections`` describes them.
+        source: Name for messages.
+        num_keypoints: As in ``load_detections``.
+        extras: As in ``load_detections``.
+
+    Returns:
+        All poses in the given order.
+
+    Raises:
+        ValueError: If a field is missing or malformed; the message names it.
+    """
+    rows = Columns(Path(source), 'pose', records, numbers=range(len(records)))
+    points = _points(rows, num_keypoints)
+    return KeypointDetections(
+        image_id=_checked_ids(rows),
+        category_id=rows.integers('category_id'),
+        keypoints=np.ascontiguousarray(points[..., :2]),
+        keypoint_scores=np.ascontiguousarray(points[..., 2]),
+        scores=rows.numbers('score'),
+        source=source,
+        extras={
+            name: rows.integers(name) if name == 'ann_id' else rows.numbers(name) for name in extras
+        },
+    )
+
+
+def detection_records(
+    detections: KeypointDetections, joint_fields: Mapping[str, int] | None = None
+) -> list[Json]:
+    """Arrays as result records, the inverse of ``pack_detections``.
+
+    Args:
+        detections: Poses.
+        joint_fields: Fields that take the keypoints one after the other, with the number of each;
+            all go into ``keypoints`` if None.
+
+    Returns:
+        One record per pose; the extras are fields too.
+    """
+    fields = joint_fields or {'keypoints': detections.num_joints}
+    triples = np.concatenate(
+        [detections.keypoints, detections.keypoint_scores[..., None]], axis=2
+    )  # (N, K, 2) and (N, K, 1) -> (N, K, 3)
+    ends = np.cumsum(list(fields.values()))[:-1]
+    columns = {
+        'image_id': detections.image_id.tolist(),
+        'category_id': detections.category_id.tolist(),
+        **{
+            name: part.reshape(len(part), -1).tolist()  # (N, k, 3) -> (N, 3k)
+            for name, part in zip(fields, np.split(triples, ends, axis=1), strict=True)
+        },
+        'score': detections.scores.tolist(),
+        **{name: array.tolist() for name, array in detections.extras.items()},
+    }
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def write_detections(
+    path: str | Path,
+    detections: KeypointDetections,
+    joint_fields: Mapping[str, int] | None = None,
+) -> None:
+    """Writes the result file that the COCO server and other evaluators read.
+
+    Every number is written in full, so that the file and the arrays score the same.
+
+    Args:
+        path: File to write; its folder is made if needed.
+        detections: Poses.
+        joint_fields: As in ``detection_records``.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(to_json(detection_records(detections, joint_fields)))
+
+
+def _fields(num_keypoints: KeypointFields) -> Mapping[str, int]:
+    return {'keypoints': num_keypoints} if isinstance(num_keypoints, int) else num_keypoints
+
+
+def _points(rows: Columns, num_keypoints: KeypointFields) -> FloatArray:
+    """x, y and score of all keypoints: (N, K, 3)."""
+    parts = [rows.lists(name, 3 * num) for name, num in _fields(num_keypoints).items()]
+    points = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+    return points.reshape(len(points), points.shape[1] // 3, 3)  # (N, 3K) -> (N, K, 3)
+
+
+def _checked_ids(rows: Columns) -> np.ndarray:
+    ids = rows.identifiers('image_id')
+    for row, image_id in enumerate(ids if len(set(map(type, ids))) > 1 else ()):
+        if type(image_id) is not type(ids[0]):
+            found = f"field 'image_id' is {image_id!r}, but the first pose has {ids[0]!r}"
+            rows.fail(row, found, 'only integers or only strings')
+    return id_array(ids)
