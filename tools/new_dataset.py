@@ -6,7 +6,8 @@ python tools/new_dataset.py --ann my.json --name mine --img-dir images/ [--val-a
 import argparse
 
 from mmpose.apis.cli import run_tool
-from mmpose.dataset_tools.new_dataset import MODELS, create_dataset
+
+MODELS = ('tiny', 'small', 'base', 'large', 'huge')
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,13 +23,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='seed of that split')
     parser.add_argument('--out', help='folder to write to; default: the name')
     parser.add_argument('--size', default='256x192', help='height x width of the crops')
-    parser.add_argument('--model', default='small', choices=sorted(MODELS))
+    parser.add_argument('--model', default='small', choices=MODELS)
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
+    from mmpose.dataset_tools.new_dataset import create_dataset, training_commands  # loads torch
+
     made = create_dataset(
         args.ann,
         args.name,
@@ -44,9 +47,10 @@ def main() -> None:
     )
     print('\n'.join(f'note: {note}' for note in made.notes))
     print('\n'.join(f'wrote {path}' for path in made.written))
+    print(made.plan.length)
     print(f'\nnow look through {made.table}, then:')
     print(f'python tools/check_dataset.py {made.config}')
-    print(f'python tools/train.py {made.config} --auto-scale-lr')
+    print('\n'.join(training_commands(made, args.model)))
 
 
 if __name__ == '__main__':

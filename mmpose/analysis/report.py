@@ -17,10 +17,10 @@ from mmpose.analysis.log_tables import format_duration, measure_train_time, metr
 from mmpose.analysis.log_tables import time_table as train_time_table
 from mmpose.analysis.logs import RunLog, plot_curves, primary_keys, read_run
 from mmpose.analysis.report_cases import add_dataset
-from mmpose.analysis.run_config import config_differences, find_base, read_config
+from mmpose.analysis.run_config import config_differences, find_base, read_run_config
 from mmpose.analysis.summary import Tested, read_tested
 from mmpose.apis.test import METRICS_FILE
-from mmpose.config.load import load_config
+from mmpose.config.load import load_config, read_config
 from mmpose.engine.runner import TEST_CONFIG
 from mmpose.evaluation.metrics import primary_metric
 from mmpose.visualization import HtmlReport
@@ -121,10 +121,10 @@ def read_work_dir(path: str | Path) -> Run:
     metrics = _read_metrics(folder / METRICS_FILE) if is_tested else {}
     tested = []
     if is_tested and (folder / TEST_CONFIG).is_file():
-        cfg = Config.fromfile(folder / TEST_CONFIG)
+        cfg = read_config(folder / TEST_CONFIG)
         tested = [one for one in read_tested(folder, cfg) if one.results_path.is_file()]
     name = folder.resolve().name
-    return Run(name, folder, log, read_config(folder), metrics, tested)
+    return Run(name, folder, log, read_run_config(folder), metrics, tested)
 
 
 def _read_metrics(path: Path) -> dict[str, float]:

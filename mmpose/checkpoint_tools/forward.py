@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmpose.checkpoints.describe import Architecture, HeadShape
 from mmpose.checkpoints.formats import StateDict
 from mmpose.checkpoints.heads import num_datasets_of, select_dataset
 from mmpose.checkpoints.load import load_model
+from mmpose.config.load import read_config
 from mmpose.registry import MODELS
 
 NUM_IMAGES = 2
@@ -96,7 +96,7 @@ def heatmaps_of_config(config: str | Path, checkpoint: str | Path, trust: bool) 
     Returns:
         (B, C, H, W) per dataset.
     """
-    cfg = Config.fromfile(config)
+    cfg = read_config(config)
     model = MODELS.build({**cfg.model, 'pretrained': None}).eval()
     load_model(model, checkpoint, trust)
     heads = list(model.heads) if hasattr(model, 'heads') else [model.head]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from mmengine.utils import get_git_hash
 from torch import Tensor
 
 from mmpose.checkpoint_tools.convert_file import SAFETENSORS, plain_values, save_safetensors
 from mmpose.checkpoint_tools.source import Source, read_source
 from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_checkpoint
+from mmpose.config.load import read_config
 from mmpose.visualization import read_scalars
 
 HASH_DIGITS = 8
@@ -163,7 +163,7 @@ def write_card(read: Source, card: Card, name: str, sha256: str, is_averaged: bo
 
 def _recorded_dataset(read: Source, config: str | None) -> str | None:
     if config is not None:
-        dataset = Config.fromfile(config).get('train_dataloader', {}).get('dataset', {})
+        dataset = read_config(config).get('train_dataloader', {}).get('dataset', {})
         parts = dataset.get('datasets', [dataset])
         names = [f'{x.get("type")} ({x.get("ann_file")})' for x in parts if x.get('ann_file')]
         if names:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from mmpose.checkpoints.adapters.pgvl import plain_options
 from mmpose.checkpoints.describe import Architecture, HeadShape
+from mmpose.config.load import read_config
 
 CONFIG_ROOT = Path(__file__).resolve().parents[2] / 'configs'
 BASE_FOLDER = '_base_'
@@ -44,7 +43,7 @@ def matching_configs(
     for path in sorted(root.rglob('*.py')):
         if BASE_FOLDER in path.relative_to(root).parts or not _may_fit(path.stem, shape):
             continue
-        model = Config.fromfile(path).get('model')
+        model = read_config(path).get('model')
         if model is not None and _fits(model, shape):
             name = str(Path(root.name) / path.relative_to(root))
             metainfo = model.get('metainfo', 'coco')

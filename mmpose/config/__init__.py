@@ -1,5 +1,5 @@
 """Configs: loading with overrides, checks, mixtures of datasets, published names."""
 
-from mmpose.config.load import load_config
+from mmpose.config.load import load_config, read_config
 
-__all__ = ['load_config']
+__all__ = ['load_config', 'read_config']

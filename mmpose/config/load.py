@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.config import config as mmengine_config
 
 from mmpose.config.check import check_config
+from mmpose.config.merge import merge_options
 
 DATA_ROOT_VARIABLE = 'MMPOSE_DATA_ROOT'
 DATA_PREFIX = 'data/'
@@ -57,9 +59,9 @@ def load_config(
     path = path if Path(path).is_file() else published_config(path)
     if not Path(path).is_file():
         raise FileNotFoundError(f'config file {path} does not exist')
-    cfg = Config.fromfile(path)
+    cfg = read_config(path)
     if options:
-        _override(cfg, options)
+        merge_options(cfg, options)
     data_root = data_root or os.environ.get(DATA_ROOT_VARIABLE)
     if data_root:
         _move_data(cfg, data_root)
@@ -67,6 +69,29 @@ def load_config(
     if problems:
         raise ValueError(f'{path} does not fit together: ' + '; '.join(problems))
     return cfg
+
+
+def read_config(path: str | Path) -> Config:
+    """Returns a composed config as its files have it, also with byte order marks.
+
+    Raises:
+        ValueError: If a file is no Python; the message says where.
+    """
+    # mmengine opens configs and their bases itself; Python skips such marks in source files.
+    mmengine_config.open = _open_without_mark
+    try:
+        return Config.fromfile(path)
+    except SyntaxError as error:
+        where = f'{error.filename or path}, line {error.lineno}' if error.lineno else path
+        raise ValueError(f'{where}: {error.msg}; it was read as Python') from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}, or a base of it, is no UTF-8 ({error}); save it so') from error
+
+
+def _open_without_mark(file: Any, mode: str = 'r', **options: Any) -> Any:
+    if 'r' in mode and options.get('encoding') == 'utf-8':
+        options['encoding'] = 'utf-8-sig'
+    return open(file, mode, **options)
 
 
 def published_config(path: str | Path) -> Path:
@@ -93,26 +118,6 @@ def published_config(path: str | Path) -> Path:
     raise FileNotFoundError(
         f'{path} is no config of VLPose that can be run; docs/vlpose.md lists its names and ours'
     )
-
-
-def _override(cfg: Config, options: dict[str, Any]) -> None:
-    aliases = _shared_parts(cfg)
-    cfg.merge_from_dict(options)
-    for key, source in aliases.items():
-        mirrored = {
-            key + option[len(source) :]: value
-            for option, value in options.items()
-            if option.startswith(source + '.')
-        }
-        own = [option for option in options if option.startswith(key + '.')]
-        if mirrored and not own:
-            cfg.merge_from_dict(mirrored)
-
-
-def _shared_parts(cfg: Config) -> dict[str, str]:
-    """Test parts that are copies of the validation parts follow overrides of the latter."""
-    pairs = {'test_dataloader': 'val_dataloader', 'test_evaluator': 'val_evaluator'}
-    return {key: src for key, src in pairs.items() if cfg.get(key) == cfg.get(src) is not None}
 
 
 def _move_data(node: Any, data_root: str) -> None:

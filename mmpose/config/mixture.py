@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmpose.config.load import read_config
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def compose_mixture(folder: str | Path, table: Sequence[tuple[str, str, str]]) -
         folder: Folder that holds ``data/`` and ``pipelines/``.
         table: A row per dataset: name, fragment in ``data/``, fragment in ``pipelines/``.
     """
-    data = [Config.fromfile(Path(folder) / 'data' / f'{row[1]}.py') for row in table]
-    steps = [Config.fromfile(Path(folder) / 'pipelines' / f'{row[2]}.py') for row in table]
+    data = [read_config(Path(folder) / 'data' / f'{row[1]}.py') for row in table]
+    steps = [read_config(Path(folder) / 'pipelines' / f'{row[2]}.py') for row in table]
     pipelines = {'train': 'train_pipeline', 'val': 'val_pipeline', 'test': 'val_pipeline'}
     return Mixture(
         names=[row[0] for row in table],

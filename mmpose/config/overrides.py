@@ -34,22 +34,48 @@ def parse_value(text: str) -> Any:
     """Returns the value of an override.
 
     A Python literal is taken as such, also with ``dict(type=...)`` calls in it as configs have
-    them; ``true``, ``false``, ``none`` in any case are constants; ``a,b`` is a list; anything else
-    is the text itself.
+    them; ``true``, ``false``, ``none`` in any case are constants; ``a,b`` and ``[a,b]`` are lists
+    and ``(a,b)`` is a tuple, of texts where an entry is nothing else, as in mmengine; anything
+    else is the text itself.
     """
-    if text.lower() in CONSTANTS:
-        return CONSTANTS[text.lower()]
+    if not text or text.lower() in CONSTANTS:
+        return CONSTANTS.get(text.lower(), text)
     try:
         return _evaluate(ast.parse(text, mode='eval').body)
     except (SyntaxError, ValueError):
         pass
+    if text[0] + text[-1] in ('[]', '()') and (parts := _split(text[1:-1])) is not None:
+        values = [parse_value(part) for part in parts]
+        return values if text[0] == '[' else tuple(values)
     if ',' in text and not set(text) & set('()[]{}\'"'):
         return [parse_value(part) for part in text.split(',') if part]
     return text
 
 
+def _split(text: str) -> list[str] | None:
+    """Returns what commas outside of brackets and quotes part; None where these do not close."""
+    parts, open_brackets, quote = [''], '', ''
+    for mark in text:
+        if mark == ',' and not open_brackets and not quote:
+            parts.append('')
+            continue
+        parts[-1] += mark
+        if quote or mark in '\'"':
+            quote = '' if mark == quote else quote or mark
+        elif mark in '([{':
+            open_brackets += mark
+        elif mark in ')]}':
+            if open_brackets[-1:] + mark not in ('()', '[]', '{}'):
+                return None
+            open_brackets = open_brackets[:-1]
+    parts = [part.strip() for part in parts]
+    return None if open_brackets or quote else parts[: len(parts) - (not parts[-1])]
+
+
 def _evaluate(node: ast.expr) -> Any:
-    """Evaluates literals and ``dict`` calls, and nothing else."""
+    """Evaluates literals, ``dict`` calls and bare names, and nothing else."""
+    if isinstance(node, ast.Name):
+        return CONSTANTS.get(node.id.lower(), node.id)
     if isinstance(node, ast.Call):
         if not (isinstance(node.func, ast.Name) and node.func.id == 'dict') or node.args:
             raise ValueError('only dict(key=value, ...) can be called')

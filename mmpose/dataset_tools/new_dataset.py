@@ -1,83 +1,45 @@
-"""Skeleton table and training config for a new dataset in COCO's layout."""
+"""Skeleton table, annotation files and training config for a new dataset in COCO's layout."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import mmpose
-from mmpose.coco.columns import Columns
 from mmpose.coco.json_fields import Json
-from mmpose.coco.json_file import load_coco
-from mmpose.config.load import load_config
-from mmpose.dataset_tools.new_skeleton import propose_skeleton, write_skeleton
+from mmpose.config.load import load_config, read_config
+from mmpose.dataset_tools.new_annotations import is_labelled, read_annotations, split_by_image
+from mmpose.dataset_tools.new_skeleton import Skeleton, propose_skeleton, write_skeleton
+from mmpose.dataset_tools.training_plan import TrainingPlan, plan_training
 
 CONFIGS = Path(mmpose.__file__).resolve().parent.parent / 'configs'
-# Model: the fragment, the schedule and the layer decay that its published configs use.
+# Model: its fragment, and published weights to start from.
 MODELS = {
-    'tiny': ('vitpose_tiny_conv', 'toy_adamw', None),
-    'small': ('vitpose_small', 'vit_210e', 0.8),
-    'base': ('vitpose_base', 'vit_210e', 0.75),
-    'large': ('vitpose_large', 'vit_210e', 0.8),
-    'huge': ('vitpose_huge', 'vit_210e', 0.85),
+    'tiny': ('vitpose_tiny_conv', None),
+    'small': ('vitpose_small', 'hf://usyd-community/vitpose-plus-small'),
+    'base': ('vitpose_base', 'hf://usyd-community/vitpose-base'),
+    'large': ('vitpose_large', 'hf://usyd-community/vitpose-plus-large'),
+    'huge': ('vitpose_huge', 'hf://usyd-community/vitpose-plus-huge'),
 }
 PIPELINE = 'topdown_udp_'
+AUGMENTED_SIZE = '256x192'  # its augmentation is ViTPose's; that of 128x96 is for endless data
 PROBED_IMAGES = 20
 HERE = '{{ fileDirname }}'  # the folder of a config, wherever it is moved
+WIDTH = 100
 
-TEMPLATE = '''\
-"""{title}"""
-_base_ = [
-{bases}
-]
-metainfo = '{here}/{name}.csv'
-data_root = '{here}'
 
-train_dataloader = dict(
-    batch_size={batch_size},
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=True),
-    dataset=dict(
-        type='CocoDataset',
-        metainfo=metainfo,
-        data_root=data_root,
-        ann_file={train_ann!r},
-        data_prefix=dict(img={train_images!r}),
-        pipeline=_base_.train_pipeline,
-    ),
-)
-val_dataloader = dict(
-    batch_size={batch_size},
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='PoseSampler', shuffle=False, round_up=False),
-    dataset=dict(
-        type='CocoDataset',
-        metainfo=metainfo,
-        data_root=data_root,
-        ann_file={val_ann!r},
-        data_prefix=dict(img={val_images!r}),
-        pipeline=_base_.val_pipeline,
-        test_mode=True,
-    ),
-)
-test_dataloader = val_dataloader
-val_evaluator = dict(type='CocoMetric')
-test_evaluator = val_evaluator
+class Variable(str):
+    """Name of a variable in a config, written without quotes."""
 
-model = dict(
-    metainfo=metainfo,
-    backbone=dict(img_size=_base_.codec['input_size'][::-1]),
-    head=dict(out_channels={num_keypoints}, decoder=_base_.codec),
-)
-'''
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 @dataclass
@@ -88,6 +50,7 @@ class NewDataset:
         config: The config.
         table: The skeleton table.
         num_keypoints: K.
+        plan: Batch, epochs and rate of the training.
         notes: Sentences about what was guessed or done.
         written: All files.
     """
@@ -95,6 +58,7 @@ class NewDataset:
     config: Path
     table: Path
     num_keypoints: int
+    plan: TrainingPlan
     notes: list[str]
     written: list[Path] = field(default_factory=list)
 
@@ -112,14 +76,16 @@ def create_dataset(
     seed: int = 0,
     overwrite: bool = False,
 ) -> NewDataset:
-    """Writes a skeleton table and a config for a file in COCO's layout.
+    """Writes a skeleton table, a config and annotation files for a file in COCO's layout.
+
+    What is written needs nothing but the images and this package, so the folder can be moved.
 
     Args:
         ann: Annotation file with keypoints.
         name: Name of the dataset: of the table and the config.
         out: Folder that they are written to; ``name`` by default.
         val_ann: Annotation file to validate on. Without it a share of the images of ``ann`` is
-            set apart, and both parts are written to ``out``.
+            set apart.
         img_dir: Folder that the file names start from; ``images`` beside ``ann`` if there is
             such a folder, else that of ``ann``.
         val_img_dir: The same for ``val_ann``; ``img_dir`` by default.
@@ -137,77 +103,38 @@ def create_dataset(
     ann = Path(ann).resolve()
     out = Path(out or name).resolve()
     _check_options(name, size, model, val_share)
-    data = load_coco(ann)
-    images = _image_folder(ann, img_dir, data)
-    skeleton = propose_skeleton(ann, data)
+    notes: list[str] = []
+    data = read_annotations(ann, notes)
+    folders = {'train': _image_folder(ann, img_dir, data)}
+    skeleton = propose_skeleton(ann, data, notes)
+    if val_ann:
+        parts = {'train': data, 'val': read_annotations(Path(val_ann), notes)}
+        folders['val'] = _image_folder(Path(val_ann), val_img_dir or folders['train'], parts['val'])
+    else:
+        parts = split_by_image(ann, data, val_share, seed)
+        folders['val'] = folders['train']
+        notes.append(_split_note(parts, seed))
     table, config = out / f'{name}.csv', out / f'{name}.py'
-    parts = {} if val_ann else split_by_image(ann, data, val_share, seed)
     part_paths = {part: out / f'{name}_{part}.json' for part in parts}
     written = [table, config, *part_paths.values()]
-    _check_free(written, overwrite)
+    _check_free(written, [ann, *([Path(val_ann)] if val_ann else [])], overwrite)
+    if any(out not in (folder, *folder.parents) for folder in folders.values()):
+        notes.append(
+            f'the images stay in {folders["train"]}: move them along with {out}, so that the way '
+            'from one to the other stays the same, or set data_prefix in the config'
+        )
+    plan = plan_training(sum(map(is_labelled, parts['train']['annotations'])), model)
 
     out.mkdir(parents=True, exist_ok=True)
     for part, content in parts.items():
         part_paths[part].write_text(json.dumps(content), encoding='utf-8')
-    notes = skeleton.notes
-    if val_ann:
-        val_ann = Path(val_ann).resolve()
-        val_images = _image_folder(val_ann, val_img_dir or images, load_coco(val_ann))
-    else:
-        val_images = images
-        notes.append(_split_note(parts, seed))
     write_skeleton(table, skeleton, ann.name)
-    text = _config_text(
-        name, model, size, len(skeleton.names), out,
-        (part_paths.get('train', ann), images), (val_ann or part_paths['val'], val_images),
-    )  # fmt: skip
-    config.write_text(text, encoding='utf-8')
+    title = f'ViTPose-{model.capitalize()} on {name}, {len(skeleton.names)} keypoints, {size}.'
+    files = {part: (path.name, folders[part]) for part, path in part_paths.items()}
+    content = compose_config(name, model, size, skeleton, plan, out, files)
+    config.write_text(_as_text(title, content), encoding='utf-8')
     load_config(config)  # the proof that it fits together
-    return NewDataset(config, table, len(skeleton.names), notes, written)
-
-
-def split_by_image(path: Path, data: Json, share: float, seed: int) -> dict[str, Json]:
-    """Sets a share of the images apart, those with labelled keypoints and the others alike.
-
-    Args:
-        path: The file, for messages.
-        data: Content in COCO's layout.
-        share: Share of the images for validation.
-        seed: Seed of the choice.
-
-    Returns:
-        The contents of 'train' and 'val'.
-
-    Raises:
-        ValueError: If fewer than two images have labelled keypoints.
-    """
-    ids = Columns(path, 'image', data['images']).identifiers('id')
-    owners = Columns(path, 'annotation', data['annotations']).identifiers('image_id')
-    labelled = {
-        image_id
-        for image_id, ann in zip(owners, data['annotations'], strict=True)
-        if ann.get('keypoints') and any(ann['keypoints'])
-    }
-    groups = [[i for i in ids if i in labelled], [i for i in ids if i not in labelled]]
-    if len(groups[0]) < 2:
-        raise ValueError(
-            f'{path}: {len(groups[0])} images have keypoints, which cannot be split into train '
-            'and val; give --val-ann'
-        )
-    rng = np.random.default_rng(seed)
-    chosen: set[Any] = set()
-    for group, least in zip(groups, (1, 0), strict=True):
-        count = min(max(round(share * len(group)), least), max(len(group) - 1, 0))
-        chosen |= {group[i] for i in rng.permutation(len(group))[:count]}
-    rest = {key: value for key, value in data.items() if key not in ('images', 'annotations')}
-    return {
-        part: {
-            **rest,
-            'images': [i for i in data['images'] if (i['id'] in chosen) == is_val],
-            'annotations': [a for a in data['annotations'] if (a['image_id'] in chosen) == is_val],
-        }
-        for part, is_val in (('train', False), ('val', True))
-    }
+    return NewDataset(config, table, len(skeleton.names), plan, notes, written)
 
 
 def _split_note(parts: dict[str, Json], seed: int) -> str:
@@ -250,42 +177,124 @@ def _image_folder(ann: Path, img_dir: str | Path | None, data: Json) -> Path:
     return folder
 
 
-def _check_free(paths: list[Path], overwrite: bool) -> None:
+def _check_free(paths: list[Path], read: list[Path], overwrite: bool) -> None:
+    for path in paths:
+        if any(path.exists() and path.samefile(source) for source in read):
+            raise FileExistsError(f'{path} is read and would be written; give another --out')
     taken = [str(path) for path in paths if path.exists()]
     if taken and not overwrite:
         raise FileExistsError(f'{", ".join(taken)} exists already; give --overwrite or --out')
 
 
-def _config_text(
+def compose_config(
     name: str,
     model: str,
     size: str,
-    num_keypoints: int,
+    skeleton: Skeleton,
+    plan: TrainingPlan,
     out: Path,
-    train: tuple[Path, Path],
-    val: tuple[Path, Path],
-) -> str:
-    """Returns a config; ``train`` and ``val`` are annotation file and image folder."""
-    fragment, schedule, decay = MODELS[model]
-    files = [
-        'default_runtime.py',
-        f'models/{fragment}.py',
-        f'pipelines/{PIPELINE}{size}.py',
-        f'schedules/{schedule}.py',
+    files: dict[str, tuple[str, Path]],
+) -> Json:
+    """Returns the parts of a config in their order.
+
+    Args:
+        name: Name of the dataset.
+        model: Key of ``MODELS``.
+        size: Name of a pipeline.
+        skeleton: Skeleton of the dataset.
+        plan: Training plan.
+        out: Folder of the config.
+        files: Annotation file and image folder of train and val.
+    """
+    base = CONFIGS / '_base_'
+    pipeline = read_config(base / 'pipelines' / f'{PIPELINE}{size}.py').to_dict()
+    augmented = read_config(base / 'pipelines' / f'{PIPELINE}{AUGMENTED_SIZE}.py').to_dict()
+    pipeline['train_pipeline'] = [
+        step
+        for step in [*augmented['train_pipeline'][:-1], pipeline['train_pipeline'][-1]]
+        if skeleton.has_halves or step['type'] != 'RandomHalfBody'
     ]
-    bases = [os.path.relpath(CONFIGS / '_base_' / file, out) for file in files]
-    text = TEMPLATE.format(
-        title=f'ViTPose-{model.capitalize()} on {name}, {num_keypoints} keypoints, {size}.',
-        bases='\n'.join(f'    {base!r},' for base in bases),
-        here=HERE,
-        name=name,
-        batch_size=32 if model != 'tiny' else 16,
-        train_ann=os.path.relpath(train[0], out),
-        train_images=os.path.relpath(train[1], out),
-        val_ann=os.path.relpath(val[0], out),
-        val_images=os.path.relpath(val[1], out),
-        num_keypoints=num_keypoints,
+    runtime = read_config(base / 'default_runtime.py')
+    runtime.merge_from_dict(plan.config)
+    network = read_config(base / 'models' / f'{MODELS[model][0]}.py').model
+    network.metainfo = Variable('metainfo')
+    network.backbone.img_size = pipeline['codec']['input_size'][::-1]
+    network.head.update(out_channels=len(skeleton.names), decoder=Variable('codec'))
+    loaders = {part: _loader(part, plan, *files[part], out) for part in files}
+    return {
+        **runtime.to_dict(),
+        'metainfo': f'{HERE}/{name}.csv',
+        'data_root': HERE,
+        **pipeline,
+        'train_dataloader': loaders['train'],
+        'val_dataloader': loaders['val'],
+        'test_dataloader': Variable('val_dataloader'),
+        'val_evaluator': dict(type='CocoMetric'),
+        'test_evaluator': Variable('val_evaluator'),
+        'model': network.to_dict(),
+    }
+
+
+def _loader(part: str, plan: TrainingPlan, ann: str, images: Path, out: Path) -> Json:
+    is_val = part == 'val'
+    return dict(
+        batch_size=plan.batch_size,
+        num_workers=2,
+        persistent_workers=True,
+        sampler=dict(
+            type='PoseSampler', shuffle=not is_val, **(dict(round_up=False) if is_val else {})
+        ),
+        dataset=dict(
+            type='CocoDataset',
+            metainfo=Variable('metainfo'),
+            data_root=Variable('data_root'),
+            ann_file=ann,
+            data_prefix=dict(img=Path(os.path.relpath(images, out)).as_posix()),
+            pipeline=Variable(f'{part}_pipeline'),
+            **(dict(test_mode=True) if is_val else {}),
+        ),
     )
-    if decay is not None:
-        text += f'optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate={decay}))\n'
-    return text
+
+
+def _as_text(title: str, content: Json) -> str:
+    parts = (f'{key} = {_format(value, len(key) + 3)}\n' for key, value in content.items())
+    return f'"""{title}"""\n' + ''.join(parts)
+
+
+def _format(value: Any, used: int, indent: str = '') -> str:
+    """Returns a value as configs write it, with a line per entry where one line is too short."""
+    brackets = {dict: ('dict(', ')'), list: ('[', ']'), tuple: ('(', ')')}.get(type(value))
+    if brackets is None:
+        return repr(value)
+    deeper = indent + '    '
+    pairs = value.items() if isinstance(value, dict) else (('', entry) for entry in value)
+    names = [(f'{key}=' if key else '', entry) for key, entry in pairs]
+    entries = [name + _format(entry, len(deeper) + len(name) + 1, deeper) for name, entry in names]
+    comma = ',' if isinstance(value, tuple) and len(value) == 1 else ''
+    line = brackets[0] + ', '.join(entries) + comma + brackets[1]
+    if used + len(line) <= WIDTH and '\n' not in line:
+        return line
+    body = ''.join(f'{deeper}{entry},\n' for entry in entries)
+    return f'{brackets[0]}\n{body}{indent}{brackets[1]}'
+
+
+def training_commands(made: NewDataset, model: str) -> list[str]:
+    """Returns the commands that train a new dataset from published weights, where there are any.
+
+    Args:
+        made: The new dataset.
+        model: Key of ``MODELS``.
+    """
+    command = f'python tools/train.py {shlex.quote(str(made.config))}'
+    weights = MODELS[model][1]
+    if weights is None:
+        return [command]
+    commands = []
+    if 'plus' in weights:  # of several datasets; ours has the part of one
+        target = made.config.parent / 'weights'
+        commands.append(
+            f'python tools/model_split.py --source {weights} --target {shlex.quote(str(target))}'
+        )
+        weights = str(target / 'coco.pth')
+    options = shlex.quote(f'model.pretrained={weights}')
+    return [*commands, f'{command} --cfg-options {options} model.pretrained_metainfo=coco']

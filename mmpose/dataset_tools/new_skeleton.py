@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from mmpose.metainfo import load_metainfo
-from mmpose.metainfo.keypoint_names import body_half, find_partners, parse_name, parse_names
+from mmpose.metainfo.keypoint_names import (
+    body_half,
+    find_partners,
+    is_of_head,
+    parse_name,
+    parse_names,
+)
 
+MIN_HALF = 3  # keypoints of a half of the body
 NEUTRAL_SIGMA = 0.06  # about the mean of COCO's seventeen
 COLORS = {'left': '#00ff00', 'right': '#ff8000', '': '#3399ff'}
 
@@ -28,6 +35,7 @@ class Skeleton:
         sigmas: K falloff constants.
         skeleton_links: Pairs of indices.
         notes: Sentences about what was guessed.
+        has_halves: Whether upper and lower body can be shown each on its own.
     """
 
     names: list[str]
@@ -36,19 +44,20 @@ class Skeleton:
     sigmas: list[float]
     skeleton_links: list[tuple[int, int]]
     notes: list[str] = field(default_factory=list)
+    has_halves: bool = True
 
 
-def propose_skeleton(path: Path, data: Json) -> Skeleton:
+def propose_skeleton(path: Path, data: Json, notes: list[str]) -> Skeleton:
     """Returns a skeleton for the content of a file in COCO's layout.
 
     Args:
         path: The file, for messages.
         data: Its content.
+        notes: Gets sentences about what was guessed.
 
     Raises:
         ValueError: If its categories have different keypoints, or nothing has any.
     """
-    notes: list[str] = []
     num = _num_keypoints(path, data)
     category = _category(path, data, num, notes)
     names = _names(category, num, notes)
@@ -61,13 +70,15 @@ def propose_skeleton(path: Path, data: Json) -> Skeleton:
         'if that is wrong, fill in the column swap of the table'
     )
     sigmas = _sigmas(names, notes)
+    parts = [body_half(name) for name in parse_names(names)]
     return Skeleton(
         names=names,
         partners=partners,
-        parts=[body_half(name) for name in parse_names(names)],
+        parts=parts,
         sigmas=sigmas,
         skeleton_links=_skeleton_links(path, category, names, notes),
         notes=notes,
+        has_halves=_has_halves(names, parts, notes),
     )
 
 
@@ -164,6 +175,25 @@ def _names(category: Json, num: int, notes: list[str]) -> list[str]:
             notes.append(f"keypoint '{given}' is called '{name}' in the table")
         names.append(name)
     return names
+
+
+def _has_halves(names: Sequence[str], parts: Sequence[str], notes: list[str]) -> bool:
+    """Says whether half-body augmentation means what it says, and notes where it does not."""
+    upper = [name for name, part in zip(names, parts, strict=True) if part == 'upper']
+    is_body = any(not is_of_head(parse_name(name)) for name in upper)
+    if len(upper) >= MIN_HALF and len(names) - len(upper) >= MIN_HALF and is_body:
+        return True
+    if not upper:
+        found = 'no name is of an upper body'
+    elif not is_body:
+        found = f'the only names of an upper body are of the head ({", ".join(upper)})'
+    else:
+        found = f'{len(upper)} of {len(names)} keypoints are of an upper body'
+    notes.append(
+        f'{found}, so the config has no half-body augmentation, which would show that part alone; '
+        'fill in the column part of the table and add RandomHalfBody if there is an upper body'
+    )
+    return False
 
 
 def _sigmas(names: Sequence[str], notes: list[str]) -> list[float]:

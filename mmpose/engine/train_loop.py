@@ -7,6 +7,7 @@ from mmengine.dist import broadcast
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
+from mmpose.engine.training_length import TrainingLength, warm_up_iters
 from mmpose.registry import LOOPS
 
 
@@ -46,6 +47,20 @@ class PoseTrainLoop(EpochBasedTrainLoop):
         if max_iters is not None:
             self._max_iters = min(self._max_iters, max_iters)
         self.batches_done = 0
+        self._log_length()
+
+    def _log_length(self) -> None:
+        length = TrainingLength(
+            num_samples=len(self.dataloader.dataset),
+            batch_size=self.dataloader.batch_size * self.runner.world_size,
+            num_epochs=self._max_epochs,
+            num_iters=self._max_iters,
+            warm_up_iters=warm_up_iters(
+                self.runner.cfg.get('param_scheduler') or (), len(self.dataloader)
+            ),
+        )
+        log = self.runner.logger.warning if length.is_mostly_warm_up else self.runner.logger.info
+        log(str(length))
 
     def resume_at(self, epoch: int, iteration: int, batches_done: int) -> None:
         """Continues in ``epoch`` (0-based) after its first ``batches_done`` batches."""

@@ -20,6 +20,12 @@ OPPOSITE = {LEFT: RIGHT, RIGHT: LEFT}
 TABLE = Path(__file__).with_suffix('.csv')
 # LShoulder is L and Shoulder, eyeL2 is eye, L and 2; letters of other scripts stay together.
 WORD = re.compile(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+')
+# fmt: off
+HEAD_WORDS = frozenset({
+    'head', 'forehead', 'face', 'nose', 'eye', 'eyebrow', 'ear', 'mouth', 'lip', 'cheek', 'chin',
+    'jaw', 'throat', 'neck',
+})
+# fmt: on
 # Names that only number the keypoints, so that each skeleton means something else by them.
 NUMBERED = re.compile(r'(kpt|keypoint|point|joint|landmark)?\d+')
 
@@ -77,8 +83,8 @@ class _Words(NamedTuple):
 @cache
 def _table() -> _Words:
     sections = {
-        name: [[cell.strip() for cell in line.split(',')] for line in lines]
-        for name, lines in read_sections(TABLE).items()
+        name: [line.cells for line in lines]
+        for name, lines in read_sections(TABLE, TABLE.read_bytes()).items()
     }
     pairs = [(row[0], row[1]) for row in sections['sides']]
     table = _Words(
@@ -210,6 +216,11 @@ def body_half(name: KeypointName) -> str:
     words = {table.words.get(word) or table.words.get(word.rstrip('s')) for word in name.words}
     halves = {table.halves[word] for word in words if word in table.halves}
     return halves.pop() if len(halves) == 1 else '-'
+
+
+def is_of_head(name: KeypointName) -> bool:
+    """Whether a keypoint is a part of the head: it moves with the head, and shows it alone."""
+    return any(word.rstrip('s') in HEAD_WORDS for word in name.words)
 
 
 def _name_key(name: KeypointName) -> Key:

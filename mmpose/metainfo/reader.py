@@ -1,6 +1,8 @@
 """Reader of skeleton tables.
 
-A table is a text file with two sections of comma-separated rows, ``#`` starting a comment line::
+A table is a text file with two sections of comma-separated rows, ``#`` starting a comment line;
+spreadsheets may save it in their own way (byte order mark, UTF-16, semicolons, quotes, rows filled
+up with commas)::
 
     [keypoints]
     name, swap, part, weight, sigma, color
@@ -15,9 +17,13 @@ means that none was published.
 
 from __future__ import annotations
 
+import codecs
+import csv
+import math
 from difflib import get_close_matches
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +33,23 @@ KEYPOINT_COLUMNS = ['name', 'swap', 'part', 'weight', 'sigma', 'color']
 SKELETON_LINK_COLUMNS = ['from', 'to', 'color']
 WORDS_TABLE = 'keypoint_names'  # beside the skeletons, read by keypoint_names.py
 
+LINE = 'line'  # key of a row: its number in the file
+DELIMITERS = ',;\t'
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
 Row = dict[str, str]
+
+
+class Line(NamedTuple):
+    """Line of a table.
+
+    Attributes:
+        number: Its number in the file, from 1.
+        cells: Its cells without those that are empty at its end.
+    """
+
+    number: int
+    cells: list[str]
 
 
 def available_metainfo() -> list[str]:
@@ -47,18 +69,21 @@ def load_metainfo(name: str | Path | DatasetMeta) -> DatasetMeta:
         FileNotFoundError: If there is no such name or file; the message offers near names.
         ValueError: If the table is malformed; the message names the file and the row.
     """
-    return name if isinstance(name, DatasetMeta) else _load(str(name))
-
-
-@cache
-def _load(name: str) -> DatasetMeta:
-    path = Path(name) if name.endswith('.csv') else Path(__file__).with_name(f'{name}.csv')
+    if isinstance(name, DatasetMeta):
+        return name
+    name = str(name)
+    path = Path(name) if name.lower().endswith('.csv') else Path(__file__).with_name(f'{name}.csv')
     if not path.is_file():
         near = get_close_matches(name, available_metainfo()) or available_metainfo()
         raise FileNotFoundError(
             f"no skeleton '{name}': expected one of {near} or the path of a .csv table"
         )
-    sections = read_sections(path)
+    return _parse(path, path.read_bytes())
+
+
+@lru_cache(maxsize=64)
+def _parse(path: Path, content: bytes) -> DatasetMeta:
+    sections = read_sections(path, content)
     if 'limbs' in sections:
         raise ValueError(f'{path}: the section [limbs] is called [skeleton_links]')
     keypoints = _rows(path, 'keypoints', sections.get('keypoints', []), KEYPOINT_COLUMNS)
@@ -97,7 +122,7 @@ def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> Datas
         lower_body_ids=tuple(i for i, row in enumerate(keypoints) if row['part'] == 'lower'),
         skeleton_links=np.array(pairs, np.int64).reshape(-1, 2),
         dataset_keypoint_weights=np.array(
-            [_number(path, row, 'weight') for row in keypoints], np.float32
+            [_number(path, row, 'weight', may_be_0=True) for row in keypoints], np.float32
         ),
         sigmas=(
             np.array([_number(path, row, 'sigma') for row in keypoints], np.float32)
@@ -111,46 +136,85 @@ def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> Datas
     )
 
 
-def read_sections(path: Path) -> dict[str, list[str]]:
-    """Returns the rows below each ``[section]`` of a table, without comments and empty lines.
+def read_sections(path: Path, content: bytes) -> dict[str, list[Line]]:
+    """Returns the lines below each ``[section]`` of a table, without comments and empty lines.
+
+    Args:
+        path: The table, for messages.
+        content: Its bytes.
 
     Raises:
-        ValueError: If a row stands before any section.
+        ValueError: If it is no text, or a row stands before any section.
     """
-    sections: dict[str, list[str]] = {}
-    current: list[str] | None = None
-    for line in path.read_text(encoding='utf-8').splitlines():
-        line = line.strip()
-        if not line or line.startswith('#'):
+    text = _decode(path, content)
+    lines = text.splitlines()
+    rows = [line for line in lines if not line.lstrip(' "').startswith('#')]
+    delimiter = max(DELIMITERS, key=lambda mark: sum(row.count(mark) for row in rows))
+    sections: dict[str, list[Line]] = {}
+    current: list[Line] | None = None
+    for number, line in enumerate(lines, 1):
+        cells = _cells(line, delimiter)
+        if not cells or cells[0].startswith('#'):
             continue
-        if line.startswith('['):
-            current = sections.setdefault(line.strip('[]'), [])
+        if cells[0].startswith('['):
+            current = sections.setdefault(cells[0].strip('[]'), [])
         elif current is None:
-            raise ValueError(f"{path}: the row '{line}' stands before any [section]")
+            raise ValueError(f"{path}: the row '{line.strip()}' stands before any [section]")
         else:
-            current.append(line)
+            current.append(Line(number, cells))
     return sections
 
 
-def _rows(path: Path, section: str, lines: list[str], columns: list[str]) -> list[Row]:
-    table = [[cell.strip() for cell in line.split(',')] for line in lines]
-    if table and table[0] != columns:
+def _decode(path: Path, content: bytes) -> str:
+    encoding = 'utf-16' if content.startswith(UTF16_MARKS) else 'utf-8-sig'
+    if b'\0' in content[:2]:  # the first character is an ASCII one
+        encoding = 'utf-16-be' if content[0] == 0 else 'utf-16-le'
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f'{path} is no text in {encoding.removesuffix("-sig")} ({error}); save it as '
+            '"CSV UTF-8"'
+        ) from None
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Returns the cells of a line without quotes, and without those that are empty at its end."""
+    (cells,) = csv.reader([line], delimiter=delimiter, skipinitialspace=True) if line else ([],)
+    cells = [cell.strip() for cell in cells]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _rows(path: Path, section: str, lines: list[Line], columns: list[str]) -> list[Row]:
+    if lines and lines[0].cells != columns:
         raise ValueError(f'{path}: [{section}] must start with the row {", ".join(columns)}')
-    for cells in table[1:]:
+    for number, cells in lines[1:]:
         if len(cells) != len(columns):
             raise ValueError(
-                f'{path}: [{section}] row {cells} has {len(cells)} cells, expected {len(columns)}'
+                f'{path}, line {number}: [{section}] row {cells} has {len(cells)} cells, expected '
+                f'{len(columns)}'
             )
-    return [dict(zip(columns, cells, strict=True)) for cells in table[1:]]
+    return [
+        {LINE: str(line.number), **dict(zip(columns, line.cells, strict=True))}
+        for line in lines[1:]
+    ]
 
 
-def _number(path: Path, row: Row, column: str) -> float:
+def _number(path: Path, row: Row, column: str, may_be_0: bool = False) -> float:
+    """Returns a finite number; with a decimal comma too, as spreadsheets may write it."""
     try:
-        return float(row[column])
+        value = float(row[column].replace(',', '.'))
     except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 0 or (value == 0 and not may_be_0):
+        expected = 'a number from 0 on' if may_be_0 else 'a number above 0'
         raise ValueError(
-            f"{path}: {column} of '{row['name']}' is '{row[column]}', expected a number"
-        ) from None
+            f"{path}, line {row[LINE]}: {column} of '{row['name']}' is '{row[column]}', expected "
+            f'{expected}'
+        )
+    return value
 
 
 def _color(path: Path, row: Row) -> list[int]:
@@ -159,5 +223,5 @@ def _color(path: Path, row: Row) -> list[int]:
         return list(bytes.fromhex(text.zfill(6) if len(text) == 6 else 'x'))
     except ValueError:
         raise ValueError(
-            f"{path}: colour '{row['color']}' in row {list(row.values())}, expected #rrggbb"
+            f"{path}, line {row[LINE]}: colour '{row['color']}', expected #rrggbb"
         ) from None

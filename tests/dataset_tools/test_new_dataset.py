@@ -11,7 +11,8 @@ import pytest
 
 from mmpose.apis.train import prepare_training, run_training
 from mmpose.config.load import load_config
-from mmpose.dataset_tools.new_dataset import create_dataset, split_by_image
+from mmpose.dataset_tools.new_annotations import split_by_image
+from mmpose.dataset_tools.new_dataset import MODELS, create_dataset, training_commands
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
 
@@ -179,6 +180,121 @@ def test_the_tool_prints_the_next_commands(tmp_path):
     command += [tmp_path / 'project', '--val-share', '0.3']
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[-2] == f'python tools/check_dataset.py {tmp_path / "project" / "mine.py"}'
-    assert lines[-1].startswith('python tools/train.py ')
+    project = tmp_path / 'project'
+    assert done.stdout.splitlines()[-5:] == [
+        '',
+        f'now look through {project / "mine.csv"}, then:',
+        f'python tools/check_dataset.py {project / "mine.py"}',
+        'python tools/model_split.py --source hf://usyd-community/vitpose-plus-small --target '
+        f'{project / "weights"}',
+        f'python tools/train.py {project / "mine.py"} --cfg-options '
+        f'model.pretrained={project / "weights" / "coco.pth"} model.pretrained_metainfo=coco',
+    ]
+    assert '4 samples give 2000 iterations (2000 epochs in batches of 4), 100 of' in done.stdout
+
+
+@pytest.mark.parametrize('model', MODELS)
+def test_the_commands_have_published_weights(tmp_path, model):
+    made = create_dataset(write(tmp_path), 'mine', tmp_path / 'project', model=model)
+    commands = training_commands(made, model)
+    has_weights = 'model.pretrained=' in commands[-1]
+    assert has_weights == (model != 'tiny')
+    assert not any('auto-scale-lr' in command for command in commands)
+
+
+def test_the_config_needs_nothing_of_the_checkout(tmp_path):
+    made = create_dataset(write(tmp_path / 'project'), 'mine', tmp_path / 'project')
+    text = made.config.read_text()
+    assert '_base_' not in text
+    assert '../' not in text
+    assert not any('move them along' in note for note in made.notes)
+    moved = tmp_path / 'elsewhere' / 'sent'
+    moved.parent.mkdir()
+    (tmp_path / 'project').rename(moved)
+    cfg = load_config(moved / 'mine.py')
+    assert len(DATASETS.build(cfg.train_dataloader.dataset)) == 5
+    assert load_metainfo(cfg.metainfo).num_keypoints == 8
+    outside = create_dataset(write(tmp_path / 'other'), 'mine', tmp_path / 'p')
+    assert any('move them along' in note for note in outside.notes)
+
+
+def test_a_file_that_is_read_is_never_replaced(tmp_path):
+    path = write(tmp_path)
+    ann = path.rename(tmp_path / 'mine_train.json')
+    before = ann.read_bytes()
+    with pytest.raises(FileExistsError, match=r'mine_train\.json is read and would be written'):
+        create_dataset(ann, 'mine', tmp_path, overwrite=True)
+    assert ann.read_bytes() == before
+
+
+BEAST = ['tail', 'left_paw', 'right_paw', 'left_hock', 'right_hock']
+
+
+@pytest.mark.parametrize(
+    ('names', 'note'),
+    [
+        (['nose', 'left_ear', 'right_ear', *BEAST], r'are of the head (nose, left_ear, right_ear)'),
+        (BEAST, 'no name is of an upper body'),
+        (['left_shoulder', 'nose', *BEAST], '2 of 7 keypoints are of an upper body'),
+        (['nose', 'left_shoulder', 'right_shoulder', *BEAST], None),
+    ],
+)
+def test_half_bodies_only_where_there_are_halves(tmp_path, names, note):
+    made = create_dataset(write(tmp_path, names, skeleton=None), 'mine', tmp_path / 'project')
+    steps = [step.type for step in load_config(made.config).train_pipeline]
+    assert ('RandomHalfBody' in steps) == (note is None)
+    assert any(note in text for text in made.notes) if note else True
+    assert ' half-body' not in ' '.join(made.notes) or note
+
+
+def change_ids(path, section, key, change):
+    data = json.loads(path.read_text())
+    for entry in data[section]:
+        entry[key] = change(entry[key])
+    path.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ('section', 'key', 'change', 'note', 'image_ids'),
+    [
+        ('annotations', 'image_id', str, 'are numbers', {0, 1, 2, 3, 4, 5}),
+        ('images', 'id', str, 'are numbers', {0, 1, 2, 3, 4, 5}),
+        ('annotations', 'id', 'a{}'.format, 'numbered anew', {0, 1, 2, 3, 4, 5}),
+        ('annotations', 'category_id', 'beast{}'.format, 'beast1 is', {0, 1, 2, 3, 4, 5}),
+    ],
+)
+def test_text_ids_beside_number_ids(tmp_path, section, key, change, note, image_ids):
+    path = write(tmp_path)
+    change_ids(path, section, key, change)
+    made = create_dataset(path, 'mine', tmp_path / 'project', val_ann=path)
+    assert any(note in text for text in made.notes)
+    data = DATASETS.build(load_config(made.config).train_dataloader.dataset)
+    assert {data.get_sample(i)['img_id'] for i in range(len(data))} == image_ids
+
+
+def test_names_beside_numbers_become_texts(tmp_path):
+    path = write(tmp_path)
+    for section, key in (('images', 'id'), ('annotations', 'image_id')):
+        change_ids(path, section, key, lambda i: f'frame{i}' if i % 2 else i)
+    made = create_dataset(path, 'mine', tmp_path / 'project', val_ann=path)
+    assert any('all are texts' in note for note in made.notes)
+    data = DATASETS.build(load_config(made.config).train_dataloader.dataset)
+    assert {data.get_sample(i)['img_id'] for i in range(6)} == {
+        '0', 'frame1', '2', 'frame3', '4', 'frame5',
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('section', 'key', 'change', 'message'),
+    [
+        ('images', 'id', lambda i: [i], r"field 'id' is \[0\], expected an"),
+        ('annotations', 'image_id', lambda _: None, "annotation 10: field 'image_id' is None"),
+        ('annotations', 'image_id', lambda i: i + 1, 'annotation 15 is for image 6, which is not'),
+        ('images', 'id', lambda i: {1: '0'}.get(i, i), 'some differ in nothing else'),
+    ],
+)
+def test_ids_that_name_nothing(tmp_path, section, key, change, message):
+    path = write(tmp_path)
+    change_ids(path, section, key, change)
+    with pytest.raises(ValueError, match=message):
+        create_dataset(path, 'mine', tmp_path / 'project')

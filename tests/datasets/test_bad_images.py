@@ -1,5 +1,9 @@
 """Missing, damaged and wrong images stop the run, or are replaced without losing count."""
 
+import os
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from torch.utils.data import DataLoader
@@ -88,12 +92,70 @@ def test_skip_gives_up_when_nothing_is_left(tiny, tmp_path):
         data[0]
 
 
-@pytest.mark.parametrize('on_bad_image', ['raise', 'skip'])
-def test_an_image_of_another_size_is_never_skipped(tiny, tmp_path, on_bad_image):
-    tiny_coco.cv2.imwrite(
-        str(tmp_path / 'data' / 'images' / '1.png'), tiny_coco.smooth_image((90, 60))
-    )
-    data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE, on_bad_image=on_bad_image)
-    message = r'LoadImage failed on .*1\.png.*is 90x60 px .*annotation file says 80x60'
-    with pytest.raises(RuntimeError, match=message):
-        data[2]
+def bomb(path):
+    """A PNG of a few bytes that says it has 60,000 x 60,000 px, more than OpenCV takes."""
+    header = b'IHDR' + struct.pack('>IIBBBBB', 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack('>I', 13) + header + struct.pack('>I', zlib.crc32(header))
+    path.write_bytes(b'\x89PNG\r\n\x1a\n' + chunk)
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def link_loop(path):
+    path.unlink()
+    path.symlink_to(path)
+
+
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def another_size(path):
+    tiny_coco.cv2.imwrite(str(path), tiny_coco.smooth_image((90, 60)))
+
+
+def turned(path):
+    tiny_coco.cv2.imwrite(str(path), tiny_coco.smooth_image((60, 80)))
+
+
+def device(path):
+    path.unlink()
+    path.symlink_to('/dev/null')
+
+
+KINDS = {
+    bomb: 'cannot be decoded: .*60000|cannot be decoded',
+    folder: r'1\.png is a folder',
+    link_loop: 'cannot be read: Too many levels of symbolic links',
+    pipe: r'1\.png is no file but a pipe or a device',
+    device: r'1\.png is no file but a pipe or a device',
+    another_size: 'is 90x60 px .*annotation file says 80x60; is it the image',
+    turned: r'is 60x80 px .* says 80x60; it may be its EXIF orientation',
+}
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'message'), KINDS.items(), ids=lambda x: getattr(x, '__name__', '')
+)
+@pytest.mark.parametrize('num_workers', [0, 1])
+def test_every_kind_is_a_sentence_and_can_be_skipped(tiny, tmp_path, spoil, message, num_workers):
+    spoil(tmp_path / 'data' / 'images' / '1.png')
+    data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE)
+    with pytest.raises(BadImageError, match=message):
+        list(DataLoader(data, 2, num_workers=num_workers, collate_fn=collate_poses))
+    if num_workers:
+        return
+    data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE, on_bad_image='skip')
+    with pytest.warns(UserWarning, match='using another sample instead'):
+        assert {data[i]['img_id'] for i in range(6)} == {100, 102}
+
+
+def test_a_name_that_is_too_long(tiny, tmp_path):
+    data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE)
+    for name, message in (('x' * 300 + '.png', 'name too long'), ('a\0b.png', 'null')):
+        with pytest.raises(BadImageError, match=f'(?i)cannot be read: .*{message}'):
+            data.pipeline({'image_file': str(tmp_path / name), 'image_wh': (80, 60)})

@@ -50,7 +50,14 @@ def test_own_table(tmp_path):
         ('a_right, a_left', 'a_right, tail', 'flip partners must be mutual'),
         ('[skeleton_links]', 'tail, -, -, 1, 1, #000000\n[skeleton_links]', "unique.*'tail'"),
         ('a_left, tail, #', 'a_left, tial, #', "names 'tial', which is not a keypoint"),
-        ('1, 0.1, #', '1, x, #', "sigma of 'tail' is 'x', expected a number"),
+        ('1, 0.1, #', '1, x, #', r"line 6: sigma of 'tail' is 'x', expected a number"),
+        ('1, 0.1, #', '1, 0, #', r"csv, line 6: sigma of 'tail' is '0', expected a number above 0"),
+        ('1, 0.1, #', '1, -0.1, #', r"line 6: sigma of 'tail' is '-0.1'"),
+        ('1, 0.1, #', '1, nan, #', r"line 6: sigma of 'tail' is 'nan'"),
+        ('1, 0.1, #', '1, inf, #', r"line 6: sigma of 'tail' is 'inf'"),
+        ('1, 0.1, #', '1, -, #', r"line 6: sigma of 'tail' is '-'"),
+        ('1, 0.1, #', 'inf, 0.1, #', r"line 6: weight of 'tail' is 'inf', .* from 0 on"),
+        ('1, 0.1, #', '-1, 0.1, #', r"line 6: weight of 'tail' is '-1'"),
         ('#3399ff', '#3399', "colour '#3399'"),
         ('name, swap, part', 'name, part, swap', 'must start with the row name, swap'),
         ('tail, -, -, 1, 0.1', 'tail, -, -, 1', 'has 5 cells, expected 6'),
@@ -68,3 +75,52 @@ def test_broken_tables_are_refused(tmp_path, old, new, message):
 def test_unknown_name_offers_near_ones():
     with pytest.raises(FileNotFoundError, match=r"no skeleton 'coko'.*'coco'"):
         load_metainfo('coko')
+
+
+def quoted(text):
+    return '\n'.join(
+        ','.join(f'"{cell.strip()}"' for cell in line.split(',')) for line in text.splitlines()
+    )
+
+
+def filled(text):
+    return '\r\n'.join(line + ',' * (5 - line.count(',')) for line in text.splitlines())
+
+
+def continental(text):
+    return filled(text).replace(',', ';').replace('0.', '0,')
+
+
+@pytest.mark.parametrize('change', [str, quoted, filled, continental])
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'utf-16-be', 'utf-16-le'])
+def test_a_table_that_a_spreadsheet_saved(tmp_path, change, encoding):
+    text = '# Proposed from a.json, b.json; and, so; on.\n' + TABLE.replace('tail', 'Schwänzchen')
+    expected = tmp_path / 'mine.csv'
+    expected.write_text(text, encoding='utf-8')
+    path = tmp_path / 'saved' / 'mine.csv'
+    path.parent.mkdir()
+    mark = b'\xfe\xff' if encoding == 'utf-16-be' else b''
+    path.write_bytes(mark + change(text).encode(encoding))
+    assert load_metainfo(path) == load_metainfo(expected)
+
+
+def test_tabs(tmp_path):
+    path = tmp_path / 'mine.CSV'
+    path.write_text(TABLE.replace(', ', '\t'), encoding='utf-16')
+    assert load_metainfo(path).keypoint_names == ('a_left', 'a_right', 'tail')
+
+
+def test_another_encoding_is_refused(tmp_path):
+    path = tmp_path / 'mine.csv'
+    path.write_bytes(TABLE.replace('tail', 'Schwänzchen').encode('cp1252'))
+    with pytest.raises(ValueError, match=r'mine\.csv is no text in utf-8 .*CSV UTF-8'):
+        load_metainfo(path)
+
+
+def test_a_table_that_changed_is_read_again(tmp_path):
+    path = tmp_path / 'mine.csv'
+    path.write_text(TABLE)
+    first = load_metainfo(path)
+    assert load_metainfo(path) is first
+    path.write_text(TABLE.replace('0.1', '0.2'))
+    assert load_metainfo(path).sigmas.tolist() == pytest.approx([0.05, 0.05, 0.2])

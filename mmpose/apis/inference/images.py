@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterable, Sized
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,11 +25,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         BadImageError: If it cannot be decoded; it is a ValueError, and a FileNotFoundError too
             if there is no such file.
     """
-    try:
-        return _load({'image_file': str(path), 'image_wh': (0, 0)})['image']
-    except cv2.error as error:  # such as an image of more pixels than OpenCV takes
-        reason = str(error).strip().splitlines()[-1]
-        raise BadImageError(f'image {path} cannot be decoded: {reason}') from error
+    return _load({'image_file': str(path), 'image_wh': (0, 0)})['image']
 
 
 def as_bgr(image: NDArray[Any]) -> NDArray[np.uint8]:

@@ -24,6 +24,7 @@ from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics, gather_statistics
 from mmpose.datasets import CocoDataset, KeypointDataset
 from mmpose.datasets.base import image_prefix
+from mmpose.engine.training_length import TrainingLength
 from mmpose.evaluation.metrics.metric_info import metric_class
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
@@ -41,11 +42,13 @@ class CheckReport:
         log: All issues.
         splits: What was read.
         statistics: Counts, one entry per split.
+        length: Length of the training, in words; '' of a mixture.
     """
 
     log: IssueLog
     splits: list[Split]
     statistics: list[Statistics]
+    length: str = ''
 
     @property
     def status(self) -> str:
@@ -65,6 +68,8 @@ class CheckReport:
             )
         if not any(part.num_checked for part in self.statistics):
             lines.append('no image was checked, nor whether splits share any')
+        if self.length:
+            lines.append(f'training: {self.length}')
         return '\n'.join([*lines, self.status])
 
     def write(self, folder: str | Path, title: str) -> Path:
@@ -109,7 +114,14 @@ def check_dataset(
         splits.append(split)
         statistics.append(gather_statistics(split, num_checked, num_samples, sides))
     _compare_splits(splits, prints, log)
-    return CheckReport(log, splits, statistics)
+    return CheckReport(log, splits, statistics, _length(cfg, statistics))
+
+
+def _length(cfg: Config, statistics: list[Statistics]) -> str:
+    train = [part.num_samples for part in statistics if part.split == 'train']
+    if 'train_cfg' not in cfg or train in ([], [None]):
+        return ''
+    return str(TrainingLength.from_config(cfg, train[0]))
 
 
 def _dataset_configs(cfg: Config) -> Iterator[tuple[str, Config]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,7 @@ REDUCED_FLAGS = {4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
 
 class BadImageError(ValueError):
-    """An image cannot be used: it is missing or damaged."""
+    """An image cannot be used: it is missing, damaged or another one than was annotated."""
 
 
 class MissingImageError(BadImageError, FileNotFoundError):
@@ -74,15 +77,13 @@ class LoadImage:
         flag = REDUCED_FLAGS.get(shrink, cv2.IMREAD_COLOR)
         if not self.apply_exif:
             flag |= cv2.IMREAD_IGNORE_ORIENTATION
+        data = _read(path)
         try:
             # cv2.imread fills what a truncated file lacks with grey; imdecode refuses it.
-            with open(path, 'rb', buffering=0) as file:
-                data = np.frombuffer(file.read(), np.uint8)
-        except FileNotFoundError as error:
-            raise MissingImageError(
-                f'image {path} does not exist; set dataset.data_root and dataset.data_prefix.img'
-            ) from error
-        image = cv2.imdecode(data, flag) if data.size else None
+            image = cv2.imdecode(data, flag) if data.size else None
+        except cv2.error as error:  # such as an image of more pixels than OpenCV takes
+            reason = ' '.join(str(error).split())
+            raise BadImageError(f'image {path} cannot be decoded: {reason}') from error
         if image is None:
             raise BadImageError(
                 f'image {path} ({data.size} bytes) cannot be decoded; it is damaged, truncated or '
@@ -104,7 +105,32 @@ class LoadImage:
         elif turned:
             hint = '; it may be its EXIF orientation, set LoadImage.apply_exif=True'
         size = 'x'.join(str(x * shrink) for x in found_wh)
-        raise ValueError(
+        raise BadImageError(
             f'image {path} is {size} px (width x height) but the annotation file says '
             f'{"x".join(map(str, annotated_wh))}{hint}'
         )
+
+
+def _read(path: str) -> NDArray[np.uint8]:
+    """Returns the bytes of a regular file; anything else could block, or never end."""
+    try:
+        with open(path, 'rb', buffering=0, opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise BadImageError(f'image {path} is no file but a pipe or a device')
+            return np.frombuffer(file.read(), np.uint8)
+    except FileNotFoundError as error:
+        raise MissingImageError(
+            f'image {path} does not exist; set dataset.data_root and dataset.data_prefix.img'
+        ) from error
+    except IsADirectoryError as error:
+        raise BadImageError(f'image {path} is a folder; is its file_name complete?') from error
+    except (OSError, ValueError) as error:  # a loop of links, a name too long, a NUL in it
+        if isinstance(error, BadImageError):
+            raise
+        reason = getattr(error, 'strerror', None) or error
+        raise BadImageError(f'image {path!r:.200} cannot be read: {reason}') from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opens a file without waiting, as a pipe that nobody writes to would let us."""
+    return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))
