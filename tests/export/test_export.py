@@ -28,9 +28,6 @@ from mmpose.export.network import PoseProgram, SwitchedProgram
 from mmpose.structures import Boxes, Frame
 from toy_pose import ToySpec, generate_toy_dataset
 
-if not hasattr(torch.export.Dim, 'DYNAMIC'):
-    pytest.skip('exporting a graph needs PyTorch 2.6 or newer', allow_module_level=True)
-
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap'
 TOY = CONFIGS / 'toy/ViTPose_tiny_toy_128x96.py'
