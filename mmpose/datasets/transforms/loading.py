@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,25 @@ class BadImageError(ValueError):
 
 class MissingImageError(BadImageError, FileNotFoundError):
     """An image file does not exist."""
+
+
+def read_file(path: str) -> bytes:
+    """Returns the content of an image file; folders, pipes and devices are refused unread.
+
+    Raises:
+        BadImageError: If it is no readable file; MissingImageError if there is none.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            raise BadImageError(f'image {path} is a folder, pipe or device, and no file')
+        with open(path, 'rb', buffering=0) as file:
+            return file.read()
+    except FileNotFoundError as error:
+        raise MissingImageError(
+            f'image {path} does not exist; set dataset.data_root and dataset.img_prefix'
+        ) from error
+    except OSError as error:  # no permission, a loop of links, a name that is too long
+        raise BadImageError(f'image {path[:200]} cannot be read: {error.strerror}') from error
 
 
 @TRANSFORMS.register_module()
@@ -74,15 +96,13 @@ class LoadImage:
         flag = REDUCED_FLAGS.get(shrink, cv2.IMREAD_COLOR)
         if not self.apply_exif:
             flag |= cv2.IMREAD_IGNORE_ORIENTATION
+        # cv2.imread fills what a truncated file lacks with grey; imdecode refuses it.
+        data = np.frombuffer(read_file(path), np.uint8)
         try:
-            # cv2.imread fills what a truncated file lacks with grey; imdecode refuses it.
-            with open(path, 'rb', buffering=0) as file:
-                data = np.frombuffer(file.read(), np.uint8)
-        except FileNotFoundError as error:
-            raise MissingImageError(
-                f'image {path} does not exist; set dataset.data_root and dataset.img_prefix'
-            ) from error
-        image = cv2.imdecode(data, flag) if data.size else None
+            image = cv2.imdecode(data, flag) if data.size else None
+        except cv2.error as error:  # such as an image of more pixels than OpenCV takes
+            reason = str(error).strip().splitlines()[-1]
+            raise BadImageError(f'image {path} cannot be decoded: {reason}') from error
         if image is None:
             raise BadImageError(
                 f'image {path} ({data.size} bytes) cannot be decoded; it is damaged, truncated or '
