@@ -32,7 +32,7 @@ def read_file(path: str) -> bytes:
     try:
         with open(path, 'rb', buffering=0, opener=_open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise BadImageError(f'image {path} is a folder, pipe or device, and no file')
+                raise BadImageError(f'image {path} is no file but a pipe or a device')
             return file.read()
     except FileNotFoundError as error:
         raise MissingImageError(
