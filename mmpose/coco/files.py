@@ -118,7 +118,8 @@ def detection_records(
 
     Args:
         detections: Poses.
-        keypoint_fields: Fields that take the keypoints one after the other, with the number of each;
+        keypoint_fields: Fields that take the keypoints one after the other, with the number of
+            each;
             all go into ``keypoints`` if None.
 
     Returns:

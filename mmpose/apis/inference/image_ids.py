@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmpose.apis.inference.images import ImageSource
 from mmpose.apis.inference.sources import Source
-from mmpose.evaluation.functional.json_columns import read_json
+from mmpose.coco.json_file import read_json
 from mmpose.structures import Frame
 from mmpose.structures.media_files import NamedFiles
 
@@ -78,7 +78,7 @@ def ids_by_name(annotation_file: str | Path) -> dict[str, int]:
         FileNotFoundError: If there is no such file.
         ValueError: If it has no images, or two of the same name.
     """
-    content = read_json(annotation_file)
+    content = read_json(Path(annotation_file))
     images = content.get('images') if isinstance(content, dict) else None
     if not images:
         raise ValueError(f"{annotation_file} has no 'images', whose ids were to be taken")
