@@ -289,9 +289,15 @@ def test_plain_codec_leaves_out_what_is_beyond_the_map():
 
 
 def test_codec_without_a_plain_version_is_timed_alone():
-    codec = {'model.head.decoder.type': 'UDPCombinedHeatmap', 'model.head.out_channels': 51}
-    cfg = load_config(PLAIN, codec | {'model.head.decoder.sigma': 2}, check=False)
-    cfg.model.head.decoder.pop('sigma')
+    plain = load_config(PLAIN).model.head.decoder
+    codec = dict(
+        _delete_=True,
+        type='UDPCombinedHeatmap',
+        input_size=plain.input_size,
+        heatmap_size=plain.heatmap_size,
+    )
+    options = {'model.head.decoder': codec, 'model.head.out_channels': 51}
+    cfg = load_config(PLAIN, options, check=False)
     found = benchmark_codec(cfg, batch_size=2, **QUICK)
     jobs = ('encode', 'decode')
     assert names(found) == [f'{x}, ours{y}' for x in jobs for y in ('', ', page faults')]

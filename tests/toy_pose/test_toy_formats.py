@@ -264,7 +264,7 @@ def test_the_reader_loads_it(folders: Path, name: str) -> None:
     for file, (folder, _) in layout.files.items():
         root = folders if name == 'humanart' else folder_of(folders, name)
         path = f'HumanArt/{file}' if name == 'humanart' else file
-        dataset = reader(path, f'{root}/', folder, metainfo)
+        dataset = reader(path, f'{root}/', {'img': folder}, metainfo)
         content = read(folders, name, file)
         labelled = [p for p in content['annotations'] if p['num_keypoints']]
         assert len(dataset) == len(labelled)
@@ -273,9 +273,9 @@ def test_the_reader_loads_it(folders: Path, name: str) -> None:
         assert Path(sample['image_file']).is_file()
     if layout.detections:
         prefix = 'HumanArt/' if name == 'humanart' else ''
-        dataset = reader(
-            path, f'{root}/', folder, metainfo, bbox_file=prefix + layout.detections, test_mode=True
-        )
+        boxes = prefix + layout.detections
+        where = (path, f'{root}/', {'img': folder}, metainfo)
+        dataset = reader(*where, bbox_file=boxes, test_mode=True)
         assert len(dataset) == len(read(folders, name, layout.detections))
 
 
