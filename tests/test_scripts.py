@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / 'tools'
 SCRIPTS = [*sorted(TOOLS.glob('*.sh')), ROOT / '.ci/run']
-RUN = '-m torch.distributed.run --nnodes {} --node_rank {} --nproc_per_node {}'
+RUN = f'{TOOLS}/_launch.py' + ' --nnodes {} --node_rank {} --nproc_per_node {}'
 SRUN = 'srun -p {} --job-name {} --gres gpu:{} --ntasks {} --ntasks-per-node {} --cpus-per-task {}'
 
 # Writes one argument per line, so that a word that was split in two shows.

@@ -22,7 +22,7 @@ launch_distributed() {
     fi
     require_environment
     export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # torchrun's own default, without its warning
-    exec "$PYTHON" -m torch.distributed.run --nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" \
+    exec "$PYTHON" "$REPO/tools/_launch.py" --nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" \
         --nproc_per_node "$gpus" --master_addr "${MASTER_ADDR:-127.0.0.1}" \
         --master_port "${PORT:-$(default_port)}" "${command[@]}" --launcher pytorch "$@"
 }

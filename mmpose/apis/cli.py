@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Callable
 
+from mmpose.apis.machine_errors import is_first_to_tell, machine_error
 from mmpose.config.overrides import ConfigOptions
 
 TRACEBACK_VARIABLE = 'MMPOSE_TRACEBACK'
 USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPointError)
+MACHINE_ERRORS = (RuntimeError, MemoryError, OSError)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,19 +43,28 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_tool(main: Callable[[], None]) -> None:
-    """Runs a command and turns the errors of its user into one sentence and exit code 1.
+    """Runs a command and turns the errors of its user or machine into one sentence and exit code 1.
 
-    With ``MMPOSE_TRACEBACK=1`` in the environment the traceback is shown as well.
+    Of the ranks of torchrun one reports. With ``MMPOSE_TRACEBACK=1`` in the environment the
+    traceback is shown instead.
     """
     try:
         main()
     except BrokenPipeError:  # the reader of a pipe, such as head, has enough
         os._exit(1)
-    except USER_ERRORS as error:
-        if os.environ.get(TRACEBACK_VARIABLE):
+    except Exception as error:
+        is_users = isinstance(error, USER_ERRORS)
+        sentence = machine_error(error) if isinstance(error, MACHINE_ERRORS) else None
+        sentence = one_sentence(error) if sentence is None and is_users else sentence
+        if sentence is None or os.environ.get(TRACEBACK_VARIABLE):
             raise
-        print(f'error: {one_sentence(error)}', file=sys.stderr)
-        print(f'(set {TRACEBACK_VARIABLE}=1 to see where)', file=sys.stderr)
+        if is_first_to_tell(error):
+            print(f'error: {sentence}', file=sys.stderr)
+            print(f'(set {TRACEBACK_VARIABLE}=1 to see where)', file=sys.stderr)
+        if 'TORCHELASTIC_ERROR_FILE' in os.environ:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)  # threads of collectives would wait for the other ranks
         sys.exit(1)
 
 

@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+VARIABLES = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
 DEFAULT_PORT = '29500'
 
 
@@ -30,8 +31,8 @@ def init_distributed(launcher: str, timeout_minutes: float = 30) -> None:
             own that waits far longer.
 
     Raises:
-        ValueError: For another launcher.
-        RuntimeError: If the launcher's environment variables are missing.
+        ValueError: For another launcher, if its environment variables are missing, or if this
+            machine has fewer GPUs than ranks.
     """
     if launcher not in LAUNCHERS:
         raise ValueError(f"launcher is '{launcher}', expected one of {LAUNCHERS}")
@@ -43,15 +44,21 @@ def init_distributed(launcher: str, timeout_minutes: float = 30) -> None:
         _export_ranks('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK')
         os.environ.setdefault('MASTER_ADDR', '127.0.0.1')
         os.environ.setdefault('MASTER_PORT', DEFAULT_PORT)
-    missing = [k for k in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK') if k not in os.environ]
+    missing = [k for k in VARIABLES if k not in os.environ]
     if missing:
-        raise RuntimeError(
+        raise ValueError(
             f"launcher '{launcher}' needs {missing} in the environment; start with "
             'tools/dist_train.sh, torchrun, srun or mpirun'
         )
     use_gpu = torch.cuda.is_available()
     if use_gpu:
-        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
+        local_rank, num_gpus = int(os.environ['LOCAL_RANK']), torch.cuda.device_count()
+        if local_rank >= num_gpus:
+            raise ValueError(
+                f'LOCAL_RANK is {local_rank}, but this machine shows {num_gpus} GPUs; start as '
+                'many processes, or set CUDA_VISIBLE_DEVICES'
+            )
+        torch.cuda.set_device(local_rank)
     dist.init_process_group(
         'nccl' if use_gpu else 'gloo', timeout=timedelta(minutes=timeout_minutes)
     )
@@ -90,7 +97,10 @@ def _end_on_word_of_parent() -> None:
 def _export_ranks(rank: str, world_size: str, local_rank: str) -> None:
     for name, source in (('RANK', rank), ('WORLD_SIZE', world_size), ('LOCAL_RANK', local_rank)):
         if source not in os.environ:
-            raise RuntimeError(f'this launcher should have set {source}, but it is not there')
+            raise ValueError(
+                f'this launcher should have set {source}, but it is not in the environment; start '
+                'with srun or mpirun, or leave --launcher out'
+            )
         os.environ[name] = os.environ[source]
 
 

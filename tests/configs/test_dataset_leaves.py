@@ -147,7 +147,7 @@ def check_pipelines(cfg, row, is_udp):
 def check_schedule(cfg, row):
     assert (cfg.train_cfg.max_epochs, cfg.train_cfg.val_interval) == (row.epochs, row.val_interval)
     warm_up, steps = cfg.param_scheduler
-    assert (warm_up.type, warm_up.end, warm_up.start_factor) == ('LinearLR', 500, 0.001)
+    assert (warm_up.type, warm_up.end, warm_up.start_factor) == ('LinearLR', 501, 0.001)
     assert not warm_up.by_epoch
     assert tuple(steps.milestones) == row.milestones
     assert (steps.end, steps.gamma) == (row.epochs, 0.1)

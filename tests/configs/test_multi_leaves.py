@@ -162,7 +162,7 @@ def test_recipe(loaded):
     assert wrapper.paramwise_cfg.layer_decay_rate == (leaf.decay or decay)
     assert wrapper.clip_grad.max_norm == 1
     warm_up, steps = cfg.param_scheduler
-    assert (warm_up.end, warm_up.start_factor, warm_up.by_epoch) == (500, 0.001, False)
+    assert (warm_up.end, warm_up.start_factor, warm_up.by_epoch) == (501, 0.001, False)
     assert (steps.milestones, steps.gamma) == ([170, 200], 0.1)
     assert (cfg.train_cfg.max_epochs, cfg.train_cfg.val_interval) == (210, 10)
     loaders = (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader)

@@ -156,5 +156,5 @@ def test_recipe(cfg):
     assert 'clip_grad' not in cfg.optim_wrapper
     assert (cfg.train_cfg.max_epochs, cfg.train_cfg.val_interval) == (210, 10)
     warm_up, steps = cfg.param_scheduler
-    assert (warm_up.type, warm_up.end, warm_up.start_factor) == ('LinearLR', 500, 0.001)
+    assert (warm_up.type, warm_up.end, warm_up.start_factor) == ('LinearLR', 501, 0.001)
     assert (tuple(steps.milestones), steps.gamma) == ((170, 200), 0.1)

@@ -1,12 +1,14 @@
 """Distributed start-up, mixed precision and the loss guard."""
 
 import logging
+import re
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from mmpose.apis.cli import one_sentence
+from mmpose.apis.cli import one_sentence, run_tool
+from mmpose.apis.machine_errors import is_first_to_tell
 from mmpose.engine import LossGuardHook, MixedPrecisionOptimWrapper
 from mmpose.engine.distributed import init_distributed
 
@@ -20,7 +22,7 @@ def test_launcher_must_be_known():
 def test_missing_environment_is_named(launcher, missing, monkeypatch):
     for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'SLURM_PROCID'):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(RuntimeError, match=missing):
+    with pytest.raises(ValueError, match=missing):
         init_distributed(launcher)
 
 
@@ -66,3 +68,75 @@ def test_error_of_a_worker_is_one_sentence():
     )
     assert one_sentence(ValueError(text)) == 'image a.jpg is damaged: expected a JPEG'
     assert one_sentence(KeyError('x')) == 'x'
+
+
+FULL = 'the memory is full; lower the batch size'
+
+
+@pytest.mark.parametrize(
+    ('error', 'sentence'),
+    [
+        (
+            RuntimeError('DataLoader worker (pid(s) 12) exited unexpectedly'),
+            'a loader worker has died.*num_workers',
+        ),
+        (
+            RuntimeError('DataLoader worker (pid 12) is killed by signal: Killed. '),
+            'a loader worker has died.*num_workers',
+        ),
+        (
+            RuntimeError(
+                'DataLoader worker (pid 12) is killed by signal: Bus error. It is possible that '
+                "dataloader's workers are out of shared memory."
+            ),
+            '/dev/shm is too small.*num_workers=0',
+        ),
+        (
+            RuntimeError('unable to write to file </torch_12_3>: No space left on device (28)'),
+            '/dev/shm is too small',
+        ),
+        (RuntimeError('received 0 items of ancdata'), 'there are too many open files.*ulimit -n'),
+        (OSError(24, 'Too many open files'), 'there are too many open files.*ulimit -n'),
+        (
+            RuntimeError(
+                'The server socket has failed to listen on any local network address. port: '
+                '29511, useIpv6: false, code: -98, name: EADDRINUSE'
+            ),
+            'port 29511 is in use.*MASTER_PORT',
+        ),
+        (torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2 GiB.'), FULL),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), FULL),
+        (MemoryError(), FULL),
+        (RuntimeError('[gloo/pair.cc:534] Connection closed by peer [::1]:1'), 'another rank has'),
+        (FileNotFoundError(2, 'No such file', '/dev/shm/a'), '.*No such file.*/dev/shm/a'),
+        (ValueError('a is 1; expected 2'), 'a is 1; expected 2'),
+    ],
+)
+def test_machine_and_user_get_one_sentence(error, sentence, monkeypatch, capsys):
+    monkeypatch.setenv('MASTER_PORT', '29511')
+    monkeypatch.delenv('TORCHELASTIC_ERROR_FILE', raising=False)
+
+    def fail():
+        raise error
+
+    with pytest.raises(SystemExit) as left:
+        run_tool(fail)
+    assert left.value.code == 1
+    first, hint = capsys.readouterr().err.splitlines()
+    assert re.match(f'error: {sentence}', first), first
+    assert 'MMPOSE_TRACEBACK=1' in hint
+
+
+def test_faults_of_the_program_keep_their_traceback():
+    def fail():
+        raise RuntimeError('mat1 and mat2 shapes cannot be multiplied')
+
+    with pytest.raises(RuntimeError, match='mat1'):
+        run_tool(fail)
+
+
+def test_one_rank_reports(tmp_path, monkeypatch):
+    for rank in (0, 1):
+        monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(tmp_path / f'{rank}/error.json'))
+        assert is_first_to_tell(ValueError('x')) == (rank == 0)
+    assert not is_first_to_tell(RuntimeError('Connection closed by peer'), patience_s=0)

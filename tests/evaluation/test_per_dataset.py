@@ -18,6 +18,7 @@ from mixture_cases import (
     separate_figures,
 )
 
+from mmpose.evaluation.metrics.pose_arrays import concatenate_poses, in_dataset_order
 from mmpose.registry import METRICS
 
 HERE = Path(__file__).parent
@@ -142,3 +143,20 @@ def test_bad_arguments(options, message):
 def test_other_data_are_refused(meta):
     with pytest.raises(ValueError, match=r'is for 3 datasets .* evaluate a CombinedDataset'):
         mixture_metric(meta)
+
+
+@pytest.mark.parametrize('num_ranks', [1, 2, 3, 4])
+def test_poses_come_in_the_order_of_the_dataset_from_any_number_of_ranks(meta, num_ranks):
+    """A tie of scores is broken by the order, so AP must not depend on who had which sample."""
+    poses = sorted(mixture_poses(meta), key=lambda pose: (pose.dataset_idx, pose.img_id))
+    ranks = [mixture_metric(meta) for _ in range(num_ranks)]
+    for rank, metric in enumerate(ranks):
+        metric.process({}, poses[rank::num_ranks])
+    for number, children in enumerate(zip(*(metric.metrics for metric in ranks), strict=True)):
+        parts = [
+            concatenate_poses(child[0].results) if child[0].results else None for child in children
+        ]
+        joined = in_dataset_order(parts, children[0][0].first_place)
+        own = [pose for pose in poses if pose.dataset_idx == number]
+        assert joined.img_id.tolist() == [pose.img_id for pose in own]
+        assert joined.keypoints.tolist() == [pose.keypoints.tolist() for pose in own]

@@ -7,7 +7,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0, norm_type=2),
 )
 param_scheduler = [
-    dict(type='LinearLR', begin=0, end=500, start_factor=0.001, by_epoch=False),
+    dict(type='LinearLR', begin=0, end=501, start_factor=0.001, by_epoch=False),
     dict(type='MultiStepLR', begin=0, end=210, milestones=[170, 200], gamma=0.1, by_epoch=True),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=512)

@@ -16,6 +16,7 @@ from mmpose.evaluation.metrics.pose_arrays import (
     check_each_sample_once,
     check_number_of_samples,
     concatenate_poses,
+    in_dataset_order,
     pack_results,
 )
 from mmpose.registry import METRICS
@@ -41,6 +42,7 @@ class GatheredMetric(BaseMetric):
         annotation_layout: Layout of the annotation file that the metric reads; None if the
             dataset itself gives the ground truth.
         writes_results: Whether the metric takes ``outfile_prefix`` and writes a result file.
+        first_place: Place of the first sample in the mixture that the dataset belongs to.
     """
 
     primary_metrics: ClassVar[Mapping[str, int]] = {}
@@ -50,6 +52,7 @@ class GatheredMetric(BaseMetric):
     needs_gt_boxes: ClassVar[bool] = False
     annotation_layout: ClassVar[str | None] = None
     writes_results: ClassVar[bool] = False
+    first_place: int = 0
 
     def __init__(self, prefix: str | None = None) -> None:
         super().__init__(prefix=prefix or type(self).__name__)  # mmengine warns without a prefix
@@ -97,10 +100,9 @@ class GatheredMetric(BaseMetric):
         """
 
     def _compute(self, parts: list[PoseArrays | None], size: int) -> dict[str, float]:
-        present = [part for part in parts if part is not None]
-        if not present:
+        if all(part is None for part in parts):
             check_number_of_samples(0, size)
-        poses = concatenate_poses(present)
+        poses = in_dataset_order(parts, self.first_place)
         check_each_sample_once(poses, size)
         return self.compute_metrics(poses)
 

@@ -82,9 +82,10 @@ class PerDatasetMetric(BaseMetric):
             )
         self._dataset_meta = dict(meta)
         self._sizes = [part['num_samples'] for part in parts]
-        for part, children in zip(parts, self.metrics, strict=True):
+        for number, (part, children) in enumerate(zip(parts, self.metrics, strict=True)):
             for child in children:
                 child.dataset_meta = part
+                child.first_place = sum(self._sizes[:number])
 
     def process(self, data_batch: Any, data_samples: Sequence[PoseResult]) -> None:
         """Gives each metric the poses of its dataset.

@@ -112,6 +112,27 @@ def concatenate_poses(parts: Sequence[PoseArrays]) -> PoseArrays:
     )
 
 
+def in_dataset_order(parts: Sequence[PoseArrays | None], first_place: int = 0) -> PoseArrays:
+    """Poses of all ranks in the order of the dataset, as one rank would give them.
+
+    The samplers deal the places of a dataset out to the ranks in turn. Where scores tie, the order
+    decides.
+
+    Args:
+        parts: Of each rank, at least one of which has poses.
+        first_place: Place of the first sample of this dataset in a mixture, whose places are dealt
+            out together.
+    """
+    present = [part for part in parts if part is not None]
+    places = [
+        np.arange(len(part)) * len(parts) + (rank - first_place) % len(parts)
+        for rank, part in enumerate(parts)
+        if part is not None
+    ]
+    order = np.argsort(np.concatenate(places), kind='stable')
+    return PoseArrays(**{k: v[order] for k, v in vars(concatenate_poses(present)).items()})
+
+
 def check_each_sample_once(poses: PoseArrays, size: int) -> None:
     """Raises unless each sample of the dataset was evaluated exactly once.
 
