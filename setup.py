@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / 'tools'))
 from check_environment import DISTRIBUTION, read_requirements  # noqa: E402
 
 EXTRAS = [
-    *('timm', 'coco', 'albumentations', 'io', 'language', 'export', 'net', 'app'),
+    *('timm', 'coco', 'albumentations', 'io', 'language', 'export', 'net', 'app', 'labels'),
     *('all', 'tests'),
 ]
 PACKAGES = ['mmpose', 'mmcv_custom', 'realtime_pose', 'toy_pose', 'benchmarks']

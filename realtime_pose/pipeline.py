@@ -34,6 +34,7 @@ from realtime_pose.inference.stages import (
 from realtime_pose.inference.view_stages import MatchStage, PerViewStage, TriangulateStage
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
 from realtime_pose.latest_frame_queue import CapturedFrame
+from realtime_pose.recording import Recorder
 
 WAIT_S = 0.2  # timeout for a frame, after which the stop event is checked
 DET_EVERY = 5  # detection interval of a detector network, frames
@@ -140,8 +141,10 @@ class LivePipeline:
                     if on_frame is not None:
                         on_frame(live)
         finally:
-            # Videos first: unreadable until closed, and a recorder takes long to close.
-            closing = [(type(x).__name__, x.close) for x in (*self.frame_sinks, *self.sinks)]
+            # Videos first: unreadable until closed, and a recorder takes long to close. Receivers
+            # after the recorder: some take a while to go.
+            sinks = sorted(self.sinks, key=lambda sink: not isinstance(sink, Recorder))
+            closing = [(type(x).__name__, x.close) for x in (*self.frame_sinks, *sinks)]
             for name, close in closing:
                 self._guarded(f'closing {name}', close)
         return self.latency_stats.report()

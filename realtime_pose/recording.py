@@ -247,7 +247,7 @@ def resend(
                 sink.send(message)
             num_sent += 1
     finally:
-        for sink in sinks:
+        for sink in sorted(sinks, key=lambda sink: not isinstance(sink, Recorder)):
             sink.close()
     return num_sent
 

@@ -15,7 +15,13 @@ CHECK = ROOT / 'tools/check_environment.py'
 PACKAGES = ('mmpose', 'mmcv_custom', 'realtime_pose', 'toy_pose', 'benchmarks')
 sys.path.insert(0, str(ROOT / 'tools'))
 
-from check_environment import find_missing, meets, read_requirements  # noqa: E402
+import check_environment  # noqa: E402
+from check_environment import (  # noqa: E402
+    find_missing,
+    find_unsafe,
+    meets,
+    read_requirements,
+)
 
 
 def run(*command, **variables):
@@ -53,6 +59,22 @@ def wheel(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     with zipfile.ZipFile(source / done.stdout.split()[-1]) as file:
         yield file
+
+
+def test_versions_with_holes_are_named(monkeypatch):
+    installed = {'torch': '2.9.1+cu128', 'opencv-python': '4.8.0.76', 'pillow': '10.0.0'}
+    monkeypatch.setattr(check_environment, 'installed_version', installed.get)
+    torch, opencv, pillow = find_unsafe()
+    assert torch.startswith('torch 2.9.1+cu128 is not safe, a checkpoint can run code')
+    assert opencv.endswith('pip install "opencv-python>=4.8.1"')
+    assert 'CVE-2023-4863' in pillow
+    installed |= {'torch': '2.10.0', 'opencv-python': '4.8.1.78', 'pillow': '10.0.1'}
+    assert list(find_unsafe()) == []
+    needed = ' '.join(read_requirements(ROOT / 'requirements/all.txt'))
+    needed += ' '.join(read_requirements(ROOT / 'requirements/runtime.txt'))
+    assert all(
+        f'{name}>={safe}' in needed for name, (safe, _) in check_environment.UNSAFE_BEFORE.items()
+    )
 
 
 def test_wheel_holds_every_module_and_data_file(wheel):

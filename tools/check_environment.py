@@ -37,6 +37,12 @@ IMPORT_ADVICE = {
     'torchvision': 'it has to match torch: pip install --upgrade torch torchvision',
     'xtcocotools.mask': 'build it for this NumPy as requirements/xtcocotools.txt says',
 }
+# What versions before these can do, whatever the requirements of an older checkout said.
+UNSAFE_BEFORE = {
+    'torch': ('2.10', 'a checkpoint can run code when it is read (CVE-2025-32434, CVE-2026-24747)'),
+    'opencv-python': ('4.8.1', 'a WebP image can run code (CVE-2023-4863)'),
+    'pillow': ('10.0.1', 'a WebP image can run code (CVE-2023-4863)'),
+}
 
 
 def read_requirements(path: Path) -> list[str]:
@@ -95,6 +101,14 @@ def find_missing(path: Path) -> Iterator[str]:
             yield f'{requirement} is not installed'
         elif not meets(version, bounds):
             yield f'{requirement} is needed but {name} {version} is installed'
+
+
+def find_unsafe() -> Iterator[str]:
+    """Yields one sentence for each installed distribution with a known hole that concerns us."""
+    for name, (safe, hole) in UNSAFE_BEFORE.items():
+        version = installed_version(name)
+        if version is not None and release(version) < release(safe):
+            yield f'{name} {version} is not safe, {hole}: run pip install "{name}>={safe}"'
 
 
 def find_conflicts() -> Iterator[str]:
@@ -192,6 +206,7 @@ def main() -> int:
     if args.requirements or not args.quick:
         problems += find_missing(requirements)
     if not args.quick:
+        problems += find_unsafe()
         broken = list(find_broken_imports())
         print_report(requirements)
         problems += [*broken, *find_foreign_package()]

@@ -20,7 +20,7 @@ from mmpose.analysis.error_tables import (
     report_summary,
     report_tables,
 )
-from mmpose.coco.files import Joints
+from mmpose.coco.files import KeypointFields
 from mmpose.evaluation.functional import (
     KeypointDetections,
     KeypointGroundTruth,
@@ -117,7 +117,7 @@ def analyze_files(
     ann_file: str | Path,
     dataset_meta: DatasetMeta,
     use_area: bool,
-    keypoints: Joints | None = None,
+    keypoints: KeypointFields | None = None,
 ) -> ErrorAnalysis:
     """Reads both files and finds the errors; arguments and errors as in :func:`read_files`."""
     gt, (dt,) = read_files([result_file], ann_file, dataset_meta, use_area, keypoints)
@@ -129,7 +129,7 @@ def read_files(
     ann_file: str | Path,
     dataset_meta: DatasetMeta,
     use_area: bool,
-    keypoints: Joints | None = None,
+    keypoints: KeypointFields | None = None,
 ) -> tuple[KeypointGroundTruth, list[KeypointDetections]]:
     """Reads annotations and results, and checks what an analysis of errors needs.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dist import get_rank
 
 from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.runner import PoseRunner
+from mmpose.engine.work_dir_lock import work_dir_lock
 
 
 def prepare_training(
@@ -58,6 +61,11 @@ def prepare_training(
     if auto_scale_lr:
         _enable_lr_scaling(cfg)
     if show_dir:
+        if cfg.default_hooks.get('preview') is None:
+            raise ValueError(
+                '--show-dir gets the pictures of default_hooks.preview, which the config leaves '
+                "out; set default_hooks.preview=dict(type='TrainingPreviewHook')"
+            )
         cfg.default_hooks.preview.out_dir = show_dir
     if trust_checkpoint:
         cfg.trust_checkpoint = cfg.model.trust_checkpoint = True
@@ -67,7 +75,7 @@ def prepare_training(
 
 
 def _enable_lr_scaling(cfg: Config) -> None:
-    if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+    if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
         raise ValueError(
             f'{cfg.filename} does not say which total batch its learning rate is for; set '
             'auto_scale_lr.base_batch_size'
@@ -76,10 +84,15 @@ def _enable_lr_scaling(cfg: Config) -> None:
 
 
 def run_training(cfg: Config, launcher: str = 'none') -> PoseRunner:
-    """Trains a prepared config and returns the runner, which holds the model."""
+    """Trains a prepared config and returns the runner, which holds the model.
+
+    Raises:
+        ValueError: If another training is at work in the same work dir.
+    """
     init_distributed(launcher)
     cfg.launcher = launcher
-    runner = PoseRunner.from_cfg(cfg)
-    runner.train()
-    leave_distributed()
+    with work_dir_lock(cfg.work_dir) if get_rank() == 0 else nullcontext():
+        runner = PoseRunner.from_cfg(cfg)
+        runner.train()
+        leave_distributed()
     return runner

@@ -74,8 +74,9 @@ def pack(model: TopdownPoseEstimator) -> TopdownPoseEstimator:
 
 
 def version_of(model: nn.Module) -> int:
-    """Returns a number that grows whenever a weight is changed in place."""
-    return sum(tensor._version for tensor in (*model.parameters(), *model.buffers()))
+    """Returns a number that is another one when a weight was changed in place, moved or cast."""
+    tensors = (*model.parameters(), *model.buffers())
+    return hash(tuple((tensor._version, tensor.data_ptr()) for tensor in tensors))
 
 
 def fuse_batch_norms(model: nn.Module) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -42,25 +44,36 @@ class TorchBackend:
         self.dataset_meta = model.dataset_meta
         self.input_size = model.head.input_size
         self.use_udp = model.head.use_udp
-        self.device = model.flip_indices.device
         self.dtype = _checked_dtype(dtype or FULL, self.device)
         compile_backbone(model, compile_model)
-        self._packs = not compile_model and self.dtype == torch.float32 and can_pack(model)
+        self._may_pack = not compile_model and self.dtype == torch.float32
         self._packed: tuple[int, TopdownPoseEstimator] | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is now."""
+        return self.model.flip_indices.device
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what copies and pickles get: not the packed weights, which belong to oneDNN."""
+        return {**vars(self), '_packed': None}
 
     @torch.inference_mode()
     def predict(self, crops: Tensor, with_heatmaps: bool = False) -> Prediction:
         """Returns the poses in crops (B, 3, h, w) uint8 BGR; see ``PoseBackend``."""
-        inputs = self.model.data_preprocessor.normalize(crops.to(self.device, non_blocking=True))
+        device = self.device
+        inputs = self.model.data_preprocessor.normalize(crops.to(device, non_blocking=True))
         is_mixed = self.dtype != torch.float32
-        with torch.autocast(self.device.type, self.dtype, enabled=is_mixed):
+        with torch.autocast(device.type, self.dtype, enabled=is_mixed):
             output = self._network().predict_output(inputs)
+        output = output if is_mixed else output.float()  # of a model that was cast
         head = self.model.head
         return Prediction(*head.decode(output), head.heatmaps(output) if with_heatmaps else None)
 
     def _network(self) -> TopdownPoseEstimator:
         """Returns the model, or its faster copy, which is made anew when a weight has changed."""
-        if not self._packs:
+        if not (self._may_pack and can_pack(self.model)):
+            self._packed = None
             return self.model
         version = version_of(self.model)
         if self._packed is None or self._packed[0] != version:

@@ -1,15 +1,13 @@
 """Safe reading of pickled checkpoints: only tensors and a short list of plain classes."""
 
 import argparse
-import codecs
 import os
 import pathlib
 import pickle
 import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from mmengine.logging import HistoryBuffer
 from mmpose.checkpoints.formats import first_names
 
 _extra_classes: list[type] = []
+SAFE_TORCH = '2.10'
 NO_WEIGHTS = {
     b'<!doctype': 'a web page',
     b'<html': 'a web page',
@@ -48,7 +47,6 @@ def harmless_globals() -> list[type | Callable[..., Any]]:
     return [
         HistoryBuffer,
         _renamed(_history_method, 'builtins.getattr'),
-        codecs.encode,  # how NumPy stores bytes; on the list since PyTorch 2.5
         defaultdict,
         int,
         float,
@@ -78,12 +76,19 @@ def read_pickled(path: str, trust: bool = False) -> Any:
         trust: Unpickle whatever the file holds; it can then run any code.
 
     Raises:
-        ValueError: If the file is damaged, is no checkpoint, or holds classes that are refused.
+        ValueError: If the file is damaged, is no checkpoint, or holds classes that are refused, or
+            PyTorch is too old to refuse any.
     """
     if trust:
         return _load(path, weights_only=False)
+    if torch.__version__ < SAFE_TORCH:
+        raise ValueError(
+            f"'{path}' is a pickle, which PyTorch {torch.__version__} does not read safely "
+            f'(CVE-2025-32434, CVE-2026-24747): take PyTorch {SAFE_TORCH} or newer, a file of '
+            'safetensors, or, if you trust its source, pass --trust-checkpoint'
+        )
     refused: list[str] = []
-    with _allowing(harmless_globals()):
+    with torch.serialization.safe_globals(harmless_globals()):
         if zipfile.is_zipfile(path):
             refused = _refused_classes(path)
         if not refused:
@@ -139,7 +144,7 @@ def _history_method(owner: object, name: str) -> Callable[..., Any]:
 
 
 def _renamed(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Returns a function that PyTorch's list knows by another name, as of PyTorch 2.4."""
+    """Returns a function that PyTorch's list knows by another name."""
 
     def stand_in(*args: Any) -> Any:
         return function(*args)
@@ -147,15 +152,3 @@ def _renamed(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     stand_in.__module__, stand_in.__name__ = name.rsplit('.', 1)
     stand_in.__qualname__ = stand_in.__name__
     return stand_in
-
-
-@contextmanager
-def _allowing(objects: Sequence[type | Callable[..., Any]]) -> Iterator[None]:
-    """Adds to PyTorch's list for a while; ``safe_globals`` of PyTorch begins with version 2.5."""
-    before = list(torch.serialization.get_safe_globals())
-    torch.serialization.add_safe_globals(list(objects))
-    try:
-        yield
-    finally:
-        torch.serialization.clear_safe_globals()
-        torch.serialization.add_safe_globals(before)

@@ -124,19 +124,19 @@ def pack_detections(
 
 
 def detection_records(
-    detections: KeypointDetections, joint_fields: Mapping[str, int] | None = None
+    detections: KeypointDetections, keypoint_fields: Mapping[str, int] | None = None
 ) -> list[Json]:
     """Arrays as result records, the inverse of ``pack_detections``.
 
     Args:
         detections: Poses.
-        joint_fields: Fields that take the keypoints one after the other, with the number of each;
+        keypoint_fields: Fields that take the keypoints one after the other, with the number of each;
             all go into ``keypoints`` if None.
 
     Returns:
         One record per pose; the extras are fields too.
     """
-    fields = joint_fields or {'keypoints': detections.num_joints}
+    fields = keypoint_fields or {'keypoints': detections.num_joints}
     triples = np.concatenate(
         [detections.keypoints, detections.keypoint_scores[..., None]], axis=2
     )  # (N, K, 2) and (N, K, 1) -> (N, K, 3)
@@ -159,7 +159,7 @@ def detection_records(
 def write_detections(
     path: str | Path,
     detections: KeypointDetections,
-    joint_fields: Mapping[str, int] | None = None,
+    keypoint_fields: Mapping[str, int] | None = None,
 ) -> None:
     """Writes the result file that the COCO server and other evaluators read.
 
@@ -168,10 +168,10 @@ def write_detections(
     Args:
         path: File to write; its folder is made if needed.
         detections: Poses.
-        joint_fields: As in ``detection_records``.
+        keypoint_fields: As in ``detection_records``.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_bytes(to_json(detection_records(detections, joint_fields)))
+    Path(path).write_bytes(to_json(detection_records(detections, keypoint_fields)))
 
 
 def _fields(num_keypoints: KeypointFields) -> Mapping[str, int]:

@@ -15,7 +15,7 @@ from mmpose.coco.json_file import read_json
 from mmpose.detectors.categories import COCO_CATEGORIES, choose_classes
 from mmpose.detectors.selection import Selection
 from mmpose.structures import Boxes, Frame
-from mmpose.structures.media_files import IMAGE_SUFFIXES
+from mmpose.structures.media_files import IMAGE_SUFFIXES, NamedFiles
 
 
 class BoxesFile:
@@ -57,9 +57,7 @@ class BoxesFile:
             self._add_mapping(content)
         else:
             raise ValueError(f'{path} holds a {type(content).__name__}, expected a list or object')
-        self.by_base: dict[str, list[str]] = {}
-        for name in self.rows:
-            self.by_base.setdefault(PurePath(name).name, []).append(name)
+        self._names = NamedFiles(self.rows)
         self._has_warned = False
 
     def __call__(self, frames: Sequence[Frame]) -> list[Boxes]:
@@ -80,13 +78,10 @@ class BoxesFile:
         path = PurePath(frame.name)
         if path.suffix.lower() not in IMAGE_SUFFIXES:
             return self._find_number(frame)
-        names = self.by_base.get(path.name, [])
+        names = self._names.find(frame.name)
         if not names and not self.has_names:
             number = str(int(path.stem)) if path.stem.isdecimal() else path.stem
             names = [name for name in (path.stem, number) if name in self.rows][:1]
-        if len(names) > 1:
-            shared = [_num_shared_folders(path, PurePath(name)) for name in names]
-            names = [name for name, num in zip(names, shared, strict=True) if num == max(shared)]
         if len(names) == 1:
             return self.rows[names[0]]
         known = f'it knows {len(self.rows)} images, such as {next(iter(self.rows), "none")}'
@@ -157,11 +152,3 @@ def _numbers(box: Any, lengths: tuple[int, ...], where: str) -> list[float]:
     if not is_right or not all(isinstance(value, int | float) for value in box):
         raise ValueError(f'{where}: box is {box!r}, expected [x, y, width, height]')
     return [float(value) for value in box]
-
-
-def _num_shared_folders(first: PurePath, second: PurePath) -> int:
-    """Returns how many parts at the end of two paths are the same."""
-    pairs = zip(reversed(first.parts), reversed(second.parts), strict=False)
-    return next(
-        (i for i, (a, b) in enumerate(pairs) if a != b), min(len(first.parts), len(second.parts))
-    )

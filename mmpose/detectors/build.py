@@ -48,7 +48,8 @@ def build_detector(
         score_threshold: Boxes with a lower score are dropped.
         nms_threshold: Of two boxes that overlap (IoU) by more than this, the one with the lower
             score is dropped; None keeps both. Boxes of files and callables are left alone.
-        categories: What to look for: names, COCO ids, or ``animal`` for all the animals of COCO.
+        categories: What to look for: names, COCO ids, ``animal`` for all the animals of COCO, or
+            ``any``.
         class_names: Names of the classes of a ``.onnx`` file in their order, where they are not
             the 80 of COCO and the file does not say them.
 

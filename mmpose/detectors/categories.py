@@ -28,6 +28,7 @@ OTHER_SPELLINGS = {
     'pottedplant': 'potted plant', 'diningtable': 'dining table', 'tvmonitor': 'tv',
 }  # fmt: skip
 GROUPS = {'animal': tuple(COCO_CATEGORIES[number] for number in range(16, 26))}
+ANY = 'any'  # category that stands for all classes of a detector or file
 MAX_LISTED = 100  # names in a message
 
 
@@ -40,8 +41,8 @@ def choose_classes(
     its classes.
 
     Args:
-        categories: Names (case does not matter), COCO ids, or ``animal`` for all the animals of
-            COCO that the model has.
+        categories: Names (case does not matter), COCO ids, ``animal`` for all the animals of
+            COCO that the model has, or ``any`` for all classes.
         class_names: Names of the classes by their number in the model.
         model: Name of the model, for messages.
 
@@ -53,7 +54,8 @@ def choose_classes(
     numbers = {coco_spelling(name): number for number, name in class_names.items()}
     chosen: dict[int, int] = {}
     for category in categories:
-        found = {numbers[name]: name for name in names_of(category) if name in numbers}
+        wanted = numbers if category == ANY else names_of(category)
+        found = {numbers[name]: name for name in wanted if name in numbers}
         if not found:
             listed = list(class_names.values())
             more = f' and {len(listed) - MAX_LISTED} more' if len(listed) > MAX_LISTED else ''

@@ -12,17 +12,17 @@ from typing import Any
 
 import torch
 from mmengine.device import get_device
-from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from mmpose.engine.optim_wrapper import PoseOptimWrapper
 from mmpose.registry import OPTIM_WRAPPERS
 
 DTYPES = {'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
 @OPTIM_WRAPPERS.register_module()
-class MixedPrecisionOptimWrapper(OptimWrapper):
+class MixedPrecisionOptimWrapper(PoseOptimWrapper):
     """Runs the forward pass under autocast.
 
     Args:

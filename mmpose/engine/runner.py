@@ -7,9 +7,12 @@ resumes within an epoch, and keeps the console for progress.
 from __future__ import annotations
 
 import copy
+import errno
+import logging
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ import torch
 from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 from mmengine.device import get_device
+from mmengine.hooks import EMAHook
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
 from mmengine.runner import BaseLoop, Runner
 from mmengine.utils import get_git_hash
@@ -25,10 +29,25 @@ from mmengine.utils.dl_utils import collect_env
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmpose.checkpoints.io import LAST_CHECKPOINT
-from mmpose.checkpoints.load import load_model, read_checkpoint
+from mmpose.checkpoints.io import read_checkpoint
+from mmpose.checkpoints.load import load_model, naming
 from mmpose.datasets.collate import collate_poses
+from mmpose.engine.checkpoint_files import (
+    NEEDED,
+    find_last_checkpoint,
+    noted_evaluation,
+    remove_unfinished,
+    write_atomically,
+)
 from mmpose.engine.distributed import init_worker
+from mmpose.engine.optim_wrapper import PoseOptimWrapper
+from mmpose.engine.resume import (
+    batches_done_now,
+    check_fits,
+    group_settings,
+    restore_schedules,
+    steps_until,
+)
 from mmpose.engine.sharding import (
     STRATEGIES,
     full_state,
@@ -42,6 +61,16 @@ from mmpose.evaluation.metrics.gather import evaluation_group
 from mmpose.registry import METRICS, RUNNERS
 from mmpose.version import __version__
 
+# Full disks and quotas, and disks that fail or go away; other errors are those of a config.
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS, errno.ESTALE)
+MMENGINE_HOOKS = {
+    'runtime_info',
+    'timer',
+    'sampler_seed',
+    'logger',
+    'param_scheduler',
+    'checkpoint',
+}
 TRAIN_CONFIG = 'config.py'
 TEST_CONFIG = 'test_config.py'
 
@@ -51,15 +80,27 @@ class PoseRunner(Runner):
     """Runs training, evaluation and tests from a config."""
 
     is_resuming = False
+    unwritten: OSError | None = None
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> PoseRunner:
         """Builds the runner; ``val_cfg`` and ``test_cfg`` may be absent, mmengine's loops then run.
 
         Args:
-            cfg: The config.
+            cfg: The config. ``train_cfg.val_interval=0`` evaluates never, so that the validation
+                set need not be there.
+
+        Raises:
+            ValueError: If the interval is negative.
         """
         cfg = copy.deepcopy(cfg)
+        interval = (cfg.get('train_cfg') or {}).get('val_interval', 1)
+        if interval < 0:
+            raise ValueError(
+                f'train_cfg.val_interval is {interval}; expected epochs, or 0 for never'
+            )
+        if not interval:
+            cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         for phase in ('val', 'test'):
             if cfg.get(f'{phase}_dataloader') is not None and cfg.get(f'{phase}_cfg') is None:
                 cfg[f'{phase}_cfg'] = {}
@@ -118,12 +159,60 @@ class PoseRunner(Runner):
         """The model without the wrapper of DDP."""
         return getattr(self.model, 'module', self.model)
 
+    def register_default_hooks(self, hooks: dict[str, Any] | None = None) -> None:
+        """Registers the hooks of the config; ``None`` leaves one out, also one of ours."""
+        ours = {name: hook for name, hook in (hooks or {}).items() if hook is not None}
+        super().register_default_hooks(dict.fromkeys(set(hooks or ()) & MMENGINE_HOOKS) | ours)
+
     def train(self) -> nn.Module:
-        """Trains; the workers of the loaders have ended when it returns or raises."""
+        """Trains; the workers of the loaders have ended when it returns or raises.
+
+        Raises:
+            OSError: At the end, if something could not be written meanwhile.
+        """
         try:
-            return super().train()
+            model = super().train()
         finally:
             self._end_workers()
+        if self.unwritten is not None:
+            raise OSError(
+                f'the training is complete, but some logs or pictures are missing: {self.unwritten}'
+            )
+        return model
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Calls the hooks; a full or broken disk ends none but that what could not be written.
+
+        Logs and pictures are not worth a training. :class:`CheckpointHook` sees to checkpoints.
+        """
+        for hook in self._hooks:
+            method = getattr(hook, fn_name, None)
+            if method is None:
+                continue
+            try:
+                method(self, **kwargs)
+            except OSError as error:
+                if error.errno not in DISK_ERRORS:
+                    raise
+                self._note_unwritten(type(hook).__name__, error)
+
+    def _note_unwritten(self, writer: str, error: OSError) -> None:
+        if self.unwritten is None:
+            self.unwritten = error
+            self.logger.error(f'{writer} could not write: {error}; the training goes on')
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> Any:
+        """Builds the logger; a file of it that cannot be written is noted, without tracebacks."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if isinstance(handler, logging.FileHandler):
+                handler.handleError = self._note_lost_log
+        return logger
+
+    def _note_lost_log(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        assert isinstance(error, OSError), error
+        self._note_unwritten('the log', error)
 
     def test(self) -> dict[str, float]:
         """Evaluates; the workers of the loader have ended when it returns or raises."""
@@ -234,8 +323,10 @@ class PoseRunner(Runner):
                 'epoch': epoch,
                 'iter': iteration,
                 'batches_done': batches_done,
+                'owed_evaluation': self.train_loop.owed_evaluation,
                 'seed': self.seed,
-                'ranks': self.world_size,
+                **self._batches(),
+                'optimizer': type(self.optim_wrapper.optimizer).__name__,
                 'cfg': self.cfg.pretty_text,
                 'dataset_meta': self.bare_model.dataset_meta.name,
                 'mmpose_version': __version__,
@@ -250,6 +341,12 @@ class PoseRunner(Runner):
             write_atomically(to_cpu(checkpoint), Path(self.work_dir, name))
 
     def _gather_state(self) -> dict[str, Any]:
+        state = self._model_and_optimizer()
+        if isinstance(self.optim_wrapper, PoseOptimWrapper):
+            state['accumulation'] = self.optim_wrapper.accumulation_state(self.bare_model)
+        return state
+
+    def _model_and_optimizer(self) -> dict[str, Any]:
         if is_sharded(self.model):
             return full_state(self.model, self.optim_wrapper.optimizer)
         return {
@@ -266,34 +363,23 @@ class PoseRunner(Runner):
             if name.startswith('train/') and ('loss' in name or 'grad_norm' in name)
         }
 
-    def mark_last_checkpoint(self, name: str) -> None:
-        """Notes which checkpoint ``--resume`` resumes from."""
-        path = Path(self.work_dir, LAST_CHECKPOINT)
-        part = path.with_suffix('.part')
-        part.write_text(name)
-        part.replace(path)
-
     def load_or_resume(self) -> None:
         """Loads weights (``load_from``), or resumes a run (``resume``)."""
         if self._has_loaded:
             return
         self._has_loaded = True
+        if self._train_dataloader is not None and self.rank == 0:
+            remove_unfinished(self.work_dir)
         if not self._resume:
             if self._load_from is not None:
                 self.load_checkpoint(self._load_from)
             return
-        path = self._load_from or self._find_last_checkpoint()
+        trust = self.cfg.get('trust_checkpoint', False)
+        path = self._load_from or find_last_checkpoint(self.work_dir, trust, self.logger.warning)
         if path is None:
             self.logger.info(f'nothing to resume in {self.work_dir}; starting from the beginning')
         else:
-            self.resume(path)
-
-    def _find_last_checkpoint(self) -> str | None:
-        mark = Path(self.work_dir, LAST_CHECKPOINT)
-        if not mark.is_file():
-            return None
-        path = Path(self.work_dir, mark.read_text().strip())
-        return str(path) if path.is_file() else None
+            self.resume(str(path))
 
     def load_checkpoint(self, filename: str) -> dict[str, Any]:  # type: ignore[override]
         """Loads the weights of a pose model, strictly, from any known dialect."""
@@ -305,46 +391,95 @@ class PoseRunner(Runner):
         return checkpoint
 
     def resume(self, filename: str) -> None:  # type: ignore[override]
-        """Resumes from a checkpoint of this framework."""
+        """Resumes from a checkpoint of this framework.
+
+        Raises:
+            ValueError: If it is no state of a run, or of another model or optimizer.
+        """
         checkpoint = read_checkpoint(filename, trust=self.cfg.get('trust_checkpoint', False))
-        missing = [k for k in ('state_dict', 'optimizer', 'meta') if k not in checkpoint]
+        missing = [key for key in NEEDED if key not in checkpoint]
         if missing:
             raise ValueError(
                 f'{filename} has no {missing}, so it is no state of a run; use '
                 '--cfg-options load_from=... to start from its weights'
             )
+        with naming(filename):
+            check_fits(checkpoint, self.bare_model, self.optim_wrapper.optimizer)
+            changes = list(self._restore(checkpoint, Path(filename).parent))
+        for change in changes:
+            self.logger.warning(f'resuming from {Path(filename).name}: {change}')
+        loop = self.train_loop
+        self.logger.info(f'resumed from {filename}: epoch {loop.epoch}, iteration {loop.iter}')
+        if loop.epoch >= loop.max_epochs:
+            self.logger.warning(
+                f'{loop.epoch} of {loop.max_epochs} epochs are trained; to go on, set '
+                'train_cfg.max_epochs to more'
+            )
+
+    def _restore(self, checkpoint: dict[str, Any], folder: Path) -> Iterator[str]:
+        """Restores the state of a run; yields a sentence on each change."""
+        meta = checkpoint['meta']
+        yield from self._restore_seed(meta)
+        batches_done, changes = batches_done_now(meta, self._batches())
+        yield from changes
+        epoch, iteration = meta['epoch'], meta['iter']
         self.is_resuming = True
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        self._restore_seed(checkpoint['meta'], filename)
+        owed = meta.get('owed_evaluation', '')
+        states = noted_evaluation(folder, owed)
+        for hook in self.hooks if states is not None else ():
+            if type(hook).__name__ in states:
+                hook.state.update(states[type(hook).__name__])
+        owed = owed if states is None else ''
+        self.train_loop.resume_at(epoch, iteration, batches_done, owed)
+        if 'ema_state_dict' in checkpoint and not self._has_ema():
+            averaged = checkpoint['ema_state_dict']  # EMAHook saves them the other way round
+            names = [name for name in averaged if name.startswith('module.')]
+            checkpoint['state_dict'].update({n.removeprefix('module.'): averaged[n] for n in names})
+            yield 'the config has no EMAHook, so the averaged weights are left out'
+        settings = group_settings(self.optim_wrapper.optimizer)
         if is_sharded(self.model):
             load_full_state(self.model, self.optim_wrapper.optimizer, checkpoint)
         else:
             self.bare_model.load_state_dict(checkpoint['state_dict'], strict=True)
             self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
-        for scheduler, state in zip(
-            self.param_schedulers, checkpoint['param_schedulers'], strict=True
-        ):
-            scheduler.load_state_dict(state)
+        length = len(self.train_dataloader)
+        steps = steps_until(
+            self._schedule_configs(), epoch, iteration, epoch * length + batches_done
+        )
+        schedules = (self.param_schedulers or [], checkpoint['param_schedulers'], steps)
+        yield from restore_schedules(self.optim_wrapper, settings, *schedules)
+        if isinstance(self.optim_wrapper, PoseOptimWrapper):
+            lost = self.optim_wrapper.restore_accumulation(
+                self.bare_model, checkpoint.get('accumulation', {})
+            )
+            yield from [lost] if lost else []
         for name, values in checkpoint['log_window'].items():
             for value in values.tolist():
                 self.message_hub.update_scalar(name, value)
-        meta = checkpoint['meta']
-        self.train_loop.resume_at(meta['epoch'], meta['iter'], meta['batches_done'])
-        self.logger.info(
-            f'resumed from {filename}: epoch {meta["epoch"]}, iteration {meta["iter"]}'
-        )
 
-    def _restore_seed(self, meta: dict[str, Any], filename: str) -> None:
+    def _has_ema(self) -> bool:
+        return any(isinstance(hook, EMAHook) for hook in self._hooks)
+
+    def _schedule_configs(self) -> list[dict[str, Any]]:
+        configs = self.cfg.get('param_scheduler') or []
+        return [configs] if isinstance(configs, dict) else list(configs)
+
+    def _batches(self) -> dict[str, int]:
+        """What a place in an epoch is counted in."""
+        return {
+            'batch_size': self.train_dataloader.batch_size,
+            'ranks': self.world_size,
+            'num_samples': len(self.train_dataloader.dataset),
+            'epoch_length': len(self.train_dataloader),
+        }
+
+    def _restore_seed(self, meta: dict[str, Any]) -> Iterator[str]:
         asked = self._randomness_cfg.get('seed')
         if asked is not None and asked != meta['seed']:
-            self.logger.warning(
-                f'{filename} was trained with seed {meta["seed"]}, so the seed {asked} is not used'
-            )
-        if meta['ranks'] != self.world_size:
-            self.logger.warning(
-                f'{filename} was trained on {meta["ranks"]} ranks, this run has '
-                f'{self.world_size}: the losses will differ from those of the first run'
-            )
+            yield f'it was trained with seed {meta["seed"]}, so the seed {asked} is not used'
+        if meta['dataset_meta'] != self.bare_model.dataset_meta.name:
+            yield f'it was trained for the skeleton {meta["dataset_meta"]}'
         self._randomness_cfg.update(seed=meta['seed'])
         self.set_randomness(**self._randomness_cfg)
         self.train_dataloader.sampler.seed = meta['seed']
@@ -366,26 +501,6 @@ def compile_backbone(model: nn.Module, options: bool | dict[str, Any] | None) ->
     if options:
         model.backbone.compile(**(options if isinstance(options, dict) else {}))
     return bool(options)
-
-
-def write_atomically(checkpoint: dict[str, Any], path: Path) -> None:
-    """Writes a checkpoint beside ``path`` and renames it when it is complete.
-
-    Raises:
-        OSError: If it cannot be written; the unfinished file is removed and ``path`` untouched.
-    """
-    part = path.with_name(path.name + '.part')
-    try:
-        with part.open('wb') as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
-        raise OSError(
-            f'could not save {path}: {error}; earlier checkpoints are untouched, free some space'
-        ) from error
 
 
 def format_configs_once() -> None:

@@ -20,7 +20,6 @@ def shard_model(model: nn.Module) -> nn.Module:
     """Shards the blocks of the backbone and the model around them over all ranks, in place.
 
     Raises:
-        ImportError: If torch is older than 2.6, which has no ``fully_shard``.
         ValueError: If a parameter is a single number, which cannot be spread.
     """
     scalars = [name for name, parameter in model.named_parameters() if not parameter.ndim]
@@ -29,12 +28,7 @@ def shard_model(model: nn.Module) -> nn.Module:
             f"strategy is 'fsdp', but {len(scalars)} parameters of the model are single numbers "
             f"('{scalars[0]}'), which cannot be spread over ranks; set strategy='ddp'"
         )
-    try:
-        from torch.distributed.fsdp import fully_shard
-    except ImportError as error:
-        raise ImportError(
-            f"strategy 'fsdp' needs torch >= 2.6, this is {torch.__version__}"
-        ) from error
+    from torch.distributed.fsdp import fully_shard
 
     for block in getattr(model.backbone, 'blocks', []):
         fully_shard(block)

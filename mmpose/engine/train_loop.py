@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import torch
 from mmengine.dist import broadcast
 from mmengine.runner import EpochBasedTrainLoop, Runner
@@ -24,7 +26,7 @@ class PoseTrainLoop(EpochBasedTrainLoop):
         runner: The runner.
         dataloader: The training loader or its config.
         max_epochs: Epochs to train.
-        val_interval: Epochs between evaluations.
+        val_interval: Epochs between evaluations; there is one after the last epoch too.
         val_begin: First epoch that is evaluated.
         max_iters: Stop after this many iterations, also within an epoch; for trials.
     """
@@ -44,9 +46,8 @@ class PoseTrainLoop(EpochBasedTrainLoop):
                 f'the training set has {len(self.dataloader.dataset)} samples, fewer than one '
                 'batch; lower train_dataloader.batch_size or drop drop_last'
             )
-        if max_iters is not None:
-            self._max_iters = min(self._max_iters, max_iters)
-        self.batches_done = 0
+        self._limit = max_iters
+        self.resume_at(epoch=0, iteration=0, batches_done=0)
         self._log_length()
 
     def _log_length(self) -> None:
@@ -62,14 +63,49 @@ class PoseTrainLoop(EpochBasedTrainLoop):
         log = self.runner.logger.warning if length.is_mostly_warm_up else self.runner.logger.info
         log(str(length))
 
-    def resume_at(self, epoch: int, iteration: int, batches_done: int) -> None:
-        """Continues in ``epoch`` (0-based) after its first ``batches_done`` batches."""
-        if batches_done > len(self.dataloader):
-            raise ValueError(
-                f'the checkpoint was saved after batch {batches_done} of an epoch that now has '
-                f'{len(self.dataloader)}; resume with the same dataset, batch size and GPUs'
-            )
+    def resume_at(
+        self, epoch: int, iteration: int, batches_done: int, owed_evaluation: str = ''
+    ) -> None:
+        """Continues in ``epoch`` (0-based) after its first ``batches_done`` batches.
+
+        Args:
+            epoch: Finished epochs.
+            iteration: Iterations that were trained, whatever the length of an epoch was.
+            batches_done: Finished batches of the epoch that has begun.
+            owed_evaluation: Name of the evaluation that the finished epochs end with, if it is
+                missing.
+        """
         self._epoch, self._iter, self.batches_done = epoch, iteration, batches_done
+        self.owed_evaluation = owed_evaluation
+        left = (self._max_epochs - epoch) * len(self.dataloader) - batches_done
+        self._max_iters = iteration + max(left, 0)
+        if self._limit is not None:
+            self._max_iters = min(self._max_iters, self._limit)
+
+    def evaluates_after(self, epoch: int) -> bool:
+        """Tells whether the run is evaluated after so many epochs."""
+        if self.runner.val_loop is None or epoch < self.val_begin:
+            return False
+        return epoch % self.val_interval == 0 or epoch == self._max_epochs
+
+    def run(self) -> torch.nn.Module:
+        """Trains and evaluates; an evaluation that an interrupted run owes comes first."""
+        self.runner.call_hook('before_train')
+        if self.owed_evaluation and self.runner.val_loop is not None:
+            self.runner.logger.info(f'epoch {self._epoch} is still to be evaluated')
+            self._evaluate()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            finished = self._epoch
+            self.run_epoch()
+            if self._epoch > finished and self.evaluates_after(self._epoch):
+                self._evaluate()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _evaluate(self) -> None:
+        self.runner.val_loop.run()
+        self.runner.call_hook('after_evaluation')
+        self.owed_evaluation = ''
 
     def run_epoch(self) -> None:
         """Trains one epoch, or the rest of one."""
@@ -90,6 +126,7 @@ class PoseTrainLoop(EpochBasedTrainLoop):
             return
         self.batches_done = 0
         self._share_buffers()
+        self.owed_evaluation = secrets.token_hex(8) if self.evaluates_after(self._epoch + 1) else ''
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 

@@ -148,11 +148,6 @@ def _example_inputs(metadata: ExportMetadata) -> tuple[Tensor, ...]:
 
 
 def _graph_of(program: nn.Module, metadata: ExportMetadata) -> torch.export.ExportedProgram:
-    if not hasattr(torch.export.Dim, 'DYNAMIC'):
-        raise ImportError(
-            f'this format needs the graphs of PyTorch 2.6 or newer, this is {torch.__version__}; '
-            '--format torchscript, huggingface and safetensors do not'
-        )
     inputs = _example_inputs(metadata)
     batch = {0: torch.export.Dim.DYNAMIC} if metadata.batch_size is None else None
     with torch.no_grad():

@@ -49,10 +49,17 @@ class Boxes:
     ) -> Boxes:
         """Returns boxes from (N, 4) left, top, width, height; score and category default to 1.
 
-        One box may be given as (4,), none as an empty list.
+        One box may be given as (4,), none as an empty list; (N, 5) have their score as the fifth
+        number. Tensors are taken from any device.
+
+        Raises:
+            ValueError: If they have another shape, or two scores.
         """
-        boxes = np.asarray(xywh, np.float32)
-        boxes = boxes.reshape(-1, 4) if boxes.size == 0 or boxes.shape == (4,) else boxes
+        boxes = _as_rows(xywh)
+        if boxes.ndim == 2 and boxes.shape[1] == 5:
+            if scores is not None:
+                raise ValueError('boxes have shape (N, 5), with a score, and scores came as well')
+            boxes, scores = boxes[:, :4], boxes[:, 4]
         num = len(boxes)
         values = np.ones(num) if scores is None else scores
         ids = np.ones(num) if category_ids is None else category_ids
@@ -63,8 +70,8 @@ class Boxes:
         cls, xyxy: ArrayLike, scores: ArrayLike | None = None, category_ids: ArrayLike | None = None
     ) -> Boxes:
         """Returns boxes from (N, 4) left, top, right, bottom; otherwise as :meth:`from_xywh`."""
-        xywh = np.array(xyxy, np.float32)
-        xywh[..., 2:] -= xywh[..., :2]
+        xywh = _as_rows(xyxy)
+        xywh[:, 2:4] -= xywh[:, :2]
         return cls.from_xywh(xywh, scores, category_ids)
 
     @classmethod
@@ -83,6 +90,18 @@ class Boxes:
         first, size = self.xywh[:, :2], self.xywh[:, 2:]
         is_inside = (first < np.array(image_wh)).all(axis=1) & (first + size > 0).all(axis=1)
         return np.asarray(is_inside & (size > 0).all(axis=1))
+
+
+def _as_rows(boxes: ArrayLike) -> NDArray[np.float32]:
+    """Returns a copy of boxes as rows, (N, 4) or (N, 5)."""
+    cpu = getattr(boxes, 'cpu', None)  # of a tensor
+    rows = np.array(boxes if cpu is None else cpu().detach().numpy(), np.float32)
+    if rows.size == 0:
+        return rows.reshape(0, 4)
+    rows = rows[None] if rows.ndim == 1 else rows
+    if rows.ndim != 2 or rows.shape[1] not in (4, 5):
+        raise ValueError(f'boxes have shape {rows.shape}, expected (N, 4), or (N, 5) with a score')
+    return rows
 
 
 def xywh_to_center_wh(bbox_xywh: Array) -> tuple[Array, Array]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import re
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePath
 
 # Files that hold one image, and those that are read frame by frame.
 IMAGE_SUFFIXES = frozenset(
@@ -15,8 +16,8 @@ IMAGE_SUFFIXES = frozenset(
 )
 VIDEO_SUFFIXES = frozenset(
     (
-        *('.3gp', '.avi', '.flv', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg'),
-        *('.mts', '.qt', '.ts', '.webm', '.wmv'),
+        *('.3g2', '.3gp', '.avi', '.flv', '.gif', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4'),
+        *('.mpeg', '.mpg', '.mts', '.ogv', '.qt', '.ts', '.webm', '.wmv'),
     )
 )
 
@@ -43,6 +44,28 @@ def find_files(path: str | Path) -> list[str]:
     return sorted(found, key=_natural_key)
 
 
+class NamedFiles:
+    """Finds files among names by the last parts of their paths.
+
+    Args:
+        names: File names, with as many folders as it takes to tell files apart.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._by_base: dict[str, list[str]] = {}
+        for name in names:
+            self._by_base.setdefault(PurePath(name).name, []).append(name)
+
+    def find(self, path: str | Path) -> list[str]:
+        """Returns the names that share the most folders with a path; several if unclear."""
+        own = PurePath(path)
+        names = self._by_base.get(own.name, [])
+        if len(names) < 2:
+            return list(names)
+        shared = [_num_shared_parts(own, PurePath(name)) for name in names]
+        return [name for name, num in zip(names, shared, strict=True) if num == max(shared)]
+
+
 def is_pattern(path: str) -> bool:
     """Returns whether a path that is no file holds one of ``* ? [``."""
     return any(letter in path for letter in '*?[') and not Path(path).exists()
@@ -51,3 +74,11 @@ def is_pattern(path: str) -> bool:
 def _natural_key(name: str) -> list[tuple[bool, int | str]]:
     parts = re.split(r'(\d+)', name)
     return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]
+
+
+def _num_shared_parts(first: PurePath, second: PurePath) -> int:
+    """Returns how many parts at the end of two paths are the same."""
+    pairs = zip(reversed(first.parts), reversed(second.parts), strict=False)
+    return next(
+        (i for i, (a, b) in enumerate(pairs) if a != b), min(len(first.parts), len(second.parts))
+    )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
+import struct
 import threading
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +15,7 @@ from realtime_pose.communication.keypoints_sender import DEFAULT_HOST
 from realtime_pose.communication.message import PoseMessage
 from realtime_pose.communication.sinks import logger
 from realtime_pose.latest_frame_queue import LatestFrameQueue
+from realtime_pose.one_line_log import without_tracebacks
 
 if TYPE_CHECKING:
     from websockets.sync.server import ServerConnection
@@ -19,12 +24,15 @@ DEFAULT_WEBSOCKET_PORT = 5006
 # Pages of this machine, on any port. Without such a list every page that its user opens could
 # connect and watch.
 LOOPBACK_ORIGINS = (re.compile(r'https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?'),)
+SEND_S = 2.0  # a client that takes nothing for so long is dropped
+PING_S = 10.0  # so is one that answers no ping; both make place for others
 
 
 class WebSocketServerSink:
     """WebSocket server that sends every client the newest message it can take.
 
-    A slow client misses messages and delays no other. What clients send is read and dropped.
+    A slow client misses messages and delays no other; one that reads nothing is dropped. What
+    clients send is read and dropped.
 
     Args:
         port: 0 lets the system choose; see ``port`` then.
@@ -57,7 +65,8 @@ class WebSocketServerSink:
             raise ValueError(f'port {port} of WebSockets: expected 0 (any that is free) to 65535')
         self.host = host
         self.max_clients = max_clients
-        self._queues: set[LatestFrameQueue[str]] = set()
+        self._clients: dict[ServerConnection, LatestFrameQueue[str]] = {}
+        self._is_closed = False
         self._lock = threading.Lock()
         try:
             self._server = serve(
@@ -70,6 +79,9 @@ class WebSocketServerSink:
                 compression=None,  # frames are small, and it would cost each of them time
                 open_timeout=5,
                 close_timeout=1,
+                ping_interval=PING_S,
+                ping_timeout=PING_S,
+                logger=without_tracebacks('realtime_pose.websocket'),
             )
         except OSError as error:
             raise OSError(f'cannot serve WebSockets on {host}:{port}: {error.strerror}') from None
@@ -82,23 +94,32 @@ class WebSocketServerSink:
     @property
     def num_clients(self) -> int:
         """Clients that are connected."""
-        return len(self._queues)
+        return len(self._clients)
 
     def send(self, message: PoseMessage) -> None:
         """Gives a message to every client."""
         with self._lock:
-            queues = list(self._queues)
+            queues = list(self._clients.values())
         if queues:
             text = message.to_json()
             for queue in queues:
                 queue.put(text)
 
     def close(self) -> None:
-        """Disconnects the clients and stops listening."""
+        """Disconnects the clients, those that read nothing after 2 s, and stops listening."""
         with self._lock:
-            queues = list(self._queues)
+            self._is_closed = True
+            queues = list(self._clients.values())
         for queue in queues:
             queue.close()
+        until = time.monotonic() + SEND_S
+        while self._clients and time.monotonic() < until:
+            time.sleep(0.01)
+        with self._lock:
+            stuck = list(self._clients)
+        for connection in stuck:
+            with contextlib.suppress(OSError):  # it is gone by now
+                connection.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._thread.join(timeout=3)
 
@@ -107,26 +128,32 @@ class WebSocketServerSink:
 
         queue: LatestFrameQueue[str] = LatestFrameQueue()
         with self._lock:
-            is_full = len(self._queues) >= self.max_clients
-            if not is_full:
-                self._queues.add(queue)
+            is_full = len(self._clients) >= self.max_clients
+            if not is_full and not self._is_closed:
+                self._clients[connection] = queue
         if is_full:
             connection.close(1013, f'{self.max_clients} clients are connected already')
+        if is_full or self._is_closed:
             return
-        name = connection.remote_address
-        logger.info('WebSocket client %s connected', name)
-        reader = threading.Thread(
-            target=_drop_incoming, args=(connection, queue), name='websocket-reader', daemon=True
-        )
-        reader.start()
+        name = 'that has left at once'
         try:
+            name = connection.remote_address
+            limit = struct.pack('ll', int(SEND_S), int(SEND_S % 1 * 1e6))
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            logger.info('WebSocket client %s connected', name)
+            threading.Thread(
+                target=_drop_incoming,
+                args=(connection, queue),
+                name='websocket-reader',
+                daemon=True,
+            ).start()
             while (text := queue.get()) is not None:
                 connection.send(text)
-        except ConnectionClosed:
+        except (ConnectionClosed, OSError):
             pass
         finally:
             with self._lock:
-                self._queues.discard(queue)
+                self._clients.pop(connection, None)
             logger.info('WebSocket client %s is gone', name)
 
 

@@ -2,12 +2,17 @@
 
 ``VITPOSE_CONFIG``, ``VITPOSE_CHECKPOINT`` and ``VITPOSE_DEVICE`` choose the model, by default that
 of ``tools/quickstart.sh``, or random weights. ``VITPOSE_HOST`` is the address to listen on, by
-default this machine only, and ``VITPOSE_PORT`` the port.
+default this machine only, and ``VITPOSE_PORT`` the port. The page answers to ``localhost`` and to
+that address, and to the names of ``VITPOSE_ALLOWED_HOSTS``, a list with commas.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +34,8 @@ from realtime_pose.communication.strict_json import to_plain
 from realtime_pose.inference.model_choice import ModelChoice, default_model
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
 from realtime_pose.interface.browser_camera import MAX_PIXELS, decode_picture
+from realtime_pose.interface.host_check import LOCAL_HOSTS, HostCheck
+from realtime_pose.one_line_log import without_tracebacks
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -35,11 +43,14 @@ if TYPE_CHECKING:
 DEFAULT_HOST, DEFAULT_PORT = '127.0.0.1', 7860
 MAX_FILE_SIZE = '20mb'
 MAX_VIDEO_FRAMES = 900
+MAX_FRAME_PIXELS = 3840 * 2160
+MAX_VIDEO_PIXELS = MAX_VIDEO_FRAMES * 1920 * 1080  # all frames together; of larger ones, fewer
 DELETE_AFTER_S = 600  # uploaded and generated files; checked every minute
 CAMERA_EVERY_S = 0.2
 HEIGHT = 420  # px, so that the JSON below is visible
+BUTTONS = ['fullscreen', 'download']  # not Share, which uploads the picture to a public host
 OVERLAY_NAME = 'overlay.webm'  # browsers play no MPEG-4 part 2, which OpenCV writes into .mp4
-NO_PICTURE = 'this is no picture that can be read; take a JPEG or PNG'
+NO_INPUT = 'this is no picture or video that can be read; take a JPEG, PNG or MP4'
 
 
 Work = Callable[[Any, float], tuple[Any, dict[str, Any]]]
@@ -112,25 +123,57 @@ def process_video(path: str | None, min_score: float = 0.3) -> tuple[str | None,
     """Returns a video with the poses drawn on it, and the poses of its frames.
 
     Raises:
-        ValueError: If it is no video.
+        ValueError: If it is no video, or has frames larger than those of 4K.
     """
     if path is None:
         return None, {'frames': []}
     source = VideoSource(path)
-    folder = Path(tempfile.mkdtemp(prefix='vitpose_'))
-    video = VideoFile(folder / OVERLAY_NAME, source.fps)
+    most = _max_frames(path)
+    video = VideoFile(_temporary_folder() / OVERLAY_NAME, source.fps)
     frames = []
     try:
-        for frame, _ in islice(iter(source), MAX_VIDEO_FRAMES):
+        for frame, _ in islice(iter(source), most):
+            if frame.image_bgr.size > 3 * MAX_FRAME_PIXELS:
+                raise ValueError(f'frame {frame.index} of the video is too large')
             result = estimate_poses(frame.image_bgr, frame.index)
             video.add(result.draw(DrawOptions(min_score, show_boxes=True)))
             frames.append({'index': frame.index, **people_of(result)})
-    finally:
+    except BaseException:
         video.close()
+        shutil.rmtree(video.path.parent, ignore_errors=True)
+        raise
+    video.close()
     poses: dict[str, Any] = {'fps': source.fps, 'frames': frames}
-    if (source.num_frames or 0) > MAX_VIDEO_FRAMES:
-        poses['note'] = f'only the first {MAX_VIDEO_FRAMES} of {source.num_frames} frames are here'
+    if (source.num_frames or 0) > most:
+        poses['note'] = f'only the first {most} of {source.num_frames} frames are here'
     return str(video.path), poses
+
+
+def _max_frames(path: str) -> int:
+    """Returns how many frames of a video are looked at.
+
+    Raises:
+        ValueError: If one frame is larger than those of 4K.
+    """
+    capture = cv2.VideoCapture(path)
+    width, height = (
+        int(capture.get(x)) for x in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
+    capture.release()
+    if width * height > MAX_FRAME_PIXELS:
+        raise ValueError(
+            f'the video has frames of {width}x{height} px, at most {MAX_FRAME_PIXELS} px are taken'
+        )
+    return min(MAX_VIDEO_FRAMES, MAX_VIDEO_PIXELS // max(1, width * height))
+
+
+def _temporary_folder() -> Path:
+    """Returns a new folder among the files that Gradio deletes after ``DELETE_AFTER_S``."""
+    from gradio.utils import get_upload_folder
+
+    cache = get_upload_folder()
+    os.makedirs(cache, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=cache))
 
 
 def with_readable_errors(work: Work) -> Work:
@@ -140,7 +183,7 @@ def with_readable_errors(work: Work) -> Work:
     def guarded(given: Any, min_score: float) -> tuple[Any, dict[str, Any]]:
         try:
             drawn, poses = work(given, min_score)
-        except (ValueError, OSError) as error:
+        except (ValueError, TypeError, OSError, cv2.error) as error:
             reason = one_sentence(error)
             if isinstance(given, str):  # folders of the server are not disclosed
                 reason = reason.replace(given, Path(given).name)
@@ -152,20 +195,20 @@ def with_readable_errors(work: Work) -> Work:
     return guarded
 
 
-def with_picture_check(component: Any) -> Any:
-    """Makes a component report unreadable files in one sentence; returns it."""
+def with_input_check(app: Blocks) -> Blocks:
+    """Makes a page refuse in one sentence, without a traceback, what is no input; returns it."""
     import gradio as gr
 
-    read = component.preprocess
+    read = app.preprocess_data
 
-    def preprocess(payload: Any) -> Any:
+    async def preprocess_data(*args: Any, **options: Any) -> Any:
         try:
-            return read(payload)
-        except Exception:  # anything that Pillow raises; the page would show nothing
-            raise gr.Error(NO_PICTURE, duration=None, print_exception=False) from None
+            return await read(*args, **options)
+        except Exception:  # anything that Pillow, pydantic and Gradio raise
+            raise gr.Error(NO_INPUT, duration=None, print_exception=False) from None
 
-    component.preprocess = preprocess  # a subclass makes Gradio write a .pyi beside this file
-    return component
+    app.preprocess_data = preprocess_data
+    return app
 
 
 def build_app() -> Blocks:
@@ -189,13 +232,15 @@ def build_app() -> Blocks:
             gr.Markdown(f'# {choice.warning}')
         score = gr.Slider(0, 1, 0.3, label='Show joints above / Mostrar por encima de')
         with gr.Tab('Image / Imagen'), gr.Row():
-            image = with_picture_check(
-                gr.Image(
-                    sources=['upload', 'clipboard'], type='filepath', label='Image', height=HEIGHT
-                )
+            image = gr.Image(
+                sources=['upload', 'clipboard'],
+                type='filepath',
+                label='Image',
+                height=HEIGHT,
+                buttons=BUTTONS,
             )
             with gr.Column():
-                drawn = gr.Image(label='Poses', interactive=False, height=HEIGHT)
+                drawn = gr.Image(label='Poses', interactive=False, height=HEIGHT, buttons=BUTTONS)
                 poses = gr.JSON(label='JSON')
             image.change(
                 with_readable_errors(process_picture),
@@ -204,9 +249,13 @@ def build_app() -> Blocks:
                 api_name='image',
             )
         with gr.Tab('Video / Vídeo'), gr.Row():
-            video = gr.Video(sources=['upload'], label=f'At most {MAX_VIDEO_FRAMES} frames')
+            video = gr.Video(
+                sources=['upload'], label=f'At most {MAX_VIDEO_FRAMES} frames', buttons=BUTTONS[1:]
+            )
             with gr.Column():
-                overlay = gr.Video(label='Poses', interactive=False, height=HEIGHT)
+                overlay = gr.Video(
+                    label='Poses', interactive=False, height=HEIGHT, buttons=BUTTONS[1:]
+                )
                 video_poses = gr.JSON(label='JSON')
             video.upload(
                 with_readable_errors(process_video),
@@ -215,9 +264,11 @@ def build_app() -> Blocks:
                 api_name='video',
             )
         with gr.Tab('Camera / Cámara'), gr.Row():
-            camera = gr.Image(sources=['webcam'], streaming=True, type='numpy', label='Browser')
+            camera = gr.Image(
+                sources=['webcam'], streaming=True, type='numpy', label='Browser', buttons=BUTTONS
+            )
             with gr.Column():
-                live = gr.Image(label='Poses', interactive=False, height=HEIGHT)
+                live = gr.Image(label='Poses', interactive=False, height=HEIGHT, buttons=BUTTONS)
                 live_poses = gr.JSON(label='JSON')
             camera.stream(
                 with_readable_errors(process_frame),
@@ -227,11 +278,32 @@ def build_app() -> Blocks:
                 concurrency_limit=1,
                 api_name='camera',
             )
-    return app
+    return with_input_check(app)
+
+
+def allowed_hosts() -> tuple[str, ...]:
+    """Returns the names by which the page may be called: of this machine, and the operator's."""
+    named = os.environ.get('VITPOSE_ALLOWED_HOSTS', '').split(',')
+    own = os.environ.get('VITPOSE_HOST', '')
+    return (*LOCAL_HOSTS, *(host.strip() for host in (own, *named) if host.strip()))
 
 
 def main() -> None:
+    """Serves the page until it is interrupted; nothing of its visitors is left then."""
+    about, _, details = (__doc__ or '').partition('\n\n')
+    argparse.ArgumentParser(description=about, epilog=details).parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
+    with tempfile.TemporaryDirectory(prefix='vitpose_page_') as folder:
+        os.environ['GRADIO_TEMP_DIR'] = folder
+        serve()
+
+
+def serve() -> None:
     """Serves the page until it is interrupted."""
+    from starlette.middleware import Middleware
+
+    without_tracebacks('uvicorn.error')
     app = build_app()
     app.queue(max_size=16, default_concurrency_limit=1)
     app.launch(
@@ -240,9 +312,9 @@ def main() -> None:
         max_file_size=MAX_FILE_SIZE,
         share=False,
         enable_monitoring=False,
+        app_kwargs={'middleware': [Middleware(HostCheck, hosts=allowed_hosts())]},
     )
 
 
 if __name__ == '__main__':
-    os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
     run_tool(main)

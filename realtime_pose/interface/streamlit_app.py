@@ -29,6 +29,7 @@ from realtime_pose.interface.texts import LANGUAGES, TEXTS, StatusText, text
 from realtime_pose.interface.view3d import show_mesh, show_people, skin_of
 from realtime_pose.model3d.humanoid import HUMANOID_FILE
 from realtime_pose.model3d.skin import Skin
+from realtime_pose.one_line_log import without_tracebacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +53,8 @@ def shared_session() -> LiveSession:
 
     @st.cache_resource
     def made() -> LiveSession:
+        for name in ('uvicorn.error', 'streamlit.web.server.starlette.starlette_websocket'):
+            without_tracebacks(name)
         session = LiveSession(ServerOptions.of_environment())
         atexit.register(session.stop)  # completes a recording when the server ends
         return session
@@ -303,8 +306,11 @@ def main() -> None:
     st.set_page_config(page_title='Live pose', layout='wide')
     language = st.sidebar.radio('Language / Idioma', list(LANGUAGES), horizontal=True, key='lang')
     say = partial(text, language=language)
-    session = shared_session()
     st.title(say('title'))
+    if not st.get_option('server.allowedHosts'):
+        st.error(say('any_host'))
+        st.stop()
+    session = shared_session()
     st.caption(say('shared'))
     choice = sidebar(session, language)
     buttons(session, choice, say)

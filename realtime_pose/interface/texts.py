@@ -128,6 +128,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         'The camera of your browser fails: {reason}',
         'La cámara de su navegador falla: {reason}',
     ),
+    'any_host': (
+        'This page is off, because it would answer to other sites: start it in the folder of '
+        '`.streamlit/config.toml`, the root of the checkout, or give `--server.allowedHosts`.',
+        'Esta página está desactivada porque respondería a otros sitios: iníciela en la carpeta '
+        'de `.streamlit/config.toml`, la raíz del proyecto, o indique `--server.allowedHosts`.',
+    ),
     'shared': (
         'All visitors of this page share one pipeline.',
         'Todos los visitantes de esta página comparten un mismo proceso.',

@@ -144,7 +144,7 @@ def test_the_flags_of_inferencer_demo(files):
         (f'@images {MODEL} --det whole-image --batch-size 0', ValueError, 'batch_size is 0'),
         (
             f'@images/000000000007.png {MODEL} --det whole-image --out-file @x.abc',
-            OSError,
+            ValueError,
             'ending',
         ),
     ],
@@ -219,3 +219,97 @@ def test_ctrl_c_ends_a_run_with_complete_files(files):
     assert summary.problems == [f'{files / "numbers.avi"} was interrupted']
     num_written = len(json.loads((files / 'ended/results.json').read_text()))
     assert len(frames_of(files / 'ended/numbers.mp4')[0]) == num_written >= summary.num_frames
+
+
+COMMON = f'{MODEL} --det whole-image'
+
+
+@pytest.mark.parametrize(
+    ('line', 'words'),
+    [
+        (f'@own {COMMON} --out @own', 'own/a.png.* is an input'),
+        (f'@own/a.png {COMMON} --out-file @own/a.png', 'a.png.* is an input'),
+        (f'@own/a.png {COMMON} --out @linked', 'a.png.* is an input'),
+        (f'@own/v.mp4 {COMMON} --save-video --out @own', 'v.mp4.* is an input'),
+        (f'@own/v.mp4 {COMMON} --out-file @own/v.mp4', 'v.mp4.* is an input'),
+        (f'@own/a.png {COMMON} --out-file @own/b.png', 'b.png.* no command of this project'),
+        (f'@own/a.png {COMMON} --save-json --out @own', 'results.json.* no command of this'),
+        (f'@own/a.png {COMMON} --pred-out-dir @own', 'a.json.* no command of this project'),
+        (f'@own/v.mp4 {COMMON} --vis-out-dir @own', 'v.mp4.* is an input'),
+    ],
+)
+def test_no_file_of_the_user_is_replaced(files, line, words):
+    own = files / 'own'
+    if not own.exists():
+        own.mkdir()
+        for name in ('a', 'b'):
+            cv2.imwrite(str(own / f'{name}.png'), np.zeros((48, 64, 3), np.uint8))
+        write_video(own / 'v.avi', 3).rename(own / 'v.mp4')
+        for name in ('results.json', 'a.json'):
+            (own / name).write_text('mine')
+        (files / 'linked').mkdir()
+        (files / 'linked/a.png').symlink_to(own / 'a.png')
+    before = {path: path.read_bytes() for path in own.iterdir()}
+    with pytest.raises(FileExistsError, match=words):
+        run(files, line)
+    assert {path: path.read_bytes() for path in own.iterdir()} == before
+
+
+def test_a_run_replaces_what_it_made_and_nothing_that_was_changed_since(files):
+    line = f'@images {COMMON} --save-json --pred-out-dir @again --out @again'
+    run(files, line)
+    run(files, line)
+    cv2.imwrite(str(files / 'again/000000000007.png'), np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(FileExistsError, match=r'000000000007\.png.* no command of this project'):
+        run(files, line)
+
+
+def test_equal_names_get_numbers_and_every_frame_its_own_id(files):
+    for name in ('x/1.png', 'y/1.png', '1.jpg', '2.png'):
+        (files / 'same' / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(files / 'same' / name), np.zeros((48, 64, 3), np.uint8))
+    write_video(files / 'same/1b.avi', 3)
+    (files / 'same/1c.png').write_bytes(b'damaged')
+    inputs = '@same @same/x/1.png @same/y/1.png @same/y/1.png'
+    flags = f'--save-json --save-jsonl --pred-out-dir @same_out --out @same_out {COMMON}'
+    summary = run(files, f'{inputs} {flags}')
+    made = {path.name for path in (files / 'same_out').glob('*.json')}
+    assert made == {f'{x}.json' for x in ('results', '1', '1_2', '1_3', '1_4', '1b', '2')}
+    lines = (files / 'same_out/results.jsonl').read_text().splitlines()
+    ids = [json.loads(line)['image_id'] for line in lines]
+    assert len(set(ids)) == len(ids) == summary.num_frames == 8
+    pictures = {path.name for path in (files / 'same_out').glob('*.[pj]*g')}
+    assert pictures == {'1.jpg', '1.png', '2.png', '1_2.png', '1_3.png'}
+
+
+def test_ids_of_annotations_go_by_as_many_folders_as_it_takes(files):
+    for name in ('m/1.png', 'n/1.png'):
+        (files / 'ids_in' / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(files / 'ids_in' / name), np.zeros((48, 64, 3), np.uint8))
+    line = f'@ids_in/n/1.png @ids_in/m/1.png {COMMON} --save-json --out @ids_out --ann @ids.json'
+    images = [dict(id=5, file_name='m/1.png'), dict(id=6, file_name='n/1.png')]
+    (files / 'ids.json').write_text(json.dumps(dict(images=images)))
+    run(files, line)
+    coco = json.loads((files / 'ids_out/results.json').read_text())
+    assert [record['image_id'] for record in coco] == [6, 5]
+    (files / 'ids.json').write_text(json.dumps(dict(images=[dict(id=5, file_name='1.png')])))
+    with pytest.raises(ValueError, match=r"both are '1\.png' of the annotation file"):
+        run(files, line)
+
+
+@pytest.mark.parametrize('name', ['x.avi', 'x.gif', 'x', 'x.mkv'])
+def test_a_drawn_video_of_another_format_is_refused_first(files, name):
+    with pytest.raises(ValueError, match=r'end in \.mp4 or \.webm'):
+        run(files, f'@numbers.avi {COMMON} --out-file @{name}')
+
+
+def test_a_drawn_video_may_end_in_capitals(files):
+    run(files, f'@numbers.avi {COMMON} --out-file @capitals/x.MP4')
+    assert len(frames_of(files / 'capitals/x.MP4')[0]) == NUM
+
+
+def test_a_run_without_an_instance_says_what_to_change(files):
+    (files / 'none.json').write_text(json.dumps({f'{x:012d}.png': [] for x in (7, 8)}))
+    summary = run(files, f'@images {MODEL} --det @none.json --save-json --out @none')
+    assert 'no instance was found' in str(summary)
+    assert '--det-cat' in str(summary)

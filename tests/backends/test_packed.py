@@ -47,5 +47,5 @@ def test_changes_are_counted():
     assert can_pack(model)
     before = version_of(model)
     model.load_state_dict(build(SIMPLE).state_dict())
-    assert version_of(model) > before
+    assert version_of(model) != before
     assert not can_pack(model.to(torch.float64))

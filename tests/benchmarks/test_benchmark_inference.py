@@ -38,9 +38,6 @@ def checkpoint(tmp_path_factory):
     return path
 
 
-@pytest.mark.skipif(
-    not hasattr(torch.export.Dim, 'DYNAMIC'), reason='exporting a graph needs PyTorch 2.6 or newer'
-)
 def test_everyone_finds_the_same(checkpoint):
     report = benchmark_inference(CONFIG, checkpoint, backends=('torch', 'onnx', 'hf'), **QUICK)
     assert len(report.find('batch 2, torch').values) == 2

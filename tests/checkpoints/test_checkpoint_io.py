@@ -14,6 +14,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torch import nn
+from torch.torch_version import TorchVersion
 
 from mmpose.checkpoints import safe_pickle
 from mmpose.checkpoints.io import extract_state_dict, read_checkpoint
@@ -97,6 +98,21 @@ class Unsafe:
 
     def __reduce__(self):
         return os.system, (self.command,)
+
+
+def test_an_old_torch_reads_no_pickle(tmp_path, monkeypatch):
+    """Its own ``weights_only`` can run code."""
+    save_file = pytest.importorskip('safetensors.torch').save_file
+    path = save(tmp_path / 'x.pth', {'a': torch.ones(2)}, True)
+    save_file({'a': torch.ones(2)}, tmp_path / 'x.safetensors')
+    for version in ('2.4.1', '2.5.1+cu121', '2.9.1'):
+        monkeypatch.setattr(torch, '__version__', TorchVersion(version))
+        with pytest.raises(ValueError, match=r'CVE-2025-32434.*PyTorch 2\.10 or newer'):
+            read_checkpoint(path)
+        assert read_checkpoint(path, trust=True)
+        assert read_checkpoint(tmp_path / 'x.safetensors')
+    monkeypatch.setattr(torch, '__version__', TorchVersion('2.10.0'))
+    assert read_checkpoint(path)
 
 
 @pytest.mark.parametrize('zipped', [True, False])

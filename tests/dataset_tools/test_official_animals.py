@@ -180,8 +180,11 @@ def test_split_ap10k(tmp_path):
     before = own[0].read_text()
     split_ap10k(files, tmp_path / 'out')
     assert own[0].read_text() == before
-    split_ap10k(files, tmp_path / 'out', seed=1)
-    assert own[0].read_text() != before
+    with pytest.raises(FileExistsError, match=r'train-split1\.json exists .* output$'):
+        split_ap10k(files, tmp_path / 'out', seed=1)
+    assert own[0].read_text() == before
+    split_ap10k(files, tmp_path / 'other', seed=1)
+    assert (tmp_path / 'other' / own[0].name).read_text() != before
 
 
 def test_bad_ap10k(tmp_path, run_converter):
@@ -260,7 +263,7 @@ def test_apt36k_beside_its_images(tmp_path):
     ('name', 'message'),
     [
         (None, "image 1: field 'file_name' is None, expected a path"),
-        ('a\\..\\..\\b.jpg', "image 1: field 'file_name' is .* without '..'"),
+        ('a\\..\\..\\b.jpg', 'image 1: the name .* leads out of its folder'),
     ],
 )
 def test_bad_apt36k(tmp_path, name, message):

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mmpose.dataset_tools.convert.files import read_image_wh
 from mmpose.dataset_tools.official import convert_aic, convert_mpii
-from mmpose.dataset_tools.official.files import read_image_wh
 from mmpose.datasets import CocoDataset, MpiiDataset
 from mmpose.metainfo import load_metainfo
 from tests.datasets import tiny_coco
@@ -33,7 +33,7 @@ def test_image_size_of_a_progressive_file_with_long_headers(tmp_path):
 
 def test_image_size_of_no_image(tmp_path):
     (tmp_path / 'a.jpg').write_bytes(b'\xff\xd8\xff\xe0\x00')
-    with pytest.raises(ValueError, match=r'a\.jpg cannot be read'):
+    with pytest.raises(ValueError, match=r'a\.jpg is not an image that can be read'):
         read_image_wh(tmp_path / 'a.jpg')
     with pytest.raises(FileNotFoundError, match=r'b\.jpg does not exist'):
         read_image_wh(tmp_path / 'b.jpg')
@@ -232,3 +232,22 @@ def test_bad_mpii(tmp_path):
     write_mpii(tmp_path / 'a.mat', [('a.png', 1, [mpii_person(annopoints=points)] * 2)] * 2)
     with pytest.raises(ValueError, match=r'image a\.png: joint id 16, expected 0 to 15'):
         convert_mpii(tmp_path / 'a.mat', tmp_path)
+
+
+@pytest.mark.parametrize('name', ['../a', '/elsewhere/z', '..\\a', 'a\0', 'a' * 300])
+def test_names_of_aic_stay_in_the_folder(tmp_path, name):
+    with pytest.raises(ValueError, match=r'entry 0: .*(leads out|absolute|no file name)'):
+        convert(tmp_path, [aic_entry(name)])
+
+
+def test_an_image_of_aic_occurs_once(tmp_path):
+    with pytest.raises(ValueError, match=r"entry 1: the image 'a\.jpg' occurs twice"):
+        convert(tmp_path, [aic_entry('a'), aic_entry('./a')])
+
+
+def test_official_files_are_not_replaced(tmp_path):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out/aic_train.json').write_text('precious')
+    with pytest.raises(FileExistsError, match=r'aic_train\.json exists'):
+        convert(tmp_path, [aic_entry('a')])
+    assert (tmp_path / 'out/aic_train.json').read_text() == 'precious'

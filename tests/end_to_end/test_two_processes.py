@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import torch.distributed.fsdp
 from conftest import CONFIG, SMALL, losses, run, train_options
 
 
@@ -46,9 +45,6 @@ def test_two_ranks_resume(two_ranks, toy, tmp_path):
     assert (two_ranks / 'epoch_2.pth').is_file()
 
 
-@pytest.mark.skipif(
-    not hasattr(torch.distributed.fsdp, 'fully_shard'), reason='sharding needs PyTorch 2.6 or newer'
-)
 def test_sharded_training_saves_a_plain_checkpoint_and_resumes(toy, tmp_path):
     options = train_options(toy, 'strategy=fsdp', 'train_cfg.max_epochs=1')
     command = ['bash', 'tools/dist_train.sh', options[0], 2, '--work-dir', tmp_path]

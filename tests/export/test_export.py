@@ -28,9 +28,6 @@ from mmpose.export.network import PoseProgram, SwitchedProgram
 from mmpose.structures import Boxes, Frame
 from toy_pose import ToySpec, generate_toy_dataset
 
-if not hasattr(torch.export.Dim, 'DYNAMIC'):
-    pytest.skip('exporting a graph needs PyTorch 2.6 or newer', allow_module_level=True)
-
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap'
 TOY = CONFIGS / 'toy/ViTPose_tiny_toy_128x96.py'
@@ -135,23 +132,6 @@ def test_other_formats(folder, checkpoint, format, suffix, choices):
     out = folder / f'program{suffix}'
     options = ExportOptions(format=format, out=out, cfg_options=TINY, **choices)
     require_agreement(run_export(TOY, checkpoint, options), checkpoint)
-
-
-@pytest.mark.parametrize(('format', 'suffix'), [('onnx', '.onnx'), ('openvino', '.xml')])
-def test_int8_is_smaller_and_near(folder, checkpoint, format, suffix):
-    images = folder / 'images'
-    images.mkdir(exist_ok=True)
-    crops = load_crops(None, 2, (96, 128)).permute(0, 2, 3, 1).numpy()
-    for i, crop in enumerate(crops):
-        cv2.imwrite(str(images / f'{i}.png'), crop)
-    options = ExportOptions(
-        format=format, out=folder / f'int8{suffix}', int8=images, cfg_options=TINY
-    )
-    report = run_export(TOY, checkpoint, options)
-    [own] = report.comparisons
-    assert 0 < own.heatmaps < 0.05  # measured: 0.01; 0 would be float32
-    assert report.metadata.precision == open_exported(report.path).runtime.metadata.precision
-    assert report.metadata.precision == 'int8'
 
 
 def test_fp16_is_half_as_large(folder, checkpoint, heatmaps):

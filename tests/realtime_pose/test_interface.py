@@ -1,5 +1,9 @@
 import base64
 import io
+import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -17,6 +21,7 @@ from realtime_pose.ik import SimpleIKSolver
 from realtime_pose.inference.rate_controller import QUALITY_LEVELS
 from realtime_pose.interface import live_session
 from realtime_pose.interface.browser_camera import NAME, PREFIX, BrowserCamera, decode_picture
+from realtime_pose.interface.host_check import LOCAL_HOSTS, HostCheck
 from realtime_pose.interface.live_session import LiveSession
 from realtime_pose.interface.server_options import Choice, ServerOptions
 from realtime_pose.interface.texts import LANGUAGES, TEXTS, StatusText, text
@@ -214,17 +219,89 @@ def test_every_text_is_in_both_languages():
         assert quality.text in TEXTS
 
 
-def test_streamlit_serves_this_machine_only():
+ANSWERS = [
+    ({'host': 'localhost:7860'}, True),
+    ({'host': '127.0.0.1'}, True),
+    ({'host': '[::1]:7860'}, True),
+    ({'host': 'LocalHost.'}, True),
+    ({'host': 'pose.lab'}, True),
+    ({'host': 'localhost', 'origin': 'http://localhost:7860'}, True),
+    ({'host': 'localhost', 'origin': 'http://127.0.0.1:7860'}, True),
+    ({'host': 'evil.example:7860'}, False),
+    ({'host': '127.0.0.1.evil.example'}, False),
+    ({'host': 'localhost@evil.example'}, False),
+    ({'host': '10.0.0.1'}, False),
+    ({'host': 'localhost:x'}, False),
+    ({'host': ''}, False),
+    ({}, False),
+    ({'host': 'localhost', 'origin': 'http://evil.example'}, False),
+    ({'host': 'localhost', 'origin': 'https://localhost.evil.example'}, False),
+    ({'host': 'localhost', 'origin': 'null'}, False),
+    ({'host': 'localhost', 'origin': 'http://[::1'}, False),
+]
+
+
+@pytest.mark.parametrize(('headers', 'is_allowed'), ANSWERS)
+def test_a_page_answers_to_its_own_names_and_sites_only(headers, is_allowed):
+    check = HostCheck(None, (*LOCAL_HOSTS, 'pose.lab'))
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    assert check.is_allowed(pairs) == is_allowed
+    assert not check.is_allowed([*pairs, (b'host', b'localhost'), (b'host', b'localhost')])
+
+
+def answer_to(port, host, path):
+    """Returns the first line of the answer to a WebSocket of another site, or of one's own."""
+    with socket.create_connection(('127.0.0.1', port), timeout=20) as client:
+        client.sendall(
+            f'GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: http://{host}:{port}\r\n'
+            'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
+            'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n'.encode()
+        )
+        return client.recv(300).split(b'\r\n')[0].decode()
+
+
+def test_streamlit_serves_this_machine_only(tmp_path):
+    pytest.importorskip('streamlit', minversion='1.61', reason='it needs requirements/app.txt')
     config = (ROOT / '.streamlit/config.toml').read_text(encoding='utf-8')
     assert 'address = "127.0.0.1"' in config
+    (tmp_path / 'page.py').touch()
+    with socket.create_server(('127.0.0.1', 0)) as probe:
+        port = probe.getsockname()[1]
+    command = ['-m', 'streamlit', 'run', str(tmp_path / 'page.py'), '--server.port', str(port)]
+    server = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        while b'URL' not in server.stdout.readline():
+            assert server.poll() is None
+        assert '101' in answer_to(port, 'localhost', '/_stcore/stream')
+        assert '403' in answer_to(port, 'evil.example', '/_stcore/stream')
+    finally:
+        server.terminate()
+        server.communicate(timeout=20)
+
+
+def test_streamlit_shows_nothing_where_it_would_answer_to_any_name(monkeypatch):
+    pytest.importorskip('streamlit', reason='the page needs requirements/app.txt')
+    import streamlit
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setattr(streamlit, 'get_option', lambda _: [])
+    page = AppTest.from_file(str(ROOT / 'realtime_pose/interface/streamlit_app.py'))
+    page.run(timeout=60)
+    assert [entry.value.split(':')[0] for entry in page.error] == [
+        'This page is off, because it would answer to other sites'
+    ]
+    assert not page.button
 
 
 def test_the_page_of_streamlit_starts_and_stops(monkeypatch):
     pytest.importorskip('streamlit', reason='the page needs requirements/app.txt')
+    from streamlit import config
     from streamlit.testing.v1 import AppTest
 
     monkeypatch.setattr(live_session, 'ViTPoseEstimator', lambda *_: StubEstimator())
-    monkeypatch.chdir(ROOT)
+    config.set_option('server.allowedHosts', ['localhost'])
     page = AppTest.from_file(str(ROOT / 'realtime_pose/interface/streamlit_app.py'))
     page.run(timeout=60)
     assert not page.exception
@@ -293,13 +370,93 @@ def test_the_page_of_gradio_looks_at_pictures(gradio_app):
     assert gradio_app.process_frame(None) == (None, {'people': []})
 
 
+def served(gradio_app, monkeypatch):
+    """Returns a client of the page as it is launched, and the options of the launch."""
+    import gradio
+    from starlette.testclient import TestClient
+
+    launched = {}
+    monkeypatch.setattr(
+        gradio.Blocks, 'launch', lambda page, **options: launched.update(options, page=page)
+    )
+    gradio_app.serve()
+    page = gradio.routes.App.create_app(launched['page'], app_kwargs=launched['app_kwargs'])
+    return TestClient(page, 'http://localhost:7860', raise_server_exceptions=False), launched
+
+
+def test_gradio_refuses_other_names_and_sites(gradio_app, monkeypatch):
+    monkeypatch.setenv('VITPOSE_ALLOWED_HOSTS', 'pose.lab, other.lab')
+    monkeypatch.setenv('VITPOSE_HOST', '0.0.0.0')
+    client, _ = served(gradio_app, monkeypatch)
+    for path in ('/config', '/gradio_api/info'):
+        assert client.get(path).status_code == 200
+        assert client.get(path, headers={'host': 'pose.lab'}).status_code == 200
+        assert client.get(path, headers={'host': 'evil.example'}).status_code == 403
+        assert client.get(path, headers={'origin': 'http://evil.example'}).status_code == 403
+    assert client.post('/gradio_api/call/image', headers={'host': 'evil'}).status_code == 403
+
+
+def test_gradio_shares_no_picture_with_a_public_host(gradio_app):
+    components = gradio_app.build_app().get_config_file()['components']
+    buttons = {
+        button
+        for component in components
+        if component['type'] in ('image', 'video')
+        for button in component['props']['buttons']
+    }
+    assert buttons == {'fullscreen', 'download'}
+
+
+def test_gradio_keeps_what_visitors_made_no_longer_than_it_says(gradio_app, tmp_path, monkeypatch):
+    from gradio.route_utils import delete_files_created_by_app
+
+    monkeypatch.setenv('GRADIO_TEMP_DIR', str(tmp_path / 'cache'))
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'temporary'))
+    (tmp_path / 'temporary').mkdir()
+    app = gradio_app.build_app()
+    overlay = next(x for x in app.blocks.values() if type(x).__name__ == 'Video')
+    path, _ = gradio_app.process_video(write_video(tmp_path / 'in.mp4', 3))
+    overlay.move_resource_to_block_cache(path)  # as after each event
+    assert Path(path).is_file()
+    delete_files_created_by_app(app, age=None)
+    monkeypatch.setattr(gradio_app, 'VideoSource', Unreadable)
+    with pytest.raises(ValueError, match='not one frame'):
+        gradio_app.process_video(str(tmp_path / 'in.mp4'))
+    left = [x for x in tmp_path.rglob('*') if x.is_file()]
+    assert left == [tmp_path / 'in.mp4']
+
+
+class Unreadable:
+    fps = 30.0
+
+    def __init__(self, path):
+        pass
+
+    def __iter__(self):
+        raise ValueError('not one frame can be decoded')
+
+
+def write_video(path, num_frames, size_wh=(64, 48)):
+    video = VideoFile(path, 10)
+    for _ in range(num_frames):
+        video.add(np.full((*size_wh[::-1], 3), 90, np.uint8))
+    video.close()
+    return str(path)
+
+
+def test_gradio_looks_at_a_limited_number_of_pixels(gradio_app, tmp_path, monkeypatch):
+    path = write_video(tmp_path / 'in.mp4', 5)
+    monkeypatch.setattr(gradio_app, 'MAX_VIDEO_PIXELS', 2 * 64 * 48)
+    _, poses = gradio_app.process_video(path)
+    assert poses['note'] == 'only the first 2 of 5 frames are here'
+    monkeypatch.setattr(gradio_app, 'MAX_FRAME_PIXELS', 64 * 48 - 1)
+    with pytest.raises(ValueError, match='frames of 64x48 px, at most 3071 px'):
+        gradio_app.process_video(path)
+
+
 def test_gradio_makes_videos_that_browsers_play(gradio_app, tmp_path, monkeypatch):
     monkeypatch.setattr(gradio_app, 'MAX_VIDEO_FRAMES', 3)
-    video = VideoFile(tmp_path / 'in.mp4', 10)
-    for _ in range(5):
-        video.add(np.full((48, 64, 3), 90, np.uint8))
-    video.close()
-    path, poses = gradio_app.process_video(str(video.path))
+    path, poses = gradio_app.process_video(write_video(tmp_path / 'in.mp4', 5))
     assert path.endswith('.webm')
     assert len(poses['frames']) == 3
     assert poses['note'] == 'only the first 3 of 5 frames are here'

@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 import struct
+import threading
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,8 +15,10 @@ from live_parts import StubEstimator
 from pose_messages import make_message, make_person
 
 from realtime_pose.capture import SyntheticSource, WebcamStream
+from realtime_pose.communication import websocket
 from realtime_pose.ik.rig import Rig
 from realtime_pose.pipeline import LivePipeline
+from realtime_pose.recording import Recorder, resend
 
 JOIN_S = 3.0
 
@@ -30,9 +33,7 @@ def wait_until(condition):
 @pytest.fixture
 def server():
     pytest.importorskip('websockets', minversion='15', reason='websockets>=15 is not installed')
-    from realtime_pose.communication.websocket import WebSocketServerSink
-
-    sink = WebSocketServerSink(port=0, max_clients=3)
+    sink = websocket.WebSocketServerSink(port=0, max_clients=3)
     yield sink
     sink.close()
 
@@ -93,6 +94,93 @@ def test_slow_clients_get_the_newest(server):
         assert len(seqs) < 40
 
 
+def shake_hands_only(server):
+    """Returns a connection that answers nothing: a laptop that sleeps."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    client.connect(('127.0.0.1', server.port))
+    client.sendall(
+        b'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+        b'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n'
+    )
+    return client
+
+
+LARGE = SimpleNamespace(to_json=lambda: json.dumps({'fill': 'x' * 8_000_000}))
+
+
+def test_a_client_that_reads_nothing_is_dropped(monkeypatch, server):
+    monkeypatch.setattr(websocket, 'SEND_S', 0.3)
+    with shake_hands_only(server), connect(server, max_size=10**7) as other:
+        wait_until(lambda: server.num_clients == 2)
+        server.send(LARGE)
+        assert len(other.recv(timeout=JOIN_S)) > 8_000_000
+        wait_until(lambda: server.num_clients == 1)
+
+
+def test_clients_that_sleep_leave_their_places(monkeypatch):
+    monkeypatch.setattr(websocket, 'PING_S', 0.3)
+    sink = websocket.WebSocketServerSink(port=0, max_clients=2)
+    with shake_hands_only(sink), shake_hands_only(sink):
+        wait_until(lambda: sink.num_clients == 2)
+        wait_until(lambda: sink.num_clients == 0)  # nothing was ever sent
+    sink.close()
+
+
+def test_clients_that_read_little_or_nothing_do_not_hold_up_the_end(monkeypatch):
+    monkeypatch.setattr(websocket, 'SEND_S', 0.5)
+    sink = websocket.WebSocketServerSink(port=0)
+    with shake_hands_only(sink), shake_hands_only(sink) as slow:
+        wait_until(lambda: sink.num_clients == 2)
+        sink.send(LARGE)
+        stop = threading.Event()
+
+        def sip():
+            while not stop.wait(0.02):
+                slow.recv(2000)
+
+        threading.Thread(target=sip, daemon=True).start()
+        time.sleep(0.1)
+        started = time.monotonic()
+        sink.close()
+        stop.set()
+        assert time.monotonic() - started < 5  # measured: 0.6
+
+
+@pytest.mark.parametrize('is_replay', [False, True])
+def test_the_recording_is_complete_before_receivers_are_waited_for(tmp_path, is_replay):
+    closed = []
+    receiver = SimpleNamespace(send=lambda _: None, close=lambda: closed.append('receiver'))
+
+    class Noted(Recorder):
+        def close(self):
+            super().close()
+            closed.append('recorder')
+
+    sinks = [receiver, Noted(tmp_path)]
+    if is_replay:
+        resend([make_message()], sinks, threading.Event())
+    else:
+        stream = WebcamStream(source=SyntheticSource(1, (160, 128), num_frames=2), keep_all=True)
+        LivePipeline(stream, StubEstimator(), sinks=sinks).run()
+    assert closed == ['recorder', 'receiver']
+
+
+def test_what_strangers_send_leaves_no_traceback_in_the_log(server, caplog):
+    for data in (b'GET / HTTP/1.1\r\nHost: x\r\n\r\n', b'\x16\x03\x01\x02\x00', b'\xff' * 100):
+        with socket.create_connection(('127.0.0.1', server.port)) as client:
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+            client.recv(100)
+    assert 'Traceback' not in caplog.text
+    try:
+        raise ValueError('not what\nis expected')
+    except ValueError:
+        websocket.without_tracebacks('realtime_pose.websocket').exception('shake %s', 'hands')
+    assert caplog.messages[-1] == 'shake hands: ValueError: not what'
+    assert 'Traceback' not in caplog.text
+
+
 def test_other_web_pages_are_turned_away(server):
     from websockets.exceptions import InvalidStatus
 
@@ -106,8 +194,6 @@ def test_other_web_pages_are_turned_away(server):
 def test_too_many_clients_and_a_taken_port(server):
     from websockets.exceptions import ConnectionClosed
 
-    from realtime_pose.communication.websocket import WebSocketServerSink
-
     clients = [connect(server) for _ in range(3)]
     wait_until(lambda: server.num_clients == 3)
     with connect(server) as fourth, pytest.raises(ConnectionClosed, match='3 clients'):
@@ -115,9 +201,9 @@ def test_too_many_clients_and_a_taken_port(server):
     for client in clients:
         client.close()
     with pytest.raises(OSError, match=f'cannot serve WebSockets on 127.0.0.1:{server.port}'):
-        WebSocketServerSink(port=server.port)
+        websocket.WebSocketServerSink(port=server.port)
     with pytest.raises(ValueError, match='port 70000 of WebSockets: expected 0'):
-        WebSocketServerSink(port=70_000)
+        websocket.WebSocketServerSink(port=70_000)
 
 
 @pytest.fixture

@@ -36,7 +36,9 @@ def parse_args() -> argparse.Namespace:
         default=0.0,
         help='margin of boxes made from keypoints, as a fraction of the longer side',
     )
-    parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace files that exist, none that is read'
+    )
     return parser.parse_args()
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from mmpose.apis.inference.images import ImageSource
+from mmpose.apis.inference.image_ids import ImageIds
 from mmpose.apis.inference.inferencer import PoseInferencer
+from mmpose.apis.inference.output_paths import DrawnPaths, check_out_file, stem_of
 from mmpose.apis.inference.pictures import Image, VideoFile, Window, write_image
 from mmpose.apis.inference.pipelined import run_pipelined
 from mmpose.apis.inference.result_files import (
@@ -22,11 +23,11 @@ from mmpose.apis.inference.result_files import (
     ResultFile,
 )
 from mmpose.apis.inference.sequence import DrawOptions, FrameResult
-from mmpose.apis.inference.sources import Input, Source, open_sources
-from mmpose.coco.json_file import read_json
+from mmpose.apis.inference.sources import Input, Source, open_sources, paths_of
 from mmpose.structures import DatasetMeta
+from mmpose.structures.output_files import OutputFiles
 
-FORMATS = ('coco', 'jsonl', 'csv', 'npz')
+FORMATS = {'coco': CocoFile, 'jsonl': JsonLinesFile, 'csv': CsvFile, 'npz': NpzFile}
 RESULTS = 'results'  # stem of result files
 DEFAULT_OUT = 'work_dirs/infer'
 
@@ -48,6 +49,7 @@ class Outputs:
             not at all in a video.
         draw: How poses are drawn.
         image_ids: Id per file name, for COCO results; see ``ids_by_name``.
+        inputs: Files that the command reads besides images and videos.
         max_frames: End each source after so many frames.
         progress: Whether a progress bar is shown.
     """
@@ -63,8 +65,14 @@ class Outputs:
     show_interval_s: float | None = None
     draw: DrawOptions = field(default_factory=DrawOptions)
     image_ids: Mapping[str, int] | None = None
+    inputs: tuple[str, ...] = ()
     max_frames: int | None = None
     progress: bool = True
+
+    def result_path(self, format_name: str) -> Path:
+        """Returns the path of a result file."""
+        suffix = 'json' if format_name == 'coco' else format_name
+        return self.result_dir / f'{RESULTS}.{suffix}'
 
     @property
     def draws_video(self) -> bool:
@@ -127,72 +135,79 @@ def run_inference(
         ValueError: If ``out_file`` is to hold several pictures.
     """
     sources = open_sources(inputs)
-    num_pictures = sum(1 if x.fps else x.num_frames or 1 for x in sources)
-    if outputs.out_file is not None and num_pictures > 1:
-        raise ValueError(
-            f"'{outputs.out_file}' is one file for {num_pictures} images or videos; give --out"
-        )
     started = time.perf_counter()
     with ExitStack() as stack:
-        run = _Run(inferencer, outputs, stack)
-        for source in sources:
-            run.work_on(source)
+        run = _Run(inferencer, sources, outputs, stack)
+        for number, source in enumerate(sources):
+            run.work_on(number, source)
             if run.is_over:
                 break
     seconds = time.perf_counter() - started
+    if run.num_frames and not run.num_poses:
+        run.problems.append(inferencer.hint)
     return Summary(run.num_frames, run.num_poses, seconds, run.busy_s, run.files, run.problems)
 
 
-def ids_by_name(annotation_file: str | Path) -> dict[str, int]:
-    """Returns the ids of the images of a COCO annotation file by their names without folders.
+def plan_outputs(sources: Sequence[Source], outputs: Outputs) -> tuple[OutputFiles, DrawnPaths]:
+    """Returns the files of a run, claimed, and the paths of what is drawn.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it has no images, or two of the same name.
+        FileExistsError: If something of the user would be replaced.
+        ValueError: If ``out_file`` is to hold several pictures, or its ending is no format.
     """
-    content = read_json(Path(annotation_file))
-    images = content.get('images') if isinstance(content, dict) else None
-    if not images:
-        raise ValueError(f"{annotation_file} has no 'images', whose ids were to be taken")
-    ids = {Path(image['file_name']).name: image['id'] for image in images}
-    if len(ids) < len(images):
-        raise ValueError(f'{annotation_file} has images of the same name in different folders')
-    return ids
+    if outputs.out_file is not None:
+        num_pictures = sum(1 if x.fps else x.num_frames or 1 for x in sources)
+        if num_pictures > 1:
+            raise ValueError(
+                f"'{outputs.out_file}' is one file for {num_pictures} images or videos; give --out"
+            )
+        check_out_file(outputs.out_file, is_video=sources[0].fps is not None)
+    files = OutputFiles([*outputs.inputs, *(path for x in sources for path in paths_of(x))])
+    for name in outputs.formats:
+        if name not in FORMATS:
+            raise ValueError(f"format '{name}' is unknown, expected some of {', '.join(FORMATS)}")
+        files.claim(outputs.result_path(name))
+    drawn = DrawnPaths(outputs.out_dir, outputs.out_file, files)
+    drawn.plan(sources, outputs.draws_images, outputs.draws_video)
+    if outputs.mmpose_dir is not None:
+        for name in {stem_of(name) for x in sources for name in getattr(x, 'names', [x.name])}:
+            files.claim(outputs.mmpose_dir / f'{name}.json')
+    return files, drawn
 
 
-def open_result_files(outputs: Outputs, dataset_meta: DatasetMeta) -> list[ResultFile]:
-    """Returns the open result files of a run.
-
-    Raises:
-        ValueError: If a format is unknown.
-    """
-    folder = outputs.result_dir
+def open_result_files(
+    outputs: Outputs, dataset_meta: DatasetMeta, claimed: OutputFiles
+) -> list[ResultFile]:
+    """Returns the open result files of a run."""
     files: list[ResultFile] = []
     for name in outputs.formats:
-        folder.mkdir(parents=True, exist_ok=True)
-        if name == 'coco':
-            files.append(CocoFile(folder / f'{RESULTS}.json'))
-        elif name == 'jsonl':
-            files.append(JsonLinesFile(folder / f'{RESULTS}.jsonl'))
-        elif name == 'csv':
-            files.append(CsvFile(folder / f'{RESULTS}.csv', dataset_meta))
-        elif name == 'npz':
-            files.append(NpzFile(folder / f'{RESULTS}.npz', dataset_meta))
-        else:
-            raise ValueError(f"format '{name}' is unknown, expected some of {', '.join(FORMATS)}")
+        path = outputs.result_path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with_names = name in ('csv', 'npz')
+        files.append(FORMATS[name](path, *[dataset_meta][:with_names]))
     if outputs.mmpose_dir is not None:
         outputs.mmpose_dir.mkdir(parents=True, exist_ok=True)
-        files.append(MmposeFolder(outputs.mmpose_dir))
+        taken = [file.path.name for file in files if file.path.parent == outputs.mmpose_dir]
+        files.append(MmposeFolder(outputs.mmpose_dir, claimed, taken))
     return files
 
 
 class _Run:
     """The state of a run over several sources."""
 
-    def __init__(self, inferencer: PoseInferencer, outputs: Outputs, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        inferencer: PoseInferencer,
+        sources: Sequence[Source],
+        outputs: Outputs,
+        stack: ExitStack,
+    ) -> None:
         self.inferencer = inferencer
         self.outputs = outputs
-        self.result_files = open_result_files(outputs, inferencer.dataset_meta)
+        claimed, self.drawn = plan_outputs(sources, outputs)
+        stack.enter_context(claimed)
+        self.ids = ImageIds(sources, outputs.image_ids)
+        self.result_files = open_result_files(outputs, inferencer.dataset_meta, claimed)
         for file in self.result_files:
             stack.callback(file.close)
         self.files = [file.path for file in self.result_files]
@@ -200,16 +215,19 @@ class _Run:
         self.num_frames = self.num_poses = 0
         self.busy_s = dict.fromkeys(('read', 'detect', 'pose', 'draw', 'write'), 0.0)
         self.is_over = False
-        self._taken: set[Path] = set()
 
-    def work_on(self, source: Source) -> None:
+    def work_on(self, number: int, source: Source) -> None:
         """Runs one source to its end, or until the user quits."""
         outputs, is_video = self.outputs, source.fps is not None
         writes = outputs.draws_video if is_video else outputs.draws_images
-        video = VideoFile(self._video_path(source), source.fps) if writes and is_video else None
+        video = (
+            VideoFile(self.drawn.of_video(number, source), source.fps)
+            if writes and is_video
+            else None
+        )
         frames = self.inferencer(source)
         limited = _closing_after(frames, outputs.max_frames)
-        ids = _Ids(source, outputs.image_ids, self.num_frames)
+        self.ids.start_source()
         window = self._window(is_video)
 
         def draw(result: FrameResult) -> tuple[FrameResult, Image | None]:
@@ -217,12 +235,13 @@ class _Run:
 
         def write(drawn: tuple[FrameResult, Image | None]) -> tuple[FrameResult, Image | None]:
             result, picture = drawn
+            image_id = self.ids.of(result.frame)
             for file in self.result_files:
-                file.add(result, ids.of(result))
+                file.add(result, image_id)
             if video is not None and picture is not None:
                 video.add(picture)
             elif writes and picture is not None:
-                self._write_image(result, picture)
+                self._write_image(number, result, picture)
             return drawn
 
         busy_s: list[float] = []
@@ -257,66 +276,11 @@ class _Run:
         wait_s = (0.001 if is_video else 0.0) if interval is None else max(interval, 0.001)
         return Window('poses', round(1000 * wait_s))
 
-    def _video_path(self, source: Source) -> Path:
-        if self.outputs.out_file is not None:
-            self.outputs.out_file.parent.mkdir(parents=True, exist_ok=True)
-            return self.outputs.out_file
-        stem = 'camera' if source.is_live else Path(source.name).stem
-        path = self._free(self.outputs.out_dir / f'{stem}.mp4')
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def _write_image(self, result: FrameResult, picture: Image) -> None:
-        path = self.outputs.out_file
-        if path is None:
-            name = Path(result.frame.name)
-            path = self.outputs.out_dir / (name.name if name.suffix else f'{name.name}.png')
-            path = self._free(path)
-        write_image(path, picture)
+    def _write_image(self, number: int, result: FrameResult, picture: Image) -> None:
+        frame = result.frame
+        write_image(self.drawn.of_image(number, frame.index, frame.name), picture)
         written = self.outputs.out_file or self.outputs.out_dir
         self.files += [] if written in self.files else [written]
-
-    def _free(self, path: Path) -> Path:
-        """Returns the path, with a number if this run has written it for another input."""
-        number, free = 1, path
-        while free in self._taken:
-            number += 1
-            free = path.with_stem(f'{path.stem}_{number}')
-        self._taken.add(free)
-        return free
-
-
-class _Ids:
-    """Image ids for COCO results: of an annotation file, of numeric file names, or running.
-
-    Args:
-        source: Source of the frames.
-        by_name: Ids of an annotation file; None if there is none.
-        first: Number of the frames before this source.
-    """
-
-    def __init__(self, source: Source, by_name: Mapping[str, int] | None, first: int) -> None:
-        self.by_name = by_name
-        self.first = first
-        is_list = isinstance(source, ImageSource) and not source.is_live
-        images = source.images if is_list else []
-        stems = [Path(x).stem if isinstance(x, (str, Path)) else '' for x in images]
-        self.is_numeric = bool(stems) and all(stem.isdecimal() for stem in stems)
-        self.is_numeric &= len({int(stem) for stem in stems if stem.isdecimal()}) == len(stems)
-
-    def of(self, result: FrameResult) -> int:
-        """Returns the id of a frame.
-
-        Raises:
-            ValueError: If the annotation file does not know the image.
-        """
-        frame = result.frame
-        name = Path(frame.name)
-        if self.by_name is not None:
-            if name.name not in self.by_name:
-                raise ValueError(f"the annotation file of the ids has no image '{name.name}'")
-            return self.by_name[name.name]
-        return int(name.stem) if self.is_numeric else self.first + frame.index
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmpose.apis.inference.command import DEFAULT_OUT, FORMATS, Outputs, ids_by_name
+from mmpose.apis.inference.command import DEFAULT_OUT, FORMATS, Outputs
+from mmpose.apis.inference.image_ids import ids_by_name
 from mmpose.apis.inference.inferencer import PoseInferencer
 from mmpose.apis.inference.sequence import DrawOptions
 from mmpose.backends import model_names
@@ -226,6 +227,7 @@ def outputs_of(args: argparse.Namespace) -> Outputs:
             black_background=args.black_background,
         ),
         image_ids=ids_by_name(args.ann) if args.ann else None,
+        inputs=tuple(str(x) for x in (*(args.model or ()), args.det, args.ann) if x),
         max_frames=args.max_frames,
         progress=args.progress,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,7 @@ from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.sequence import FrameJob, FrameResult, SequenceEstimator
 from mmpose.apis.inference.sources import Input, Source, open_sources
 from mmpose.backends import PoseBackend, TorchBackend, load_backend, pick_device
-from mmpose.detectors import Detector, build_detector
+from mmpose.detectors import Detector, build_detector, choose_detector
 from mmpose.models import TopdownPoseEstimator
 from mmpose.structures import DatasetMeta, Frame
 from mmpose.tracking import KeypointSmoother, PoseTracker, fill_gaps
@@ -40,8 +41,10 @@ class PoseInferencer:
     Args:
         model: A name such as ``vitpose-b`` (see ``find_model``), a config file, a work dir of a
             training, an exported file, a model of ``init_model``, or a ``PoseBackend``.
-        checkpoint: Weights for a name or a config, path or address.
-        detector: See ``build_detector``; None is a detector of torchvision.
+        checkpoint: Weights for a name or a config, path or address. With the other options of
+            ``init_model`` it is refused beside a model object, which has them already.
+        detector: See ``build_detector``; None is a detector of torchvision, or the whole image,
+            with a warning, if none of its classes has the skeleton.
         device: Such as ``cuda:1``; None takes a GPU where there is one.
         dataset: Which head of a model of several datasets.
         dtype: ``float32``, ``bfloat16`` or ``float16``; see ``init_model``.
@@ -49,7 +52,7 @@ class PoseInferencer:
         flip_test: See ``init_model``.
         input_size: See ``init_model``.
         batch_size: Instances, and frames, at a time.
-        categories: See ``build_detector``.
+        categories: See ``build_detector``; None follows the skeleton: people, animals, hands.
         bbox_threshold: Boxes with a lower score are dropped.
         nms_threshold: See ``build_detector``.
         max_instances: Boxes of a frame at most, those with the highest scores.
@@ -67,6 +70,7 @@ class PoseInferencer:
     Attributes:
         dataset_meta: Skeleton of the poses.
         problems: Errors of the current or last call that did not end it.
+        hint: What to change where not one instance is found.
         busy_s: Seconds for which each part has worked in the current or last call, on its own
             thread: ``read``, ``detect`` and ``pose``.
 
@@ -89,7 +93,7 @@ class PoseInferencer:
         flip_test: bool | None = None,
         input_size: tuple[int, int] | None = None,
         batch_size: int = 32,
-        categories: Sequence[str | int] = ('person',),
+        categories: Sequence[str | int] | None = None,
         bbox_threshold: float = 0.3,
         nms_threshold: float | None = 0.65,
         max_instances: int | None = None,
@@ -127,13 +131,29 @@ class PoseInferencer:
                 input_size=input_size,
                 trust_checkpoint=trust_checkpoint,
             )
-        elif isinstance(model, TopdownPoseEstimator):
-            backend = getattr(model, 'backend', None) or TorchBackend(model)
         else:
-            backend = model
+            options = {
+                'checkpoint': checkpoint,
+                'dataset': dataset,
+                'dtype': dtype,
+                'compile_model': compile_model or None,
+                'flip_test': flip_test,
+                'input_size': input_size,
+                'trust_checkpoint': trust_checkpoint or None,
+            }
+            backend = _backend_of(model, options, where if device is not None else None)
         self.dataset_meta: DatasetMeta = backend.dataset_meta
+        detector, categories, note = choose_detector(detector, categories, self.dataset_meta)
+        if note:
+            warnings.warn(note, stacklevel=2)
         self.detector = build_detector(
             detector, str(where), bbox_threshold, nms_threshold, categories
+        )
+        self.hint = (
+            f'no instance was found by detector {detector or "torchvision"} that looked for '
+            f'{", ".join(map(str, categories))} with a score of at least {bbox_threshold:g}; '
+            'give --det (whole-image, a file of boxes, another detector), --det-cat or a lower '
+            '--bbox-thr'
         )
         crop_device = where if where.type == 'cuda' else None
         self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device)
@@ -199,6 +219,35 @@ class PoseInferencer:
             for chunk in chunks:
                 for job in chunk:
                     yield FrameResult(job.frame, job.poses, self.dataset_meta, job.problem)
+
+
+def _backend_of(model: Any, options: Mapping[str, Any], device: torch.device | None) -> PoseBackend:
+    """Returns the backend of a model object, beside which no option of loading is ignored.
+
+    Raises:
+        TypeError: If it is no model.
+        ValueError: If an option is given, or the model is on another device.
+    """
+    is_estimator = isinstance(model, TopdownPoseEstimator)
+    if not is_estimator and not hasattr(model, 'predict'):
+        raise TypeError(
+            f'the model is a {type(model).__name__}, expected a name, a path, what init_model '
+            'returns, or a PoseBackend'
+        )
+    asked = [name for name, value in options.items() if value is not None]
+    if asked:
+        raise ValueError(
+            f'{", ".join(asked)} of a model object is settled already; give it to init_model, or '
+            'give PoseInferencer the config instead of the model'
+        )
+    backend = (getattr(model, 'backend', None) or TorchBackend(model)) if is_estimator else model
+    own = getattr(backend, 'device', None)
+    if device is not None and own is not None and device.type != torch.device(own).type:
+        raise ValueError(
+            f"device is '{device}', but the model is on '{own}'; move it there, or load it there "
+            'with init_model'
+        )
+    return backend
 
 
 def _chunks(source: Source, max_frames: int) -> Generator[list[FrameJob], None, None]:

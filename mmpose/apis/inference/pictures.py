@@ -49,7 +49,8 @@ class VideoFile:
         """
         if self._writer is None:
             self._size_wh = image_bgr.shape[1], image_bgr.shape[0]
-            code = cv2.VideoWriter.fourcc(*CODECS[self.path.suffix])
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            code = cv2.VideoWriter.fourcc(*CODECS[self.path.suffix.lower()])
             self._writer = cv2.VideoWriter(str(self.path), code, self.fps, self._size_wh)
             if not self._writer.isOpened():
                 size = f'{self._size_wh[0]}x{self._size_wh[1]}'

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from mmpose.apis.inference.images import as_bgr, read_image
+from mmpose.apis.inference.images import to_bgr
 from mmpose.backends import PoseBackend, TorchBackend
 from mmpose.models import TopdownPoseEstimator
 from mmpose.models.pose_estimators.results import batch_to_results
@@ -33,7 +33,7 @@ MAX_SIDE = 32_000  # px; cv2.warpAffine takes images below 2^15
 
 def inference_topdown(
     model: TopdownPoseEstimator,
-    image: str | Path | np.ndarray,
+    image: Any,
     boxes: ArrayLike | Boxes | None = None,
     bbox_format: str = 'xyxy',
     batch_size: int = 32,
@@ -43,22 +43,23 @@ def inference_topdown(
 
     Args:
         model: As ``init_model`` makes it.
-        image: A file, or an array as ``as_bgr`` takes it: BGR, grey or BGRA.
-        boxes: (N, 4), img px, or ``Boxes``; None takes the whole image.
+        image: A path, an array (BGR), or another image as ``to_bgr`` takes it.
+        boxes: (N, 4), img px, (N, 5) with scores, or ``Boxes``; None takes the whole image.
         bbox_format: Format of ``boxes``: ``xyxy`` (as in MMPose) or ``xywh``.
         batch_size: Instances at a time.
         with_heatmaps: Whether each result keeps its heatmaps and crop window.
 
     Raises:
         FileNotFoundError: If there is no such image.
+        TypeError: If the model or the image is something else.
         ValueError: If the image cannot be read, or a box has no size or lies outside of it.
     """
     if bbox_format not in ('xyxy', 'xywh'):
         raise ValueError(f"bbox_format is '{bbox_format}', expected 'xyxy' or 'xywh'")
-    if isinstance(image, np.ndarray):
-        frame = Frame(0, as_bgr(image), '')
-    else:
-        frame = Frame(0, read_image(image), str(image))
+    if not isinstance(model, TopdownPoseEstimator):
+        raise TypeError(f'the model is a {type(model).__name__}, expected what init_model returns')
+    name = str(image) if isinstance(image, (str, Path)) else ''
+    frame = Frame(0, to_bgr(image), name)
     if boxes is None:
         boxes = Boxes.whole_image(frame.image_wh)
     elif not isinstance(boxes, Boxes):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mmpose.apis.inference.output_paths import FreeNames, stem_of
 from mmpose.apis.inference.sequence import FrameResult
 from mmpose.structures import DatasetMeta, PoseResult
+from mmpose.structures.output_files import OutputFiles
 
 MIN_SCORE = 0.2  # of the keypoints that count for the score of a pose, as in COCO's evaluation
 DIGITS = 3  # of a px, and of a score
@@ -175,11 +177,14 @@ class NpzFile:
 class MmposeFolder:
     """A JSON file per image or video with the fields of MMPose's inferencer.
 
-    Of an image it is a list of instances, of a video a list of ``{frame_id, instances}``.
+    Of an image it is a list of instances, of a video a list of ``{frame_id, instances}``. Inputs
+    of the same stem get numbers.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: OutputFiles, taken: Iterable[str] = ()) -> None:
         self.path = path
+        self._files = files
+        self._names = FreeNames(taken)
         self._name = ''
         self._frames: list[dict[str, Any]] = []
         self._is_video = False
@@ -187,7 +192,7 @@ class MmposeFolder:
     def add(self, result: FrameResult, image_id: int) -> None:
         """Keeps the poses of a frame, and writes the file of what came before it."""
         frame = result.frame
-        if frame.name != self._name:
+        if frame.name != self._name or frame.time_s == 0:  # an image, or the start of a video
             self._write()
             self._name, self._is_video = frame.name, False
         self._is_video |= frame.time_s > 0
@@ -209,7 +214,7 @@ class MmposeFolder:
     def _write(self) -> None:
         if self._frames:
             content = self._frames if self._is_video else self._frames[0]['instances']
-            target = self.path / f'{Path(self._name).stem or "frames"}.json'
+            target = self._files.claim(self.path / self._names.take(stem_of(self._name), '.json'))
             target.write_text(json.dumps(content, allow_nan=False) + '\n', encoding='utf-8')
         self._frames = []
 

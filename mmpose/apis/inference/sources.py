@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+import os
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.apis.inference.images import ImageSource
+from mmpose.apis.inference.addresses import local_path, open_address
+from mmpose.apis.inference.images import EXPECTED, ImageSource, is_in_memory
 from mmpose.apis.inference.videos import CameraSource, VideoSource
+from mmpose.datasets.transforms.loading import BadImageError
 from mmpose.structures import Frame
 from mmpose.structures.media_files import VIDEO_SUFFIXES, find_files, is_pattern
 
-Input = str | Path | int | NDArray[Any]
+Input = str | Path | int | bytes | NDArray[Any] | Any  # see ``to_bgr``
 WEBCAM = 'webcam'  # what MMPose calls camera 0; webcam:1 is camera 1
+
+
+class EmptyFolderError(BadImageError, FileNotFoundError):
+    """A folder holds no image and no video."""
 
 
 class Source(Protocol):
@@ -43,76 +50,119 @@ class Source(Protocol):
 def open_sources(inputs: Input | Source | Iterable[Input]) -> list[Source]:
     """Returns the sources of an input, in its order.
 
+    Of several inputs, images and videos that are there but cannot be read are left out and named
+    among the problems.
+
     Args:
         inputs: Path of an image or a video; a folder or pattern of them; number of a camera,
-            also as text or as ``webcam`` or ``webcam:1``; URL of a stream; an image array, or
-            (N, H, W, 3) several of them; a list of any of these; an iterator of paths and arrays
-            of images; or a source.
+            also as text or as ``webcam`` or ``webcam:1``; address of an image, a video or a
+            stream; an image in memory as ``to_bgr`` takes it, or (N, H, W, 3) several of them; a
+            list of any of these; an iterator of images; or a source.
 
     Raises:
         FileNotFoundError: If there is no such file.
+        TypeError: If it is something else.
         ValueError: If a file is no video, or an array no image.
         ConnectionError: If a camera or stream cannot be opened.
     """
-    if isinstance(inputs, Iterator):
+    if isinstance(inputs, Iterator) and not is_in_memory(inputs):
         return [ImageSource(inputs)]
     sources: list[Source] = []
-    images: list[str | Path | NDArray[Any]] = []
-    for item in _flat(inputs):
-        if _is_image(item):
-            images.append(item)
-        else:
-            if images:
-                sources.append(ImageSource(images))
-                images = []
-            sources.append(item if _is_source(item) else VideoSource(item))
+    images: list[Any] = []
+    items = list(_flat(inputs, is_alone=True))
+    for item in items:
+        opened = item if _is_source(item) else _opened(item, is_alone=len(items) == 1)
+        if not _is_source(opened):
+            images.append(opened)
+            continue
+        if images:
+            sources.append(ImageSource(images))
+            images = []
+        sources.append(opened)
     if images:
         sources.append(ImageSource(images))
     if not sources:
         raise ValueError('there is nothing to look at: the list of inputs is empty')
+    for source in sources:
+        if isinstance(source, ImageSource):
+            source.may_be_empty = len(sources) > 1
     return sources
 
 
-def _is_image(item: Any) -> bool:
-    if isinstance(item, str):
-        return Path(item).suffix.lower() not in VIDEO_SUFFIXES
-    return isinstance(item, np.ndarray)
+def paths_of(source: Source) -> list[str]:
+    """Returns the files that a source reads."""
+    return source.names if isinstance(source, ImageSource) else [source.name]
 
 
-def _flat(inputs: Any) -> Iterator[Any]:
-    """Yields image files, image arrays, video files and open sources."""
+def _opened(item: Any, is_alone: bool) -> Any:
+    """Returns a source of a video file; an image, or the error of what cannot be read, as it is."""
+    if not isinstance(item, str) or Path(item).suffix.lower() not in VIDEO_SUFFIXES:
+        return item
+    try:
+        return VideoSource(item)
+    except ValueError as error:
+        if is_alone:
+            raise
+        return BadImageError(str(error))
+
+
+def _flat(inputs: Any, is_alone: bool) -> Iterator[Any]:
+    """Yields image files, images in memory, video files, open sources, and errors of a list."""
     if _is_source(inputs):
         yield inputs
-    elif isinstance(inputs, np.ndarray):
-        yield from inputs if inputs.ndim == 4 else [inputs]
+    elif is_in_memory(inputs):
+        yield from inputs if getattr(inputs, 'ndim', 0) == 4 else [inputs]
     elif isinstance(inputs, (int, np.integer)) and not isinstance(inputs, bool):
         yield CameraSource(int(inputs))
     elif isinstance(inputs, (str, Path)):
-        yield from _named(str(inputs))
-    elif isinstance(inputs, Iterable):
-        for item in inputs:
-            yield from _flat(item)
+        yield from _named(local_path(str(inputs)), is_alone)
+    elif isinstance(inputs, Iterable) and not isinstance(inputs, Mapping):
+        items = list(inputs)
+        for item in items:
+            yield from _flat(item, is_alone=is_alone and len(items) == 1)
     else:
         raise TypeError(
-            f'{type(inputs).__name__} is no input; expected a path, pattern, URL, camera number, '
-            'image array or a list of them'
+            f'{type(inputs).__name__} is no input; expected a pattern, a folder, an address, the '
+            f'number of a camera, {EXPECTED}, or a list of them'
         )
 
 
-def _named(text: str) -> Iterator[Any]:
+def _named(text: str, is_alone: bool) -> Iterator[Any]:
     kind, _, number = text.partition(':')
-    if text.isdigit():
+    if text.isdecimal():
         yield CameraSource(int(text))
-    elif kind == WEBCAM and (not number or number.isdigit()):
+    elif kind == WEBCAM and (not number or number.isdecimal()):
         yield CameraSource(int(number or 0))
-    elif '://' in text:
-        yield CameraSource(text)
-    elif Path(text).is_dir() or is_pattern(text):
-        yield from find_files(text)
-    elif Path(text).is_file():
-        yield text
     else:
-        raise FileNotFoundError(f"there is no image, video or folder '{text}'")
+        try:
+            yield from [open_address(text)] if '://' in text else _files(text)
+        except BadImageError as error:
+            if is_alone:
+                raise
+            yield error
+
+
+def _files(text: str) -> list[str]:
+    """Returns the files of a path, folder or pattern.
+
+    Raises:
+        BadImageError: If there is something else, or nothing to look at in a folder.
+        FileNotFoundError: If there is nothing of the name.
+    """
+    try:
+        if Path(text).is_file():
+            return [text]
+        exists, is_folder = os.path.lexists(text), Path(text).is_dir()
+        if is_folder or is_pattern(text):
+            return find_files(text)
+    except FileNotFoundError as error:
+        raise EmptyFolderError(str(error)) if is_folder else error from None
+    except (OSError, ValueError) as error:  # such as a name that is too long
+        reason = getattr(error, 'strerror', None) or error
+        raise BadImageError(f"'{text[:200]}' cannot be opened: {reason}") from None
+    if exists:
+        raise BadImageError(f"'{text}' is neither a file nor a folder, or a link to nowhere")
+    raise FileNotFoundError(f"there is no image, video or folder '{text}'")
 
 
 def _is_source(item: Any) -> bool:

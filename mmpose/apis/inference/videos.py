@@ -23,22 +23,23 @@ OpenCapture = Callable[[str | int], Any]
 
 
 class VideoSource:
-    """The frames of a video file: as many as the decoder counts, also where some are damaged.
+    """The frames of a video file or its address: all that the decoder counts, also damaged ones.
 
     Where the decoder fails in the middle of a file, the picture before stands in for the frame,
     and the text beside it says so, so that later frames keep their number and time.
 
     Args:
-        path: The file.
+        path: The file, or its address.
 
     Attributes:
-        name: The path.
+        name: The path, or the address without user and password.
         num_frames: As the file says; None if it does not.
         fps: Frames per second; 30 where the file does not say.
         is_live: False.
         problems: A sentence for each kind of damage, complete when the last frame has come.
 
     Raises:
+        ConnectionError: If it is an address that cannot be opened.
         FileNotFoundError: If there is no such file.
         ValueError: If it is no video that OpenCV can read.
     """
@@ -46,14 +47,18 @@ class VideoSource:
     is_live = False
 
     def __init__(self, path: str | Path) -> None:
-        self.name = str(path)
-        if not Path(path).is_file():
+        self.path = str(path)
+        is_remote = '://' in self.path
+        self.name = without_password(self.path) if is_remote else self.path
+        if not is_remote and not Path(path).is_file():
             raise FileNotFoundError(f"there is no video '{path}'")
-        capture = cv2.VideoCapture(self.name)
+        capture = self._open()
         is_open = capture.isOpened()
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if is_open else 0
         fps = float(capture.get(cv2.CAP_PROP_FPS)) if is_open else 0.0
         capture.release()
+        if not is_open and is_remote:
+            raise ConnectionError(f"'{self.name}' cannot be opened as a video")
         if not is_open:
             size = Path(path).stat().st_size
             raise ValueError(
@@ -71,7 +76,7 @@ class VideoSource:
             ValueError: If not one frame can be decoded.
         """
         self.problems = []
-        capture = cv2.VideoCapture(self.name)
+        capture = self._open()
         index, num_damaged = 0, 0
         last: NDArray[np.uint8] | None = None
         try:
@@ -90,6 +95,9 @@ class VideoSource:
         if last is None:
             raise ValueError(f"not one frame of '{self.name}' can be decoded; it is damaged")
         self._note(index, num_damaged)
+
+    def _open(self) -> Any:
+        return _open_live(self.path) if '://' in self.path else cv2.VideoCapture(self.path)
 
     def _next(self, capture: Any, index: int) -> tuple[int, NDArray[np.uint8]] | None:
         """Returns how many frames were missed, and the next good one; None at the end."""
@@ -133,6 +141,7 @@ class CameraSource:
         num_frames: None.
         fps: Frames per second as the driver says; 30 where it does not.
         is_live: True.
+        is_file: Whether it has a known number of frames, so that it ends.
         problems: A sentence for each loss of the connection.
 
     Raises:
@@ -163,6 +172,11 @@ class CameraSource:
             )
         fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.fps = fps if 0 < fps < 1000 else 30.0
+        self.is_file = float(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)) > 0
+
+    def close(self) -> None:
+        """Releases it."""
+        self._capture.release()
 
     def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
         """Yields each frame as it comes.
@@ -174,6 +188,8 @@ class CameraSource:
         try:
             while True:
                 is_read, image = self._capture.read()
+                if not is_read and self.is_file and index:
+                    return  # a file that ended has ended
                 if not is_read:
                     image = self._reconnect(index)
                 yield Frame(index, image, self.name, time.monotonic() - started), ''

@@ -199,7 +199,12 @@ def _report(split: Split, log: IssueLog, image: int, facts: ImageFacts, apply_ex
         found = f'{used_wh[0]}x{used_wh[1]} px' + (' after its EXIF orientation' if turned else '')
         expected = f'{annotated_wh[0]}x{annotated_wh[1]} px as annotated'
         if turned and used_wh == annotated_wh[::-1]:
-            expected += f'; set LoadImage.apply_exif={not apply_exif}'
+            expected += (
+                '; exchange width and height in the file if the keypoints fit the upright picture, '
+                'LoadImage.apply_exif=False only if they fit the pixels as stored'
+                if apply_exif
+                else '; set LoadImage.apply_exif=True'
+            )
         log.add(Issue('image_size', split.name, path, entry, found, expected, name))
     if facts.orientation != 1:
         found = f'EXIF orientation {facts.orientation}'

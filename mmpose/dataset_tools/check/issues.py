@@ -84,7 +84,7 @@ KINDS: dict[str, Kind] = {
     'exif_rotation': Kind(
         WARNING,
         'image is turned by its EXIF orientation',
-        'check the picture; set LoadImage.apply_exif to how it was annotated',
+        'look whether the keypoints fit the upright picture (tools/browse_dataset.py)',
     ),
     'duplicate_annotation': Kind(WARNING, 'annotation occurs twice', 'drop one of them'),
     'empty_box': Kind(WARNING, 'box or area is empty', 'it is left out; fix the annotation'),

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from mmpose.dataset_tools.convert.coco import read_coco, write_coco
 from mmpose.dataset_tools.convert.cvat import read_cvat, write_cvat
 from mmpose.dataset_tools.convert.deeplabcut import read_deeplabcut, write_deeplabcut
-from mmpose.dataset_tools.convert.files import ImageFolder, write_texts
+from mmpose.dataset_tools.convert.files import ImageFolder, write_files
 from mmpose.dataset_tools.convert.label_set import LabelSet, with_boxes, with_skeleton
-from mmpose.dataset_tools.convert.label_studio import read_label_studio, write_label_studio
+from mmpose.dataset_tools.convert.label_studio import (
+    config_path,
+    read_label_studio,
+    write_label_studio,
+)
 from mmpose.dataset_tools.convert.labelme import read_labelme, write_labelme
 from mmpose.dataset_tools.convert.sleap import read_sleap, write_sleap
 from mmpose.dataset_tools.convert.ultralytics import read_ultralytics, write_ultralytics
 from mmpose.metainfo import load_metainfo
 
 Reader = Callable[[Path, ImageFolder], LabelSet]
-Writer = Callable[[LabelSet, Path], dict[Path, str]]
+Writer = Callable[[LabelSet, Path], dict[Path, str] | dict[Path, bytes]]
 FORMATS = (
     'coco',
     'cvat',
@@ -28,6 +35,8 @@ FORMATS = (
     'sleap',
     'ultralytics',
 )
+# Formats of many files: what is read has one of these suffixes.
+FOLDERS = {'labelme': ('.json', '.yaml'), 'ultralytics': ('.txt', '.yaml')}
 
 
 def convert_annotations(
@@ -48,27 +57,60 @@ def convert_annotations(
         target: Likewise.
         source_format: One of ``FORMATS``.
         target_format: One of ``FORMATS``.
-        images: Folder of the images; needed where the format stores no image sizes.
+        images: Folder of the images; needed where the format stores no image sizes, and where
+            names of images are absolute.
         metainfo: Skeleton that gives keypoint names, their order and skeleton links.
         split: Split of an 'ultralytics' dataset that is read or written.
         box_margin: How far boxes that must be made stand off the keypoints, as a fraction of
             their longer side.
-        overwrite: Whether files that exist may be replaced.
+        overwrite: Whether files that exist may be replaced; never those that were read.
 
     Raises:
         FileNotFoundError, FileExistsError, TypeError, ValueError: With one sentence on what is
             wrong in which file.
     """
-    if not Path(source).exists():
+    source, target, folder = Path(source), Path(target), ImageFolder(images)
+    if not source.exists():
         raise FileNotFoundError(f'{source} does not exist')
     read, _ = _format(source_format, split)
     _, write = _format(target_format, split)
-    labels = read(Path(source), ImageFolder(images))
+    labels = _with_safe_names(read(source, folder), folder, source)
     if metainfo is not None:
         labels = with_skeleton(labels, load_metainfo(metainfo))
     labels = with_boxes(labels, box_margin)
-    write_texts(write(labels, Path(target)), overwrite)
+    contents = write(labels, target)
+    _refuse_sources(contents, source, source_format)
+    write_files(contents, target if target_format in FOLDERS else target.parent, overwrite)
     return labels
+
+
+def _with_safe_names(labels: LabelSet, folder: ImageFolder, source: Path) -> LabelSet:
+    """Returns the labels with names of images that are relative, below their folder and unique."""
+    images = [
+        image._replace(file_name=folder.relative(image.file_name, source))
+        for image in labels.images
+    ]
+    names = Counter(image.file_name for image in images)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"{source}: {len(twice)} image names stand for several images each, first '{twice[0]}',"
+            ' so labels would get onto the wrong picture; rename the images or convert them apart'
+        )
+    return replace(labels, images=tuple(images))
+
+
+def _refuse_sources(paths: Iterable[Path], source: Path, source_format: str) -> None:
+    """Raises a FileExistsError if a file that is to be written may have been read."""
+    suffixes = FOLDERS.get(source_format, ())
+    folder = (source if source.is_dir() else source.parent).resolve()
+    read = [path for path in (source, config_path(source)) if path.exists()]
+    for path in paths:
+        if path.exists() and (
+            any(os.path.samefile(path, other) for other in read)
+            or (path.suffix in suffixes and path.resolve().is_relative_to(folder))
+        ):
+            raise FileExistsError(f'{path} is read by this conversion; choose another output')
 
 
 def _format(name: str, split: str) -> tuple[Reader, Writer]:

@@ -14,8 +14,13 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
-from mmpose.dataset_tools.convert.files import ImageFolder, read_text
-from mmpose.dataset_tools.convert.grouping import LooseBox, LoosePoint, group_instances
+from mmpose.dataset_tools.convert.files import ImageFolder, read_xml
+from mmpose.dataset_tools.convert.grouping import (
+    LooseBox,
+    LoosePoint,
+    boxes_of_groups,
+    group_instances,
+)
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
     UNLABELLED,
@@ -30,6 +35,7 @@ from mmpose.dataset_tools.convert.label_set import (
     count_notes,
     neutral_names,
     order_of_appearance,
+    turned_box,
 )
 
 Limbs = list[tuple[int, int]]
@@ -40,7 +46,8 @@ ATTRIBUTE = r'\b{}="([^"]*)"'
 def read_cvat(source: Path, images: ImageFolder) -> LabelSet:
     """Returns the labels of an export as 'CVAT for images 1.1' (``annotations.xml``).
 
-    A skeleton is an instance; a box in its group is its box. Where there are no skeletons, points
+    A skeleton is an instance; a box in its group is its box, of several that which holds its
+    points. Where there are no skeletons, points
     are: single points are keypoints of their label, and those of one group are an instance; a
     shape of several points is an instance with neutral keypoint names. ``outside`` means not
     labelled, ``occluded`` means labelled but not visible.
@@ -48,10 +55,7 @@ def read_cvat(source: Path, images: ImageFolder) -> LabelSet:
     Raises:
         ValueError: If the file is malformed or is an export for video.
     """
-    try:
-        root = ElementTree.fromstring(read_text(source))
-    except ElementTree.ParseError as error:
-        raise ValueError(f'{source} is not valid XML: {error}') from None
+    root = read_xml(source)
     if root.find('track') is not None:
         raise ValueError(
             f"{source} is 'CVAT for video', expected 'CVAT for images 1.1'; export the task again "
@@ -60,6 +64,7 @@ def read_cvat(source: Path, images: ImageFolder) -> LabelSet:
     left_out: Counter[str] = Counter()
     found: list[LabelledImage] = []
     drafts: list[Draft] = []
+    tasks: dict[str, list[str]] = {}
     for element in root.iter('image'):
         name = _attribute(element, 'name', f'{source}: an image')
         where = f"{source}: image '{name}'"
@@ -67,11 +72,22 @@ def read_cvat(source: Path, images: ImageFolder) -> LabelSet:
         width, height = element.get('width'), element.get('height')
         wh = (int(width), int(height)) if width and height else images.wh(name, source)
         found.append(LabelledImage(name, wh))
+        tasks.setdefault(name, []).append(element.get('task_id') or 'unknown')
+    _refuse_equal_names(source, tasks)
     names, skeleton_links = _skeleton(source, root)
     appeared = order_of_appearance(drafts)
     if not names or not set(appeared) <= set(names):
         names, skeleton_links = _point_labels(root, appeared), []
     return assemble(source, names, found, drafts, skeleton_links, count_notes(left_out))
+
+
+def _refuse_equal_names(source: Path, tasks: dict[str, list[str]]) -> None:
+    twice = {name: ids for name, ids in tasks.items() if len(ids) > 1}
+    for name, ids in twice.items():
+        raise ValueError(
+            f"{source}: {len(twice)} image names occur in several tasks, first '{name}' in the "
+            f'tasks {", ".join(ids)}; export and convert each task apart'
+        )
 
 
 def write_cvat(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -111,20 +127,17 @@ def _image_drafts(image: Element, where: str, row: int, left_out: Counter[str]) 
     )
     if not skeletons:
         return _point_drafts(image, where, row, boxes, left_out)
-    framed = {box.group: box.bbox_xywh for box in boxes if box.group is not None}
-    groups = [_group(skeleton) for skeleton in skeletons]
-    left_out['boxes that share no group with a skeleton'] += sum(
-        box.group is None or box.group not in groups for box in boxes
-    )
     drafts = []
-    for skeleton, group in zip(skeletons, groups, strict=True):
+    for skeleton in skeletons:
         points = {}
         for element in skeleton.iter('points'):
             label = _attribute(element, 'label', where)
             ((x, y),) = _coordinates(element, where)
             points[label] = (x, y, _visibility(element))
         category = _attribute(skeleton, 'label', where)
-        drafts.append(Draft(row, category, points, framed.get(group)))
+        drafts.append(Draft(row, category, points))
+    groups = [_group(skeleton) for skeleton in skeletons]
+    drafts = boxes_of_groups(drafts, groups, boxes, left_out)
     kept = [draft for draft in drafts if any(point[2] for point in draft.points.values())]
     left_out['skeletons whose points are all outside'] += len(drafts) - len(kept)
     return kept
@@ -167,11 +180,13 @@ def _coordinates(element: Element, where: str) -> list[tuple[float, float]]:
 
 def _box(element: Element, where: str) -> Box:
     texts = [_attribute(element, key, where) for key in ('xtl', 'ytl', 'xbr', 'ybr')]
+    texts.append(element.get('rotation') or '0')
     try:
-        left, top, right, bottom = (float(text) for text in texts)
+        left, top, right, bottom, degrees = (float(text) for text in texts)
     except ValueError:
-        raise ValueError(f'{where}: a box is {texts}, expected four numbers') from None
-    return (left, top, right - left, bottom - top)
+        raise ValueError(f'{where}: a box is {texts}, expected numbers') from None
+    middle = ((left + right) / 2, (top + bottom) / 2)
+    return turned_box((left, top, right - left, bottom - top), degrees, middle)
 
 
 def _skeleton(source: Path, root: Element) -> tuple[list[str], Limbs]:

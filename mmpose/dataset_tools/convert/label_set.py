@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import cos, radians, sin
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -109,6 +111,24 @@ def neutral_names(count: int) -> list[str]:
 def order_of_appearance(drafts: Iterable[Draft]) -> list[str]:
     """Returns the keypoint names of drafts, in the order in which they first appear."""
     return list(dict.fromkeys(name for draft in drafts for name in draft.points))
+
+
+def listed_names(
+    drafts: Iterable[Draft], config: Path, read: Callable[[Path], list[str]]
+) -> tuple[list[str], list[str]]:
+    """Returns the keypoint names of drafts in the order of a configuration, and notes.
+
+    Args:
+        config: File that lists the names; without it they are in the order of appearance.
+        read: Returns its names.
+    """
+    names = order_of_appearance(drafts)
+    if config.is_file():
+        return list(dict.fromkeys([*read(config), *names])), []
+    return names, [
+        f'{config} does not exist, so keypoints are in the order in which they appear; '
+        'give --metainfo to order them'
+    ]
 
 
 def assemble(
@@ -230,6 +250,30 @@ def box_around(keypoints: NDArray[np.float64], wh: tuple[int, int], margin: floa
     low, high = np.maximum(low - grow, 0), np.minimum(high + grow, wh)
     x, y, width, height = (float(value) for value in (*low, *(high - low)))
     return (x, y, width, height)
+
+
+def box_of_corners(corners: Sequence[tuple[float, float]]) -> Box:
+    """Returns the upright box (x, y, width, height) around corners, img px."""
+    xs, ys = zip(*corners, strict=True)
+    return (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
+
+
+def turned_box(bbox_xywh: Box, degrees: float, pivot_xy: tuple[float, float]) -> Box:
+    """Returns the upright box around a box that is turned clockwise about a point, img px."""
+    if not degrees:
+        return bbox_xywh
+    x, y, width, height = bbox_xywh
+    angle = radians(degrees)
+    corners = []
+    for across in (x - pivot_xy[0], x + width - pivot_xy[0]):
+        for down in (y - pivot_xy[1], y + height - pivot_xy[1]):
+            corners.append(
+                (
+                    pivot_xy[0] + cos(angle) * across - sin(angle) * down,
+                    pivot_xy[1] + sin(angle) * across + cos(angle) * down,
+                )
+            )
+    return box_of_corners(corners)
 
 
 def tidy(value: float, digits: int = 3) -> float | int:

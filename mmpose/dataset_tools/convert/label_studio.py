@@ -14,13 +14,15 @@ from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
-from xml.etree import ElementTree
-
-import numpy as np
 
 from mmpose.coco.json_fields import Json, number
-from mmpose.dataset_tools.convert.files import ImageFolder, read_json, read_text
-from mmpose.dataset_tools.convert.grouping import LooseBox, LoosePoint, group_instances
+from mmpose.dataset_tools.convert.files import ImageFolder, read_json, read_xml
+from mmpose.dataset_tools.convert.grouping import (
+    LooseBox,
+    LoosePoint,
+    UnclearGroupError,
+    group_instances,
+)
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
     VISIBLE,
@@ -31,11 +33,12 @@ from mmpose.dataset_tools.convert.label_set import (
     LabelSet,
     assemble,
     count_notes,
-    order_of_appearance,
+    listed_names,
+    turned_box,
 )
 
 HIDDEN = {'occluded', 'hidden', 'invisible', 'not visible'}  # choices that mean visibility 1
-UPLOAD = re.compile(r'^/?data/upload/\d+/[0-9a-f]{8}-')  # prefix of a file that was uploaded
+UPLOAD = re.compile(r'^data/upload/\d+/[0-9a-f]{8}-')  # prefix of a file that was uploaded
 POINT_WIDTH = 0.5  # percent of the image, the size at which points are drawn
 
 
@@ -43,9 +46,9 @@ def read_label_studio(source: Path, images: ImageFolder) -> LabelSet:
     """Returns the labels of a Label Studio export in the format 'JSON'.
 
     Keypoints belong to the rectangle that is their parent (``parentID``) or that a relation
-    connects them to. A keypoint with the per-region choice 'occluded' has visibility 1. The order
-    of the keypoints is that of the labelling configuration beside the file (``NAME_config.xml``),
-    or else the order in which they appear.
+    connects them to, or else to the only one that holds them. A keypoint with the per-region
+    choice 'occluded' has visibility 1. The order of the keypoints is that of the labelling
+    configuration beside the file (``NAME_config.xml``), or else that in which they appear.
 
     Raises:
         TypeError, ValueError: If the file is malformed; the message names the task and field.
@@ -58,25 +61,25 @@ def read_label_studio(source: Path, images: ImageFolder) -> LabelSet:
     left_out: Counter[str] = Counter()
     found: list[LabelledImage] = []
     drafts: list[Draft] = []
-    for task in tasks:
-        where = f'{source}: task {task.get("id", "without id")}'
-        name = image_name(task, where)
+    unclear: list[str] = []
+    wheres = [f'{source}: task {task.get("id", "without id")}' for task in tasks]
+    file_names = original_names(map(image_name, tasks, wheres))
+    for task, name, where in zip(tasks, file_names, wheres, strict=True):
         regions = _regions(task, where, left_out)
         wh = _wh(task, regions) or images.wh(name, source)
-        drafts += _task_drafts(regions, wh, where, len(found), left_out)
+        try:
+            drafts += _task_drafts(regions, wh, where, len(found), left_out)
+        except UnclearGroupError as error:
+            unclear.append(f"task {task.get('id', 'without id')} ('{error.keypoint}')")
         found.append(LabelledImage(name, wh))
-    names = order_of_appearance(drafts)
-    notes = count_notes(left_out)
-    config = _config_path(source)
-    if config.is_file():
-        listed = _config_names(config)
-        names = [*listed, *(name for name in names if name not in listed)]
-    else:
-        notes.append(
-            f'{config} does not exist, so keypoints are in the order in which they appear; '
-            'give --metainfo to order them'
+    if unclear:
+        raise ValueError(
+            f'{source}: keypoints lie in no rectangle or in several, or a label occurs twice in '
+            f'one: {", ".join(unclear)}; in Label Studio select such a keypoint, choose '
+            "'Create relation between regions' and click on its rectangle"
         )
-    return assemble(source, names, found, drafts, (), notes)
+    names, notes = listed_names(drafts, config_path(source), _config_names)
+    return assemble(source, names, found, drafts, (), [*count_notes(left_out), *notes])
 
 
 def write_label_studio(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -92,14 +95,13 @@ def write_label_studio(labels: LabelSet, target: Path) -> dict[Path, str]:
         annotations = [{'id': i + 1, 'was_cancelled': False, 'result': result}]
         data = {'image': image.file_name, 'width': image.wh[0], 'height': image.wh[1]}
         tasks.append({'id': i + 1, 'data': data, 'annotations': annotations})
-    return {target: json.dumps(tasks) + '\n', _config_path(target): _config(labels)}
+    return {target: json.dumps(tasks) + '\n', config_path(target): _config(labels)}
 
 
 def image_name(task: Json, where: str) -> str:
-    """Returns the file name of a task, without what Label Studio puts before it.
+    """Returns the file name of a task: the path in its address.
 
-    ``/data/local-files/?d=a/b.jpg`` is ``a/b.jpg``, ``/data/upload/1/0123abcd-b.jpg`` is
-    ``b.jpg``, and of other addresses the path remains.
+    ``/data/local-files/?d=a/b.jpg`` is ``a/b.jpg``.
     """
     data: Any = task.get('data')
     values = data if isinstance(data, dict) else {}
@@ -112,7 +114,22 @@ def image_name(task: Json, where: str) -> str:
     if folder_query:
         return folder_query[0]
     path = unquote(parts.path)
-    return UPLOAD.sub('', path) if UPLOAD.match(path) else path.lstrip('/')
+    return path.lstrip('/')
+
+
+def original_names(names: Iterable[str]) -> list[str]:
+    """Returns names of uploaded files without what Label Studio puts before them.
+
+    ``data/upload/1/0123abcd-b.jpg`` is ``b.jpg``, unless that is the name of several files. They
+    keep the one that they have in Label Studio, ``0123abcd-b.jpg``, or else all of it.
+    """
+    kept = list(dict.fromkeys(names := list(names)))
+    shorter: dict[str, str] = {}
+    for shorten in (lambda name: UPLOAD.sub('', name), lambda name: name.rpartition('/')[2]):
+        short = {name: shorten(name) if UPLOAD.match(name) else name for name in kept}
+        counts = Counter(short.values())
+        shorter = {name: new for name, new in short.items() if counts[new] == 1} | shorter
+    return [shorter.get(name, name) for name in names]
 
 
 def _regions(task: Json, where: str, left_out: Counter[str]) -> list[Json]:
@@ -175,13 +192,8 @@ def _box(value: Json, wh: tuple[int, int], where: str) -> Box:
         number(value, key, where) * wh[i % 2] / 100
         for i, key in enumerate(('x', 'y', 'width', 'height'))
     )
-    angle = np.deg2rad(number(value, 'rotation', where, default=0.0))  # clockwise, about left top
-    across = width * np.array([np.cos(angle), np.sin(angle)])
-    down = height * np.array([-np.sin(angle), np.cos(angle)])
-    origin = np.array([left, top])
-    corners = np.stack([origin, origin + across, origin + down, origin + across + down])
-    x, y, right, bottom = (float(edge) for edge in (*corners.min(0), *corners.max(0)))
-    return (x, y, right - x, bottom - y)
+    degrees = number(value, 'rotation', where, default=0.0)
+    return turned_box((left, top, width, height), degrees, (left, top))
 
 
 def _instance_regions(
@@ -215,7 +227,7 @@ def _instance_regions(
     return regions
 
 
-def _config_path(path: Path) -> Path:
+def config_path(path: Path) -> Path:
     return path.with_name(f'{path.stem}_config.xml')
 
 
@@ -240,9 +252,6 @@ def _config(labels: LabelSet) -> str:
 
 
 def _config_names(path: Path) -> list[str]:
-    try:
-        root = ElementTree.fromstring(read_text(path))
-    except ElementTree.ParseError as error:
-        raise ValueError(f'{path} is not valid XML: {error}') from None
+    root = read_xml(path)
     labels = [label for parent in root.iter('KeyPointLabels') for label in parent.iter('Label')]
     return [label.get('value') or '' for label in labels]

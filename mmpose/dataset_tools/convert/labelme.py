@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mmpose.coco.json_fields import Json
-from mmpose.dataset_tools.convert.files import ImageFolder, read_json, read_text
+from mmpose.dataset_tools.convert.files import ImageFolder, read_json, read_yaml
 from mmpose.dataset_tools.convert.grouping import LooseBox, LoosePoint, group_instances
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
@@ -22,13 +22,15 @@ from mmpose.dataset_tools.convert.label_set import (
     LabelledInstance,
     LabelSet,
     assemble,
+    box_of_corners,
     count_notes,
-    order_of_appearance,
+    listed_names,
     tidy,
 )
 
 POSE_CONFIG = 'pose_config.yaml'
 OCCLUDED_FLAG = 'occluded'
+BOXES = ('rectangle', 'rotation')  # the second: X-AnyLabeling's box of four turned corners
 
 
 def read_labelme(source: Path, images: ImageFolder) -> LabelSet:
@@ -55,18 +57,8 @@ def read_labelme(source: Path, images: ImageFolder) -> LabelSet:
             raise ValueError(f"{path}: expected an object with the list 'shapes'")
         drafts += _file_drafts(path, data['shapes'], len(found), left_out)
         found.append(_image(path, data, root, images))
-    names = order_of_appearance(drafts)
-    notes = count_notes(left_out)
-    config = root / POSE_CONFIG
-    if config.is_file():
-        listed = _config_names(config)
-        names = [*listed, *(name for name in names if name not in listed)]
-    else:
-        notes.append(
-            f'{config} does not exist, so keypoints are in the order in which they appear; '
-            'give --metainfo to order them'
-        )
-    return assemble(source, names, found, drafts, (), notes)
+    names, notes = listed_names(drafts, root / POSE_CONFIG, _config_names)
+    return assemble(source, names, found, drafts, (), [*count_notes(left_out), *notes])
 
 
 def write_labelme(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -76,7 +68,7 @@ def write_labelme(labels: LabelSet, target: Path) -> dict[Path, str]:
     """
     texts = {}
     for image, instances in zip(labels.images, labels.of_image(), strict=True):
-        path = target / Path(image.file_name).with_suffix('.json')
+        path = (target / image.file_name).with_suffix('.json')
         if path in texts:
             raise ValueError(
                 f"'{image.file_name}' and another image would both have the file {path}; rename one"
@@ -116,7 +108,7 @@ def _file_drafts(path: Path, shapes: list[Any], row: int, left_out: Counter[str]
             if isinstance(shape, dict)
             else (None, None, None)
         )
-        if kind not in ('point', 'rectangle'):
+        if kind not in ('point', *BOXES):
             left_out[f"shapes of type '{kind}'"] += 1
             continue
         if not isinstance(label, str) or not label:
@@ -125,9 +117,7 @@ def _file_drafts(path: Path, shapes: list[Any], row: int, left_out: Counter[str]
         if kind == 'point':
             points.append(LoosePoint(group, label, (*corners[0], _visibility(shape))))
             continue
-        xs, ys = zip(*corners, strict=True)
-        size = (max(xs) - min(xs), max(ys) - min(ys))
-        boxes.append(LooseBox(group, label, (min(xs), min(ys), *size)))
+        boxes.append(LooseBox(group, label, box_of_corners(corners)))
     return group_instances(str(path), row, points, boxes, left_out)
 
 
@@ -189,12 +179,7 @@ def _shape(
 
 
 def _config_names(path: Path) -> list[str]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise ValueError(f'{path} is not valid YAML: {error}') from None
+    content = read_yaml(path)
     classes = content.get('classes') if isinstance(content, dict) else None
     if not isinstance(classes, dict):
         raise ValueError(f"{path}: field 'classes' is {classes!r}, expected class: keypoints")

@@ -1,186 +1,182 @@
-"""SLEAP: the labels of a project in SLEAP's JSON format, version 2.
+"""SLEAP: projects in its native format ``.slp``, read and written with sleap-io (BSD-3).
 
-Layout: https://sleap.ai; ``nodes`` hold the keypoints, ``skeletons`` order and connect them,
-``videos`` are videos or lists of images, and ``labels`` are the labelled frames.
+Layout: https://io.sleap.ai. A project has skeletons, videos (or lists of images in place of one)
+and labelled frames.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mmpose.coco.json_fields import Json
-from mmpose.dataset_tools.convert.files import ImageFolder, read_json
+from mmpose.dataset_tools.convert.files import ImageFolder
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
     VISIBLE,
-    Draft,
     LabelledImage,
     LabelledInstance,
     LabelSet,
-    Point,
-    assemble,
     count_notes,
-    tidy,
 )
 
-BODY_EDGE = 1  # edges of type 2 connect mirror partners
-FRAME_NAME = '{stem}/{frame:06d}.png'  # frame of a video, counted from 0
+if TYPE_CHECKING:
+    from sleap_io import Instance, Labels, Skeleton, Video
+
+FRAME_NAME = '{video}/{frame:06d}.png'  # frame of a video, counted from 0
 
 
 def read_sleap(source: Path, images: ImageFolder) -> LabelSet:
-    """Returns the labels of a SLEAP project that was saved as JSON.
+    """Returns the labels of a SLEAP project (``.slp`` or ``.pkg.slp``).
 
     A point that is not ``visible`` but has coordinates has visibility 1. Predictions are left
-    out. Frames of a video are named ``<video>/<frame, 6 digits>.png``.
+    out. Frames of a video are named ``<video>/<frame, 6 digits>.png``; a video whose name is that
+    of another one has its folders before it.
 
     Raises:
-        TypeError, ValueError: If the file is malformed; the message names what is wrong.
+        ImportError: If sleap-io is missing.
+        ValueError: If the file cannot be read, or holds no labels of one skeleton.
     """
-    if source.suffix in ('.slp', '.h5'):
+    project = _load(source)
+    if len(project.skeletons) != 1:
         raise ValueError(
-            f'{source} is HDF5; write the labels as JSON first, in SLEAP by File > Export or with '
-            '`sleap-convert --format json -o labels.json labels.slp`'
+            f'{source}: has {len(project.skeletons)} skeletons, expected one; split the project'
         )
+    (skeleton,) = project.skeletons
+    titles = _titles([_place(video, source) for video in project.videos])
+    left_out: Counter[str] = Counter()
+    found: list[LabelledImage] = []
+    instances: list[LabelledInstance] = []
+    for frame in project.labeled_frames:
+        row = project.videos.index(frame.video)
+        name = _frame_name(frame.video, titles[row], frame.frame_idx, source)
+        left_out['predicted instances'] += len(frame.predicted_instances)
+        instances += [
+            LabelledInstance(len(found), 0, _keypoints(instance))
+            for instance in frame.user_instances
+        ]
+        shape = frame.video.shape  # frames, height, width, channels; None if nobody knows
+        wh = (
+            (int(shape[2]), int(shape[1])) if shape and all(shape[1:3]) else images.wh(name, source)
+        )
+        found.append(LabelledImage(name, wh))
+    if not instances:
+        raise ValueError(f'{source}: there is no instance with labelled keypoints')
+    return LabelSet(
+        tuple(skeleton.node_names),
+        tuple((int(a), int(b)) for a, b in skeleton.edge_inds),
+        (skeleton.name or 'animal',),
+        tuple(found),
+        tuple(instances),
+        tuple(count_notes(left_out)),
+    )
+
+
+def write_sleap(labels: LabelSet, target: Path) -> dict[Path, bytes]:
+    """Returns the content of a project whose videos are lists of images of one size.
+
+    SLEAP has neither boxes nor categories: the skeleton has the name of the first category.
+
+    Raises:
+        ImportError: If sleap-io is missing.
+    """
+    sleap_io = _sleap_io()
+    names = labels.keypoint_names
+    links = [(names[a], names[b]) for a, b in labels.skeleton_links]
+    skeleton = sleap_io.Skeleton(list(names), links, name=labels.categories[0])
+    sizes = list(dict.fromkeys(image.wh for image in labels.images))
+    files = {wh: [name for name, size in labels.images if size == wh] for wh in sizes}
+    videos = {wh: _image_list(files[wh], wh) for wh in sizes}
+    frames = [
+        sleap_io.LabeledFrame(
+            video=videos[image.wh],
+            frame_idx=files[image.wh].index(image.file_name),
+            instances=[_instance(instance, skeleton) for instance in instances],
+        )
+        for image, instances in zip(labels.images, labels.of_image(), strict=True)
+    ]
+    project = sleap_io.Labels(frames, videos=list(videos.values()), skeletons=[skeleton])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / 'labels.slp'
+        project.save(str(path), embed=False, verbose=False)
+        return {target: path.read_bytes()}
+
+
+def _sleap_io() -> Any:
     try:
-        return _read_project(source, read_json(source), images)
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        import sleap_io
+    except ImportError:
+        raise ImportError('SLEAP projects need sleap-io: pip install sleap-io') from None
+    return sleap_io
+
+
+def _load(source: Path) -> Labels:
+    sleap_io = _sleap_io()
+    try:
+        return sleap_io.load_slp(str(source), open_videos=False)
+    except Exception as error:  # whatever a damaged HDF5 file makes h5py and sleap-io raise
         raise ValueError(
-            f'{source} has not the layout of a SLEAP project in JSON, version 2: {error!r}'
+            f'{source} is no SLEAP project that sleap-io can read ({error}); expected a .slp file, '
+            'as SLEAP saves it; open older JSON in SLEAP and save it as .slp'
         ) from None
 
 
-def write_sleap(labels: LabelSet, target: Path) -> dict[Path, str]:
-    """Returns the text of a project whose videos are lists of images of one size.
-
-    SLEAP has neither boxes nor categories: the skeleton has the name of the first category.
-    """
-    sizes = list(dict.fromkeys(image.wh for image in labels.images))
-    files = {wh: [name for name, size in labels.images if size == wh] for wh in sizes}
-    frames = []
-    for image, instances in zip(labels.images, labels.of_image(), strict=True):
-        frames.append(
-            {
-                'video': sizes.index(image.wh),
-                'frame_idx': files[image.wh].index(image.file_name),
-                '_instances': [_instance(instance) for instance in instances],
-            }
-        )
-    data = {
-        'version': '2.0.0',
-        'skeletons': [_skeleton(labels)],
-        'nodes': [{'name': name, 'weight': 1.0} for name in labels.keypoint_names],
-        'videos': [{'backend': _backend(files[wh], wh)} for wh in sizes],
-        'labels': frames,
-        'tracks': [],
-    }
-    return {target: json.dumps(data) + '\n'}
+def _place(video: Video, source: Path) -> str:
+    """Returns the path of a video, for a ``.pkg.slp`` that of the one it was taken from."""
+    if video.source_video is not None and str(video.filename) == source.as_posix():
+        return _place(video.source_video, source)
+    return video.filename if isinstance(video.filename, str) else ''
 
 
-def _read_project(source: Path, data: Any, images: ImageFolder) -> LabelSet:
-    keys = ('skeletons', 'nodes', 'videos', 'labels')
-    if not isinstance(data, dict) or not all(isinstance(data.get(key), list) for key in keys):
-        raise ValueError(f'{source}: expected an object with the lists {", ".join(keys)}')
-    if len(data['skeletons']) != 1:
+def _titles(paths: list[str]) -> list[str]:
+    """Returns the shortest end of each path, without suffix, that is no end of another one."""
+    plain = (PurePosixPath(path.replace('\\', '/')) for path in paths)
+    parts = [path.with_suffix('').parts if path.name else () for path in plain]
+    titles = []
+    for own in parts:
+        lengths = range(1, len(own) + 1)
+        others = set(parts) - {own}
+        size = next((n for n in lengths if all(o[-n:] != own[-n:] for o in others)), len(own))
+        titles.append('/'.join(own[-size:]).lstrip('/') if own else '')
+    return titles
+
+
+def _frame_name(video: Video, title: str, index: int, source: Path) -> str:
+    if not isinstance(video.filename, list):
+        return FRAME_NAME.format(video=title, frame=index)
+    if not 0 <= index < len(video.filename):
         raise ValueError(
-            f'{source}: has {len(data["skeletons"])} skeletons, expected one; split the project'
+            f'{source}: frame {index} is labelled, but its video has {len(video.filename)} images'
         )
-    skeleton = data['skeletons'][0]
-    rows = [entry['id'] for entry in skeleton['nodes']]  # rows of data['nodes']
-    names = [data['nodes'][row]['name'] for row in rows]
-    skeleton_links = [
-        (rows.index(link['source']), rows.index(link['target']))
-        for link in skeleton.get('links', ())
-        if _edge_type(link) == BODY_EDGE
-    ]
-    left_out: Counter[str] = Counter()
-    found: list[LabelledImage] = []
-    drafts: list[Draft] = []
-    category = str(skeleton.get('graph', {}).get('name') or 'animal')
-    for i, frame in enumerate(data['labels']):
-        name, wh = _frame_image(data['videos'], frame, f'{source}: labels[{i}]')
-        for instance in frame.get('_instances', ()):
-            if 'score' in instance:
-                left_out['predicted instances'] += 1
-                continue
-            points = {
-                data['nodes'][int(row)]['name']: _point(values)
-                for row, values in instance['_points'].items()
-            }
-            drafts.append(Draft(len(found), category, points))
-        found.append(LabelledImage(name, wh or images.wh(name, source)))
-    return assemble(source, names, found, drafts, skeleton_links, count_notes(left_out))
+    return str(video.filename[index])
 
 
-def _edge_type(link: Json) -> int:
-    """Returns the type of a link: stored at its first use, and by its number later."""
-    kind: Any = link.get('type', {})
-    if 'py/reduce' in kind:
-        return int(kind['py/reduce'][1]['py/tuple'][0])
-    return int(kind.get('py/id', BODY_EDGE))
+def _keypoints(instance: Instance) -> NDArray[np.float64]:
+    """Returns (K, 3)."""
+    points = instance.points
+    labelled = np.isfinite(points['xy']).all(1)
+    visibility = np.where(points['visible'], VISIBLE, OCCLUDED) * labelled
+    return np.column_stack([np.where(labelled[:, None], points['xy'], 0), visibility])
 
 
-def _frame_image(videos: list[Json], frame: Json, where: str) -> tuple[str, tuple[int, int] | None]:
-    """Returns the name of a frame, and its size if the project stores it."""
-    row, index = frame.get('video'), frame.get('frame_idx')
-    if not isinstance(index, int) or not isinstance(row, int) or not 0 <= row < len(videos):
-        raise ValueError(
-            f"{where}: 'video' is {row!r} and 'frame_idx' is {index!r}, expected one of "
-            f'{len(videos)} videos and a frame'
-        )
-    backend = videos[row].get('backend', {})
-    width, height = backend.get('width_'), backend.get('height_')
-    wh = (width, height) if width and height else None
-    names = backend.get('filenames') or backend.get('image_filenames')
-    if not names:
-        stem = PurePosixPath(str(backend.get('filename')).replace('\\', '/')).stem
-        return FRAME_NAME.format(stem=stem, frame=index), wh
-    if not 0 <= index < len(names):
-        raise ValueError(f'{where}: frame_idx {index} is none of the {len(names)} images')
-    return str(names[index]).replace('\\', '/'), wh
+def _instance(instance: LabelledInstance, skeleton: Skeleton) -> Instance:
+    visibility = instance.keypoints[:, 2]
+    xy = np.where(visibility[:, None] > 0, instance.keypoints[:, :2], np.nan)
+    made = _sleap_io().Instance.from_numpy(xy, skeleton=skeleton)
+    made.points['visible'] = visibility == VISIBLE
+    return made
 
 
-def _point(values: Json) -> Point:
-    x, y = (np.nan if values.get(axis) is None else float(values[axis]) for axis in 'xy')
-    if not np.isfinite([x, y]).all():
-        return (0.0, 0.0, 0)
-    return (x, y, VISIBLE if values.get('visible', True) else OCCLUDED)
-
-
-def _instance(instance: LabelledInstance) -> Json:
-    points = {
-        str(row): {'x': tidy(x), 'y': tidy(y), 'visible': visible == VISIBLE, 'complete': True}
-        for row, (x, y, visible) in enumerate(instance.keypoints.tolist())
-        if visible
-    }
-    return {'skeleton': 0, 'track': None, '_points': points}
-
-
-def _skeleton(labels: LabelSet) -> Json:
-    links = []
-    for i, (start, end) in enumerate(labels.skeleton_links):
-        first = {'py/reduce': [{'py/type': 'sleap.skeleton.EdgeType'}, {'py/tuple': [BODY_EDGE]}]}
-        kind: Json = {'py/id': BODY_EDGE} if i else first
-        links.append({'edge_insert_idx': i, 'key': 0, 'source': start, 'target': end, 'type': kind})
-    return {
-        'directed': True,
-        'graph': {'name': labels.categories[0], 'num_edges_inserted': len(links)},
-        'links': links,
-        'multigraph': True,
-        'nodes': [{'id': row} for row in range(len(labels.keypoint_names))],
-    }
-
-
-def _backend(names: list[str], wh: tuple[int, int]) -> Json:
-    return {
+def _image_list(names: list[str], wh: tuple[int, int]) -> Video:
+    layout = {
+        'type': 'ImageVideo',
         'filename': names[0],
         'filenames': names,
-        'width_': wh[0],
-        'height_': wh[1],
-        'channels_': 3,
+        'shape': [len(names), wh[1], wh[0], 3],
         'grayscale': False,
     }
+    return _sleap_io().Video(filename=names, backend_metadata=layout, open_backend=False)

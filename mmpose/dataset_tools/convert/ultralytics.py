@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.coco.json_fields import Json
-from mmpose.dataset_tools.convert.files import ImageFolder, read_text
+from mmpose.dataset_tools.convert.files import (
+    ImageFolder,
+    find_below,
+    is_absolute,
+    plain_name,
+    read_image_wh,
+    read_text,
+    read_yaml,
+)
 from mmpose.dataset_tools.convert.label_set import (
     VISIBLE,
     LabelledImage,
@@ -29,11 +37,16 @@ from mmpose.metainfo.keypoint_names import find_partners
 from mmpose.structures.media_files import IMAGE_SUFFIXES
 
 CONFIG = 'data.yaml'
+MIN_PARTS = 2  # of an absolute path of another machine, to be looked for here
 NUMBERED = re.compile(r'-\d+$')
 
 
 def read_ultralytics(source: Path, images: ImageFolder, split: str = 'train') -> LabelSet:
     """Returns the labels of one split of a dataset.
+
+    The split is a folder, a text file that lists images, or a list of such, below ``path`` or the
+    folder of ``data.yaml``. As in Ultralytics, the labels lie where the last folder ``images`` in
+    the path of an image is replaced by ``labels``.
 
     Args:
         source: The ``data.yaml``, or the folder that holds it.
@@ -46,25 +59,18 @@ def read_ultralytics(source: Path, images: ImageFolder, split: str = 'train') ->
     """
     config_path = source / CONFIG if source.is_dir() else source
     config = _read_config(config_path)
-    root, folder = _split_folder(config, config_path, split)
-    image_root = images.path or folder
-    if not image_root.is_dir():
-        raise FileNotFoundError(
-            f"{config_path}: the images of '{split}' are needed for their sizes, but the folder "
-            f'{image_root} does not exist; give it with --images'
-        )
-    label_root = root / Path('labels', *folder.relative_to(root).parts[1:])
-    names = _keypoint_names(config)
-    sizes = ImageFolder(image_root)
+    base, pairs = _files_of_split(config, config_path, split, images.path)
+    labels_of: dict[Path, Path] = {}
     found: list[LabelledImage] = []
     instances: list[LabelledInstance] = []
     used: list[int] = []  # classes in the order in which they appear
-    for path in sorted(
-        path for path in image_root.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES
-    ):
-        name = path.relative_to(image_root)
-        label_path = (label_root / name).with_suffix('.txt')
-        image = LabelledImage(name.as_posix(), sizes.wh(name.as_posix(), config_path))
+    for path, label_path in pairs:
+        if label_path.is_file() and labels_of.setdefault(label_path, path) != path:
+            raise ValueError(
+                f'{label_path} would be the labels of {labels_of[label_path]} and of {path}; '
+                'rename one image'
+            )
+        image = LabelledImage(path.relative_to(base).as_posix(), read_image_wh(path))
         for row in _rows(label_path, config_path, config):
             category = int(row[0])
             used += [category] * (category not in used)
@@ -72,9 +78,15 @@ def read_ultralytics(source: Path, images: ImageFolder, split: str = 'train') ->
             instances.append(_instance(row, image.wh, dims, len(found), used.index(category)))
         found.append(image)
     if not instances:
-        raise ValueError(f'{label_root}: there is no label of an image in {image_root}')
+        raise ValueError(
+            f'{config_path}: there is no label of {len(pairs)} images in {base}, expected for '
+            f'example {pairs[0][1] if pairs else "one image"}'
+        )
     categories = tuple(config['names'][category] for category in used)
-    return LabelSet(tuple(names), (), categories, tuple(found), tuple(instances))
+    notes = (f'file names of images are relative to {base}',)
+    return LabelSet(
+        tuple(_keypoint_names(config)), (), categories, tuple(found), tuple(instances), notes
+    )
 
 
 def write_ultralytics(labels: LabelSet, target: Path, split: str = 'train') -> dict[Path, str]:
@@ -85,7 +97,7 @@ def write_ultralytics(labels: LabelSet, target: Path, split: str = 'train') -> d
     """
     texts = {target / CONFIG: _config(labels)}
     for image, instances in zip(labels.images, labels.of_image(), strict=True):
-        path = target / 'labels' / split / Path(image.file_name).with_suffix('.txt')
+        path = (target / 'labels' / split / image.file_name).with_suffix('.txt')
         if path in texts:
             raise ValueError(
                 f"'{image.file_name}' and another image would both have the file {path}; rename one"
@@ -107,12 +119,7 @@ def mirror_names(names: Sequence[str]) -> list[int] | None:
 
 
 def _read_config(path: Path) -> Json:
-    import yaml
-
-    try:
-        config = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise ValueError(f'{path} is not valid YAML: {error}') from None
+    config = read_yaml(path)
     shape = config.get('kpt_shape') if isinstance(config, dict) else None
     if not isinstance(shape, list) or len(shape) != 2 or shape[1] not in (2, 3):
         raise ValueError(
@@ -127,25 +134,102 @@ def _read_config(path: Path) -> Json:
     return {**config, 'names': {int(key): str(name) for key, name in names.items()}}
 
 
-def _split_folder(config: Json, config_path: Path, split: str) -> tuple[Path, Path]:
-    """Returns the root of the dataset and the folder of the images of a split.
-
-    The root is where ``data.yaml`` is, or ``path`` in it if only there such a folder exists.
-    """
-    place = config.get(split)
-    if not isinstance(place, str):
-        splits = [key for key in ('train', 'val', 'test') if isinstance(config.get(key), str)]
+def _files_of_split(
+    config: Json, config_path: Path, split: str, image_folder: Path | None
+) -> tuple[Path, list[tuple[Path, Path]]]:
+    """Returns the folder that names of images start from, and images with their label files."""
+    value = config.get(split)
+    places = value if isinstance(value, list) else [value]
+    if not places or not all(isinstance(place, str) and place for place in places):
+        splits = [key for key in ('train', 'val', 'test') if config.get(key)]
         raise ValueError(
-            f"{config_path}: field '{split}' is {place!r}, expected the folder of its images; "
+            f"{config_path}: field '{split}' is {value!r}, expected the folder of its images; "
             f'--split may be one of {splits}'
         )
-    parts = Path(place).parts
-    if 'images' not in parts:
-        raise ValueError(f"{config_path}: field '{split}' is '{place}', expected images/...")
-    below = Path(*parts[parts.index('images') :])
-    roots = [config_path.parent, config_path.parent / str(config.get('path') or '.')]
-    root = next((root for root in roots if (root / below).is_dir()), roots[0])
-    return root, root / below
+    own = config_path.parent
+    root = own / str(config.get('path') or '.')
+    roots = [root, own] if root.is_dir() else [own]
+    if image_folder is not None:
+        if len(places) > 1 or places[0].endswith('.txt'):
+            raise ValueError(
+                f"{config_path}: field '{split}' is {value!r}, but --images stands for one folder; "
+                'leave --images out or give the split one folder'
+            )
+        folder = _find(roots, places[0], config_path) or own / _inner(places[0], config_path)
+        files = _images_in(image_folder)
+        inner = [folder / path.relative_to(image_folder) for path in files]
+        labels = [_label_path(path, roots) for path in inner]
+        return image_folder, list(zip(files, labels, strict=True))
+    files, base = [], None
+    for place in places:
+        found = _find(roots, place, config_path)
+        if found is None:
+            raise FileNotFoundError(
+                f"{config_path}: the images of '{split}' are needed for their sizes, but "
+                f'{roots[0] / _inner(place, config_path)} does not exist; give it with --images'
+            )
+        base = found if found.is_dir() and len(places) == 1 else base
+        files += _images_in(found) if found.is_dir() else _listed(found, roots)
+    files = list(dict.fromkeys(files))
+    if base is None:
+        base = next((r for r in roots if all(path.is_relative_to(r) for path in files)), own)
+    return base, [(path, _label_path(path, roots)) for path in files]
+
+
+def _inner(place: str, where: object) -> str:
+    """Returns a path without ``../`` before it; Roboflow writes that, and Ultralytics drops it."""
+    place = place.replace('\\', '/').removeprefix('./')
+    while place.startswith('../'):
+        place = place.removeprefix('../')
+    return plain_name(place, where)
+
+
+def _find(roots: Sequence[Path], place: str, where: object) -> Path | None:
+    """Returns what a path of a file means below a folder of the dataset, or None.
+
+    Of an absolute path that is elsewhere an end of at least two parts is looked for.
+    """
+    name = _inner(place, where)
+    for root in roots:
+        if is_absolute(name):
+            found = find_below(root, name, MIN_PARTS)
+        else:
+            found = root / name if (root / name).exists() else None
+        if found is not None:
+            return found
+    return None
+
+
+def _images_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f'the folder {folder} does not exist; give it with --images')
+    paths = (path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(path for path in paths if path.is_file())
+
+
+def _listed(path: Path, roots: Sequence[Path]) -> list[Path]:
+    """Returns the images that a text file lists, one path per line."""
+    files = []
+    for i, line in enumerate(read_text(path).splitlines()):
+        if not line.strip():
+            continue
+        where = f'{path}: line {i + 1}'
+        found = _find([*roots, path.parent], line.strip(), where)
+        if found is None or found.suffix.lower() not in IMAGE_SUFFIXES:
+            raise FileNotFoundError(
+                f"{where} is '{line[:200]}', expected an image in {roots[0]}, which it is not"
+            )
+        files.append(found)
+    return files
+
+
+def _label_path(image: Path, roots: Sequence[Path]) -> Path:
+    root = next((root for root in roots if image.is_relative_to(root)), image.parent)
+    parts = list(image.relative_to(root).parts)
+    rows = [row for row, part in enumerate(parts[:-1]) if part == 'images']
+    if rows:
+        parts[rows[-1]] = 'labels'
+    return root.joinpath(*parts).with_suffix('.txt')
 
 
 def _keypoint_names(config: Json) -> list[str]:
@@ -184,7 +268,8 @@ def _instance(
 ) -> LabelledInstance:
     x, y, width, height = (float(value) for value in row[1:5] * np.tile(wh, 2))
     points = row[5:].reshape(-1, dims)  # (K * dims,) -> (K, dims)
-    is_labelled = points[:, :2].any(1)
+    # As Ultralytics has it: without visibility a negative place is not labelled, and 0 0 is one.
+    is_labelled = (points[:, :2] >= 0).all(1)
     visibility = points[:, 2] if dims == 3 else np.where(is_labelled, VISIBLE, 0)
     keypoints = np.column_stack([points[:, :2] * wh, visibility])
     box = (x - width / 2, y - height / 2, width, height)

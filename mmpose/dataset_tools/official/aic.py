@@ -11,7 +11,8 @@ from pathlib import Path
 
 from mmpose.coco.json_fields import Json, numbers
 from mmpose.coco.json_stream import stream_json
-from mmpose.dataset_tools.official.files import category, read_image_wh, write_coco
+from mmpose.dataset_tools.convert.files import ImageFolder, read_image_wh
+from mmpose.dataset_tools.official.files import category, coco_layout, write_json
 from mmpose.metainfo import load_metainfo
 
 # Visibility in the official files -> in COCO: visible, hidden, not labelled.
@@ -34,10 +35,11 @@ def convert_aic(ann_file: str | Path, image_dir: str | Path, out: str | Path) ->
         FileNotFoundError: If a file or an image does not exist.
         TypeError, ValueError: If the list is malformed; the message names the entry and field.
     """
-    path, dataset_meta = Path(ann_file), load_metainfo('aic')
+    path, dataset_meta, folder = Path(ann_file), load_metainfo('aic'), ImageFolder(image_dir)
     images: list[Json] = []
     people: list[Json] = []
     left_out = 0
+    seen: set[str] = set()
     for row, (section, entry) in enumerate(stream_json(path)):
         where = f'{path}: entry {row}'
         if section or not isinstance(entry, dict):
@@ -45,10 +47,12 @@ def convert_aic(ann_file: str | Path, image_dir: str | Path, out: str | Path) ->
         name = entry.get('image_id')
         if not isinstance(name, str) or not name:
             raise TypeError(f"{where}: field 'image_id' is {name!r}, expected a name")
-        width, height = read_image_wh(Path(image_dir) / f'{name}.jpg')
-        images.append(
-            {'id': len(images) + 1, 'file_name': f'{name}.jpg', 'width': width, 'height': height}
-        )
+        name = folder.relative(f'{name}.jpg', where)
+        if name in seen:
+            raise ValueError(f"{where}: the image '{name}' occurs twice, expected unique names")
+        seen.add(name)
+        width, height = read_image_wh(Path(image_dir) / name)
+        images.append({'id': len(images) + 1, 'file_name': name, 'width': width, 'height': height})
         for person in _people(entry, where, dataset_meta.num_keypoints):
             if min(person['bbox'][2:]) <= 0:
                 left_out += 1
@@ -58,7 +62,7 @@ def convert_aic(ann_file: str | Path, image_dir: str | Path, out: str | Path) ->
             )
     if not people:
         raise ValueError(f'{path} holds no person with a box')
-    write_coco(Path(out), images, people, [category(dataset_meta, 'person')])
+    write_json({Path(out): coco_layout(images, people, [category(dataset_meta, 'person')])})
     return {'images': len(images), 'persons': len(people), 'left_out': left_out}
 
 

@@ -8,14 +8,16 @@ the shared ``animalpose_*.json``.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
 from mmpose.coco.json_fields import Json
+from mmpose.dataset_tools.convert.files import plain_name, read_image_wh
 from mmpose.dataset_tools.official.ap10k import split_by_group
-from mmpose.dataset_tools.official.files import category, read_image_wh, write_coco
+from mmpose.dataset_tools.official.files import category, coco_layout, write_json
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 
@@ -76,11 +78,16 @@ def convert_animalpose(
         'trainval': trainval,
         'test': test,
     }
-    for name, part in sets.items():
-        if part.animals:
-            path = Path(out) / f'animalpose_{name}.json'
-            images = list(part.images.values())
-            write_coco(path, images, part.animals, [category(dataset_meta, 'animal')])
+    categories = [category(dataset_meta, 'animal')]
+    write_json(
+        {
+            Path(out) / f'animalpose_{name}.json': coco_layout(
+                list(part.images.values()), part.animals, categories
+            )
+            for name, part in sets.items()
+            if part.animals
+        }
+    )
     return {name: len(part.animals) for name, part in sets.items()}
 
 
@@ -169,6 +176,7 @@ def _read_part(
 
 
 def _find_image(root: Path, folders: list[str], name: str, path: Path) -> str:
+    name = plain_name(name, path)
     for folder in folders:
         for suffix in SUFFIXES:
             found = f'{folder}/{name}{suffix}'
@@ -180,11 +188,17 @@ def _find_image(root: Path, folders: list[str], name: str, path: Path) -> str:
 def _listed(path: Path, part: _Part) -> Mapping[str, str]:
     names = {line.strip() for line in path.read_text(encoding='utf-8').splitlines()} - {''}
     stems = {Path(name).stem for name in names}
-    known = {Path(name).stem for name in part.images}
-    if stems - known:
+    known = Counter(Path(name).stem for name in part.images)
+    unclear = sorted(stem for stem in stems if known[stem] > 1)
+    if unclear:
         raise ValueError(
-            f'{path}: {len(stems - known)} of {len(stems)} images are not in the dataset, first '
-            f"'{min(stems - known)}'"
+            f"{path}: {len(unclear)} names stand for several images, first '{unclear[0]}'; rename "
+            'the images'
+        )
+    if stems - known.keys():
+        raise ValueError(
+            f'{path}: {len(stems - known.keys())} of {len(stems)} images are not in the dataset, '
+            f"first '{min(stems - known.keys())}'"
         )
     return {name: 'val' if Path(name).stem in stems else 'train' for name in part.images}
 

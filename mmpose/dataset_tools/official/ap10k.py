@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mmpose.coco.json_fields import Json, describe, identifier, integer
-from mmpose.dataset_tools.official.files import read_coco_sections, write_coco
+from mmpose.dataset_tools.official.files import coco_layout, read_coco_sections, write_json
 
 # Of the images of each species: Yu et al., AP-10K, NeurIPS 2021.
 SPLIT_SHARES = {'train': 0.7, 'val': 0.1, 'test': 0.2}
@@ -46,14 +46,15 @@ def split_ap10k(
         _merge(categories, sections['categories'], path, 'category')
     species = species_of_images(images, annotations)
     chosen = split_by_group(dict(sorted(species.items())), SPLIT_SHARES, seed)
-    counts = {}
+    counts, contents = {}, {}
     for name in SPLIT_SHARES:
         own = [image for key, image in sorted(images.items()) if chosen.get(key) == name]
         keys = {image['id'] for image in own}
         anns = [a for _, a in sorted(annotations.items()) if a['image_id'] in keys]
         path = Path(out) / f'ap10k-{name}-split{number}.json'
-        write_coco(path, own, anns, [item for _, item in sorted(categories.items())])
+        contents[path] = coco_layout(own, anns, [item for _, item in sorted(categories.items())])
         counts[name] = len(own)
+    write_json(contents)
     return counts
 
 

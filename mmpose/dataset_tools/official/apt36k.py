@@ -8,12 +8,14 @@ file was at hand), and comes without a split: https://github.com/pandorgan/APT-3
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from mmpose.coco.json_fields import Json, describe, identifier
+from mmpose.dataset_tools.convert.files import DRIVE, find_below, plain_name
 from mmpose.dataset_tools.official.ap10k import SPLIT_SHARES, split_by_group
-from mmpose.dataset_tools.official.files import read_coco_sections, write_coco
+from mmpose.dataset_tools.official.files import coco_layout, read_coco_sections, write_json
 
 ARCHIVE = re.compile(r'AP-?T?-?36k', re.IGNORECASE)  # folder that holds one part of the images
 
@@ -59,6 +61,13 @@ def split_apt36k(
             missing.append(image)
             continue
         images[identifier(image, 'id', where)] = {**image, 'file_name': name}
+    names = Counter(image['file_name'] for image in images.values())
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"{path}: {len(twice)} names stand for several images, first '{twice[0]}'; give the "
+            'folder of the images, and keep the folders of the archives'
+        )
     if missing and (not skip_missing or not images):
         raise FileNotFoundError(
             f'{path}: {len(missing)} of {len(sections["images"])} images are not below {root}, '
@@ -82,16 +91,13 @@ def relative_name(name: object, root: Path | None, where: str) -> str | None:
     """
     if not isinstance(name, str) or not name.strip():
         raise TypeError(f"{where}: field 'file_name' is {name!r}, expected a path")
-    parts = [part for part in re.split(r'[\\/]+', name.strip()) if part]
-    if parts[0].endswith(':'):
-        parts = parts[1:]
-    if '..' in parts:
-        raise ValueError(f"{where}: field 'file_name' is {name!r}, expected a path without '..'")
-    if root is None:
-        archives = [i for i, part in enumerate(parts[:-1]) if ARCHIVE.match(part)]
-        return '/'.join(parts[archives[-1] + 1 if archives else 0 :])
-    tails = ('/'.join(parts[start:]) for start in range(len(parts)))
-    return next((tail for tail in tails if (root / tail).is_file()), None)
+    plain = plain_name(name.strip(), where)
+    if root is not None:
+        found = find_below(root, plain)
+        return None if found is None else found.relative_to(root).as_posix()
+    parts = [part for part in DRIVE.sub('', plain).split('/') if part]
+    archives = [i for i, part in enumerate(parts[:-1]) if ARCHIVE.match(part)]
+    return '/'.join(parts[archives[-1] + 1 if archives else 0 :])
 
 
 def _write(
@@ -101,12 +107,13 @@ def _write(
     sections: Mapping[str, list[Json]],
     chosen: Mapping[object, str],
 ) -> dict[str, int]:
-    counts = {}
+    counts, contents = {}, {}
     for name in SPLIT_SHARES:
         own = [i for i in images.values() if chosen[i['file_name'].rpartition('/')[0]] == name]
         keys = {image['id'] for image in own}
         anns = [a for a in sections['annotations'] if a.get('image_id') in keys]
         path = out / f'{name}_annotations_{number}.json'
-        write_coco(path, own, anns, sections['categories'])
+        contents[path] = coco_layout(own, anns, sections['categories'])
         counts[name] = len(own)
+    write_json(contents)
     return counts

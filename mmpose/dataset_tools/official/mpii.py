@@ -61,9 +61,7 @@ def convert_mpii(
         names = _read_list(Path(val_list), {person['image'] for person in trainval})
         sets['train'] = [person for person in trainval if person['image'] not in names]
         sets['val'] = [person for person in trainval if person['image'] in names]
-    for name, people in sets.items():
-        if people:
-            write_json(Path(out) / f'mpii_{name}.json', people)
+    write_json({Path(out) / f'mpii_{name}.json': people for name, people in sets.items() if people})
     return {name: len(people) for name, people in sets.items() if people}
 
 

@@ -23,6 +23,35 @@ class MissingImageError(BadImageError, FileNotFoundError):
     """An image file does not exist."""
 
 
+def read_file(path: str) -> bytes:
+    """Returns the content of an image file; folders, pipes and devices are refused unread.
+
+    Raises:
+        BadImageError: If it is no readable file; MissingImageError if there is none.
+    """
+    try:
+        with open(path, 'rb', buffering=0, opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise BadImageError(f'image {path} is no file but a pipe or a device')
+            return file.read()
+    except FileNotFoundError as error:
+        raise MissingImageError(
+            f'image {path} does not exist; set dataset.data_root and dataset.data_prefix.img'
+        ) from error
+    except IsADirectoryError as error:
+        raise BadImageError(f'image {path} is a folder; is its file_name complete?') from error
+    except (OSError, ValueError) as error:  # a loop of links, a name too long, a NUL in it
+        if isinstance(error, BadImageError):
+            raise
+        reason = getattr(error, 'strerror', None) or error
+        raise BadImageError(f'image {path!r:.200} cannot be read: {reason}') from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opens a file without waiting, as a pipe that nobody writes to would let us."""
+    return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))
+
+
 @TRANSFORMS.register_module()
 class LoadImage:
     """Adds ``image``, (H, W, 3) uint8 BGR; leaves an image alone that is already there.
@@ -77,9 +106,9 @@ class LoadImage:
         flag = REDUCED_FLAGS.get(shrink, cv2.IMREAD_COLOR)
         if not self.apply_exif:
             flag |= cv2.IMREAD_IGNORE_ORIENTATION
-        data = _read(path)
+        # cv2.imread fills what a truncated file lacks with grey; imdecode refuses it.
+        data = np.frombuffer(read_file(path), np.uint8)
         try:
-            # cv2.imread fills what a truncated file lacks with grey; imdecode refuses it.
             image = cv2.imdecode(data, flag) if data.size else None
         except cv2.error as error:  # such as an image of more pixels than OpenCV takes
             reason = ' '.join(str(error).split())
@@ -95,38 +124,17 @@ class LoadImage:
         self, path: str, found_wh: tuple[int, ...], annotated_wh: tuple[int, ...], shrink: int
     ) -> None:
         turned = shrink == 1 and found_wh == annotated_wh[::-1]
-        hint = (
-            f'; it may be its EXIF orientation, set LoadImage.apply_exif={not self.apply_exif}'
-            if turned
-            else '; is it the image that was annotated?'
-        )
+        hint = '; is it the image that was annotated?'
+        if turned and self.apply_exif:
+            hint = (
+                '; EXIF turns the picture, so the file has width and height the wrong way round if '
+                'its keypoints fit the upright picture, as labelling tools show it: exchange them '
+                'there; LoadImage.apply_exif=False only if they fit the pixels as stored'
+            )
+        elif turned:
+            hint = '; it may be its EXIF orientation, set LoadImage.apply_exif=True'
         size = 'x'.join(str(x * shrink) for x in found_wh)
         raise BadImageError(
             f'image {path} is {size} px (width x height) but the annotation file says '
             f'{"x".join(map(str, annotated_wh))}{hint}'
         )
-
-
-def _read(path: str) -> NDArray[np.uint8]:
-    """Returns the bytes of a regular file; anything else could block, or never end."""
-    try:
-        with open(path, 'rb', buffering=0, opener=_open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise BadImageError(f'image {path} is no file but a pipe or a device')
-            return np.frombuffer(file.read(), np.uint8)
-    except FileNotFoundError as error:
-        raise MissingImageError(
-            f'image {path} does not exist; set dataset.data_root and dataset.data_prefix.img'
-        ) from error
-    except IsADirectoryError as error:
-        raise BadImageError(f'image {path} is a folder; is its file_name complete?') from error
-    except (OSError, ValueError) as error:  # a loop of links, a name too long, a NUL in it
-        if isinstance(error, BadImageError):
-            raise
-        reason = getattr(error, 'strerror', None) or error
-        raise BadImageError(f'image {path!r:.200} cannot be read: {reason}') from error
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Opens a file without waiting, as a pipe that nobody writes to would let us."""
-    return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))

@@ -11,6 +11,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmpose.engine.checkpoint_files import mark_last_checkpoint, note_evaluation
 from mmpose.evaluation.metrics import PerDatasetMetric, greater_is_better, primary_metric
 from mmpose.registry import HOOKS
 
@@ -26,6 +27,9 @@ class CheckpointHook(Hook):
     training goes on with an error in the log, and it ends with an error unless a later save
     succeeds. Arguments and their defaults are those of mmengine's hook, in whose place a config of
     this package gets this one.
+
+    A checkpoint that is saved before an evaluation names it, and a file beside it says which has
+    been done, so that a run that is killed in between makes up for it.
 
     Args:
         interval: Epochs, or iterations, between two checkpoints; -1 for none. One is also saved
@@ -75,9 +79,12 @@ class CheckpointHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         """Saves every ``interval`` epochs, before an evaluation, and after the last epoch."""
         epoch = runner.epoch + 1
-        validates = runner.val_loop is not None and epoch % runner.val_interval == 0
         last = self.is_last_train_epoch(runner)
-        if validates or last or (self.by_epoch and self.every_n_epochs(runner, self.interval)):
+        if (
+            runner.train_loop.owed_evaluation
+            or last
+            or (self.by_epoch and self.every_n_epochs(runner, self.interval))
+        ):
             self._save_latest(runner, f'epoch_{epoch}.pth', epoch)
 
     def after_train_iter(
@@ -128,6 +135,12 @@ class CheckpointHook(Hook):
         if previous and previous != name and runner.rank == 0:
             Path(runner.work_dir, previous).unlink(missing_ok=True)
 
+    def after_evaluation(self, runner: Runner) -> None:
+        """Notes that the evaluation is done, and what it changed in the hooks that count."""
+        if runner.rank == 0:
+            states = {type(h).__name__: h.state for h in runner.hooks if hasattr(h, 'state')}
+            note_evaluation(runner.work_dir, runner.train_loop.owed_evaluation, states)
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Stores which files are kept."""
         checkpoint['checkpoint_hook'] = dict(self.state)
@@ -153,8 +166,6 @@ class CheckpointHook(Hook):
         if not self._save(runner, name, epoch, iteration, batches_done):
             self.state['kept'] = kept
             return
-        if runner.rank == 0:
-            runner.mark_last_checkpoint(name)
         while 0 < self.max_keep_ckpts < len(self.state['kept']):
             old = self.state['kept'].pop(0)
             if runner.rank == 0:
@@ -171,6 +182,8 @@ class CheckpointHook(Hook):
         iteration = runner.iter if iteration is None else iteration
         try:
             runner.save_training_state(name, epoch, iteration, batches_done)
+            if runner.rank == 0 and name in self.state['kept']:
+                mark_last_checkpoint(runner.work_dir, name)
         except OSError as error:
             self.failure = error
             runner.logger.error(f'{error}; the training goes on')

@@ -87,14 +87,15 @@ def test_another_size(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('apply_exif', 'annotated', 'hint'), [(True, (40, 30), False), (False, (30, 40), True)]
+    ('apply_exif', 'annotated', 'hint'),
+    [(True, (40, 30), 'exchange them there'), (False, (30, 40), 'set LoadImage.apply_exif=True')],
 )
 def test_exif_orientation(tmp_path, apply_exif, annotated, hint):
     """Orientation 6 is stored 40 x 30 and shown 30 x 40, turned clockwise."""
     image = smooth_image((40, 30))
     path = with_orientation(write_image(tmp_path, image, 'turned.jpg'), 6)
     transform = LoadImage(apply_exif)
-    with pytest.raises(ValueError, match=rf'EXIF orientation, set LoadImage.apply_exif={hint}'):
+    with pytest.raises(ValueError, match=rf'EXIF .*{hint}'):
         load(path, annotated, transform)
     result = load(path, annotated[::-1], transform)['image'].astype(int)
     expected = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE) if apply_exif else image

@@ -1,0 +1,96 @@
+"""Subjects of skeletons: what a detector has to look for, and what to do where none knows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmpose.detectors.categories import ANY, COCO_IDS
+from mmpose.metainfo.keypoint_names import parse_name
+from mmpose.structures import DatasetMeta
+
+Category = str | int
+Spec = str | Path | Callable[[Any], Any] | None
+
+WHOLE_IMAGE = 'whole-image'
+# Subjects of the known skeletons; () where COCO, whose classes most detectors have, has none.
+SUBJECTS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        (
+            *('aic', 'coco', 'coco_wholebody', 'crowdpose', 'exlpose', 'h36m', 'halpe'),
+            *('humanart21', 'jhmdb', 'mhp', 'mpii', 'mpii_trb', 'posetrack18'),
+            *('deepfashion_full', 'deepfashion_lower', 'deepfashion_upper'),
+        ),
+        ('person',),
+    ),
+    **dict.fromkeys(('animalkingdom', 'animalpose', 'ap10k', 'apt36k'), ('animal',)),
+    'horse10': ('horse',),
+    'zebra': ('zebra',),
+    **dict.fromkeys(
+        ('coco_wholebody_hand', 'freihand', 'interhand2d', 'onehand10k', 'panoptic_hand', 'rhd'),
+        ('hand',),
+    ),
+    **dict.fromkeys(('atrw', 'fly', 'locust', 'macaque'), ()),
+    **dict.fromkeys(('300w', 'aflw', 'coco_wholebody_face', 'cofw', 'lapa', 'wflw'), ('face',)),
+}
+# Of a skeleton of the user with three of these, and none of an animal, people are meant.
+JOINTS = {'shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle'}
+OF_ANIMALS = {
+    *('tail', 'tailbase', 'tailtip', 'paw', 'hoof', 'withers', 'fetlock', 'hock', 'snout'),
+    *('muzzle', 'beak', 'wing', 'fin', 'antenna', 'horn', 'spine'),
+}
+
+
+def subject_of(dataset_meta: DatasetMeta) -> tuple[str, ...]:
+    """Returns the categories whose instances have a skeleton; none if that is not known."""
+    if dataset_meta.name in SUBJECTS:
+        return SUBJECTS[dataset_meta.name]
+    words = re.findall(r'[a-z]+', dataset_meta.name.lower())
+    animals = [word for word in words if 16 <= COCO_IDS.get(word, 0) <= 25]
+    if animals:
+        return tuple(animals)
+    parts = {word for name in dataset_meta.keypoint_names for word in parse_name(name).words}
+    is_human = len(parts & JOINTS) >= 3 and not parts & OF_ANIMALS
+    return ('person',) if is_human else ()
+
+
+def choose_detector(
+    spec: Spec, categories: Sequence[Category] | None, dataset_meta: DatasetMeta
+) -> tuple[Spec, Sequence[Category], str]:
+    """Returns the detector for a skeleton, its categories, and a note where the user chose neither.
+
+    Args:
+        spec: See ``build_detector``; None chooses.
+        categories: What to look for; None follows the skeleton.
+        dataset_meta: The skeleton.
+
+    Raises:
+        ValueError: If a detector of many classes is given for a skeleton without a known subject.
+    """
+    if categories is not None:
+        return spec, categories, ''
+    subject = subject_of(dataset_meta)
+    is_in_coco = bool(subject) and all(x == 'animal' or x in COCO_IDS for x in subject)
+    if spec is None and not is_in_coco:
+        return (
+            WHOLE_IMAGE,
+            (ANY,),
+            (
+                f"no detector is known for the skeleton '{dataset_meta.name}', so each image is "
+                'taken as one instance; for boxes give --det (detector=) with a file of boxes or a '
+                'detector that knows it, or --det-cat (categories=) with what to look for'
+            ),
+        )
+    has_own_classes = str(spec).endswith(('.json', '.onnx')) or callable(spec)
+    if subject == ('person',) or (is_in_coco and not has_own_classes):
+        return spec, subject, ''
+    if spec is not None and str(spec) != WHOLE_IMAGE and not has_own_classes and not subject:
+        raise ValueError(
+            f"detector '{spec}' knows many classes, and which of them have the skeleton "
+            f"'{dataset_meta.name}' is not known; give --det-cat (categories=) with what to look "
+            'for'
+        )
+    is_file = has_own_classes and not (is_in_coco and str(spec).endswith('.onnx'))
+    return spec, (ANY,) if is_file or not subject else subject, ''
