@@ -20,7 +20,7 @@ from mmpose.analysis.report_cases import add_dataset
 from mmpose.analysis.run_config import config_differences, find_base, read_run_config
 from mmpose.analysis.summary import Tested, read_tested
 from mmpose.apis.test import METRICS_FILE
-from mmpose.config.load import load_config, read_config
+from mmpose.config.load import load_config, read_recorded_config
 from mmpose.engine.runner import TEST_CONFIG
 from mmpose.evaluation.metrics import primary_metric
 from mmpose.visualization import HtmlReport
@@ -121,7 +121,7 @@ def read_work_dir(path: str | Path) -> Run:
     metrics = _read_metrics(folder / METRICS_FILE) if is_tested else {}
     tested = []
     if is_tested and (folder / TEST_CONFIG).is_file():
-        cfg = read_config(folder / TEST_CONFIG)
+        cfg = read_recorded_config(folder / TEST_CONFIG)
         tested = [one for one in read_tested(folder, cfg) if one.results_path.is_file()]
     name = folder.resolve().name
     return Run(name, folder, log, read_run_config(folder), metrics, tested)

@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmpose.checkpoint_tools.repository_configs import BASE_FOLDER, CONFIG_ROOT
-from mmpose.config.load import DATA_PREFIX, read_config
+from mmpose.config.load import DATA_PREFIX, read_recorded_config
 from mmpose.engine.runner import TEST_CONFIG, TRAIN_CONFIG
 
 EXPERIMENT = re.compile(r'Exp name: (.+)_\d{8}_\d{6}')
@@ -23,7 +23,7 @@ def read_run_config(work_dir: Path) -> Config | None:
     """Returns the config of the training, else of the test, of a work dir, if there is one."""
     for name in (TRAIN_CONFIG, TEST_CONFIG):
         if (work_dir / name).is_file():
-            return read_config(work_dir / name)
+            return read_recorded_config(work_dir / name)
     return None
 
 

@@ -14,7 +14,7 @@ from mmengine.config import Config
 from numpy.typing import NDArray
 
 from mmpose.apis.test import METRICS_FILE, RESULTS_FILE, format_tables
-from mmpose.config.load import read_config
+from mmpose.config.load import read_recorded_config
 from mmpose.dataset_tools.browse import build_annotated, dataset_parts
 from mmpose.datasets import KeypointDataset
 from mmpose.engine.runner import TEST_CONFIG
@@ -67,7 +67,7 @@ def summarize_run(work_dir: str | Path) -> str:
     work_dir = Path(work_dir)
     metrics_path = work_dir / METRICS_FILE
     _check_tested(metrics_path)
-    tested = list(read_tested(work_dir, read_config(work_dir / TEST_CONFIG)))
+    tested = list(read_tested(work_dir, read_recorded_config(work_dir / TEST_CONFIG)))
     names = [one.name for one in tested if one.name]
     found = [one for one in tested if one.results_path.is_file()]
     _check_tested((found or tested)[0].results_path)

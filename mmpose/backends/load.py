@@ -28,7 +28,7 @@ from mmpose.checkpoints.adapters.vitpose_plus import has_experts, merge_expert
 from mmpose.checkpoints.heads import OTHER_DATASET
 from mmpose.checkpoints.io import local_copy
 from mmpose.checkpoints.load import load_model
-from mmpose.config.load import load_config
+from mmpose.config.load import load_config, read_recorded_config
 from mmpose.models import MultiHeadPoseEstimator, TopdownPoseEstimator
 from mmpose.models.backbones.vit_moe import plain_config
 from mmpose.registry import MODELS
@@ -91,7 +91,8 @@ def load_backend(
                 'checkpoint'
             ) from error
     loaded = init_model(
-        source.config,
+        # that of a folder may be anyone's, and a config is a program
+        read_recorded_config(source.config) if Path(model).is_dir() else source.config,
         weights,
         device,
         dataset=source.dataset,

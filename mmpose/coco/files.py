@@ -79,6 +79,18 @@ def load_detections(
         return pack_detections(content, str(path), num_keypoints, names)
 
 
+def has_all_in_one(path: str | Path, num_keypoints: int) -> bool:
+    """Whether the poses of a result file have all their keypoints in the field ``keypoints``.
+
+    Whole bodies have fields for their parts in COCO-WholeBody's own files, and one field in those
+    of other systems; the first pose decides.
+    """
+    content = read_json(Path(path), 'result file')
+    first = content[0] if isinstance(content, list) and content else None
+    keypoints = first.get('keypoints') if isinstance(first, dict) else None
+    return isinstance(keypoints, list) and len(keypoints) == 3 * num_keypoints
+
+
 def pack_detections(
     records: Sequence[Json], source: str, num_keypoints: KeypointFields, extras: Sequence[str] = ()
 ) -> KeypointDetections:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from mmengine.config import config as mmengine_config
 
 from mmpose.config.check import check_config
 from mmpose.config.merge import merge_options
+from mmpose.config.overrides import evaluate_literal
 
 DATA_ROOT_VARIABLE = 'MMPOSE_DATA_ROOT'
 DATA_PREFIX = 'data/'
@@ -86,6 +88,32 @@ def read_config(path: str | Path) -> Config:
         raise ValueError(f'{where}: {error.msg}; it was read as Python') from error
     except UnicodeDecodeError as error:
         raise ValueError(f'{path}, or a base of it, is no UTF-8 ({error}); save it so') from error
+
+
+def read_recorded_config(path: str | Path) -> Config:
+    """Returns the config that a run wrote into its work dir; nothing of it is executed.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is more than names and their values.
+    """
+    path = Path(path)
+    values: dict[str, Any] = {}
+    try:
+        for statement in ast.parse(path.read_bytes()).body:
+            line = statement.lineno
+            if not isinstance(statement, ast.Assign):
+                raise ValueError(f'{type(statement).__name__} is no assignment')
+            (target,) = statement.targets
+            values[ast.unparse(target)] = evaluate_literal(statement.value)
+    except SyntaxError as error:
+        raise ValueError(f'{path}, line {error.lineno}: {error.msg}') from error
+    except ValueError as error:
+        raise ValueError(
+            f'{path}, line {line}: {error}, but the config of a run has values only; if you trust '
+            'the file, which is run as a program then, give it and its checkpoint one by one'
+        ) from error
+    return Config(values, filename=str(path))
 
 
 def _open_without_mark(file: Any, mode: str = 'r', **options: Any) -> Any:

@@ -41,7 +41,7 @@ def parse_value(text: str) -> Any:
     if not text or text.lower() in CONSTANTS:
         return CONSTANTS.get(text.lower(), text)
     try:
-        return _evaluate(ast.parse(text, mode='eval').body)
+        return evaluate_literal(ast.parse(text, mode='eval').body)
     except (SyntaxError, ValueError):
         pass
     if text[0] + text[-1] in ('[]', '()') and (parts := _split(text[1:-1])) is not None:
@@ -72,18 +72,22 @@ def _split(text: str) -> list[str] | None:
     return None if open_brackets or quote else parts[: len(parts) - (not parts[-1])]
 
 
-def _evaluate(node: ast.expr) -> Any:
-    """Evaluates literals, ``dict`` calls and bare names, and nothing else."""
+def evaluate_literal(node: ast.expr) -> Any:
+    """Returns the value of literals, ``dict`` calls and bare names, which are texts.
+
+    Raises:
+        ValueError: If it is anything else; nothing is executed.
+    """
     if isinstance(node, ast.Name):
         return CONSTANTS.get(node.id.lower(), node.id)
     if isinstance(node, ast.Call):
         if not (isinstance(node.func, ast.Name) and node.func.id == 'dict') or node.args:
             raise ValueError('only dict(key=value, ...) can be called')
-        return {str(word.arg): _evaluate(word.value) for word in node.keywords}
+        return {str(word.arg): evaluate_literal(word.value) for word in node.keywords}
     if isinstance(node, (ast.List, ast.Tuple)):
-        items = [_evaluate(item) for item in node.elts]
+        items = [evaluate_literal(item) for item in node.elts]
         return items if isinstance(node, ast.List) else tuple(items)
     if isinstance(node, ast.Dict):
-        keys = [_evaluate(key) for key in node.keys if key is not None]
-        return dict(zip(keys, map(_evaluate, node.values), strict=True))
+        keys = [evaluate_literal(key) for key in node.keys if key is not None]
+        return dict(zip(keys, map(evaluate_literal, node.values), strict=True))
     return ast.literal_eval(node)

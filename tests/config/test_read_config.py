@@ -3,8 +3,10 @@
 import codecs
 
 import pytest
+from mmengine.config import Config
 
 from mmpose.config import load_config, read_config
+from mmpose.config.load import read_recorded_config
 
 
 @pytest.mark.parametrize('marked', ['base.py', 'top.py', 'both'])
@@ -24,3 +26,27 @@ def test_what_is_no_python_is_said_in_a_sentence(tmp_path):
     path.write_bytes('a = "ä"\n'.encode('utf-16'))
     with pytest.raises(ValueError, match=r'bad\.py, or a base of it, is no UTF-8'):
         read_config(path)
+
+
+def test_the_config_of_a_run_is_read_without_running_it(tmp_path):
+    path = tmp_path / 'config.py'
+    values = dict(
+        model=dict(img_size=(256, 192), lr=-1e-3, flip_test=True, head=None),
+        train_pipeline=[dict(type='A', scale=[0.5, 1.5]), dict()],
+        log_level='INFO',
+    )
+    Config(values).dump(path)
+    cfg = read_recorded_config(path)
+    assert cfg.to_dict() == read_config(path).to_dict() == values
+    assert cfg.filename == str(path)
+
+
+@pytest.mark.parametrize(
+    'line',
+    ['import os', 'a = open("x", "w")', 'a = [1].append(2)', 'print(1)', 'a = dict(b=exec("1"))'],
+)
+def test_a_program_is_no_config_of_a_run(tmp_path, line):
+    path = tmp_path / 'config.py'
+    path.write_text(f'log_level = "INFO"\n{line}\n')
+    with pytest.raises(ValueError, match=r'config\.py, line 2: .*if you trust the file'):
+        read_recorded_config(path)

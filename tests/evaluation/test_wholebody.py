@@ -128,3 +128,16 @@ def test_bad_files(tmp_path):
     gt, dt = make_synthetic_coco(3, 5, 5, 0)
     with pytest.raises(ValueError, match='poses have 17 keypoints; COCO-WholeBody has 133'):
         evaluate_wholebody(gt, dt, META.sigmas)
+
+
+def test_all_keypoints_in_one_field(tmp_path):
+    """Other systems write 133 keypoints into ``keypoints``."""
+    files = _files(tmp_path, 0, True)
+    expected = evaluate_results('coco_wholebody', files[1], files[0])
+    results = json.loads(files[1].read_text())
+    for record in results:
+        record['keypoints'] = [x for name in WHOLEBODY_FIELDS for x in record[name]]
+        for name in list(WHOLEBODY_FIELDS)[1:]:
+            del record[name]
+    files[1].write_text(json.dumps(results))
+    assert evaluate_results('wholebody', files[1], files[0]) == expected

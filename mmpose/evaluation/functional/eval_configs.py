@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mmpose.coco.files import load_detections, load_ground_truth
+from mmpose.coco.files import has_all_in_one, load_detections, load_ground_truth
 from mmpose.coco.keypoint_arrays import (
     FloatArray,
     KeypointGroundTruth,
@@ -103,6 +103,7 @@ EVAL_CONFIGS = {
     'coco_wholebody_face': EvalConfig('coco_wholebody_face', 'keypoints', metrics=(nme((36, 45)),)),
     'aflw': EvalConfig('aflw', 'keypoints', metrics=(nme('box_size'),)),
 }
+ALIASES = {'wholebody': 'coco_wholebody'}  # as the models are called
 
 
 def find_eval_config(dataset: str) -> EvalConfig:
@@ -115,6 +116,7 @@ def find_eval_config(dataset: str) -> EvalConfig:
     Raises:
         ValueError: If there is no such dataset or skeleton.
     """
+    dataset = ALIASES.get(dataset, dataset)
     if dataset in EVAL_CONFIGS:
         return EVAL_CONFIGS[dataset]
     try:
@@ -218,7 +220,8 @@ def _evaluate_detections(
     num = dataset_meta.num_keypoints
     if eval_config.kind == 'coco_wholebody':
         gt = load_ground_truth(annotation_file, WHOLEBODY_FIELDS)
-        dt = load_detections(result_file, WHOLEBODY_FIELDS, optional_extras=PART_SCORES)
+        fields = num if has_all_in_one(result_file, num) else WHOLEBODY_FIELDS
+        dt = load_detections(result_file, fields, optional_extras=PART_SCORES)
         return evaluate_wholebody(gt, dt, _sigmas(dataset_meta))
     dt = load_detections(result_file, num)
     if eval_config.kind == 'posetrack18':
