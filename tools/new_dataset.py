@@ -6,7 +6,6 @@ python tools/new_dataset.py --ann my.json --name mine --img-dir images/ [--val-a
 import argparse
 
 from mmpose.apis.cli import run_tool
-from mmpose.dataset_tools.new_dataset import MODELS, create_dataset
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,13 +21,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='seed of that split')
     parser.add_argument('--out', help='folder to write to; default: the name')
     parser.add_argument('--size', default='256x192', help='height x width of the crops')
-    parser.add_argument('--model', default='small', choices=sorted(MODELS))
+    parser.add_argument('--model', default='small', help='tiny, small, base, large or huge')
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
+    from mmpose.dataset_tools.new_dataset import create_dataset  # torch is loaded after the flags
+
     made = create_dataset(
         args.ann,
         args.name,

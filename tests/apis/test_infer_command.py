@@ -260,7 +260,7 @@ def test_a_run_replaces_what_it_made_and_nothing_that_was_changed_since(files):
     run(files, line)
     run(files, line)
     cv2.imwrite(str(files / 'again/000000000007.png'), np.zeros((9, 9, 3), np.uint8))
-    with pytest.raises(FileExistsError, match='000000000007.png.* no command of this project'):
+    with pytest.raises(FileExistsError, match=r'000000000007\.png.* no command of this project'):
         run(files, line)
 
 
@@ -293,13 +293,13 @@ def test_ids_of_annotations_go_by_as_many_folders_as_it_takes(files):
     coco = json.loads((files / 'ids_out/results.json').read_text())
     assert [record['image_id'] for record in coco] == [6, 5]
     (files / 'ids.json').write_text(json.dumps(dict(images=[dict(id=5, file_name='1.png')])))
-    with pytest.raises(ValueError, match="both are '1.png' of the annotation file"):
+    with pytest.raises(ValueError, match=r"both are '1\.png' of the annotation file"):
         run(files, line)
 
 
 @pytest.mark.parametrize('name', ['x.avi', 'x.gif', 'x', 'x.mkv'])
 def test_a_drawn_video_of_another_format_is_refused_first(files, name):
-    with pytest.raises(ValueError, match='end in .mp4 or .webm'):
+    with pytest.raises(ValueError, match=r'end in \.mp4 or \.webm'):
         run(files, f'@numbers.avi {COMMON} --out-file @{name}')
 
 

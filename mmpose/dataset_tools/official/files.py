@@ -13,6 +13,7 @@ import cv2
 from mmpose.coco.json_fields import Json
 from mmpose.coco.json_stream import stream_json
 from mmpose.structures import DatasetMeta
+from mmpose.structures.output_files import writing
 
 PNG = b'\x89PNG\r\n\x1a\n'
 JPEG = b'\xff\xd8'
@@ -43,9 +44,11 @@ def read_coco_sections(path: Path) -> dict[str, list[Json]]:
 def write_json(path: Path, content: object) -> None:
     """Writes a file so that it is there as a whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    files = writing(path)
     own = path.with_name(f'{path.name}.part')
     own.write_text(json.dumps(content), encoding='utf-8')
     own.replace(path)
+    files.record()
 
 
 def write_coco(

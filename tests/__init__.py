@@ -1,0 +1,1 @@
+"""Tests; a package, because other distributions install one of this name too."""
