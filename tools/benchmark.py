@@ -1,21 +1,17 @@
 """Measures a part: python tools/benchmark.py {loader,codec,eval,forward,train} [CONFIG]."""
 
+from __future__ import annotations
+
 import argparse
+from typing import TYPE_CHECKING
 
-from mmengine.config import Config
-
-from benchmarks import (
-    Report,
-    benchmark_codec,
-    benchmark_evaluation,
-    benchmark_forward,
-    benchmark_loader,
-    benchmark_training,
-)
 from mmpose.apis.cli import run_tool
-from mmpose.apis.train import prepare_training
-from mmpose.config.load import load_config
 from mmpose.config.overrides import ConfigOptions
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from benchmarks import Report
 
 
 def parse_args() -> argparse.Namespace:
@@ -67,10 +63,14 @@ def parse_args() -> argparse.Namespace:
 
 
 def read_config(args: argparse.Namespace) -> Config:
+    from mmpose.config.load import load_config  # torch is loaded after the flags are read
+
     return load_config(args.config, args.cfg_options, args.data_root)
 
 
 def run_loader(args: argparse.Namespace) -> Report:
+    from benchmarks import benchmark_loader
+
     return benchmark_loader(
         read_config(args),
         repeat=args.repeat,
@@ -81,6 +81,8 @@ def run_loader(args: argparse.Namespace) -> Report:
 
 
 def run_codec(args: argparse.Namespace) -> Report:
+    from benchmarks import benchmark_codec
+
     return benchmark_codec(
         read_config(args),
         repeat=args.repeat,
@@ -92,6 +94,8 @@ def run_codec(args: argparse.Namespace) -> Report:
 
 
 def run_eval(args: argparse.Namespace) -> Report:
+    from benchmarks import benchmark_evaluation
+
     return benchmark_evaluation(
         repeat=args.repeat,
         num_images=args.images,
@@ -103,11 +107,15 @@ def run_eval(args: argparse.Namespace) -> Report:
 
 def _skeleton(config: str | None) -> str:
     """The skeleton of a config; the first one of a mixture."""
+    from mmpose.config.load import load_config
+
     names = load_config(config).metainfo if config else 'coco'
     return names if isinstance(names, str) else names[0]
 
 
 def run_forward(args: argparse.Namespace) -> Report:
+    from benchmarks import benchmark_forward
+
     return benchmark_forward(
         read_config(args),
         repeat=args.repeat,
@@ -120,6 +128,9 @@ def run_forward(args: argparse.Namespace) -> Report:
 
 
 def run_train(args: argparse.Namespace) -> Report:
+    from benchmarks import benchmark_training
+    from mmpose.apis.train import prepare_training
+
     cfg = prepare_training(read_config(args), amp=args.amp, compile_model=args.compile)
     return benchmark_training(
         cfg,
@@ -133,6 +144,8 @@ def run_train(args: argparse.Namespace) -> Report:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.structures.output_files import writing
+
     runs = {
         'loader': run_loader,
         'codec': run_codec,
@@ -140,11 +153,12 @@ def main() -> None:
         'forward': run_forward,
         'train': run_train,
     }
-    report = runs[args.benchmark](args)
-    print(report.format())
-    if args.out:
-        report.write(args.out)
-        print(f'results: {args.out}')
+    with writing(args.out, inputs=[args.config]):
+        report = runs[args.benchmark](args)
+        print(report.format())
+        if args.out:
+            report.write(args.out)
+            print(f'results: {args.out}')
 
 
 if __name__ == '__main__':

@@ -6,14 +6,15 @@ The heatmaps of both are compared, and the largest difference is printed.
 import argparse
 
 from mmpose.apis.cli import run_tool
-from mmpose.checkpoint_tools import TARGETS, convert_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Convert a pose checkpoint.')
     parser.add_argument('source', help='checkpoint file or folder of any known code base')
     parser.add_argument('target', help='file to write; for huggingface a folder')
-    parser.add_argument('--to', required=True, choices=TARGETS, help='format to write')
+    parser.add_argument(
+        '--to', required=True, help='ours, vitpose, mmpose1x, huggingface or safetensors'
+    )
     parser.add_argument(
         '--config', help='config of the model; without it the model is built from the weights'
     )
@@ -27,6 +28,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.checkpoint_tools import convert_checkpoint
+
     done = convert_checkpoint(
         args.source, args.target, args.to, args.config, trust=args.trust_checkpoint
     )

@@ -22,6 +22,7 @@ from mmpose.evaluation.functional import (
     find_eval_config,
     format_scores,
 )
+from mmpose.structures.output_files import writing
 
 INTERHAND_DATA = '_data.json'  # beside it lie the files that end in _camera and _joint_3d
 
@@ -67,21 +68,22 @@ def read_interhand(ann_file: str) -> KeypointGroundTruth:
 def main() -> None:
     """Evaluates, prints, and writes if asked to."""
     args = parse_args()
-    if args.dataset == 'interhand2d' and args.ann.endswith(INTERHAND_DATA):
-        gt = read_interhand(str(Path(args.ann).resolve()))
-        metrics = evaluate_keypoints(find_eval_config(args.dataset), gt, args.results)
-    else:
-        metrics = evaluate_results(
-            args.dataset,
-            args.results,
-            args.ann,
-            use_area=False if args.no_area else None,
-            backend=args.backend,
-            mat_file=args.gt_mat,
-        )
-    print(format_scores(metrics))
-    if args.out:
-        Path(args.out).write_text(json.dumps(metrics, indent=2) + '\n')
+    with writing(args.out, inputs=[args.ann, args.results, args.gt_mat]):
+        if args.dataset == 'interhand2d' and args.ann.endswith(INTERHAND_DATA):
+            gt = read_interhand(str(Path(args.ann).resolve()))
+            metrics = evaluate_keypoints(find_eval_config(args.dataset), gt, args.results)
+        else:
+            metrics = evaluate_results(
+                args.dataset,
+                args.results,
+                args.ann,
+                use_area=False if args.no_area else None,
+                backend=args.backend,
+                mat_file=args.gt_mat,
+            )
+        print(format_scores(metrics))
+        if args.out:
+            Path(args.out).write_text(json.dumps(metrics, indent=2) + '\n')
 
 
 if __name__ == '__main__':

@@ -8,7 +8,6 @@ python tools/evaluate_detector.py boxes.json --ann annotations.json --images val
 
 import argparse
 
-from mmpose.analysis.detection import evaluate_detector, format_run
 from mmpose.apis.cli import run_tool
 from mmpose.detectors import FORMS
 from mmpose.evaluation.functional.box_ap import BOX_BACKENDS
@@ -50,20 +49,24 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Detects, writes and prints."""
     args = parse_args()
-    run = evaluate_detector(
-        args.detector,
-        args.ann,
-        args.images,
-        args.out,
-        device=args.device,
-        categories=args.categories,
-        score_threshold=args.score_thr,
-        nms_threshold=args.nms_thr,
-        class_names=args.class_names,
-        batch_size=args.batch_size,
-        category_id=args.category_id,
-        backend=args.evaluator,
-    )
+    from mmpose.analysis.detection import evaluate_detector, format_run
+    from mmpose.structures.output_files import writing
+
+    with writing(args.out, inputs=[args.detector, args.ann]):
+        run = evaluate_detector(
+            args.detector,
+            args.ann,
+            args.images,
+            args.out,
+            device=args.device,
+            categories=args.categories,
+            score_threshold=args.score_thr,
+            nms_threshold=args.nms_thr,
+            class_names=args.class_names,
+            batch_size=args.batch_size,
+            category_id=args.category_id,
+            backend=args.evaluator,
+        )
     print(format_run(run, args.out))
 
 

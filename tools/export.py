@@ -8,14 +8,17 @@ import argparse
 
 from mmpose.apis.cli import run_tool
 from mmpose.config.overrides import ConfigOptions
-from mmpose.export import ALL_FORMATS, ExportOptions, run_export
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Export a pose model to another runtime.')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file or URL')
-    parser.add_argument('--format', choices=ALL_FORMATS, default='onnx', help='what to write')
+    parser.add_argument(
+        '--format',
+        default='onnx',
+        help='onnx, openvino, torchscript, torch_export, tensorrt, ...',
+    )
     parser.add_argument('--out', help='file or folder to write; beside the checkpoint by default')
     parser.add_argument(
         '--decode-in-graph',
@@ -63,6 +66,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.export import ExportOptions, run_export
+
     options = ExportOptions(
         format=args.format,
         out=args.out,

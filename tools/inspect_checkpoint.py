@@ -3,7 +3,6 @@
 import argparse
 
 from mmpose.apis.cli import run_tool
-from mmpose.checkpoint_tools import inspect_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -19,6 +18,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.checkpoint_tools import inspect_checkpoint
+
     print(inspect_checkpoint(args.checkpoint, args.trust_checkpoint))
 
 

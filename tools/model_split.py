@@ -6,7 +6,6 @@ Writes coco.pth, aic.pth, mpii.pth and, from ViTPose+, ap10k.pth, apt36k.pth and
 import argparse
 
 from mmpose.apis.cli import run_tool
-from mmpose.checkpoint_tools import split_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,6 +22,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.checkpoint_tools import split_checkpoint
+
     report = split_checkpoint(args.source, args.target, args.trust_checkpoint)
     print(f'{args.source}: {report.source.format_name}, sha256 {report.source.sha256}')
     for note in (*report.source.converted.notes, *report.notes):

@@ -6,8 +6,6 @@ OUT is NAME.pth or NAME.safetensors; NAME-<hash>.pth and the model card NAME-<ha
 import argparse
 
 from mmpose.apis.cli import run_tool
-from mmpose.checkpoint_tools import publish_checkpoint
-from mmpose.checkpoint_tools.publication import DEFAULT_LICENCE, Card
 
 
 def parse_args() -> argparse.Namespace:
@@ -18,7 +16,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--dataset', help='training data, if the config does not say it')
     parser.add_argument('--metric', help="e.g. 'COCO val AP 75.8'; else that of the log")
     parser.add_argument('--commit', help='commit of the code; else that of the log')
-    parser.add_argument('--licence', default=DEFAULT_LICENCE, help='of the weights')
+    parser.add_argument('--licence', help='of the weights')
     parser.add_argument(
         '--ema',
         action=argparse.BooleanOptionalAction,
@@ -35,7 +33,12 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    card = Card(args.config, args.dataset, args.metric, args.commit, args.licence)
+    from mmpose.checkpoint_tools import publish_checkpoint
+    from mmpose.checkpoint_tools.publication import DEFAULT_LICENCE, Card
+
+    card = Card(
+        args.config, args.dataset, args.metric, args.commit, args.licence or DEFAULT_LICENCE
+    )
     done = publish_checkpoint(args.source, args.target, card, args.ema, args.trust_checkpoint)
     if done.left_out:
         print(f'left out: {", ".join(done.left_out)}')

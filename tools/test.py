@@ -3,8 +3,6 @@
 import argparse
 
 from mmpose.apis.cli import add_common_arguments, run_tool
-from mmpose.apis.test import choose_test_data, prepare_test, run_test
-from mmpose.config.load import load_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,6 +41,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.apis.test import choose_test_data, prepare_test, run_test
+    from mmpose.config.load import load_config
+
     cfg = load_config(args.config, args.cfg_options, args.data_root)
     choose_test_data(cfg, args.test_ann_file, args.test_bbox_file, args.data_root)
     prepare_test(

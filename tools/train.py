@@ -3,8 +3,6 @@
 import argparse
 
 from mmpose.apis.cli import add_common_arguments, run_tool
-from mmpose.apis.train import prepare_training, run_training
-from mmpose.config.load import load_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,6 +33,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.apis.train import prepare_training, run_training
+    from mmpose.config.load import load_config
+
     cfg = load_config(args.config, args.cfg_options, args.data_root)
     prepare_training(
         cfg,

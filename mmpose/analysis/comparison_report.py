@@ -15,6 +15,7 @@ from mmpose.analysis.error_pictures import draw_both
 from mmpose.analysis.error_report import check_images, image_names
 from mmpose.analysis.error_tables import Table, format_table
 from mmpose.coco.keypoint_arrays import IdArray
+from mmpose.structures.output_files import writing
 from mmpose.visualization import HtmlReport
 
 JSON_FILE, PAGE_FILE = 'comparison.json', 'comparison.html'
@@ -52,6 +53,8 @@ def report_comparison(
     """
     if image_folder is not None and out_dir is None:
         raise ValueError('--images puts pictures into the page, but --out names no folder for it')
+    outputs = [] if out_dir is None else [Path(out_dir, x) for x in (JSON_FILE, PAGE_FILE)]
+    files = writing(*outputs, inputs=[first, second, ann_file])
     found = compare_files(first, second, ann_file, dataset, use_area, num_resamples, seed)
     names = image_names(ann_file)
     better, worse = changed_images(found, num_images)
@@ -88,6 +91,7 @@ def report_comparison(
             rows = better if table is tables[2] else worse
             _add_pictures(page, found, rows, names, Path(image_folder))
     page.write(folder / PAGE_FILE)
+    files.record()
     return '\n\n'.join([*lines, f'{folder / PAGE_FILE}\n{folder / JSON_FILE}'])
 
 

@@ -32,6 +32,7 @@ from mmpose.evaluation.functional.eval_configs import find_eval_config
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
+from mmpose.structures.output_files import writing
 from mmpose.visualization import HtmlReport
 
 HOW_TO_READ = (
@@ -82,6 +83,8 @@ def report_errors(
     if image_folder is not None:
         check_images(image_folder, [image.file_name for image in worst], ann_file)
     out_dir = Path(result_file).with_suffix('') if out_dir is None else Path(out_dir)
+    names = (JSON_FILE, BAR_FILE, PAGE_FILE)
+    files = writing(*(out_dir / name for name in names), inputs=[result_file, ann_file])
     out_dir.mkdir(parents=True, exist_ok=True)
     sources = {
         'results': str(result_file),
@@ -108,6 +111,7 @@ def report_errors(
         page.text(HOW_TO_READ)
         add_pictures(page, analysis, worst, Path(image_folder), dataset_meta)
     page.write(out_dir / PAGE_FILE)
+    files.record()
     closing = _closing(out_dir, image_folder, worst)
     return '\n\n'.join([summary, *map(format_table, tables), closing])
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 # cores, spinning made a training step five times slower. OpenMP reads this when torch loads.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-from mmpose.config.load import load_config
-
 if TYPE_CHECKING:
     from mmpose.apis.inference import PoseInferencer, inference_topdown, init_model
+    from mmpose.config.load import load_config
 
 __all__ = ['PoseInferencer', 'inference_topdown', 'init_model', 'load_config']
 
 
 def __getattr__(name: str) -> Any:
-    """Imports inference, and torch with it, when it is asked for: many tools need neither."""
+    """Imports a name, and torch with it, when it is asked for: flags need none of them."""
     if name not in __all__:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     from mmpose.apis import inference
+    from mmpose.config import load
 
-    return getattr(inference, name)
+    return getattr(load if name == 'load_config' else inference, name)

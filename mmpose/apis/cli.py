@@ -17,8 +17,6 @@ MACHINE_ERRORS = (RuntimeError, MemoryError, OSError)
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of every command that runs a config."""
-    from mmpose.engine.distributed import LAUNCHERS  # loads torch
-
     parser.add_argument('--work-dir', help='folder for logs, checkpoints and results')
     parser.add_argument(
         '--cfg-options',
@@ -30,7 +28,9 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--data-root', help='folder that holds the datasets, instead of data/ (MMPOSE_DATA_ROOT)'
     )
-    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how ranks start')
+    parser.add_argument(
+        '--launcher', default='none', help='how ranks start: none, pytorch, slurm or mpi'
+    )
     parser.add_argument(
         '--local_rank', '--local-rank', type=int, help='set by torch.distributed.launch'
     )

@@ -12,14 +12,16 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmpose.apis.train import set_work_dir
 from mmpose.backends.packed import fuse_batch_norms
 from mmpose.config.load import DATA_PREFIX, DATA_ROOT_VARIABLE
 from mmpose.engine.distributed import init_distributed, leave_distributed
-from mmpose.engine.runner import PoseRunner
+from mmpose.engine.runner import TEST_CONFIG, PoseRunner
 from mmpose.evaluation.functional import format_scores
 from mmpose.evaluation.metrics import PerDatasetMetric, PredictionDump, primary_metric
 from mmpose.evaluation.metrics.metric_info import metric_types, with_type
 from mmpose.registry import METRICS
+from mmpose.structures.output_files import writing
 
 RESULTS_PREFIX = 'result'  # outfile_prefix of the metrics, in the work dir
 RESULTS_FILE = f'{RESULTS_PREFIX}_keypoints.json'
@@ -56,8 +58,7 @@ def prepare_test(
     Returns:
         The same config.
     """
-    default = Path('work_dirs', Path(cfg.filename or 'run').stem)
-    cfg.work_dir = str(work_dir or cfg.get('work_dir') or default)
+    set_work_dir(cfg, work_dir, TEST_CONFIG)
     cfg.load_from, cfg.resume = checkpoint, False
     cfg.trust_checkpoint = trust_checkpoint
     cfg.model.pretrained = None
@@ -210,6 +211,10 @@ def run_test(
     """
     init_distributed(launcher)
     cfg.launcher = launcher
+    names = _dataset_names(cfg)
+    named = [] if out is None else [Path(out), *(_with_name(out, name) for name in names)]
+    dumped = [x['out_file'] for x in _all_metrics(cfg.test_evaluator) if 'out_file' in x]
+    files = writing(*named, *dumped, inputs=[cfg.filename, cfg.load_from])
     runner = PoseRunner.from_cfg(cfg)
     runner.load_or_resume()
     if fuse_conv_bn:
@@ -217,9 +222,17 @@ def run_test(
         runner.logger.info(f'folded {fused} BatchNorms into the convolutions before them')
     metrics = runner.test()
     if runner.rank == 0:
-        _write(metrics, Path(runner.work_dir), out, _dataset_names(cfg))
+        _write(metrics, Path(runner.work_dir), out, names)
+        files.record()
     leave_distributed()
     return metrics
+
+
+def _all_metrics(evaluators: Any) -> list[dict[str, Any]]:
+    """Returns the configs of metrics, also of those of a mixture."""
+    if isinstance(evaluators, dict):
+        return [evaluators, *_all_metrics(evaluators.get('metrics', []))]
+    return [own for one in evaluators for own in _all_metrics(one)]
 
 
 def _dataset_names(cfg: Config) -> list[str]:

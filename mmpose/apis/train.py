@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dist import get_rank
 
 from mmpose.engine.distributed import init_distributed, leave_distributed
-from mmpose.engine.runner import PoseRunner
+from mmpose.engine.runner import TRAIN_CONFIG, PoseRunner
 from mmpose.engine.work_dir_lock import work_dir_lock
 
 
@@ -45,8 +46,7 @@ def prepare_training(
     Returns:
         The same config.
     """
-    default = Path('work_dirs', Path(cfg.filename or 'run').stem)
-    cfg.work_dir = str(work_dir or cfg.get('work_dir') or default)
+    set_work_dir(cfg, work_dir, TRAIN_CONFIG)
     if resume is not None:
         cfg.resume = True
         cfg.load_from = None if resume == 'auto' else resume
@@ -72,6 +72,29 @@ def prepare_training(
     # test parts are for tools/test.py
     cfg.test_cfg = cfg.test_dataloader = cfg.test_evaluator = None
     return cfg
+
+
+def set_work_dir(cfg: Config, work_dir: str | None, config_name: str) -> None:
+    """Sets the folder of a run, where the resolved config is going to be written.
+
+    Args:
+        cfg: The config; changed in place.
+        work_dir: The folder; None takes that of the config, or ``work_dirs/<config name>``.
+        config_name: Name that the resolved config gets there.
+
+    Raises:
+        FileExistsError: If that is the config itself, as its user has written it.
+    """
+    default = Path('work_dirs', Path(cfg.filename or 'run').stem)
+    cfg.work_dir = str(work_dir or cfg.get('work_dir') or default)
+    target, source = Path(cfg.work_dir, config_name), Path(cfg.filename or '')
+    if not (source.is_file() and target.is_file() and target.samefile(source)):
+        return
+    if not re.search(r'^launcher = ', source.read_text(encoding='utf-8-sig'), re.MULTILINE):
+        raise FileExistsError(
+            f"'{target}' is the config of this run, and the resolved config would replace it; "
+            'choose another --work-dir'
+        )
 
 
 def _enable_lr_scaling(cfg: Config) -> None:

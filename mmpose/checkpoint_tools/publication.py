@@ -15,6 +15,7 @@ from mmpose.checkpoint_tools.convert_file import SAFETENSORS, plain_values, save
 from mmpose.checkpoint_tools.source import Source, read_source
 from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_checkpoint
 from mmpose.config.load import read_config
+from mmpose.structures.output_files import writing
 from mmpose.visualization import read_scalars
 
 HASH_DIGITS = 8
@@ -101,9 +102,11 @@ def publish_checkpoint(
         torch.save({'state_dict': own, 'meta': meta}, part)
     sha256 = checkpoint_sha256(part)
     final = target.with_name(f'{target.stem}-{sha256[:HASH_DIGITS]}{target.suffix}')
-    os.replace(part, final)
     card_file = final.with_suffix('.md')
-    card_file.write_text(write_card(read, card, final.name, sha256, is_averaged), encoding='utf-8')
+    text = write_card(read, card, final.name, sha256, is_averaged)
+    with writing(card_file, final, inputs=[source]):
+        os.replace(part, final)
+        card_file.write_text(text, encoding='utf-8')
     left_out = tuple(x for x in content if x not in ('state_dict', 'model', 'module', 'meta'))
     is_bare = not any(key in content for key in ('state_dict', 'model', 'module'))
     return Publication(final, card_file, sha256, () if is_bare else left_out)

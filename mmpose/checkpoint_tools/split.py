@@ -13,6 +13,7 @@ from mmpose.checkpoint_tools.source import Source, read_source
 from mmpose.checkpoints.adapters.vitpose_plus import num_experts as count_experts
 from mmpose.checkpoints.formats import StateDict
 from mmpose.checkpoints.heads import num_heads_of, select_dataset
+from mmpose.structures.output_files import writing
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,10 @@ def split_checkpoint(
                 'to another folder'
             )
         states[path] = select_dataset(read.state, index, part.num_keypoints)
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, state in states.items():
-        torch.save({'state_dict': _own(state), 'meta': _meta(read, path.stem)}, path)
+    with writing(*states, inputs=[source]):
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, state in states.items():
+            torch.save({'state_dict': _own(state), 'meta': _meta(read, path.stem)}, path)
     return SplitReport(read, {path.stem: path for path in states}, notes)
 
 

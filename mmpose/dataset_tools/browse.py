@@ -15,6 +15,7 @@ from mmpose.codecs import Codec
 from mmpose.datasets import CocoDataset, KeypointDataset, SampleIndex
 from mmpose.datasets.sample import Sample
 from mmpose.registry import CODECS, DATASETS, TRANSFORMS
+from mmpose.structures.output_files import OutputFiles
 from mmpose.visualization import draw_pose, make_grid, overlay_heatmaps
 
 TILE_HEIGHT = 384
@@ -66,14 +67,16 @@ def browse_dataset(
     codecs = _build_codecs(cfg, len(parts))
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
+    files = OutputFiles()
     for i, ((name, part), codec) in enumerate(zip(parts, codecs, strict=True)):
         dataset = build_annotated(part)
         count = min(num // len(parts) + (i < num % len(parts)), len(dataset))
         rows = np.random.default_rng((seed, i)).choice(len(dataset), count, replace=False)
         for row in sorted(rows.tolist()):
             path = folder / f'{name}_{row:06d}.png'
-            cv2.imwrite(str(path), draw_views(dataset, row, codec, views, seed))
+            cv2.imwrite(str(files.claim(path)), draw_views(dataset, row, codec, views, seed))
             paths.append(path)
+    files.record()
     return paths
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 import warnings
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mmpose.datasets.annotations import FORMAT_VERSION, HEADER, AnnotationStore
+from mmpose.structures.cache_folder import cache_root
 
 try:
     import fcntl
@@ -22,14 +22,6 @@ except ImportError:  # not on Windows; there the atomic rename alone protects th
 
 MAX_ATTEMPTS = 5
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError)
-
-
-def cache_root() -> Path:
-    """Returns the cache folder: ``$MMPOSE_CACHE``, or ``mmpose`` in the user's cache folder."""
-    own = os.environ.get('MMPOSE_CACHE')
-    if own:
-        return Path(own)
-    return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser() / 'mmpose'
 
 
 def load_or_build(

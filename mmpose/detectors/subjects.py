@@ -41,6 +41,11 @@ OF_ANIMALS = {
     *('tail', 'tailbase', 'tailtip', 'paw', 'hoof', 'withers', 'fetlock', 'hock', 'snout'),
     *('muzzle', 'beak', 'wing', 'fin', 'antenna', 'horn', 'spine'),
 }
+NO_DETECTOR = (
+    "no detector is known for the skeleton '{}', so each image is taken as one instance; for boxes "
+    'give --det (detector=) with a file of boxes or a detector that knows it, or --det-cat '
+    '(categories=) with what to look for'
+)
 
 
 def subject_of(dataset_meta: DatasetMeta) -> tuple[str, ...]:
@@ -74,23 +79,14 @@ def choose_detector(
     subject = subject_of(dataset_meta)
     is_in_coco = bool(subject) and all(x == 'animal' or x in COCO_IDS for x in subject)
     if spec is None and not is_in_coco:
-        return (
-            WHOLE_IMAGE,
-            (ANY,),
-            (
-                f"no detector is known for the skeleton '{dataset_meta.name}', so each image is "
-                'taken as one instance; for boxes give --det (detector=) with a file of boxes or a '
-                'detector that knows it, or --det-cat (categories=) with what to look for'
-            ),
-        )
-    has_own_classes = str(spec).endswith(('.json', '.onnx')) or callable(spec)
-    if subject == ('person',) or (is_in_coco and not has_own_classes):
-        return spec, subject, ''
-    if spec is not None and str(spec) != WHOLE_IMAGE and not has_own_classes and not subject:
+        return WHOLE_IMAGE, (ANY,), NO_DETECTOR.format(dataset_meta.name)
+    text = '' if callable(spec) or spec is None else str(spec)
+    if subject != ('person',) and text.endswith('.json'):  # its categories are of its own list
+        return spec, (ANY,), ''
+    if not subject and text and text != WHOLE_IMAGE and not text.endswith('.onnx'):
         raise ValueError(
             f"detector '{spec}' knows many classes, and which of them have the skeleton "
             f"'{dataset_meta.name}' is not known; give --det-cat (categories=) with what to look "
             'for'
         )
-    is_file = has_own_classes and not (is_in_coco and str(spec).endswith('.onnx'))
-    return spec, (ANY,) if is_file or not subject else subject, ''
+    return spec, subject or (ANY,), ''

@@ -28,6 +28,7 @@ from mmpose.export.formats import (
 )
 from mmpose.export.models import Source
 from mmpose.export.network import PoseProgram, SwitchedProgram
+from mmpose.structures.output_files import writing
 
 NUM_COMPARED = 4  # crops
 NUM_CALIBRATION = 64  # crops
@@ -145,6 +146,8 @@ def export_model(
     metadata = replace(source.metadata, decoded=decode_in_graph, precision=precision)
     path = Path(path)
     _check(metadata, path, format, check_ap)
+    report_path = ExportReport(path, format, metadata, []).report_path
+    made = writing(*_files_of(path), report_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     remove(path)
     num = NUM_CALIBRATION if precision == 'int8' else NUM_COMPARED
@@ -176,6 +179,7 @@ def export_model(
         reference = source.backends()[0]
         report.metrics = evaluate_backends(check_ap, {'PyTorch': reference, format: backends[0]})
     report.write()
+    made.record()
     return report
 
 
@@ -194,10 +198,14 @@ def remove(path: Path) -> None:
     """Removes a file or folder of an export, and what lies beside it."""
     if path.is_dir():
         shutil.rmtree(path)
-    beside = [sidecar(path), path.with_name(f'{path.name}.data')]
-    beside += [path.with_suffix('.bin')] if path.suffix == '.xml' else []
-    for file in (path, *beside):
+    for file in _files_of(path):
         file.unlink(missing_ok=True)
+
+
+def _files_of(path: Path) -> list[Path]:
+    """Returns the files of an export, of which not every format has all."""
+    beside = [sidecar(path), path.with_name(f'{path.name}.data')]
+    return [path, *beside, *([path.with_suffix('.bin')] if path.suffix == '.xml' else [])]
 
 
 def num_bytes(path: Path) -> int:

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-RECORD = '.mmpose_files'  # in each folder: name -> size and time of the files that were made here
+from mmpose.structures.cache_folder import cache_root
+
+RECORDS = 'made_files'  # below the cache folder: per folder, name -> size, time, inode
 
 
 class OutputFiles:
     """Files that a command writes, claimed before it runs and recorded when they are written.
 
-    A record beside the files says which of them commands of this project have made, and their size
-    and time. What is in it and unchanged may be replaced, so a command can be run again; any other
-    file is its user's.
+    A record in the user's cache folder says which files commands of this project have made, and
+    their size and time. What is in it and unchanged may be replaced, so a command can be run again;
+    any other file is its user's.
 
     Args:
         inputs: Files that the command reads; what does not exist is left out.
+        since: When the command started, as ``time.time()``, if it has several processes that
+            write: what is younger is theirs.
     """
 
-    def __init__(self, inputs: Iterable[str | Path | None] = ()) -> None:
+    def __init__(
+        self, inputs: Iterable[str | Path | None] = (), since: float = float('inf')
+    ) -> None:
+        self._since = since
         self._inputs: dict[tuple[int, int], str] = {}
         self._claimed: dict[Path, None] = {}
-        self._records: dict[Path, dict[str, list[int]]] = {}
         self.add_inputs(inputs)
 
     def add_inputs(self, inputs: Iterable[str | Path | None]) -> None:
@@ -53,8 +61,9 @@ class OutputFiles:
                 f"'{path}' is an input of this command, and its output would replace it; choose "
                 'another folder or name for the output'
             )
-        is_ours = self._record(path.parent).get(path.name) == [status.st_size, status.st_mtime_ns]
-        if not is_ours and path not in self._claimed:
+        is_ours = _read_record(path.parent).get(path.name) == _identity(status)
+        is_ours |= path in self._claimed or status.st_mtime >= self._since
+        if not is_ours:
             raise FileExistsError(
                 f"'{path}' exists, and no command of this project has made it; remove it, or "
                 'choose another folder or name for the output'
@@ -64,17 +73,13 @@ class OutputFiles:
 
     def record(self) -> None:
         """Records the claimed files that are there now."""
-        changed = set()
+        written: dict[Path, dict[str, list[int]]] = {}
         for path in self._claimed:
             with suppress(OSError):
-                status = path.stat()
-                own = self._record(path.parent)
-                own[path.name] = [status.st_size, status.st_mtime_ns]
-                changed.add(path.parent)
-        for folder in changed:
-            with suppress(OSError):
-                text = json.dumps(self._records[folder]) + '\n'
-                (folder / RECORD).write_text(text, encoding='utf-8')
+                written.setdefault(path.parent, {})[path.name] = _identity(path.stat())
+        for folder, files in written.items():
+            with suppress(OSError):  # then the next run asks for another output
+                _write_record(folder, files)
 
     def __enter__(self) -> OutputFiles:
         return self
@@ -87,10 +92,45 @@ class OutputFiles:
     ) -> None:
         self.record()
 
-    def _record(self, folder: Path) -> dict[str, list[int]]:
-        if folder not in self._records:
-            self._records[folder] = {}
-            with suppress(OSError, ValueError):
-                content = json.loads((folder / RECORD).read_text(encoding='utf-8'))
-                self._records[folder] = dict(content)
-        return self._records[folder]
+
+def _identity(status: os.stat_result) -> list[int]:
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
+
+
+def _record_path(folder: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()
+    return cache_root() / RECORDS / f'{name[:32]}.json'
+
+
+def _read_record(folder: Path) -> dict[str, list[int]]:
+    """Returns the record of a folder; an empty one where it cannot be read."""
+    with suppress(OSError, ValueError):
+        content = json.loads(_record_path(folder).read_text(encoding='utf-8'))
+        return content if isinstance(content, dict) else {}
+    return {}
+
+
+def _write_record(folder: Path, files: dict[str, list[int]]) -> None:
+    old = {name: x for name, x in _read_record(folder).items() if (folder / name).exists()}
+    path = _record_path(folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'{path.name}.{os.getpid()}.part')
+    part.write_text(json.dumps(old | files) + '\n', encoding='utf-8')
+    part.replace(path)
+
+
+def writing(*outputs: str | Path | None, inputs: Iterable[str | Path | None] = ()) -> OutputFiles:
+    """Returns a context in which a command writes some files, which it has claimed.
+
+    Args:
+        outputs: The files; None is left out.
+        inputs: See ``OutputFiles``.
+
+    Raises:
+        FileExistsError: See ``OutputFiles.claim``.
+    """
+    files = OutputFiles(inputs)
+    for path in outputs:
+        if path is not None:
+            files.claim(path)
+    return files

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,3 +69,19 @@ class PoseResult:
     track_id: int | None = None
     heatmaps: NDArray[np.float32] | None = None
     window: CropWindow | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the pose as numbers, texts and lists, for JSON; without heatmaps and window.
+
+        A number that is not finite is None, as JSON has no other word for it.
+        """
+        kept = (x.name for x in fields(self) if x.name not in ('heatmaps', 'window'))
+        return {name: _plain(getattr(self, name)) for name in kept}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -105,14 +105,14 @@ def test_results_are_drawn_per_dataset(tmp_path):
     for name in ('a.png', 'b.png'):
         cv2.imwrite(str(tmp_path / name), np.zeros((70, 70, 3), np.uint8))
     a, b = str(tmp_path / 'a.png'), str(tmp_path / 'b.png')
-    runner = SimpleNamespace(bare_model=Model())
+    runner = SimpleNamespace(bare_model=Model(), test_dataloader=loader_of(tmp_path))
     hook = drawing_hook.ResultDrawingHook(str(tmp_path / 'out'), max_images=1)
     # COCO and COCO-WholeBody have the same images
     hook.after_test_iter(runner, 0, None, [pose(0, a), pose(2, a), pose(1, b), pose(0, b)])
     hook.after_test_iter(runner, 1, None, [pose(0, a), pose(1, a)])
     out = tmp_path / 'out'
-    found = sorted(str(path.relative_to(out)) for path in out.rglob('*.jpg'))
-    assert found == ['aic/b.jpg', 'coco/a.jpg', 'wholebody/a.jpg'], 'one image per dataset'
+    found = sorted(str(path.relative_to(out)) for path in out.rglob('*.png'))
+    assert found == ['aic/b.png', 'coco/a.png', 'wholebody/a.png'], 'one image per dataset'
     pictures = [cv2.imread(str(out / name)) for name in found]
     assert all(picture.any() for picture in pictures)
     assert (pictures[1] != pictures[2]).any()
@@ -120,10 +120,34 @@ def test_results_are_drawn_per_dataset(tmp_path):
 
 def test_results_of_one_dataset_stay_in_one_folder(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((70, 70, 3), np.uint8))
-    runner = SimpleNamespace(bare_model=SimpleNamespace(dataset_meta=METAS[1]))
+    model = SimpleNamespace(dataset_meta=METAS[1])
+    runner = SimpleNamespace(bare_model=model, test_dataloader=loader_of(tmp_path))
     result = replace(pose(1, str(tmp_path / 'a.png')), dataset_idx=5)
     drawing_hook.ResultDrawingHook(str(tmp_path / 'out')).after_test_iter(runner, 0, None, [result])
-    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['a.jpg']
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['a.png']
+
+
+def loader_of(folder):
+    return SimpleNamespace(dataset=SimpleNamespace(image_folder=str(folder)))
+
+
+def test_drawn_pictures_share_no_name_and_replace_no_photo(tmp_path):
+    names = ['x/1.png', 'y/1.png', '1.png', '1.jpg']
+    for name in names:
+        (tmp_path / 'photos' / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / 'photos' / name), np.zeros((70, 70, 3), np.uint8))
+    model = SimpleNamespace(dataset_meta=METAS[1])
+    runner = SimpleNamespace(bare_model=model, test_dataloader=loader_of(tmp_path / 'photos'))
+    results = [replace(pose(1, str(tmp_path / 'photos' / name)), dataset_idx=0) for name in names]
+    for _ in range(2):  # a second run replaces what the first has made
+        hook = drawing_hook.ResultDrawingHook(str(tmp_path / 'out'))
+        hook.after_test_iter(runner, 0, None, results)
+        hook.after_test_epoch(runner)
+    assert all((tmp_path / 'out' / name).is_file() for name in names)
+    with pytest.raises(FileExistsError, match='is an input'):
+        drawing_hook.ResultDrawingHook(str(tmp_path / 'photos')).after_test_iter(
+            runner, 0, None, results
+        )
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,6 @@ python tools/analysis/analyze_logs.py table work_dirs/a work_dirs/b
 
 import argparse
 
-from mmpose.analysis.log_tables import report_metrics, report_train_time
-from mmpose.analysis.logs import plot_curves
 from mmpose.apis.cli import run_tool
 
 
@@ -40,10 +38,15 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.analysis.log_tables import report_metrics, report_train_time
+    from mmpose.analysis.logs import plot_curves
+    from mmpose.structures.output_files import writing
+
     if args.task == 'plot_curve':
-        text = plot_curves(
-            args.runs, args.keys, args.out, args.title, args.legend, args.style, args.backend
-        )
+        with writing(args.out, inputs=args.runs):
+            text = plot_curves(
+                args.runs, args.keys, args.out, args.title, args.legend, args.style, args.backend
+            )
     elif args.task == 'cal_train_time':
         text = report_train_time(args.runs, args.include_outliers)
     else:

@@ -6,7 +6,6 @@ with the same weights, boxes and threads.
 
 import argparse
 
-from benchmarks.inference import BACKENDS, benchmark_inference
 from mmpose.apis.cli import run_tool
 from mmpose.config.overrides import ConfigOptions
 
@@ -18,9 +17,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--backends',
         nargs='+',
-        choices=BACKENDS,
         default=['torch', 'onnx', 'int8', 'hf'],
-        help='candidates; torch is always one',
+        help='candidates: torch (always one), onnx, int8, ..., hf, rtmlib',
     )
     parser.add_argument(
         '--batch-sizes', type=int, nargs='+', default=[1, 8], help='boxes per image'
@@ -41,20 +39,24 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    report = benchmark_inference(
-        args.config,
-        args.checkpoint,
-        cfg_options=args.cfg_options,
-        backends=args.backends,
-        batch_sizes=args.batch_sizes,
-        repeat=args.repeat,
-        num_threads=args.threads,
-        trust_checkpoint=args.trust_checkpoint,
-    )
-    print(report.format())
-    if args.out:
-        report.write(args.out)
-        print(f'results: {args.out}')
+    from benchmarks.inference import benchmark_inference  # torch is loaded after the flags
+    from mmpose.structures.output_files import writing
+
+    with writing(args.out, inputs=[args.config, args.checkpoint]):
+        report = benchmark_inference(
+            args.config,
+            args.checkpoint,
+            cfg_options=args.cfg_options,
+            backends=args.backends,
+            batch_sizes=args.batch_sizes,
+            repeat=args.repeat,
+            num_threads=args.threads,
+            trust_checkpoint=args.trust_checkpoint,
+        )
+        print(report.format())
+        if args.out:
+            report.write(args.out)
+            print(f'results: {args.out}')
 
 
 if __name__ == '__main__':

@@ -6,7 +6,6 @@ python tools/analysis/compare_runs.py a/result_keypoints.json b/result_keypoints
 
 import argparse
 
-from mmpose.analysis.comparison_report import report_comparison
 from mmpose.apis.cli import run_tool
 
 
@@ -33,6 +32,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.analysis.comparison_report import report_comparison
+
     print(
         report_comparison(
             args.first,

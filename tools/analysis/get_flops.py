@@ -2,9 +2,7 @@
 
 import argparse
 
-from mmpose.analysis.complexity import report_complexity
 from mmpose.apis.cli import run_tool
-from mmpose.config.load import load_config
 from mmpose.config.overrides import ConfigOptions
 
 
@@ -29,6 +27,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    from mmpose.analysis.complexity import report_complexity
+    from mmpose.config.load import load_config
+
     cfg = load_config(args.config, args.cfg_options)
     input_hw = (args.shape[0], args.shape[-1]) if args.shape else None
     print(report_complexity(cfg.model.to_dict(), input_hw, args.batch_size))

@@ -3,7 +3,6 @@
 import argparse
 
 from mmpose.apis.cli import run_tool
-from mmpose.config.load import load_config
 from mmpose.config.overrides import ConfigOptions
 
 
@@ -20,6 +19,8 @@ def main() -> None:
     )
     parser.add_argument('--data-root', help='folder that holds the datasets, instead of data/')
     args = parser.parse_args()
+    from mmpose.config.load import load_config
+
     print(load_config(args.config, args.cfg_options, args.data_root).pretty_text)
 
 

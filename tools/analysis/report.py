@@ -2,7 +2,6 @@
 
 import argparse
 
-from mmpose.analysis.report import write_report
 from mmpose.apis.cli import run_tool
 
 
@@ -23,15 +22,18 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    print(
-        write_report(
+    from mmpose.analysis.report import write_report
+    from mmpose.structures.output_files import writing
+
+    with writing(args.out, inputs=[args.base]):
+        page = write_report(
             args.work_dirs,
             out=args.out,
             base=args.base,
             num_worst=args.num_worst,
             num_random=args.num_random,
         )
-    )
+    print(page)
 
 
 if __name__ == '__main__':

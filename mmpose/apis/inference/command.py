@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from mmpose.apis.inference.image_ids import ImageIds
+from mmpose.apis.inference.infer_options import DEFAULT_OUT
 from mmpose.apis.inference.inferencer import PoseInferencer
 from mmpose.apis.inference.output_paths import DrawnPaths, check_out_file, stem_of
 from mmpose.apis.inference.pictures import Image, VideoFile, Window, write_image
@@ -29,7 +30,6 @@ from mmpose.structures.output_files import OutputFiles
 
 FORMATS = {'coco': CocoFile, 'jsonl': JsonLinesFile, 'csv': CsvFile, 'npz': NpzFile}
 RESULTS = 'results'  # stem of result files
-DEFAULT_OUT = 'work_dirs/infer'
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmpose.apis.inference.command import DEFAULT_OUT, FORMATS, Outputs
-from mmpose.apis.inference.image_ids import ids_by_name
-from mmpose.apis.inference.inferencer import PoseInferencer
-from mmpose.apis.inference.sequence import DrawOptions
-from mmpose.backends import model_names
-from mmpose.detectors.categories import COCO_CATEGORIES
+if TYPE_CHECKING:
+    from mmpose.apis.inference.command import Outputs
+    from mmpose.apis.inference.inferencer import PoseInferencer
 
+DEFAULT_OUT = 'work_dirs/infer'
 WHOLE_IMAGE = 'whole-image'
 
 
@@ -65,11 +64,15 @@ def _add_instance_arguments(group: argparse._ArgumentGroup) -> None:
         '--det',
         '--det-model',
         help='whole-image, a .json with boxes, torchvision[:NAME[:WEIGHTS]], an .onnx file or '
-        'hf:ID; torchvision by default, whole-image with INPUT CONFIG CHECKPOINT',
+        'hf:ID; torchvision by default, whole-image with INPUT CONFIG CHECKPOINT and where no '
+        'detector knows the skeleton',
     )
     group.add_argument('--det-weights', help='weights of a torchvision detector, a file')
     group.add_argument(
-        '--det-cat', nargs='+', default=['person'], help='what to look for: names or COCO ids'
+        '--det-cat',
+        nargs='+',
+        help='what to look for: names or COCO ids; people, animals or hands by default, as the '
+        'skeleton is',
     )
     group.add_argument(
         '--det-cat-ids',
@@ -145,6 +148,8 @@ class _ShowNames(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from mmpose.backends import model_names
+
         for name, (config, dataset) in sorted(model_names().items()):
             print(f'{name:18} configs/{config}' + (f', head {dataset}' if dataset else ''))
         parser.exit()
@@ -154,9 +159,13 @@ def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
     """Returns the inputs and the inferencer of a command line.
 
     Raises:
+        FileExistsError: If an output would replace a file of the user.
         ValueError: If flags are missing or contradict each other.
     """
+    from mmpose.apis.inference.inferencer import PoseInferencer  # loads torch
+
     inputs, model, checkpoint, is_old_call = _model_of(args)
+    check_outputs(inputs, outputs_of(args))
     detector = args.det or (WHOLE_IMAGE if is_old_call else None)
     if args.det_weights:
         name = detector or 'torchvision'
@@ -164,7 +173,7 @@ def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
             raise ValueError(f"--det-weights are for detectors of torchvision, not for '{name}'")
         name = name if ':' in name else f'{name}:'
         detector = f'{name}:{args.det_weights}'
-    categories: list[str | int] = args.det_cat
+    categories: list[str | int] | None = args.det_cat
     if args.det_cat_ids is not None:
         categories = [_category(number) for number in args.det_cat_ids]
     inferencer = PoseInferencer(
@@ -196,6 +205,10 @@ def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
 
 def outputs_of(args: argparse.Namespace) -> Outputs:
     """Returns the outputs of a command line; without any flag, drawn images and videos."""
+    from mmpose.apis.inference.command import FORMATS, Outputs
+    from mmpose.apis.inference.image_ids import ids_by_name
+    from mmpose.apis.inference.sequence import DrawOptions
+
     chosen = {'coco': args.save_json, 'jsonl': args.save_jsonl, 'csv': args.save_csv}
     chosen['npz'] = args.save_npz
     formats = tuple(name for name in FORMATS if chosen[name])
@@ -233,6 +246,21 @@ def outputs_of(args: argparse.Namespace) -> Outputs:
     )
 
 
+def check_outputs(inputs: list[str], outputs: Outputs) -> None:
+    """Checks the outputs against the inputs that are files, before a model is loaded.
+
+    Raises:
+        FileExistsError: If an output would replace a file of the user.
+        ValueError: If an input or output is of no use.
+    """
+    from mmpose.apis.inference.command import plan_outputs
+    from mmpose.apis.inference.sources import is_stream, open_sources
+
+    files = [text for text in inputs if not is_stream(text)]
+    if files:
+        plan_outputs(open_sources(files), outputs)
+
+
 def _model_of(args: argparse.Namespace) -> tuple[list[str], str, str | None, bool]:
     """Returns inputs, model, checkpoint, and whether they came as ``INPUT CONFIG [CHECKPOINT]``."""
     inputs = list(args.input)
@@ -259,6 +287,8 @@ def _model_of(args: argparse.Namespace) -> tuple[list[str], str, str | None, boo
 
 
 def _category(number: int) -> str:
+    from mmpose.detectors.categories import COCO_CATEGORIES
+
     names = list(COCO_CATEGORIES.values())
     if not 0 <= number < len(names):
         raise ValueError(f'--det-cat-ids has {number}, expected 0 to {len(names) - 1}')

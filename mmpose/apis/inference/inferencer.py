@@ -70,7 +70,6 @@ class PoseInferencer:
     Attributes:
         dataset_meta: Skeleton of the poses.
         problems: Errors of the current or last call that did not end it.
-        hint: What to change where not one instance is found.
         busy_s: Seconds for which each part has worked in the current or last call, on its own
             thread: ``read``, ``detect`` and ``pose``.
 
@@ -119,29 +118,19 @@ class PoseInferencer:
                 'smoothing and max_gap follow instances by their numbers; set tracking'
             )
         where = pick_device(None if device is None else str(device))
+        options = {
+            'dataset': dataset,
+            'dtype': dtype,
+            'compile_model': compile_model,
+            'flip_test': flip_test,
+            'input_size': input_size,
+            'trust_checkpoint': trust_checkpoint,
+        }
         if isinstance(model, (str, Path)):
-            backend = load_backend(
-                model,
-                checkpoint,
-                where,
-                dataset=dataset,
-                dtype=dtype,
-                compile_model=compile_model,
-                flip_test=flip_test,
-                input_size=input_size,
-                trust_checkpoint=trust_checkpoint,
-            )
+            backend = load_backend(model, checkpoint, where, **options)
         else:
-            options = {
-                'checkpoint': checkpoint,
-                'dataset': dataset,
-                'dtype': dtype,
-                'compile_model': compile_model or None,
-                'flip_test': flip_test,
-                'input_size': input_size,
-                'trust_checkpoint': trust_checkpoint or None,
-            }
-            backend = _backend_of(model, options, where if device is not None else None)
+            options['checkpoint'] = checkpoint
+            backend = _backend_of(model, options, None if device is None else where)
         self.dataset_meta: DatasetMeta = backend.dataset_meta
         detector, categories, note = choose_detector(detector, categories, self.dataset_meta)
         if note:
@@ -149,12 +138,7 @@ class PoseInferencer:
         self.detector = build_detector(
             detector, str(where), bbox_threshold, nms_threshold, categories
         )
-        self.hint = (
-            f'no instance was found by detector {detector or "torchvision"} that looked for '
-            f'{", ".join(map(str, categories))} with a score of at least {bbox_threshold:g}; '
-            'give --det (whole-image, a file of boxes, another detector), --det-cat or a lower '
-            '--bbox-thr'
-        )
+        self._searched = detector, categories, bbox_threshold
         crop_device = where if where.type == 'cuda' else None
         self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device)
         self.max_instances = max_instances
@@ -167,6 +151,17 @@ class PoseInferencer:
         self.max_gap = max_gap
         self.problems: list[str] = []
         self.busy_s = dict.fromkeys(PARTS, 0.0)
+
+    @property
+    def hint(self) -> str:
+        """What to change where not one instance is found."""
+        detector, categories, threshold = self._searched
+        return (
+            f'no instance was found by detector {detector or "torchvision"}, which looked for '
+            f'{", ".join(map(str, categories))} with a score of at least {threshold:g}; give '
+            '--det (whole-image, a file of boxes, another detector), --det-cat or a lower '
+            '--bbox-thr'
+        )
 
     def __call__(self, inputs: Input | Source | Iterable[Input]) -> Results:
         """Yields the result of every frame, in order.
@@ -234,7 +229,8 @@ def _backend_of(model: Any, options: Mapping[str, Any], device: torch.device | N
             f'the model is a {type(model).__name__}, expected a name, a path, what init_model '
             'returns, or a PoseBackend'
         )
-    asked = [name for name, value in options.items() if value is not None]
+    off = {'compile_model': False, 'trust_checkpoint': False}
+    asked = [name for name, value in options.items() if value is not off.get(name)]
     if asked:
         raise ValueError(
             f'{", ".join(asked)} of a model object is settled already; give it to init_model, or '

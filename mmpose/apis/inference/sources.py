@@ -127,12 +127,23 @@ def _flat(inputs: Any, is_alone: bool) -> Iterator[Any]:
         )
 
 
-def _named(text: str, is_alone: bool) -> Iterator[Any]:
+def is_stream(text: str) -> bool:
+    """Returns whether the words of a user are a camera or an address, and no path."""
+    return camera_number(text) is not None or '://' in local_path(text)
+
+
+def camera_number(text: str) -> int | None:
+    """Returns the number of the camera that the words of a user are, such as ``webcam:1``."""
     kind, _, number = text.partition(':')
     if text.isdecimal():
-        yield CameraSource(int(text))
-    elif kind == WEBCAM and (not number or number.isdecimal()):
-        yield CameraSource(int(number or 0))
+        return int(text)
+    return int(number or 0) if kind == WEBCAM and (not number or number.isdecimal()) else None
+
+
+def _named(text: str, is_alone: bool) -> Iterator[Any]:
+    camera = camera_number(text)
+    if camera is not None:
+        yield CameraSource(camera)
     else:
         try:
             yield from [open_address(text)] if '://' in text else _files(text)

@@ -28,6 +28,7 @@ from mmpose.engine.training_length import TrainingLength
 from mmpose.evaluation.metrics.metric_info import metric_class
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
+from mmpose.structures.output_files import writing
 
 PHASES = ('train', 'val', 'test')
 ISSUES_FILE, PAGE_FILE = 'issues.json', 'report.html'
@@ -75,10 +76,11 @@ class CheckReport:
     def write(self, folder: str | Path, title: str) -> Path:
         """Writes ``issues.json`` and ``report.html`` into a folder; returns the page."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        about = {'statistics': [asdict(part) for part in self.statistics]}
-        self.log.write(folder / ISSUES_FILE, about)
-        return write_page(folder / PAGE_FILE, title, self.log, self.splits, self.statistics)
+        with writing(folder / ISSUES_FILE, folder / PAGE_FILE):
+            folder.mkdir(parents=True, exist_ok=True)
+            about = {'statistics': [asdict(part) for part in self.statistics]}
+            self.log.write(folder / ISSUES_FILE, about)
+            return write_page(folder / PAGE_FILE, title, self.log, self.splits, self.statistics)
 
 
 def check_dataset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from mmengine.runner import Runner
 
 from mmpose.registry import HOOKS
 from mmpose.structures import DatasetMeta, PoseResult
+from mmpose.structures.output_files import OutputFiles
 from mmpose.visualization import draw_results
 
 
@@ -21,15 +23,17 @@ class ResultDrawingHook(Hook):
 
     Args:
         out_dir: The folder; a mixture of datasets gets folders named like its datasets. Images
-            keep their names; an instance that comes in a later batch than the first of the image is
-            drawn onto the picture that is there.
+            keep their names, with the folders below the image folder of the dataset; an instance
+            that comes in a later batch than the first of the image is drawn onto the picture that
+            is there.
         max_images: Images that each rank draws, of a mixture for each dataset.
     """
 
     def __init__(self, out_dir: str, max_images: int = 200) -> None:
         self.out_dir = Path(out_dir)
         self.max_images = max_images
-        self._drawn: dict[Path, set[str]] = {}
+        self._drawn: dict[Path, dict[str, Path]] = {}
+        self._files = OutputFiles(since=time.time())
 
     def after_test_iter(
         self,
@@ -39,24 +43,54 @@ class ResultDrawingHook(Hook):
         outputs: Sequence[PoseResult] | None = None,
     ) -> None:
         """Draws the results of a batch, image by image."""
-        model = runner.bare_model
+        model, root = runner.bare_model, _image_folders(runner.test_dataloader.dataset)
         groups: dict[tuple[int, str], list[PoseResult]] = {}
         for result in outputs:
             groups.setdefault((result.dataset_idx, result.image_file), []).append(result)
         for (index, file), results in groups.items():
             if hasattr(model, 'heads'):
-                self._draw(file, results, model.metas[index], self.out_dir / model.names[index])
+                folder = self.out_dir / model.names[index]
+                self._draw(file, root, results, model.metas[index], folder)
             else:
-                self._draw(file, results, model.dataset_meta, self.out_dir)
+                self._draw(file, root, results, model.dataset_meta, self.out_dir)
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Records the pictures as made here."""
+        self._files.record()
 
     def _draw(
-        self, file: str, results: list[PoseResult], dataset_meta: DatasetMeta, folder: Path
+        self,
+        file: str,
+        roots: list[Path],
+        results: list[PoseResult],
+        dataset_meta: DatasetMeta,
+        folder: Path,
     ) -> None:
-        drawn = self._drawn.setdefault(folder, set())
-        if file not in drawn and len(drawn) >= self.max_images:
+        drawn = self._drawn.setdefault(folder, {})
+        is_new = file not in drawn
+        if is_new and len(drawn) >= self.max_images:
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / Path(file).with_suffix('.jpg').name
-        image = cv2.imread(str(target if file in drawn else file))
-        drawn.add(file)
+        if is_new:
+            self._files.add_inputs([file])
+            drawn[file] = self._files.claim(folder / _name_below(Path(file), roots))
+        target = drawn[file]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        image = cv2.imread(str(file if is_new else target))
         cv2.imwrite(str(target), draw_results(image, results, dataset_meta))
+
+
+def _image_folders(dataset: Any) -> list[Path]:
+    """Returns the image folders of a dataset, or of those that it combines."""
+    parts = getattr(dataset, 'parts', [dataset])
+    return [Path(part.image_folder) for part in parts if hasattr(part, 'image_folder')]
+
+
+def _name_below(file: Path, roots: list[Path]) -> Path:
+    """Returns the path of an image below the folder of its dataset: no two images share it.
+
+    An ending in which pictures cannot be written gets ``.png`` behind it.
+    """
+    root = next((root for root in roots if file.is_relative_to(root)), file.parent)
+    name = file.relative_to(root)
+    name = Path(*(part for part in name.parts if part != '..'))
+    return name if cv2.haveImageWriter(name.name) else name.with_name(f'{name.name}.png')

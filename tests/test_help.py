@@ -1,4 +1,4 @@
-"""The tools for datasets show their flags before they load torch, which takes seconds."""
+"""Every tool shows its flags before it loads torch, which takes seconds."""
 
 import subprocess
 import sys
@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-TOOLS = [
-    *(f'tools/{name}.py' for name in ('new_dataset', 'check_dataset', 'browse_dataset')),
-    *(str(path.relative_to(ROOT)) for path in (ROOT / 'tools/dataset_converters').glob('*.py')),
-]
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'tools').rglob('*.py'))
 
 
 @pytest.mark.parametrize('tool', TOOLS)
