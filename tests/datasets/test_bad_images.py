@@ -134,7 +134,7 @@ KINDS = {
     pipe: r'1\.png is no file but a pipe or a device',
     device: r'1\.png is no file but a pipe or a device',
     another_size: 'is 90x60 px .*annotation file says 80x60; is it the image',
-    turned: r'is 60x80 px .* says 80x60; it may be its EXIF orientation',
+    turned: r'is 60x80 px .* says 80x60; EXIF turns the picture',
 }
 
 

@@ -39,7 +39,7 @@ DETECTIONS = 'test_coco_det_AP_H_56.json'
 
 
 def make(root, ann_file, prefix, metainfo='coco', **options):
-    return CocoDataset(ann_file, str(ROOT / root), prefix, metainfo, **options)
+    return CocoDataset(ann_file, str(ROOT / root), {'img': prefix}, metainfo, **options)
 
 
 def expected_instances(path):
