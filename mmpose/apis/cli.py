@@ -10,6 +10,7 @@ from collections.abc import Callable
 from mmpose.apis.machine_errors import is_first_to_tell, machine_error
 from mmpose.config.overrides import ConfigOptions
 
+INFERENCE_OUT = 'work_dirs/infer'  # where tools/infer.py writes
 TRACEBACK_VARIABLE = 'MMPOSE_TRACEBACK'
 USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPointError)
 MACHINE_ERRORS = (RuntimeError, MemoryError, OSError)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from mmpose.apis.cli import INFERENCE_OUT
 from mmpose.apis.inference.image_ids import ImageIds
-from mmpose.apis.inference.infer_options import DEFAULT_OUT
 from mmpose.apis.inference.inferencer import PoseInferencer
 from mmpose.apis.inference.output_paths import DrawnPaths, check_out_file, stem_of
 from mmpose.apis.inference.pictures import Image, VideoFile, Window, write_image
@@ -54,8 +54,8 @@ class Outputs:
         progress: Whether a progress bar is shown.
     """
 
-    out_dir: Path = Path(DEFAULT_OUT)
-    result_dir: Path = Path(DEFAULT_OUT)
+    out_dir: Path = Path(INFERENCE_OUT)
+    result_dir: Path = Path(INFERENCE_OUT)
     out_file: Path | None = None
     formats: tuple[str, ...] = ()
     save_images: bool = False

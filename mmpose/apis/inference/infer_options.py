@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmpose.apis.cli import INFERENCE_OUT
+
 if TYPE_CHECKING:
     from mmpose.apis.inference.command import Outputs
     from mmpose.apis.inference.inferencer import PoseInferencer
 
-DEFAULT_OUT = 'work_dirs/infer'
 WHOLE_IMAGE = 'whole-image'
 
 
@@ -99,7 +100,7 @@ def _add_instance_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument('--out', type=Path, help=f'folder of all that is written ({DEFAULT_OUT})')
+    group.add_argument('--out', type=Path, help=f'folder of all that is written ({INFERENCE_OUT})')
     group.add_argument('--out-file', type=Path, help='file of the only drawn image or video')
     group.add_argument('--vis-out-dir', type=Path, help='folder of drawn images and videos')
     group.add_argument(
@@ -216,8 +217,8 @@ def outputs_of(args: argparse.Namespace) -> Outputs:
     is_silent = not (writes_files or args.out or args.out_file or args.show or args.save_video)
     folder = args.vis_out_dir or args.out
     return Outputs(
-        out_dir=folder or Path(DEFAULT_OUT),
-        result_dir=args.out or Path(DEFAULT_OUT),
+        out_dir=folder or Path(INFERENCE_OUT),
+        result_dir=args.out or Path(INFERENCE_OUT),
         out_file=args.out_file,
         formats=formats,
         save_images=folder is not None or is_silent,
