@@ -149,7 +149,7 @@ def test_degenerate_arguments():
     assert (empty.joints_3d.shape, empty.keypoints_2d.shape) == ((0, 3), (0, 2))
     with pytest.raises(ValueError, match=r"shape \(5, 2\), but skeleton 'coco' needs"):
         solve_ik(np.zeros((5, 2)))
-    with pytest.raises(ValueError, match="skeleton 'ap10k' has no left_shoulder"):
+    with pytest.raises(ValueError, match="skeleton 'ap10k' has no left_wrist"):
         SimpleIKSolver(skeleton='ap10k')
 
 
