@@ -269,9 +269,9 @@ def other_images(ann_file, result_file, images):
 @pytest.mark.parametrize(
     ('damage', 'sentence'),
     [
-        (cut_skeleton, r"pose 0: field 'keypoints' has 42 .*'coco' of 17 .*--dataset"),
+        (
             cut_skeleton,
-            r"results.json: pose 0: field 'keypoints' has 42 .*'coco' of 17 .*--dataset",
+            r"pose 0: field 'keypoints' has 42 .*'coco' of 17 .*--dataset",
         ),
         (remove_results, r'results.json does not exist'),
         (remove_annotations, r'ann.json does not exist'),
