@@ -270,6 +270,10 @@ def test_quickstart_does_each_step_once(checkout):
 
 
 ALL_TESTS = 'pytest -n auto --maxprocesses 8 --dist loadfile'
+QUICK_TESTS = (
+    f'{ALL_TESTS} tests/codecs tests/coco tests/config tests/evaluation tests/metainfo '
+    'tests/structures tests/tracking tests/test_architecture.py tests/test_scripts.py'
+)
 
 
 @pytest.mark.parametrize(
@@ -278,6 +282,7 @@ ALL_TESTS = 'pytest -n auto --maxprocesses 8 --dist loadfile'
         ([], '', 0, ['ruff check', 'ruff format --check', 'mypy', ALL_TESTS]),
         ([], 'mypy', 1, ['ruff check', 'ruff format --check', 'mypy', ALL_TESTS]),
         ([], 'pytest', 1, ['ruff check', 'ruff format --check', 'mypy', ALL_TESTS]),
+        (['--quick'], '', 0, ['ruff check', 'ruff format --check', 'mypy', QUICK_TESTS]),
         (['tests/codecs', '-k', 'udp'], '', 0, ['pytest tests/codecs -k udp']),
     ],
 )

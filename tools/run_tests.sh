@@ -2,6 +2,7 @@
 # Runs the linters, the type checker and the tests, in an environment made for them if need be.
 #
 #   bash tools/run_tests.sh                          everything
+#   bash tools/run_tests.sh --quick                  linters, types, tests without networks: 3 minutes
 #   bash tools/run_tests.sh tests/codecs -k udp      pytest alone, with these arguments
 #
 # All tests together run in a process per core; WORKERS=1 runs them one after another.
@@ -18,8 +19,15 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # the tensors are small and some 
 make_environment tests.txt
 cd "$REPO"
 
+# Of the parts that most changes touch, without networks, processes and files of other programs.
+QUICK=(tests/{codecs,coco,config,evaluation,metainfo,structures,tracking} tests/test_{architecture,scripts}.py)
+
 failed=""
-parallel=()
+parallel=() chosen=()
+if [[ "$*" == --quick ]]; then
+    set --
+    chosen=("${QUICK[@]}")
+fi
 if [[ $# -eq 0 ]]; then
     say "ruff"
     "$PYTHON" -m ruff check || failed+=" 'ruff check'"
@@ -31,6 +39,6 @@ if [[ $# -eq 0 ]]; then
 fi
 say "pytest"
 status=0
-"$PYTHON" -m pytest "${parallel[@]}" "$@" || status=$?
+"$PYTHON" -m pytest "${parallel[@]}" "${chosen[@]}" "$@" || status=$?
 [[ -z "$failed" ]] || fail "see above for what these found:$failed"
 exit "$status"
