@@ -111,7 +111,7 @@ def test_a_list_goes_on_after_what_cannot_be_read(tmp_path):
     for one in bad:
         with pytest.raises((ValueError, OSError)):
             list(inferencer(one))
-    with pytest.raises(ValueError, match='folder, pipe or device'):
+    with pytest.raises(ValueError, match='no file but a pipe or a device'):
         to_bgr(tmp_path / 'pipe.jpg')
 
 
