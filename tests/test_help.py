@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'tools').rglob('*.py'))
+PATHS = (path for path in (ROOT / 'tools').rglob('*.py') if not path.name.startswith('_'))
+TOOLS = sorted(str(path.relative_to(ROOT)) for path in PATHS)
 
 
 @pytest.mark.parametrize('tool', TOOLS)

@@ -117,7 +117,7 @@ def test_builds_from_the_config_of_a_runner(wrap):
     )
     wrapper = build_optim_wrapper(wrap(tiny_pose()), config)
 
-    assert type(wrapper) is OptimWrapper
+    assert isinstance(wrapper, OptimWrapper)
     assert isinstance(wrapper.optimizer, torch.optim.AdamW)
     assert wrapper.clip_grad_kwargs == dict(max_norm=1.0)
     assert len(wrapper.optimizer.param_groups) == 8
