@@ -11,6 +11,7 @@ import cv2
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmpose.datasets import CombinedDataset
 from mmpose.registry import HOOKS
 from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.structures.output_files import OutputFiles
@@ -81,7 +82,7 @@ class ResultDrawingHook(Hook):
 
 def _image_folders(dataset: Any) -> list[Path]:
     """Returns the image folders of a dataset, or of those that it combines."""
-    parts = getattr(dataset, 'parts', [dataset])
+    parts = dataset.parts if isinstance(dataset, CombinedDataset) else [dataset]
     return [Path(part.image_folder) for part in parts if hasattr(part, 'image_folder')]
 
 
