@@ -26,6 +26,7 @@ from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
 from mmengine.runner import BaseLoop, Runner
 from mmengine.utils import get_git_hash
 from mmengine.utils.dl_utils import collect_env
+from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -120,6 +121,19 @@ class PoseRunner(Runner):
                     'train_cfg=dict(max_epochs=..., val_interval=...)'
                 )
         return super().build_train_loop(loop)
+
+    def build_visualizer(
+        self, visualizer: Visualizer | dict[str, Any] | None = None
+    ) -> Visualizer:
+        """Builds a visualizer of this run's own.
+
+        mmengine goes on with one of the same name that an earlier run of the process has left, whose
+        scalars and pictures go to the earlier work dir.
+        """
+        if isinstance(visualizer, dict):
+            name = visualizer.get('name', self._experiment_name)
+            visualizer = {**visualizer, 'name': f'{name} of {self._log_dir}'}
+        return super().build_visualizer(visualizer)
 
     def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
         """Initialises the model, moves it to the device and spreads it over the ranks.

@@ -12,7 +12,7 @@ HAND = 'configs/hand/2d_kpt_sview_rgb_img/topdown_heatmap'
 # format: config, folder below the data root, other formats it needs, a figure of its metric
 DATASETS = {
     'coco': (f'{BODY}/coco/ViTPose_small_coco_256x192.py', 'coco', 'coco/AP'),
-    'mpii': (f'{BODY}/mpii/ViTPose_small_mpii_256x192.py', 'mpii', 'mpii/PCK'),
+    'mpii': (f'{BODY}/mpii/ViTPose_small_mpii_256x192.py', 'mpii', 'PCK'),
     'aic': (f'{BODY}/aic/ViTPose_small_aic_256x192.py', 'aic', 'coco/AP'),
     'crowdpose': (f'{BODY}/crowdpose/ViTPose_base_crowdpose_256x192.py', 'crowdpose', 'AP(H)'),
     'ochuman': (f'{BODY}/ochuman/ViTPose_small_ochuman_256x192.py', 'ochuman', 'coco/AP'),

@@ -81,7 +81,7 @@ def check_test(checkpoint, data_root, work_dir):
         assert f'\n{name}\n' in tested.stdout, 'a table per dataset'
         assert (work_dir / name / 'result_keypoints.json').is_file()
         assert (work_dir / f'out/poses_{name}.json').is_file()
-        assert list((drawn / name).glob('*.jpg'))
+        assert list((drawn / name).rglob('*.jpg'))
     only = ['--cfg-options', *tiny(6), 'test_dataloader.dataset.only=[2]']
     tool('test', SIX, checkpoint, '--data-root', data_root, '--work-dir', work_dir / 'one', *only)
     alone = json.loads((work_dir / 'one/metrics.json').read_text())

@@ -62,6 +62,18 @@ def test_iterations_are_refused():
         PoseRunner.__new__(PoseRunner).build_train_loop({'by_epoch': False, 'max_iters': 5})
 
 
+def test_runs_of_one_process_have_a_visualizer_each(tmp_path):
+    for folder in ('first', 'second'):
+        config = {'type': 'PoseLocalVisualizer', 'vis_backends': [{'type': 'LocalVisBackend'}]}
+        runner = PoseRunner.__new__(PoseRunner)
+        runner._experiment_name, runner._log_dir = 'run', str(tmp_path / folder)
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            visualizer = runner.build_visualizer({**config, 'name': 'visualizer'})
+        visualizer.add_scalars({'loss': 1.0})
+    files = sorted(path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob('scalars.json'))
+    assert files == ['first', 'second']
+
+
 def test_loops_of_the_evaluation_may_be_absent(monkeypatch):
     given = {}
     monkeypatch.setattr(Runner, 'from_cfg', classmethod(lambda cls, cfg: given.update(cfg)))

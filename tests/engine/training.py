@@ -43,9 +43,7 @@ def train(data_root, work_dir, overrides=None, resume=None, prepare=None):
     prepare_training(cfg, work_dir=work_dir, resume=resume, seed=3)
     if prepare is not None:
         prepare(cfg)
-    cfg.experiment_name = cfg.visualizer.name = (
-        f'test_{next(numbers)}'  # of what a process has once
-    )
+    cfg.experiment_name = f'test_{next(numbers)}'  # of what a process has once
     return run_training(cfg)
 
 
