@@ -76,8 +76,8 @@ def parse_args() -> argparse.Namespace:
 def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--model',
-        help='name such as vitpose-b, config, work dir or exported file; by default that of '
-        'tools/quickstart.sh, or else random weights',
+        help='name such as vitpose-b, config, work dir or exported file; by default vitpose-b '
+        'where it can be had, else that of tools/quickstart.sh, else random weights',
     )
     group.add_argument('--checkpoint', help='weights of --model')
     group.add_argument('--device', help='such as cpu or cuda:0; a GPU by default, if there is one')
@@ -151,6 +151,7 @@ def estimator_of(args: argparse.Namespace) -> ViTPoseEstimator:
     if args.model is None:
         choice = default_model()
         name, model, checkpoint = choice.name, choice.config, choice.checkpoint
+        print(f'model {name}', flush=True)  # with the size of a download, before it
     elif args.model in available_models():
         choice = available_models()[args.model]
         name, model, checkpoint = choice.name, choice.config, args.checkpoint or choice.checkpoint

@@ -21,6 +21,7 @@ from realtime_pose.communication.udp import LOOPBACK, DatagramSocket
 from realtime_pose.ik.rig import Rig
 
 VMC_PORT = 39539
+MIN_SCORE = 0.3  # of a person; a shadow at the wall would move the avatar as well
 
 
 def unity_name(bone: str) -> str:
@@ -42,7 +43,8 @@ class VmcSink:
         host: Name or address of the receiver.
         port: Port of the receiver.
         allowed: Allowed addresses and networks; this machine by default.
-        person_id: Person to show; None shows the person of highest score until it leaves.
+        person_id: Person to show; None shows the person of highest score until it leaves. Nobody
+            whose score is below 0.3 is shown.
         rig: Rig whose bone positions are sent; receivers that only rotate bones ignore them.
 
     Raises:
@@ -80,7 +82,7 @@ class VmcSink:
             self._is_silence_said = True
             logger.warning(
                 '%s: nothing is sent while people have no rotations: 3D is off, too little of them '
-                'is seen, or another one is to be shown',
+                f'is seen, their score is below {MIN_SCORE}, or another one is to be shown',
                 self._socket.outage.name,
             )
 
@@ -107,7 +109,11 @@ class VmcSink:
         self._socket.close()
 
     def _choose(self, message: PoseMessage) -> Person | None:
-        posed = {person.id: person for person in message.people if person.rotations is not None}
+        posed = {
+            person.id: person
+            for person in message.people
+            if person.rotations is not None and person.score >= MIN_SCORE
+        }
         if self.person_id is not None:
             return posed.get(self.person_id)
         if self._shown not in posed and posed:

@@ -1,9 +1,10 @@
 """Gradio app: ``python realtime_pose/interface/gradio_app.py``, http://localhost:7860.
 
-``VITPOSE_CONFIG``, ``VITPOSE_CHECKPOINT`` and ``VITPOSE_DEVICE`` choose the model, by default that
-of ``tools/quickstart.sh``, or random weights. ``VITPOSE_HOST`` is the address to listen on, by
-default this machine only, and ``VITPOSE_PORT`` the port. The page answers to ``localhost`` and to
-that address, and to the names of ``VITPOSE_ALLOWED_HOSTS``, a list with commas.
+``VITPOSE_CONFIG``, ``VITPOSE_CHECKPOINT`` and ``VITPOSE_DEVICE`` choose the model, by default
+``vitpose-b`` where it is here or can be downloaded, or that of ``tools/quickstart.sh``.
+``VITPOSE_HOST`` is the address to listen on, by default this machine only, and ``VITPOSE_PORT`` the
+port. The page answers to ``localhost`` and to that address, and to the names of
+``VITPOSE_ALLOWED_HOSTS``, a list with commas.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from realtime_pose.inference.model_choice import ModelChoice, default_model
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
 from realtime_pose.interface.browser_camera import MAX_PIXELS, decode_picture
 from realtime_pose.interface.host_check import LOCAL_HOSTS, HostCheck
+from realtime_pose.interface.picture_note import with_note
 from realtime_pose.one_line_log import without_tracebacks
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ Work = Callable[[Any, float], tuple[Any, dict[str, Any]]]
 def load_estimator() -> tuple[ViTPoseEstimator, ModelChoice]:
     """Returns the model, cached for all visitors."""
     choice = default_model()
+    print(f'model {choice.name}', flush=True)  # with the size of a download, before it
     device = os.environ.get('VITPOSE_DEVICE') or None
     return ViTPoseEstimator(choice.config, choice.checkpoint, device), choice
 
@@ -70,6 +73,12 @@ def estimate_poses(image_bgr: NDArray[np.uint8], index: int = 0) -> FrameResult:
     frame = Frame(index, image_bgr, '')
     boxes = build_detector(os.environ.get('VITPOSE_DETECTOR') or 'whole-image')([frame])
     return FrameResult(frame, estimator.predictor([frame], boxes)[0], estimator.dataset_meta)
+
+
+def drawn_with_note(result: FrameResult, min_score: float) -> NDArray[np.uint8]:
+    """Returns the picture with its poses, and what it has to say of the model."""
+    _, choice = load_estimator()
+    return with_note(result.draw(DrawOptions(min_score, show_boxes=True)), choice.picture_note)
 
 
 def process_frame(
@@ -85,7 +94,7 @@ def process_frame(
     if image_rgb.shape[0] * image_rgb.shape[1] > MAX_PIXELS:
         raise ValueError(f'the picture is {image_rgb.shape}, at most {MAX_PIXELS} px are taken')
     result = estimate_poses(np.ascontiguousarray(image_rgb[..., ::-1]))
-    drawn = result.draw(DrawOptions(min_score, show_boxes=True))
+    drawn = drawn_with_note(result, min_score)
     return np.ascontiguousarray(drawn[..., ::-1]), people_of(result)
 
 
@@ -136,7 +145,7 @@ def process_video(path: str | None, min_score: float = 0.3) -> tuple[str | None,
             if frame.image_bgr.size > 3 * MAX_FRAME_PIXELS:
                 raise ValueError(f'frame {frame.index} of the video is too large')
             result = estimate_poses(frame.image_bgr, frame.index)
-            video.add(result.draw(DrawOptions(min_score, show_boxes=True)))
+            video.add(drawn_with_note(result, min_score))
             frames.append({'index': frame.index, **people_of(result)})
     except BaseException:
         video.close()

@@ -46,6 +46,7 @@ class LiveSession:
         choice: Settings of the current or last run; None before the first start.
         camera: Receiver of a browser's pictures, where these are the source.
         status: Status line of the page: reason of an end, or folder of the recording.
+        picture_note: What each picture has to say of the model.
         latency_ms: Latency of the last frames.
     """
 
@@ -60,6 +61,7 @@ class LiveSession:
         self.choice: Choice | None = None
         self.camera: BrowserCamera | None = None
         self.status: StatusText | None = None
+        self.picture_note = ''
         self.latency_ms: deque[float] = deque(maxlen=HISTORY)
         self._clock = clock
         self._lock = threading.RLock()
@@ -153,6 +155,7 @@ class LiveSession:
                 raise
             self.latency_ms.clear()
             self.choice, self._pipeline = choice, pipeline
+            self.picture_note = available_models()[choice.model].picture_note
             self.watch()
             is_kept = choice.is_recorded or choice.target is not None
             self._stop = threading.Event() if is_kept else _UnwatchedStop(self)

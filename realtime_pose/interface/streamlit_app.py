@@ -24,6 +24,7 @@ from realtime_pose.inference.model_choice import RANDOM
 from realtime_pose.interface import browser_camera
 from realtime_pose.interface.browser_camera import show_camera
 from realtime_pose.interface.live_session import LiveSession
+from realtime_pose.interface.picture_note import with_note
 from realtime_pose.interface.server_options import CAMERA, HUMANOID, Choice, ServerOptions
 from realtime_pose.interface.texts import LANGUAGES, TEXTS, StatusText, text
 from realtime_pose.interface.view3d import show_mesh, show_people, skin_of
@@ -171,7 +172,7 @@ def picture(
     if live is None or live.result is None:
         st.info(say('waiting') if session.is_running else say('stopped'))
         return
-    st.html(image_tag(live.result.draw(draw_options)))
+    st.html(image_tag(with_note(live.result.draw(draw_options), session.picture_note)))
     report = session.report
     st.caption(
         f'{report.fps:.1f} fps · p50 {report.latency_p50_ms:.0f} ms · p95 '

@@ -1,5 +1,6 @@
 import pickle
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,9 @@ import torch
 from realtime_pose.inference import ViTPoseEstimator, available_models, infer_pose, model_choice
 from realtime_pose.inference.model_choice import RANDOM, TOY_CONFIG, default_model
 from realtime_pose.interface.gradio_app import build_app
+from realtime_pose.interface.picture_note import with_note
+
+PUBLISHED_MODEL = model_choice.published_model
 
 
 class Harmful:
@@ -34,6 +38,58 @@ def test_the_environment_and_the_quickstart_come_first(tmp_path):
     assert list(available_models(given, tmp_path)) == [TOY_CONFIG.stem, 'quickstart', RANDOM]
     with pytest.raises(FileNotFoundError, match='VITPOSE_CHECKPOINT is'):
         available_models(given | {'VITPOSE_CHECKPOINT': 'missing.pth'}, tmp_path)
+
+
+def test_a_published_model_comes_before_one_of_generated_figures(tmp_path, monkeypatch):
+    published = model_choice.ModelChoice('vitpose-b', tmp_path / 'ViTPose_base.py', 'hf://x')
+    monkeypatch.setattr(model_choice, 'published_model', lambda: published)
+    folder = tmp_path / 'work_dirs/quickstart'
+    folder.mkdir(parents=True)
+    for name, text in (('config.py', "data_root = 'data/toy'"), ('epoch_3.pth', '')):
+        (folder / name).write_text(text)
+    (folder / 'last_checkpoint').write_text('epoch_3.pth')
+    models = available_models({}, tmp_path)
+    assert list(models) == ['vitpose-b', 'quickstart', RANDOM]
+    notes = [choice.picture_note for choice in models.values()]
+    assert notes == ['', 'THIS MODEL KNOWS GENERATED FIGURES ONLY', 'RANDOM WEIGHTS']
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    hub = pytest.importorskip('huggingface_hub', reason='it needs requirements/io.txt')
+    monkeypatch.setattr(model_choice, 'published_model', PUBLISHED_MODEL)
+    monkeypatch.setattr(hub, 'try_to_load_from_cache', lambda *_: None)
+    PUBLISHED_MODEL.cache_clear()
+    yield hub
+    PUBLISHED_MODEL.cache_clear()
+
+
+def test_the_size_of_a_download_is_said_first(hub, monkeypatch):
+    announced = SimpleNamespace(size=343_000_000)
+    monkeypatch.setattr(hub, 'get_hf_file_metadata', lambda *_, **__: announced)
+    assert PUBLISHED_MODEL().name == 'vitpose-b (downloads 343 MB)'
+    PUBLISHED_MODEL.cache_clear()
+    monkeypatch.setattr(hub, 'try_to_load_from_cache', lambda *_: '/cache/model.safetensors')
+    choice = PUBLISHED_MODEL()
+    assert (choice.name, choice.checkpoint) == ('vitpose-b', 'hf://usyd-community/vitpose-base')
+
+
+def test_without_a_network_there_is_no_published_model(hub, monkeypatch):
+    def fail(*_, **__):
+        raise OSError('no route to host')
+
+    monkeypatch.setattr(hub, 'get_hf_file_metadata', fail)
+    assert PUBLISHED_MODEL() is None
+
+
+def test_a_picture_says_what_its_model_does_not_know():
+    image = np.zeros((60, 80, 3), np.uint8)
+    assert with_note(image, '') is image
+    for width in (80, 640, 1920):
+        image = np.zeros((60, width, 3), np.uint8)
+        noted = with_note(image, model_choice.GENERATED_NOTE)
+        assert (noted[:60] == image).all()
+        assert noted[60:].any()
 
 
 def test_an_installation_without_the_checkout_says_what_is_missing(tmp_path, monkeypatch):

@@ -274,6 +274,16 @@ def test_avatar_follows_one_person(vmc):
     np.testing.assert_allclose(roots[1], make_person(1).root * (-1, 1, 1), atol=1e-6)
 
 
+def test_avatar_follows_nobody_who_is_hardly_there(vmc, caplog):
+    sink, receiver = vmc
+    unsure, sure = replace(make_person(1), score=0.24), replace(make_person(2), score=0.31)
+    sink.send(replace(make_message(0), people=(unsure,)))
+    assert 'their score is below 0.3' in caplog.text
+    sink.send(replace(make_message(1), people=(unsure, sure)))
+    root = read_bundle(receiver.recv(65535))[3][1][1:4]
+    np.testing.assert_allclose(root, sure.root * (-1, 1, 1), atol=1e-6)
+
+
 def test_avatar_without_rotations_stands_still_which_is_said_once(vmc, caplog):
     sink, receiver = vmc
     sink.send(make_message(num_people=0))  # nobody is there: no reason to say anything
