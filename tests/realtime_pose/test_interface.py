@@ -365,7 +365,7 @@ def test_the_page_of_gradio_looks_at_pictures(gradio_app):
     assert 'RANDOM WEIGHTS' in shown
     assert gradio_app.DEFAULT_HOST == '127.0.0.1'
     drawn, poses = gradio_app.process_frame(np.zeros((64, 48, 3), np.uint8))
-    assert drawn.shape == (64, 48, 3)
+    assert drawn.shape == (72, 48, 3)  # with a bar that says RANDOM WEIGHTS
     assert len(poses['people'][0]['keypoints']) == 17
     assert gradio_app.process_frame(None) == (None, {'people': []})
 
