@@ -80,6 +80,7 @@ def load_config(
     _import_modules(cfg, dialect)
     if dialect != OURS:
         cfg, options = _migrated(cfg, dialect, options or {})
+        _import_modules(cfg, OURS)
     if options:
         merge_options(cfg, options)
     data_root = data_root or os.environ.get(DATA_ROOT_VARIABLE)
