@@ -19,8 +19,9 @@ from mmengine.utils import import_modules_from_strings
 
 from mmpose.config.check import check_config
 from mmpose.config.merge import merge_options
-from mmpose.config.migration.dialect import OURS, find_dialect, migrate, summary, translator_of
+from mmpose.config.migration.dialect import OURS, find_dialect, migrate, translator_of
 from mmpose.config.migration.notes import MigrationNotes
+from mmpose.config.migration.report import summary
 from mmpose.config.migration.v1 import INNER_IMPORTS
 from mmpose.config.overrides import evaluate_literal
 

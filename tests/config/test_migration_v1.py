@@ -14,6 +14,7 @@ from mmpose.config.load import load_config, read_config
 from mmpose.config.migration.dialect import OURS, V1, find_dialect, migrate
 from mmpose.config.migration.notes import MigrationNotes
 from mmpose.registry import MODELS
+from tools import migrate_config
 from toy_pose import ToySpec, generate_toy_dataset
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -164,7 +165,8 @@ def test_targets_of_another_codec_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'new', 'found', 'expected'),
     [
-        ("type='UDPHeatmap', input", "type='UDPHeatmap', heatmap_type='combined', blur_kernel_size=5, input",
+        ("type='UDPHeatmap', input",
+         "type='UDPHeatmap', heatmap_type='combined', blur_kernel_size=5, input",
          'model.head.decoder.type', 'UDPCombinedHeatmap'),
         ("'CocoDataset'", "'HumanArtDataset'", 'train_dataloader.dataset.metainfo', 'coco'),
         ("'CocoDataset'", "'mmpose.AP10KDataset'", 'model.metainfo', 'ap10k'),
@@ -220,6 +222,31 @@ def test_training_and_test_from_the_unmodified_file(tmp_path):
     checkpoint = str(tmp_path / 'work' / 'epoch_1.pth')
     metrics = run_test(prepare_test(cfg, checkpoint, work_dir=str(tmp_path / 'test')))
     assert 'coco/AP' in metrics
+
+
+def test_tool_writes_our_form_and_a_line_per_key(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    path, out = write_config(tmp_path), tmp_path / 'mine.py'
+    monkeypatch.setattr('sys.argv', ['migrate_config.py', str(path), str(out)])
+    migrate_config.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert 'exact          model.backbone.type -> ViT' in lines
+    assert any(line.startswith('not exact      model.backbone.with_cls_token') for line in lines)
+    assert 'no effect      custom_hooks.0: done here anyway' in lines
+    assert load_config(out).to_dict() == load_config(path).to_dict()
+    migrate_config.main()  # what it made it may replace
+    out.write_text('mine')
+    with pytest.raises(FileExistsError, match='no command of this project has made it'):
+        migrate_config.main()
+    out.unlink()
+    write_config(tmp_path, ("'RandomHalfBody'", "'MixUp'"))
+    with pytest.raises(SystemExit, match='1 keys have no counterpart'):
+        migrate_config.main()
+    assert (
+        "no counterpart train_dataloader.dataset.pipeline.3.type: 'MixUp' has"
+        in capsys.readouterr().out
+    )
+    assert not out.exists()
 
 
 def test_weights_of_the_skeleton_multiply_the_loss(tmp_path):

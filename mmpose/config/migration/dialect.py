@@ -1,4 +1,4 @@
-"""Dialects of configs: MMPose 0.x, MMPose 1.x and ours; recognition, translation, one summary."""
+"""Dialects of configs: MMPose 0.x, MMPose 1.x and ours; recognition and translation."""
 
 from __future__ import annotations
 
@@ -79,13 +79,3 @@ def translator_of(dialect: str) -> Callable[[Config, MigrationNotes], Config]:
     from mmpose.config.migration.v0 import translate_v0
 
     return translate_v0
-
-
-def summary(dialect: str, notes: MigrationNotes) -> str:
-    """Returns what a run says of a migration: how much is exact, and each thing that is not."""
-    inexact = [f'  {key} -> {how}' for key, how in notes.inexact.items()]
-    head = (
-        f'config of {dialect}, translated: {len(notes.exact)} keys exact, {len(notes.dropped)} '
-        f'without effect, {len(inexact)} not exact'
-    )
-    return '\n'.join([head + (':' if inexact else ''), *inexact])
