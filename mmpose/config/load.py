@@ -113,12 +113,27 @@ def _migrated(cfg: Config, dialect: str, options: dict[str, Any]) -> tuple[Confi
     theirs = {key: value for key, value in options.items() if key not in own}
     if theirs:
         merge_options(cfg, theirs)
+    _find_skeletons(cfg, Path(cfg.filename))
     notes = MigrationNotes()
     translated = migrate(cfg.to_dict(), notes)
     if os.environ.get('RANK', '0') == '0':
         print(summary(dialect, notes), file=sys.stderr)
     ours = {key: value for key, value in options.items() if key in own}
     return Config(translated, filename=cfg.filename), ours
+
+
+def _find_skeletons(node: Any, config: Path) -> None:
+    """Replaces files of skeletons that are not in the working folder by those beside a config.
+
+    In MMPose they are relative to its repository, from which its tools are started.
+    """
+    for value in node.values() if isinstance(node, (dict, Config)) else node:
+        if isinstance(value, dict) and isinstance(value.get('from_file'), str):
+            folders = [Path(), *config.resolve().parents]
+            found = (folder / value.from_file for folder in folders)
+            value.from_file = str(next((path for path in found if path.is_file()), value.from_file))
+        elif isinstance(value, (dict, list)):
+            _find_skeletons(value, config)
 
 
 def _has(node: Any, key: str) -> bool:

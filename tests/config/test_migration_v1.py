@@ -202,6 +202,34 @@ def test_words_that_are_others_here(tmp_path, text, new, found, expected):
     assert (value.to_dict() if hasattr(value, 'to_dict') else value) == expected
 
 
+SKELETON = """
+dataset_info = dict(
+    dataset_name='stick',
+    keypoint_info={
+        0: dict(name='left_end', id=0, color=[255, 0, 0], type='upper', swap='right_end'),
+        1: dict(name='right_end', id=1, color=[0, 255, 0], type='upper', swap='left_end')},
+    skeleton_info={0: dict(link=('left_end', 'right_end'), id=0, color=[0, 0, 255])},
+    joint_weights=[1.0, 2.0], sigmas=[0.025, 0.05])
+"""
+
+
+def test_a_skeleton_from_a_file_of_the_repository_of_the_config(tmp_path):
+    path = write_config(
+        tmp_path / 'configs',
+        ('ann_file=', "metainfo=dict(from_file='configs/_base_/stick.py'), ann_file="),
+        (
+            "type='CocoMetric', metainfo=dict(from_file='configs/_base_/stick.py'), ",
+            "type='CocoMetric', ",
+        ),
+        ('out_channels=17', 'out_channels=2'),
+    )
+    (tmp_path / 'configs/_base_/stick.py').write_text(SKELETON)
+    cfg = load_config(path)
+    model = MODELS.build(cfg.model.to_dict() | {'pretrained': None})
+    assert model.dataset_meta.keypoint_names == ('left_end', 'right_end')
+    assert model.dataset_meta.dataset_keypoint_weights.tolist() == [1, 2]
+
+
 def test_a_placeholder_of_a_published_config_counts_as_none(tmp_path):
     path = write_config(tmp_path, further='load_from = YOUR_PRETRAINED_PATH\n')
     with pytest.warns(UserWarning, match='YOUR_PRETRAINED_PATH is for you to fill in'):
