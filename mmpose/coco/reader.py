@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mmpose.coco.columns import Bools, Columns, EntryProblem, Floats, Integers, Report, id_array
 from mmpose.coco.image_table import ImageTable
-from mmpose.coco.json_fields import FieldError, Json
+from mmpose.coco.json_fields import MAX_INTEGER, FieldError, Json
 from mmpose.coco.json_file import load_sections, without_garbage_collection
 from mmpose.coco.json_stream import stream_batches
 from mmpose.coco.keypoint_arrays import KeypointGroundTruth
@@ -176,7 +176,8 @@ class AnnotationReader:
         ids, image_ids = rows.integers('id'), rows.identifiers('image_id')
         category = rows.integers('category_id')
         crowd, stated = rows.flags('iscrowd'), rows.numbers('num_keypoints', NAN)
-        # `num_keypoints` counts the joints of the first field only
+        self._check_counts(rows, stated)
+        # `num_keypoints` counts the keypoints of the first field only
         counts_none = (stated == 0) & (len(self.fields) == 1)
         points, is_bare = self._points(rows, crowd | counts_none)
         visibility = np.ascontiguousarray(points[..., 2])
@@ -251,6 +252,13 @@ class AnnotationReader:
             self._misfit = self._misfit or f'{where}: {found}, expected {expected}'
             rows.bad[row] = True
         rows.fail(row, found, expected, 'wrong_keypoint_count')
+
+    def _check_counts(self, rows: Columns, stated: Floats) -> None:
+        whole = (stated >= 0) & (stated <= MAX_INTEGER) & (stated == np.rint(stated))
+        found = "field 'num_keypoints' is {:g}".format
+        rows.check(
+            whole | np.isnan(stated), lambda row: found(stated[row]), 'a whole number from 0'
+        )
 
     def _check_visibility(self, rows: Columns, visibility: Floats) -> None:
         # Files that are only evaluated, such as those of Halpe, have confidences in one field too.

@@ -122,9 +122,7 @@ class PoseRunner(Runner):
                 )
         return super().build_train_loop(loop)
 
-    def build_visualizer(
-        self, visualizer: Visualizer | dict[str, Any] | None = None
-    ) -> Visualizer:
+    def build_visualizer(self, visualizer: Visualizer | dict[str, Any] | None = None) -> Visualizer:
         """Builds a visualizer of this run's own.
 
         mmengine goes on with one of the same name that an earlier run of the process has left, whose

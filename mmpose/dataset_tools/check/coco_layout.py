@@ -39,7 +39,8 @@ def read_coco_split(split: Split, log: IssueLog, parts: Mapping[str, int] | None
     split.categories = {i: str(item.get('name', i)) for i, item in reader.categories.items()}
     names = dict(zip(reversed(images.ids), reversed(images.names), strict=True))
     for problem in found:
-        image = problem.image if problem.image is not None else ''
+        # a malformed entry may have anything for an id
+        image = problem.image if isinstance(problem.image, (str, int, np.integer)) else ''
         image = names.get(image, image if isinstance(image, str) else f'image_id {image}')
         place = (problem.entry, problem.found, problem.expected, image)
         log.add(Issue(problem.kind, split.name, str(split.ann_file), *place))
