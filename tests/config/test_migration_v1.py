@@ -96,6 +96,7 @@ def test_overrides_by_their_words_and_by_ours(tmp_path):
         'model.pretrained': None,
         'model.backbone.frozen_stages': 1,
         'model.head.decoder.blur_border': 'reflect',
+        'model.head.upsample': 1,
         'val_dataloader.dataset.bbox_file': None,
     }
     cfg = load_config(write_config(tmp_path), options)
@@ -107,6 +108,7 @@ def test_overrides_by_their_words_and_by_ours(tmp_path):
     assert cfg.model.pretrained is None
     assert cfg.model.backbone.frozen_stages == 1
     assert cfg.model.head.decoder.blur_border == 'reflect'
+    assert cfg.model.head.upsample == 1
     assert 'bbox_file' not in cfg.val_dataloader.dataset
     assert cfg.test_dataloader == cfg.val_dataloader
     # rates go by the two layers that the config still names

@@ -66,10 +66,15 @@ def migrate(cfg: Config, notes: MigrationNotes) -> Config:
     if dialect == OURS:
         return cfg
     translated = translator_of(dialect)(cfg, notes)
+    check_refusals(dialect, notes)
+    return translated
+
+
+def check_refusals(dialect: str, notes: MigrationNotes) -> None:
+    """Raises a ValueError that names each key without a counterpart, if there are any."""
     if notes.refused:
         reasons = '; '.join(f'{key} {why}' for key, why in notes.refused.items())
         raise ValueError(f'this config of {dialect} cannot be run here: {reasons}')
-    return translated
 
 
 def translator_of(dialect: str) -> Callable[[Config, MigrationNotes], Config]:
