@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from mmengine.utils import import_modules_from_strings
 
 from mmpose.config.check import check_config
 from mmpose.config.merge import merge_options
-from mmpose.config.migration.dialect import OURS, find_dialect, migrate, summary, translator_of
-from mmpose.config.migration.notes import MigrationNotes
+from mmpose.config.migration.dialect import OURS, check_refusals, find_dialect, translator_of
+from mmpose.config.migration.notes import NO_COUNTERPART, MigrationNotes
+from mmpose.config.migration.report import summary
 from mmpose.config.migration.v1 import INNER_IMPORTS
 from mmpose.config.overrides import evaluate_literal
 
@@ -106,18 +108,43 @@ def _migrated(cfg: Config, dialect: str, options: dict[str, Any]) -> tuple[Confi
 
     Overrides of keys that the foreign config has, or may have, come before the translation.
     """
-    translate = translator_of(dialect)
-    plain = Config(translate(cfg.to_dict(), MigrationNotes()) if options else {})
-    own = {key for key in options if not _has(cfg, key) and _is_ours(plain, cfg, key)}
-    theirs = {key: value for key, value in options.items() if key not in own}
-    if theirs:
-        merge_options(cfg, theirs)
-    notes = MigrationNotes()
-    translated = migrate(cfg.to_dict(), notes)
+    notes, theirs = MigrationNotes(), dict(options)
+    if options:
+        plain = _translated(cfg, dialect, {}, MigrationNotes())
+        theirs = {k: v for k, v in options.items() if _has(cfg, k) or not _is_ours(plain, cfg, k)}
+        _translated(cfg, dialect, theirs, notes)
+        theirs = {k: v for k, v in theirs.items() if notes.refused.get(k) != NO_COUNTERPART}
+        notes = MigrationNotes()
+    translated = _translated(cfg, dialect, theirs, notes)
+    check_refusals(dialect, notes)
     if os.environ.get('RANK', '0') == '0':
         print(summary(dialect, notes), file=sys.stderr)
-    ours = {key: value for key, value in options.items() if key in own}
+    ours = {key: value for key, value in options.items() if key not in theirs}
     return Config(translated, filename=cfg.filename), ours
+
+
+def _translated(
+    cfg: Config, dialect: str, options: dict[str, Any], notes: MigrationNotes
+) -> dict[str, Any]:
+    cfg = deepcopy(cfg)
+    if options:
+        merge_options(cfg, options)
+    _find_skeletons(cfg, Path(cfg.filename))
+    return translator_of(dialect)(cfg.to_dict(), notes)
+
+
+def _find_skeletons(node: Any, config: Path) -> None:
+    """Replaces files of skeletons that are not in the working folder by those beside a config.
+
+    In MMPose they are relative to its repository, from which its tools are started.
+    """
+    for value in node.values() if isinstance(node, (dict, Config)) else node:
+        if isinstance(value, dict) and isinstance(value.get('from_file'), str):
+            folders = [Path(), *config.resolve().parents]
+            found = (folder / value.from_file for folder in folders)
+            value.from_file = str(next((path for path in found if path.is_file()), value.from_file))
+        elif isinstance(value, (dict, list)):
+            _find_skeletons(value, config)
 
 
 def _has(node: Any, key: str) -> bool:
@@ -131,7 +158,7 @@ def _has(node: Any, key: str) -> bool:
     return True
 
 
-def _is_ours(translated: Config, cfg: Config, key: str) -> bool:
+def _is_ours(translated: Any, cfg: Config, key: str) -> bool:
     """Whether a key leads somewhere in a translated config only."""
     parent = key.rpartition('.')[0]
     return _has(translated, key) or bool(

@@ -14,6 +14,7 @@ from mmpose.config.load import load_config, read_config
 from mmpose.config.migration.dialect import OURS, V1, find_dialect, migrate
 from mmpose.config.migration.notes import MigrationNotes
 from mmpose.registry import MODELS
+from tools import migrate_config
 from toy_pose import ToySpec, generate_toy_dataset
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -95,6 +96,7 @@ def test_overrides_by_their_words_and_by_ours(tmp_path):
         'model.pretrained': None,
         'model.backbone.frozen_stages': 1,
         'model.head.decoder.blur_border': 'reflect',
+        'model.head.upsample': 1,
         'val_dataloader.dataset.bbox_file': None,
     }
     cfg = load_config(write_config(tmp_path), options)
@@ -106,6 +108,7 @@ def test_overrides_by_their_words_and_by_ours(tmp_path):
     assert cfg.model.pretrained is None
     assert cfg.model.backbone.frozen_stages == 1
     assert cfg.model.head.decoder.blur_border == 'reflect'
+    assert cfg.model.head.upsample == 1
     assert 'bbox_file' not in cfg.val_dataloader.dataset
     assert cfg.test_dataloader == cfg.val_dataloader
     # rates go by the two layers that the config still names
@@ -164,7 +167,8 @@ def test_targets_of_another_codec_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'new', 'found', 'expected'),
     [
-        ("type='UDPHeatmap', input", "type='UDPHeatmap', heatmap_type='combined', blur_kernel_size=5, input",
+        ("type='UDPHeatmap', input",
+         "type='UDPHeatmap', heatmap_type='combined', blur_kernel_size=5, input",
          'model.head.decoder.type', 'UDPCombinedHeatmap'),
         ("'CocoDataset'", "'HumanArtDataset'", 'train_dataloader.dataset.metainfo', 'coco'),
         ("'CocoDataset'", "'mmpose.AP10KDataset'", 'model.metainfo', 'ap10k'),
@@ -200,6 +204,34 @@ def test_words_that_are_others_here(tmp_path, text, new, found, expected):
     assert (value.to_dict() if hasattr(value, 'to_dict') else value) == expected
 
 
+SKELETON = """
+dataset_info = dict(
+    dataset_name='stick',
+    keypoint_info={
+        0: dict(name='left_end', id=0, color=[255, 0, 0], type='upper', swap='right_end'),
+        1: dict(name='right_end', id=1, color=[0, 255, 0], type='upper', swap='left_end')},
+    skeleton_info={0: dict(link=('left_end', 'right_end'), id=0, color=[0, 0, 255])},
+    joint_weights=[1.0, 2.0], sigmas=[0.025, 0.05])
+"""
+
+
+def test_a_skeleton_from_a_file_of_the_repository_of_the_config(tmp_path):
+    path = write_config(
+        tmp_path / 'configs',
+        ('ann_file=', "metainfo=dict(from_file='configs/_base_/stick.py'), ann_file="),
+        (
+            "type='CocoMetric', metainfo=dict(from_file='configs/_base_/stick.py'), ",
+            "type='CocoMetric', ",
+        ),
+        ('out_channels=17', 'out_channels=2'),
+    )
+    (tmp_path / 'configs/_base_/stick.py').write_text(SKELETON)
+    cfg = load_config(path)
+    model = MODELS.build(cfg.model.to_dict() | {'pretrained': None})
+    assert model.dataset_meta.keypoint_names == ('left_end', 'right_end')
+    assert model.dataset_meta.dataset_keypoint_weights.tolist() == [1, 2]
+
+
 def test_a_placeholder_of_a_published_config_counts_as_none(tmp_path):
     path = write_config(tmp_path, further='load_from = YOUR_PRETRAINED_PATH\n')
     with pytest.warns(UserWarning, match='YOUR_PRETRAINED_PATH is for you to fill in'):
@@ -220,6 +252,31 @@ def test_training_and_test_from_the_unmodified_file(tmp_path):
     checkpoint = str(tmp_path / 'work' / 'epoch_1.pth')
     metrics = run_test(prepare_test(cfg, checkpoint, work_dir=str(tmp_path / 'test')))
     assert 'coco/AP' in metrics
+
+
+def test_tool_writes_our_form_and_a_line_per_key(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    path, out = write_config(tmp_path), tmp_path / 'mine.py'
+    monkeypatch.setattr('sys.argv', ['migrate_config.py', str(path), str(out)])
+    migrate_config.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert 'exact          model.backbone.type -> ViT' in lines
+    assert any(line.startswith('not exact      model.backbone.with_cls_token') for line in lines)
+    assert 'no effect      custom_hooks.0: done here anyway' in lines
+    assert load_config(out).to_dict() == load_config(path).to_dict()
+    migrate_config.main()  # what it made it may replace
+    out.write_text('mine')
+    with pytest.raises(FileExistsError, match='no command of this project has made it'):
+        migrate_config.main()
+    out.unlink()
+    write_config(tmp_path, ("'RandomHalfBody'", "'MixUp'"))
+    with pytest.raises(SystemExit, match='1 keys have no counterpart'):
+        migrate_config.main()
+    assert (
+        "no counterpart train_dataloader.dataset.pipeline.3.type: 'MixUp' has"
+        in capsys.readouterr().out
+    )
+    assert not out.exists()
 
 
 def test_weights_of_the_skeleton_multiply_the_loss(tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 Row = dict[str, Any]
 
 CENTER_SCALE: Row = {'bbox_field': 'center_scale'}
+CENTER_ZOOM: Row = {'bbox_field': 'center_zoom'}
 WHOLE_IMAGE: Row = {'bbox_field': 'image'}
 FACES: Row = {'keypoint_field': 'face_kpts', 'bbox_field': 'face_box'}
 HANDS: Row = {
@@ -38,7 +39,7 @@ _PLAIN_1X = {
     'Horse10Dataset': 'horse10', 'HumanArtDataset': 'coco', 'LapaDataset': 'lapa',
     'MacaqueDataset': 'macaque', 'MhpDataset': 'mhp', 'OCHumanDataset': 'coco',
     'OneHand10KDataset': 'onehand10k', 'PanopticHand2DDataset': 'panoptic_hand',
-    'PoseTrack18Dataset': 'posetrack18', 'Rhd2DDataset': 'rhd',
+    'PoseTrack18Dataset': 'posetrack18',
 }  # fmt: skip
 # the same for 0.x: boxes end at the pixel x + w - 1, or are left as they are
 _CLIPPED_0X = {
@@ -51,7 +52,7 @@ _CLIPPED_0X = {
 _UNCLIPPED_0X = {
     'AnimalHorse10Dataset': 'horse10', 'DeepFashionDataset': 'deepfashion_full',
     'FaceCOFWDataset': 'cofw', 'OneHand10KDataset': 'onehand10k',
-    'PanopticDataset': 'panoptic_hand', 'Rhd2DDataset': 'rhd',
+    'PanopticDataset': 'panoptic_hand',
 }  # fmt: skip
 
 DATASETS_1X: dict[str, Row] = {
@@ -67,7 +68,8 @@ DATASETS_1X: dict[str, Row] = {
     'JhmdbDataset': _coco('jhmdb', '1.x', first_pixel=1),
     'LocustDataset': _coco('locust', 'none', **WHOLE_IMAGE),
     'MpiiDataset': {'type': 'MpiiDataset', 'metainfo': 'mpii'},
-    'MpiiTrbDataset': _coco('mpii_trb', 'none', **CENTER_SCALE),
+    'MpiiTrbDataset': _coco('mpii_trb', 'none', **CENTER_ZOOM),
+    'Rhd2DDataset': _coco('rhd', '1.x', trust_order=True),
     'UBody2dDataset': _whole_body('1.x'),
     'WFLWDataset': _coco('wflw', 'none', **CENTER_SCALE),
     'ZebraDataset': _coco('zebra', 'none', **WHOLE_IMAGE),
@@ -85,11 +87,12 @@ DATASETS_0X: dict[str, Row] = {
     'FreiHandDataset': _coco('freihand', 'none', **WHOLE_IMAGE),
     'HandCocoWholeBodyDataset': _coco('coco_wholebody_hand', 'none', **HANDS),
     'InterHand2DDataset': {'type': 'InterHand2DDataset', 'metainfo': 'interhand2d'},
+    'Rhd2DDataset': _coco('rhd', 'none', trust_order=True),
     'TopDownCocoWholeBodyDataset': _whole_body('0.x'),
     'TopDownH36MDataset': _coco('h36m', 'none', trust_order=True),
     'TopDownJhmdbDataset': _coco('jhmdb', '0.x', first_pixel=1),
     'TopDownMpiiDataset': {'type': 'MpiiDataset', 'metainfo': 'mpii'},
-    'TopDownMpiiTrbDataset': _coco('mpii_trb', 'none', **CENTER_SCALE),
+    'TopDownMpiiTrbDataset': _coco('mpii_trb', 'none', **CENTER_ZOOM),
 }
 DEEPFASHION_SUBSETS = {
     subset: f'deepfashion_{subset or "full"}' for subset in ('', 'full', 'upper', 'lower')
@@ -98,7 +101,7 @@ DEEPFASHION_SUBSETS = {
 BBOX_PADDING_0X = {
     'AnimalATRWDataset': 1.0, 'AnimalFlyDataset': 0.8, 'AnimalLocustDataset': 0.8,
     'AnimalZebraDataset': 0.8, 'FreiHandDataset': 0.8, 'InterHand2DDataset': 1.5,
-    'PanopticDataset': 1.76,
+    'PanopticDataset': 1.76, 'TopDownMpiiTrbDataset': 1.0,
 }  # fmt: skip
 _3D = 'has 3D poses, which this project does not train'
 _BOTTOM_UP = 'is for bottom-up models, which this project does not have'

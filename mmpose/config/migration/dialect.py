@@ -1,4 +1,4 @@
-"""Dialects of configs: MMPose 0.x, MMPose 1.x and ours; recognition, translation, one summary."""
+"""Dialects of configs: MMPose 0.x, MMPose 1.x and ours; recognition and translation."""
 
 from __future__ import annotations
 
@@ -66,10 +66,15 @@ def migrate(cfg: Config, notes: MigrationNotes) -> Config:
     if dialect == OURS:
         return cfg
     translated = translator_of(dialect)(cfg, notes)
+    check_refusals(dialect, notes)
+    return translated
+
+
+def check_refusals(dialect: str, notes: MigrationNotes) -> None:
+    """Raises a ValueError that names each key without a counterpart, if there are any."""
     if notes.refused:
         reasons = '; '.join(f'{key} {why}' for key, why in notes.refused.items())
         raise ValueError(f'this config of {dialect} cannot be run here: {reasons}')
-    return translated
 
 
 def translator_of(dialect: str) -> Callable[[Config, MigrationNotes], Config]:
@@ -79,13 +84,3 @@ def translator_of(dialect: str) -> Callable[[Config, MigrationNotes], Config]:
     from mmpose.config.migration.v0 import translate_v0
 
     return translate_v0
-
-
-def summary(dialect: str, notes: MigrationNotes) -> str:
-    """Returns what a run says of a migration: how much is exact, and each thing that is not."""
-    inexact = [f'  {key} -> {how}' for key, how in notes.inexact.items()]
-    head = (
-        f'config of {dialect}, translated: {len(notes.exact)} keys exact, {len(notes.dropped)} '
-        f'without effect, {len(inexact)} not exact'
-    )
-    return '\n'.join([head + (':' if inexact else ''), *inexact])

@@ -92,21 +92,32 @@ def translate_dataset(
 
 
 def _metainfo(part: Part, own: str) -> Any:
-    """Returns the name of a skeleton, or its dict if it is not one of ours."""
-    info = part.left.pop('dataset_info', None)
-    if info is None:
+    if part.left.get('dataset_info') is None:
         part.notes.inexact[part.place('dataset_info')] = f"'{own}', as it is absent"
+    return skeleton_of(part, 'dataset_info', own)
+
+
+def skeleton_of(part: Part, key: str, own: str) -> Any:
+    """Returns the name of a skeleton, or its dict if it is not one of ours.
+
+    Args:
+        part: Has the skeleton of a foreign config, a dict, below a key.
+        key: The key.
+        own: Name of the skeleton that it is without the key.
+    """
+    info = part.left.pop(key, None)
+    if info is None:
         return own
     try:
         theirs, ours = load_metainfo(info), load_metainfo(own)
-    except ValueError as error:
-        part.refuse('dataset_info', f'cannot be read: {error}')
+    except (ValueError, FileNotFoundError) as error:
+        part.refuse(key, f'cannot be read: {error}')
         return own
     pairs = [(getattr(theirs, name), getattr(ours, name)) for name in SAME_SKELETON]
     if all(np.array_equal(a, b) for a, b in pairs):
-        part.notes.exact[part.place('dataset_info')] = f"metainfo='{own}', in colours of its own"
+        part.notes.exact[part.place(key)] = f"metainfo='{own}', in colours of its own"
         return own
-    part.notes.exact[part.place('dataset_info')] = 'metainfo, the same dict'
+    part.notes.exact[part.place(key)] = 'metainfo, the same'
     return info
 
 

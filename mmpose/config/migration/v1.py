@@ -8,6 +8,7 @@ from typing import Any
 
 from mmpose.config.migration.datasets import DATASETS_1X, DEEPFASHION_SUBSETS, REFUSED, Row
 from mmpose.config.migration.notes import MigrationNotes, Part
+from mmpose.config.migration.v0_data import skeleton_of
 from mmpose.config.migration.v1_model import as_codec, translate_model
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS, HOOKS, METRICS, TRANSFORMS
@@ -170,9 +171,8 @@ def _dataset(config: Config, where: str, notes: MigrationNotes) -> Config:
     part.expect('sample_interval', 1)
     part.expect('filter_cfg', None, {}) if not part.left.get('filter_cfg') else None
     out = {**row, **part.keep(*DATASET)}
-    given = part.take('metainfo', None)
-    if given is not None:
-        out['metainfo'] = _metainfo(given, part.place('metainfo'), notes)
+    if part.left.get('metainfo'):
+        out['metainfo'] = skeleton_of(part, 'metainfo', row.get('metainfo', 'coco'))
     if 'filter_cfg' in part.left:
         rule = Part(part.left.pop('filter_cfg'), part.place('filter_cfg'), notes)
         out['bbox_score_thr'] = rule.take('bbox_score_thr', 0.0, to='bbox_score_thr')
@@ -212,16 +212,6 @@ def _dataset_row(part: Part) -> Row:
     part.refuse('type', f"'{part.kind}' {reasons.get(part.kind, 'has no counterpart here')}")
     part.left.clear()
     return {'type': part.kind}
-
-
-def _metainfo(given: Any, where: str, notes: MigrationNotes) -> Any:
-    if isinstance(given, str):
-        return given
-    notes.refused[where] = (
-        'is a dict; write it as a skeleton table with tools/migrate_metainfo.py and set '
-        'metainfo=TABLE.csv'
-    )
-    return 'coco'
 
 
 def _below(path: str, data_root: str) -> str:
