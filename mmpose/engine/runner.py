@@ -125,8 +125,8 @@ class PoseRunner(Runner):
     def build_visualizer(self, visualizer: Visualizer | dict[str, Any] | None = None) -> Visualizer:
         """Builds a visualizer of this run's own.
 
-        mmengine goes on with one of the same name that an earlier run of the process has left, whose
-        scalars and pictures go to the earlier work dir.
+        mmengine goes on with one of the same name that an earlier run of the process has left,
+        whose scalars and pictures go to the earlier work dir.
         """
         if isinstance(visualizer, dict):
             name = visualizer.get('name', self._experiment_name)
