@@ -75,7 +75,7 @@ def test_links_may_be_called_limbs(tmp_path):
     (tmp_path / 'old.csv').write_text(TABLE.replace('[skeleton_links]', '[limbs]'))
     (tmp_path / 'new.csv').write_text(TABLE)
     old, new = (load_metainfo(tmp_path / name) for name in ('old.csv', 'new.csv'))
-    assert old.skeleton_links == new.skeleton_links != ()
+    assert old.skeleton_links.tolist() == new.skeleton_links.tolist() == [[0, 2]]
 
 
 def test_unknown_name_offers_near_ones():
