@@ -67,7 +67,7 @@ def remap_head(
     if rows != num_source * channels:
         raise ValueError(
             f'the head of the checkpoint gives {rows} channels, but its skeleton has {num_source} '
-            f'joints of {channels} channel(s); set model.pretrained_metainfo to the skeleton of '
+            f'keypoints of {channels} channel(s); set model.pretrained_metainfo to the skeleton of '
             'the checkpoint'
         )
     mapped: dict[str, Tensor] = {}
@@ -101,9 +101,9 @@ def describe_match(
     shared = [names[j] for _, j in pairs]
     rest = [name for name in names if name not in shared]
     if not rest:
-        return f'{head}: all {len(names)} joints of {target!r} start from {source!r}'
+        return f'{head}: all {len(names)} keypoints of {target!r} start from {source!r}'
     return (
-        f'{head}: {len(shared)} of {len(names)} joints of {target!r} start from {source!r}: '
+        f'{head}: {len(shared)} of {len(names)} keypoints of {target!r} start from {source!r}: '
         f'{", ".join(shared) or "none"}; as initialised: {", ".join(rest)}'
     )
 

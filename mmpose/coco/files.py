@@ -137,7 +137,7 @@ def detection_records(
     Returns:
         One record per pose; the extras are fields too.
     """
-    fields = keypoint_fields or {'keypoints': detections.num_joints}
+    fields = keypoint_fields or {'keypoints': detections.num_keypoints}
     triples = np.concatenate(
         [detections.keypoints, detections.keypoint_scores[..., None]], axis=2
     )  # (N, K, 2) and (N, K, 1) -> (N, K, 3)

@@ -50,7 +50,7 @@ class Comparison:
         scores: Largest difference, as part of the highest score.
         keypoints_px: Largest distance of clear keypoints, px of the crop; None without any.
         mean_px: Their mean distance.
-        num_joints: Keypoints of all crops.
+        num_keypoints: Keypoints of all crops.
         num_clear: How many of them have a clear maximum, see ``CLEAR_NOISE``.
     """
 
@@ -60,7 +60,7 @@ class Comparison:
     scores: float
     keypoints_px: float | None
     mean_px: float | None
-    num_joints: int
+    num_keypoints: int
     num_clear: int
 
     def problem(self, tolerance: Tolerance) -> str | None:
@@ -82,8 +82,8 @@ class Comparison:
         return (
             f'{self.dataset}: largest difference of heatmaps {maps}, of scores '
             f'{self.scores:.2g}, '
-            f'of keypoints {points}, of the {self.num_clear} of {self.num_joints} keypoints whose '
-            'maximum is clear'
+            f'of keypoints {points}, of the {self.num_clear} of {self.num_keypoints} keypoints '
+            'whose maximum is clear'
         )
 
 
@@ -119,7 +119,7 @@ def compare(
         scores=_largest(found.keypoint_scores - wanted.keypoint_scores) / top,
         keypoints_px=float(distances.max()) if len(distances) else None,
         mean_px=float(distances.mean()) if len(distances) else None,
-        num_joints=clear.numel(),
+        num_keypoints=clear.numel(),
         num_clear=int(clear.sum()),
     )
 

@@ -79,7 +79,7 @@ def test_left_out_fields_of_annotations(tmp_path):
     path.write_text(json.dumps(content))
     with pytest.warns(UserWarning, match="2 of 2 annotations have no 'area'; that of the box"):
         gt = load_ground_truth(path, 17)
-    assert gt.num_keypoints.tolist() == [17, 1]
+    assert gt.num_labelled.tolist() == [17, 1]
     assert gt.keypoints_visible.sum(axis=1).tolist() == [17, 1]
     assert gt.area.tolist() == [SIDE**2] * 2
     assert not gt.iscrowd.any()

@@ -26,7 +26,7 @@ def truth(num_categories=1):
         keypoints=gt.keypoints + np.arange(60)[:, None, None] * 5000,
         keypoints_visible=keypoints_visible,
         iscrowd=np.zeros(60, bool),
-        num_keypoints=keypoints_visible.sum(axis=1),
+        num_labelled=keypoints_visible.sum(axis=1),
     )
 
 

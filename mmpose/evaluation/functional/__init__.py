@@ -5,7 +5,7 @@ from mmpose.coco.files import (
     load_ground_truth,
     write_detections,
 )
-from mmpose.coco.keypoint_arrays import KeypointDetections, KeypointGroundTruth
+from mmpose.coco.keypoint_arrays import HEAD_SIZE, KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import (
     CocoScores,
     MatchedPoses,
@@ -35,7 +35,6 @@ from mmpose.evaluation.functional.instances import (
 )
 from mmpose.evaluation.functional.keypoint_errors import (
     BBOX,
-    HEAD_SIZE,
     DistanceMetric,
     Norm,
     area_under_curve,

@@ -175,10 +175,10 @@ def match_poses(
     Raises:
         ValueError: If the parts do not fit together or an area is needed and missing.
     """
-    if len(sigmas) != gt.num_joints:
+    if len(sigmas) != gt.num_keypoints:
         raise ValueError(
-            f'{gt.source}: instances have {gt.num_joints} keypoints but {len(sigmas)} sigmas came; '
-            'evaluate with the skeleton of the annotations'
+            f'{gt.source}: instances have {gt.num_keypoints} keypoints but {len(sigmas)} sigmas '
+            'came; evaluate with the skeleton of the annotations'
         )
     check_detections_fit(gt, dt)
     dt_extents = extents(dt.keypoints) if dt_extents is None else dt_extents
@@ -195,7 +195,7 @@ def match_poses(
     pairs = find_candidates(
         gt, gt_group, gt_area, dt, dt_group, keypoint_variances(sigmas), float(OKS_THRESHOLDS.min())
     )
-    gt_ignored = _outside_ranges(gt_area) | (gt.num_keypoints == 0) | gt.iscrowd  # (A, G)
+    gt_ignored = _outside_ranges(gt_area) | (gt.num_labelled == 0) | gt.iscrowd  # (A, G)
     dt_outside = _outside_ranges(dt_extents[dt_order])
     dt_rank = rank_in_group(dt_group)
     matches = match_detections(pairs, dt_rank, dt_outside, gt_ignored, gt.iscrowd, OKS_THRESHOLDS)

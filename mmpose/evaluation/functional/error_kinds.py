@@ -155,7 +155,7 @@ def _joint_kinds(
     flip_indices: npt.NDArray[np.integer],
 ) -> tuple[FloatArray, IntArray]:
     """Similarity to the own place and kind of error of each keypoint: (D, K) both."""
-    similarity = np.zeros((len(matched), gt.num_joints))
+    similarity = np.zeros((len(matched), gt.num_keypoints))
     kinds = np.full(similarity.shape, NO_KIND, dtype=np.int64)
     rows = np.flatnonzero(matched != NONE)
     people = matched[rows]
@@ -190,7 +190,7 @@ def _similarity_to_others(
     flip_indices: npt.NDArray[np.integer],
 ) -> FloatArray:
     """Highest similarity to the same keypoint or its partner on any other instance: (M, K)."""
-    highest = np.zeros((len(rows), gt.num_joints))
+    highest = np.zeros((len(rows), gt.num_keypoints))
     others = np.flatnonzero(gt.keypoints_visible.any(axis=1) & ~gt.iscrowd)
     images = image_index(gt, gt)
     for first, second in iterate_group_pairs(image_index(gt, dt)[rows], images[others]):

@@ -49,7 +49,7 @@ class OksPairs:
 
 def counted(gt: KeypointGroundTruth) -> BoolArray:
     """Which annotations the COCO evaluation counts: (G,)."""
-    return np.asarray((gt.num_keypoints > 0) & ~gt.iscrowd)
+    return np.asarray((gt.num_labelled > 0) & ~gt.iscrowd)
 
 
 def image_index(

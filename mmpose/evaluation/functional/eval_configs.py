@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmpose.coco.files import has_all_in_one, load_detections, load_ground_truth
 from mmpose.coco.keypoint_arrays import (
+    HEAD_SIZE,
     FloatArray,
     KeypointGroundTruth,
 )
@@ -14,7 +15,7 @@ from mmpose.evaluation.functional.coco_backends import evaluate_files
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
 from mmpose.evaluation.functional.instances import load_instances, pair_detections
-from mmpose.evaluation.functional.keypoint_errors import BBOX, HEAD_SIZE, DistanceMetric
+from mmpose.evaluation.functional.keypoint_errors import BBOX, DistanceMetric
 from mmpose.evaluation.functional.mpii import (
     evaluate_mpii,
     load_mpii_annotations,
@@ -206,7 +207,7 @@ def evaluate_keypoints(
     Returns:
         Name to value.
     """
-    dt = load_detections(result_file, gt.num_joints, ('ann_id',))
+    dt = load_detections(result_file, gt.num_keypoints, ('ann_id',))
     paired = pair_detections(gt, dt)
     return {one.name: one.evaluate(dt.keypoints, paired) for one in eval_config.metrics}
 

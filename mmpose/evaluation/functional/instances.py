@@ -89,10 +89,10 @@ def pair_detections(gt: KeypointGroundTruth, dt: KeypointDetections) -> Keypoint
     Raises:
         ValueError: If poses lack an annotation, or two have the same, or skeletons differ.
     """
-    if dt.num_joints != gt.num_joints:
+    if dt.num_keypoints != gt.num_keypoints:
         raise ValueError(
-            f'{dt.source}: poses have {dt.num_joints} keypoints but {gt.source} has '
-            f'{gt.num_joints}; use results and annotations of the same skeleton'
+            f'{dt.source}: poses have {dt.num_keypoints} keypoints but {gt.source} has '
+            f'{gt.num_keypoints}; use results and annotations of the same skeleton'
         )
     ann_id = dt.extras['ann_id']
     values, counts = np.unique(ann_id, return_counts=True)

@@ -25,7 +25,7 @@ def keypoint_average_precision(analysis: ErrorAnalysis) -> FloatArray:
         (K,) in [0, 1]; NaN for a keypoint that is never labelled.
     """
     gt, dt = analysis.gt, analysis.dt
-    values = np.full((len(gt.category_ids), gt.num_joints), np.nan)
+    values = np.full((len(gt.category_ids), gt.num_keypoints), np.nan)
     for c, category in enumerate(gt.category_ids):
         rows = np.flatnonzero(dt.category_id == category)
         rows = rows[np.argsort(-dt.scores[rows], kind='stable')]

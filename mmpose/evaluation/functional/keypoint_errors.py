@@ -18,7 +18,6 @@ from mmpose.coco.keypoint_arrays import (
 )
 
 BBOX = 'bbox'
-HEAD_SIZE = 'head_size'  # px, an extra of the ground truth
 Norm = str | float | tuple[int, int]
 NO_KEYPOINT = -1.0  # the value when no keypoint is labelled
 
@@ -184,10 +183,10 @@ def _keypoint_pair_norm(gt: KeypointGroundTruth, first: int, second: int) -> Flo
         ValueError: If the skeleton does not have these keypoints.
     """
     for keypoint in (first, second):
-        if not 0 <= keypoint < gt.num_joints:
+        if not 0 <= keypoint < gt.num_keypoints:
             raise ValueError(
                 f'keypoint {keypoint} is to normalise the errors, but {gt.source} has keypoints 0 '
-                f'to {gt.num_joints - 1}; name two of them'
+                f'to {gt.num_keypoints - 1}; name two of them'
             )
     delta = gt.keypoints[:, first] - gt.keypoints[:, second]
     is_labelled = gt.keypoints_visible[:, first] & gt.keypoints_visible[:, second]

@@ -15,6 +15,7 @@ import numpy as np
 
 from mmpose.coco.files import load_ground_truth
 from mmpose.coco.keypoint_arrays import (
+    HEAD_SIZE,
     BoolArray,
     FloatArray,
     IdArray,
@@ -23,8 +24,8 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
     check_detections_fit,
 )
-from mmpose.evaluation.functional.keypoint_errors import HEAD_SIZE, extra_norm
-from mmpose.evaluation.functional.mpii import head_size_of_boxes
+from mmpose.coco.mpii_reader import head_size_of_boxes
+from mmpose.evaluation.functional.keypoint_errors import extra_norm
 from mmpose.evaluation.functional.ragged import iterate_pairs, segment_starts
 
 NUM_KEYPOINTS = 17
@@ -94,9 +95,9 @@ def evaluate_posetrack18(gt: KeypointGroundTruth, dt: KeypointDetections) -> dic
     Raises:
         ValueError: If the parts do not fit together or head sizes are missing.
     """
-    if gt.num_joints != NUM_KEYPOINTS:
+    if gt.num_keypoints != NUM_KEYPOINTS:
         raise ValueError(
-            f'{gt.source}: instances have {gt.num_joints} keypoints; PoseTrack18 has '
+            f'{gt.source}: instances have {gt.num_keypoints} keypoints; PoseTrack18 has '
             f'{NUM_KEYPOINTS}'
         )
     check_detections_fit(gt, dt)
