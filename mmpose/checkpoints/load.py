@@ -11,11 +11,7 @@ from torch import Tensor, nn
 
 from mmpose.checkpoints.adapters.huggingface import check_huggingface_config
 from mmpose.checkpoints.adapters.mmpose1x import MMPOSE1X, UNFOLDED, unfold_class_row
-from mmpose.checkpoints.adapters.pretrained_vit import (
-    DINOV2,
-    PRETRAIN_FORMATS,
-    check_dinov2_heads,
-)
+from mmpose.checkpoints.adapters.pretrained_vit import DINOV2, PRETRAIN_FORMATS, check_dinov2_heads
 from mmpose.checkpoints.adapters.vitpose_plus import fit_experts
 from mmpose.checkpoints.adapters.vlpose import fit_model, fit_prompts
 from mmpose.checkpoints.compare import explain_difference, require_same

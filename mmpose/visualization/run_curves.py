@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmpose.visualization.curves import (
-    COLORS,
-    DPI,
-    INK,
-    Curve,
-    decorate_axes,
-    smooth_curve,
-)
+from mmpose.visualization.curves import COLORS, DPI, INK, Curve, decorate_axes, smooth_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     KeypointDetections,
     evaluate_coco,
     evaluate_files,
-    make_synthetic_coco,
     match_poses,
-    write_synthetic_coco,
 )
 from mmpose.evaluation.functional.bootstrap import draw_images, resample_metrics
 from mmpose.evaluation.functional.coco_ap import STATISTICS

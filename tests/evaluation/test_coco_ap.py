@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from evaluation_cases import POSE, SIGMAS, detections, ground_truth, shifted
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     evaluate_coco,
     evaluate_files,
     load_ground_truth,
-    make_synthetic_coco,
     write_detections,
-    write_synthetic_coco,
 )
 
 NAMES = ['AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)']

@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 from evaluation_cases import POSE, SIDE, annotation_file, detections, shifted
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     load_detections,
     load_ground_truth,
-    make_synthetic_coco,
     write_detections,
-    write_synthetic_coco,
 )
 
 RESULT = {'image_id': 1, 'category_id': 1, 'keypoints': [1.0, 2.0, 0.5] * 17, 'score': 0.5}

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from evaluation_cases import SIGMAS, detections, poses_of, run_metric, run_xtcocotools
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     evaluate_humanart,
     evaluate_results,
     load_detections,
     load_ground_truth,
-    make_synthetic_coco,
-    write_synthetic_coco,
 )
 from mmpose.metainfo import load_metainfo
 

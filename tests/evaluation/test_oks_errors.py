@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.synthetic_coco import make_synthetic_coco
 from mmpose.evaluation.functional import (
     KeypointDetections,
     KeypointGroundTruth,
     evaluate_coco,
-    make_synthetic_coco,
 )
 from mmpose.evaluation.functional.error_correction import CORRECTIONS, correct_detections
 from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, find_errors

@@ -19,14 +19,7 @@ from mmpose.apis.inference.images import to_bgr
 from mmpose.backends import PoseBackend, TorchBackend
 from mmpose.models import TopdownPoseEstimator
 from mmpose.models.pose_estimators.results import batch_to_results
-from mmpose.structures import (
-    Boxes,
-    CropWindow,
-    Frame,
-    PoseResult,
-    invert_affine,
-    xywh_to_center_wh,
-)
+from mmpose.structures import Boxes, CropWindow, Frame, PoseResult, invert_affine, xywh_to_center_wh
 
 MAX_SIDE = 32_000  # px; cv2.warpAffine takes images below 2^15
 

@@ -22,11 +22,7 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
     check_detections_fit,
 )
-from mmpose.evaluation.functional.coco_matching import (
-    Matches,
-    find_candidates,
-    match_detections,
-)
+from mmpose.evaluation.functional.coco_matching import Matches, find_candidates, match_detections
 from mmpose.evaluation.functional.oks import keypoint_variances
 from mmpose.evaluation.functional.ragged import rank_in_group
 

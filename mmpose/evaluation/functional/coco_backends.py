@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.coco.files import (
-    detection_records,
-    load_detections,
-    load_ground_truth,
-)
+from mmpose.coco.files import detection_records, load_detections, load_ground_truth
 from mmpose.coco.keypoint_arrays import KeypointDetections, check_detections_fit
 from mmpose.evaluation.functional.coco_ap import STATISTICS, evaluate_coco
 

@@ -10,11 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.coco.keypoint_arrays import (
-    FloatArray,
-    KeypointDetections,
-    KeypointGroundTruth,
-)
+from mmpose.coco.keypoint_arrays import FloatArray, KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import STATISTICS, match_poses
 
 CROWD_INDEX = 'crowdIndex'  # field of an image, from 0 (nobody overlaps) to 1

@@ -6,11 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmpose.coco.files import has_all_in_one, load_detections, load_ground_truth
-from mmpose.coco.keypoint_arrays import (
-    HEAD_SIZE,
-    FloatArray,
-    KeypointGroundTruth,
-)
+from mmpose.coco.keypoint_arrays import HEAD_SIZE, FloatArray, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_backends import evaluate_files
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
@@ -22,11 +18,7 @@ from mmpose.evaluation.functional.mpii import (
     mpii_ground_truth,
 )
 from mmpose.evaluation.functional.posetrack import evaluate_posetrack18, load_posetrack18
-from mmpose.evaluation.functional.wholebody import (
-    PART_SCORES,
-    WHOLEBODY_FIELDS,
-    evaluate_wholebody,
-)
+from mmpose.evaluation.functional.wholebody import PART_SCORES, WHOLEBODY_FIELDS, evaluate_wholebody
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 

@@ -12,11 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.coco.keypoint_arrays import (
-    IdArray,
-    KeypointDetections,
-    KeypointGroundTruth,
-)
+from mmpose.coco.keypoint_arrays import IdArray, KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import match_poses
 
 FILE_NAME = 'file_name'

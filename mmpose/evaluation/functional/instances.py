@@ -10,12 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmpose.coco.files import load_ground_truth
-from mmpose.coco.keypoint_arrays import (
-    IdArray,
-    IntArray,
-    KeypointDetections,
-    KeypointGroundTruth,
-)
+from mmpose.coco.keypoint_arrays import IdArray, IntArray, KeypointDetections, KeypointGroundTruth
 from mmpose.structures import clip_xywh
 
 

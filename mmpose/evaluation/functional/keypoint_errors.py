@@ -11,11 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmpose.coco.keypoint_arrays import (
-    BoolArray,
-    FloatArray,
-    KeypointGroundTruth,
-)
+from mmpose.coco.keypoint_arrays import BoolArray, FloatArray, KeypointGroundTruth
 
 BBOX = 'bbox'
 Norm = str | float | tuple[int, int]

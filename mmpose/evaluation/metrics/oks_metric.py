@@ -9,12 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mmpose.evaluation.functional import (
-    KeypointDetections,
-    oks_nms,
-    soft_oks_nms,
-    write_detections,
-)
+from mmpose.evaluation.functional import KeypointDetections, oks_nms, soft_oks_nms, write_detections
 from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
 from mmpose.evaluation.metrics.pose_arrays import (
     PoseColumns,
