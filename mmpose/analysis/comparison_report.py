@@ -43,9 +43,6 @@ def report_comparison(
         out_dir: Folder for ``comparison.json`` and ``comparison.html``; None writes nothing.
         num_images: Images to list that got better, and as many that got worse.
 
-    Returns:
-        The tables as text, and where the files are.
-
     Raises:
         FileNotFoundError: If a file, the image folder, or an image in it is missing.
         ValueError: If the files do not fit together, or there is a folder of images but none for

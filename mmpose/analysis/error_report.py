@@ -66,9 +66,6 @@ def report_errors(
         use_area: Whether the annotated area is the object area; else 0.53 of the box is. None
             does as the evaluation of the dataset.
 
-    Returns:
-        The tables as text, and where the files are.
-
     Raises:
         FileNotFoundError: If a file, the image folder, or an image in it is missing.
         ValueError: If the files are malformed or do not fit together.

@@ -187,13 +187,10 @@ def _group_row(group: GroupErrors) -> dict[str, Any]:
 
 
 def report_tables(content: dict[str, Any]) -> list[Table]:
-    """Returns the tables of a report.
+    """Returns the tables of a report: kinds, keypoints, sizes, crowding and worst images.
 
     Args:
         content: Of ``report_content``.
-
-    Returns:
-        Kinds, keypoints, sizes, crowding and worst images.
     """
     keypoints = [
         [_words(name), sum(row.values()), *_shares([row[kind] for kind in KEYPOINT_KINDS])]

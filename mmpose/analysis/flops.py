@@ -30,12 +30,7 @@ class ModelFlops:
     heads: tuple[int, ...]
 
     def of_batch(self, batch_size: int, images_per_head: Sequence[int]) -> int:
-        """Returns the operations of a batch.
-
-        Args:
-            batch_size: Images.
-            images_per_head: How many of them each head sees.
-        """
+        """Returns the operations of a batch."""
         pairs = zip(self.heads, images_per_head, strict=True)
         return batch_size * self.shared + sum(flops * num for flops, num in pairs)
 
@@ -47,9 +42,6 @@ def count_model_flops(model_cfg: dict[str, Any]) -> ModelFlops:
     per cent, do not. Nothing is computed: the model is built without memory. A backbone with
     experts runs one of them on an image, which makes it as costly as the plain one. Texts, which
     are read once a batch in training and once for all in evaluation, do not count.
-
-    Args:
-        model_cfg: Config of an estimator.
     """
     with torch.device('meta'):
         model = build_model(model_cfg).eval()

@@ -162,9 +162,6 @@ def plot_curves(
             names of the work dirs.
         style, backend: As :func:`plot_runs` takes them.
 
-    Returns:
-        Where the picture is.
-
     Raises:
         FileNotFoundError: If there is no log.
         ValueError: If a run has no such metric, or the legend has another length.

@@ -18,20 +18,12 @@ OF_CHECKPOINTS = ('pretrained', 'pretrained_metainfo')
 
 
 def build_model(model_cfg: dict[str, Any]) -> PoseEstimator:
-    """Builds an estimator that loads no checkpoint.
-
-    Args:
-        model_cfg: Its config.
-    """
+    """Builds an estimator that loads no checkpoint."""
     return MODELS.build({k: v for k, v in model_cfg.items() if k not in OF_CHECKPOINTS})
 
 
 def build_plain(model: PoseEstimator, model_cfg: dict[str, Any]) -> PoseEstimator | None:
     """Builds the same estimator with a plain ViT and nothing else between it and the heads.
-
-    Args:
-        model: The estimator.
-        model_cfg: Its config.
 
     Returns:
         The plain one; None if the model has neither experts nor language.

@@ -59,10 +59,6 @@ def head_config(shape: Architecture, head: HeadShape) -> dict[str, Any]:
 def heatmaps_of_weights(state: StateDict, shape: Architecture) -> list[Tensor]:
     """Returns what weights make of fixed random images, for each dataset that they tell apart.
 
-    Args:
-        state: A whole pose model under our names.
-        shape: Its architecture.
-
     Returns:
         (B, C, H, W) per dataset.
 

@@ -51,12 +51,7 @@ def has_name(state: StateDict, pattern: str) -> bool:
 
 
 def drop_names(state: StateDict, reasons: dict[str, str]) -> tuple[StateDict, dict[str, str]]:
-    """Returns the weights that are kept, and name -> reason for those left out.
-
-    Args:
-        state: Weights.
-        reasons: Pattern of names to leave out -> why.
-    """
+    """Returns the weights that are kept, and name -> reason for those left out."""
     kept, dropped = {}, {}
     for name, tensor in state.items():
         why = next((why for pattern, why in reasons.items() if re.search(pattern, name)), None)

@@ -102,9 +102,6 @@ def pack_detections(
         num_keypoints: As in ``load_detections``.
         extras: As in ``load_detections``.
 
-    Returns:
-        All poses in the given order.
-
     Raises:
         ValueError: If a field is missing or malformed; the message names it.
     """

@@ -92,10 +92,6 @@ class ImageTable:
     def find_all(self, image_ids: Sequence[int | str], path: Path, what: str) -> Integers:
         """Returns the rows of images by id.
 
-        Args:
-            path: File that asks, for messages.
-            what: Entries that ask, for messages.
-
         Raises:
             ValueError: If there are no images, or none of one of these ids.
         """

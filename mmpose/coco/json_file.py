@@ -17,10 +17,6 @@ from mmpose.coco.json_stream import stream_json
 def read_json(path: Path, what: str = 'annotation file') -> Any:
     """Content of a JSON file.
 
-    Args:
-        path: The file.
-        what: Word for it, for messages.
-
     Raises:
         FileNotFoundError: If the file is missing.
         ValueError: If it is not JSON.

@@ -82,9 +82,6 @@ class KeypointGroundTruth:
 
         Args:
             rows: (M,). Indices of instances.
-
-        Returns:
-            Ground truth of M instances.
         """
         return replace(
             self,
@@ -147,9 +144,6 @@ class KeypointDetections:
 
         Args:
             rows: (M,). Indices of poses.
-
-        Returns:
-            M poses.
         """
         return replace(
             self,
@@ -164,10 +158,6 @@ class KeypointDetections:
 
 def check_detections_fit(gt: KeypointGroundTruth, dt: KeypointDetections) -> None:
     """Returns if the detections can be evaluated against the ground truth.
-
-    Args:
-        gt: Ground truth.
-        dt: Detections.
 
     Raises:
         ValueError: If the number of keypoints differs, or a detection names an image or a category

@@ -51,9 +51,6 @@ def browse_dataset(
         views: Number of visits to each sample; they differ where the pipeline augments.
         seed: Seed of the choice and of the augmentation.
 
-    Returns:
-        The pictures, in the order of the samples.
-
     Raises:
         ValueError: If the config has no such split or no head, or a number is not positive.
     """

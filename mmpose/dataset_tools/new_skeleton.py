@@ -50,11 +50,6 @@ class Skeleton:
 def propose_skeleton(path: Path, data: Json, notes: list[str]) -> Skeleton:
     """Returns a skeleton for the content of a file in COCO's layout.
 
-    Args:
-        path: The file, for messages.
-        data: Its content.
-        notes: Gets sentences about what was guessed.
-
     Raises:
         ValueError: If its categories have different keypoints, or nothing has any.
     """

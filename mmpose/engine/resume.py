@@ -27,11 +27,6 @@ NEW_RUN = 'use --cfg-options load_from=... without --resume to start a new run f
 def check_fits(checkpoint: dict[str, Any], model: nn.Module, optimizer: Optimizer) -> None:
     """Raises unless weights and state of the optimizer belong to this model and optimizer.
 
-    Args:
-        checkpoint: Of a run.
-        model: The bare model.
-        optimizer: Its optimizer.
-
     Raises:
         ValueError: If the model differs, or the optimizer, or how they are spread over the ranks.
     """

@@ -48,7 +48,7 @@ def plot_runs(
     style: str | None = None,
     backend: str | None = None,
 ) -> Path | None:
-    """Draws the panels one below the other.
+    """Draws the panels one below the other: the path of the picture, or None after a window.
 
     Args:
         panels: At least one.
@@ -57,9 +57,6 @@ def plot_runs(
         style: A style of matplotlib, or one of ``SEABORN_STYLES``; None is the style of the
             other pictures of this package.
         backend: Backend of matplotlib for the window.
-
-    Returns:
-        The path of the picture, or None after a window.
 
     Raises:
         ValueError: If there is no such style, backend or kind of file, or no display.

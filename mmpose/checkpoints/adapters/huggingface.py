@@ -112,9 +112,6 @@ def check_huggingface_config(config: dict[str, Any], num_heads: int | None) -> t
         config: The parsed file.
         num_heads: Attention heads of the model to be loaded; None if unknown.
 
-    Returns:
-        Notes, one sentence each.
-
     Raises:
         ValueError: If the model computes something else than ours would with its weights.
     """

@@ -78,10 +78,6 @@ def to_vitpose(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
 def refuse_conv_stem(state: StateDict, who: str) -> None:
     """Raises if a model has the convolutional stem, which other systems do not have.
 
-    Args:
-        state: Weights under our names.
-        who: The system, to begin the message with.
-
     Raises:
         ValueError: If it has.
     """

@@ -68,9 +68,6 @@ def fit_prompts(state: StateDict, backbone: nn.Module) -> tuple[StateDict, list[
         state: Backbone weights under our names; of a model that was tuned in another way, its
             prompts are left out.
         backbone: One that is tuned by prompts says how by ``tuning``; others get no change.
-
-    Returns:
-        The weights, and a sentence on each change.
     """
     if not hasattr(backbone, 'tuning'):
         return state, []

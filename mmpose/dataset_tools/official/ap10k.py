@@ -29,9 +29,6 @@ def split_ap10k(
         number: N in the file names.
         seed: Decides about the split.
 
-    Returns:
-        The number of images in each set.
-
     Raises:
         FileNotFoundError: If a file does not exist.
         ValueError: If one is malformed, or an id stands for different things in two files.

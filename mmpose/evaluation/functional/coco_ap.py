@@ -117,9 +117,6 @@ class MatchedPoses:
 
         Args:
             image_ids: The images; all of them if None.
-
-        Returns:
-            Tables of precision and recall.
         """
         if image_ids is None:
             return _accumulate(self)
@@ -164,9 +161,6 @@ def match_poses(
         max_detections: Best detections kept per image and category.
         dt_extents: (N,), px^2. Size of each detection, by which an unmatched one is omitted from
             an area range; None for the box around its keypoints.
-
-    Returns:
-        The matching, ready to be scored.
 
     Raises:
         ValueError: If the parts do not fit together or an area is needed and missing.
@@ -259,14 +253,11 @@ def _accumulate(matched: MatchedPoses) -> CocoScores:
 
 
 def precision_at_recalls(num_counted: IntArray, num_annotations: int) -> FloatArray:
-    """Highest precision at each recall point or beyond it; 0 beyond the highest recall.
+    """Highest precision at each recall point or beyond it; 0 beyond the highest recall: (R,).
 
     Args:
         num_counted: (H,). Detections that count up to and with each of the H true positives.
         num_annotations: Annotations that count.
-
-    Returns:
-        (R,).
     """
     num_true = np.arange(1, len(num_counted) + 1)
     envelope = np.maximum.accumulate((num_true / num_counted)[::-1])[::-1]

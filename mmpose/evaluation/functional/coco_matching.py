@@ -77,9 +77,6 @@ def find_candidates(
         dt_group: (D,), ascending. Group of each detection.
         variances: (K,), of ``oks.keypoint_variances``.
         min_oks: Lowest threshold of the matching.
-
-    Returns:
-        Pairs of row numbers.
     """
     starts = np.searchsorted(gt_group, dt_group, side='left')
     counts = np.searchsorted(gt_group, dt_group, side='right') - starts

@@ -109,9 +109,6 @@ def correct_detections(
         sigmas: (K,). OKS constants of the skeleton.
         kinds: Any of ``CORRECTIONS``.
 
-    Returns:
-        Detections, fewer or more than came.
-
     Raises:
         ValueError: If a kind is unknown.
     """

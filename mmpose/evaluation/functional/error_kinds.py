@@ -121,16 +121,13 @@ def find_errors(
 def keypoint_similarity(
     points: FloatArray, targets: FloatArray, area: FloatArray, variances: FloatArray
 ) -> FloatArray:
-    """ks = exp(-d^2 / (2 s^2 k^2)) of each keypoint.
+    """ks = exp(-d^2 / (2 s^2 k^2)) of each keypoint: (P, K), in [0, 1].
 
     Args:
         points: (P, K, 2), image px.
         targets: (P, K, 2), image px.
         area: (P,), px^2. s^2, of the annotated instance that the targets belong to.
         variances: (K,). k^2, of ``oks.keypoint_variances``.
-
-    Returns:
-        (P, K), in [0, 1].
     """
     squared = ((points - targets) ** 2).sum(axis=2)
     return np.asarray(np.exp(-squared / variances / (area[:, None] + EPS) / 2))

@@ -162,9 +162,6 @@ def evaluate_results(
         backend: Evaluator where the kind is ``coco``.
         mat_file: ``mpii_gt_val.mat``, for MPII.
 
-    Returns:
-        Name to value.
-
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If a file is malformed or does not fit the dataset.
@@ -195,9 +192,6 @@ def evaluate_keypoints(
         eval_config: One of the kind ``keypoints``.
         gt: Ground truth, such as that of a dataset that is not in the format of COCO.
         result_file: COCO results with ``ann_id``.
-
-    Returns:
-        Name to value.
     """
     dt = load_detections(result_file, gt.num_keypoints, ('ann_id',))
     paired = pair_detections(gt, dt)

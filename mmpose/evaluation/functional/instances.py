@@ -26,9 +26,6 @@ def load_instances(
         path: COCO annotations whose images state ``width`` and ``height``.
         num_keypoints: K, keypoints of the skeleton.
         extras: Further fields of every annotation.
-
-    Returns:
-        All annotations of the file.
     """
     gt = load_ground_truth(path, num_keypoints, extras, ('width', 'height'))
     order = np.argsort(gt.image_ids)
@@ -41,16 +38,13 @@ def load_instances(
 def find_instances(
     gt: KeypointGroundTruth, ann_id: IntArray, image_id: IdArray, source: str
 ) -> IntArray:
-    """Row of the annotation that each pose belongs to.
+    """Row of the annotation that each pose belongs to: (N,).
 
     Args:
         gt: Ground truth with unique annotation ids.
         ann_id: (N,). Annotation id of each pose.
         image_id: (N,). Image of each pose, which must be that of the annotation.
         source: Where the poses come from, for messages.
-
-    Returns:
-        (N,).
 
     Raises:
         ValueError: If a pose has no annotation.

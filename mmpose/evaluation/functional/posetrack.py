@@ -68,9 +68,6 @@ def load_posetrack18(path: str | Path) -> KeypointGroundTruth:
     Args:
         path: JSON file whose annotations have ``bbox_head``; images may have polygons
             ``ignore_regions_x`` and ``ignore_regions_y``.
-
-    Returns:
-        All annotations.
     """
     gt = load_ground_truth(path, NUM_KEYPOINTS, (HEAD_BOX,), optional_image_extras=IGNORED)
     boxes = gt.extras[HEAD_BOX].reshape(-1, 4)
@@ -201,9 +198,6 @@ def _first_maxima(groups: IntArray, values: FloatArray) -> IntArray:
     Args:
         groups: (P,), equal values adjacent.
         values: (P,).
-
-    Returns:
-        One row per group.
     """
     starts = segment_starts(groups)
     number = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(groups))))
@@ -212,14 +206,11 @@ def _first_maxima(groups: IntArray, values: FloatArray) -> IntArray:
 
 
 def _average_precision(is_true: BoolArray, num_annotated: int) -> float:
-    """Area under the precision envelope, every recall step counted (VOC).
+    """Area under the precision envelope, every recall step counted (VOC): value in [0, 1].
 
     Args:
         is_true: (N,), by descending score.
         num_annotated: Keypoints to be found.
-
-    Returns:
-        Value in [0, 1].
     """
     num_true = np.cumsum(is_true)
     precision = num_true / np.arange(1, len(is_true) + 1)

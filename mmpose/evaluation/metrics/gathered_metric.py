@@ -59,12 +59,7 @@ class GatheredMetric(BaseMetric):
         self.prefix = prefix or self.default_prefix
 
     def process(self, data_batch: Any, data_samples: Sequence[PoseResult]) -> None:
-        """Keeps the poses of one batch.
-
-        Args:
-            data_batch: Not read.
-            data_samples: One pose per sample of the batch.
-        """
+        """Keeps the poses of one batch."""
         if len(data_samples):
             self.results.append(pack_results(data_samples))
 
@@ -90,14 +85,7 @@ class GatheredMetric(BaseMetric):
 
     @abstractmethod
     def compute_metrics(self, results: PoseColumns) -> dict[str, float]:
-        """Metrics of all poses, called on rank 0 only.
-
-        Args:
-            results: One pose per sample of the dataset.
-
-        Returns:
-            Name without prefix to value.
-        """
+        """Metrics of all poses, called on rank 0 only."""
 
     def _compute(self, parts: list[PoseColumns | None], size: int) -> dict[str, float]:
         if all(part is None for part in parts):

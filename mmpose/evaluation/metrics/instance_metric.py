@@ -44,9 +44,6 @@ class InstanceMetric(GatheredMetric):
 
         Args:
             results: One pose per annotation; detected boxes have no annotation to compare with.
-
-        Returns:
-            The metrics.
         """
         if self.outfile_prefix is not None:
             self.write(results, result_path(self.outfile_prefix))
@@ -69,9 +66,6 @@ class InstanceMetric(GatheredMetric):
         Args:
             keypoints: (N, K, 2), img px.
             gt: The N instances of the poses.
-
-        Returns:
-            Name without prefix to value.
         """
 
     def ground_truth(self) -> KeypointGroundTruth:

@@ -87,9 +87,6 @@ class OksMetric(GatheredMetric):
     def compute_metrics(self, results: PoseColumns) -> dict[str, float]:
         """Scores, suppresses, writes and evaluates the poses.
 
-        Args:
-            results: One pose per sample of the dataset.
-
         Returns:
             The metrics; nothing if ``format_only``.
         """
@@ -111,9 +108,6 @@ class OksMetric(GatheredMetric):
         Args:
             detections: Poses.
             sigmas: (K,). OKS constants of the skeleton.
-
-        Returns:
-            Name without prefix to value.
         """
 
     def _annotation_file(self) -> str:

@@ -94,10 +94,6 @@ def in_dataset_order(parts: Sequence[PoseColumns | None], first_place: int = 0) 
 def check_each_sample_once(poses: PoseColumns, size: int) -> None:
     """Raises unless each sample of the dataset was evaluated exactly once.
 
-    Args:
-        poses: The poses of all ranks.
-        size: Number of samples of the dataset.
-
     Raises:
         ValueError: If a sample came twice or the number is not ``size``.
     """
