@@ -62,7 +62,6 @@ def evaluate_detector(
         out_file: Where to write the boxes, as ``bbox_file`` of a config takes them.
         batch_size: Images that the detector is given at a time.
         category_id: Written in place of the category of each box; a ``bbox_file`` needs 1.
-        backend: As for ``evaluate_boxes``.
         quiet: Whether to show no progress bar.
 
     Raises:

@@ -73,13 +73,7 @@ class WorstImage:
 def find_worst_images(
     analysis: ErrorAnalysis, file_names: dict[int | str, str], num_worst: int
 ) -> list[WorstImage]:
-    """Returns the images with the highest loss, worst first; those without errors are left out.
-
-    Args:
-        analysis: Of ``analyze_errors``.
-        file_names: By image id.
-        num_worst: Most images to return.
-    """
+    """Returns the images with the highest loss, worst first; those without errors are left out."""
     losses = image_losses(analysis)
     worst = np.argsort(-losses, kind='stable')[:num_worst]
     return describe_images(analysis, file_names, worst[losses[worst] > 0])
@@ -91,7 +85,6 @@ def describe_images(
     """Returns images with their errors.
 
     Args:
-        analysis: Of ``analyze_errors``.
         file_names: By image id.
         images: Numbers of images in the ascending order of their ids.
     """
@@ -120,13 +113,7 @@ def describe_images(
 def report_content(
     analysis: ErrorAnalysis, dataset_meta: DatasetMeta, worst: Sequence[WorstImage]
 ) -> dict[str, Any]:
-    """Returns the content of ``errors.json``.
-
-    Args:
-        analysis: Of ``analyze_errors``.
-        dataset_meta: The skeleton.
-        worst: Of ``find_worst_images``.
-    """
+    """Returns the content of ``errors.json``."""
     counts, lost = count_errors(analysis), lost_oks(analysis)
     return {
         'num_images': len(analysis.gt.image_ids),
@@ -187,11 +174,7 @@ def _group_row(group: GroupErrors) -> dict[str, Any]:
 
 
 def report_tables(content: dict[str, Any]) -> list[Table]:
-    """Returns the tables of a report: kinds, keypoints, sizes, crowding and worst images.
-
-    Args:
-        content: Of ``report_content``.
-    """
+    """Returns the tables of a report: kinds, keypoints, sizes, crowding and worst images."""
     keypoints = [
         [_words(name), sum(row.values()), *_shares([row[kind] for kind in KEYPOINT_KINDS])]
         for name, row in content['joints'].items()

@@ -90,7 +90,6 @@ def own_heatmaps(
     """Returns the heatmaps of each head for its own crops, as in prediction.
 
     Args:
-        model: The estimator.
         images: (B, 3, h, w), normalised.
         dataset_idx: (B,), on the CPU.
         rows: Crops of each head, see :func:`rows_per_head`.

@@ -45,7 +45,6 @@ def prepare_test(
 
     Args:
         cfg: The config; changed in place.
-        checkpoint: Weights to evaluate.
         work_dir: Folder for logs and results; ``work_dirs/<config name>`` by default.
         metrics: Metrics instead of those of the config: class names or their aliases
             (mAP, PCK, PCKh); the first that the config has, or else the first.
@@ -195,7 +194,6 @@ def run_test(
     """Evaluates a prepared config.
 
     Args:
-        cfg: The config.
         launcher: How the ranks are started.
         out: JSON file that gets the predictions in the layout of the COCO server.
         fuse_conv_bn: Whether to fold BatchNorm into the convolutions before it.

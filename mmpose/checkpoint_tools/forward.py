@@ -84,11 +84,6 @@ def heatmaps_of_weights(state: StateDict, shape: Architecture) -> list[Tensor]:
 def heatmaps_of_config(config: str | Path, checkpoint: str | Path, trust: bool) -> list[Tensor]:
     """Returns what the model of a config makes of fixed random images, for each of its datasets.
 
-    Args:
-        config: Config file.
-        checkpoint: Loaded strictly.
-        trust: See ``read_checkpoint``.
-
     Returns:
         (B, C, H, W) per dataset.
     """

@@ -74,7 +74,6 @@ def read_source(path: str | Path, trust: bool = False, config: str | Path | None
 
     Args:
         path: File, folder or address.
-        trust: See ``read_checkpoint``.
         config: Config file of its model, which says what weights do not show; None takes what the
             file itself recorded.
 

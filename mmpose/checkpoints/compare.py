@@ -13,7 +13,6 @@ def require_same(state: StateDict, target: StateDict, source: str) -> None:
 
     Args:
         state: Weights of the file, under the names of the model.
-        target: Weights of the model.
         source: The file and what it seems to be, for the message.
 
     Raises:

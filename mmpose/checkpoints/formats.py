@@ -68,7 +68,6 @@ def translate(
     """Returns a name of one code base as another one has it.
 
     Args:
-        name: Name of a tensor.
         names: (ours, theirs) where they differ, the beginning of a name; ``{i}`` is any number.
             The first that fits counts.
         is_import: Whether ``name`` is theirs and is to become ours, or the other way round.

@@ -74,9 +74,7 @@ def load_backbone(
     left out.
 
     Args:
-        backbone: Network to load into.
         path: File or address, see ``read_checkpoint``.
-        trust: See ``read_checkpoint``.
         source_hw: (h, w) grid of the file's position embedding; None finds it.
 
     Raises:
@@ -130,7 +128,6 @@ def load_model(
             with several heads a model with one takes the first, or that of the backbone's
             ``default_dataset``.
         path: File or address, see ``read_checkpoint``.
-        trust: See ``read_checkpoint``.
         strict: Every weight of the file must fit the model and the other way round. False loads
             what fits and reports the rest.
 
@@ -184,8 +181,6 @@ def convert_file(
     """Returns the weights of a file or folder under our names.
 
     Args:
-        path: See ``read_checkpoint``.
-        trust: See ``read_checkpoint``.
         num_heads: Attention heads of the model to be loaded, which some files tell; None if
             unknown.
 

@@ -15,13 +15,6 @@ def load_head(
 ) -> str:
     """Starts a head from one of a checkpoint; keypoints that it lacks keep their initialisation.
 
-    Args:
-        head: The head.
-        dataset_meta: Its skeleton.
-        state: The head of the checkpoint.
-        source: The skeleton of the checkpoint.
-        name: What to call the head.
-
     Returns:
         A sentence on the keypoints that the two share.
 
@@ -92,10 +85,8 @@ def describe_match(
     """Returns a sentence on which keypoints of a new head start from those of another skeleton.
 
     Args:
-        pairs: See `match_keypoints`.
         source: Name of the skeleton to take from.
         target: Name of the skeleton to fill.
-        names: Keypoint names of the target.
         head: What the head is called, to begin the sentence with.
     """
     shared = [names[j] for _, j in pairs]

@@ -40,7 +40,6 @@ class ImageTable:
         """Appends entries of ``images`` that are in order; returns all of them as columns.
 
         Args:
-            items: The entries.
             needs_name: Whether each needs a ``file_name``.
             needs_size: Whether a size must have both sides if it has one; else it is unknown.
         """

@@ -43,7 +43,6 @@ def browse_dataset(
     with the keypoints and the target heatmaps over it.
 
     Args:
-        cfg: A composed config.
         out: Folder of the pictures.
         split: train, val or test. Where it tests on the boxes of a detector, the annotated ones
             are shown.
@@ -115,7 +114,6 @@ def draw_views(
 
     Args:
         dataset: With its pipeline.
-        row: Number of the sample.
         codec: Draws the target heatmaps; None shows the crops alone.
         views: Number of visits.
         seed: Seed of the augmentation.

@@ -81,7 +81,6 @@ def write_skeleton(path: Path, skeleton: Skeleton, source: str) -> None:
     """Writes a table that ``load_metainfo`` reads.
 
     Args:
-        path: The table.
         skeleton: What it holds.
         source: Where it comes from, for its first line.
     """

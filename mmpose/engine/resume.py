@@ -146,7 +146,6 @@ def batches_done_now(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[i
     Args:
         then: ``batches_done``, ``batch_size``, ``ranks``, ``num_samples`` and ``epoch_length`` of
             the run that saved it.
-        now: The last four of this run.
 
     Returns:
         Finished batches of this run's size, and a sentence on each change.

@@ -98,11 +98,8 @@ def compare(
     """Runs both on the same crops, the program on a single one and on all together.
 
     Args:
-        reference: The PyTorch model.
         codec: Of its heatmaps.
-        exported: The program.
         crops: (N, 3, h, w) uint8 BGR.
-        name: Name of the dataset.
         has_maps: Whether the program gives heatmaps.
     """
     wanted = reference.predict(crops, with_heatmaps=True)

@@ -53,7 +53,6 @@ def plot_runs(
     Args:
         panels: At least one.
         out: Picture to write (.png, .pdf, .svg ...); None shows a window.
-        title: Heading.
         style: A style of matplotlib, or one of ``SEABORN_STYLES``; None is the style of the
             other pictures of this package.
         backend: Backend of matplotlib for the window.

@@ -105,11 +105,9 @@ def paint_instance(
         canvas: (H, W, 3), painted in place.
         points: (K, 2), img px.
         confident: (K,). Keypoints that are drawn where they are finite.
-        style: Links and colours.
         pen: Sizes that the caller asks for.
         box: (4,) left, top, width, height; None draws none.
         box_color: BGR.
-        alpha: Opacity of the skeleton.
     """
     shown = confident & np.isfinite(points).all(axis=1)
     stroke = _stroke(canvas, points[shown], pen, box)

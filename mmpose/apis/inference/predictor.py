@@ -35,7 +35,6 @@ def inference_topdown(
     """Top-down inference: returns the pose of the instance in each box of an image.
 
     Args:
-        model: As ``init_model`` makes it.
         image: A path, an array (BGR), or another image as ``to_bgr`` takes it.
         boxes: (N, 4), img px, (N, 5) with scores, or ``Boxes``; None takes the whole image.
         bbox_format: Format of ``boxes``: ``xyxy`` (as in MMPose) or ``xywh``.

@@ -109,7 +109,6 @@ def check_huggingface_config(config: dict[str, Any], num_heads: int | None) -> t
     """Returns what a user should know of a ``config.json``, which says what weights do not show.
 
     Args:
-        config: The parsed file.
         num_heads: Attention heads of the model to be loaded; None if unknown.
 
     Raises:

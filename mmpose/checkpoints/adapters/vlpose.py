@@ -155,7 +155,6 @@ def _without_language(
     """Returns the ViTPose model in the middle of a VLPose model.
 
     Args:
-        state: Weights of either.
         trained: Parts of it that were trained together with the language.
     """
     parts = tuple(f'{name}.' for name in LANGUAGE_PARTS)

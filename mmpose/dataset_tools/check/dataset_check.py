@@ -90,7 +90,6 @@ def check_dataset(
     dataset classes through the class itself, whose first complaint is then the only one.
 
     Args:
-        cfg: A composed config.
         with_images: Whether to decode the images, which takes most of the time.
         workers: Threads that decode; one per core, at most 16, by default.
         quiet: Whether to show no progress.

@@ -28,7 +28,6 @@ def check_geometry(
     """Finds boxes and keypoints that cannot be right.
 
     Args:
-        split: The instances.
         log: Gets every issue.
         padding: Factor on the box that gives the crop window.
         input_size: Width and height of the crop, px, which give the aspect of the window.

@@ -78,7 +78,6 @@ def check_images(
     """Decodes every image of a split in threads.
 
     Args:
-        split: Its images are read.
         log: Gets every issue.
         workers: Number of threads.
         apply_exif: Whether training turns images by their EXIF orientation.

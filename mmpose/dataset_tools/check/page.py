@@ -30,8 +30,6 @@ def write_page(
     """Writes the report as one HTML file and returns its path.
 
     Args:
-        path: The file.
-        title: Its heading.
         log: The issues; the first of every kind are listed and drawn.
         splits: Where the pictures come from.
         statistics: Counts, one entry per split.

@@ -38,7 +38,6 @@ def check_skeleton(dataset_meta: DatasetMeta, log: IssueLog, needs_sigmas: bool 
     """Finds flip pairs that contradict the names, and sigmas that mean nothing.
 
     Args:
-        dataset_meta: The skeleton.
         log: Gets every issue.
         needs_sigmas: Whether a metric weighs distances by them.
     """

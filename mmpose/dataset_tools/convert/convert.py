@@ -54,7 +54,6 @@ def convert_annotations(
 
     Args:
         source: File, or folder for 'labelme' and 'ultralytics'.
-        target: Likewise.
         source_format: One of ``FORMATS``.
         target_format: One of ``FORMATS``.
         images: Folder of the images; needed where the format stores no image sizes, and where

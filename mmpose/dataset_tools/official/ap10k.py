@@ -101,7 +101,6 @@ def split_by_group(
             order of the keys.
         shares: Share of each set; they add up to 1. A group too small for all sets fills the
             first ones first.
-        seed: The only source of randomness.
     """
     members: dict[Hashable, list[Hashable]] = defaultdict(list)
     for key, group in groups.items():

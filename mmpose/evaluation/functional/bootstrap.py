@@ -42,7 +42,6 @@ def resample_metrics(
     """COCO metrics of resamples of the images.
 
     Args:
-        matched: Of ``match_poses``.
         counts: (R, I), of ``draw_images``. The images are those of the ground truth in ascending
             order of their ids.
         statistics: Table, area range and threshold (None for all) of each metric.

@@ -154,7 +154,6 @@ def match_poses(
     """Detections matched to ground truth.
 
     Args:
-        gt: Ground truth.
         dt: Detections; of equal scores the earlier one ranks first.
         sigmas: (K,). OKS constants of the skeleton.
         use_area: Whether ``gt.area`` is the object area; else 0.53 of the box is.

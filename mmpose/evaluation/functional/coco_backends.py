@@ -27,8 +27,6 @@ def evaluate_files(
     """The ten COCO metrics of a result file.
 
     Args:
-        annotation_file: COCO annotations.
-        result_file: COCO keypoint results.
         sigmas: (K,). OKS constants of the skeleton.
         use_area: Whether the annotated area is the object area; else 0.53 of the box is.
         backend: One of ``BACKENDS``.

@@ -113,7 +113,6 @@ def match_detections(
     before an ignored one, then the one with the highest OKS, then the last. A crowd stays free.
 
     Args:
-        pairs: Candidate pairs.
         dt_rank: (D,). Position of a detection by score in its group.
         dt_outside: (A, D). True where a detection, if unmatched, is ignored in a range.
         gt_ignored: (A, G). True where an annotation does not count in a range.

@@ -30,7 +30,6 @@ def evaluate_crowdpose(
 
     Args:
         gt: Ground truth with ``crowdIndex`` among ``image_extras``.
-        dt: Detections.
         sigmas: (K,). OKS constants of the skeleton.
 
     Returns:

@@ -65,7 +65,6 @@ def measure_corrections(
     Args:
         gt: Ground truth with the object area in ``area``.
         dt: Detections, no more per image and category than the evaluation keeps.
-        errors: Of ``error_kinds.find_errors``.
         sigmas: (K,). OKS constants of the skeleton.
 
     Returns:
@@ -104,8 +103,6 @@ def correct_detections(
 
     Args:
         gt: Ground truth with the object area in ``area``.
-        dt: Detections.
-        errors: Of ``error_kinds.find_errors``.
         sigmas: (K,). OKS constants of the skeleton.
         kinds: Any of ``CORRECTIONS``.
 

@@ -154,7 +154,6 @@ def evaluate_results(
     """Official metrics of a result file.
 
     Args:
-        dataset: As ``find_eval_config`` takes it.
         result_file: COCO results; their entries have ``ann_id`` too where metrics compare a pose
             with one annotation (MPII and the kind ``keypoints``), counted from pixel 0.
         annotation_file: Annotations: those of MPII in its own format, all others in that of COCO.

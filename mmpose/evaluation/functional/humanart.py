@@ -25,7 +25,6 @@ def evaluate_humanart(
 
     Args:
         gt: Ground truth with ``file_name`` among ``image_extras``.
-        dt: Detections.
         sigmas: (K,). OKS constants of the skeleton.
 
     Returns:

@@ -18,9 +18,6 @@ def keypoint_average_precision(analysis: ErrorAnalysis) -> FloatArray:
     reaches it: on the place of another instance it is wrong. It does not count where it is not
     labelled. Thresholds, recall points and the mean over categories are those of COCO's AP.
 
-    Args:
-        analysis: Of ``analyze_errors``.
-
     Returns:
         (K,) in [0, 1]; NaN for a keypoint that is never labelled.
     """

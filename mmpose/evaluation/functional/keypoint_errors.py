@@ -73,7 +73,6 @@ def keypoint_accuracies(distances: FloatArray, thr: float) -> FloatArray:
 
     Args:
         distances: (N, K), of ``keypoint_distances``.
-        thr: Threshold.
 
     Returns:
         (K,) in [0, 1]; NaN where a keypoint is never labelled.

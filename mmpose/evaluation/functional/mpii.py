@@ -142,7 +142,6 @@ def mpii_ground_truth(
         mat_file: The mat file. If None, ``mpii_gt_val.mat`` beside the annotation file, because
             it is what the published values come from; or the head sizes that ``gt`` has, if
             there is no such file or it is of another split.
-        beside: The annotation file.
 
     Returns:
         Ground truth in the order of ``gt``.
@@ -185,7 +184,6 @@ def load_matlab(path: str | Path, expected: str, as_structs: bool = False) -> di
     """The variables of a MATLAB file by name.
 
     Args:
-        path: The file.
         expected: What it should be, for messages.
         as_structs: Give structures as objects and drop dimensions of length 1.
 

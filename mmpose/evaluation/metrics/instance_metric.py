@@ -65,7 +65,6 @@ class InstanceMetric(GatheredMetric):
 
         Args:
             keypoints: (N, K, 2), img px.
-            gt: The N instances of the poses.
         """
 
     def ground_truth(self) -> KeypointGroundTruth:

@@ -106,7 +106,6 @@ class OksMetric(GatheredMetric):
         """Metrics of scored and suppressed poses.
 
         Args:
-            detections: Poses.
             sigmas: (K,). OKS constants of the skeleton.
         """
 

@@ -91,7 +91,6 @@ class PerDatasetMetric(BaseMetric):
         """Gives each metric the poses of its dataset.
 
         Args:
-            data_batch: Not read.
             data_samples: One pose per sample of the batch, of any dataset.
         """
         groups: list[list[PoseResult]] = [[] for _ in self.names]

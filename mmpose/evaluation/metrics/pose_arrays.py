@@ -33,7 +33,6 @@ def to_detections(
     """KeypointDetections in the same order, as ``functional`` takes them.
 
     Args:
-        poses: N poses.
         scores: (N,). Scores of the poses.
         with_ann_id: Whether the poses name the annotation of their box.
     """
@@ -113,7 +112,6 @@ def check_number_of_samples(num: int, size: int) -> None:
     """Raises unless as many samples were evaluated as the dataset has.
 
     Args:
-        num: Poses of all ranks together.
         size: Number of samples of the dataset.
 
     Raises:

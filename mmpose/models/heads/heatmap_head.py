@@ -49,7 +49,6 @@ class HeatmapHead(PoseHead):
             in_channels: Channels of the features.
             out_channels: C, channels of the heatmaps: the number of keypoints times the codec's
                 channels per keypoint.
-            decoder: A codec or its config.
             deconv_out_channels: Channels behind each transposed convolution; none without them.
             deconv_kernel_sizes: Kernel of each transposed convolution: 2, 3 or 4.
             upsample: Factor by which the features are enlarged first.
