@@ -152,8 +152,7 @@ def read_files(
     except ValueError as error:
         raise ValueError(
             f"{error} (read with the skeleton '{dataset_meta.name}' of "
-            f'{dataset_meta.num_keypoints} keypoints; '
-            '--dataset names another)'
+            f'{dataset_meta.num_keypoints} keypoints; --dataset names another)'
         ) from None
     missing = gt.ann_id[~np.isfinite(gt.area)]
     if use_area and len(missing):

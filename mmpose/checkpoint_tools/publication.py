@@ -63,11 +63,7 @@ class Publication:
 
 
 def publish_checkpoint(
-    source: str | Path,
-    target: str | Path,
-    card: Card,
-    ema: bool | None = None,
-    trust: bool = False,
+    source: str | Path, target: str | Path, card: Card, ema: bool | None = None, trust: bool = False
 ) -> Publication:
     """Writes the weights of a training checkpoint for others, and a model card.
 

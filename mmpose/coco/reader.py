@@ -289,12 +289,7 @@ class AnnotationReader:
         return boxes
 
     def _note_left_out(
-        self,
-        rows: Columns,
-        crowd: Bools,
-        is_bare: Bools,
-        visibility: Floats,
-        stated: Floats,
+        self, rows: Columns, crowd: Bools, is_bare: Bools, visibility: Floats, stated: Floats
     ) -> None:
         """Counts instances without labelled keypoints; reports them and odd counts of keypoints."""
         num = (visibility > 0).sum(axis=1)

@@ -30,12 +30,7 @@ Image = NDArray[np.uint8]
 
 
 def browse_dataset(
-    cfg: Config,
-    out: str | Path,
-    split: str = 'train',
-    num: int = 16,
-    views: int = 4,
-    seed: int = 0,
+    cfg: Config, out: str | Path, split: str = 'train', num: int = 16, views: int = 4, seed: int = 0
 ) -> list[Path]:
     """Draws random samples of a config, one picture each.
 

@@ -80,8 +80,7 @@ class Comparison:
         if self.keypoints_px is not None:
             points = f'{self.keypoints_px:.2g} px (mean {self.mean_px:.2g})'
         return (
-            f'{self.dataset}: largest difference of heatmaps {maps}, of scores '
-            f'{self.scores:.2g}, '
+            f'{self.dataset}: largest difference of heatmaps {maps}, of scores {self.scores:.2g}, '
             f'of keypoints {points}, of the {self.num_clear} of {self.num_keypoints} keypoints '
             'whose maximum is clear'
         )

@@ -134,10 +134,7 @@ def draw_results(
 
 
 def put_label(
-    image_bgr: Image,
-    text: str,
-    anchor_xy: ArrayLike,
-    cap_height: float | None = None,
+    image_bgr: Image, text: str, anchor_xy: ArrayLike, cap_height: float | None = None
 ) -> Image:
     """Returns the image with a line of white text on a dark plate.
 
@@ -175,11 +172,7 @@ def _instance_color(result: PoseResult, number: int, color_by: str) -> Color | N
 
 
 def _write_labels(
-    canvas: Image,
-    painted: Sequence[_Painted],
-    show_ids: bool,
-    show_scores: bool,
-    show_boxes: bool,
+    canvas: Image, painted: Sequence[_Painted], show_ids: bool, show_scores: bool, show_boxes: bool
 ) -> None:
     labels = []
     for instance in painted:

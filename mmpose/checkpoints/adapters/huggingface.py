@@ -191,8 +191,7 @@ def _require_huggingface(shape: Architecture) -> None:
             (is_classic and head.final_kernel == 1)
             or (not head.deconv_out_channels and head.final_kernel == 3),
             f'a head of deconvolutions {head.deconv_out_channels} with kernels '
-            f'{head.deconv_kernel_sizes} '
-            f'and a last kernel of {head.final_kernel}',
+            f'{head.deconv_kernel_sizes} and a last kernel of {head.final_kernel}',
         ),
     )
     for is_fine, what in checks:

@@ -17,10 +17,7 @@ from mmpose.checkpoints.formats import (
 )
 
 LEFT_BY_SPLIT = 'left over from splitting a ViTPose+ file'
-SPLIT_REASONS = {
-    r'^associate_keypoint_heads\.': LEFT_BY_SPLIT,
-    r'\.mlp\.experts\.': LEFT_BY_SPLIT,
-}
+SPLIT_REASONS = {r'^associate_keypoint_heads\.': LEFT_BY_SPLIT, r'\.mlp\.experts\.': LEFT_BY_SPLIT}
 
 
 def is_vitpose(state: StateDict) -> bool:

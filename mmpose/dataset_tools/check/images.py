@@ -69,11 +69,7 @@ class Fingerprints:
 
 
 def check_images(
-    split: Split,
-    log: IssueLog,
-    workers: int,
-    apply_exif: bool = True,
-    quiet: bool = True,
+    split: Split, log: IssueLog, workers: int, apply_exif: bool = True, quiet: bool = True
 ) -> Fingerprints:
     """Decodes every image of a split in threads.
 

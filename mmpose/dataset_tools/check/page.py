@@ -21,11 +21,7 @@ UNDRAWABLE = {'missing_image', 'corrupt_image'}
 
 
 def write_page(
-    path: Path,
-    title: str,
-    log: IssueLog,
-    splits: Sequence[Split],
-    statistics: Sequence[Statistics],
+    path: Path, title: str, log: IssueLog, splits: Sequence[Split], statistics: Sequence[Statistics]
 ) -> Path:
     """Writes the report as one HTML file and returns its path.
 
@@ -64,17 +60,7 @@ def _write_overview(report: HtmlReport, log: IssueLog, statistics: Sequence[Stat
         for part in statistics
     ]  # fmt: skip
     report.table(
-        [
-            'split',
-            'file',
-            'images',
-            'decoded',
-            'unused',
-            'annotations',
-            'usable',
-            'samples',
-        ],
-        rows,
+        ['split', 'file', 'images', 'decoded', 'unused', 'annotations', 'usable', 'samples'], rows
     )
     if not log.counts:
         report.text('Nothing was found.')

@@ -26,15 +26,7 @@ from mmpose.metainfo import load_metainfo
 
 Reader = Callable[[Path, ImageFolder], LabelSet]
 Writer = Callable[[LabelSet, Path], dict[Path, str] | dict[Path, bytes]]
-FORMATS = (
-    'coco',
-    'cvat',
-    'label_studio',
-    'labelme',
-    'deeplabcut',
-    'sleap',
-    'ultralytics',
-)
+FORMATS = ('coco', 'cvat', 'label_studio', 'labelme', 'deeplabcut', 'sleap', 'ultralytics')
 # Formats of many files: what is read has one of these suffixes.
 FOLDERS = {'labelme': ('.json', '.yaml'), 'ultralytics': ('.txt', '.yaml')}
 

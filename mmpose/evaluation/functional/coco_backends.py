@@ -90,9 +90,7 @@ def _evaluate_xtcocotools(
 
 
 def _evaluate_faster_coco_eval(
-    annotation_file: str,
-    records: list[dict[str, Any]],
-    sigmas: npt.NDArray[np.floating],
+    annotation_file: str, records: list[dict[str, Any]], sigmas: npt.NDArray[np.floating]
 ) -> Any:
     from faster_coco_eval import COCO, COCOeval_faster
 

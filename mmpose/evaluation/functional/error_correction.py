@@ -28,15 +28,7 @@ from mmpose.evaluation.functional.error_matching import (
     oks_pairs,
 )
 
-CORRECTIONS = (
-    'miss',
-    'swap',
-    'inversion',
-    'jitter',
-    'score',
-    'false_positive',
-    'false_negative',
-)
+CORRECTIONS = ('miss', 'swap', 'inversion', 'jitter', 'score', 'false_positive', 'false_negative')
 
 
 @dataclass(frozen=True)

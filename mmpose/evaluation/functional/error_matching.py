@@ -140,11 +140,7 @@ def match_for_errors(
     counts = is_counted[pairs.annotation]
     claimed = np.full(len(scores), NONE, dtype=np.int64)
     is_free = np.ones(len(is_counted), dtype=np.bool_)
-    for usable in (
-        counts & (pairs.oks >= FOUND_OKS),
-        ~counts & (pairs.oks >= FOUND_OKS),
-        counts,
-    ):
+    for usable in (counts & (pairs.oks >= FOUND_OKS), ~counts & (pairs.oks >= FOUND_OKS), counts):
         _claim(pairs.take(usable), claimed, is_free, iscrowd)
     return claimed
 
