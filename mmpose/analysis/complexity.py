@@ -11,8 +11,14 @@ import torch
 from torch import nn
 
 from mmpose.analysis.error_tables import Table, format_table
-from mmpose.analysis.flops import WHOLE, count_flops, count_module_flops
-from mmpose.analysis.measured_models import build_model, deal_datasets, input_size
+from mmpose.analysis.flops import (
+    WHOLE,
+    build_model,
+    count_flops,
+    count_module_flops,
+    deal_datasets,
+    input_size,
+)
 from mmpose.models.backbones.patch_embed import ConvStem, PatchEmbed
 from mmpose.models.backbones.vit_layers import Attention, Mlp
 from mmpose.models.backbones.vit_moe import ExpertMlp
