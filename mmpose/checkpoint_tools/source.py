@@ -45,11 +45,6 @@ class Source:
         return self.converted.state
 
     @property
-    def is_pose_model(self) -> bool:
-        """Returns whether there are a backbone and a head."""
-        return self.shape is not None and bool(self.shape.heads)
-
-    @property
     def format_name(self) -> str:
         """Returns the code base in words."""
         return FORMAT_NAMES[self.converted.format]

@@ -92,6 +92,16 @@ def with_prefix(prefix: str, state: StateDict) -> StateDict:
     return {f'{prefix}{name}': tensor for name, tensor in state.items()}
 
 
+def split_backbone(state: StateDict) -> tuple[StateDict, StateDict]:
+    """Returns what is in ``backbone.`` or ``encoder.``, without the prefix, and the others."""
+    for prefix in ('backbone.', 'encoder.'):
+        if any(name.startswith(prefix) for name in state):
+            return below(state, prefix), {
+                k: x for k, x in state.items() if not k.startswith(prefix)
+            }
+    return dict(state), {}
+
+
 def is_pos_embed(name: str, tensor: Tensor) -> bool:
     """Tells whether a tensor is the position embedding of an encoder."""
     return name.rpartition('.')[2] == 'pos_embed' and 'decoder' not in name and tensor.ndim == 3

@@ -16,7 +16,7 @@ from mmpose.checkpoints.adapters.vitpose_plus import fit_experts
 from mmpose.checkpoints.adapters.vlpose import fit_model, fit_prompts
 from mmpose.checkpoints.compare import explain_difference, require_same
 from mmpose.checkpoints.convert import FORMAT_NAMES, convert_state_dict
-from mmpose.checkpoints.formats import Converted, StateDict, first_names
+from mmpose.checkpoints.formats import Converted, StateDict, first_names, split_backbone
 from mmpose.checkpoints.heads import fit_heads
 from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_checkpoint
 from mmpose.checkpoints.resize import fit_embeddings
@@ -92,7 +92,7 @@ def fill_backbone(
 ) -> LoadReport:
     """Loads weights that have been read and converted into a backbone, see ``load_backbone``."""
     is_pretrained = converted.format in PRETRAIN_FORMATS
-    state, others = _only_backbone(converted.state)
+    state, others = split_backbone(converted.state)
     target = backbone.state_dict()
     with naming(path):
         state, notes = fit_embeddings(state, backbone, is_pretrained, source_hw)
@@ -146,7 +146,7 @@ def load_model(
         dataset = getattr(model.backbone, 'default_dataset', None) or 0
         given, idle, notes_on_model = fit_model(converted.state, model)
         fitted, other_heads, head_notes = fit_heads(given, target, dataset)
-        inner, others = _only_backbone(fitted)
+        inner, others = split_backbone(fitted)
         inner, notes = fit_embeddings(inner, model.backbone)
     state = {f'backbone.{name}': tensor for name, tensor in inner.items()} | others
     if other_heads:
@@ -221,12 +221,3 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(f"'{path}': {error}") from error
-
-
-def _only_backbone(state: StateDict) -> tuple[StateDict, StateDict]:
-    """Returns the backbone's weights without their prefix, and the others."""
-    for prefix in ('backbone.', 'encoder.'):
-        if any(name.startswith(prefix) for name in state):
-            inner = {k.removeprefix(prefix): x for k, x in state.items() if k.startswith(prefix)}
-            return inner, {k: x for k, x in state.items() if not k.startswith(prefix)}
-    return dict(state), {}

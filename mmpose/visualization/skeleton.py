@@ -80,13 +80,8 @@ class _Stroke:
     radius: float | None
 
     def scaled(self, factor: int) -> _Stroke:
-        return _Stroke(
-            factor * self.width,
-            factor * self.thinnest,
-            factor * self.outline,
-            factor * self.smallest_ring,
-            None if self.radius is None else factor * self.radius,
-        )
+        sizes = vars(self).items()
+        return _Stroke(**{name: None if x is None else factor * x for name, x in sizes})
 
 
 def paint_instance(
