@@ -60,7 +60,7 @@ def write_report(
     num_worst: int = 8,
     num_random: int = 8,
 ) -> str:
-    """Writes a page on runs.
+    """Writes a page on runs: where the page is, and what could not be put into it.
 
     Args:
         work_dirs: Folders in which tools/train.py or tools/test.py have run, or both.
@@ -69,9 +69,6 @@ def write_report(
             repository that each run was started with.
         num_worst: Images with the highest loss to draw, of each dataset.
         num_random: Random images to draw, of each dataset.
-
-    Returns:
-        Where the page is, and what could not be put into it.
 
     Raises:
         FileNotFoundError: If a folder is no work dir, or the base is missing.

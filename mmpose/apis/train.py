@@ -46,9 +46,6 @@ def prepare_training(
         auto_scale_lr: Whether to scale the learning rate with the total batch.
         show_dir: Folder that gets the preview pictures too.
         trust_checkpoint: Whether checkpoints may run code.
-
-    Returns:
-        The same config.
     """
     set_work_dir(cfg, work_dir, TRAIN_CONFIG)
     if resume is not None:

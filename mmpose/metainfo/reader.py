@@ -136,10 +136,6 @@ def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> Datas
 def read_sections(path: Path, content: bytes) -> dict[str, list[Line]]:
     """Returns the lines below each ``[section]`` of a table, without comments and empty lines.
 
-    Args:
-        path: The table, for messages.
-        content: Its bytes.
-
     Raises:
         ValueError: If it is no text, or a row stands before any section.
     """

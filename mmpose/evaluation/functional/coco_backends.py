@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.coco.files import (
-    detection_records,
-    load_detections,
-    load_ground_truth,
-)
+from mmpose.coco.files import detection_records, load_detections, load_ground_truth
 from mmpose.coco.keypoint_arrays import KeypointDetections, check_detections_fit
 from mmpose.evaluation.functional.coco_ap import STATISTICS, evaluate_coco
 
@@ -31,8 +27,6 @@ def evaluate_files(
     """The ten COCO metrics of a result file.
 
     Args:
-        annotation_file: COCO annotations.
-        result_file: COCO keypoint results.
         sigmas: (K,). OKS constants of the skeleton.
         use_area: Whether the annotated area is the object area; else 0.53 of the box is.
         backend: One of ``BACKENDS``.
@@ -96,9 +90,7 @@ def _evaluate_xtcocotools(
 
 
 def _evaluate_faster_coco_eval(
-    annotation_file: str,
-    records: list[dict[str, Any]],
-    sigmas: npt.NDArray[np.floating],
+    annotation_file: str, records: list[dict[str, Any]], sigmas: npt.NDArray[np.floating]
 ) -> Any:
     from faster_coco_eval import COCO, COCOeval_faster
 
