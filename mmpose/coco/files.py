@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mmpose.coco.columns import Columns, id_array
+from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.coco.json_fields import Json
 from mmpose.coco.json_file import read_json, to_json, without_garbage_collection
 from mmpose.coco.keypoint_arrays import FloatArray, KeypointDetections, KeypointGroundTruth
@@ -23,6 +24,7 @@ def load_ground_truth(
     extras: Sequence[str] = (),
     image_extras: Sequence[str] = (),
     optional_image_extras: Sequence[str] = (),
+    layout: InstanceLayout | None = None,
 ) -> KeypointGroundTruth:
     """Annotations of a COCO keypoint file.
 
@@ -32,6 +34,7 @@ def load_ground_truth(
         extras: Further fields of every annotation, numbers or lists of numbers.
         image_extras: Further fields of every image, numbers or strings.
         optional_image_extras: Further fields of anything, as objects; None where an image has none.
+        layout: Where the instances of an annotation stand.
 
     Returns:
         All annotations; a missing ``area`` is that of the box, a missing ``num_keypoints`` is
@@ -41,7 +44,7 @@ def load_ground_truth(
         FileNotFoundError: If the file is missing.
         ValueError: If it is not such a file; the message names the field.
     """
-    reader = AnnotationReader(path, _fields(num_keypoints), purpose='evaluation')
+    reader = AnnotationReader(path, num_keypoints, purpose='evaluation', layout=layout)
     return reader.read(extras, image_extras, optional_image_extras)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmpose.metainfo import load_metainfo
+from mmpose.metainfo.info_dict import table_text
 from mmpose.metainfo.keypoint_names import (
     body_half,
     find_partners,
@@ -86,32 +87,20 @@ def write_skeleton(path: Path, skeleton: Skeleton, source: str) -> None:
     """
     names, partners = skeleton.names, skeleton.partners
     sides = [name.side for name in parse_names(names)]
-    rows = [['name', 'swap', 'part', 'weight', 'sigma', 'color']]
-    rows += [
+    rows = [
         [name, names[j] if j != i else '-', part, '1.0', f'{sigma:g}', COLORS[side]]
         for i, (name, j, part, sigma, side) in enumerate(
             zip(names, partners, skeleton.parts, skeleton.sigmas, sides, strict=True)
         )
     ]
-    skeleton_links = [['from', 'to', 'color']]
+    skeleton_links = []
     for a, b in skeleton.skeleton_links:
         side = sides[a] if sides[a] == sides[b] else sides[a] or sides[b]
         is_across = sides[a] and sides[b] and sides[a] != sides[b]
         skeleton_links.append([names[a], names[b], COLORS['' if is_across else side]])
     notes = ''.join(f'# {note}.\n' for note in skeleton.notes)
-    text = f'# Proposed from {source}.\n{notes}\n[keypoints]\n{_align(rows)}\n[skeleton_links]\n'
-    path.write_text(text + _align(skeleton_links), encoding='utf-8')
-
-
-def _align(rows: list[list[str]]) -> str:
-    widths = [max(len(row[i]) for row in rows) + 1 for i in range(len(rows[0]))]
-    return ''.join(
-        ' '.join(
-            [f'{cell},'.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)] + row[-1:]
-        )
-        + '\n'
-        for row in rows
-    )
+    text = table_text(f'# Proposed from {source}.\n{notes}', rows, skeleton_links)
+    path.write_text(text, encoding='utf-8')
 
 
 def _num_keypoints(path: Path, data: Json) -> int:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from torch.utils.data import Dataset, get_worker_info
 
+from mmpose.coco.instance_layout import CONFIDENCE
 from mmpose.datasets.annotation_cache import load_or_build
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
@@ -213,7 +214,9 @@ class KeypointDataset(Dataset[Sample]):
         }
         if not self.test_mode:
             sample['keypoints'] = store.keypoints[row].copy()
-            sample['keypoints_visible'] = (store.keypoints_visible[row] > 0).astype(np.float32)
+            confidence = store.extras.get(CONFIDENCE)
+            visible = store.keypoints_visible[row] > 0 if confidence is None else confidence[row]
+            sample['keypoints_visible'] = visible.astype(np.float32)
         for name in self.sample_extras:
             sample[name] = np.array(store.extras[name][row])
         return sample

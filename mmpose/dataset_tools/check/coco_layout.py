@@ -7,24 +7,33 @@ from collections.abc import Mapping
 import numpy as np
 
 from mmpose.coco.columns import EntryProblem
+from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.coco.reader import AnnotationReader
 from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.datasets.annotations import AnnotationStore
 
 
-def read_coco_split(split: Split, log: IssueLog, parts: Mapping[str, int] | None = None) -> None:
+def read_coco_split(
+    split: Split,
+    log: IssueLog,
+    parts: Mapping[str, int] | None = None,
+    layout: InstanceLayout | None = None,
+) -> None:
     """Fills a split from its annotation file, as training reads it.
 
     Args:
         split: Empty but for its names; changed in place.
         log: Gets every problem, in the words in which training and evaluation refuse the file.
         parts: Fields of an annotation that hold its keypoints, with the number in each; None for
-            all in ``keypoints``.
+            all in one.
+        layout: Where the instances of an annotation stand.
     """
     found: list[EntryProblem] = []
-    fields = parts or {'keypoints': split.dataset_meta.num_keypoints}
-    reader = AnnotationReader(split.ann_file, fields, split.dataset_meta, found.append)
+    fields = parts or split.dataset_meta.num_keypoints
+    reader = AnnotationReader(
+        split.ann_file, fields, split.dataset_meta, found.append, layout=layout
+    )
     annotations = reader.read()
     images = reader.images
     split.num_annotations = reader.num_annotations
