@@ -86,10 +86,12 @@ def _names(metas: list[DatasetMeta]) -> list[str]:
 
 def _codecs(tests: Part, sources: list[Source]) -> list[Config]:
     """Returns the codec of each head, from its targets and, for the first, from ``test_cfg``."""
+    post = tests.left.get('post_process', 'default')  # None is another one
+    tests.take('post_process', to='decoder.decoder')
     rule = {
+        'post': post,
         'udp': bool(tests.take('use_udp', False, to='the type of the decoder')),
         'target': tests.take('target_type', 'GaussianHeatmap', to='the type of the decoder'),
-        'post': tests.take('post_process', 'default', to='decoder.decoder'),
         'dark': tests.take('unbiased_decoding', False, to='decoder.decoder'),
         'blur': tests.take('modulate_kernel', BLUR, to='decoder.blur_kernel_size'),
         'shift': bool(tests.take('shift_heatmap', False, to='decoder.shift_heatmap')),
