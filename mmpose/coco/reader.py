@@ -37,6 +37,7 @@ from mmpose.metainfo.keypoint_names import find_disorder
 from mmpose.structures import DatasetMeta
 
 NAN = float('nan')
+WINDOWED = ('300w', 'aflw', 'wflw')  # skeletons of faces whose files have windows beside boxes
 
 
 class AnnotationReader:
@@ -310,6 +311,7 @@ class AnnotationReader:
         if skip.any():
             skip &= np.array([not value for value in rows.values(key)], np.bool_)
         boxes = rows.lists(key, 4, skip)
+        self._warn_of_windows(rows.items)
         rows.check_finite(boxes, key, 'bad_box')
         expected = '[x, y, width, height] with a size >= 0'
 
@@ -319,6 +321,16 @@ class AnnotationReader:
         rows.check(np.asarray((boxes[:, 2:] >= 0).all(axis=1)), found, expected, 'bad_box')
         boxes[:, :2] -= self.layout.first_pixel
         return boxes
+
+    def _warn_of_windows(self, items: Sequence[Json]) -> None:
+        name = getattr(self.dataset_meta, 'name', '')
+        has_windows = bool(items) and {'bbox', 'center', 'scale'} <= set(items[0])
+        if name in WINDOWED and has_windows and not self._parts and self.purpose == 'training':
+            warnings.warn(
+                f"{self.path}: the published windows of '{name}' come from 'center' and 'scale' "
+                "of the annotations; set dataset.bbox_field='center_scale' to have them",
+                stacklevel=2,
+            )
 
     def _windows(self, rows: Columns, is_left_out: Bools) -> Floats:
         """Squares (N, 4) around ``center`` that ``scale`` gives the size of."""

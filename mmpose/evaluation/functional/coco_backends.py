@@ -73,11 +73,11 @@ def evaluate_with_backend(
         raise ValueError(f"{detections.source}: no pose; backend '{backend}' needs at least one")
     annotations, records = _annotations(gt), detection_records(detections)
     with contextlib.redirect_stdout(io.StringIO()):
-        if backend == 'xtcocotools':
-            stats = _evaluate_xtcocotools(annotations, records, sigmas, use_area)
-        else:
-            stats = _evaluate_faster_coco_eval(annotations, records, sigmas)
-    return {name: float(value) for name, value in zip(STATISTICS, stats[:10], strict=True)}
+        evaluator = _evaluator(backend, annotations, records, np.asarray(sigmas, float), use_area)
+        for step in (evaluator.evaluate, evaluator.accumulate, evaluator.summarize):
+            step()
+    values = zip(STATISTICS, evaluator.stats[:10], strict=True)
+    return {name: float(value) for name, value in values}
 
 
 def _annotations(gt: KeypointGroundTruth) -> dict[str, Any]:
@@ -97,40 +97,23 @@ def _annotations(gt: KeypointGroundTruth) -> dict[str, Any]:
     }
 
 
-def _evaluate_xtcocotools(
+def _evaluator(
+    backend: str,
     annotations: dict[str, Any],
     records: list[dict[str, Any]],
-    sigmas: npt.NDArray[np.floating],
+    sigmas: npt.NDArray[np.float64],
     use_area: bool,
 ) -> Any:
-    from xtcocotools.coco import COCO
-    from xtcocotools.cocoeval import COCOeval
+    """The evaluator of a backend before its first step."""
+    if backend == 'xtcocotools':
+        from xtcocotools.coco import COCO
+        from xtcocotools.cocoeval import COCOeval
 
-    gt = COCO()
-    gt.dataset = annotations
-    gt.createIndex()
-    evaluator = COCOeval(gt, gt.loadRes(records), 'keypoints', np.asarray(sigmas), use_area)
-    evaluator.evaluate()
-    evaluator.accumulate()
-    evaluator.summarize()
-    return evaluator.stats
-
-
-def _evaluate_faster_coco_eval(
-    annotations: dict[str, Any],
-    records: list[dict[str, Any]],
-    sigmas: npt.NDArray[np.floating],
-) -> Any:
+        gt = COCO()
+        gt.dataset = annotations
+        gt.createIndex()
+        return COCOeval(gt, gt.loadRes(records), 'keypoints', sigmas, use_area)
     from faster_coco_eval import COCO, COCOeval_faster
 
     gt = COCO(annotations)
-    evaluator = COCOeval_faster(
-        gt,
-        gt.loadRes(records),
-        'keypoints',
-        kpt_oks_sigmas=np.asarray(sigmas, dtype=np.float64).tolist(),
-    )
-    evaluator.evaluate()
-    evaluator.accumulate()
-    evaluator.summarize()
-    return evaluator.stats
+    return COCOeval_faster(gt, gt.loadRes(records), 'keypoints', kpt_oks_sigmas=sigmas.tolist())

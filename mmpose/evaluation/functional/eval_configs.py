@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mmpose.coco.files import has_all_in_one, load_detections, load_ground_truth
+from mmpose.coco.files import load_detections, load_ground_truth
 from mmpose.coco.instance_layout import IMAGE, InstanceLayout
 from mmpose.coco.keypoint_arrays import HEAD_SIZE, FloatArray, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_backends import evaluate_files
@@ -215,8 +215,7 @@ def _evaluate_detections(
     num = dataset_meta.num_keypoints
     if eval_config.kind == 'coco_wholebody':
         gt = load_ground_truth(annotation_file, WHOLEBODY_FIELDS)
-        fields = num if has_all_in_one(result_file, num) else WHOLEBODY_FIELDS
-        dt = load_detections(result_file, fields, optional_extras=PART_SCORES)
+        dt = load_detections(result_file, WHOLEBODY_FIELDS, optional_extras=PART_SCORES)
         return evaluate_wholebody(gt, dt, _sigmas(dataset_meta))
     dt = load_detections(result_file, num)
     if eval_config.kind == 'posetrack18':
