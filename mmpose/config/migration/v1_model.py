@@ -146,11 +146,9 @@ def _head(config: Config, notes: MigrationNotes) -> Config:
             part.refuse('deconv_type', 'is missing; this file is a base of others')
         out['freeze_main_branch'] = part.take('freeze_main_branch', True)
     out |= part.keep('in_channels', 'out_channels', 'deconv_out_channels', 'deconv_kernel_sizes')
-    out |= part.keep('final_layer')
+    out |= part.keep('final_layer', 'conv_out_channels', 'conv_kernel_sizes')
     if not out.get('deconv_out_channels', True):  # MMPose does not read the kernels then
         out['deconv_kernel_sizes'] = None
-    for key in ('conv_out_channels', 'conv_kernel_sizes'):
-        part.expect(key, None, (), [], why='a head has no convolutions before the last')
     part.drop('heads draw their weights as published', 'init_cfg')
     if 'decoder' in part.left:
         out['decoder'] = as_codec(part.left.pop('decoder'), part.place('decoder'), notes)
@@ -187,12 +185,12 @@ def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) ->
         part.refuse('type', f"'{part.kind}' has no counterpart here")
         return {}
     part.note_kind('head.upsample')
-    part.expect('concat', False, why='heads read one feature map')
+    joined = part.take('concat', False, to='the head joins several maps')
     chosen = part.take('select_index', -1, to='backbone.out_indices')
-    if isinstance(maps, tuple):
+    if isinstance(maps, tuple) and not joined:
         chosen = [chosen] if isinstance(chosen, int) else chosen
         if len(chosen) > 1:
-            part.refuse('select_index', f'is {chosen}; heads read one feature map')
+            part.refuse('select_index', f'is {chosen}; without concat heads read one map')
         backbone['out_indices'] = maps[chosen[-1]]
     part.expect('align_corners', False)
     factor = part.take('scale_factor', 1.0, to='head.upsample')

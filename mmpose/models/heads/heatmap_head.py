@@ -39,6 +39,8 @@ class HeatmapHead(PoseHead):
         decoder: Codec | dict[str, Any],
         deconv_out_channels: Sequence[int] | None = (256, 256, 256),
         deconv_kernel_sizes: Sequence[int] | None = (4, 4, 4),
+        conv_out_channels: Sequence[int] | None = None,
+        conv_kernel_sizes: Sequence[int] | None = None,
         upsample: int = 1,
         final_layer: Mapping[str, int] | None = FINAL_LAYER,
         loss: nn.Module | dict[str, Any] | None = None,
@@ -46,11 +48,14 @@ class HeatmapHead(PoseHead):
         """Builds the layers and draws their weights.
 
         Args:
-            in_channels: Channels of the features.
+            in_channels: Channels of the features; of several maps, which are joined, their sum.
             out_channels: C, channels of the heatmaps: the number of keypoints times the codec's
                 channels per keypoint.
             deconv_out_channels: Channels behind each transposed convolution; none without them.
             deconv_kernel_sizes: Kernel of each transposed convolution: 2, 3 or 4.
+            conv_out_channels: Channels behind each convolution after these, as MMPose has one for
+                the joined maps of HRNetV2; none without them.
+            conv_kernel_sizes: Odd kernel of each of these convolutions.
             upsample: Factor by which the features are enlarged first.
             final_layer: ``kernel_size`` of the last convolution, 1 or 3; its padding keeps the
                 size. None has no last convolution.
@@ -68,7 +73,9 @@ class HeatmapHead(PoseHead):
         self.upsample = upsample
         widths, kernels = deconv_out_channels or (), deconv_kernel_sizes or ()
         self.deconv_layers = self._make_deconv_layers(in_channels, widths, kernels)
-        self.final_layer = _make_final_layer([in_channels, *widths][-1], out_channels, final_layer)
+        convs = zip(conv_out_channels or (), conv_kernel_sizes or (), strict=True)
+        self.conv_layers, width = _make_conv_layers([in_channels, *widths][-1], list(convs))
+        self.final_layer = _make_final_layer(width, out_channels, final_layer)
         self.loss_module: nn.Module = _build_loss(loss)
         self.keypoint_weights: Tensor | None
         self.register_buffer('keypoint_weights', None, persistent=False)
@@ -89,20 +96,23 @@ class HeatmapHead(PoseHead):
         """Whether the loss leaves out invisible keypoints."""
         return getattr(self.loss_module, 'use_target_weight', True)
 
-    def forward(self, feats: Tensor) -> Tensor:
+    def forward(self, feats: Tensor | Sequence[Tensor]) -> Tensor:
         """Returns heatmaps (B, C, H, W).
 
         Args:
-            feats: (B, in_channels, H', W').
+            feats: (B, in_channels, H', W'); or several maps, which are enlarged to the first.
 
         Raises:
             ValueError: If the heatmaps do not have the size that the codec expects.
         """
+        if not isinstance(feats, Tensor):
+            size = feats[0].shape[2:]
+            feats = torch.cat([F.interpolate(x, size, mode='bilinear') for x in feats], 1)
         if self.upsample > 1:
             feats = F.interpolate(
                 F.relu(feats), scale_factor=self.upsample, mode='bilinear', align_corners=False
             )
-        heatmaps = self.final_layer(self.deconv_layers(feats))
+        heatmaps = self.final_layer(self.conv_layers(self.deconv_layers(feats)))
         size_wh = (heatmaps.shape[3], heatmaps.shape[2])
         if size_wh != self.decoder.heatmap_size:
             raise ValueError(
@@ -202,6 +212,19 @@ class HeatmapHead(PoseHead):
                 nn.init.normal_(module.weight, std=INIT_STD)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+
+
+def _make_conv_layers(in_channels: int, convs: Sequence[tuple[int, int]]) -> tuple[nn.Module, int]:
+    """Convolution, batch norm and ReLU per (channels, kernel), and the last channels."""
+    layers: list[nn.Module] = []
+    for width, kernel in convs:
+        layers += [
+            nn.Conv2d(in_channels, width, kernel, padding=(kernel - 1) // 2),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        ]
+        in_channels = width
+    return nn.Sequential(*layers), in_channels
 
 
 def _make_final_layer(
