@@ -159,7 +159,7 @@ class KeypointDataset(Dataset[Sample]):
             area=store.area.astype(np.float64),
             bbox_xywh=store.bbox_xywh.astype(np.float64),
             iscrowd=np.zeros(len(store), np.bool_),
-            num_keypoints=keypoints_visible.sum(axis=1),
+            num_labelled=keypoints_visible.sum(axis=1),
             source=str(self.ann_file),
             extras=store.extras,
         )

@@ -63,11 +63,7 @@ class PoseSampler(Sampler[SampleIndex]):
     """
 
     def __init__(
-        self,
-        dataset: Sized,
-        seed: int | None = None,
-        shuffle: bool = True,
-        round_up: bool = True,
+        self, dataset: Sized, seed: int | None = None, shuffle: bool = True, round_up: bool = True
     ) -> None:
         if seed is not None and seed < 0:
             raise ValueError(f'sampler seed is {seed}, expected None or a number >= 0')

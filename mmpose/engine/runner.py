@@ -547,7 +547,6 @@ def compile_backbone(model: nn.Module, options: bool | dict[str, Any] | None) ->
     """Compiles in place, which leaves the keys of checkpoints alone; returns whether it did.
 
     Args:
-        model: A bare estimator.
         options: ``compile`` of the config: true, or arguments of ``torch.compile``.
     """
     if options:

@@ -219,7 +219,7 @@ def _optim_wrapper(top: Part, model: Config) -> Config:
     out['optimizer'] |= part.keep(*part.left)
     if constructor.startswith('LayerDecay'):
         out['constructor'] = 'LayerDecayOptimWrapperConstructor'
-        out['paramwise_cfg'] = _layer_decay(rules or {}, model['backbone'], top.notes)
+        out['paramwise_cfg'] = _layer_decay(rules or {}, model.get('backbone') or {}, top.notes)
     elif rules and set(rules) == {'custom_keys'}:
         keys = {k: v for k, v in rules['custom_keys'].items() if k != 'text_encoder'}
         out['constructor'] = 'KeywordOptimWrapperConstructor'
@@ -251,11 +251,7 @@ def _layer_decay(rules: Config, backbone: Config, notes: MigrationNotes) -> Conf
     layers = part.take('num_layers', depth, to='the depth of the backbone')
     out = part.keep('layer_decay_rate')
     part.finish()
-    if layers != depth:
-        notes.refused['optimizer.paramwise_cfg.num_layers'] = (
-            f'is {layers}, but the backbone has {depth} layers; give it that number'
-        )
-    return out
+    return out if layers == depth else {**out, 'num_layers': layers}
 
 
 def _schedule(part: Part, epochs: int) -> list[Config]:
