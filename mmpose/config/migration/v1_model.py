@@ -61,7 +61,12 @@ def translate_model(config: Config, notes: MigrationNotes) -> Config:
     out['pretrained'] = pretrained if out['pretrained'] is None else out['pretrained']
     head = part.left.pop('head', None) or {}
     neck = part.left.pop('neck', None)
-    out['head'] = {**_head(head, notes), **_upsampling(neck, out['backbone'], notes)}
+    out['head'] = _head(head, notes)
+    if neck and neck.get('concat'):
+        out['neck'] = dict(neck)
+        notes.exact[part.place('neck')] = 'model.neck'
+    else:
+        out['head'] |= _upsampling(neck, out['backbone'], notes)
     out['test_cfg'] = _test_cfg(part, out['head'].get('decoder'))
     out.pop('flip_test', None)
     part.expect('init_cfg', None, {})
@@ -191,9 +196,9 @@ def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) ->
         part.refuse('type', f"'{part.kind}' has no counterpart here")
         return {}
     part.note_kind('head.upsample')
-    joined = part.take('concat', False, to='the head joins several maps')
+    part.expect('concat', False)
     chosen = part.take('select_index', -1, to='backbone.out_indices')
-    if isinstance(maps, tuple) and not joined:
+    if isinstance(maps, tuple):
         chosen = [chosen] if isinstance(chosen, int) else chosen
         if len(chosen) > 1:
             part.refuse('select_index', f'is {chosen}; without concat heads read one map')
