@@ -129,7 +129,8 @@ def _rules(rules: Part, source: Source, is_train: bool) -> None:
     }
     source.number = rules.take('dataset_idx', 0, to='the place of the dataset')
     source.num_padded = rules.take('max_num_joints', to='each head has the keypoints of its own')
-    rules.expect('use_different_joint_weights', False)
+    weights = 'set it to False, and model.use_dataset_keypoint_weights=True'
+    rules.expect('use_different_joint_weights', False, why=weights)
     is_given = rules.take('use_gt_bbox', False, to='bbox_file')
     boxes, score = rules.take('bbox_file'), rules.take('det_bbox_thr', 0.0, to='bbox_score_thr')
     if boxes and not is_given and not is_train and source.dataset['type'].startswith('Coco'):
