@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from mmpose.coco.columns import Columns, id_array
-from mmpose.coco.instance_layout import InstanceLayout
+from mmpose.coco.instance_layout import InstanceLayout, plain_keypoints
 from mmpose.coco.json_fields import Json
 from mmpose.coco.json_file import read_json, to_json, without_garbage_collection
-from mmpose.coco.keypoint_arrays import FloatArray, KeypointDetections, KeypointGroundTruth
+from mmpose.coco.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 from mmpose.coco.reader import AnnotationReader
 
-# K, or the fields that hold the keypoints one after the other, with the number of each
+# K, or the fields that hold the keypoints one after the other, with the number of each; of a whole
+# body all may stand in the first one
 KeypointFields = int | Mapping[str, int]
 
 
@@ -82,18 +83,6 @@ def load_detections(
         return pack_detections(content, str(path), num_keypoints, names)
 
 
-def has_all_in_one(path: str | Path, num_keypoints: int) -> bool:
-    """Whether the poses of a result file have all their keypoints in the field ``keypoints``.
-
-    Whole bodies have fields for their parts in COCO-WholeBody's own files, and one field in those
-    of other systems; the first pose decides.
-    """
-    content = read_json(Path(path), 'result file')
-    first = content[0] if isinstance(content, list) and content else None
-    keypoints = first.get('keypoints') if isinstance(first, dict) else None
-    return isinstance(keypoints, list) and len(keypoints) == 3 * num_keypoints
-
-
 def pack_detections(
     records: Sequence[Json], source: str, num_keypoints: KeypointFields, extras: Sequence[str] = ()
 ) -> KeypointDetections:
@@ -101,18 +90,15 @@ def pack_detections(
 
     Args:
         records: Objects as ``load_detections`` describes them.
-        source: Name for messages.
-        num_keypoints: As in ``load_detections``.
-        extras: As in ``load_detections``.
-
-    Returns:
-        All poses in the given order.
 
     Raises:
         ValueError: If a field is missing or malformed; the message names it.
     """
-    rows = Columns(Path(source), 'pose', records, numbers=range(len(records)))
-    points = _points(rows, num_keypoints)
+    fields = {'keypoints': num_keypoints} if isinstance(num_keypoints, int) else num_keypoints
+    poses = plain_keypoints(records, fields)
+    rows = Columns(Path(source), 'pose', poses, numbers=range(len(records)))
+    parts = [rows.lists(name, 3 * num) for name, num in fields.items()]
+    points = np.concatenate(parts, axis=1).reshape(len(poses), sum(fields.values()), 3)
     return KeypointDetections(
         image_id=_checked_ids(rows),
         category_id=rows.integers('category_id'),
@@ -132,7 +118,6 @@ def detection_records(
     """Arrays as result records, the inverse of ``pack_detections``.
 
     Args:
-        detections: Poses.
         keypoint_fields: Fields that take the keypoints one after the other, with the number of
             each;
             all go into ``keypoints`` if None.
@@ -140,7 +125,7 @@ def detection_records(
     Returns:
         One record per pose; the extras are fields too.
     """
-    fields = keypoint_fields or {'keypoints': detections.num_joints}
+    fields = keypoint_fields or {'keypoints': detections.num_keypoints}
     triples = np.concatenate(
         [detections.keypoints, detections.keypoint_scores[..., None]], axis=2
     )  # (N, K, 2) and (N, K, 1) -> (N, K, 3)
@@ -171,22 +156,9 @@ def write_detections(
 
     Args:
         path: File to write; its folder is made if needed.
-        detections: Poses.
-        keypoint_fields: As in ``detection_records``.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_bytes(to_json(detection_records(detections, keypoint_fields)))
-
-
-def _fields(num_keypoints: KeypointFields) -> Mapping[str, int]:
-    return {'keypoints': num_keypoints} if isinstance(num_keypoints, int) else num_keypoints
-
-
-def _points(rows: Columns, num_keypoints: KeypointFields) -> FloatArray:
-    """x, y and score of all keypoints: (N, K, 3)."""
-    parts = [rows.lists(name, 3 * num) for name, num in _fields(num_keypoints).items()]
-    points = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-    return points.reshape(len(points), points.shape[1] // 3, 3)  # (N, 3K) -> (N, K, 3)
 
 
 def _checked_ids(rows: Columns) -> np.ndarray:

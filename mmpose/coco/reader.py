@@ -37,6 +37,7 @@ from mmpose.metainfo.keypoint_names import find_disorder
 from mmpose.structures import DatasetMeta
 
 NAN = float('nan')
+WINDOWED = ('300w', 'aflw', 'wflw')  # skeletons of faces whose files have windows beside boxes
 
 
 class AnnotationReader:
@@ -214,7 +215,7 @@ class AnnotationReader:
             self._bare.setdefault(int(category[row]), rows.name(row))
         counts = np.where(np.isnan(stated) | is_bare, labelled, stated).astype(np.int64)
         columns = {'ann_id': ids, 'category_id': category, 'area': area, 'bbox_xywh': boxes,
-                   'iscrowd': crowd, 'num_keypoints': counts, 'visibility': visibility,
+                   'iscrowd': crowd, 'num_labelled': counts, 'visibility': visibility,
                    'keypoints': points[..., :2] - self.layout.first_pixel}  # fmt: skip
         keep = ~rows.bad
         if self.purpose == 'training':
@@ -310,6 +311,7 @@ class AnnotationReader:
         if skip.any():
             skip &= np.array([not value for value in rows.values(key)], np.bool_)
         boxes = rows.lists(key, 4, skip)
+        self._warn_of_windows(rows.items)
         rows.check_finite(boxes, key, 'bad_box')
         expected = '[x, y, width, height] with a size >= 0'
 
@@ -319,6 +321,16 @@ class AnnotationReader:
         rows.check(np.asarray((boxes[:, 2:] >= 0).all(axis=1)), found, expected, 'bad_box')
         boxes[:, :2] -= self.layout.first_pixel
         return boxes
+
+    def _warn_of_windows(self, items: Sequence[Json]) -> None:
+        name = getattr(self.dataset_meta, 'name', '')
+        has_windows = bool(items) and {'bbox', 'center', 'scale'} <= set(items[0])
+        if name in WINDOWED and has_windows and not self._parts and self.purpose == 'training':
+            warnings.warn(
+                f"{self.path}: the published windows of '{name}' come from 'center' and 'scale' "
+                "of the annotations; set dataset.bbox_field='center_scale' to have them",
+                stacklevel=2,
+            )
 
     def _windows(self, rows: Columns, is_left_out: Bools) -> Floats:
         """Squares (N, 4) around ``center`` that ``scale`` gives the size of."""
@@ -345,12 +357,7 @@ class AnnotationReader:
             self._problem('bad_box', f'image {image_ids[row]}', found, expected, image_ids[row])
 
     def _note_left_out(
-        self,
-        rows: Columns,
-        crowd: Bools,
-        is_bare: Bools,
-        visibility: Floats,
-        stated: Floats,
+        self, rows: Columns, crowd: Bools, is_bare: Bools, visibility: Floats, stated: Floats
     ) -> None:
         """Counts instances without labelled keypoints; reports them and odd counts of keypoints."""
         num = (visibility > 0).sum(axis=1)
@@ -429,7 +436,7 @@ class AnnotationReader:
         num, ids = sum(self.fields.values()), np.zeros(0, np.int64)
         nothing = {'ann_id': ids, 'category_id': ids, 'area': np.zeros(0),
                    'bbox_xywh': np.zeros((0, 4)), 'iscrowd': np.zeros(0, np.bool_),
-                   'num_keypoints': ids, 'visibility': np.zeros((0, num)),
+                   'num_labelled': ids, 'visibility': np.zeros((0, num)),
                    'keypoints': np.zeros((0, num, 2), self._float)}  # fmt: skip
         parts, self._parts = self._parts or [nothing], []
         columns = parts[0]

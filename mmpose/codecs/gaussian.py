@@ -87,7 +87,6 @@ def blur_at(maps: Tensor, cells: Tensor, size: int, reach: int, border: Border) 
         cells: (B, K, 2) int64, heatmap cells (x, y) inside the map.
         size: Odd size of the window.
         reach: Half width of the neighbourhood.
-        border: As in `blur_operator`.
 
     Returns:
         (B, K, 2 * reach + 1, 2 * reach + 1), indexed [y, x] around the cell. With 'reflect',

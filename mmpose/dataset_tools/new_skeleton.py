@@ -51,11 +51,6 @@ class Skeleton:
 def propose_skeleton(path: Path, data: Json, notes: list[str]) -> Skeleton:
     """Returns a skeleton for the content of a file in COCO's layout.
 
-    Args:
-        path: The file, for messages.
-        data: Its content.
-        notes: Gets sentences about what was guessed.
-
     Raises:
         ValueError: If its categories have different keypoints, or nothing has any.
     """
@@ -87,7 +82,6 @@ def write_skeleton(path: Path, skeleton: Skeleton, source: str) -> None:
     """Writes a table that ``load_metainfo`` reads.
 
     Args:
-        path: The table.
         skeleton: What it holds.
         source: Where it comes from, for its first line.
     """

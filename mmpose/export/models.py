@@ -46,14 +46,11 @@ def load_source(
     """Builds the models of a config.
 
     Args:
-        config: Config file.
-        checkpoint: See ``init_model``.
         cfg_options: Overrides by dotted key.
         dataset: The only dataset to take of a model of several; None takes all.
         flip_test: Whether the mirrored crops run too.
         input_size: Width and height of the crops, px, instead of the config's.
         batch_size: Crops a call of the program; None for any number.
-        trust_checkpoint: See ``init_model``.
 
     Raises:
         ValueError: If the datasets cannot share a program.

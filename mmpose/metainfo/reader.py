@@ -94,12 +94,9 @@ def load_metainfo(name: str | Path | DatasetMeta | Info) -> DatasetMeta:
 @lru_cache(maxsize=64)
 def _parse(path: Path, content: bytes) -> DatasetMeta:
     sections = read_sections(path, content)
-    if 'limbs' in sections:
-        raise ValueError(f'{path}: the section [limbs] is called [skeleton_links]')
     keypoints = _rows(path, 'keypoints', sections.get('keypoints', []), KEYPOINT_COLUMNS)
-    skeleton_links = _rows(
-        path, 'skeleton_links', sections.get('skeleton_links', []), SKELETON_LINK_COLUMNS
-    )
+    links = sections.get('skeleton_links') or sections.get('limbs', [])  # as tables of users say
+    skeleton_links = _rows(path, 'skeleton_links', links, SKELETON_LINK_COLUMNS)
     if not keypoints:
         raise ValueError(f'{path}: the section [keypoints] is missing or empty')
     return _build(path, keypoints, skeleton_links)
@@ -148,10 +145,6 @@ def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> Datas
 
 def read_sections(path: Path, content: bytes) -> dict[str, list[Line]]:
     """Returns the lines below each ``[section]`` of a table, without comments and empty lines.
-
-    Args:
-        path: The table, for messages.
-        content: Its bytes.
 
     Raises:
         ValueError: If it is no text, or a row stands before any section.

@@ -61,6 +61,12 @@ def test_windows_instead_of_boxes(tmp_path, bbox_field, scale, expected, bbox):
     np.testing.assert_allclose(found['bbox_xywh'], expected, atol=1e-5)
 
 
+def test_unread_windows_of_faces_are_told(tmp_path):
+    person = annotation(1, 100, keypoints=points(98), center=[30, 30], scale=0.1)
+    with pytest.warns(UserWarning, match=r"'wflw' come from .* set dataset\.bbox_field='center_s"):
+        sample(tmp_path, person, metainfo='wflw')
+
+
 @pytest.mark.parametrize(
     ('options', 'changes', 'message'),
     [

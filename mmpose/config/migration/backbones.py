@@ -87,7 +87,7 @@ _NEUTRAL: dict[str, tuple[Any, ...] | None] = {
     'avg_down': (False,), 'conv_cfg': (None,), 'act_cfg': None, 'with_cp': (False,),
     'zero_init_residual': None, 'pretrained': (None,), 'convert_weights': None,
     'patch_norm': (True,), 'qkv_bias': (True,), 'qk_scale': (None,), 'attn_drop_rate': (0.0,),
-    'drop_rate': (0.0,), 'mlp_ratio': (4,), 'num_classes': None, 'multiscale_output': None, 'ceil_mode': (False,),
+    'drop_rate': (0.0,), 'mlp_ratio': (4,), 'num_classes': None, 'ceil_mode': (False,),
     'use_abs_pos_embed': (False,), '_scope_': None, 'strides': ((1, 2, 2, 2),),
     'num_heads': ((3, 6, 12, 24), (4, 8, 16, 32), (6, 12, 24, 48), (1, 2, 5, 8)),
     'dilations': ((1, 1, 1, 1),),

@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.coco.files import (
-    detection_records,
-    load_detections,
-    load_ground_truth,
-)
+from mmpose.coco.files import detection_records, load_detections, load_ground_truth
 from mmpose.coco.keypoint_arrays import (
     KeypointDetections,
     KeypointGroundTruth,
@@ -35,8 +31,6 @@ def evaluate_files(
     """The ten COCO metrics of a result file.
 
     Args:
-        annotation_file: COCO annotations.
-        result_file: COCO keypoint results.
         sigmas: (K,). OKS constants of the skeleton.
         use_area: Whether the annotated area is the object area; else 0.53 of the box is.
         backend: One of ``BACKENDS``.
@@ -79,20 +73,20 @@ def evaluate_with_backend(
         raise ValueError(f"{detections.source}: no pose; backend '{backend}' needs at least one")
     annotations, records = _annotations(gt), detection_records(detections)
     with contextlib.redirect_stdout(io.StringIO()):
-        if backend == 'xtcocotools':
-            stats = _evaluate_xtcocotools(annotations, records, sigmas, use_area)
-        else:
-            stats = _evaluate_faster_coco_eval(annotations, records, sigmas)
-    return {name: float(value) for name, value in zip(STATISTICS, stats[:10], strict=True)}
+        evaluator = _evaluator(backend, annotations, records, np.asarray(sigmas, float), use_area)
+        for step in (evaluator.evaluate, evaluator.accumulate, evaluator.summarize):
+            step()
+    values = zip(STATISTICS, evaluator.stats[:10], strict=True)
+    return {name: float(value) for name, value in values}
 
 
 def _annotations(gt: KeypointGroundTruth) -> dict[str, Any]:
     """Ground truth as the content of a COCO file, with every field that an evaluator reads."""
     marks = 2.0 * gt.keypoints_visible[..., None]  # (G, K) -> (G, K, 1)
     points = np.concatenate([gt.keypoints, marks], axis=2).reshape(len(gt.ann_id), -1)
-    columns = {
+    columns: dict[str, npt.NDArray[Any]] = {
         'id': gt.ann_id, 'image_id': gt.image_id, 'category_id': gt.category_id,
-        'keypoints': points, 'num_keypoints': gt.num_keypoints, 'area': gt.area,
+        'keypoints': points, 'num_keypoints': gt.num_labelled, 'area': gt.area,
         'bbox': gt.bbox_xywh, 'iscrowd': gt.iscrowd.astype(int),
     }  # fmt: skip
     values = zip(*(column.tolist() for column in columns.values()), strict=True)
@@ -103,40 +97,23 @@ def _annotations(gt: KeypointGroundTruth) -> dict[str, Any]:
     }
 
 
-def _evaluate_xtcocotools(
+def _evaluator(
+    backend: str,
     annotations: dict[str, Any],
     records: list[dict[str, Any]],
-    sigmas: npt.NDArray[np.floating],
+    sigmas: npt.NDArray[np.float64],
     use_area: bool,
 ) -> Any:
-    from xtcocotools.coco import COCO
-    from xtcocotools.cocoeval import COCOeval
+    """The evaluator of a backend before its first step."""
+    if backend == 'xtcocotools':
+        from xtcocotools.coco import COCO
+        from xtcocotools.cocoeval import COCOeval
 
-    gt = COCO()
-    gt.dataset = annotations
-    gt.createIndex()
-    evaluator = COCOeval(gt, gt.loadRes(records), 'keypoints', np.asarray(sigmas), use_area)
-    evaluator.evaluate()
-    evaluator.accumulate()
-    evaluator.summarize()
-    return evaluator.stats
-
-
-def _evaluate_faster_coco_eval(
-    annotations: dict[str, Any],
-    records: list[dict[str, Any]],
-    sigmas: npt.NDArray[np.floating],
-) -> Any:
+        gt = COCO()
+        gt.dataset = annotations
+        gt.createIndex()
+        return COCOeval(gt, gt.loadRes(records), 'keypoints', sigmas, use_area)
     from faster_coco_eval import COCO, COCOeval_faster
 
     gt = COCO(annotations)
-    evaluator = COCOeval_faster(
-        gt,
-        gt.loadRes(records),
-        'keypoints',
-        kpt_oks_sigmas=np.asarray(sigmas, dtype=np.float64).tolist(),
-    )
-    evaluator.evaluate()
-    evaluator.accumulate()
-    evaluator.summarize()
-    return evaluator.stats
+    return COCOeval_faster(gt, gt.loadRes(records), 'keypoints', kpt_oks_sigmas=sigmas.tolist())

@@ -49,7 +49,6 @@ class HeatmapHead(PoseHead):
             in_channels: Channels of the features.
             out_channels: C, channels of the heatmaps: the number of keypoints times the codec's
                 channels per keypoint.
-            decoder: A codec or its config.
             deconv_out_channels: Channels behind each transposed convolution; none without them.
             deconv_kernel_sizes: Kernel of each transposed convolution: 2, 3 or 4.
             upsample: Factor by which the features are enlarged first.
@@ -109,8 +108,7 @@ class HeatmapHead(PoseHead):
             raise ValueError(
                 f'head produces heatmaps of (width, height) {size_wh} but the codec expects '
                 f'{self.decoder.heatmap_size}; set codec.heatmap_size, or codec.input_size '
-                'together with '
-                'the crop and the backbone'
+                'together with the crop and the backbone'
             )
         return heatmaps
 
@@ -255,8 +253,7 @@ def deconv_sizes(
     if len(channels) != len(kernels):
         raise ValueError(
             f'head.deconv_out_channels has {len(channels)} entries but '
-            'head.deconv_kernel_sizes has '
-            f'{len(kernels)}; expected one kernel per layer'
+            f'head.deconv_kernel_sizes has {len(kernels)}; expected one kernel per layer'
         )
     for width, kernel in zip(channels, kernels, strict=True):
         if kernel not in DECONV_PADDING:
