@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmpose.config.migration.backbones import pretrained_weights, translate_backbone
 from mmpose.config.migration.notes import MigrationNotes, Part
 from mmpose.registry import CODECS, MODELS
 
@@ -54,7 +55,8 @@ def translate_model(config: Config, notes: MigrationNotes) -> Config:
     out['backbone'], pretrained = _backbone(backbone, where, notes)
     out['pretrained'] = pretrained if out['pretrained'] is None else out['pretrained']
     head = part.left.pop('head', None) or {}
-    out['head'] = _head(head, part.left.pop('neck', None), notes)
+    neck = part.left.pop('neck', None)
+    out['head'] = {**_head(head, notes), **_upsampling(neck, out['backbone'], notes)}
     out['test_cfg'] = _test_cfg(part, out['head'].get('decoder'))
     out.pop('flip_test', None)
     part.expect('init_cfg', None, {})
@@ -130,7 +132,7 @@ def as_codec(config: Any, where: str, notes: MigrationNotes) -> Config | None:
     return out
 
 
-def _head(config: Config, neck: Config | None, notes: MigrationNotes) -> Config:
+def _head(config: Config, notes: MigrationNotes) -> Config:
     part = Part(config, 'model.head', notes)
     kinds = {'HeatmapHead': 'HeatmapHead', 'VisionLanguageHeatmapHead': 'TwoBranchHead'}
     if part.kind not in kinds:
@@ -145,6 +147,8 @@ def _head(config: Config, neck: Config | None, notes: MigrationNotes) -> Config:
         out['freeze_main_branch'] = part.take('freeze_main_branch', True)
     out |= part.keep('in_channels', 'out_channels', 'deconv_out_channels', 'deconv_kernel_sizes')
     out |= part.keep('final_layer')
+    if not out.get('deconv_out_channels', True):  # MMPose does not read the kernels then
+        out['deconv_kernel_sizes'] = None
     for key in ('conv_out_channels', 'conv_kernel_sizes'):
         part.expect(key, None, (), [], why='a head has no convolutions before the last')
     part.drop('heads draw their weights as published', 'init_cfg')
@@ -153,7 +157,7 @@ def _head(config: Config, neck: Config | None, notes: MigrationNotes) -> Config:
     loss = part.left.pop('loss', None) or {'type': LOSSES[0], 'use_target_weight': True}
     out['loss'] = _loss(loss, part.place('loss'), notes)
     part.finish()
-    return {**out, **_upsampling(neck, notes)}
+    return out
 
 
 def _loss(config: Any, where: str, notes: MigrationNotes) -> Config | None:
@@ -168,9 +172,15 @@ def _loss(config: Any, where: str, notes: MigrationNotes) -> Config | None:
     return {'type': part.kind, **part.keep(*part.left)}
 
 
-def _upsampling(neck: Config | None, notes: MigrationNotes) -> Config:
-    """Returns the argument of the head that stands for a neck that enlarges features."""
+def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) -> Config:
+    """Returns the argument of the head that stands for a neck that enlarges features.
+
+    Of a backbone with several maps the one that is chosen stays, the last without a choice.
+    """
+    maps = backbone.get('out_indices')
     if not neck:
+        if isinstance(maps, tuple):
+            backbone['out_indices'] = maps[-1]
         return {}
     part = Part(neck, 'model.neck', notes)
     if part.kind != 'FeatureMapProcessor':
@@ -178,7 +188,12 @@ def _upsampling(neck: Config | None, notes: MigrationNotes) -> Config:
         return {}
     part.note_kind('head.upsample')
     part.expect('concat', False, why='heads read one feature map')
-    part.expect('select_index', None, why='heads read one feature map')
+    chosen = part.take('select_index', -1, to='backbone.out_indices')
+    if isinstance(maps, tuple):
+        chosen = [chosen] if isinstance(chosen, int) else chosen
+        if len(chosen) > 1:
+            part.refuse('select_index', f'is {chosen}; heads read one feature map')
+        backbone['out_indices'] = maps[chosen[-1]]
     part.expect('align_corners', False)
     factor = part.take('scale_factor', 1.0, to='head.upsample')
     relu = part.take('apply_relu', False, to='head.upsample')
@@ -207,8 +222,7 @@ def _backbone(config: Config, where: str, notes: MigrationNotes) -> tuple[Config
     if MODELS.get(part.kind):
         part.note_kind(part.kind)
         return {'type': part.kind, **part.keep(*part.left)}, pretrained
-    part.refuse('type', f"'{part.kind}' is not translated; backbones are ViT and TimmBackbone")
-    return {}, pretrained
+    return translate_backbone(config, notes), pretrained_weights(config)
 
 
 def _vit(part: Part) -> Config:
