@@ -134,8 +134,12 @@ def test_nested_keypoints(tmp_path):
 
 
 def test_keypoints_in_another_field(tmp_path):
-    person = annotation(1, 100, keypoints_21=points(21))
-    data = dataset(tmp_path, [person], metainfo='humanart21', keypoint_field='keypoints_21')
+    person = annotation(1, 100, keypoints_21=points(21), num_keypoints=0, num_keypoints_21=21)
+    others = [annotation(2, 100, keypoints_21=points(21), num_keypoints_21=0)]
+    data = dataset(
+        tmp_path, [person, *others], metainfo='humanart21', keypoint_field='keypoints_21'
+    )
+    assert data.store.ann_ids.tolist() == [1]
     assert data.get_sample(0)['keypoints'][-1].tolist() == [30, 20]
     path = str(tmp_path / 'ann.json')
     metrics = [
@@ -144,7 +148,8 @@ def test_keypoints_in_another_field(tmp_path):
     for metric in metrics:
         metric.dataset_meta = data.metainfo
     truth = metrics[0].ground_truth()
-    assert truth.keypoints.tolist() == data.ground_truth().keypoints.tolist()
+    assert truth.keypoints[:1].tolist() == data.ground_truth().keypoints.tolist()
+    truth = truth.take(np.array([0]))
     poses = KeypointDetections(
         image_id=truth.image_id,
         category_id=truth.category_id,
@@ -152,9 +157,7 @@ def test_keypoints_in_another_field(tmp_path):
         keypoint_scores=np.ones((1, 21)),
         scores=np.ones(1),
     )
-    for backend in ('numpy', 'xtcocotools'):
-        metrics[1].backend = backend
-        assert metrics[1].evaluate_detections(poses, data.dataset_meta.sigmas)['AP'] > 0.999
+    assert metrics[1].evaluate_detections(poses, data.dataset_meta.sigmas)['AP'] == 1
 
 
 def test_names_in_another_order(tmp_path):

@@ -77,6 +77,13 @@ def evaluate_with_backend(
     check_detections_fit(gt, detections)
     if len(detections.scores) == 0:
         raise ValueError(f"{detections.source}: no pose; backend '{backend}' needs at least one")
+    odd = (gt.num_keypoints == 0) == gt.keypoints_visible.any(axis=1)
+    if backend == 'xtcocotools' and (odd & ~gt.iscrowd).any():
+        raise ValueError(
+            f'{gt.source}: annotation {gt.ann_id[odd & ~gt.iscrowd][0]} has another num_keypoints '
+            "than labelled keypoints, one of them 0, and backend 'xtcocotools' reads the latter; "
+            "use 'numpy' or 'faster_coco_eval'"
+        )
     annotations, records = _annotations(gt), detection_records(detections)
     with contextlib.redirect_stdout(io.StringIO()):
         evaluator = _evaluator(backend, annotations, records, np.asarray(sigmas, float), use_area)
