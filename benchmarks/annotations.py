@@ -14,7 +14,7 @@ from typing import Any
 import mmpose
 from benchmarks.machine import rss_mib
 from benchmarks.report import Report
-from mmpose.evaluation.functional import make_synthetic_coco, write_synthetic_coco
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
 

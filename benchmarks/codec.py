@@ -11,11 +11,11 @@ import torch
 from mmengine.config import Config
 
 from benchmarks.machine import page_faults, synchronizer
+from benchmarks.measured_models import CodecCase, codec_cases
 from benchmarks.mmpose1_baseline import MMPose1Baseline
 from benchmarks.plain_codec import decode_person, encode_person
 from benchmarks.report import Measurement, Report, start_report
 from benchmarks.timing import interleave, limit_threads, stopwatch
-from mmpose.analysis.measured_models import CodecCase, codec_cases
 from mmpose.backends import pick_device
 from mmpose.codecs import Codec
 from mmpose.registry import CODECS

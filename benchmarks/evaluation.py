@@ -15,13 +15,12 @@ import numpy as np
 import torch
 
 from benchmarks.report import Report, start_report
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from benchmarks.timing import StepClock, interleave
 from mmpose.evaluation.functional import (
     evaluate_coco,
     load_detections,
     load_ground_truth,
-    make_synthetic_coco,
-    write_synthetic_coco,
 )
 from mmpose.metainfo import load_metainfo
 

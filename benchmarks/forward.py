@@ -16,17 +16,19 @@ from benchmarks.machine import (
     peak_tflops,
     synchronizer,
 )
-from benchmarks.report import Report, start_report
-from benchmarks.timing import interleave, limit_threads, stopwatch
-from mmpose.analysis.flops import ModelFlops, count_model_flops, utilisation
-from mmpose.analysis.measured_models import (
+from benchmarks.measured_models import (
+    ModelFlops,
     build_model,
     build_plain,
+    count_model_flops,
     deal_datasets,
     input_size,
     own_heatmaps,
     rows_per_head,
+    utilisation,
 )
+from benchmarks.report import Report, start_report
+from benchmarks.timing import interleave, limit_threads, stopwatch
 from mmpose.backends import pick_device
 from mmpose.backends.packed import can_pack, pack
 from mmpose.models import TopdownPoseEstimator

@@ -19,18 +19,20 @@ from benchmarks.machine import (
     peak_tflops,
     synchronizer,
 )
-from benchmarks.report import Report, start_report
-from benchmarks.timing import interleave, limit_threads, stopwatch
-from mmpose.analysis.flops import count_model_flops, training_flops, utilisation
-from mmpose.analysis.measured_models import (
+from benchmarks.measured_models import (
     build_model,
     build_plain,
+    count_model_flops,
     deal_datasets,
     input_size,
     kind_of,
     rows_per_head,
     trained_crops_per_head,
+    training_flops,
+    utilisation,
 )
+from benchmarks.report import Report, start_report
+from benchmarks.timing import interleave, limit_threads, stopwatch
 from mmpose.backends import pick_device
 from mmpose.engine.runner import compile_backbone, prefer_fused
 from mmpose.models.pose_estimators.base import PoseEstimator

@@ -13,7 +13,7 @@ import numpy as np
 from mmpose.analysis.comparison import CONFIDENCE, Comparison, MetricChange, compare_files
 from mmpose.analysis.error_pictures import draw_both
 from mmpose.analysis.error_report import check_images, image_names
-from mmpose.analysis.error_tables import Table, format_table
+from mmpose.analysis.error_tables import Table, format_table, in_points
 from mmpose.coco.keypoint_arrays import IdArray
 from mmpose.structures.output_files import writing
 from mmpose.visualization import HtmlReport
@@ -42,9 +42,6 @@ def report_comparison(
         image_folder: Folder that ``file_name`` of the annotations starts from.
         out_dir: Folder for ``comparison.json`` and ``comparison.html``; None writes nothing.
         num_images: Images to list that got better, and as many that got worse.
-
-    Returns:
-        The tables as text, and where the files are.
 
     Raises:
         FileNotFoundError: If a file, the image folder, or an image in it is missing.
@@ -112,8 +109,8 @@ def comparison_summary(found: Comparison) -> str:
         return 'No annotation counts: there is no AP to compare.'
     low, high = ap.interval
     numbers = (
-        f'AP {_points(ap.first)} -> {_points(ap.second)}: {_points(ap.difference, "+")} points, '
-        f'{CONFIDENCE:.0%} interval [{_points(low, "+")}, {_points(high, "+")}]'
+        f'AP {in_points(ap.first)} -> {in_points(ap.second)}: {in_points(ap.difference, "+")} '
+        f'points, {CONFIDENCE:.0%} interval [{in_points(low, "+")}, {in_points(high, "+")}]'
     )
     if low == high == 0:
         return f'{numbers}. The two do not differ.'
@@ -135,11 +132,13 @@ def metric_table(found: Comparison) -> Table:
     for metric in found.metrics:
         interval, better, p_value = '-', '-', '-'
         if metric.interval is not None:
-            interval = ' to '.join(_points(value, '+') for value in metric.interval)
+            interval = ' to '.join(in_points(value, '+') for value in metric.interval)
             better, p_value = f'{100 * (metric.share_better or 0):.1f}', f'{metric.p_value:.3f}'
-        values = [_points(value) if value >= 0 else '-' for value in (metric.first, metric.second)]
+        values = [
+            in_points(value) if value >= 0 else '-' for value in (metric.first, metric.second)
+        ]
         rows.append(
-            [metric.name, *values, _points(metric.difference, '+'), interval, better, p_value]
+            [metric.name, *values, in_points(metric.difference, '+'), interval, better, p_value]
         )
     return Table(
         'Metrics',
@@ -161,8 +160,8 @@ def keypoint_table(found: Comparison) -> Table:
         if np.isnan(gains[keypoint]):
             rows.append([name, '-', '-', 'not labelled'])
             continue
-        values = [_points(value) for value in found.keypoint_ap[keypoint]]
-        rows.append([name, *values, _points(gains[keypoint], '+')])
+        values = [in_points(value) for value in found.keypoint_ap[keypoint]]
+        rows.append([name, *values, in_points(gains[keypoint], '+')])
     return Table(
         'AP of each keypoint',
         'The poses are matched to people as a whole; then a keypoint is correct if it is near '
@@ -252,7 +251,3 @@ def _add_pictures(
 
 def _rows_of(image_ids: IdArray, image_id: Any) -> np.ndarray:
     return np.flatnonzero(image_ids == image_id)
-
-
-def _points(value: float, sign: str = '') -> str:
-    return f'{100 * value + 0.0:{sign}.1f}'

@@ -11,8 +11,14 @@ import torch
 from torch import nn
 
 from mmpose.analysis.error_tables import Table, format_table
-from mmpose.analysis.flops import WHOLE, count_flops, count_module_flops
-from mmpose.analysis.measured_models import build_model, deal_datasets, input_size
+from mmpose.analysis.flops import (
+    WHOLE,
+    build_model,
+    count_flops,
+    count_module_flops,
+    deal_datasets,
+    input_size,
+)
 from mmpose.models.backbones.patch_embed import ConvStem, PatchEmbed
 from mmpose.models.backbones.vit_layers import Attention, Mlp
 from mmpose.models.backbones.vit_moe import ExpertMlp
@@ -51,7 +57,6 @@ def measure_complexity(
     memory. Of a mixture it is the cost of an image of the first dataset.
 
     Args:
-        model_cfg: Config of an estimator.
         input_hw: Height and width of the input, px; None is that of the config.
 
     Raises:
@@ -82,12 +87,7 @@ def measure_complexity(
 
 
 def _split_flops(backbone: nn.Module, flops: Mapping[str, int]) -> Counter[str]:
-    """Operations by part of a backbone.
-
-    Args:
-        backbone: The backbone.
-        flops: Of ``count_module_flops``.
-    """
+    """Operations by part of a backbone."""
     parts: Counter[str] = Counter()
     for name, module in backbone.named_modules():
         path = f'{type(backbone).__name__}.{name}'
@@ -166,9 +166,7 @@ def report_complexity(
     """Returns the table as text, with the cost of a batch if there is more than one image.
 
     Args:
-        model_cfg: Config of an estimator.
         input_hw: Height and width of the input, px; None is that of the config.
-        batch_size: Images.
 
     Raises:
         ValueError: If the size or the batch does not fit.

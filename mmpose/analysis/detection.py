@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from mmpose.coco.image_table import ImageTable
+from mmpose.coco.json_file import load_sections
 from mmpose.datasets.transforms import LoadImage
 from mmpose.detectors import BoxesFile, Detector, build_detector
 from mmpose.detectors.categories import COCO_IDS, coco_spelling, names_of
@@ -60,7 +62,6 @@ def evaluate_detector(
         out_file: Where to write the boxes, as ``bbox_file`` of a config takes them.
         batch_size: Images that the detector is given at a time.
         category_id: Written in place of the category of each box; a ``bbox_file`` needs 1.
-        backend: As for ``evaluate_boxes``.
         quiet: Whether to show no progress bar.
 
     Raises:
@@ -136,22 +137,19 @@ def _detect(
         yield from zip(part, find(frames), strict=True)
 
 
-def _read(ann_file: str | Path) -> dict[str, Any]:
+def _read(ann_file: str | Path) -> dict[str, list[Any]]:
     path = Path(ann_file)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such annotation file')
-    try:
-        content = json.loads(path.read_text(encoding='utf-8-sig'))
-    except ValueError as error:
-        raise ValueError(f'{path} is no JSON file: {error}') from None
-    images = content.get('images') if isinstance(content, dict) else None
-    if not images or not all({'id', 'file_name'} <= set(image) for image in images):
+    content = dict(load_sections(path))
+    if not content.get('images'):
         raise ValueError(f"{path}: expected an object with 'images' that have id and file_name")
-    return dict(content)
+    ImageTable(path).add(content['images'])  # raises if one is not in order
+    return content
 
 
 def _annotated(
-    content: dict[str, Any], categories: Sequence[str | int], ann_file: str | Path
+    content: dict[str, list[Any]], categories: Sequence[str | int], ann_file: str | Path
 ) -> AnnotatedBoxes:
     wanted = {name for category in categories for name in names_of(category)}
     names = {one['id']: coco_spelling(one['name']) for one in content.get('categories', [])}

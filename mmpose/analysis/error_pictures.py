@@ -87,10 +87,8 @@ def draw_errors(
 
     Args:
         image_bgr: (H, W, 3) uint8, not changed.
-        analysis: Of ``analyze_errors``.
         people: Rows of the annotations of this image.
         poses: Rows of the detections of this image.
-        dataset_meta: The skeleton.
     """
     shown = poses[_is_shown(analysis)[poses]]
     viewport = Viewport.around(image_bgr, _boxes(analysis, people, shown))
@@ -112,7 +110,6 @@ def draw_both(
         analyses: Of ``analyze_errors`` with the same annotations, by the name of the result.
         people: Rows of the annotations of this image.
         poses: Rows of the detections of this image, of each result.
-        dataset_meta: The skeleton.
     """
     pairs = list(zip(analyses.values(), poses, strict=True))
     shown = [rows[_is_shown(analysis)[rows]] for analysis, rows in pairs]

@@ -62,12 +62,8 @@ def report_errors(
         image_folder: Folder that ``file_name`` of the annotations starts from; None leaves the
             pictures of the worst images out.
         out_dir: Where to write; None is a folder beside the result file.
-        num_worst: Images to list.
         use_area: Whether the annotated area is the object area; else 0.53 of the box is. None
             does as the evaluation of the dataset.
-
-    Returns:
-        The tables as text, and where the files are.
 
     Raises:
         FileNotFoundError: If a file, the image folder, or an image in it is missing.
@@ -140,7 +136,6 @@ def read_files(
     Args:
         result_files: Keypoint results in COCO's layout.
         ann_file: Annotations in COCO's layout.
-        dataset_meta: The skeleton.
         use_area: Whether the annotated area is the object area; else 0.53 of the box is.
         keypoints: Fields of the keypoints, as ``load_ground_truth`` takes them; all of them in
             ``keypoints`` if None.
@@ -157,8 +152,7 @@ def read_files(
     except ValueError as error:
         raise ValueError(
             f"{error} (read with the skeleton '{dataset_meta.name}' of "
-            f'{dataset_meta.num_keypoints} keypoints; '
-            '--dataset names another)'
+            f'{dataset_meta.num_keypoints} keypoints; --dataset names another)'
         ) from None
     missing = gt.ann_id[~np.isfinite(gt.area)]
     if use_area and len(missing):
@@ -217,12 +211,8 @@ def add_pictures(
     """Adds the errors of images as pictures.
 
     Args:
-        page: The page.
-        analysis: Of ``analyze_errors``.
         images: Of ``find_worst_images`` or ``describe_images``.
         folder: Folder that their file names start from.
-        dataset_meta: The skeleton.
-        quality: Of the JPEGs.
 
     Raises:
         ValueError: If a file cannot be read as an image.

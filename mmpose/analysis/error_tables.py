@@ -73,13 +73,7 @@ class WorstImage:
 def find_worst_images(
     analysis: ErrorAnalysis, file_names: dict[int | str, str], num_worst: int
 ) -> list[WorstImage]:
-    """Returns the images with the highest loss, worst first; those without errors are left out.
-
-    Args:
-        analysis: Of ``analyze_errors``.
-        file_names: By image id.
-        num_worst: Most images to return.
-    """
+    """Returns the images with the highest loss, worst first; those without errors are left out."""
     losses = image_losses(analysis)
     worst = np.argsort(-losses, kind='stable')[:num_worst]
     return describe_images(analysis, file_names, worst[losses[worst] > 0])
@@ -91,7 +85,6 @@ def describe_images(
     """Returns images with their errors.
 
     Args:
-        analysis: Of ``analyze_errors``.
         file_names: By image id.
         images: Numbers of images in the ascending order of their ids.
     """
@@ -120,13 +113,7 @@ def describe_images(
 def report_content(
     analysis: ErrorAnalysis, dataset_meta: DatasetMeta, worst: Sequence[WorstImage]
 ) -> dict[str, Any]:
-    """Returns the content of ``errors.json``.
-
-    Args:
-        analysis: Of ``analyze_errors``.
-        dataset_meta: The skeleton.
-        worst: Of ``find_worst_images``.
-    """
+    """Returns the content of ``errors.json``."""
     counts, lost = count_errors(analysis), lost_oks(analysis)
     return {
         'num_images': len(analysis.gt.image_ids),
@@ -187,14 +174,7 @@ def _group_row(group: GroupErrors) -> dict[str, Any]:
 
 
 def report_tables(content: dict[str, Any]) -> list[Table]:
-    """Returns the tables of a report.
-
-    Args:
-        content: Of ``report_content``.
-
-    Returns:
-        Kinds, keypoints, sizes, crowding and worst images.
-    """
+    """Returns the tables of a report: kinds, keypoints, sizes, crowding and worst images."""
     keypoints = [
         [_words(name), sum(row.values()), *_shares([row[kind] for kind in KEYPOINT_KINDS])]
         for name, row in content['joints'].items()
@@ -241,10 +221,10 @@ def _kind_table(content: dict[str, Any]) -> Table:
         [
             TITLES.get(row['kind'], row['kind']),
             row['count'],
-            '-' if row['oks_lost'] is None else _points(row['oks_lost']),
-            _points(row['gain_alone'], '+'),
-            _points(row['gain_progressive'], '+'),
-            _points(row['ap_progressive']),
+            '-' if row['oks_lost'] is None else in_points(row['oks_lost']),
+            in_points(row['gain_alone'], '+'),
+            in_points(row['gain_progressive'], '+'),
+            in_points(row['ap_progressive']),
         ]
         for row in content['kinds']
     ]
@@ -256,7 +236,7 @@ def _kind_table(content: dict[str, Any]) -> Table:
         'detections ranked above a better one of the same person; detections; people. Correcting '
         'scores ranks everything by its OKS, false positives included.',
         ['kind', 'count', 'OKS lost', 'AP gain alone', 'AP gain progressive', 'AP'],
-        [['as it is', '', '', '', '', _points(content['figures']['AP'])], *rows],
+        [['as it is', '', '', '', '', in_points(content['figures']['AP'])], *rows],
     )
 
 
@@ -265,7 +245,7 @@ def _group_rows(groups: dict[str, dict[str, Any]]) -> list[list[Any]]:
         [
             name,
             row['people'],
-            '-' if row['mean_oks'] is None else _points(row['mean_oks']),
+            '-' if row['mean_oks'] is None else in_points(row['mean_oks']),
             row['missed_people'],
             *_shares([row[kind] for kind in KEYPOINT_KINDS]),
         ]
@@ -273,7 +253,8 @@ def _group_rows(groups: dict[str, dict[str, Any]]) -> list[list[Any]]:
     ]
 
 
-def _points(value: float, sign: str = '') -> str:
+def in_points(value: float, sign: str = '') -> str:
+    """Returns a share of 1 in points of 100."""
     return f'{100 * value + 0.0:{sign}.1f}'
 
 
@@ -286,11 +267,11 @@ def report_summary(content: dict[str, Any]) -> str:
     """Returns the AP and the kind of error that costs most of it, in one or two sentences."""
     ap = content['figures']['AP']
     best = max(content['kinds'], key=lambda row: row['gain_alone'])
-    sentence = f'AP {_points(ap)} of {content["num_people"]} people'
+    sentence = f'AP {in_points(ap)} of {content["num_people"]} people'
     if best['gain_alone'] <= 0:
         return f'{sentence}; no kind of error costs AP.'
     remedy = _REMEDIES.get(best['kind'], f'Correcting {best["kind"]} errors')
-    return f'{sentence}. {remedy} alone would bring most: {_points(best["gain_alone"], "+")}.'
+    return f'{sentence}. {remedy} alone would bring most: {in_points(best["gain_alone"], "+")}.'
 
 
 def format_table(table: Table) -> str:

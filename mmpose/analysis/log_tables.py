@@ -40,7 +40,6 @@ def measure_train_time(run: RunLog, include_outliers: bool = False) -> TrainTime
     """Returns the training time of a run from its log.
 
     Args:
-        run: The run.
         include_outliers: Whether the first record of each epoch counts, in which loader workers
             start.
 
@@ -79,12 +78,7 @@ def _mean(records: Sequence[dict[str, float]], key: str) -> float:
 
 
 def report_train_time(paths: Sequence[str | Path], include_outliers: bool = False) -> str:
-    """Returns the training time of each run as text.
-
-    Args:
-        paths: As ``read_run`` takes them.
-        include_outliers: As in :func:`measure_train_time`.
-    """
+    """Returns the training time of each run as text."""
     runs = read_runs(paths)
     return format_table(time_table(runs, include_outliers))
 
@@ -131,7 +125,6 @@ def report_metrics(paths: Sequence[str | Path], keys: Sequence[str] | None = Non
     """Returns the best and the last value of metrics of runs as text.
 
     Args:
-        paths: As ``read_run`` takes them.
         keys: The metrics; None takes the loss and the primary metric of each dataset.
     """
     return format_table(metric_table(read_runs(paths), keys))

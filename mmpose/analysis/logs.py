@@ -154,16 +154,10 @@ def plot_curves(
     """Draws metrics of several runs, a panel for each metric and a curve for each run.
 
     Args:
-        paths: As :func:`read_run` takes them.
         keys: The metrics; None takes the loss and the primary metric that all runs share.
         out: Picture to write; None shows a window.
-        title: Heading.
         legend: A name for each run, or for each metric of each run, run by run; None takes the
             names of the work dirs.
-        style, backend: As :func:`plot_runs` takes them.
-
-    Returns:
-        Where the picture is.
 
     Raises:
         FileNotFoundError: If there is no log.

@@ -19,7 +19,7 @@ from mmpose.analysis.logs import RunLog, plot_curves, primary_keys, read_run
 from mmpose.analysis.report_cases import add_dataset
 from mmpose.analysis.run_config import config_differences, find_base, read_run_config
 from mmpose.analysis.summary import Tested, read_tested
-from mmpose.apis.test import METRICS_FILE
+from mmpose.apis.train import METRICS_FILE
 from mmpose.config.load import load_config, read_recorded_config
 from mmpose.engine.runner import TEST_CONFIG
 from mmpose.evaluation.metrics import primary_metric
@@ -60,7 +60,7 @@ def write_report(
     num_worst: int = 8,
     num_random: int = 8,
 ) -> str:
-    """Writes a page on runs.
+    """Writes a page on runs: where the page is, and what could not be put into it.
 
     Args:
         work_dirs: Folders in which tools/train.py or tools/test.py have run, or both.
@@ -69,9 +69,6 @@ def write_report(
             repository that each run was started with.
         num_worst: Images with the highest loss to draw, of each dataset.
         num_random: Random images to draw, of each dataset.
-
-    Returns:
-        Where the page is, and what could not be put into it.
 
     Raises:
         FileNotFoundError: If a folder is no work dir, or the base is missing.

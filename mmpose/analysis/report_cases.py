@@ -38,12 +38,10 @@ def add_dataset(
     """Adds the sections of a tested dataset.
 
     Args:
-        page: The page.
         tested: Dataset, its metrics and the poses.
         label: What the headings begin with; may be empty.
         num_worst: Images with the highest loss to draw.
         num_random: Other images to draw, chosen at random among those with people.
-        seed: Of the choice.
 
     Raises:
         FileNotFoundError: If annotations or images are not on this machine.

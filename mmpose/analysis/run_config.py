@@ -57,9 +57,6 @@ def config_differences(run: Config, base: Config) -> list[tuple[str, str, str]]:
     A path counts as equal that was only moved by ``--data-root``, and None as missing. Parts that
     a command takes out of its config, as training does with the test, are not compared.
 
-    Args:
-        run, base: The configs.
-
     Returns:
         Key, value of the base and value of the run, ``-`` for nothing, in the order of the keys.
     """

@@ -12,7 +12,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmpose.apis.train import set_work_dir
+from mmpose.apis.train import METRICS_FILE, RESULTS_FILE, RESULTS_PREFIX, set_work_dir
 from mmpose.backends.packed import fuse_batch_norms
 from mmpose.config.load import DATA_PREFIX, DATA_ROOT_VARIABLE
 from mmpose.engine.distributed import init_distributed, leave_distributed
@@ -23,9 +23,6 @@ from mmpose.evaluation.metrics.metric_info import metric_types, with_type
 from mmpose.registry import METRICS
 from mmpose.structures.output_files import writing
 
-RESULTS_PREFIX = 'result'  # outfile_prefix of the metrics, in the work dir
-RESULTS_FILE = f'{RESULTS_PREFIX}_keypoints.json'
-METRICS_FILE = 'metrics.json'
 ANNOTATED = 'none'  # instead of a file of boxes
 ANNOTATED_NAME, DETECTED_NAME = 'annotated_boxes', 'detected_boxes'  # of the metrics
 
@@ -45,7 +42,6 @@ def prepare_test(
 
     Args:
         cfg: The config; changed in place.
-        checkpoint: Weights to evaluate.
         work_dir: Folder for logs and results; ``work_dirs/<config name>`` by default.
         metrics: Metrics instead of those of the config: class names or their aliases
             (mAP, PCK, PCKh); the first that the config has, or else the first.
@@ -54,9 +50,6 @@ def prepare_test(
         show_dir: Folder that gets drawn predictions.
         bad_cases: How many of the worst predictions are drawn and ranked, see ``BadCaseHook``.
         trust_checkpoint: Whether the checkpoint may run code.
-
-    Returns:
-        The same config.
     """
     set_work_dir(cfg, work_dir, TEST_CONFIG)
     cfg.load_from, cfg.resume = checkpoint, False
@@ -106,9 +99,6 @@ def choose_test_data(
         bbox_files: Detection files, in the same way; ``none`` stands for the annotated boxes. With
             several, all of them are evaluated in one run. None changes nothing.
         data_root: Folder that holds the datasets, as for ``load_config``.
-
-    Returns:
-        The same config.
 
     Raises:
         ValueError: If the config tests on several datasets.
@@ -201,13 +191,9 @@ def run_test(
     """Evaluates a prepared config.
 
     Args:
-        cfg: The config.
         launcher: How the ranks are started.
         out: JSON file that gets the predictions in the layout of the COCO server.
         fuse_conv_bn: Whether to fold BatchNorm into the convolutions before it.
-
-    Returns:
-        Every metric by its name, on all ranks.
     """
     init_distributed(launcher)
     cfg.launcher = launcher

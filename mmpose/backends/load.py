@@ -24,8 +24,7 @@ from mmpose.backends.crop_rule import CropRule, set_input_size
 from mmpose.backends.exported import open_exported
 from mmpose.backends.model_names import find_model
 from mmpose.backends.pytorch import TorchBackend
-from mmpose.checkpoints.adapters.vitpose_plus import has_experts, merge_expert
-from mmpose.checkpoints.heads import OTHER_DATASET
+from mmpose.checkpoints.heads import OTHER_DATASET, select_dataset
 from mmpose.checkpoints.io import local_copy
 from mmpose.checkpoints.load import load_model
 from mmpose.config.load import load_config, read_recorded_config
@@ -214,9 +213,6 @@ def _build_of_experts(
                 f"'{checkpoint}' has the head of one dataset only, the first of the model, and not "
                 f"that of '{name}'; give the original file with all heads"
             )
-    state = model.state_dict()
-    if not has_experts(state):
-        return model
     plain = MODELS.build({**single, 'backbone': plain_config(backbone)})
-    plain.load_state_dict(merge_expert(state, index))
+    plain.load_state_dict(select_dataset(model.state_dict(), index))
     return plain

@@ -108,10 +108,6 @@ class ExportMetadata:
     def from_json(cls, text: str, source: str) -> ExportMetadata:
         """Returns the metadata that :meth:`to_json` wrote.
 
-        Args:
-            text: Of the file.
-            source: Name of the file, for messages.
-
         Raises:
             ValueError: If the text is not ours, or that of another version.
         """

@@ -210,10 +210,6 @@ def sidecar(path: Path) -> Path:
 def require(package: str, path: str | Path) -> Any:
     """Imports an optional package.
 
-    Args:
-        package: Its name.
-        path: What needs it, for the message.
-
     Raises:
         ImportError: If it is not installed; says how to install it.
     """

@@ -69,7 +69,6 @@ def convert_checkpoint(
         to: One of TARGETS.
         config: Config of the model. None builds it from the weights, which do not show the number
             of attention heads: that of the published model of their width is taken.
-        trust: See ``read_checkpoint``.
 
     Raises:
         ValueError: If the format cannot hold the model, the target exists, or the heatmaps of

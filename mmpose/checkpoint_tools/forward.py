@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmpose.checkpoints.describe import Architecture, HeadShape
-from mmpose.checkpoints.formats import StateDict
+from mmpose.checkpoints.formats import StateDict, below
 from mmpose.checkpoints.heads import num_datasets_of, select_dataset
 from mmpose.checkpoints.load import load_model
 from mmpose.config.load import read_config
@@ -59,10 +59,6 @@ def head_config(shape: Architecture, head: HeadShape) -> dict[str, Any]:
 def heatmaps_of_weights(state: StateDict, shape: Architecture) -> list[Tensor]:
     """Returns what weights make of fixed random images, for each dataset that they tell apart.
 
-    Args:
-        state: A whole pose model under our names.
-        shape: Its architecture.
-
     Returns:
         (B, C, H, W) per dataset.
 
@@ -87,11 +83,6 @@ def heatmaps_of_weights(state: StateDict, shape: Architecture) -> list[Tensor]:
 
 def heatmaps_of_config(config: str | Path, checkpoint: str | Path, trust: bool) -> list[Tensor]:
     """Returns what the model of a config makes of fixed random images, for each of its datasets.
-
-    Args:
-        config: Config file.
-        checkpoint: Loaded strictly.
-        trust: See ``read_checkpoint``.
 
     Returns:
         (B, C, H, W) per dataset.
@@ -129,6 +120,6 @@ def _images(input_hw: tuple[int, int]) -> Tensor:
 
 
 def _load_part(part: nn.Module, state: StateDict, prefix: str) -> None:
-    inner = {k.removeprefix(prefix): x.float() for k, x in state.items() if k.startswith(prefix)}
-    inner = {k: x.long() if k.endswith('num_batches_tracked') else x for k, x in inner.items()}
+    inner = below(state, prefix).items()
+    inner = {k: x.long() if k.endswith('num_batches_tracked') else x.float() for k, x in inner}
     part.load_state_dict(inner, strict=True)

@@ -24,7 +24,6 @@ def inspect_checkpoint(
 
     Args:
         path: File, folder or address of any known code base.
-        trust: See ``read_checkpoint``.
         config_root: Folder of the configs among which the fitting ones are looked for.
 
     Raises:

@@ -63,11 +63,7 @@ class Publication:
 
 
 def publish_checkpoint(
-    source: str | Path,
-    target: str | Path,
-    card: Card,
-    ema: bool | None = None,
-    trust: bool = False,
+    source: str | Path, target: str | Path, card: Card, ema: bool | None = None, trust: bool = False
 ) -> Publication:
     """Writes the weights of a training checkpoint for others, and a model card.
 
@@ -78,7 +74,6 @@ def publish_checkpoint(
         card: What the user says of the model; the rest is taken from the run.
         ema: True takes the averaged weights of an ``EMAHook``, False the last trained ones; None
             takes those that tools/test.py evaluates, which are the averaged ones if there are any.
-        trust: See ``read_checkpoint``.
 
     Raises:
         ValueError: If there are no weights of the kind asked for, or the name has another ending.
@@ -121,7 +116,6 @@ def choose_weights(content: dict[str, Any], ema: bool | None, path: str) -> dict
     Args:
         content: What the file holds.
         ema: True for the averaged, False for the trained ones, None for those under 'state_dict'.
-        path: For the message.
 
     Raises:
         ValueError: If averaged weights are asked for and there are none.

@@ -45,11 +45,6 @@ class Source:
         return self.converted.state
 
     @property
-    def is_pose_model(self) -> bool:
-        """Returns whether there are a backbone and a head."""
-        return self.shape is not None and bool(self.shape.heads)
-
-    @property
     def format_name(self) -> str:
         """Returns the code base in words."""
         return FORMAT_NAMES[self.converted.format]
@@ -74,7 +69,6 @@ def read_source(path: str | Path, trust: bool = False, config: str | Path | None
 
     Args:
         path: File, folder or address.
-        trust: See ``read_checkpoint``.
         config: Config file of its model, which says what weights do not show; None takes what the
             file itself recorded.
 

@@ -69,7 +69,6 @@ def split_checkpoint(
     Args:
         source: ViTPose+, HAP or multi-task checkpoint of any known code base.
         target: Folder; None takes that of the source.
-        trust: See ``read_checkpoint``.
 
     Raises:
         ValueError: If there is nothing to split, or experts and heads do not fit the datasets.

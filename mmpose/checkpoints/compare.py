@@ -13,7 +13,6 @@ def require_same(state: StateDict, target: StateDict, source: str) -> None:
 
     Args:
         state: Weights of the file, under the names of the model.
-        target: Weights of the model.
         source: The file and what it seems to be, for the message.
 
     Raises:
@@ -46,19 +45,10 @@ def explain_difference(state: StateDict, target: StateDict) -> str:
             f'no name of the file ({first_names(state, 2)}) is one of the model '
             f'({first_names(target, 2)})'
         )
-    for name, describe in (
-        ('embed_dim', _embed_dim),
-        ('depth', _depth),
-        ('model.parse_graph', _parse_graph),
-        ('number of experts', num_experts),
-        ('part_features', _part_features),
-        ('number of heads', num_heads_of),
-        ('number of deconvolutions in the head', _num_deconvs),
-        ('head.out_channels', _out_channels),
-    ):
-        in_file, in_model = describe(state), describe(target)
-        if in_file != in_model and in_file is not None and in_model is not None:
-            return f'{name} is {in_file} in the file and {in_model} in the model'
+    in_file, in_model = _describe(state), _describe(target)
+    for name, value in in_file.items():
+        if value != in_model[name] and value is not None and in_model[name] is not None:
+            return f'{name} is {value} in the file and {in_model[name]} in the model'
     for name in target:
         is_final = name.startswith('heads.') and name.endswith('.final_layer.weight')
         if is_final and name in state and len(state[name]) != len(target[name]):
@@ -70,30 +60,20 @@ def explain_difference(state: StateDict, target: StateDict) -> str:
     return 'names or shapes differ'
 
 
-def _embed_dim(state: StateDict) -> int | None:
-    return next((x.shape[-1] for k, x in state.items() if re.search(r'(^|\.)pos_embed$', k)), None)
-
-
-def _parse_graph(state: StateDict) -> str | None:
-    options = parse_graph_options(state)
-    return None if options is None else str(options)
-
-
-def _depth(state: StateDict) -> int | None:
+def _describe(state: StateDict) -> dict[str, object]:
+    """Returns what state dicts mostly differ in, the likeliest first; None where it is not seen."""
+    graph, final_layer = parse_graph_options(state), state.get('head.final_layer.weight')
     blocks = {m[1] for k in state if (m := re.search(r'(?:^|\.)blocks\.(\d+)\.', k))}
-    return len(blocks) or None
-
-
-def _part_features(state: StateDict) -> int | None:
-    return next((len(x) for k, x in state.items() if k.endswith('.experts.0.weight')), None)
-
-
-def _num_deconvs(state: StateDict) -> int | None:
-    if 'head.final_layer.weight' not in state:
-        return None
-    return sum(1 for k, x in state.items() if k.startswith('head.deconv_layers') and x.ndim == 4)
-
-
-def _out_channels(state: StateDict) -> int | None:
-    final_layer = state.get('head.final_layer.weight')
-    return None if final_layer is None else final_layer.shape[0]
+    embeds = (x.shape[-1] for k, x in state.items() if re.search(r'(^|\.)pos_embed$', k))
+    parts = (len(x) for k, x in state.items() if k.endswith('.experts.0.weight'))
+    deconvs = [k for k, x in state.items() if k.startswith('head.deconv_layers') and x.ndim == 4]
+    return {
+        'embed_dim': next(embeds, None),
+        'depth': len(blocks) or None,
+        'model.parse_graph': None if graph is None else str(graph),
+        'number of experts': num_experts(state),
+        'part_features': next(parts, None),
+        'number of heads': num_heads_of(state),
+        'number of deconvolutions in the head': None if final_layer is None else len(deconvs),
+        'head.out_channels': None if final_layer is None else len(final_layer),
+    }

@@ -51,12 +51,7 @@ def has_name(state: StateDict, pattern: str) -> bool:
 
 
 def drop_names(state: StateDict, reasons: dict[str, str]) -> tuple[StateDict, dict[str, str]]:
-    """Returns the weights that are kept, and name -> reason for those left out.
-
-    Args:
-        state: Weights.
-        reasons: Pattern of names to leave out -> why.
-    """
+    """Returns the weights that are kept, and name -> reason for those left out."""
     kept, dropped = {}, {}
     for name, tensor in state.items():
         why = next((why for pattern, why in reasons.items() if re.search(pattern, name)), None)
@@ -73,7 +68,6 @@ def translate(
     """Returns a name of one code base as another one has it.
 
     Args:
-        name: Name of a tensor.
         names: (ours, theirs) where they differ, the beginning of a name; ``{i}`` is any number.
             The first that fits counts.
         is_import: Whether ``name`` is theirs and is to become ours, or the other way round.
@@ -96,6 +90,16 @@ def below(state: StateDict, prefix: str) -> StateDict:
 def with_prefix(prefix: str, state: StateDict) -> StateDict:
     """Returns weights with a prefix before their names."""
     return {f'{prefix}{name}': tensor for name, tensor in state.items()}
+
+
+def split_backbone(state: StateDict) -> tuple[StateDict, StateDict]:
+    """Returns what is in ``backbone.`` or ``encoder.``, without the prefix, and the others."""
+    for prefix in ('backbone.', 'encoder.'):
+        if any(name.startswith(prefix) for name in state):
+            return below(state, prefix), {
+                k: x for k, x in state.items() if not k.startswith(prefix)
+            }
+    return dict(state), {}
 
 
 def is_pos_embed(name: str, tensor: Tensor) -> bool:

@@ -38,7 +38,6 @@ def select_dataset(
 
     Args:
         state: Weights of a model with experts, with several heads, or both.
-        dataset: Index of the dataset.
         num_keypoint_channels: Rows to which the final layer is cut; None keeps all.
 
     Raises:
@@ -75,8 +74,6 @@ def fit_heads(
     layers with more rows than the model's (padded in training to the most keypoints) are cut.
 
     Args:
-        state: Weights of the file.
-        target: Weights of the model.
         dataset: Whose head a model with one head takes.
 
     Returns:

@@ -11,16 +11,12 @@ from torch import Tensor, nn
 
 from mmpose.checkpoints.adapters.huggingface import check_huggingface_config
 from mmpose.checkpoints.adapters.mmpose1x import MMPOSE1X, UNFOLDED, unfold_class_row
-from mmpose.checkpoints.adapters.pretrained_vit import (
-    DINOV2,
-    PRETRAIN_FORMATS,
-    check_dinov2_heads,
-)
+from mmpose.checkpoints.adapters.pretrained_vit import DINOV2, PRETRAIN_FORMATS, check_dinov2_heads
 from mmpose.checkpoints.adapters.vitpose_plus import fit_experts
 from mmpose.checkpoints.adapters.vlpose import fit_model, fit_prompts
 from mmpose.checkpoints.compare import explain_difference, require_same
 from mmpose.checkpoints.convert import FORMAT_NAMES, convert_state_dict
-from mmpose.checkpoints.formats import Converted, StateDict, first_names
+from mmpose.checkpoints.formats import Converted, StateDict, first_names, split_backbone
 from mmpose.checkpoints.heads import fit_heads
 from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_checkpoint
 from mmpose.checkpoints.resize import fit_embeddings
@@ -78,9 +74,7 @@ def load_backbone(
     left out.
 
     Args:
-        backbone: Network to load into.
         path: File or address, see ``read_checkpoint``.
-        trust: See ``read_checkpoint``.
         source_hw: (h, w) grid of the file's position embedding; None finds it.
 
     Raises:
@@ -98,7 +92,7 @@ def fill_backbone(
 ) -> LoadReport:
     """Loads weights that have been read and converted into a backbone, see ``load_backbone``."""
     is_pretrained = converted.format in PRETRAIN_FORMATS
-    state, others = _only_backbone(converted.state)
+    state, others = split_backbone(converted.state)
     target = backbone.state_dict()
     with naming(path):
         state, notes = fit_embeddings(state, backbone, is_pretrained, source_hw)
@@ -134,7 +128,6 @@ def load_model(
             with several heads a model with one takes the first, or that of the backbone's
             ``default_dataset``.
         path: File or address, see ``read_checkpoint``.
-        trust: See ``read_checkpoint``.
         strict: Every weight of the file must fit the model and the other way round. False loads
             what fits and reports the rest.
 
@@ -153,7 +146,7 @@ def load_model(
         dataset = getattr(model.backbone, 'default_dataset', None) or 0
         given, idle, notes_on_model = fit_model(converted.state, model)
         fitted, other_heads, head_notes = fit_heads(given, target, dataset)
-        inner, others = _only_backbone(fitted)
+        inner, others = split_backbone(fitted)
         inner, notes = fit_embeddings(inner, model.backbone)
     state = {f'backbone.{name}': tensor for name, tensor in inner.items()} | others
     if other_heads:
@@ -188,8 +181,6 @@ def convert_file(
     """Returns the weights of a file or folder under our names.
 
     Args:
-        path: See ``read_checkpoint``.
-        trust: See ``read_checkpoint``.
         num_heads: Attention heads of the model to be loaded, which some files tell; None if
             unknown.
 
@@ -230,12 +221,3 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(f"'{path}': {error}") from error
-
-
-def _only_backbone(state: StateDict) -> tuple[StateDict, StateDict]:
-    """Returns the backbone's weights without their prefix, and the others."""
-    for prefix in ('backbone.', 'encoder.'):
-        if any(name.startswith(prefix) for name in state):
-            inner = {k.removeprefix(prefix): x for k, x in state.items() if k.startswith(prefix)}
-            return inner, {k: x for k, x in state.items() if not k.startswith(prefix)}
-    return dict(state), {}

@@ -29,8 +29,6 @@ def load_pretrained(
 
     Args:
         model: Estimator with ``backbone`` and ``named_heads``.
-        path: See ``read_checkpoint``.
-        trust: See ``read_checkpoint``.
         metas: Skeleton per head of the checkpoint, to take the heads too; for an estimator with
             one head, that of the head it takes: the first, or that of the backbone's
             ``default_dataset``.
@@ -68,8 +66,6 @@ def load_text_encoder(
 
     Args:
         encoder: Text encoder with the names of OpenAI's CLIP, or with BLIP's BERT inside.
-        path: See ``read_checkpoint``.
-        trust: See ``read_checkpoint``.
 
     Raises:
         ValueError: If the file has no such text encoder, or one of another size.

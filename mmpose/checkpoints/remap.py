@@ -15,13 +15,6 @@ def load_head(
 ) -> str:
     """Starts a head from one of a checkpoint; keypoints that it lacks keep their initialisation.
 
-    Args:
-        head: The head.
-        dataset_meta: Its skeleton.
-        state: The head of the checkpoint.
-        source: The skeleton of the checkpoint.
-        name: What to call the head.
-
     Returns:
         A sentence on the keypoints that the two share.
 
@@ -67,7 +60,7 @@ def remap_head(
     if rows != num_source * channels:
         raise ValueError(
             f'the head of the checkpoint gives {rows} channels, but its skeleton has {num_source} '
-            f'joints of {channels} channel(s); set model.pretrained_metainfo to the skeleton of '
+            f'keypoints of {channels} channel(s); set model.pretrained_metainfo to the skeleton of '
             'the checkpoint'
         )
     mapped: dict[str, Tensor] = {}
@@ -92,18 +85,16 @@ def describe_match(
     """Returns a sentence on which keypoints of a new head start from those of another skeleton.
 
     Args:
-        pairs: See `match_keypoints`.
         source: Name of the skeleton to take from.
         target: Name of the skeleton to fill.
-        names: Keypoint names of the target.
         head: What the head is called, to begin the sentence with.
     """
     shared = [names[j] for _, j in pairs]
     rest = [name for name in names if name not in shared]
     if not rest:
-        return f'{head}: all {len(names)} joints of {target!r} start from {source!r}'
+        return f'{head}: all {len(names)} keypoints of {target!r} start from {source!r}'
     return (
-        f'{head}: {len(shared)} of {len(names)} joints of {target!r} start from {source!r}: '
+        f'{head}: {len(shared)} of {len(names)} keypoints of {target!r} start from {source!r}: '
         f'{", ".join(shared) or "none"}; as initialised: {", ".join(rest)}'
     )
 

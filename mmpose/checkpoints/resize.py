@@ -79,16 +79,13 @@ def resize_pos_embed(
 
 
 def fit_patch_kernel(kernel: Tensor, target_hw: tuple[int, int], mode: str = 'pad') -> Tensor:
-    """Returns a patch convolution kernel fitted to another patch size.
+    """Returns a patch convolution kernel fitted to another patch size: (D, C, h, w).
 
     Args:
         kernel: (D, C, H, W).
         target_hw: (h, w) of the model's kernel.
         mode: 'pad' puts zeros around it, so that the features of each patch stay exact;
             'bilinear' and 'bicubic' interpolate.
-
-    Returns:
-        (D, C, h, w).
 
     Raises:
         ValueError: If 'pad' would have to shrink the kernel.
@@ -123,9 +120,6 @@ def fit_embeddings(
         is_pretrained: Whether the weights are those of another task, whose grid is a square even
             where it has as many rows as the backbone's.
         source_hw: (h, w) grid of the weights; None finds it.
-
-    Returns:
-        The weights, and a sentence on each change.
 
     Raises:
         ValueError: If the grid cannot be found or the kernel not be fitted.

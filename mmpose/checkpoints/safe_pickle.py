@@ -72,7 +72,6 @@ def read_pickled(path: str, trust: bool = False) -> Any:
     """Returns what a file of ``torch.save`` holds, on the CPU.
 
     Args:
-        path: Local file.
         trust: Unpickle whatever the file holds; it can then run any code.
 
     Raises:

@@ -90,12 +90,6 @@ def pack_detections(
 
     Args:
         records: Objects as ``load_detections`` describes them.
-        source: Name for messages.
-        num_keypoints: As in ``load_detections``.
-        extras: As in ``load_detections``.
-
-    Returns:
-        All poses in the given order.
 
     Raises:
         ValueError: If a field is missing or malformed; the message names it.
@@ -124,7 +118,6 @@ def detection_records(
     """Arrays as result records, the inverse of ``pack_detections``.
 
     Args:
-        detections: Poses.
         keypoint_fields: Fields that take the keypoints one after the other, with the number of
             each;
             all go into ``keypoints`` if None.
@@ -132,7 +125,7 @@ def detection_records(
     Returns:
         One record per pose; the extras are fields too.
     """
-    fields = keypoint_fields or {'keypoints': detections.num_joints}
+    fields = keypoint_fields or {'keypoints': detections.num_keypoints}
     triples = np.concatenate(
         [detections.keypoints, detections.keypoint_scores[..., None]], axis=2
     )  # (N, K, 2) and (N, K, 1) -> (N, K, 3)
@@ -163,8 +156,6 @@ def write_detections(
 
     Args:
         path: File to write; its folder is made if needed.
-        detections: Poses.
-        keypoint_fields: As in ``detection_records``.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_bytes(to_json(detection_records(detections, keypoint_fields)))

@@ -40,7 +40,6 @@ class ImageTable:
         """Appends entries of ``images`` that are in order; returns all of them as columns.
 
         Args:
-            items: The entries.
             needs_name: Whether each needs a ``file_name``.
             needs_size: Whether a size must have both sides if it has one; else it is unknown.
         """
@@ -91,10 +90,6 @@ class ImageTable:
 
     def find_all(self, image_ids: Sequence[int | str], path: Path, what: str) -> Integers:
         """Returns the rows of images by id.
-
-        Args:
-            path: File that asks, for messages.
-            what: Entries that ask, for messages.
 
         Raises:
             ValueError: If there are no images, or none of one of these ids.

@@ -17,10 +17,6 @@ from mmpose.coco.json_stream import stream_json
 def read_json(path: Path, what: str = 'annotation file') -> Any:
     """Content of a JSON file.
 
-    Args:
-        path: The file.
-        what: Word for it, for messages.
-
     Raises:
         FileNotFoundError: If the file is missing.
         ValueError: If it is not JSON.
@@ -55,19 +51,20 @@ def load_sections(path: Path) -> Iterator[tuple[str, list[Any]]]:
         yield key, value if isinstance(value, list) else [value]
 
 
-def load_coco(path: Path) -> dict[str, list[Json]]:
+def load_coco(path: Path, needs_categories: bool = False) -> dict[str, list[Json]]:
     """Images, annotations and categories of a file in COCO's layout, as they are.
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If it is not JSON, or not of this layout; categories may be missing.
+        ValueError: If it is not JSON, or not of this layout; categories may be missing unless they
+            are needed.
     """
     found = {'categories': [], **dict(load_sections(path))}
     for name in ('images', 'annotations', 'categories'):
-        if not found.get(name) and name != 'categories':
+        if not found.get(name) and (needs_categories or name != 'categories'):
             raise ValueError(
-                f"{path}: no '{name}'; expected the layout of COCO, an object with the lists "
-                "'images', 'annotations' and 'categories'"
+                f"{path}: field '{name}' is missing or empty; expected the layout of COCO, an "
+                "object with the lists 'images', 'annotations' and 'categories'"
             )
         for item in found[name]:
             if not isinstance(item, dict):

@@ -14,6 +14,8 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 IdArray = npt.NDArray[Any]  # int64 or str: what the annotation file uses
 
+HEAD_SIZE = 'head_size'  # px, an extra of the ground truth
+
 
 @dataclass(frozen=True)
 class KeypointGroundTruth:
@@ -30,7 +32,7 @@ class KeypointGroundTruth:
         area: (G,), px^2. Object area; that of the box where the file gives none.
         bbox_xywh: (G, 4), image px.
         iscrowd: (G,). True for a region that holds many objects.
-        num_keypoints: (G,). As the file states it; 0 excludes an instance from the count.
+        num_labelled: (G,). As the file states it; 0 excludes an instance from the count.
         source: Where the arrays come from, for messages.
         extras: Further arrays by name with G rows each, such as ``head_size`` in px.
         image_extras: Further arrays by name with I rows each, such as ``crowdIndex``.
@@ -46,22 +48,22 @@ class KeypointGroundTruth:
     area: FloatArray
     bbox_xywh: FloatArray
     iscrowd: BoolArray
-    num_keypoints: IntArray
+    num_labelled: IntArray
     source: str = 'ground truth'
     extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     image_extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        num, joints = _joint_shape(self.keypoints, self.source)
+        num, num_keypoints = _pose_shape(self.keypoints, self.source)
         expected = {
             'ann_id': (num,),
             'image_id': (num,),
             'category_id': (num,),
-            'keypoints_visible': (num, joints),
+            'keypoints_visible': (num, num_keypoints),
             'area': (num,),
             'bbox_xywh': (num, 4),
             'iscrowd': (num,),
-            'num_keypoints': (num,),
+            'num_labelled': (num,),
         }
         _check_shapes(self, expected)
         _check_rows(self.extras, num, self.source)
@@ -71,7 +73,7 @@ class KeypointGroundTruth:
         _check_known(self, 'category_id', self.category_ids, f'the categories of {self.source}')
 
     @property
-    def num_joints(self) -> int:
+    def num_keypoints(self) -> int:
         """K, keypoints per instance."""
         return int(self.keypoints.shape[1])
 
@@ -80,9 +82,6 @@ class KeypointGroundTruth:
 
         Args:
             rows: (M,). Indices of instances.
-
-        Returns:
-            Ground truth of M instances.
         """
         return replace(
             self,
@@ -94,7 +93,7 @@ class KeypointGroundTruth:
             area=self.area[rows],
             bbox_xywh=self.bbox_xywh[rows],
             iscrowd=self.iscrowd[rows],
-            num_keypoints=self.num_keypoints[rows],
+            num_labelled=self.num_labelled[rows],
             extras={name: array[rows] for name, array in self.extras.items()},
         )
 
@@ -124,11 +123,11 @@ class KeypointDetections:
     extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        num, joints = _joint_shape(self.keypoints, self.source)
+        num, num_keypoints = _pose_shape(self.keypoints, self.source)
         expected = {
             'image_id': (num,),
             'category_id': (num,),
-            'keypoint_scores': (num, joints),
+            'keypoint_scores': (num, num_keypoints),
             'scores': (num,),
         }
         _check_shapes(self, expected)
@@ -136,7 +135,7 @@ class KeypointDetections:
         _check_finite(self, ('keypoints', 'keypoint_scores', 'scores'))
 
     @property
-    def num_joints(self) -> int:
+    def num_keypoints(self) -> int:
         """K, keypoints per pose."""
         return int(self.keypoints.shape[1])
 
@@ -145,9 +144,6 @@ class KeypointDetections:
 
         Args:
             rows: (M,). Indices of poses.
-
-        Returns:
-            M poses.
         """
         return replace(
             self,
@@ -163,24 +159,20 @@ class KeypointDetections:
 def check_detections_fit(gt: KeypointGroundTruth, dt: KeypointDetections) -> None:
     """Returns if the detections can be evaluated against the ground truth.
 
-    Args:
-        gt: Ground truth.
-        dt: Detections.
-
     Raises:
         ValueError: If the number of keypoints differs, or a detection names an image or a category
             that the ground truth does not have.
     """
-    if dt.num_joints != gt.num_joints:
+    if dt.num_keypoints != gt.num_keypoints:
         raise ValueError(
-            f'{dt.source}: poses have {dt.num_joints} keypoints but {gt.source} has '
-            f'{gt.num_joints}; use results and annotations of the same skeleton'
+            f'{dt.source}: poses have {dt.num_keypoints} keypoints but {gt.source} has '
+            f'{gt.num_keypoints}; use results and annotations of the same skeleton'
         )
     _check_known(dt, 'image_id', gt.image_ids, f'the images of {gt.source}')
     _check_known(dt, 'category_id', gt.category_ids, f'the categories of {gt.source}')
 
 
-def _joint_shape(keypoints: FloatArray, source: str) -> tuple[int, int]:
+def _pose_shape(keypoints: FloatArray, source: str) -> tuple[int, int]:
     if keypoints.ndim != 3 or keypoints.shape[2] != 2:
         raise ValueError(f'{source}: keypoints has shape {keypoints.shape}; expected (N, K, 2)')
     return keypoints.shape[0], keypoints.shape[1]

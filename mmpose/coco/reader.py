@@ -216,7 +216,7 @@ class AnnotationReader:
             self._bare.setdefault(int(category[row]), rows.name(row))
         counts = np.where(np.isnan(stated) | is_bare, labelled, stated).astype(np.int64)
         columns = {'ann_id': ids, 'category_id': category, 'area': area, 'bbox_xywh': boxes,
-                   'iscrowd': crowd, 'num_keypoints': counts, 'visibility': visibility,
+                   'iscrowd': crowd, 'num_labelled': counts, 'visibility': visibility,
                    'keypoints': points[..., :2] - self.layout.first_pixel}  # fmt: skip
         keep = ~rows.bad
         if self.purpose == 'training':
@@ -358,12 +358,7 @@ class AnnotationReader:
             self._problem('bad_box', f'image {image_ids[row]}', found, expected, image_ids[row])
 
     def _note_left_out(
-        self,
-        rows: Columns,
-        crowd: Bools,
-        is_bare: Bools,
-        visibility: Floats,
-        stated: Floats,
+        self, rows: Columns, crowd: Bools, is_bare: Bools, visibility: Floats, stated: Floats
     ) -> None:
         """Counts instances without labelled keypoints; reports them and odd counts of keypoints."""
         num = (visibility > 0).sum(axis=1)
@@ -442,7 +437,7 @@ class AnnotationReader:
         num, ids = sum(self.fields.values()), np.zeros(0, np.int64)
         nothing = {'ann_id': ids, 'category_id': ids, 'area': np.zeros(0),
                    'bbox_xywh': np.zeros((0, 4)), 'iscrowd': np.zeros(0, np.bool_),
-                   'num_keypoints': ids, 'visibility': np.zeros((0, num)),
+                   'num_labelled': ids, 'visibility': np.zeros((0, num)),
                    'keypoints': np.zeros((0, num, 2), self._float)}  # fmt: skip
         parts, self._parts = self._parts or [nothing], []
         columns = parts[0]

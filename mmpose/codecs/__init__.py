@@ -6,10 +6,4 @@ from mmpose.codecs.msra_heatmap import MSRAHeatmap
 from mmpose.codecs.udp_combined_heatmap import UDPCombinedHeatmap
 from mmpose.codecs.udp_heatmap import UDPHeatmap
 
-__all__ = [
-    'Codec',
-    'MSRAHeatmap',
-    'MegviiHeatmap',
-    'UDPCombinedHeatmap',
-    'UDPHeatmap',
-]
+__all__ = ['Codec', 'MSRAHeatmap', 'MegviiHeatmap', 'UDPCombinedHeatmap', 'UDPHeatmap']

@@ -87,7 +87,6 @@ def blur_at(maps: Tensor, cells: Tensor, size: int, reach: int, border: Border) 
         cells: (B, K, 2) int64, heatmap cells (x, y) inside the map.
         size: Odd size of the window.
         reach: Half width of the neighbourhood.
-        border: As in `blur_operator`.
 
     Returns:
         (B, K, 2 * reach + 1, 2 * reach + 1), indexed [y, x] around the cell. With 'reflect',
@@ -98,6 +97,15 @@ def blur_at(maps: Tensor, cells: Tensor, size: int, reach: int, border: Border) 
     # Along y first: the order is three times faster on a CPU.
     patch = (patch.unfold(-2, size, 1) * taps).sum(-1)  # (B, K, n, n) -> (B, K, 2r+1, n)
     return (patch.unfold(-1, size, 1) * taps).sum(-1)  # -> (B, K, 2r+1, 2r+1)
+
+
+def regained(maps: Tensor, maxima: Tensor, size: int) -> Tensor:
+    """Factors (B, K) that bring maps (B, K, H, W), blurred among zeros, back to their maxima.
+
+    The published code does so before it takes the log, whose floor is not scaled along.
+    """
+    blurred_max = blur(maps, size, 'zero').amax((-2, -1))
+    return torch.where(blurred_max > 0, maxima / blurred_max, 0.0)
 
 
 def take_patch(maps: Tensor, cells: Tensor, radius: int, border: Border) -> Tensor:

@@ -51,9 +51,7 @@ def is_inside(cells: Tensor, maps: Tensor, low: int, high: int) -> Tensor:
 
 
 def newton_step(
-    gradient_xy: tuple[Tensor, Tensor],
-    hessian: tuple[Tensor, Tensor, Tensor],
-    damping: float = 0.0,
+    gradient_xy: tuple[Tensor, Tensor], hessian: tuple[Tensor, Tensor, Tensor], damping: float = 0.0
 ) -> Tensor:
     """Step (..., 2) to the stationary point: -inverse(Hessian + damping * I) @ gradient.
 

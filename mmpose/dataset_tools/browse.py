@@ -30,12 +30,7 @@ Image = NDArray[np.uint8]
 
 
 def browse_dataset(
-    cfg: Config,
-    out: str | Path,
-    split: str = 'train',
-    num: int = 16,
-    views: int = 4,
-    seed: int = 0,
+    cfg: Config, out: str | Path, split: str = 'train', num: int = 16, views: int = 4, seed: int = 0
 ) -> list[Path]:
     """Draws random samples of a config, one picture each.
 
@@ -43,16 +38,12 @@ def browse_dataset(
     with the keypoints and the target heatmaps over it.
 
     Args:
-        cfg: A composed config.
         out: Folder of the pictures.
         split: train, val or test. Where it tests on the boxes of a detector, the annotated ones
             are shown.
         num: Number of samples, spread evenly over the parts of a mixture of datasets.
         views: Number of visits to each sample; they differ where the pipeline augments.
         seed: Seed of the choice and of the augmentation.
-
-    Returns:
-        The pictures, in the order of the samples.
 
     Raises:
         ValueError: If the config has no such split or no head, or a number is not positive.
@@ -118,7 +109,6 @@ def draw_views(
 
     Args:
         dataset: With its pipeline.
-        row: Number of the sample.
         codec: Draws the target heatmaps; None shows the crops alone.
         views: Number of visits.
         seed: Seed of the augmentation.

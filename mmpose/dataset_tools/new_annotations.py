@@ -19,7 +19,6 @@ def read_annotations(path: Path, notes: list[str]) -> Json:
     Image ids become either all numbers or all texts, the other ids numbers.
 
     Args:
-        path: The file.
         notes: Gets a sentence for each kind of id that was changed.
 
     Raises:

@@ -92,7 +92,6 @@ def create_dataset(
         val_share: Share of the images that is set apart.
         size: Height x width of the crops; one of the pipelines in ``configs/_base_``.
         model: tiny, small, base, large or huge.
-        seed: Seed of the split.
         overwrite: Whether files may be replaced.
 
     Raises:
@@ -198,7 +197,6 @@ def compose_config(
     """Returns the parts of a config in their order.
 
     Args:
-        name: Name of the dataset.
         model: Key of ``MODELS``.
         size: Name of a pipeline.
         skeleton: Skeleton of the dataset.
@@ -282,7 +280,6 @@ def training_commands(made: NewDataset, model: str) -> list[str]:
     """Returns the commands that train a new dataset from published weights, where there are any.
 
     Args:
-        made: The new dataset.
         model: Key of ``MODELS``.
     """
     command = f'python tools/train.py {shlex.quote(str(made.config))}'

@@ -89,10 +89,7 @@ class TrainingPlan:
         interval = max(epochs // NUM_VALIDATIONS, 1)
         log = min(MAX_LOG_INTERVAL, self.num_iters // epochs)
         optimizer = dict(
-            type='AdamW',
-            lr=self.lr,
-            betas=(0.9, recipe.beta2),
-            weight_decay=recipe.weight_decay,
+            type='AdamW', lr=self.lr, betas=(0.9, recipe.beta2), weight_decay=recipe.weight_decay
         )
         by_layer = dict(
             constructor='LayerDecayOptimWrapperConstructor',

@@ -159,7 +159,7 @@ class KeypointDataset(Dataset[Sample]):
             area=store.area.astype(np.float64),
             bbox_xywh=store.bbox_xywh.astype(np.float64),
             iscrowd=np.zeros(len(store), np.bool_),
-            num_keypoints=keypoints_visible.sum(axis=1),
+            num_labelled=keypoints_visible.sum(axis=1),
             source=str(self.ann_file),
             extras=store.extras,
         )
@@ -172,11 +172,20 @@ class KeypointDataset(Dataset[Sample]):
 
         Args:
             index: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
+
+        Raises:
+            TypeError: For an int in a worker of a loader, whose augmentation would never change.
         """
         # A forked worker has the threads of OpenCV in name only: using them hangs it.
         if get_worker_info() is not None and cv2.getNumThreads() > 1:
             cv2.setNumThreads(0)
         if not isinstance(index, SampleIndex):
+            if get_worker_info() is not None and not self.test_mode:
+                raise TypeError(
+                    f'sample {index} was drawn as {type(index).__name__}, which has the same '
+                    'augmentation in every epoch; draw with PoseSampler, and let a dataset that '
+                    'wraps this one hand its SampleIndex on'
+                )
             index = SampleIndex(int(index))
         for attempt in range(MAX_REPLACEMENTS):
             try:

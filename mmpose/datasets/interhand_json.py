@@ -57,8 +57,7 @@ def read_interhand(
     if dataset_meta.num_keypoints != HAND_JOINTS:
         raise ValueError(
             f"dataset.metainfo '{dataset_meta.name}' has {dataset_meta.num_keypoints} "
-            'keypoints, expected the '
-            f"{HAND_JOINTS} of 'interhand2d'"
+            f"keypoints, expected the {HAND_JOINTS} of 'interhand2d'"
         )
     shots = _Shots(path)
     for section, items in stream_batches(path):

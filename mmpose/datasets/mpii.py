@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmpose.coco.keypoint_arrays import HEAD_SIZE, KeypointGroundTruth
+from mmpose.coco.mpii_reader import HAS_CENTER, check_head_sizes, read_mpii
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.base import KeypointDataset
-from mmpose.datasets.mpii_json import read_mpii, with_head_sizes
-from mmpose.evaluation.functional import KeypointGroundTruth
-from mmpose.evaluation.functional.keypoint_errors import HEAD_SIZE
-from mmpose.evaluation.functional.mpii import MAT_FILE
+from mmpose.evaluation.functional.mpii import MAT_FILE, with_official_mat
 from mmpose.registry import DATASETS
 from mmpose.structures import DatasetMeta
+
+MAX_MEDIAN_DISTANCE = 5.0  # px; the two files of one set agree far better, others not at all
 
 
 @DATASETS.register_module()
@@ -45,7 +48,29 @@ class MpiiDataset(KeypointDataset):
         super().__init__(ann_file, data_root, data_prefix, metainfo, **kwargs)
 
     def parse(self) -> AnnotationStore:
-        return read_mpii(self.ann_file, self.dataset_meta)
+        found = read_mpii(self.ann_file, self.dataset_meta.num_keypoints)
+        extras = dict(found.extras)
+        keep = extras.pop(HAS_CENTER)
+        if not keep.all():
+            warnings.warn(
+                f'{self.ann_file}: left out {(~keep).sum()} of {len(keep)} entries whose center is '
+                f'(-1, -1), which means unknown, first entry {keep.argmin()}',
+                stacklevel=2,
+            )
+        if not keep.any():
+            raise ValueError(f"{self.ann_file}: no entry has a known 'center'")
+        is_labelled = found.keypoints_visible
+        return AnnotationStore.pack(
+            file_names=found.image_extras['file_name'].tolist(),
+            image_ids=found.image_ids,
+            image_wh=np.zeros((len(found.image_ids), 2)),
+            image_index=found.image_id[keep],
+            bbox_xywh=found.bbox_xywh[keep],
+            keypoints=np.where(is_labelled[..., None], found.keypoints, 0)[keep],
+            keypoints_visible=2 * is_labelled[keep],
+            ann_ids=found.ann_id[keep],
+            extras={name: array[keep].astype(np.float32) for name, array in extras.items()},
+        )
 
     def ground_truth(self) -> KeypointGroundTruth:
         truth = super().ground_truth()
@@ -61,3 +86,41 @@ class MpiiDataset(KeypointDataset):
                 'is nothing to train on; is it the test set? Then set dataset.test_mode=True'
             )
         return super().candidates()
+
+
+def with_head_sizes(truth: KeypointGroundTruth, mat_file: Path) -> KeypointGroundTruth:
+    """Adds the head sizes of ``mpii_gt_val.mat``, if that is of the same persons.
+
+    Args:
+        truth: Persons of an annotation file; ``ann_id`` is the row in it.
+        mat_file: The official file, in its folder.
+
+    Returns:
+        The same ground truth with ``head_size`` among its extras; unchanged if the official file
+        is of another set, or cannot be read because scipy is missing (PCKh, which cannot do
+        without, says so).
+
+    Raises:
+        ValueError: If the official file is damaged, or has as many persons but not these.
+    """
+    try:
+        from scipy.io import whosmat
+    except ImportError:
+        return truth
+    try:
+        shapes = {name: shape for name, shape, _ in whosmat(str(mat_file))}
+    except (ValueError, TypeError, OSError, NotImplementedError, EOFError) as error:
+        raise ValueError(f'{mat_file} is not a readable MATLAB file: {error}') from error
+    if shapes.get('headboxes_src', (0,))[-1] != truth.ann_id.max() + 1:
+        return truth
+    official = with_official_mat(truth, mat_file)
+    both = truth.keypoints_visible & official.keypoints_visible
+    distance = np.linalg.norm(truth.keypoints - official.keypoints, axis=-1)[both]
+    if len(distance) and np.median(distance) > MAX_MEDIAN_DISTANCE:
+        raise ValueError(
+            f'{truth.source} and {mat_file} hold as many persons, but not the same: their joints '
+            f'are {np.median(distance):.0f} px apart in the median; give files of one set'
+        )
+    sizes = official.extras[HEAD_SIZE]
+    check_head_sizes(sizes, f"{mat_file}: 'headboxes_src'")
+    return replace(truth, extras={**truth.extras, HEAD_SIZE: sizes})

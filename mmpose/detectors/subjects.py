@@ -69,7 +69,6 @@ def choose_detector(
     Args:
         spec: See ``build_detector``; None chooses.
         categories: What to look for; None follows the skeleton.
-        dataset_meta: The skeleton.
 
     Raises:
         ValueError: If a detector of many classes is given for a skeleton without a known subject.

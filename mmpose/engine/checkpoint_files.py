@@ -42,7 +42,6 @@ def note_evaluation(work_dir: str | Path, name: str, states: dict[str, Any]) -> 
     """Notes an evaluation that is done.
 
     Args:
-        work_dir: The folder.
         name: Of the evaluation, as in the checkpoint before it.
         states: What it changed in the hooks of the training, as JSON takes it.
     """
@@ -75,8 +74,6 @@ def find_last_checkpoint(
     the complete one with most iterations.
 
     Args:
-        work_dir: The folder.
-        trust: See ``read_checkpoint``.
         warn: Gets a sentence about what is missing or damaged.
 
     Returns:

@@ -26,7 +26,6 @@ class PoseOptimWrapper(OptimWrapper):
         """Counts from the last step, with the iterations whose gradients have been restored.
 
         Args:
-            model: The model.
             init_counts: Finished iterations.
             max_counts: Iterations at the end of the training, where a shorter window ends.
         """
@@ -39,9 +38,6 @@ class PoseOptimWrapper(OptimWrapper):
 
         A collective where there are several ranks: each of them gets the mean, here and in the
         model, so that the run goes on from what it has saved.
-
-        Args:
-            model: The bare model.
 
         Returns:
             ``accumulative_counts``, ``num_pending`` and ``gradients`` by name; empty after a step.
@@ -59,7 +55,6 @@ class PoseOptimWrapper(OptimWrapper):
         """Puts gathered gradients back.
 
         Args:
-            model: The bare model.
             state: From :meth:`accumulation_state`.
 
         Returns:

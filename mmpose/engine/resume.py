@@ -27,11 +27,6 @@ NEW_RUN = 'use --cfg-options load_from=... without --resume to start a new run f
 def check_fits(checkpoint: dict[str, Any], model: nn.Module, optimizer: Optimizer) -> None:
     """Raises unless weights and state of the optimizer belong to this model and optimizer.
 
-    Args:
-        checkpoint: Of a run.
-        model: The bare model.
-        optimizer: Its optimizer.
-
     Raises:
         ValueError: If the model differs, or the optimizer, or how they are spread over the ranks.
     """
@@ -151,7 +146,6 @@ def batches_done_now(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[i
     Args:
         then: ``batches_done``, ``batch_size``, ``ranks``, ``num_samples`` and ``epoch_length`` of
             the run that saved it.
-        now: The last four of this run.
 
     Returns:
         Finished batches of this run's size, and a sentence on each change.

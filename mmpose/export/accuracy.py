@@ -62,8 +62,7 @@ def _fit_crops(loader_cfg: dict[str, Any], backend: PoseBackend) -> None:
     if dataset_meta != backend.dataset_meta:
         raise ValueError(
             f"--check-ap got the skeleton '{dataset_meta.name}' but the model has "
-            f"'{backend.dataset_meta.name}'; "
-            'give a config with the skeleton of the model'
+            f"'{backend.dataset_meta.name}'; give a config with the skeleton of the model"
         )
     for step in dataset['pipeline']:
         if step['type'] == 'TopdownAffine':

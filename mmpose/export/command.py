@@ -55,11 +55,6 @@ class ExportOptions:
 def run_export(config: str | Path, checkpoint: str | Path, options: ExportOptions) -> ExportReport:
     """Exports a model.
 
-    Args:
-        config: Config file.
-        checkpoint: File or address of the weights.
-        options: The choices.
-
     Raises:
         ValueError: If the options contradict each other, or the model and the format.
     """

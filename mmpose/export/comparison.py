@@ -50,7 +50,7 @@ class Comparison:
         scores: Largest difference, as part of the highest score.
         keypoints_px: Largest distance of clear keypoints, px of the crop; None without any.
         mean_px: Their mean distance.
-        num_joints: Keypoints of all crops.
+        num_keypoints: Keypoints of all crops.
         num_clear: How many of them have a clear maximum, see ``CLEAR_NOISE``.
     """
 
@@ -60,7 +60,7 @@ class Comparison:
     scores: float
     keypoints_px: float | None
     mean_px: float | None
-    num_joints: int
+    num_keypoints: int
     num_clear: int
 
     def problem(self, tolerance: Tolerance) -> str | None:
@@ -80,10 +80,9 @@ class Comparison:
         if self.keypoints_px is not None:
             points = f'{self.keypoints_px:.2g} px (mean {self.mean_px:.2g})'
         return (
-            f'{self.dataset}: largest difference of heatmaps {maps}, of scores '
-            f'{self.scores:.2g}, '
-            f'of keypoints {points}, of the {self.num_clear} of {self.num_joints} keypoints whose '
-            'maximum is clear'
+            f'{self.dataset}: largest difference of heatmaps {maps}, of scores {self.scores:.2g}, '
+            f'of keypoints {points}, of the {self.num_clear} of {self.num_keypoints} keypoints '
+            'whose maximum is clear'
         )
 
 
@@ -98,11 +97,8 @@ def compare(
     """Runs both on the same crops, the program on a single one and on all together.
 
     Args:
-        reference: The PyTorch model.
         codec: Of its heatmaps.
-        exported: The program.
         crops: (N, 3, h, w) uint8 BGR.
-        name: Name of the dataset.
         has_maps: Whether the program gives heatmaps.
     """
     wanted = reference.predict(crops, with_heatmaps=True)
@@ -119,7 +115,7 @@ def compare(
         scores=_largest(found.keypoint_scores - wanted.keypoint_scores) / top,
         keypoints_px=float(distances.max()) if len(distances) else None,
         mean_px=float(distances.mean()) if len(distances) else None,
-        num_joints=clear.numel(),
+        num_keypoints=clear.numel(),
         num_clear=int(clear.sum()),
     )
 

@@ -31,7 +31,6 @@ def load_crops(
         num: Number of crops at most.
         input_size: Width and height of a crop, px.
         padding: See ``CropWindow.from_bbox``; an image of a folder is taken without.
-        use_udp: See ``CropWindow``.
 
     Raises:
         FileNotFoundError: If the folder holds no image.

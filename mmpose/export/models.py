@@ -12,6 +12,7 @@ from mmpose.backends import PoseBackend, init_model
 from mmpose.backends.metadata import ExportedDataset, ExportMetadata
 from mmpose.checkpoints.io import checkpoint_sha256
 from mmpose.config.load import load_config
+from mmpose.metainfo import load_metainfo
 from mmpose.models import TopdownPoseEstimator
 
 
@@ -45,14 +46,11 @@ def load_source(
     """Builds the models of a config.
 
     Args:
-        config: Config file.
-        checkpoint: See ``init_model``.
         cfg_options: Overrides by dotted key.
         dataset: The only dataset to take of a model of several; None takes all.
         flip_test: Whether the mirrored crops run too.
         input_size: Width and height of the crops, px, instead of the config's.
         batch_size: Crops a call of the program; None for any number.
-        trust_checkpoint: See ``init_model``.
 
     Raises:
         ValueError: If the datasets cannot share a program.
@@ -115,7 +113,7 @@ def load_source(
 def _dataset_names(cfg: Config) -> list[str]:
     metainfo = cfg.model.get('metainfo', 'coco')
     if 'heads' not in cfg.model:
-        return [Path(str(metainfo)).stem]
+        return [load_metainfo(metainfo).name]
     return list(cfg.model.get('names') or metainfo)
 
 

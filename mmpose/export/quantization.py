@@ -25,10 +25,6 @@ def quantize_dynamic(source: Path, target: Path) -> None:
     """Writes a program whose linear layers take their activations' range from each input.
 
     Weights have a scale per output channel. Nothing is calibrated.
-
-    Args:
-        source: A float32 program.
-        target: File to write.
     """
     quantization = _quantization(target)
     with _quiet():
@@ -46,8 +42,6 @@ def quantize_static(source: Path, target: Path, inputs: Sequence[Tensor]) -> Non
     """Writes a program whose linear layers have fixed ranges of activations.
 
     Args:
-        source: A float32 program.
-        target: File to write.
         inputs: Batches (B, 3, h, w) of normalised crops on which the ranges are measured.
     """
     quantization = _quantization(target)

@@ -56,12 +56,9 @@ def export_weights(
 
     Args:
         source: The models of config and checkpoint, without flip test.
-        config: Config file.
         checkpoint: File of any known code base.
         path: File or folder to write; one that is there is replaced.
         format: One of ``WEIGHTS``.
-        images: See ``export_model``.
-        trust_checkpoint: See ``convert_checkpoint``.
 
     Raises:
         ValueError: If the format cannot hold the model, or the model differs too much.

@@ -7,12 +7,7 @@ from mmpose.structures.boxes import (
     fix_aspect_ratio,
     xywh_to_center_wh,
 )
-from mmpose.structures.crop import (
-    CropWindow,
-    invert_affine,
-    transform_points,
-    window_matrices,
-)
+from mmpose.structures.crop import CropWindow, invert_affine, transform_points, window_matrices
 from mmpose.structures.dataset_meta import DatasetMeta
 from mmpose.structures.pose_result import Frame, PoseResult
 

@@ -124,7 +124,6 @@ def writing(*outputs: str | Path | None, inputs: Iterable[str | Path | None] = (
 
     Args:
         outputs: The files; None is left out.
-        inputs: See ``OutputFiles``.
 
     Raises:
         FileExistsError: See ``OutputFiles.claim``.

@@ -24,7 +24,6 @@ def boxes_from_poses(
     An instance with too few certain keypoints counts as lost and gets no box.
 
     Args:
-        results: The poses of this frame.
         previous: Those of the frame before it; an instance in both, by ``track_id``, is expected
             to move on as far again.
         padding: Size of the box over that of the keypoints. On 40 people of COCO train2017 the
@@ -65,7 +64,6 @@ def suppress_duplicates(poses: Sequence[PoseResult], dataset_meta: DatasetMeta) 
     duplicates the pose with the highest IoU of its box and its keypoints is kept.
 
     Args:
-        poses: The poses of a frame.
         dataset_meta: Their skeleton; without sigmas all are kept.
     """
     if len(poses) < 2 or dataset_meta.sigmas is None:

@@ -69,11 +69,7 @@ def _between(before: PoseResult, after: PoseResult, share: float) -> PoseResult:
 
 
 def _of_frame(
-    pose: PoseResult,
-    others: Sequence[PoseResult],
-    before: PoseResult,
-    after: PoseResult,
-    step: int,
+    pose: PoseResult, others: Sequence[PoseResult], before: PoseResult, after: PoseResult, step: int
 ) -> PoseResult:
     """Returns a pose with the name of the frame, the ``step``-th after that of ``before``."""
     if others:

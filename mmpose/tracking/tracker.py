@@ -90,7 +90,6 @@ class PoseTracker:
         """Returns the poses of the next frame with their ``track_id``, in the same order.
 
         Args:
-            results: The poses of the frame.
             time_s: Time of the frame, seconds.
 
         Raises:

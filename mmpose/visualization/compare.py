@@ -126,9 +126,6 @@ def compare_poses(
 
     Args:
         image_bgr: (H, W, 3) uint8, not changed.
-        truth: The annotated poses.
-        results: The predicted poses.
-        dataset_meta: The skeleton of all.
         score_threshold: Predicted keypoints are drawn above it; (K,) gives one per keypoint.
         viewport: The part of the image to show; the whole image if None.
         matches: Row of the annotation of each result, None for none; by :func:`match_poses` if

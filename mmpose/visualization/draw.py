@@ -42,7 +42,6 @@ def draw_pose(
         image_bgr: (H, W, 3) uint8, not changed.
         keypoints: (K, 2), img px. Not-a-number and infinite points are skipped.
         keypoint_scores: (K,). Confidence or visibility.
-        dataset_meta: The skeleton.
         score_threshold: Keypoints are drawn above it, links when both ends are; one number, or
             (K,) one per keypoint.
         line_width: Width of a link, px; None derives it from the person's size.
@@ -89,9 +88,6 @@ def draw_results(
     Args:
         image_bgr: (H, W, 3) uint8, not changed unless ``in_place``.
         results: Poses in this image; may be empty.
-        dataset_meta: The skeleton of all of them.
-        score_threshold: As in :func:`draw_pose`.
-        line_width: As in :func:`draw_pose`.
         show_boxes: Draw the boxes that were given to the model.
         show_scores: Write the mean score of the drawn keypoints at each instance, and with
             ``show_boxes`` that of the box.
@@ -138,16 +134,12 @@ def draw_results(
 
 
 def put_label(
-    image_bgr: Image,
-    text: str,
-    anchor_xy: ArrayLike,
-    cap_height: float | None = None,
+    image_bgr: Image, text: str, anchor_xy: ArrayLike, cap_height: float | None = None
 ) -> Image:
     """Returns the image with a line of white text on a dark plate.
 
     Args:
         image_bgr: (H, W, 3) uint8, not changed.
-        text: One line.
         anchor_xy: (2,), img px. Lower left corner of the plate, which moves to stay inside.
         cap_height: Height of a capital letter, px; None derives it from the image. Text that
             would be wider than the image is made smaller.
@@ -180,11 +172,7 @@ def _instance_color(result: PoseResult, number: int, color_by: str) -> Color | N
 
 
 def _write_labels(
-    canvas: Image,
-    painted: Sequence[_Painted],
-    show_ids: bool,
-    show_scores: bool,
-    show_boxes: bool,
+    canvas: Image, painted: Sequence[_Painted], show_ids: bool, show_scores: bool, show_boxes: bool
 ) -> None:
     labels = []
     for instance in painted:

@@ -96,7 +96,6 @@ def training_preview(
         keypoint_scores: (B, K). Confidence of the predictions.
         target_heatmaps: (B, K, H, W), one heatmap per keypoint without any offset channels, or
             None to leave the middle picture out.
-        dataset_meta: The skeleton.
         max_samples: Samples to show, from the first one.
         score_threshold: Predictions are drawn above it; low because early scores are.
         use_udp: True when the heatmaps come from a UDP codec; see ``overlay_heatmaps``.

@@ -62,9 +62,7 @@ def paint_result_heatmaps(
     Args:
         canvas: (H, W, 3), painted in place.
         results: Poses with heatmaps and windows.
-        dataset_meta: The skeleton of all of them.
         keypoint: Name of the keypoint whose heatmaps are painted, ``all`` for every one.
-        peak: As in :func:`overlay_heatmaps`.
 
     Raises:
         ValueError: If there is no such keypoint, or a result has no heatmaps.

@@ -130,7 +130,6 @@ class HtmlReport:
         """Adds a table; floats get four digits, columns of numbers are aligned to the right.
 
         Args:
-            columns: Their names.
             rows: Numbers, text, :class:`Bar` and :class:`Code`.
         """
         is_number = [
@@ -157,8 +156,6 @@ class HtmlReport:
         """Adds a picture (H, W, 3) uint8 BGR.
 
         Args:
-            image_bgr: The picture.
-            caption: Text below it.
             quality: Of the JPEG, 0 to 100.
             lossless: Embed a PNG, which is smaller and sharper for drawings on a plain ground.
         """

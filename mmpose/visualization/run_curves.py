@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmpose.visualization.curves import (
-    COLORS,
-    DPI,
-    INK,
-    Curve,
-    decorate_axes,
-    smooth_curve,
-)
+from mmpose.visualization.curves import COLORS, DPI, INK, Curve, decorate_axes, smooth_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,18 +48,14 @@ def plot_runs(
     style: str | None = None,
     backend: str | None = None,
 ) -> Path | None:
-    """Draws the panels one below the other.
+    """Draws the panels one below the other: the path of the picture, or None after a window.
 
     Args:
         panels: At least one.
         out: Picture to write (.png, .pdf, .svg ...); None shows a window.
-        title: Heading.
         style: A style of matplotlib, or one of ``SEABORN_STYLES``; None is the style of the
             other pictures of this package.
         backend: Backend of matplotlib for the window.
-
-    Returns:
-        The path of the picture, or None after a window.
 
     Raises:
         ValueError: If there is no such style, backend or kind of file, or no display.

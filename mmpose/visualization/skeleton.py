@@ -80,13 +80,8 @@ class _Stroke:
     radius: float | None
 
     def scaled(self, factor: int) -> _Stroke:
-        return _Stroke(
-            factor * self.width,
-            factor * self.thinnest,
-            factor * self.outline,
-            factor * self.smallest_ring,
-            None if self.radius is None else factor * self.radius,
-        )
+        sizes = vars(self).items()
+        return _Stroke(**{name: None if x is None else factor * x for name, x in sizes})
 
 
 def paint_instance(
@@ -105,11 +100,9 @@ def paint_instance(
         canvas: (H, W, 3), painted in place.
         points: (K, 2), img px.
         confident: (K,). Keypoints that are drawn where they are finite.
-        style: Links and colours.
         pen: Sizes that the caller asks for.
         box: (4,) left, top, width, height; None draws none.
         box_color: BGR.
-        alpha: Opacity of the skeleton.
     """
     shown = confident & np.isfinite(points).all(axis=1)
     stroke = _stroke(canvas, points[shown], pen, box)

@@ -21,7 +21,7 @@ from mmpose.analysis.complexity import (
     measure_complexity,
     report_complexity,
 )
-from mmpose.analysis.measured_models import build_model
+from mmpose.analysis.flops import build_model
 from mmpose.apis import load_config
 
 ROOT = Path(__file__).parents[2]

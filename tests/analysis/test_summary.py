@@ -44,7 +44,7 @@ def write_results(path, dataset_cfg):
     num = len(gt.ann_id)
     scores = gt.keypoints_visible.astype(np.float64)
     poses = KeypointDetections(gt.image_id, gt.category_id, gt.keypoints, scores, np.ones(num))
-    write_detections(path, poses, WHOLEBODY_FIELDS if gt.num_joints == 133 else None)
+    write_detections(path, poses, WHOLEBODY_FIELDS if gt.num_keypoints == 133 else None)
 
 
 def write_run(work_dir, config, data_root, overrides=None):

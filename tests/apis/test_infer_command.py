@@ -4,9 +4,11 @@ import _thread
 import argparse
 import csv
 import json
+import runpy
 import signal
 import threading
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,7 +18,7 @@ from mmengine.config import Config
 
 from mmpose.apis import PoseInferencer
 from mmpose.apis.inference.command import Outputs, run_inference
-from mmpose.apis.inference.infer_options import add_arguments, inferencer_of, outputs_of
+from mmpose.apis.inference.infer_options import inferencer_of, outputs_of
 from mmpose.apis.inference.result_files import CocoFile, CsvFile, JsonLinesFile
 from mmpose.apis.inference.sequence import FrameResult
 from mmpose.metainfo import load_metainfo
@@ -24,6 +26,7 @@ from mmpose.structures import Boxes, Frame, PoseResult
 from tests.apis.numbered_video import NumberBackend, number_of, write_video
 from tests.checkpoint_tools.checkpoint_files import plain_config, plain_model
 
+ROOT = Path(__file__).parents[2]
 NUM, STEP = 12, 12  # frames, and grey levels from one to the next, for a second compression
 
 
@@ -52,7 +55,7 @@ def files(tmp_path_factory):
 def run(files, line):
     """Runs a command line, in which ``@`` stands for the folder; returns its summary."""
     parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    runpy.run_path(str(ROOT / 'tools/infer.py'))['add_arguments'](parser)
     args = parser.parse_args(line.replace('@', f'{files}/').split())
     inputs, inferencer = inferencer_of(args)
     return run_inference(inferencer, inputs, outputs_of(args))

@@ -1,10 +1,14 @@
 """What a model may be called, and that what is loaded computes what was published."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
+import mmpose
 from mmpose.apis import PoseInferencer, inference_topdown, init_model
 from mmpose.apis.inference import load_backend
 from mmpose.backends.crop_rule import CropRule
@@ -247,3 +251,25 @@ def test_a_work_dir_gives_its_best_or_its_last_checkpoint(plain, tmp_path):
 def test_what_an_exported_model_settles_is_no_option():
     with pytest.raises(ValueError, match=r'flip_test, input_size of an exported model is settled'):
         load_backend('model.onnx', flip_test=True, input_size=(48, 64))
+
+
+def test_a_name_enters_at_most_ten_files_on_its_way_to_a_network(tmp_path):
+    config, weights = tmp_path / 'tiny.py', tmp_path / 'tiny.pth'
+    Config(dict(model=plain_config(), val_dataloader=pipeline())).dump(str(config))
+    torch.save({'state_dict': plain_model().state_dict()}, weights)
+    package, entered = Path(mmpose.__file__).parent, set()
+
+    def note(frame, event, _):
+        path = Path(frame.f_code.co_filename)
+        if event == 'call' and path.is_relative_to(package):
+            values = [x for x in frame.f_locals.values() if isinstance(x, (str, Path))]
+            entered.update([path] if {str(config), str(weights)} & {*map(str, values)} else [])
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        PoseInferencer(str(config), str(weights), detector='whole-image')
+    finally:
+        sys.setprofile(before)
+    assert package / 'backends/load.py' in entered
+    assert len(entered) <= 10, sorted(entered)

@@ -28,14 +28,14 @@ from benchmarks import (
 )
 from benchmarks.huggingface import build_reference_model, largest_difference, unsupported_reason
 from benchmarks.machine import describe_machine, peak_tflops
-from benchmarks.mmpose1_baseline import MMPose1Baseline, translate_codec, translate_dataset
-from benchmarks.plain_codec import decode_person, encode_person
-from mmpose.analysis.flops import (
+from benchmarks.measured_models import (
     ModelFlops,
     count_model_flops,
     training_flops,
     utilisation,
 )
+from benchmarks.mmpose1_baseline import MMPose1Baseline, translate_codec, translate_dataset
+from benchmarks.plain_codec import decode_person, encode_person
 from mmpose.apis import load_config
 from mmpose.apis.train import prepare_training
 from mmpose.backends import pick_device

@@ -10,11 +10,11 @@ from benchmarks import (
     benchmark_forward,
     benchmark_loader,
     benchmark_training,
+    measured_models,
     training,
 )
 from benchmarks.huggingface import unsupported_reason
-from mmpose.analysis import measured_models
-from mmpose.analysis.flops import count_model_flops
+from benchmarks.measured_models import count_model_flops
 from mmpose.apis import load_config
 from mmpose.apis.train import prepare_training
 from mmpose.models.backbones import ViT, ViTMoE

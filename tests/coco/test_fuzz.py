@@ -67,7 +67,7 @@ def trained(arguments):
 
 def counted(file):
     gt = load_ground_truth(file, 17)
-    return sorted(gt.ann_id[(gt.num_keypoints > 0) & ~gt.iscrowd].tolist())
+    return sorted(gt.ann_id[(gt.num_labelled > 0) & ~gt.iscrowd].tolist())
 
 
 def evaluated(file, results):

@@ -141,7 +141,7 @@ def test_accepted_by_all(tmp_path, case):
     dataset = CocoDataset(**arguments)
     assert sorted(dataset.store.ann_ids.tolist()) == sorted(trained)
     gt = load_ground_truth(tmp_path / 'ann.json', 17)
-    counts = (gt.num_keypoints > 0) & ~gt.iscrowd
+    counts = (gt.num_labelled > 0) & ~gt.iscrowd
     assert sorted(gt.ann_id[counts].tolist()) == sorted(counted)
     assert set(gt.category_id[counts].tolist()) <= set(gt.category_ids.tolist())
     areas = dict(zip(gt.ann_id.tolist(), gt.area.tolist(), strict=True))

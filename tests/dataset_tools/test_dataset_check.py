@@ -15,6 +15,7 @@ from mmpose.dataset_tools.check import KINDS, IssueLog, check_dataset
 from mmpose.dataset_tools.check.images import exif_orientation, inspect_image
 from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
 from mmpose.dataset_tools.check.split import Split
+from mmpose.datasets.annotations import AnnotationStore
 from mmpose.metainfo import load_metainfo
 from tests.metainfo.test_keypoint_names import spell
 
@@ -172,8 +173,17 @@ def test_a_pair_that_is_exchanged_in_the_whole_dataset():
     points = rng.normal(0, 1, (200, 17, 2)).astype(np.float32)
     points[:, 1::2, 0] += 4  # left joints on the right side of the image
     points[:, [9, 10]] = points[:, [10, 9]]
-    split = Split('train', Path('a.json'), Path('.'), meta, image_ids=[1], file_names=['a'])
-    split.keypoints, split.keypoints_visible = points, np.full((200, 17), 2, np.uint8)
+    split = Split('train', Path('a.json'), Path('.'), meta)
+    split.store = AnnotationStore.pack(
+        file_names=['a'],
+        image_ids=[1],
+        image_wh=[0, 0],
+        image_index=np.zeros(200),
+        bbox_xywh=np.ones((200, 4)),
+        keypoints=points,
+        keypoints_visible=np.full((200, 17), 2),
+        ann_ids=np.arange(200),
+    )
     log = IssueLog()
     check_sides(split, log)
     assert [p.entry for p in log.issues] == ['keypoints left_wrist and right_wrist']

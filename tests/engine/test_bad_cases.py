@@ -35,7 +35,7 @@ def annotations(meta=COCO, num=NUM, **changes):
         area=np.full(num, 5000.0),
         bbox_xywh=np.tile([0.0, 0.0, 100.0, 100.0], (num, 1)),
         iscrowd=np.zeros(num, np.bool_),
-        num_keypoints=np.full(num, meta.num_keypoints),
+        num_labelled=np.full(num, meta.num_keypoints),
     )
     return KeypointGroundTruth(**{**fields, **changes})
 

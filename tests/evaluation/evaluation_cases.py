@@ -42,7 +42,7 @@ def ground_truth(image_id: list[int], keypoints: np.ndarray, **changes: Any) -> 
         'area': np.full(num, SIDE**2),
         'bbox_xywh': np.concatenate([corner, np.full((num, 2), SIDE)], axis=1),
         'iscrowd': np.zeros(num, dtype=bool),
-        'num_keypoints': np.full(num, 17),
+        'num_labelled': np.full(num, 17),
     }
     return KeypointGroundTruth(**{**fields, **changes})
 

@@ -59,7 +59,7 @@ def estimates(gt: Any, noise: float, seed: int = 0) -> list[PoseResult]:
             keypoints=(gt.keypoints[i] + rng.normal(0, 1, gt.keypoints[i].shape) * noise).astype(
                 np.float32
             ),
-            keypoint_scores=rng.random(gt.num_joints).astype(np.float32),
+            keypoint_scores=rng.random(gt.num_keypoints).astype(np.float32),
             bbox_xywh=gt.bbox_xywh[i].astype(np.float32),
         )
         for i in rng.permutation(len(gt.ann_id))

@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     KeypointDetections,
     evaluate_coco,
     evaluate_files,
-    make_synthetic_coco,
     match_poses,
-    write_synthetic_coco,
 )
 from mmpose.evaluation.functional.bootstrap import draw_images, resample_metrics
 from mmpose.evaluation.functional.coco_ap import STATISTICS
@@ -41,7 +40,7 @@ def repeat(gt, dt, counts):
         shift = {'image_id': 1, 'ann_id': 1}.get(name, 0)
         return np.concatenate([getattr(part, name) + shift * offset for part, offset in parts])
 
-    names = ['ann_id', 'image_id', 'category_id', 'keypoints', 'area', 'bbox_xywh', 'num_keypoints']
+    names = ['ann_id', 'image_id', 'category_id', 'keypoints', 'area', 'bbox_xywh', 'num_labelled']
     flags = {
         name: np.concatenate([getattr(part, name) for part, _ in gts])
         for name in ('keypoints_visible', 'iscrowd')
@@ -87,7 +86,7 @@ def test_recall_points_that_are_met_exactly_count():
         image_id=gt.image_ids,
         keypoints_visible=np.ones_like(gt.keypoints_visible),
         iscrowd=np.zeros(100, bool),
-        num_keypoints=np.full(100, 17),
+        num_labelled=np.full(100, 17),
     )
     half = KeypointDetections(
         gt.image_id[:50],

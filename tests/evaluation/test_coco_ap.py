@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from evaluation_cases import POSE, SIGMAS, detections, ground_truth, shifted
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     evaluate_coco,
     evaluate_files,
     load_ground_truth,
-    make_synthetic_coco,
     write_detections,
-    write_synthetic_coco,
 )
 
 NAMES = ['AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)']
@@ -58,7 +57,7 @@ def test_figures_worked_out_by_hand(gt_images, gt_at, dt_images, dt_at, scores, 
         # true at ranks 1 and 3 of 3
         ({}, (51 + 50 * 2 / 3) / 101),
         # an ignored annotation takes one detection out of the count, the other stays a false one
-        ({'num_keypoints': np.array([17, 0])}, 1 / 2),
+        ({'num_labelled': np.array([17, 0])}, 1 / 2),
         ({'area': np.array([6400.0, 1e11])}, 1 / 2),
         # a crowd takes both
         ({'iscrowd': np.array([False, True])}, 1.0),
@@ -73,7 +72,7 @@ def test_ignored_annotations(changes, ap):
 
 def test_ground_truth_as_prediction_is_perfect():
     gt, _ = make_synthetic_coco(20, 60, 0, seed=3, num_categories=2)
-    counted = gt.take(np.flatnonzero((gt.num_keypoints > 0) & ~gt.iscrowd))
+    counted = gt.take(np.flatnonzero((gt.num_labelled > 0) & ~gt.iscrowd))
     dt = detections(
         counted.image_id.tolist(),
         counted.keypoints,
@@ -203,7 +202,7 @@ def test_equals_other_evaluators_on_coco_images(tmp_path, backend, use_area):
     annotation_file = Path(root) / 'samples' / 'coco' / 'test_coco.json'
     gt = load_ground_truth(annotation_file, 17)
     rng = np.random.default_rng(0)
-    rows = np.repeat(np.flatnonzero(gt.num_keypoints > 0), 6)
+    rows = np.repeat(np.flatnonzero(gt.num_labelled > 0), 6)
     reach = rng.exponential(0.06, len(rows)) * np.sqrt(gt.area[rows])
     noise = rng.normal(0, 1, (len(rows), 17, 2)) * reach[:, None, None]
     dt = detections(

@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 from evaluation_cases import POSE, SIDE, annotation_file, detections, shifted
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     load_detections,
     load_ground_truth,
-    make_synthetic_coco,
     write_detections,
-    write_synthetic_coco,
 )
 
 RESULT = {'image_id': 1, 'category_id': 1, 'keypoints': [1.0, 2.0, 0.5] * 17, 'score': 0.5}
@@ -79,7 +78,7 @@ def test_left_out_fields_of_annotations(tmp_path):
     path.write_text(json.dumps(content))
     with pytest.warns(UserWarning, match="2 of 2 annotations have no 'area'; that of the box"):
         gt = load_ground_truth(path, 17)
-    assert gt.num_keypoints.tolist() == [17, 1]
+    assert gt.num_labelled.tolist() == [17, 1]
     assert gt.keypoints_visible.sum(axis=1).tolist() == [17, 1]
     assert gt.area.tolist() == [SIDE**2] * 2
     assert not gt.iscrowd.any()

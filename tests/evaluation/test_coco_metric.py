@@ -16,11 +16,10 @@ from evaluation_cases import (
 )
 from mmengine.evaluator import Evaluator
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     evaluate_files,
     evaluate_results,
-    make_synthetic_coco,
-    write_synthetic_coco,
 )
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import METRICS

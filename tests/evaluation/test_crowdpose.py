@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from evaluation_cases import detections, poses_of, run_metric, run_xtcocotools
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     evaluate_coco,
     evaluate_crowdpose,
     evaluate_results,
     load_detections,
     load_ground_truth,
-    make_synthetic_coco,
-    write_synthetic_coco,
 )
 from mmpose.metainfo import load_metainfo
 
@@ -100,7 +99,7 @@ def test_a_level_is_coco_ap_on_files_with_its_images_alone(tmp_path):
 
 def test_ground_truth_is_perfect_and_a_level_without_images_is_minus_one(tmp_path):
     gt = load_ground_truth(_files(tmp_path, indices=[0.1, 0.5])[0], 14, (), ('crowdIndex',))
-    counted = gt.take(np.flatnonzero((gt.num_keypoints > 0) & ~gt.iscrowd))
+    counted = gt.take(np.flatnonzero((gt.num_labelled > 0) & ~gt.iscrowd))
     dt = detections(counted.image_id, counted.keypoints, np.ones(len(counted.ann_id)))
     assert evaluate_crowdpose(gt, dt, META.sigmas) == {**dict.fromkeys(NAMES, 1.0), 'AP(H)': -1}
 

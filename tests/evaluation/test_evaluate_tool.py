@@ -8,13 +8,12 @@ import pytest
 from evaluation_cases import SIGMAS
 from instance_cases import estimates, write_instances
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     EVAL_CONFIGS,
     evaluate_files,
     evaluate_results,
     load_instances,
-    make_synthetic_coco,
-    write_synthetic_coco,
 )
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import METRICS

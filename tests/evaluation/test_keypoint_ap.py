@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmpose.evaluation.functional import KeypointDetections, evaluate_coco, make_synthetic_coco
+from benchmarks.synthetic_coco import make_synthetic_coco
+from mmpose.evaluation.functional import KeypointDetections, evaluate_coco
 from mmpose.evaluation.functional.coco_ap import OKS_THRESHOLDS
 from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
 from mmpose.evaluation.functional.oks_errors import analyze_errors
@@ -26,7 +27,7 @@ def truth(num_categories=1):
         keypoints=gt.keypoints + np.arange(60)[:, None, None] * 5000,
         keypoints_visible=keypoints_visible,
         iscrowd=np.zeros(60, bool),
-        num_keypoints=keypoints_visible.sum(axis=1),
+        num_labelled=keypoints_visible.sum(axis=1),
     )
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.synthetic_coco import make_synthetic_coco
 from mmpose.evaluation.functional import (
     KeypointDetections,
     KeypointGroundTruth,
     evaluate_coco,
-    make_synthetic_coco,
 )
 from mmpose.evaluation.functional.error_correction import CORRECTIONS, correct_detections
 from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, find_errors
@@ -50,7 +50,7 @@ def people(*shifts, image_id=None, **changes):
         'area': np.full(num, SCALE**2),
         'bbox_xywh': np.concatenate([keypoints.min(1), np.ptp(keypoints, axis=1)], axis=1),
         'iscrowd': np.zeros(num, bool),
-        'num_keypoints': np.full(num, 17),
+        'num_labelled': np.full(num, 17),
     }
     return KeypointGroundTruth(**{**fields, **changes})
 
@@ -199,7 +199,7 @@ def test_a_planted_kind_is_counted_and_explains_all_of_the_loss(kind):
 
 def test_a_perfect_result_has_no_errors():
     gt, _ = make_synthetic_coco(12, 60, 10, seed=3)
-    rows = np.flatnonzero((gt.num_keypoints > 0) & ~gt.iscrowd)
+    rows = np.flatnonzero((gt.num_labelled > 0) & ~gt.iscrowd)
     dt = KeypointDetections(
         image_id=gt.image_id[rows],
         category_id=gt.category_id[rows],
@@ -266,7 +266,7 @@ def plain_oks(gt, g, pose):
 
 def plain_matching(gt, dt):
     """Annotation of each detection; -2 for one on a person who does not count."""
-    counts = [bool(n > 0 and not c) for n, c in zip(gt.num_keypoints, gt.iscrowd, strict=True)]
+    counts = [bool(n > 0 and not c) for n, c in zip(gt.num_labelled, gt.iscrowd, strict=True)]
     by_score = sorted(range(len(dt.scores)), key=lambda d: -dt.scores[d])
     partner = [-1] * len(dt.scores)
     taken = set()
@@ -349,7 +349,7 @@ def test_figures_are_those_of_the_evaluation(seed):
     analysis = analyze(gt, dt)
     figures = evaluate_coco(gt, dt, SIGMAS).summary()
     assert analysis.ap.metrics == figures
-    counted = (gt.num_keypoints > 0) & ~gt.iscrowd
+    counted = (gt.num_labelled > 0) & ~gt.iscrowd
     found = (analysis.errors.matched >= 0) & (analysis.errors.oks >= 0.5)
     assert found.sum() / counted.sum() == pytest.approx(figures['AR .5'])
     mean_oks = analysis.errors.oks.sum() / counted.sum()
@@ -378,7 +378,7 @@ def test_people_who_do_not_count():
     gt = people(
         *(0, OTHER, 2 * OTHER),
         keypoints_visible=keypoints_visible,
-        num_keypoints=np.array([17, 0, 17]),
+        num_labelled=np.array([17, 0, 17]),
         iscrowd=np.array([False, False, True]),
     )
     shifts = [0, OTHER, OTHER, 2 * OTHER, 2 * OTHER]

@@ -158,5 +158,5 @@ def test_poses_come_in_the_order_of_the_dataset_from_any_number_of_ranks(meta, n
         ]
         joined = in_dataset_order(parts, children[0][0].first_place)
         own = [pose for pose in poses if pose.dataset_idx == number]
-        assert joined.img_id.tolist() == [pose.img_id for pose in own]
-        assert joined.keypoints.tolist() == [pose.keypoints.tolist() for pose in own]
+        assert joined['img_id'].tolist() == [pose.img_id for pose in own]
+        assert joined['keypoints'].tolist() == [pose.keypoints.tolist() for pose in own]

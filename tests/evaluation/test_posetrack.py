@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from evaluation_cases import detections, poses_of, run_metric
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     evaluate_posetrack18,
     evaluate_results,
     load_detections,
     load_posetrack18,
-    make_synthetic_coco,
-    write_synthetic_coco,
 )
 from mmpose.metainfo import load_metainfo
 

@@ -54,12 +54,12 @@ def _disturbed(gt, seed=0):
     rng = np.random.default_rng(seed)
     rows = np.repeat(np.flatnonzero(gt.keypoints_visible.any(axis=1)), 3)
     error = rng.exponential(0.05, len(rows)) * np.sqrt(gt.bbox_xywh[rows, 2:].prod(axis=1))
-    noise = rng.normal(0, 1, (len(rows), gt.num_joints, 2)) * error[:, None, None]
+    noise = rng.normal(0, 1, (len(rows), gt.num_keypoints, 2)) * error[:, None, None]
     return KeypointDetections(
         image_id=gt.image_id[rows],
         category_id=gt.category_id[rows],
         keypoints=gt.keypoints[rows] + noise,
-        keypoint_scores=np.ones((len(rows), gt.num_joints)),
+        keypoint_scores=np.ones((len(rows), gt.num_keypoints)),
         scores=1 / (1 + error),
     )
 

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from evaluation_cases import poses_of, run_metric, run_xtcocotools
 
+from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional import (
     WHOLEBODY_FIELDS,
     evaluate_results,
     evaluate_wholebody,
     load_detections,
     load_ground_truth,
-    make_synthetic_coco,
-    write_synthetic_coco,
 )
 from mmpose.metainfo import load_metainfo
 

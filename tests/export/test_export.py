@@ -88,7 +88,7 @@ def heatmaps(folder, checkpoint):
 def require_agreement(report, checkpoint):
     """The file, opened again, gives what PyTorch gives for one crop and for three."""
     [own] = report.comparisons
-    assert own.num_clear > 0.8 * own.num_joints
+    assert own.num_clear > 0.8 * own.num_keypoints
     metadata = report.metadata
     reference = init_model(TOY, checkpoint, cfg_options=TINY, flip_test=metadata.flip_test)
     backend = open_exported(report.path, threads=1)

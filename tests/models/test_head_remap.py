@@ -42,7 +42,8 @@ def test_rows_follow_their_joints(channels):
 def test_description():
     text = describe_match([(1, 0)], 'coco', 'aic', ['neck', 'head_top'], 'head 2')
     assert (
-        text == "head 2: 1 of 2 joints of 'aic' start from 'coco': neck; as initialised: head_top"
+        text
+        == "head 2: 1 of 2 keypoints of 'aic' start from 'coco': neck; as initialised: head_top"
     )
 
 
@@ -80,7 +81,7 @@ def test_fine_tuning_starts_from_shared_joints(checkpoint, log_text):
         key = f'deconv_layers.{part}'
         assert torch.equal(model.head.state_dict()[key], source.head.state_dict()[key])
     assert torch.equal(model.backbone.pos_embed, source.backbone.pos_embed)
-    assert "head: 12 of 14 joints of 'aic' start from 'coco': right_shoulder" in log_text.text
+    assert "head: 12 of 14 keypoints of 'aic' start from 'coco': right_shoulder" in log_text.text
     assert 'as initialised: head_top, neck' in log_text.text
 
 
@@ -99,7 +100,7 @@ def test_without_a_skeleton_the_head_is_left_alone(checkpoint):
         (
             1,
             dict(pretrained_metainfo='mpii'),
-            r'gives 17 channels, but its skeleton has 16 joints.*set model\.pretrained_metainfo',
+            r'gives 17 channels, but its skeleton has 16 keypoints.*set model\.pretrained_metainfo',
         ),
         (
             1,
@@ -165,7 +166,7 @@ def test_a_new_dataset_joins_a_trained_model(tmp_path, log_text):
     new_row = model.heads[3].final_layer.weight[wrist[0]]
     assert torch.equal(new_row, source.heads[0].final_layer.weight[wrist[1]])
     assert 'expert 3 starts as expert 0' in log_text.text
-    assert "head 'mpii': 12 of 16 joints of 'mpii' start from 'coco'" in log_text.text
+    assert "head 'mpii': 12 of 16 keypoints of 'mpii' start from 'coco'" in log_text.text
 
 
 def test_heads_of_the_checkpoint_are_counted(tmp_path):
@@ -185,4 +186,6 @@ def test_one_head_of_several_starts_a_single_model(tmp_path, log_text):
     model.init_weights()
 
     assert torch.equal(model.head.final_layer.weight, source.heads[1].final_layer.weight)
-    assert "head 1 of 3 in the checkpoint: all 14 joints of 'aic' start from 'aic'" in log_text.text
+    assert (
+        "head 1 of 3 in the checkpoint: all 14 keypoints of 'aic' start from 'aic'" in log_text.text
+    )

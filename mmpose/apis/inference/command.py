@@ -125,11 +125,6 @@ def run_inference(
 
     Reading, detection, poses, drawing and writing run at the same time.
 
-    Args:
-        inferencer: The model with its detector.
-        inputs: See ``open_sources``.
-        outputs: What to draw, show and write.
-
     Raises:
         OSError: If something cannot be read, written or shown.
         ValueError: If ``out_file`` is to hold several pictures.

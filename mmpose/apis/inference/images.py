@@ -56,7 +56,6 @@ def to_bgr(image: Any, name: str = 'the image') -> NDArray[np.uint8]:
         image: A path; the bytes of an image file; a file opened to read bytes; an array, see
             ``as_bgr``; a PIL image; or a tensor as torchvision has them, RGB or grey, (C, H, W),
             (H, W, C) or (H, W), uint8 or floats from 0 to 1. Transparency is left out.
-        name: Name in messages.
 
     Raises:
         BadImageError: If a file or its content cannot be decoded.

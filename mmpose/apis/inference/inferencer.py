@@ -168,9 +168,6 @@ class PoseInferencer:
 
         Threads run from the first result on until the iterator ends or is closed.
 
-        Args:
-            inputs: See ``open_sources``.
-
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If an input cannot be read.

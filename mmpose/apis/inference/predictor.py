@@ -19,14 +19,7 @@ from mmpose.apis.inference.images import to_bgr
 from mmpose.backends import PoseBackend, TorchBackend
 from mmpose.models import TopdownPoseEstimator
 from mmpose.models.pose_estimators.results import batch_to_results
-from mmpose.structures import (
-    Boxes,
-    CropWindow,
-    Frame,
-    PoseResult,
-    invert_affine,
-    xywh_to_center_wh,
-)
+from mmpose.structures import Boxes, CropWindow, Frame, PoseResult, invert_affine, xywh_to_center_wh
 
 MAX_SIDE = 32_000  # px; cv2.warpAffine takes images below 2^15
 
@@ -42,7 +35,6 @@ def inference_topdown(
     """Top-down inference: returns the pose of the instance in each box of an image.
 
     Args:
-        model: As ``init_model`` makes it.
         image: A path, an array (BGR), or another image as ``to_bgr`` takes it.
         boxes: (N, 4), img px, (N, 5) with scores, or ``Boxes``; None takes the whole image.
         bbox_format: Format of ``boxes``: ``xyxy`` (as in MMPose) or ``xywh``.

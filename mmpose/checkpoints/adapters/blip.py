@@ -23,8 +23,6 @@ def load_blip_text(encoder: nn.Module, path: str | os.PathLike[str], trust: bool
 
     Args:
         encoder: Text encoder whose ``text_encoder`` is the BERT of transformers.
-        path: See ``read_checkpoint``.
-        trust: See ``read_checkpoint``.
 
     Raises:
         ValueError: If the file has no such text encoder.
@@ -36,7 +34,6 @@ def fill_blip_text(encoder: nn.Module, state: StateDict, source: str) -> str:
     """Loads weights that have been read into a text encoder and returns a sentence on it.
 
     Args:
-        encoder: See ``load_blip_text``.
         state: Weights of a file; those besides the text encoder are left out.
         source: The file, for messages.
     """

@@ -21,7 +21,6 @@ def load_clip_text(
         encoder: Text encoder with those names. Its context may be shorter than that of CLIP: it
             takes the first positions.
         path: OpenAI's TorchScript archive, or a state dict; see ``read_checkpoint``.
-        trust: See ``read_checkpoint``.
 
     Raises:
         FileNotFoundError: If there is no such file.

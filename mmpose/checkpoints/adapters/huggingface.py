@@ -109,11 +109,7 @@ def check_huggingface_config(config: dict[str, Any], num_heads: int | None) -> t
     """Returns what a user should know of a ``config.json``, which says what weights do not show.
 
     Args:
-        config: The parsed file.
         num_heads: Attention heads of the model to be loaded; None if unknown.
-
-    Returns:
-        Notes, one sentence each.
 
     Raises:
         ValueError: If the model computes something else than ours would with its weights.
@@ -195,8 +191,7 @@ def _require_huggingface(shape: Architecture) -> None:
             (is_classic and head.final_kernel == 1)
             or (not head.deconv_out_channels and head.final_kernel == 3),
             f'a head of deconvolutions {head.deconv_out_channels} with kernels '
-            f'{head.deconv_kernel_sizes} '
-            f'and a last kernel of {head.final_kernel}',
+            f'{head.deconv_kernel_sizes} and a last kernel of {head.final_kernel}',
         ),
     )
     for is_fine, what in checks:

@@ -120,10 +120,6 @@ def start_language(model: nn.Module, state: StateDict) -> tuple[set[str], list[s
 def refuse_text_encoder(state: StateDict, who: str) -> None:
     """Raises if a model reads texts, which other systems do not.
 
-    Args:
-        state: Weights under our names.
-        who: The system, to begin the message with.
-
     Raises:
         ValueError: If it does.
     """

@@ -17,6 +17,7 @@ from mmpose.checkpoints.formats import (
     drop_names,
     has_name,
     is_pos_embed,
+    split_backbone,
 )
 
 HAP_ROWS = 129  # 16 x 8 and a class token
@@ -39,16 +40,6 @@ def is_hap(state: StateDict) -> bool:
 def is_dinov2(state: StateDict) -> bool:
     """Tells whether weights are an encoder of DINOv2, by its layer scales."""
     return has_name(state, r'(^|\.)blocks\.\d+\.ls1\.gamma$')
-
-
-def from_mae(state: StateDict) -> Converted:
-    """Returns the encoder of MAE, DeiT or timm under our names."""
-    return _encoder(state, 'mae')
-
-
-def from_hap(state: StateDict) -> Converted:
-    """Returns the encoder of HAP under our names."""
-    return _encoder(state, 'hap')
 
 
 def from_dinov2(state: StateDict) -> Converted:
@@ -123,7 +114,7 @@ def zero_class_row(pos: Tensor, has_class_token: bool) -> tuple[Tensor, str | No
 
 def _encoder(state: StateDict, name: str) -> Converted:
     """Returns an encoder ready to be used without a class token."""
-    state = _strip_wrapper(state)
+    state = split_backbone(state)[0]
     kept, dropped = drop_names(
         state,
         {
@@ -139,16 +130,7 @@ def _encoder(state: StateDict, name: str) -> Converted:
     return Converted(kept, name, dropped, tuple(notes))
 
 
-def _strip_wrapper(state: StateDict) -> StateDict:
-    """Returns only ``backbone.*`` or ``encoder.*``, without the prefix, if there are any."""
-    for prefix in ('backbone.', 'encoder.'):
-        inner = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        if inner:
-            return inner
-    return dict(state)
-
-
 DINOV2 = Format('dinov2', 'DINOv2 ViT', is_dinov2, from_dinov2)
-HAP = Format('hap', 'HAP pre-trained ViT', is_hap, from_hap)
-MAE = Format('mae', 'MAE or timm ViT', is_vit, from_mae)
+HAP = Format('hap', 'HAP pre-trained ViT', is_hap, lambda state: _encoder(state, 'hap'))
+MAE = Format('mae', 'MAE or timm ViT', is_vit, lambda state: _encoder(state, 'mae'))
 PRETRAIN_FORMATS = (MAE.name, HAP.name, DINOV2.name)

@@ -17,10 +17,7 @@ from mmpose.checkpoints.formats import (
 )
 
 LEFT_BY_SPLIT = 'left over from splitting a ViTPose+ file'
-SPLIT_REASONS = {
-    r'^associate_keypoint_heads\.': LEFT_BY_SPLIT,
-    r'\.mlp\.experts\.': LEFT_BY_SPLIT,
-}
+SPLIT_REASONS = {r'^associate_keypoint_heads\.': LEFT_BY_SPLIT, r'\.mlp\.experts\.': LEFT_BY_SPLIT}
 
 
 def is_vitpose(state: StateDict) -> bool:
@@ -46,16 +43,6 @@ def from_vitpose(state: StateDict) -> Converted:
     return _renamed(state, 'vitpose', 'head.', SPLIT_REASONS)
 
 
-def from_multi_task(state: StateDict) -> Converted:
-    """Returns a pose model with a head per dataset under our names."""
-    return _renamed(state, 'vitpose-multi', 'heads.0.', {})
-
-
-def from_vitpose_plus(state: StateDict) -> Converted:
-    """Returns a ViTPose+ model under our names; its experts have the same."""
-    return _renamed(state, 'vitpose+', 'heads.0.', {})
-
-
 def to_vitpose(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
     """Returns weights under the names of ViTPose and ViTPose+, and notes.
 
@@ -77,10 +64,6 @@ def to_vitpose(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
 
 def refuse_conv_stem(state: StateDict, who: str) -> None:
     """Raises if a model has the convolutional stem, which other systems do not have.
-
-    Args:
-        state: Weights under our names.
-        who: The system, to begin the message with.
 
     Raises:
         ValueError: If it has.
@@ -104,6 +87,14 @@ def _renamed(state: StateDict, name: str, first_head: str, reasons: dict[str, st
 
 VITPOSE = Format('vitpose', 'ViTPose or mmpose 0.x pose model', is_vitpose, from_vitpose)
 MULTI_TASK = Format(
-    'vitpose-multi', 'ViTPose model with a head per dataset', is_multi_task, from_multi_task
+    'vitpose-multi',
+    'ViTPose model with a head per dataset',
+    is_multi_task,
+    lambda state: _renamed(state, 'vitpose-multi', 'heads.0.', {}),
 )
-VITPOSE_PLUS = Format('vitpose+', 'ViTPose+ model with experts', has_experts, from_vitpose_plus)
+VITPOSE_PLUS = Format(
+    'vitpose+',
+    'ViTPose+ model with experts',
+    has_experts,
+    lambda state: _renamed(state, 'vitpose+', 'heads.0.', {}),
+)

@@ -71,7 +71,6 @@ def merge_expert(state: StateDict, expert: int) -> StateDict:
     """Returns the plain network of one dataset: ``fc2`` whole again, no experts.
 
     Args:
-        state: Weights with experts.
         expert: Whose rows are put behind the shared ones.
 
     Raises:
@@ -99,7 +98,6 @@ def split_into_experts(
     """Returns plain weights as a network with experts that all start as the same rows.
 
     Args:
-        state: Weights of a plain network.
         num_expert: E, number of experts.
         part_features: p, rows of an expert, the last of ``fc2``; None is a quarter of its rows.
 

@@ -68,9 +68,6 @@ def fit_prompts(state: StateDict, backbone: nn.Module) -> tuple[StateDict, list[
         state: Backbone weights under our names; of a model that was tuned in another way, its
             prompts are left out.
         backbone: One that is tuned by prompts says how by ``tuning``; others get no change.
-
-    Returns:
-        The weights, and a sentence on each change.
     """
     if not hasattr(backbone, 'tuning'):
         return state, []
@@ -158,7 +155,6 @@ def _without_language(
     """Returns the ViTPose model in the middle of a VLPose model.
 
     Args:
-        state: Weights of either.
         trained: Parts of it that were trained together with the language.
     """
     parts = tuple(f'{name}.' for name in LANGUAGE_PARTS)

@@ -11,6 +11,7 @@ from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.coco.reader import AnnotationReader
 from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
+from mmpose.datasets.annotations import AnnotationStore
 
 
 def read_coco_split(
@@ -36,15 +37,16 @@ def read_coco_split(
     annotations = reader.read()
     images = reader.images
     split.num_annotations = reader.num_annotations
-    split.image_ids, split.file_names = images.ids, images.names
-    split.image_wh = np.asarray(images.wh, np.int64).reshape(-1, 2)
-    split.image_index = images.find(annotations.image_id.tolist())
-    split.ann_ids = annotations.ann_id.tolist()
-    split.category_ids = annotations.category_id
-    split.bbox_xywh = annotations.bbox_xywh
-    split.area = annotations.area
-    split.keypoints = annotations.keypoints
-    split.keypoints_visible = np.minimum(annotations.keypoints_visible, 2)
+    split.store = AnnotationStore.pack(
+        **images.columns(),
+        image_index=images.find(annotations.image_id.tolist()),
+        bbox_xywh=annotations.bbox_xywh,
+        keypoints=annotations.keypoints,
+        keypoints_visible=np.minimum(annotations.keypoints_visible, 2),
+        area=annotations.area,
+        ann_ids=annotations.ann_id,
+        category_ids=annotations.category_id,
+    )
     split.categories = {i: str(item.get('name', i)) for i, item in reader.categories.items()}
     names = dict(zip(reversed(images.ids), reversed(images.names), strict=True))
     for problem in found:

@@ -21,16 +21,16 @@ LEAK_SHARE = 0.01
 def check_copies_within(split: Split, prints: Fingerprints, log: IssueLog) -> None:
     """Finds files with the same content, and names that are listed twice, in one split."""
     first_of: dict[str, int] = {}
-    for image, name in enumerate(split.file_names):
-        other = first_of.setdefault(name, image)
+    for image in range(len(split.store.image_ids)):
+        other = first_of.setdefault(split.store.file_name(image), image)
         if other != image:
-            found = f'the file of image {split.image_ids[other]} again'
+            found = f'the file of image {split.store.image_ids[other]} again'
             _add('duplicate_file_name', split, image, log, found, 'one entry per file')
     seen: dict[bytes, int] = {}
     for image, digest in zip(prints.images.tolist(), prints.digests, strict=True):
         other = seen.setdefault(digest, image)
-        if split.file_names[other] != split.file_names[image]:
-            found = f'the content of {split.file_names[other]}'
+        if split.store.file_name(other) != split.store.file_name(image):
+            found = f'the content of {split.store.file_name(other)}'
             _add('duplicate_image', split, image, log, found, 'another picture')
 
 
@@ -48,7 +48,7 @@ def check_leak(
         for image, digest in zip(other_prints.images.tolist(), other_prints.digests, strict=True)
         if digest in by_digest
     }
-    kind = 'leak' if len(exact) >= LEAK_SHARE * max(len(other.file_names), 1) else 'few_leaks'
+    kind = 'leak' if len(exact) >= LEAK_SHARE * max(len(other.store.image_ids), 1) else 'few_leaks'
     for image, copy in exact.items():
         found = f'the same file as {train.image_path(copy)} in train'
         _add(kind, other, image, log, found, 'a picture that is not trained on')
@@ -90,6 +90,6 @@ def _bit_counts(values: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def _add(kind: str, split: Split, image: int, log: IssueLog, found: str, expected: str) -> None:
-    entry, name = f'image {split.image_ids[image]}', split.file_names[image]
+    entry, name = f'image {split.store.image_ids[image]}', split.store.file_name(image)
     path = str(split.image_path(image))
     log.add(Issue(kind, split.name, path, entry, found, expected, name))

@@ -10,8 +10,6 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.dataset_tools.browse import dataset_parts
 from mmpose.dataset_tools.check.coco_layout import read_coco_split
@@ -93,7 +91,6 @@ def check_dataset(
     dataset classes through the class itself, whose first complaint is then the only one.
 
     Args:
-        cfg: A composed config.
         with_images: Whether to decode the images, which takes most of the time.
         workers: Threads that decode; one per core, at most 16, by default.
         quiet: Whether to show no progress.
@@ -187,24 +184,12 @@ def _build(split: Split, dataset: Config, log: IssueLog) -> KeypointDataset | No
 
 
 def _take_from_reader(split: Split, dataset: KeypointDataset) -> None:
-    store = dataset.store
     split.from_reader = True
     split.image_folder = Path(dataset.image_folder)
     split.dataset_meta = dataset.dataset_meta
-    split.image_ids = store.image_ids.tolist()
-    split.file_names = [store.file_name(i) for i in range(len(store.image_ids))]
-    split.image_wh = store.image_wh.astype(np.int64)
-    split.num_annotations = len(store)
-    if store.num_keypoints == split.dataset_meta.num_keypoints:
-        split.image_index = store.image_index.astype(np.int64)
-        split.ann_ids = store.ann_ids.tolist()
-        split.category_ids = store.category_ids.astype(np.int64)
-        split.bbox_xywh = store.bbox_xywh.astype(np.float64)
-        split.area = store.area.astype(np.float64)
-        split.keypoints, split.keypoints_visible = (
-            store.keypoints,
-            np.minimum(store.keypoints_visible, 2),
-        )
+    split.num_annotations = len(dataset.store)
+    if dataset.store.num_keypoints == split.dataset_meta.num_keypoints:
+        split.store = dataset.store
 
 
 def _crop_options(dataset: Config) -> tuple[float, tuple[int, int] | None, bool]:
@@ -221,7 +206,7 @@ def _fingerprints(
     split: Split, log: IssueLog, workers: int, apply_exif: bool, quiet: bool
 ) -> Fingerprints | None:
     if not split.image_folder.is_dir():
-        found, expected = 'no such folder', f'a folder with {len(split.file_names)} images'
+        found, expected = 'no such folder', f'a folder with {len(split.store.image_ids)} images'
         folder = str(split.image_folder)
         log.add(Issue('missing_image', split.name, folder, '', found, expected))
         return None

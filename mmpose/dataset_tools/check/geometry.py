@@ -28,16 +28,15 @@ def check_geometry(
     """Finds boxes and keypoints that cannot be right.
 
     Args:
-        split: The instances.
         log: Gets every issue.
         padding: Factor on the box that gives the crop window.
         input_size: Width and height of the crop, px, which give the aspect of the window.
     """
-    if not len(split.image_index):
+    if not len(split.store.image_index):
         return
-    image_wh = split.image_wh[split.image_index].astype(np.float64)  # (N, 2)
-    box, points = split.bbox_xywh, split.keypoints.astype(np.float64)
-    labelled = split.keypoints_visible > 0
+    image_wh = split.store.image_wh[split.store.image_index].astype(np.float64)  # (N, 2)
+    box, points = split.store.bbox_xywh, split.store.keypoints.astype(np.float64)
+    labelled = split.store.keypoints_visible > 0
     is_sized = (image_wh > 0).all(axis=1)
     _check_boxes(split, log, image_wh, is_sized)
     beyond_box = _distance_outside(points, box[:, None, :2], (box[:, :2] + box[:, 2:])[:, None])
@@ -53,13 +52,13 @@ def check_geometry(
 def _check_boxes(
     split: Split, log: IssueLog, image_wh: NDArray[np.float64], is_sized: NDArray[np.bool_]
 ) -> None:
-    box = split.bbox_xywh
+    box = split.store.bbox_xywh
     box_area = box[:, 2] * box[:, 3]
     first, last = np.maximum(box[:, :2], 0), np.minimum(box[:, :2] + box[:, 2:], image_wh)
     inside = np.prod(np.maximum(last - first, 0), axis=1)
-    empty = (box_area == 0) | (split.area <= 0)
+    empty = (box_area == 0) | (split.store.area <= 0)
     for row in np.flatnonzero(empty):
-        found = f'{_box_text(split, row)}, area {split.area[row]:g}'
+        found = f'{_box_text(split, row)}, area {split.store.area[row]:g}'
         _add(split, log, 'empty_box', row, found, 'a box and an area above 0')
     outside = is_sized & ~empty & (inside == 0)
     for row in np.flatnonzero(outside):
@@ -77,15 +76,15 @@ def _check_crops(
     split: Split, log: IssueLog, padding: float, input_size: Sequence[int] | None
 ) -> None:
     """Finds instances none of whose keypoints are in the upright window of validation."""
-    window_wh = split.bbox_xywh[:, 2:] * padding
+    window_wh = split.store.bbox_xywh[:, 2:] * padding
     if input_size is not None:
         window_wh = fix_aspect_ratio(window_wh, input_size[0] / input_size[1])
-    middle = split.bbox_xywh[:, :2] + split.bbox_xywh[:, 2:] / 2
-    offset = np.abs(split.keypoints - middle[:, None])  # (N, K, 2)
-    inside = (offset <= window_wh[:, None] / 2).all(axis=2) & (split.keypoints_visible > 0)
-    has_some = (split.keypoints_visible > 0).any(axis=1) & (window_wh > 0).all(axis=1)
+    middle = split.store.bbox_xywh[:, :2] + split.store.bbox_xywh[:, 2:] / 2
+    offset = np.abs(split.store.keypoints - middle[:, None])  # (N, K, 2)
+    inside = (offset <= window_wh[:, None] / 2).all(axis=2) & (split.store.keypoints_visible > 0)
+    has_some = (split.store.keypoints_visible > 0).any(axis=1) & (window_wh > 0).all(axis=1)
     for row in np.flatnonzero(has_some & ~inside.any(axis=1)):
-        labelled = (split.keypoints_visible[row] > 0).sum()
+        labelled = (split.store.keypoints_visible[row] > 0).sum()
         found = f'none of {labelled} labelled keypoints in the crop round '
         _add(split, log, 'empty_target', row, found + _box_text(split, row), 'at least one')
 
@@ -93,10 +92,10 @@ def _check_crops(
 def _check_copies(split: Split, log: IssueLog) -> None:
     """Finds annotations with the same keypoints on the same image."""
     first_of: dict[tuple[int, bytes], int] = {}
-    for row in range(len(split.image_index)):
+    for row in range(len(split.store.image_index)):
         key = (
-            int(split.image_index[row]),
-            split.keypoints[row].tobytes() + split.keypoints_visible[row].tobytes(),
+            int(split.store.image_index[row]),
+            split.store.keypoints[row].tobytes() + split.store.keypoints_visible[row].tobytes(),
         )
         other = first_of.setdefault(key, row)
         if other != row:
@@ -122,7 +121,7 @@ def _report_points(
     """Adds one issue per instance with bad points (N, K)."""
     for row in np.flatnonzero(bad.any(axis=1)):
         ids = np.flatnonzero(bad[row])
-        x, y = split.keypoints[row, ids[0]]
+        x, y = split.store.keypoints[row, ids[0]]
         more = f' and {len(ids) - 1} more' if len(ids) > 1 else ''
         name = split.dataset_meta.keypoint_names[ids[0]]
         _add(
@@ -136,8 +135,8 @@ def _add(split: Split, log: IssueLog, kind: str, row: int, found: str, expected:
 
 
 def _box_text(split: Split, row: int) -> str:
-    return f'box {[round(side, 1) for side in split.bbox_xywh[row].tolist()]}'
+    return f'box {[round(side, 1) for side in split.store.bbox_xywh[row].tolist()]}'
 
 
 def _image_text(split: Split, row: int) -> str:
-    return 'image {}x{} px'.format(*split.image_wh[split.image_index[row]])
+    return 'image {}x{} px'.format(*split.store.image_wh[split.store.image_index[row]])

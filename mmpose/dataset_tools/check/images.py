@@ -69,16 +69,11 @@ class Fingerprints:
 
 
 def check_images(
-    split: Split,
-    log: IssueLog,
-    workers: int,
-    apply_exif: bool = True,
-    quiet: bool = True,
+    split: Split, log: IssueLog, workers: int, apply_exif: bool = True, quiet: bool = True
 ) -> Fingerprints:
     """Decodes every image of a split in threads.
 
     Args:
-        split: Its images are read.
         log: Gets every issue.
         workers: Number of threads.
         apply_exif: Whether training turns images by their EXIF orientation.
@@ -94,7 +89,7 @@ def check_images(
     for image, facts in track(
         _inspect_all(split, workers),
         f'{split.name} images',
-        len(split.file_names),
+        len(split.store.image_ids),
         console=Console(stderr=True),
         disable=quiet,
     ):
@@ -115,8 +110,8 @@ def _inspect_all(split: Split, workers: int) -> Iterator[tuple[int, ImageFacts]]
     """Yields the images in order; only a few batches are in memory at a time."""
     step = BATCH_PER_WORKER * workers
     with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(split.file_names), step):
-            batch = range(start, min(start + step, len(split.file_names)))
+        for start in range(0, len(split.store.image_ids), step):
+            batch = range(start, min(start + step, len(split.store.image_ids)))
             paths = [split.image_path(image) for image in batch]
             yield from zip(batch, pool.map(inspect_image, paths), strict=True)
 
@@ -186,15 +181,15 @@ def _is_cut(data: bytes) -> bool:
 
 
 def _report(split: Split, log: IssueLog, image: int, facts: ImageFacts, apply_exif: bool) -> None:
-    path, entry = str(split.image_path(image)), f'image {split.image_ids[image]}'
-    name = split.file_names[image]
+    path, entry = str(split.image_path(image)), f'image {split.store.image_ids[image]}'
+    name = split.store.file_name(image)
     if facts.issue:
         expected = 'a whole image'
         log.add(Issue(facts.issue, split.name, path, entry, facts.found, expected, name))
         return
     turned = facts.orientation > 4
     used_wh = facts.wh[::-1] if turned and apply_exif else facts.wh
-    annotated_wh = tuple(split.image_wh[image].tolist())
+    annotated_wh = tuple(split.store.image_wh[image].tolist())
     if annotated_wh not in ((0, 0), used_wh):
         found = f'{used_wh[0]}x{used_wh[1]} px' + (' after its EXIF orientation' if turned else '')
         expected = f'{annotated_wh[0]}x{annotated_wh[1]} px as annotated'

@@ -212,7 +212,6 @@ class IssueLog:
         """Writes every issue as JSON.
 
         Args:
-            path: The file.
             about: Further entries of the top-level object.
         """
         content = {

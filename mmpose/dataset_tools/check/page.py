@@ -21,17 +21,11 @@ UNDRAWABLE = {'missing_image', 'corrupt_image'}
 
 
 def write_page(
-    path: Path,
-    title: str,
-    log: IssueLog,
-    splits: Sequence[Split],
-    statistics: Sequence[Statistics],
+    path: Path, title: str, log: IssueLog, splits: Sequence[Split], statistics: Sequence[Statistics]
 ) -> Path:
     """Writes the report as one HTML file and returns its path.
 
     Args:
-        path: The file.
-        title: Its heading.
         log: The issues; the first of every kind are listed and drawn.
         splits: Where the pictures come from.
         statistics: Counts, one entry per split.
@@ -66,17 +60,7 @@ def _write_overview(report: HtmlReport, log: IssueLog, statistics: Sequence[Stat
         for part in statistics
     ]  # fmt: skip
     report.table(
-        [
-            'split',
-            'file',
-            'images',
-            'decoded',
-            'unused',
-            'annotations',
-            'usable',
-            'samples',
-        ],
-        rows,
+        ['split', 'file', 'images', 'decoded', 'unused', 'annotations', 'usable', 'samples'], rows
     )
     if not log.counts:
         report.text('Nothing was found.')
@@ -123,12 +107,12 @@ def draw_issue(split: Split, issue: Issue) -> np.ndarray | None:
     scale = PICTURE_HEIGHT / image.shape[0]
     width = max(1, round(image.shape[1] * scale))
     image = cv2.resize(image, (width, PICTURE_HEIGHT), interpolation=cv2.INTER_AREA)
-    rows = [row for row in range(len(split.ann_ids)) if split.entry(row) == issue.entry]
+    rows = [row for row in range(len(split.store.ann_ids)) if split.entry(row) == issue.entry]
     if not rows:
         return image
-    points = (split.keypoints[rows[0]] + 0.5) * scale - 0.5
-    box = split.bbox_xywh[rows[0]] * scale
-    seen = split.keypoints_visible[rows[0]]
+    points = (split.store.keypoints[rows[0]] + 0.5) * scale - 0.5
+    box = split.store.bbox_xywh[rows[0]] * scale
+    seen = split.store.keypoints_visible[rows[0]]
     return draw_pose(image, points, seen, split.dataset_meta, bbox_xywh=box, label=issue.entry)
 
 

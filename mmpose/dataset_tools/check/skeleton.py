@@ -38,7 +38,6 @@ def check_skeleton(dataset_meta: DatasetMeta, log: IssueLog, needs_sigmas: bool 
     """Finds flip pairs that contradict the names, and sigmas that mean nothing.
 
     Args:
-        dataset_meta: The skeleton.
         log: Gets every issue.
         needs_sigmas: Whether a metric weighs distances by them.
     """
@@ -121,8 +120,10 @@ def _pairs(dataset_meta: DatasetMeta) -> list[tuple[int, int]]:
 
 def _pair_sides(split: Split, left: int, right: int) -> PairSides:
     names = split.dataset_meta.keypoint_names
-    both = (split.keypoints_visible[:, left] > 0) & (split.keypoints_visible[:, right] > 0)
-    gap = (split.keypoints[:, left, 0] - split.keypoints[:, right, 0])[both]
+    both = (split.store.keypoints_visible[:, left] > 0) & (
+        split.store.keypoints_visible[:, right] > 0
+    )
+    gap = (split.store.keypoints[:, left, 0] - split.store.keypoints[:, right, 0])[both]
     gap = gap[gap != 0]
     share = float((gap > 0).mean()) if len(gap) else float('nan')
     return PairSides(names[left], names[right], len(gap), share)

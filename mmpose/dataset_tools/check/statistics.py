@@ -61,13 +61,13 @@ def gather_statistics(
     split: Split, num_checked: int, num_samples: int | None, sides: list[PairSides]
 ) -> Statistics:
     """Returns the counts of a split."""
-    num = len(split.image_index)
+    num = len(split.store.image_index)
     return Statistics(
         split=split.name,
         ann_file=str(split.ann_file),
-        num_images=len(split.file_names),
+        num_images=len(split.store.image_ids),
         num_checked=num_checked,
-        num_bare=len(split.file_names) - len(np.unique(split.image_index)),
+        num_bare=len(split.store.image_ids) - len(np.unique(split.store.image_index)),
         num_annotations=split.num_annotations,
         num_instances=num,
         num_samples=num_samples,
@@ -80,10 +80,10 @@ def gather_statistics(
 
 def _count_keypoints(split: Split) -> list[KeypointCount]:
     hidden, visible = (
-        (split.keypoints_visible == 1).sum(axis=0),
-        (split.keypoints_visible == 2).sum(axis=0),
+        (split.store.keypoints_visible == 1).sum(axis=0),
+        (split.store.keypoints_visible == 2).sum(axis=0),
     )
-    num = len(split.keypoints_visible)
+    num = len(split.store.keypoints_visible)
     return [
         KeypointCount(name, int(h + v), int(h), int(v), float(h + v) / num)
         for name, h, v in zip(split.dataset_meta.keypoint_names, hidden, visible, strict=True)
@@ -91,7 +91,7 @@ def _count_keypoints(split: Split) -> list[KeypointCount]:
 
 
 def _count_categories(split: Split) -> list[tuple[int, str, int, float]]:
-    ids, counts = np.unique(split.category_ids, return_counts=True)
+    ids, counts = np.unique(split.store.category_ids, return_counts=True)
     found = dict(zip(ids.tolist(), counts.tolist(), strict=True))
     listed = {**{i: str(i) for i in found}, **split.categories}
     total = sum(found.values())
@@ -101,7 +101,7 @@ def _count_categories(split: Split) -> list[tuple[int, str, int, float]]:
 
 
 def _count_sizes(split: Split) -> list[tuple[str, int]]:
-    sizes = np.sqrt(split.bbox_xywh[:, 2] * split.bbox_xywh[:, 3])
+    sizes = np.sqrt(split.store.bbox_xywh[:, 2] * split.store.bbox_xywh[:, 3])
     counts = np.bincount(np.searchsorted(SIZE_ENDS, sizes), minlength=len(SIZE_ENDS) + 1)
     starts = (0, *SIZE_ENDS)
     names = [f'{a} to {b} px' for a, b in zip(starts, SIZE_ENDS, strict=False)]

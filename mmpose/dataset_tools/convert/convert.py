@@ -26,15 +26,7 @@ from mmpose.metainfo import load_metainfo
 
 Reader = Callable[[Path, ImageFolder], LabelSet]
 Writer = Callable[[LabelSet, Path], dict[Path, str] | dict[Path, bytes]]
-FORMATS = (
-    'coco',
-    'cvat',
-    'label_studio',
-    'labelme',
-    'deeplabcut',
-    'sleap',
-    'ultralytics',
-)
+FORMATS = ('coco', 'cvat', 'label_studio', 'labelme', 'deeplabcut', 'sleap', 'ultralytics')
 # Formats of many files: what is read has one of these suffixes.
 FOLDERS = {'labelme': ('.json', '.yaml'), 'ultralytics': ('.txt', '.yaml')}
 
@@ -54,7 +46,6 @@ def convert_annotations(
 
     Args:
         source: File, or folder for 'labelme' and 'ultralytics'.
-        target: Likewise.
         source_format: One of ``FORMATS``.
         target_format: One of ``FORMATS``.
         images: Folder of the images; needed where the format stores no image sizes, and where

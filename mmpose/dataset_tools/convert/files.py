@@ -37,10 +37,6 @@ class ImageFolder:
 
         Absolute names, also of another machine, become the longest part of them that is there.
 
-        Args:
-            name: As a file gives it.
-            where: Words for that file, for messages.
-
         Raises:
             ValueError: If the name leads out of the folder, or can be none.
         """

@@ -199,8 +199,7 @@ def with_skeleton(labels: LabelSet, dataset_meta: DatasetMeta) -> LabelSet:
         raise ValueError(
             f"keypoints {strange} are none of the skeleton '{dataset_meta.name}', which has "
             f'{list(dataset_meta.keypoint_names)}; rename them in the annotation tool or give '
-            '--metainfo '
-            'another skeleton'
+            '--metainfo another skeleton'
         )
     rows = [dataset_meta.keypoint_names.index(name) for name in names]
     instances = []

@@ -29,7 +29,6 @@ def convert_aic(ann_file: str | Path, image_dir: str | Path, out: str | Path) ->
             ``keypoint_annotations`` {humanN: 14 times x, y, v} and ``human_annotations``
             {humanN: x1, y1, x2, y2}.
         image_dir: Folder of the images ``IMAGE_ID.jpg``, whose sizes are read.
-        out: File to write.
 
     Raises:
         FileNotFoundError: If a file or an image does not exist.

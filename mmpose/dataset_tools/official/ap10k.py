@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from mmpose.coco.json_fields import Json, describe, identifier, integer
-from mmpose.dataset_tools.official.files import coco_layout, read_coco_sections, write_json
+from mmpose.coco.json_file import load_coco
+from mmpose.dataset_tools.official.files import coco_layout, write_json
 
 # Of the images of each species: Yu et al., AP-10K, NeurIPS 2021.
 SPLIT_SHARES = {'train': 0.7, 'val': 0.1, 'test': 0.2}
@@ -29,9 +30,6 @@ def split_ap10k(
         number: N in the file names.
         seed: Decides about the split.
 
-    Returns:
-        The number of images in each set.
-
     Raises:
         FileNotFoundError: If a file does not exist.
         ValueError: If one is malformed, or an id stands for different things in two files.
@@ -40,7 +38,7 @@ def split_ap10k(
     annotations: dict[int | str, Json] = {}
     categories: dict[int | str, Json] = {}
     for path in map(Path, ann_files):
-        sections = read_coco_sections(path)
+        sections = load_coco(path, needs_categories=True)
         _merge(images, sections['images'], path, 'image')
         _merge(annotations, sections['annotations'], path, 'annotation')
         _merge(categories, sections['categories'], path, 'category')
@@ -70,7 +68,7 @@ def check_ap10k(ann_files: Sequence[str | Path]) -> dict[str, int]:
     counts: dict[str, int] = {}
     first: list[tuple[object, object]] | None = None
     for path in map(Path, ann_files):
-        sections = read_coco_sections(path)
+        sections = load_coco(path, needs_categories=True)
         names = sorted((c.get('id'), c.get('name')) for c in sections['categories'])
         if first is not None and names != first:
             raise ValueError(f'{path}: its categories differ from those of {ann_files[0]}')
@@ -104,7 +102,6 @@ def split_by_group(
             order of the keys.
         shares: Share of each set; they add up to 1. A group too small for all sets fills the
             first ones first.
-        seed: The only source of randomness.
     """
     members: dict[Hashable, list[Hashable]] = defaultdict(list)
     for key, group in groups.items():

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mmpose.coco.json_fields import Json, describe, identifier
+from mmpose.coco.json_file import load_coco
 from mmpose.dataset_tools.convert.files import DRIVE, find_below, plain_name
 from mmpose.dataset_tools.official.ap10k import SPLIT_SHARES, split_by_group
-from mmpose.dataset_tools.official.files import coco_layout, read_coco_sections, write_json
+from mmpose.dataset_tools.official.files import coco_layout, write_json
 
 ARCHIVE = re.compile(r'AP-?T?-?36k', re.IGNORECASE)  # folder that holds one part of the images
 
@@ -50,7 +51,7 @@ def split_apt36k(
         ValueError: If the file is malformed.
     """
     path = Path(ann_file)
-    sections = read_coco_sections(path)
+    sections = load_coco(path, needs_categories=True)
     root = None if image_root is None else Path(image_root)
     images: dict[int | str, Json] = {}
     missing = []

@@ -8,29 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mmpose.coco.json_fields import Json
-from mmpose.coco.json_stream import stream_json
 from mmpose.dataset_tools.convert.files import write_files
 from mmpose.structures import DatasetMeta
-
-
-def read_coco_sections(path: Path) -> dict[str, list[Json]]:
-    """Returns ``images``, ``annotations`` and ``categories`` of a COCO file.
-
-    Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If it is malformed or lacks one of them; the message names the file.
-    """
-    found: dict[str, list[Json]] = {'images': [], 'annotations': [], 'categories': []}
-    for section, item in stream_json(path):
-        if section not in found:
-            continue
-        if not isinstance(item, dict):
-            raise ValueError(f"{path}: '{section}' holds {item!r:.80}, expected objects")
-        found[section].append(item)
-    for section, items in found.items():
-        if not items:
-            raise ValueError(f"{path}: field '{section}' is missing or empty")
-    return found
 
 
 def write_json(contents: Mapping[Path, object]) -> None:

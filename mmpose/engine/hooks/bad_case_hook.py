@@ -59,54 +59,35 @@ class BadCaseHook(Hook):
         self._tables: dict[str, list[AnnotationTable | None]] = {}
         self._found: list[Collection] = []
 
-    def before_val_epoch(self, runner: Runner) -> None:
+    def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
         """Starts anew."""
-        self._begin('val', runner.val_dataloader.dataset)
+        if mode == 'train':
+            return
+        if mode not in self._tables:
+            dataset = getattr(runner, f'{mode}_dataloader').dataset
+            self._tables[mode] = tables_of(dataset, self.metric)
+        self._found = [Collection() for _ in self._tables[mode]]
 
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Starts anew."""
-        self._begin('test', runner.test_dataloader.dataset)
-
-    def after_val_iter(
+    def _after_iter(
         self,
         runner: Runner,
         batch_idx: int,
         data_batch: Any = None,
         outputs: Sequence[PoseResult] | None = None,
+        mode: str = 'train',
     ) -> None:
         """Keeps the worst of the batch."""
-        self._collect('val', outputs or ())
-
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Sequence[PoseResult] | None = None,
-    ) -> None:
-        """Keeps the worst of the batch."""
-        self._collect('test', outputs or ())
-
-    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Shows what all ranks have found."""
-        self._finish(runner, 'val', runner.epoch)
-
-    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Shows what all ranks have found."""
-        self._finish(runner, 'test', 0)
-
-    def _begin(self, stage: str, dataset: Any) -> None:
-        if stage not in self._tables:
-            self._tables[stage] = tables_of(dataset, self.metric)
-        self._found = [Collection() for _ in self._tables[stage]]
-
-    def _collect(self, stage: str, results: Sequence[PoseResult]) -> None:
-        tables = self._tables[stage]
+        tables = () if mode == 'train' else self._tables[mode]
         for index, table in enumerate(tables):
             # the index of a dataset outside a mixture says nothing
-            own = [r for r in results if len(tables) == 1 or r.dataset_idx == index]
+            own = [r for r in outputs or () if len(tables) == 1 or r.dataset_idx == index]
             if table is not None and own:
                 self._found[index].add(table.compare(own), self.num_worst, self.num_random)
+
+    def _after_epoch(self, runner: Runner, mode: str = 'train') -> None:
+        """Shows what all ranks have found."""
+        if mode != 'train':
+            self._finish(runner, mode, runner.epoch if mode == 'val' else 0)
 
     def _finish(self, runner: Runner, stage: str, step: int) -> None:
         parts = gather_to_main(self._found)

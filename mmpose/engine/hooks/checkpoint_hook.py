@@ -237,7 +237,6 @@ def is_better(score: float, best: float | None, greater: bool, min_delta: float 
     """Whether a value beats the best one by more than ``min_delta``; NaN beats nothing.
 
     Args:
-        score: The value.
         best: The best one so far; None if there is none.
         greater: Whether greater is better.
         min_delta: Improvement that does not count yet.

@@ -103,7 +103,6 @@ def _draw(
     Args:
         part: A batch as the loader gives it.
         rows: (n,). The samples.
-        head: The head of the skeleton.
         dataset_meta: The skeleton, with K keypoints.
         features: What the head reads of the samples.
     """

@@ -1,11 +1,7 @@
 """Metric arithmetic: arrays in, numbers out; no model and no runner."""
 
-from mmpose.coco.files import (
-    load_detections,
-    load_ground_truth,
-    write_detections,
-)
-from mmpose.coco.keypoint_arrays import KeypointDetections, KeypointGroundTruth
+from mmpose.coco.files import load_detections, load_ground_truth, write_detections
+from mmpose.coco.keypoint_arrays import HEAD_SIZE, KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import (
     CocoScores,
     MatchedPoses,
@@ -28,14 +24,9 @@ from mmpose.evaluation.functional.eval_configs import (
     nme_keypoints,
 )
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
-from mmpose.evaluation.functional.instances import (
-    find_instances,
-    load_instances,
-    pair_detections,
-)
+from mmpose.evaluation.functional.instances import find_instances, load_instances, pair_detections
 from mmpose.evaluation.functional.keypoint_errors import (
     BBOX,
-    HEAD_SIZE,
     DistanceMetric,
     Norm,
     area_under_curve,
@@ -54,7 +45,6 @@ from mmpose.evaluation.functional.mpii import (
 from mmpose.evaluation.functional.nms import oks_nms, soft_oks_nms
 from mmpose.evaluation.functional.oks import oks_iou
 from mmpose.evaluation.functional.posetrack import evaluate_posetrack18, load_posetrack18
-from mmpose.evaluation.functional.synthetic import make_synthetic_coco, write_synthetic_coco
 from mmpose.evaluation.functional.wholebody import WHOLEBODY_FIELDS, evaluate_wholebody
 
 __all__ = [
@@ -93,7 +83,6 @@ __all__ = [
     'load_instances',
     'load_mpii_annotations',
     'load_posetrack18',
-    'make_synthetic_coco',
     'match_poses',
     'mean_distance',
     'mpii_ground_truth',
@@ -106,5 +95,4 @@ __all__ = [
     'soft_oks_nms',
     'write_detections',
     'write_pred_mat',
-    'write_synthetic_coco',
 ]

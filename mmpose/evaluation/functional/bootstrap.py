@@ -28,16 +28,7 @@ OF_ALL_SIZES = {name: rest for name, rest in STATISTICS.items() if rest[1] == 'a
 
 
 def draw_images(num_images: int, num_resamples: int, seed: int = 0) -> IntArray:
-    """How often each image is in each resample.
-
-    Args:
-        num_images: I, which each resample has as well.
-        num_resamples: R.
-        seed: Of the random numbers.
-
-    Returns:
-        (R, I), rows add up to I.
-    """
+    """How often each image is in each resample: (R, I), rows add up to I."""
     rng = np.random.default_rng(seed)
     counts = np.empty((num_resamples, num_images), dtype=np.int64)
     for row in counts:
@@ -51,7 +42,6 @@ def resample_metrics(
     """COCO metrics of resamples of the images.
 
     Args:
-        matched: Of ``match_poses``.
         counts: (R, I), of ``draw_images``. The images are those of the ground truth in ascending
             order of their ids.
         statistics: Table, area range and threshold (None for all) of each metric.

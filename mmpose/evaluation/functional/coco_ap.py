@@ -22,11 +22,7 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
     check_detections_fit,
 )
-from mmpose.evaluation.functional.coco_matching import (
-    Matches,
-    find_candidates,
-    match_detections,
-)
+from mmpose.evaluation.functional.coco_matching import Matches, find_candidates, match_detections
 from mmpose.evaluation.functional.oks import keypoint_variances
 from mmpose.evaluation.functional.ragged import rank_in_group
 
@@ -121,9 +117,6 @@ class MatchedPoses:
 
         Args:
             image_ids: The images; all of them if None.
-
-        Returns:
-            Tables of precision and recall.
         """
         if image_ids is None:
             return _accumulate(self)
@@ -161,7 +154,6 @@ def match_poses(
     """Detections matched to ground truth.
 
     Args:
-        gt: Ground truth.
         dt: Detections; of equal scores the earlier one ranks first.
         sigmas: (K,). OKS constants of the skeleton.
         use_area: Whether ``gt.area`` is the object area; else 0.53 of the box is.
@@ -169,16 +161,13 @@ def match_poses(
         dt_extents: (N,), px^2. Size of each detection, by which an unmatched one is omitted from
             an area range; None for the box around its keypoints.
 
-    Returns:
-        The matching, ready to be scored.
-
     Raises:
         ValueError: If the parts do not fit together or an area is needed and missing.
     """
-    if len(sigmas) != gt.num_joints:
+    if len(sigmas) != gt.num_keypoints:
         raise ValueError(
-            f'{gt.source}: instances have {gt.num_joints} keypoints but {len(sigmas)} sigmas came; '
-            'evaluate with the skeleton of the annotations'
+            f'{gt.source}: instances have {gt.num_keypoints} keypoints but {len(sigmas)} sigmas '
+            'came; evaluate with the skeleton of the annotations'
         )
     check_detections_fit(gt, dt)
     dt_extents = extents(dt.keypoints) if dt_extents is None else dt_extents
@@ -195,7 +184,7 @@ def match_poses(
     pairs = find_candidates(
         gt, gt_group, gt_area, dt, dt_group, keypoint_variances(sigmas), float(OKS_THRESHOLDS.min())
     )
-    gt_ignored = _outside_ranges(gt_area) | (gt.num_keypoints == 0) | gt.iscrowd  # (A, G)
+    gt_ignored = _outside_ranges(gt_area) | (gt.num_labelled == 0) | gt.iscrowd  # (A, G)
     dt_outside = _outside_ranges(dt_extents[dt_order])
     dt_rank = rank_in_group(dt_group)
     matches = match_detections(pairs, dt_rank, dt_outside, gt_ignored, gt.iscrowd, OKS_THRESHOLDS)
@@ -263,14 +252,11 @@ def _accumulate(matched: MatchedPoses) -> CocoScores:
 
 
 def precision_at_recalls(num_counted: IntArray, num_annotations: int) -> FloatArray:
-    """Highest precision at each recall point or beyond it; 0 beyond the highest recall.
+    """Highest precision at each recall point or beyond it; 0 beyond the highest recall: (R,).
 
     Args:
         num_counted: (H,). Detections that count up to and with each of the H true positives.
         num_annotations: Annotations that count.
-
-    Returns:
-        (R,).
     """
     num_true = np.arange(1, len(num_counted) + 1)
     envelope = np.maximum.accumulate((num_true / num_counted)[::-1])[::-1]

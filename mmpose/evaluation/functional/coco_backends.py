@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.coco.files import (
-    detection_records,
-    load_detections,
-    load_ground_truth,
-)
+from mmpose.coco.files import detection_records, load_detections, load_ground_truth
 from mmpose.coco.keypoint_arrays import (
     KeypointDetections,
     KeypointGroundTruth,
@@ -35,8 +31,6 @@ def evaluate_files(
     """The ten COCO metrics of a result file.
 
     Args:
-        annotation_file: COCO annotations.
-        result_file: COCO keypoint results.
         sigmas: (K,). OKS constants of the skeleton.
         use_area: Whether the annotated area is the object area; else 0.53 of the box is.
         backend: One of ``BACKENDS``.
@@ -97,9 +91,9 @@ def _annotations(gt: KeypointGroundTruth) -> dict[str, Any]:
     """Ground truth as the content of a COCO file, with every field that an evaluator reads."""
     marks = 2.0 * gt.keypoints_visible[..., None]  # (G, K) -> (G, K, 1)
     points = np.concatenate([gt.keypoints, marks], axis=2).reshape(len(gt.ann_id), -1)
-    columns = {
+    columns: dict[str, npt.NDArray[Any]] = {
         'id': gt.ann_id, 'image_id': gt.image_id, 'category_id': gt.category_id,
-        'keypoints': points, 'num_keypoints': gt.num_keypoints, 'area': gt.area,
+        'keypoints': points, 'num_keypoints': gt.num_labelled, 'area': gt.area,
         'bbox': gt.bbox_xywh, 'iscrowd': gt.iscrowd.astype(int),
     }  # fmt: skip
     values = zip(*(column.tolist() for column in columns.values()), strict=True)

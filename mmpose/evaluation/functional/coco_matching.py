@@ -77,9 +77,6 @@ def find_candidates(
         dt_group: (D,), ascending. Group of each detection.
         variances: (K,), of ``oks.keypoint_variances``.
         min_oks: Lowest threshold of the matching.
-
-    Returns:
-        Pairs of row numbers.
     """
     starts = np.searchsorted(gt_group, dt_group, side='left')
     counts = np.searchsorted(gt_group, dt_group, side='right') - starts
@@ -116,7 +113,6 @@ def match_detections(
     before an ignored one, then the one with the highest OKS, then the last. A crowd stays free.
 
     Args:
-        pairs: Candidate pairs.
         dt_rank: (D,). Position of a detection by score in its group.
         dt_outside: (A, D). True where a detection, if unmatched, is ignored in a range.
         gt_ignored: (A, G). True where an annotation does not count in a range.

@@ -10,11 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.coco.keypoint_arrays import (
-    FloatArray,
-    KeypointDetections,
-    KeypointGroundTruth,
-)
+from mmpose.coco.keypoint_arrays import FloatArray, KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import STATISTICS, match_poses
 
 CROWD_INDEX = 'crowdIndex'  # field of an image, from 0 (nobody overlaps) to 1
@@ -34,7 +30,6 @@ def evaluate_crowdpose(
 
     Args:
         gt: Ground truth with ``crowdIndex`` among ``image_extras``.
-        dt: Detections.
         sigmas: (K,). OKS constants of the skeleton.
 
     Returns:

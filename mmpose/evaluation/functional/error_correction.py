@@ -28,15 +28,7 @@ from mmpose.evaluation.functional.error_matching import (
     oks_pairs,
 )
 
-CORRECTIONS = (
-    'miss',
-    'swap',
-    'inversion',
-    'jitter',
-    'score',
-    'false_positive',
-    'false_negative',
-)
+CORRECTIONS = ('miss', 'swap', 'inversion', 'jitter', 'score', 'false_positive', 'false_negative')
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,6 @@ def measure_corrections(
     Args:
         gt: Ground truth with the object area in ``area``.
         dt: Detections, no more per image and category than the evaluation keeps.
-        errors: Of ``error_kinds.find_errors``.
         sigmas: (K,). OKS constants of the skeleton.
 
     Returns:
@@ -104,13 +95,8 @@ def correct_detections(
 
     Args:
         gt: Ground truth with the object area in ``area``.
-        dt: Detections.
-        errors: Of ``error_kinds.find_errors``.
         sigmas: (K,). OKS constants of the skeleton.
         kinds: Any of ``CORRECTIONS``.
-
-    Returns:
-        Detections, fewer or more than came.
 
     Raises:
         ValueError: If a kind is unknown.

@@ -121,16 +121,13 @@ def find_errors(
 def keypoint_similarity(
     points: FloatArray, targets: FloatArray, area: FloatArray, variances: FloatArray
 ) -> FloatArray:
-    """ks = exp(-d^2 / (2 s^2 k^2)) of each keypoint.
+    """ks = exp(-d^2 / (2 s^2 k^2)) of each keypoint: (P, K), in [0, 1].
 
     Args:
         points: (P, K, 2), image px.
         targets: (P, K, 2), image px.
         area: (P,), px^2. s^2, of the annotated instance that the targets belong to.
         variances: (K,). k^2, of ``oks.keypoint_variances``.
-
-    Returns:
-        (P, K), in [0, 1].
     """
     squared = ((points - targets) ** 2).sum(axis=2)
     return np.asarray(np.exp(-squared / variances / (area[:, None] + EPS) / 2))
@@ -155,7 +152,7 @@ def _joint_kinds(
     flip_indices: npt.NDArray[np.integer],
 ) -> tuple[FloatArray, IntArray]:
     """Similarity to the own place and kind of error of each keypoint: (D, K) both."""
-    similarity = np.zeros((len(matched), gt.num_joints))
+    similarity = np.zeros((len(matched), gt.num_keypoints))
     kinds = np.full(similarity.shape, NO_KIND, dtype=np.int64)
     rows = np.flatnonzero(matched != NONE)
     people = matched[rows]
@@ -190,7 +187,7 @@ def _similarity_to_others(
     flip_indices: npt.NDArray[np.integer],
 ) -> FloatArray:
     """Highest similarity to the same keypoint or its partner on any other instance: (M, K)."""
-    highest = np.zeros((len(rows), gt.num_joints))
+    highest = np.zeros((len(rows), gt.num_keypoints))
     others = np.flatnonzero(gt.keypoints_visible.any(axis=1) & ~gt.iscrowd)
     images = image_index(gt, gt)
     for first, second in iterate_group_pairs(image_index(gt, dt)[rows], images[others]):

@@ -49,7 +49,7 @@ class OksPairs:
 
 def counted(gt: KeypointGroundTruth) -> BoolArray:
     """Which annotations the COCO evaluation counts: (G,)."""
-    return np.asarray((gt.num_keypoints > 0) & ~gt.iscrowd)
+    return np.asarray((gt.num_labelled > 0) & ~gt.iscrowd)
 
 
 def image_index(
@@ -140,11 +140,7 @@ def match_for_errors(
     counts = is_counted[pairs.annotation]
     claimed = np.full(len(scores), NONE, dtype=np.int64)
     is_free = np.ones(len(is_counted), dtype=np.bool_)
-    for usable in (
-        counts & (pairs.oks >= FOUND_OKS),
-        ~counts & (pairs.oks >= FOUND_OKS),
-        counts,
-    ):
+    for usable in (counts & (pairs.oks >= FOUND_OKS), ~counts & (pairs.oks >= FOUND_OKS), counts):
         _claim(pairs.take(usable), claimed, is_free, iscrowd)
     return claimed
 

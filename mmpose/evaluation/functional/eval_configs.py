@@ -7,26 +7,19 @@ from pathlib import Path
 
 from mmpose.coco.files import load_detections, load_ground_truth
 from mmpose.coco.instance_layout import IMAGE, InstanceLayout
-from mmpose.coco.keypoint_arrays import (
-    FloatArray,
-    KeypointGroundTruth,
-)
+from mmpose.coco.keypoint_arrays import HEAD_SIZE, FloatArray, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_backends import evaluate_files
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
 from mmpose.evaluation.functional.instances import load_instances, pair_detections
-from mmpose.evaluation.functional.keypoint_errors import BBOX, HEAD_SIZE, DistanceMetric
+from mmpose.evaluation.functional.keypoint_errors import BBOX, DistanceMetric
 from mmpose.evaluation.functional.mpii import (
     evaluate_mpii,
     load_mpii_annotations,
     mpii_ground_truth,
 )
 from mmpose.evaluation.functional.posetrack import evaluate_posetrack18, load_posetrack18
-from mmpose.evaluation.functional.wholebody import (
-    PART_SCORES,
-    WHOLEBODY_FIELDS,
-    evaluate_wholebody,
-)
+from mmpose.evaluation.functional.wholebody import PART_SCORES, WHOLEBODY_FIELDS, evaluate_wholebody
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 
@@ -169,16 +162,12 @@ def evaluate_results(
     """Official metrics of a result file.
 
     Args:
-        dataset: As ``find_eval_config`` takes it.
         result_file: COCO results; their entries have ``ann_id`` too where metrics compare a pose
             with one annotation (MPII and the kind ``keypoints``), counted from pixel 0.
         annotation_file: Annotations: those of MPII in its own format, all others in that of COCO.
         use_area: Overrules the config where the kind is ``coco``.
         backend: Evaluator where the kind is ``coco``.
         mat_file: ``mpii_gt_val.mat``, for MPII.
-
-    Returns:
-        Name to value.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -211,11 +200,8 @@ def evaluate_keypoints(
         eval_config: One of the kind ``keypoints``.
         gt: Ground truth, such as that of a dataset that is not in the format of COCO.
         result_file: COCO results with ``ann_id``.
-
-    Returns:
-        Name to value.
     """
-    dt = load_detections(result_file, gt.num_joints, ('ann_id',))
+    dt = load_detections(result_file, gt.num_keypoints, ('ann_id',))
     paired = pair_detections(gt, dt)
     return {one.name: one.evaluate(dt.keypoints, paired) for one in eval_config.metrics}
 

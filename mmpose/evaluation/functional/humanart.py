@@ -12,11 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from mmpose.coco.keypoint_arrays import (
-    IdArray,
-    KeypointDetections,
-    KeypointGroundTruth,
-)
+from mmpose.coco.keypoint_arrays import IdArray, KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import match_poses
 
 FILE_NAME = 'file_name'
@@ -29,7 +25,6 @@ def evaluate_humanart(
 
     Args:
         gt: Ground truth with ``file_name`` among ``image_extras``.
-        dt: Detections.
         sigmas: (K,). OKS constants of the skeleton.
 
     Returns:

@@ -11,12 +11,7 @@ import numpy as np
 
 from mmpose.coco.files import load_ground_truth
 from mmpose.coco.instance_layout import InstanceLayout
-from mmpose.coco.keypoint_arrays import (
-    IdArray,
-    IntArray,
-    KeypointDetections,
-    KeypointGroundTruth,
-)
+from mmpose.coco.keypoint_arrays import IdArray, IntArray, KeypointDetections, KeypointGroundTruth
 from mmpose.structures import clip_xywh
 
 
@@ -36,9 +31,6 @@ def load_instances(
         num_keypoints: K, keypoints of the skeleton.
         extras: Further fields of every annotation.
         layout: Where the instances of an annotation stand; boxes that it makes are not clipped.
-
-    Returns:
-        All annotations of the file.
     """
     sizes = ('width', 'height')
     gt = load_ground_truth(path, num_keypoints, extras, sizes, layout=layout)
@@ -54,16 +46,13 @@ def load_instances(
 def find_instances(
     gt: KeypointGroundTruth, ann_id: IntArray, image_id: IdArray, source: str
 ) -> IntArray:
-    """Row of the annotation that each pose belongs to.
+    """Row of the annotation that each pose belongs to: (N,).
 
     Args:
         gt: Ground truth with unique annotation ids.
         ann_id: (N,). Annotation id of each pose.
         image_id: (N,). Image of each pose, which must be that of the annotation.
         source: Where the poses come from, for messages.
-
-    Returns:
-        (N,).
 
     Raises:
         ValueError: If a pose has no annotation.
@@ -97,10 +86,10 @@ def pair_detections(gt: KeypointGroundTruth, dt: KeypointDetections) -> Keypoint
     Raises:
         ValueError: If poses lack an annotation, or two have the same, or skeletons differ.
     """
-    if dt.num_joints != gt.num_joints:
+    if dt.num_keypoints != gt.num_keypoints:
         raise ValueError(
-            f'{dt.source}: poses have {dt.num_joints} keypoints but {gt.source} has '
-            f'{gt.num_joints}; use results and annotations of the same skeleton'
+            f'{dt.source}: poses have {dt.num_keypoints} keypoints but {gt.source} has '
+            f'{gt.num_keypoints}; use results and annotations of the same skeleton'
         )
     ann_id = dt.extras['ann_id']
     values, counts = np.unique(ann_id, return_counts=True)

@@ -18,14 +18,11 @@ def keypoint_average_precision(analysis: ErrorAnalysis) -> FloatArray:
     reaches it: on the place of another instance it is wrong. It does not count where it is not
     labelled. Thresholds, recall points and the mean over categories are those of COCO's AP.
 
-    Args:
-        analysis: Of ``analyze_errors``.
-
     Returns:
         (K,) in [0, 1]; NaN for a keypoint that is never labelled.
     """
     gt, dt = analysis.gt, analysis.dt
-    values = np.full((len(gt.category_ids), gt.num_joints), np.nan)
+    values = np.full((len(gt.category_ids), gt.num_keypoints), np.nan)
     for c, category in enumerate(gt.category_ids):
         rows = np.flatnonzero(dt.category_id == category)
         rows = rows[np.argsort(-dt.scores[rows], kind='stable')]

@@ -11,14 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmpose.coco.keypoint_arrays import (
-    BoolArray,
-    FloatArray,
-    KeypointGroundTruth,
-)
+from mmpose.coco.keypoint_arrays import BoolArray, FloatArray, KeypointGroundTruth
 
 BBOX = 'bbox'
-HEAD_SIZE = 'head_size'  # px, an extra of the ground truth
 Norm = str | float | tuple[int, int]
 NO_KEYPOINT = -1.0  # the value when no keypoint is labelled
 
@@ -78,7 +73,6 @@ def keypoint_accuracies(distances: FloatArray, thr: float) -> FloatArray:
 
     Args:
         distances: (N, K), of ``keypoint_distances``.
-        thr: Threshold.
 
     Returns:
         (K,) in [0, 1]; NaN where a keypoint is never labelled.
@@ -184,10 +178,10 @@ def _keypoint_pair_norm(gt: KeypointGroundTruth, first: int, second: int) -> Flo
         ValueError: If the skeleton does not have these keypoints.
     """
     for keypoint in (first, second):
-        if not 0 <= keypoint < gt.num_joints:
+        if not 0 <= keypoint < gt.num_keypoints:
             raise ValueError(
                 f'keypoint {keypoint} is to normalise the errors, but {gt.source} has keypoints 0 '
-                f'to {gt.num_joints - 1}; name two of them'
+                f'to {gt.num_keypoints - 1}; name two of them'
             )
     delta = gt.keypoints[:, first] - gt.keypoints[:, second]
     is_labelled = gt.keypoints_visible[:, first] & gt.keypoints_visible[:, second]

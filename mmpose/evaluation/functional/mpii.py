@@ -14,19 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from mmpose.coco.columns import Columns
-from mmpose.coco.json_file import read_json
 from mmpose.coco.keypoint_arrays import (
+    HEAD_SIZE,
     FloatArray,
     KeypointDetections,
     KeypointGroundTruth,
 )
-from mmpose.evaluation.functional.keypoint_errors import HEAD_SIZE, distances_of, extra_norm
+from mmpose.coco.mpii_reader import FIRST_PIXEL, NUM_KEYPOINTS, head_size_of_boxes, read_mpii
+from mmpose.evaluation.functional.keypoint_errors import distances_of, extra_norm
 
-NUM_JOINTS = 16
-HEAD_BOX_TO_HEAD = 0.6
-FIRST_PIXEL = 1  # of the official coordinates
-WINDOW_SIDE = 200.0  # px that a person of scale 1 is high
 MAT_FILE = 'mpii_gt_val.mat'
 # names in the mat file, in the order of the annotation file; the metrics need those of four letters
 MAT_JOINTS = (
@@ -64,10 +60,10 @@ def evaluate_mpii(
     Raises:
         ValueError: If there are no head sizes, or the poses do not have 16 keypoints.
     """
-    if gt.num_joints != NUM_JOINTS or keypoints.shape[1] != NUM_JOINTS:
+    if gt.num_keypoints != NUM_KEYPOINTS or keypoints.shape[1] != NUM_KEYPOINTS:
         raise ValueError(
             f'{gt.source}: poses have {keypoints.shape[1]} keypoints and annotations '
-            f'{gt.num_joints}; MPII has {NUM_JOINTS}'
+            f'{gt.num_keypoints}; MPII has {NUM_KEYPOINTS}'
         )
     distances = distances_of(keypoints, gt, extra_norm(gt, HEAD_SIZE))
     num_labelled = np.isfinite(distances).sum(axis=0)  # (16,)
@@ -90,70 +86,9 @@ def _share_of_all(distances: FloatArray, thr: float) -> float:
     return 100 * float((counted <= thr).mean()) if counted.size else -1.0
 
 
-def head_size_of_boxes(box_wh: FloatArray) -> FloatArray:
-    """Length of a head by the size of its box: (N, 2) -> (N,), px."""
-    return np.asarray(np.hypot(box_wh[:, 0], box_wh[:, 1]) * HEAD_BOX_TO_HEAD)
-
-
 def load_mpii_annotations(path: str | Path) -> KeypointGroundTruth:
-    """Annotations of an MPII file such as ``mpii_val.json``.
-
-    Args:
-        path: JSON list of ``{image, center, scale, joints, joints_vis}``, counted from pixel 1;
-            ``head_box`` (x1, y1, x2, y2) may be there too.
-
-    Returns:
-        One instance per entry, counted from pixel 0: ``ann_id`` is the row, ``image_id`` the
-        running number of the image name; ``head_size`` is among the extras if the entries have a
-        ``head_box``.
-
-    Raises:
-        FileNotFoundError: If the file is missing.
-        ValueError: If it is not such a file; the message names entry and field.
-    """
-    content = read_json(Path(path))
-    if not isinstance(content, list) or not content or not isinstance(content[0], dict):
-        raise ValueError(
-            f'{path}: not an MPII annotation file; expected a list of persons with image, '
-            f'joints and joints_vis, found {type(content).__name__}'
-        )
-    rows = Columns(Path(path), 'entry', content, numbers=range(len(content)))
-    joints = rows.tables('joints', (NUM_JOINTS, 2))
-    keypoints_visible = rows.lists('joints_vis', NUM_JOINTS) > 0
-    number_of: dict[Any, int] = {}
-    image_id = np.array([number_of.setdefault(x, len(number_of)) for x in rows.values('image')])
-    bbox_xywh = _windows(rows)
-    return KeypointGroundTruth(
-        image_ids=np.arange(len(number_of)),
-        category_ids=np.array([1]),
-        ann_id=np.arange(len(content)),
-        image_id=image_id,
-        category_id=np.ones(len(content), dtype=np.int64),
-        keypoints=joints - FIRST_PIXEL,
-        keypoints_visible=keypoints_visible,
-        area=bbox_xywh[:, 2] * bbox_xywh[:, 3],
-        bbox_xywh=bbox_xywh,
-        iscrowd=np.zeros(len(content), dtype=np.bool_),
-        num_keypoints=keypoints_visible.sum(axis=1),
-        source=str(path),
-        extras=_head_sizes(rows),
-    )
-
-
-def _head_sizes(rows: Columns) -> dict[str, FloatArray]:
-    if 'head_box' not in rows.items[0]:
-        return {}
-    corners = rows.lists('head_box', 4)
-    return {HEAD_SIZE: head_size_of_boxes(corners[:, 2:] - corners[:, :2])}
-
-
-def _windows(rows: Columns) -> FloatArray:
-    """The square of side 200 * scale px around each person: (N, 4)."""
-    center, scale = rows.lists('center', 2), rows.numbers('scale')
-    side = WINDOW_SIDE * scale
-    # the published loader shifts the centre down, to crop less of the legs
-    center = center + np.stack([np.zeros_like(scale), 15 * scale], axis=1) - FIRST_PIXEL
-    return np.column_stack([center - side[:, None] / 2, side, side])
+    """Annotations of an MPII file such as ``mpii_val.json``; see ``coco.mpii_reader``."""
+    return read_mpii(Path(path), needs_labels=True)
 
 
 def with_official_mat(gt: KeypointGroundTruth, path: str | Path) -> KeypointGroundTruth:
@@ -173,7 +108,7 @@ def with_official_mat(gt: KeypointGroundTruth, path: str | Path) -> KeypointGrou
     """
     mat = _read_mat(path)
     names = [str(np.ravel(name)[0]) for name in np.ravel(mat['dataset_joints'])]
-    if len(names) != NUM_JOINTS or any(
+    if len(names) != NUM_KEYPOINTS or any(
         len(ours) == 4 and ours != theirs for ours, theirs in zip(MAT_JOINTS, names, strict=True)
     ):
         raise ValueError(f'{path}: dataset_joints are {names}; expected {list(MAT_JOINTS)}')
@@ -191,7 +126,7 @@ def with_official_mat(gt: KeypointGroundTruth, path: str | Path) -> KeypointGrou
         gt,
         keypoints=(points.transpose(2, 0, 1) - FIRST_PIXEL)[gt.ann_id],  # (16, 2, N) -> (N, 16, 2)
         keypoints_visible=keypoints_visible[gt.ann_id],
-        num_keypoints=keypoints_visible[gt.ann_id].sum(axis=1),
+        num_labelled=keypoints_visible[gt.ann_id].sum(axis=1),
         source=str(path),
         extras={**gt.extras, HEAD_SIZE: head_size[gt.ann_id]},
     )
@@ -207,7 +142,6 @@ def mpii_ground_truth(
         mat_file: The mat file. If None, ``mpii_gt_val.mat`` beside the annotation file, because
             it is what the published values come from; or the head sizes that ``gt`` has, if
             there is no such file or it is of another split.
-        beside: The annotation file.
 
     Returns:
         Ground truth in the order of ``gt``.
@@ -250,7 +184,6 @@ def load_matlab(path: str | Path, expected: str, as_structs: bool = False) -> di
     """The variables of a MATLAB file by name.
 
     Args:
-        path: The file.
         expected: What it should be, for messages.
         as_structs: Give structures as objects and drop dimensions of length 1.
 

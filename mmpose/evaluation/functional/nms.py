@@ -7,11 +7,7 @@ import numpy.typing as npt
 
 from mmpose.coco.keypoint_arrays import BoolArray, FloatArray, IntArray
 from mmpose.evaluation.functional.oks import keypoint_variances, oks_of_pairs
-from mmpose.evaluation.functional.ragged import (
-    iterate_pairs,
-    rank_in_group,
-    segment_starts,
-)
+from mmpose.evaluation.functional.ragged import iterate_pairs, rank_in_group, segment_starts
 
 
 def oks_nms(

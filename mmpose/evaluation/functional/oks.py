@@ -15,14 +15,11 @@ EPS = float(np.spacing(1))  # keeps an area of 0 from dividing by 0, as the COCO
 
 
 def keypoint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
-    """(2 * sigma)^2 of each keypoint.
+    """(2 * sigma)^2 of each keypoint: (K,).
 
     Args:
         sigmas: (K,). Standard deviation of the annotators, in units of the square root of the
             object area.
-
-    Returns:
-        (K,).
     """
     doubled = np.asarray(sigmas, dtype=np.float64) * 2
     return doubled**2
@@ -31,16 +28,13 @@ def keypoint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
 def oks_of_pairs(
     first: FloatArray, second: FloatArray, area: FloatArray, variances: FloatArray
 ) -> FloatArray:
-    """OKS of each row of two arrays of poses, over all keypoints.
+    """OKS of each row of two arrays of poses, over all keypoints: (P,), in [0, 1].
 
     Args:
         first: (P, K, 2), image px.
         second: (P, K, 2), image px.
         area: (P,), px^2. Object area of each pair.
         variances: (K,), of ``keypoint_variances``.
-
-    Returns:
-        (P,), in [0, 1].
     """
     return np.asarray(np.exp(_negative_exponent(first, second, area, variances)).mean(axis=1))
 
@@ -52,7 +46,7 @@ def oks_iou(
     other_areas: FloatArray,
     sigmas: npt.NDArray[np.floating],
 ) -> FloatArray:
-    """OKS between one pose and N others, with the mean of the two areas.
+    """OKS between one pose and N others, with the mean of the two areas: (N,), in [0, 1].
 
     Args:
         pose: (K, 2), image px.
@@ -60,9 +54,6 @@ def oks_iou(
         pose_area: px^2.
         other_areas: (N,), px^2.
         sigmas: (K,).
-
-    Returns:
-        (N,), in [0, 1].
     """
     area = (pose_area + np.asarray(other_areas, dtype=np.float64)) / 2
     return oks_of_pairs(np.asarray(pose)[None], others, area, keypoint_variances(sigmas))

@@ -83,7 +83,6 @@ def analyze_errors(
     """Finds the errors of a result and what their correction would bring.
 
     Args:
-        gt: Ground truth.
         dt: Detections; of equal scores the earlier one ranks first.
         sigmas: (K,). OKS constants of the skeleton.
         flip_indices: (K,). Left/right partner of each keypoint, itself for keypoints without.
@@ -121,9 +120,6 @@ def analyze_errors(
 def lost_oks(analysis: ErrorAnalysis) -> dict[str, float]:
     """The mean OKS that instances lose to each kind; with the mean OKS the values add up to 1.
 
-    Args:
-        analysis: Of ``analyze_errors``.
-
     Returns:
         ``good`` (the error within the human margin), ``jitter``, ``inversion``, ``swap``,
         ``miss`` and ``false_negative``; 0 each where nobody counts.
@@ -141,9 +137,6 @@ def lost_oks(analysis: ErrorAnalysis) -> dict[str, float]:
 
 def count_errors(analysis: ErrorAnalysis) -> dict[str, int]:
     """Keypoints of each kind, then detections and instances with errors.
-
-    Args:
-        analysis: Of ``analyze_errors``.
 
     Returns:
         The kinds of ``KEYPOINT_KINDS``, ``score``, ``false_positive`` and ``false_negative``.
@@ -187,9 +180,6 @@ def image_losses(analysis: ErrorAnalysis) -> FloatArray:
 
     An instance adds the OKS that was lost, 1 if missed. A false positive adds the share of the
     matched detections that score lower than it: nearly 0 for one that hardly costs precision.
-
-    Args:
-        analysis: Of ``analyze_errors``.
 
     Returns:
         (I,), images in ascending order of their ids.

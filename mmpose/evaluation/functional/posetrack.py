@@ -15,6 +15,7 @@ import numpy as np
 
 from mmpose.coco.files import load_ground_truth
 from mmpose.coco.keypoint_arrays import (
+    HEAD_SIZE,
     BoolArray,
     FloatArray,
     IdArray,
@@ -23,8 +24,8 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
     check_detections_fit,
 )
-from mmpose.evaluation.functional.keypoint_errors import HEAD_SIZE, extra_norm
-from mmpose.evaluation.functional.mpii import head_size_of_boxes
+from mmpose.coco.mpii_reader import head_size_of_boxes
+from mmpose.evaluation.functional.keypoint_errors import extra_norm
 from mmpose.evaluation.functional.ragged import iterate_pairs, segment_starts
 
 NUM_KEYPOINTS = 17
@@ -67,9 +68,6 @@ def load_posetrack18(path: str | Path) -> KeypointGroundTruth:
     Args:
         path: JSON file whose annotations have ``bbox_head``; images may have polygons
             ``ignore_regions_x`` and ``ignore_regions_y``.
-
-    Returns:
-        All annotations.
     """
     gt = load_ground_truth(path, NUM_KEYPOINTS, (HEAD_BOX,), optional_image_extras=IGNORED)
     boxes = gt.extras[HEAD_BOX].reshape(-1, 4)
@@ -94,9 +92,9 @@ def evaluate_posetrack18(gt: KeypointGroundTruth, dt: KeypointDetections) -> dic
     Raises:
         ValueError: If the parts do not fit together or head sizes are missing.
     """
-    if gt.num_joints != NUM_KEYPOINTS:
+    if gt.num_keypoints != NUM_KEYPOINTS:
         raise ValueError(
-            f'{gt.source}: instances have {gt.num_joints} keypoints; PoseTrack18 has '
+            f'{gt.source}: instances have {gt.num_keypoints} keypoints; PoseTrack18 has '
             f'{NUM_KEYPOINTS}'
         )
     check_detections_fit(gt, dt)
@@ -200,9 +198,6 @@ def _first_maxima(groups: IntArray, values: FloatArray) -> IntArray:
     Args:
         groups: (P,), equal values adjacent.
         values: (P,).
-
-    Returns:
-        One row per group.
     """
     starts = segment_starts(groups)
     number = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(groups))))
@@ -211,14 +206,11 @@ def _first_maxima(groups: IntArray, values: FloatArray) -> IntArray:
 
 
 def _average_precision(is_true: BoolArray, num_annotated: int) -> float:
-    """Area under the precision envelope, every recall step counted (VOC).
+    """Area under the precision envelope, every recall step counted (VOC): value in [0, 1].
 
     Args:
         is_true: (N,), by descending score.
         num_annotated: Keypoints to be found.
-
-    Returns:
-        Value in [0, 1].
     """
     num_true = np.cumsum(is_true)
     precision = num_true / np.arange(1, len(is_true) + 1)

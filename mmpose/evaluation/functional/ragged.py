@@ -29,13 +29,10 @@ def segment_starts(sorted_groups: IntArray) -> IntArray:
 
 
 def rank_in_group(sorted_groups: IntArray) -> IntArray:
-    """Position of each row inside its own group.
+    """Position of each row inside its own group: (N,), 0 for the first row of each group.
 
     Args:
         sorted_groups: (N,), group of each row, equal values adjacent.
-
-    Returns:
-        (N,), 0 for the first row of each group.
     """
     starts = segment_starts(sorted_groups)
     counts = np.diff(np.append(starts, len(sorted_groups)))

@@ -74,7 +74,7 @@ def evaluate_wholebody(
     Raises:
         ValueError: If the poses do not have 133 keypoints or the parts do not fit together.
     """
-    for num, source in ((gt.num_joints, gt.source), (dt.num_joints, dt.source)):
+    for num, source in ((gt.num_keypoints, gt.source), (dt.num_keypoints, dt.source)):
         if num != NUM_WHOLEBODY:
             raise ValueError(
                 f'{source}: poses have {num} keypoints; COCO-WholeBody has {NUM_WHOLEBODY}'
@@ -100,7 +100,7 @@ def _part_of_ground_truth(gt: KeypointGroundTruth, part: WholeBodyPart) -> Keypo
         gt,
         keypoints=gt.keypoints[:, part.first : part.last],
         keypoints_visible=keypoints_visible,
-        num_keypoints=keypoints_visible.sum(axis=1),
+        num_labelled=keypoints_visible.sum(axis=1),
     )
 
 

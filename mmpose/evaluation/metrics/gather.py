@@ -35,9 +35,6 @@ def evaluation_group() -> Any:
     Every rank must make its first call at the same point of the program, because making a group is
     a collective itself; ``GatheredMetric.evaluate`` is such a point, also for a rank that had no
     sample.
-
-    Returns:
-        The process group.
     """
     group = _groups.get('evaluation')
     if group is None:
@@ -64,13 +61,10 @@ def gather_to_main(part: T) -> list[T] | None:
 
 
 def compute_on_main(compute: Callable[[], T]) -> T:
-    """Result of a computation on rank 0, broadcast to all ranks.
+    """Result of a computation on rank 0, broadcast to all ranks: what ``compute`` returned.
 
     Args:
         compute: Called on rank 0 only.
-
-    Returns:
-        What ``compute`` returned.
 
     Raises:
         RuntimeError: On the other ranks if rank 0 raised, so that they do not wait for ever.

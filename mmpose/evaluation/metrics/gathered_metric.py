@@ -13,7 +13,7 @@ from mmengine.evaluator import BaseMetric
 from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.evaluation.metrics.gather import compute_on_main, gather_to_main
 from mmpose.evaluation.metrics.pose_arrays import (
-    PoseArrays,
+    PoseColumns,
     check_each_sample_once,
     check_number_of_samples,
     concatenate_poses,
@@ -60,12 +60,7 @@ class GatheredMetric(BaseMetric):
         self.prefix = prefix or self.default_prefix
 
     def process(self, data_batch: Any, data_samples: Sequence[PoseResult]) -> None:
-        """Keeps the poses of one batch.
-
-        Args:
-            data_batch: Not read.
-            data_samples: One pose per sample of the batch.
-        """
+        """Keeps the poses of one batch."""
         if len(data_samples):
             self.results.append(pack_results(data_samples))
 
@@ -90,17 +85,10 @@ class GatheredMetric(BaseMetric):
         return {f'{self.prefix}/{name}': value for name, value in metrics.items()}
 
     @abstractmethod
-    def compute_metrics(self, results: PoseArrays) -> dict[str, float]:
-        """Metrics of all poses, called on rank 0 only.
+    def compute_metrics(self, results: PoseColumns) -> dict[str, float]:
+        """Metrics of all poses, called on rank 0 only."""
 
-        Args:
-            results: One pose per sample of the dataset.
-
-        Returns:
-            Name without prefix to value.
-        """
-
-    def _compute(self, parts: list[PoseArrays | None], size: int) -> dict[str, float]:
+    def _compute(self, parts: list[PoseColumns | None], size: int) -> dict[str, float]:
         if all(part is None for part in parts):
             check_number_of_samples(0, size)
         poses = in_dataset_order(parts, self.first_place)
@@ -129,7 +117,7 @@ class GatheredMetric(BaseMetric):
 class PredictionDump(GatheredMetric):
     """Writes the predictions of all ranks, before any suppression, into one ``.npz`` file.
 
-    The file holds the arrays of ``PoseArrays`` by name: keypoints in img px, scores, boxes and ids.
+    The file holds the columns of ``pack_results`` by name: keypoints in img px, scores, boxes, ids.
     ``numpy.load`` reads it without unpickling.
 
     Args:
@@ -142,8 +130,8 @@ class PredictionDump(GatheredMetric):
             raise ValueError(f'predictions are dumped as .npz, but the file is {out_file}')
         self.out_file = Path(out_file)
 
-    def compute_metrics(self, results: PoseArrays) -> dict[str, float]:
+    def compute_metrics(self, results: PoseColumns) -> dict[str, float]:
         """Writes the file; there is no metric."""
         self.out_file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(self.out_file, **vars(results))
+        np.savez_compressed(self.out_file, **results)
         return {}

@@ -14,7 +14,7 @@ from mmpose.evaluation.functional import (
     write_detections,
 )
 from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
-from mmpose.evaluation.metrics.pose_arrays import PoseArrays, result_path
+from mmpose.evaluation.metrics.pose_arrays import PoseColumns, result_path, to_detections
 
 
 class InstanceMetric(GatheredMetric):
@@ -39,26 +39,23 @@ class InstanceMetric(GatheredMetric):
         self.ann_file = ann_file
         self.outfile_prefix = outfile_prefix
 
-    def compute_metrics(self, results: PoseArrays) -> dict[str, float]:
+    def compute_metrics(self, results: PoseColumns) -> dict[str, float]:
         """Writes and evaluates the poses.
 
         Args:
             results: One pose per annotation; detected boxes have no annotation to compare with.
-
-        Returns:
-            The metrics.
         """
         if self.outfile_prefix is not None:
             self.write(results, result_path(self.outfile_prefix))
         gt = self.ground_truth()
-        rows = find_instances(gt, results.ann_id, results.img_id, type(self).__name__)
-        num = results.keypoints.shape[1]
-        if num != gt.num_joints:
+        rows = find_instances(gt, results['ann_id'], results['img_id'], type(self).__name__)
+        num = results['keypoints'].shape[1]
+        if num != gt.num_keypoints:
             raise ValueError(
                 f'{type(self).__name__}: poses have {num} keypoints but {gt.source} has '
-                f'{gt.num_joints}; evaluate a model of this skeleton'
+                f'{gt.num_keypoints}; evaluate a model of this skeleton'
             )
-        return self.evaluate_keypoints(results.keypoints.astype(np.float64), gt.take(rows))
+        return self.evaluate_keypoints(results['keypoints'].astype(np.float64), gt.take(rows))
 
     @abstractmethod
     def evaluate_keypoints(
@@ -68,10 +65,6 @@ class InstanceMetric(GatheredMetric):
 
         Args:
             keypoints: (N, K, 2), img px.
-            gt: The N instances of the poses.
-
-        Returns:
-            Name without prefix to value.
         """
 
     def ground_truth(self) -> KeypointGroundTruth:
@@ -85,7 +78,7 @@ class InstanceMetric(GatheredMetric):
         """Fields of the annotations in ``ann_file`` that the metrics need."""
         return ()
 
-    def write(self, poses: PoseArrays, path: Path) -> None:
+    def write(self, poses: PoseColumns, path: Path) -> None:
         """Writes the result file: COCO results with ``ann_id``."""
-        detections = poses.detections(poses.bbox_score.astype(np.float64), with_ann_id=True)
+        detections = to_detections(poses, poses['bbox_score'].astype(np.float64), with_ann_id=True)
         write_detections(path, detections)

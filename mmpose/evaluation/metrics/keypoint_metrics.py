@@ -22,7 +22,7 @@ from mmpose.evaluation.functional import (
     write_pred_mat,
 )
 from mmpose.evaluation.metrics.instance_metric import InstanceMetric
-from mmpose.evaluation.metrics.pose_arrays import PoseArrays
+from mmpose.evaluation.metrics.pose_arrays import PoseColumns, to_detections
 from mmpose.registry import METRICS
 
 # name of the metric and, for lengths that the ground truth states, of the length
@@ -148,10 +148,10 @@ class MpiiPCKAccuracy(InstanceMetric):
     ) -> dict[str, float]:
         return evaluate_mpii(keypoints, gt, self.thr)
 
-    def write(self, poses: PoseArrays, path: Path) -> None:
+    def write(self, poses: PoseColumns, path: Path) -> None:
         super().write(poses, path)
         if find_spec('scipy') is not None:
-            detections = poses.detections(poses.bbox_score, with_ann_id=True)
+            detections = to_detections(poses, poses['bbox_score'], with_ann_id=True)
             write_pred_mat(path.with_name(PRED_FILE), detections)
 
 

@@ -9,14 +9,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from mmpose.evaluation.functional import (
-    KeypointDetections,
-    oks_nms,
-    soft_oks_nms,
-    write_detections,
-)
+from mmpose.evaluation.functional import KeypointDetections, oks_nms, soft_oks_nms, write_detections
 from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
-from mmpose.evaluation.metrics.pose_arrays import PoseArrays, result_path
+from mmpose.evaluation.metrics.pose_arrays import (
+    PoseColumns,
+    mean_scores,
+    result_path,
+    to_detections,
+)
 
 SCORE_MODES = ('bbox_keypoint', 'bbox', 'keypoint')
 NMS_MODES = ('oks_nms', 'soft_oks_nms', 'none')
@@ -84,11 +84,8 @@ class OksMetric(GatheredMetric):
         self.format_only = format_only
         self.outfile_prefix = outfile_prefix
 
-    def compute_metrics(self, results: PoseArrays) -> dict[str, float]:
+    def compute_metrics(self, results: PoseColumns) -> dict[str, float]:
         """Scores, suppresses, writes and evaluates the poses.
-
-        Args:
-            results: One pose per sample of the dataset.
 
         Returns:
             The metrics; nothing if ``format_only``.
@@ -109,11 +106,7 @@ class OksMetric(GatheredMetric):
         """Metrics of scored and suppressed poses.
 
         Args:
-            detections: Poses.
             sigmas: (K,). OKS constants of the skeleton.
-
-        Returns:
-            Name without prefix to value.
         """
 
     def _annotation_file(self) -> str:
@@ -128,28 +121,28 @@ class OksMetric(GatheredMetric):
             )
         return skeleton.sigmas
 
-    def _detections(self, poses: PoseArrays, sigmas: np.ndarray) -> KeypointDetections:
-        detections = poses.detections(self._pose_scores(poses))
+    def _detections(self, poses: PoseColumns, sigmas: np.ndarray) -> KeypointDetections:
+        detections = to_detections(poses, self._pose_scores(poses))
         if self.nms_mode == 'none':
             return detections
         suppress = oks_nms if self.nms_mode == 'oks_nms' else soft_oks_nms
         kept = suppress(
             detections.keypoints,
             detections.scores,
-            poses.area.astype(np.float64),
+            poses['area'].astype(np.float64),
             sigmas,
             self.nms_thr,
-            image_index=np.unique(poses.img_id, return_inverse=True)[1],
+            image_index=np.unique(poses['img_id'], return_inverse=True)[1],
         )
         return detections.take(kept)
 
-    def _pose_scores(self, poses: PoseArrays) -> np.ndarray:
-        bbox_score = poses.bbox_score.astype(np.float64)
+    def _pose_scores(self, poses: PoseColumns) -> np.ndarray:
+        bbox_score = poses['bbox_score'].astype(np.float64)
         if self.score_mode == 'bbox':
             return bbox_score
         if self.score_mode == 'keypoint':
-            return poses.keypoint_scores.mean(axis=1, dtype=np.float64)
-        return bbox_score * poses.mean_scores(self.keypoint_score_thr)
+            return poses['keypoint_scores'].mean(axis=1, dtype=np.float64)
+        return bbox_score * mean_scores(poses['keypoint_scores'], self.keypoint_score_thr)
 
     def _check_choice(self, name: str, value: str, choices: tuple[str, ...]) -> None:
         if value not in choices:

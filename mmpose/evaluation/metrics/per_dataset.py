@@ -39,10 +39,7 @@ class PerDatasetMetric(BaseMetric):
     default_prefix = 'per_dataset'  # in no name; mmengine warns of a metric without one
 
     def __init__(
-        self,
-        metrics: Sequence[Any],
-        names: Sequence[str],
-        outfile_prefix: str | None = None,
+        self, metrics: Sequence[Any], names: Sequence[str], outfile_prefix: str | None = None
     ) -> None:
         super().__init__()
         if not len(metrics) or len(metrics) != len(names):
@@ -91,7 +88,6 @@ class PerDatasetMetric(BaseMetric):
         """Gives each metric the poses of its dataset.
 
         Args:
-            data_batch: Not read.
             data_samples: One pose per sample of the batch, of any dataset.
         """
         groups: list[list[PoseResult]] = [[] for _ in self.names]

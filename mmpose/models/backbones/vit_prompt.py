@@ -39,12 +39,7 @@ class ViTPrompt(ViT):
     """
 
     def __init__(
-        self,
-        tuning: str,
-        num_tokens: int = 0,
-        embed_dim: int = 768,
-        depth: int = 12,
-        **kwargs: Any,
+        self, tuning: str, num_tokens: int = 0, embed_dim: int = 768, depth: int = 12, **kwargs: Any
     ) -> None:
         _check_tuning(tuning, num_tokens)
         self.tuning = tuning

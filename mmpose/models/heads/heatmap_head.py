@@ -49,7 +49,6 @@ class HeatmapHead(PoseHead):
             in_channels: Channels of the features.
             out_channels: C, channels of the heatmaps: the number of keypoints times the codec's
                 channels per keypoint.
-            decoder: A codec or its config.
             deconv_out_channels: Channels behind each transposed convolution; none without them.
             deconv_kernel_sizes: Kernel of each transposed convolution: 2, 3 or 4.
             upsample: Factor by which the features are enlarged first.
@@ -71,6 +70,8 @@ class HeatmapHead(PoseHead):
         self.deconv_layers = self._make_deconv_layers(in_channels, widths, kernels)
         self.final_layer = _make_final_layer([in_channels, *widths][-1], out_channels, final_layer)
         self.loss_module: nn.Module = _build_loss(loss)
+        self.keypoint_weights: Tensor | None
+        self.register_buffer('keypoint_weights', None, persistent=False)
         self._init_weights()
 
     @property
@@ -107,8 +108,7 @@ class HeatmapHead(PoseHead):
             raise ValueError(
                 f'head produces heatmaps of (width, height) {size_wh} but the codec expects '
                 f'{self.decoder.heatmap_size}; set codec.heatmap_size, or codec.input_size '
-                'together with '
-                'the crop and the backbone'
+                'together with the crop and the backbone'
             )
         return heatmaps
 
@@ -137,6 +137,8 @@ class HeatmapHead(PoseHead):
         heatmaps = self.forward(feats)
         with torch.no_grad():
             targets, weights = self.decoder.encode(keypoints, keypoints_visible)
+        if self.keypoint_weights is not None:
+            weights = weights * self.keypoint_weights
         step = self.decoder.num_channels(1)  # score maps come first in each keypoint's group
         accuracy = heatmap_accuracy(heatmaps.detach()[:, ::step], targets[:, ::step], weights)
         loss = self.loss_module(heatmaps, targets, weights)
@@ -169,6 +171,10 @@ class HeatmapHead(PoseHead):
     def set_flip_options(self, options: Mapping[str, Any]) -> None:
         """Applies ``flip_mode`` and ``shift_heatmap`` of ``model.test_cfg`` to the decoder."""
         self.decoder.set_flip_options(**options)
+
+    def weight_keypoints(self, weights: Tensor) -> None:
+        """Multiplies the loss of each keypoint by its weight (K,) as the weights of targets do."""
+        self.keypoint_weights = weights
 
     def size_option(self, num_keypoints: int) -> str:
         """Returns ``out_channels`` for a number of keypoints."""
@@ -247,8 +253,7 @@ def deconv_sizes(
     if len(channels) != len(kernels):
         raise ValueError(
             f'head.deconv_out_channels has {len(channels)} entries but '
-            'head.deconv_kernel_sizes has '
-            f'{len(kernels)}; expected one kernel per layer'
+            f'head.deconv_kernel_sizes has {len(kernels)}; expected one kernel per layer'
         )
     for width, kernel in zip(channels, kernels, strict=True):
         if kernel not in DECONV_PADDING:

@@ -93,9 +93,6 @@ class BlipTextEncoder(nn.Module):
     def forward(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Returns the features of sentences, and where they are.
 
-        Args:
-            sentences: N texts.
-
         Returns:
             (N, L, D) features of the tokens, start and end included; sentences shorter than the
             longest are filled up.

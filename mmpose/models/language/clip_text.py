@@ -151,7 +151,6 @@ class CLIPTextEncoder(nn.Module):
         """Returns one feature per text, (N, D).
 
         Args:
-            prompts: N texts.
             contexts: (1, M, W). Learned tokens, the same for each text.
 
         Raises:

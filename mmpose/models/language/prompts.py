@@ -22,7 +22,6 @@ def keypoint_prompts(
     """Returns one text per keypoint, in the order of the skeleton.
 
     Args:
-        dataset_meta: The skeleton.
         prompts: Keypoint -> text. Another keypoint is called by its name: 'left_eye' is 'left eye'.
 
     Raises:

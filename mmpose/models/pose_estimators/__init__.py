@@ -5,9 +5,4 @@ from mmpose.models.pose_estimators.pgvl import PGVLPoseEstimator
 from mmpose.models.pose_estimators.topdown import TopdownPoseEstimator
 from mmpose.models.pose_estimators.vlpose import VLPoseEstimator
 
-__all__ = [
-    'MultiHeadPoseEstimator',
-    'PGVLPoseEstimator',
-    'TopdownPoseEstimator',
-    'VLPoseEstimator',
-]
+__all__ = ['MultiHeadPoseEstimator', 'PGVLPoseEstimator', 'TopdownPoseEstimator', 'VLPoseEstimator']

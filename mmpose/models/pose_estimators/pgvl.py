@@ -103,11 +103,7 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
 
     @staticmethod
     def plain_config(config: Config) -> Config:
-        """Returns the config of the same estimator without language.
-
-        Args:
-            config: Config of this estimator.
-        """
+        """Returns the config of the same estimator without language."""
         plain = {key: value for key, value in config.items() if key not in LANGUAGE_OPTIONS}
         head = {**config['head'], 'in_channels': config['backbone']['embed_dim']}
         return {**plain, 'type': 'TopdownPoseEstimator', 'head': head}

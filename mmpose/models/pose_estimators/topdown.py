@@ -45,7 +45,7 @@ class TopdownPoseEstimator(PoseEstimator):
         super().__init__(backbone, pretrained_metainfo=metas, **kwargs)
         self.dataset_meta = load_metainfo(metainfo)
         self.head: PoseHead = MODELS.build(head)
-        self._set_flip_options()
+        self._set_head_options()
         if self.pretrained_metas and self.pretrained is None:
             raise ValueError(
                 'model.pretrained_metainfo is the skeleton of a checkpoint, but there is none; '
@@ -54,8 +54,7 @@ class TopdownPoseEstimator(PoseEstimator):
         if self.head.num_keypoints != self.dataset_meta.num_keypoints:
             raise ValueError(
                 f'the head has {self.head.num_keypoints} keypoints but '
-                f"'{self.dataset_meta.name}' has "
-                f'{self.dataset_meta.num_keypoints}; set '
+                f"'{self.dataset_meta.name}' has {self.dataset_meta.num_keypoints}; set "
                 f'model.head.{self.head.size_option(self.dataset_meta.num_keypoints)}'
             )
         flips = torch.from_numpy(self.dataset_meta.flip_indices.copy())

@@ -89,11 +89,7 @@ class VLPoseEstimator(TopdownPoseEstimator):
 
     @staticmethod
     def plain_config(config: Config) -> Config:
-        """Returns the config of the same estimator without language.
-
-        Args:
-            config: Config of this estimator.
-        """
+        """Returns the config of the same estimator without language."""
         return {**config, 'language': False}
 
     def condition_of(self, batch: Batch) -> Tensor | None:

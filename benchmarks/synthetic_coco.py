@@ -75,7 +75,7 @@ def write_synthetic_coco(
             'image_id': int(gt.image_id[i]),
             'category_id': int(gt.category_id[i]),
             'keypoints': triples[i].ravel().tolist(),
-            'num_keypoints': int(gt.num_keypoints[i]),
+            'num_keypoints': int(gt.num_labelled[i]),
             'bbox': gt.bbox_xywh[i].tolist(),
             'area': float(gt.area[i]),
             'iscrowd': int(gt.iscrowd[i]),
@@ -120,19 +120,19 @@ def _make_ground_truth(
         area=np.round(size_wh.prod(axis=1) * rng.uniform(0.3, 0.8, num), 4),
         bbox_xywh=np.round(np.concatenate([corner, size_wh], axis=1), 2),
         iscrowd=rng.random(num) < CROWD_SHARE,
-        num_keypoints=keypoints_visible.sum(axis=1),
+        num_labelled=keypoints_visible.sum(axis=1),
     )
 
 
 def _make_detections(
     rng: np.random.Generator, gt: KeypointGroundTruth, num: int
 ) -> KeypointDetections:
-    num_joints = gt.num_joints
+    num_keypoints = gt.num_keypoints
     image_id = rng.choice(gt.image_ids, num)
     category_id = rng.choice(gt.category_ids, num)
     size_wh = np.exp(rng.normal(4.2, 0.9, (num, 1, 1))) * np.ones((1, 1, 2))
     corner = rng.random((num, 1, 2)) * np.array(IMAGE_WH)
-    keypoints = corner + rng.random((num, num_joints, 2)) * size_wh
+    keypoints = corner + rng.random((num, num_keypoints, 2)) * size_wh
     scores = rng.random(num) * 0.7
     if len(gt.ann_id):
         copies = np.flatnonzero(rng.random(num) < COPY_SHARE)
@@ -146,7 +146,7 @@ def _make_detections(
         image_id=image_id,
         category_id=category_id,
         keypoints=np.round(keypoints, 3),
-        keypoint_scores=np.round(rng.random((num, num_joints)), 4),
+        keypoint_scores=np.round(rng.random((num, num_keypoints)), 4),
         scores=np.round(scores, DUPLICATE_SCORE_DECIMALS),
     )
 
@@ -156,7 +156,7 @@ def _disturb(
 ) -> FloatArray:
     """Annotated joints plus noise; unlabelled joints anywhere in the box: (n, K, 2)."""
     box = gt.bbox_xywh[rows]
-    inside = rng.random((len(rows), gt.num_joints, 2)) * box[:, None, 2:] + box[:, None, :2]
+    inside = rng.random((len(rows), gt.num_keypoints, 2)) * box[:, None, 2:] + box[:, None, :2]
     pose = np.where(gt.keypoints_visible[rows][..., None], gt.keypoints[rows], inside)
     reach = error * np.sqrt(np.maximum(gt.area[rows], 0))
     return np.asarray(pose + rng.normal(0, 1, pose.shape) * reach[:, None, None])

@@ -1,4 +1,4 @@
-"""Models for benchmarks and FLOPs, with random weights, and dataset indices of a mixed batch."""
+"""Models of benchmarks with random weights, their mixed batches, codecs and FLOPs."""
 
 from __future__ import annotations
 
@@ -9,29 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmpose.analysis.flops import build_model, count_flops, deal_datasets, input_size
 from mmpose.metainfo import load_metainfo
 from mmpose.models.backbones.vit_moe import plain_config
 from mmpose.models.pose_estimators.base import PoseEstimator
-from mmpose.registry import MODELS
-
-OF_CHECKPOINTS = ('pretrained', 'pretrained_metainfo')
-
-
-def build_model(model_cfg: dict[str, Any]) -> PoseEstimator:
-    """Builds an estimator that loads no checkpoint.
-
-    Args:
-        model_cfg: Its config.
-    """
-    return MODELS.build({k: v for k, v in model_cfg.items() if k not in OF_CHECKPOINTS})
 
 
 def build_plain(model: PoseEstimator, model_cfg: dict[str, Any]) -> PoseEstimator | None:
     """Builds the same estimator with a plain ViT and nothing else between it and the heads.
-
-    Args:
-        model: The estimator.
-        model_cfg: Its config.
 
     Returns:
         The plain one; None if the model has neither experts nor language.
@@ -53,24 +38,6 @@ def kind_of(model: PoseEstimator) -> str:
     if reads_texts(model):
         return type(model).__name__.removesuffix('Estimator')
     return type(model.backbone).__name__
-
-
-def input_size(model: PoseEstimator) -> tuple[int, int]:
-    """Returns the size of the crops, which all datasets share."""
-    return next(iter(model.all_heads())).input_size
-
-
-def deal_datasets(model: PoseEstimator, batch_size: int) -> Tensor:
-    """Returns the dataset of each crop of a mixed batch, (batch_size,) int64, on the CPU.
-
-    The datasets take turns, so that all have the same share. A model that trains one expert only
-    gets crops of its dataset.
-    """
-    trained = getattr(model.backbone, 'trained_expert', None)
-    if trained is not None:
-        return torch.full((batch_size,), trained, dtype=torch.int64)
-    num = max(len(list(model.all_heads())), getattr(model.backbone, 'num_expert', 1))
-    return torch.arange(batch_size) % num
 
 
 def rows_per_head(model: PoseEstimator, dataset_idx: Tensor) -> list[list[int]]:
@@ -98,7 +65,6 @@ def own_heatmaps(
     """Returns the heatmaps of each head for its own crops, as in prediction.
 
     Args:
-        model: The estimator.
         images: (B, 3, h, w), normalised.
         dataset_idx: (B,), on the CPU.
         rows: Crops of each head, see :func:`rows_per_head`.
@@ -108,6 +74,10 @@ def own_heatmaps(
     if len(heads) == 1:
         return [heads[0](features)]
     return [head(features[own]) for head, own in zip(heads, rows, strict=True) if own]
+
+
+# The backward pass multiplies by the weights and by the activations, the forward pass once.
+TRAINING_TO_FORWARD = 3
 
 
 @dataclass(frozen=True)
@@ -151,3 +121,56 @@ def _decoder_of(head: dict[str, Any]) -> dict[str, Any]:
     if 'decoder' not in head:
         raise ValueError(f'head {head["type"]} predicts no heatmaps, so it has no codec to measure')
     return dict(head['decoder'])
+
+
+@dataclass(frozen=True)
+class ModelFlops:
+    """Operations of one forward pass of one image.
+
+    Attributes:
+        shared: Of backbone and neck.
+        heads: Of each head.
+    """
+
+    shared: int
+    heads: tuple[int, ...]
+
+    def of_batch(self, batch_size: int, images_per_head: Sequence[int]) -> int:
+        """Returns the operations of a batch."""
+        pairs = zip(self.heads, images_per_head, strict=True)
+        return batch_size * self.shared + sum(flops * num for flops, num in pairs)
+
+
+def count_model_flops(model_cfg: dict[str, Any]) -> ModelFlops:
+    """Returns the operations of a model, by its parts.
+
+    Matrix products, convolutions and attention count; norms and activations, which are below one
+    per cent, do not. Nothing is computed: the model is built without memory. A backbone with
+    experts runs one of them on an image, which makes it as costly as the plain one. Texts, which
+    are read once a batch in training and once for all in evaluation, do not count.
+    """
+    with torch.device('meta'):
+        model = build_model(model_cfg).eval()
+        width, height = input_size(model)
+        image = torch.empty(1, 3, height, width)
+    index = deal_datasets(model, 1)
+    with torch.no_grad():  # text features are kept from here on
+        features = model.extract_feat(image, index)
+    return ModelFlops(
+        count_flops(lambda: model.extract_feat(image, index)),
+        tuple(count_flops(lambda head=head: head(features)) for head in model.all_heads()),
+    )
+
+
+def training_flops(forward_flops: int) -> int:
+    """Returns the operations of a training step: forward and, twice as much, backward."""
+    return TRAINING_TO_FORWARD * forward_flops
+
+
+def utilisation(flops: float, seconds: float, peak_tflops: float) -> float:
+    """Returns the share of a device's arithmetic peak that was used, 0 to 1 (MFU).
+
+    PaLM, Chowdhery et al. 2022, appendix B: operations that the model needs, over time and peak.
+    Recomputed activations do not count.
+    """
+    return flops / seconds / (peak_tflops * 1e12)
