@@ -224,14 +224,14 @@ def test_whole_bodies_in_one_field(tmp_path):
     data = dataset(tmp_path / 'one', [one], kind=CocoWholeBodyDataset)
     np.testing.assert_array_equal(data.store.keypoints, expected.store.keypoints)
     truth = load_ground_truth(tmp_path / 'one' / 'ann.json', WHOLEBODY_FIELDS)
-    assert truth.num_joints == 133
+    assert truth.num_keypoints == 133
     config = {
         'type': 'CocoWholeBodyDataset', 'data_root': str(tmp_path / 'one'), 'ann_file': 'ann.json',
         'data_prefix': {'img': 'images'},
     }  # fmt: skip
     log = IssueLog()
     split, num = _read_split('train', config, log)
-    assert (len(split.keypoints), num) == (1, 1)
+    assert (len(split.store), num) == (1, 1)
     assert not log.issues, log.issues
     result = {'image_id': 100, 'category_id': 1, 'keypoints': together, 'score': 1.0}
     (tmp_path / 'results.json').write_text(json.dumps([result]))
@@ -257,7 +257,7 @@ def test_the_check_reads_as_training_does(tmp_path):
     log = IssueLog()
     split, _ = _read_split('train', config, log)
     assert not log.issues, log.issues
-    np.testing.assert_allclose(split.bbox_xywh[0], [0, 0, 60, 60], atol=1e-5)
+    np.testing.assert_allclose(split.store.bbox_xywh[0], [0, 0, 60, 60], atol=1e-5)
 
 
 @pytest.mark.parametrize('table', [DATASETS_1X, DATASETS_0X], ids=['1.x', '0.x'])

@@ -250,7 +250,7 @@ def test_refused_backends(tmp_path):
     data = json.loads(Path(files[0]).read_text())
     data['annotations'][0].update(num_keypoints=0, keypoints=[5, 5, 2] * 17, iscrowd=0)
     (tmp_path / 'odd.json').write_text(json.dumps(data))
-    with pytest.raises(ValueError, match="another num_keypoints .* use 'numpy' or 'faster_coco_e"):
+    with pytest.raises(ValueError, match=r"another num_keypoints .* use 'numpy' or 'faster_coco_e"):
         evaluate_files(tmp_path / 'odd.json', files[1], SIGMAS, backend='xtcocotools')
     with pytest.raises(ValueError, match=r'\(M\) and \(L\) by the annotated area'):
         evaluate_files(*files, SIGMAS, use_area=False, backend='faster_coco_eval')

@@ -71,7 +71,7 @@ def evaluate_with_backend(
     check_detections_fit(gt, detections)
     if len(detections.scores) == 0:
         raise ValueError(f"{detections.source}: no pose; backend '{backend}' needs at least one")
-    odd = (gt.num_keypoints == 0) == gt.keypoints_visible.any(axis=1)
+    odd = (gt.num_labelled == 0) == gt.keypoints_visible.any(axis=1)
     if backend == 'xtcocotools' and (odd & ~gt.iscrowd).any():
         raise ValueError(
             f'{gt.source}: annotation {gt.ann_id[odd & ~gt.iscrowd][0]} has another num_keypoints '
