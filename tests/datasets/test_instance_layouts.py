@@ -260,6 +260,16 @@ def test_the_check_reads_as_training_does(tmp_path):
     np.testing.assert_allclose(split.store.bbox_xywh[0], [0, 0, 60, 60], atol=1e-5)
 
 
+@pytest.mark.parametrize(('offset', 'expected'), [(1, 1.0), (0, 0.0)])
+def test_results_of_jhmdb_count_from_0_and_its_file_from_1(tmp_path, offset, expected):
+    dataset(tmp_path, [annotation(1, 100, keypoints=points(15))], metainfo='jhmdb')
+    found = [n for i in range(15) for n in (10 + i - offset, 20 - offset, 1)]
+    pose = {'image_id': 100, 'category_id': 1, 'ann_id': 1, 'keypoints': found, 'score': 1.0}
+    (tmp_path / 'results.json').write_text(json.dumps([pose]))
+    figures = evaluate_results('jhmdb', tmp_path / 'results.json', tmp_path / 'ann.json')
+    assert figures['tPCK'] == expected  # the torso is 1 px long, so 0.2 px count
+
+
 @pytest.mark.parametrize('table', [DATASETS_1X, DATASETS_0X], ids=['1.x', '0.x'])
 def test_rows_of_the_migration_are_arguments(tmp_path, table):
     for name, row in table.items():
