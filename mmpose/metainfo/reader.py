@@ -66,8 +66,8 @@ def load_metainfo(name: str | Path | DatasetMeta | Info) -> DatasetMeta:
     Args:
         name: A name such as ``coco``, also as MMPose calls it, the path of a ``.csv`` table or of
             a ``.py`` file with a dict as MMPose's, such a dict or ``dict(from_file=PATH)``, or a
-            skeleton, which is returned as it is. A ``.py`` file that is not there means the skeleton of its name, as
-            in MMPose.
+            skeleton, which is returned as it is. A ``.py`` file that is not there means the
+            skeleton of its name, as in MMPose.
 
     Raises:
         FileNotFoundError: If there is no such name or file; the message offers near names.
