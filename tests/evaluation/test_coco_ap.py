@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,6 +230,19 @@ def test_equals_other_evaluators_on_sparse_files(tmp_path, missing, backend, use
             annotation[missing] = None
     Path(files[0]).write_text(json.dumps(data))
     assert 0 < _assert_equal_to(backend, use_area, *files)['AP'] < 1
+
+
+@pytest.mark.parametrize(('backend', 'use_area'), EXTERNAL)
+def test_equals_other_evaluators_where_ids_recur_in_other_images(tmp_path, backend, use_area):
+    files = write_synthetic_coco(*make_synthetic_coco(12, 30, 60, seed=3), tmp_path)
+    figures = _assert_equal_to(backend, use_area, *files)
+    data = json.loads(Path(files[0]).read_text())
+    seen = Counter()
+    for annotation in data['annotations']:
+        annotation['id'] = seen[annotation['image_id']]
+        seen[annotation['image_id']] += 1
+    Path(files[0]).write_text(json.dumps(data))
+    assert _assert_equal_to(backend, use_area, *files) == figures
 
 
 def test_equals_an_evaluator_that_reads_the_file_itself(tmp_path):

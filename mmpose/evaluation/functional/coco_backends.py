@@ -92,7 +92,9 @@ def _annotations(gt: KeypointGroundTruth) -> dict[str, Any]:
     marks = 2.0 * gt.keypoints_visible[..., None]  # (G, K) -> (G, K, 1)
     points = np.concatenate([gt.keypoints, marks], axis=2).reshape(len(gt.ann_id), -1)
     columns: dict[str, npt.NDArray[Any]] = {
-        'id': gt.ann_id, 'image_id': gt.image_id, 'category_id': gt.category_id,
+        # own ids: those of files may recur in other images, and 0 means no match to some evaluators
+        'id': np.arange(1, len(gt.ann_id) + 1),
+        'image_id': gt.image_id, 'category_id': gt.category_id,
         'keypoints': points, 'num_keypoints': gt.num_labelled, 'area': gt.area,
         'bbox': gt.bbox_xywh, 'iscrowd': gt.iscrowd.astype(int),
     }  # fmt: skip
