@@ -201,6 +201,9 @@ def test_metrics_are_those_of_the_dataset(leaf, kind, metric, expected, best):
     out = translate_v0(leaf, MigrationNotes())
     assert out['val_evaluator'] == expected
     assert out['default_hooks']['checkpoint']['save_best'] == best
+    # the other classes never read bbox_file, which some configs have nevertheless
+    has_boxes = 'bbox_file' in out['val_dataloader']['dataset']
+    assert has_boxes == (kind == 'TopDownCrowdPoseDataset')
 
 
 def test_rules_of_the_evaluation(leaf):

@@ -25,7 +25,12 @@ CODEC = {
     'MSRAHeatmap': ('sigma', 'unbiased', 'blur_kernel_size', 'decoder', 'shift_heatmap'),
     'MegviiHeatmap': ('kernel_size',),
     'UDPHeatmap': ('sigma', 'blur_kernel_size', 'blur_border'),
-    'UDPCombinedHeatmap': ('radius_factor', 'blur_kernel_size'),
+    'UDPCombinedHeatmap': ('radius_factor', 'blur_kernel_size', 'blur_offsets'),
+}
+# how MMPose 1.x reads heatmaps where it differs from 0.x
+READING: dict[str, Config] = {
+    'UDPHeatmap': {'blur_border': 'zero'},
+    'UDPCombinedHeatmap': {'blur_offsets': False},
 }
 LOSSES = ('KeypointMSELoss', 'KeypointOHKMMSELoss', 'CombinedTargetMSELoss', 'AdaptiveWingLoss',
           'JointsMSELoss', 'JointsOHKMMSELoss')  # fmt: skip
@@ -131,8 +136,9 @@ def as_codec(config: Any, where: str, notes: MigrationNotes) -> Config | None:
     if kind == 'UDPHeatmap':
         part.drop('for discs only', 'radius_factor')
     out = {'type': kind, **part.keep('input_size', 'heatmap_size', *CODEC[kind])}
-    if kind == 'UDPHeatmap':
-        out.setdefault('blur_border', 'zero')
+    if kind == 'MSRAHeatmap' and not out.get('unbiased'):
+        out.setdefault('decoder', 'quarter_per_axis')
+    out = READING.get(kind, {}) | out
     part.finish()
     return out
 
