@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mmpose.__main__ import TOOLS
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
 
