@@ -33,7 +33,6 @@ class AnnotationReader:
     """Reads a COCO keypoint file into packed arrays.
 
     Args:
-        path: The file.
         fields: Fields of an annotation that hold the keypoints, one after the other, with the
             number in each. The first one decides whether an instance has any. Where there are
             several, a visibility may be any number from 0 to 2, as the confidences of the hands of

@@ -33,11 +33,9 @@ class UDPHeatmap(Codec):
         sigma: float = 2.0,
         blur_kernel_size: int = 11,
     ) -> None:
-        """Stores the rules of drawing and reading.
+        """Stores the rules of drawing and reading; the sizes are those of ``Codec``.
 
         Args:
-            input_size: Width and height of the network input, px.
-            heatmap_size: Width and height of the heatmaps, cells.
             sigma: Of the drawn Gaussian, cells.
             blur_kernel_size: Window of the blur before reading, cells; 11 fits sigma 2.
 
