@@ -95,7 +95,9 @@ class LayerDecayOptimWrapperConstructor(GroupedOptimWrapperConstructor):
     Args:
         optim_wrapper_cfg: ``type`` (default OptimWrapper), ``optimizer`` with its ``lr``, and
             further arguments of the wrapper.
-        paramwise_cfg: Exactly ``layer_decay_rate``, in (0, 1].
+        paramwise_cfg: ``layer_decay_rate``, in (0, 1]; and ``num_layers``, the number of blocks
+            that is counted from instead of the backbone's own: blocks beyond it learn faster than
+            the head, as in the published configs of VLPose-L and VLPose-H.
 
     Raises:
         ValueError: For a missing or an unknown key.
@@ -105,7 +107,9 @@ class LayerDecayOptimWrapperConstructor(GroupedOptimWrapperConstructor):
         self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None
     ) -> None:
         super().__init__(optim_wrapper_cfg)
-        self.layer_decay_rate = _layer_decay_rate(paramwise_cfg)
+        options = dict(paramwise_cfg or {})
+        self.num_layers: int | None = options.pop('num_layers', None)
+        self.layer_decay_rate = _layer_decay_rate(options)
 
     def describe(self) -> str:
         """Returns the rate of the decay."""
@@ -120,6 +124,7 @@ class LayerDecayOptimWrapperConstructor(GroupedOptimWrapperConstructor):
         """
         backbone = _backbone_of(model)
         last_depth = backbone.num_layers - 1
+        num_layers = last_depth - 1 if self.num_layers is None else self.num_layers
         exempt = {f'backbone.{name}' for name in backbone.no_weight_decay()}
         groups: dict[str, dict[str, Any]] = {}
         for name, parameter in trained_parameters(model):
@@ -130,7 +135,8 @@ class LayerDecayOptimWrapperConstructor(GroupedOptimWrapperConstructor):
             is_decayed = name not in exempt and not is_vector
             group_name = f'layer_{depth}_{"decay" if is_decayed else "no_decay"}'
             if group_name not in groups:
-                scale = self.layer_decay_rate ** (last_depth - depth)
+                distance = num_layers + 1 - depth if depth < last_depth else 0
+                scale = self.layer_decay_rate**distance
                 groups[group_name] = self.new_group(group_name, scale, float(is_decayed))
             groups[group_name]['params'].append(parameter)
             groups[group_name]['param_names'].append(name)
@@ -208,13 +214,12 @@ def trained_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
         yield name, parameter
 
 
-def _layer_decay_rate(paramwise_cfg: dict[str, Any] | None) -> float:
-    options = dict(paramwise_cfg or {})
+def _layer_decay_rate(options: dict[str, Any]) -> float:
     rate = options.pop('layer_decay_rate', None)
     if options:
         raise ValueError(
             f'paramwise_cfg has {", ".join(sorted(options))}, but layer decay reads only '
-            'layer_decay_rate (the backbone tells depths and exemptions); remove the rest from '
+            'layer_decay_rate and num_layers (the backbone tells the rest); remove them from '
             'optim_wrapper.paramwise_cfg'
         )
     if rate is None or not 0 < rate <= 1:

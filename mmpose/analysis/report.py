@@ -18,7 +18,7 @@ from mmpose.analysis.logs import RunLog, plot_curves, primary_keys, read_run
 from mmpose.analysis.report_cases import add_dataset
 from mmpose.analysis.run_config import config_differences, find_base, read_run_config
 from mmpose.analysis.summary import Tested, read_tested
-from mmpose.apis.test import METRICS_FILE
+from mmpose.apis.train import METRICS_FILE
 from mmpose.config.load import load_config, read_recorded_config
 from mmpose.engine.runner import TEST_CONFIG
 from mmpose.evaluation.metrics import primary_metric

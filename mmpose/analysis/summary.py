@@ -13,7 +13,8 @@ import numpy as np
 from mmengine.config import Config
 from numpy.typing import NDArray
 
-from mmpose.apis.test import METRICS_FILE, RESULTS_FILE, format_tables
+from mmpose.apis.test import format_tables
+from mmpose.apis.train import METRICS_FILE, RESULTS_FILE
 from mmpose.config.load import read_recorded_config
 from mmpose.dataset_tools.browse import build_annotated, dataset_parts
 from mmpose.datasets import KeypointDataset

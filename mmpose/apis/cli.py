@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from mmpose.apis.machine_errors import is_first_to_tell, machine_error
 from mmpose.config.overrides import ConfigOptions
@@ -14,6 +15,19 @@ INFERENCE_OUT = 'work_dirs/infer'  # where tools/infer.py writes
 TRACEBACK_VARIABLE = 'MMPOSE_TRACEBACK'
 USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPointError)
 MACHINE_ERRORS = (RuntimeError, MemoryError, OSError)
+_WINDOWS = 'opens no windows; --show-dir FOLDER writes the pictures, and tools/infer.py IMAGES '
+_WINDOWS += '--model WORK_DIR --show opens windows'
+_GATHER = 'is not needed: the processes gather results over their network'
+# flags of MMPose 0.x and 1.x -> what to do instead
+FOREIGN_FLAGS = {
+    '--show': _WINDOWS,
+    '--wait-time': _WINDOWS,
+    '--interval': 'does not thin out pictures; --show-dir FOLDER draws the first 200 images of a '
+    'test, and default_hooks.preview.interval iterations of a training lie between two pictures',
+    '--gpu-collect': _GATHER,
+    '--gpu_collect': _GATHER,
+    '--tmpdir': _GATHER,
+}
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +55,55 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='load checkpoints that run code when they are read; only for files you trust',
     )
+    for flag in ('--gpu-id', '--gpu-ids', '--gpus'):
+        nargs = '+' if flag == '--gpu-ids' else 1
+        parser.add_argument(
+            flag, nargs=nargs, type=int, action=_ChosenGpu, help='as in MMPose 0.x: one GPU'
+        )
+    for flag in FOREIGN_FLAGS:
+        parser.add_argument(flag, nargs='?', action=_ForeignFlag, help=argparse.SUPPRESS)
+
+
+class _ForeignFlag(argparse.Action):
+    """Refuses a flag of MMPose with the one to use."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Ends the command."""
+        parser.error(f'{option_string} {FOREIGN_FLAGS[str(option_string)]}')
+
+
+class _ChosenGpu(argparse.Action):
+    """Shows this process one GPU only, by its place among those that it would see."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Sets ``CUDA_VISIBLE_DEVICES``, before anything looks for GPUs."""
+        num = values[0] if option_string == '--gpus' else len(values)
+        if num != 1:
+            places = ','.join(map(str, values if option_string == '--gpu-ids' else range(num)))
+            parser.error(
+                f'{option_string} asks for {num} GPUs, but one process has one; start '
+                f'bash tools/dist_{parser.prog.removesuffix(".py")}.sh CONFIG {num} '
+                f'"{places}"'
+            )
+        if option_string == '--gpus':
+            return
+        seen = os.environ.get('CUDA_VISIBLE_DEVICES')
+        names = seen.split(',') if seen else [str(i) for i in range(values[0] + 1)]
+        if not 0 <= values[0] < len(names):
+            parser.error(f'{option_string} {values[0]}: CUDA_VISIBLE_DEVICES shows {seen} only')
+        os.environ['CUDA_VISIBLE_DEVICES'] = names[values[0]]
 
 
 def run_tool(main: Callable[[], None]) -> None:

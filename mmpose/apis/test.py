@@ -12,7 +12,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmpose.apis.train import set_work_dir
+from mmpose.apis.train import METRICS_FILE, RESULTS_FILE, RESULTS_PREFIX, set_work_dir
 from mmpose.backends.packed import fuse_batch_norms
 from mmpose.config.load import DATA_PREFIX, DATA_ROOT_VARIABLE
 from mmpose.engine.distributed import init_distributed, leave_distributed
@@ -23,9 +23,6 @@ from mmpose.evaluation.metrics.metric_info import metric_types, with_type
 from mmpose.registry import METRICS
 from mmpose.structures.output_files import writing
 
-RESULTS_PREFIX = 'result'  # outfile_prefix of the metrics, in the work dir
-RESULTS_FILE = f'{RESULTS_PREFIX}_keypoints.json'
-METRICS_FILE = 'metrics.json'
 ANNOTATED = 'none'  # instead of a file of boxes
 ANNOTATED_NAME, DETECTED_NAME = 'annotated_boxes', 'detected_boxes'  # of the metrics
 

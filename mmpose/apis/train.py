@@ -10,8 +10,12 @@ from mmengine.config import Config
 from mmengine.dist import get_rank
 
 from mmpose.engine.distributed import init_distributed, leave_distributed
-from mmpose.engine.runner import TRAIN_CONFIG, PoseRunner
+from mmpose.engine.runner import TEST_CONFIG, TRAIN_CONFIG, PoseRunner
 from mmpose.engine.work_dir_lock import work_dir_lock
+
+RESULTS_PREFIX = 'result'  # outfile_prefix of the metrics, in the work dir
+RESULTS_FILE = f'{RESULTS_PREFIX}_keypoints.json'
+METRICS_FILE = 'metrics.json'
 
 
 def prepare_training(
@@ -80,18 +84,36 @@ def set_work_dir(cfg: Config, work_dir: str | None, config_name: str) -> None:
         config_name: Name that the resolved config gets there.
 
     Raises:
-        FileExistsError: If that is the config itself, as its user has written it.
+        FileExistsError: If that is the config itself as its user has written it, or if no run has
+            made the folder but it has files of the names that a run writes.
     """
     default = Path('work_dirs', Path(cfg.filename or 'run').stem)
     cfg.work_dir = str(work_dir or cfg.get('work_dir') or default)
     target, source = Path(cfg.work_dir, config_name), Path(cfg.filename or '')
-    if not (source.is_file() and target.is_file() and target.samefile(source)):
-        return
-    if not re.search(r'^launcher = ', source.read_text(encoding='utf-8-sig'), re.MULTILINE):
+    if source.is_file() and target.is_file() and target.samefile(source):
+        if _is_recorded(source):
+            return
         raise FileExistsError(
             f"'{target}' is the config of this run, and the resolved config would replace it; "
             'choose another --work-dir'
         )
+    if any(_is_recorded(target.with_name(name)) for name in (TRAIN_CONFIG, TEST_CONFIG)):
+        return
+    for name in (config_name, METRICS_FILE, RESULTS_FILE):
+        if target.with_name(name).exists():
+            raise FileExistsError(
+                f"'{target.with_name(name)}' exists, and no run has made it; remove it, or choose "
+                'another --work-dir'
+            )
+
+
+def _is_recorded(config: Path) -> bool:
+    """Whether a file is the config that a run has written."""
+    try:
+        text = config.read_text(encoding='utf-8-sig')
+    except (OSError, ValueError):
+        return False
+    return re.search(r'^launcher = ', text, re.MULTILINE) is not None
 
 
 def _enable_lr_scaling(cfg: Config) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from mmpose.coco.columns import Columns, id_array
+from mmpose.coco.instance_layout import InstanceLayout, plain_keypoints
 from mmpose.coco.json_fields import Json
 from mmpose.coco.json_file import read_json, to_json, without_garbage_collection
-from mmpose.coco.keypoint_arrays import FloatArray, KeypointDetections, KeypointGroundTruth
+from mmpose.coco.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 from mmpose.coco.reader import AnnotationReader
 
-# K, or the fields that hold the keypoints one after the other, with the number of each
+# K, or the fields that hold the keypoints one after the other, with the number of each; of a whole
+# body all may stand in the first one
 KeypointFields = int | Mapping[str, int]
 
 
@@ -23,6 +25,7 @@ def load_ground_truth(
     extras: Sequence[str] = (),
     image_extras: Sequence[str] = (),
     optional_image_extras: Sequence[str] = (),
+    layout: InstanceLayout | None = None,
 ) -> KeypointGroundTruth:
     """Annotations of a COCO keypoint file.
 
@@ -32,6 +35,7 @@ def load_ground_truth(
         extras: Further fields of every annotation, numbers or lists of numbers.
         image_extras: Further fields of every image, numbers or strings.
         optional_image_extras: Further fields of anything, as objects; None where an image has none.
+        layout: Where the instances of an annotation stand.
 
     Returns:
         All annotations; a missing ``area`` is that of the box, a missing ``num_keypoints`` is
@@ -41,7 +45,7 @@ def load_ground_truth(
         FileNotFoundError: If the file is missing.
         ValueError: If it is not such a file; the message names the field.
     """
-    reader = AnnotationReader(path, _fields(num_keypoints), purpose='evaluation')
+    reader = AnnotationReader(path, num_keypoints, purpose='evaluation', layout=layout)
     return reader.read(extras, image_extras, optional_image_extras)
 
 
@@ -79,18 +83,6 @@ def load_detections(
         return pack_detections(content, str(path), num_keypoints, names)
 
 
-def has_all_in_one(path: str | Path, num_keypoints: int) -> bool:
-    """Whether the poses of a result file have all their keypoints in the field ``keypoints``.
-
-    Whole bodies have fields for their parts in COCO-WholeBody's own files, and one field in those
-    of other systems; the first pose decides.
-    """
-    content = read_json(Path(path), 'result file')
-    first = content[0] if isinstance(content, list) and content else None
-    keypoints = first.get('keypoints') if isinstance(first, dict) else None
-    return isinstance(keypoints, list) and len(keypoints) == 3 * num_keypoints
-
-
 def pack_detections(
     records: Sequence[Json], source: str, num_keypoints: KeypointFields, extras: Sequence[str] = ()
 ) -> KeypointDetections:
@@ -102,8 +94,11 @@ def pack_detections(
     Raises:
         ValueError: If a field is missing or malformed; the message names it.
     """
-    rows = Columns(Path(source), 'pose', records, numbers=range(len(records)))
-    points = _points(rows, num_keypoints)
+    fields = {'keypoints': num_keypoints} if isinstance(num_keypoints, int) else num_keypoints
+    poses = plain_keypoints(records, fields)
+    rows = Columns(Path(source), 'pose', poses, numbers=range(len(records)))
+    parts = [rows.lists(name, 3 * num) for name, num in fields.items()]
+    points = np.concatenate(parts, axis=1).reshape(len(poses), sum(fields.values()), 3)
     return KeypointDetections(
         image_id=_checked_ids(rows),
         category_id=rows.integers('category_id'),
@@ -164,17 +159,6 @@ def write_detections(
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_bytes(to_json(detection_records(detections, keypoint_fields)))
-
-
-def _fields(num_keypoints: KeypointFields) -> Mapping[str, int]:
-    return {'keypoints': num_keypoints} if isinstance(num_keypoints, int) else num_keypoints
-
-
-def _points(rows: Columns, num_keypoints: KeypointFields) -> FloatArray:
-    """x, y and score of all keypoints: (N, K, 3)."""
-    parts = [rows.lists(name, 3 * num) for name, num in _fields(num_keypoints).items()]
-    points = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-    return points.reshape(len(points), points.shape[1] // 3, 3)  # (N, 3K) -> (N, K, 3)
 
 
 def _checked_ids(rows: Columns) -> np.ndarray:

@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 
 from mmpose.coco.columns import Bools, Columns, EntryProblem, Floats, Integers, Report, id_array
 from mmpose.coco.image_table import ImageTable
-from mmpose.coco.json_fields import FieldError, Json
+from mmpose.coco.instance_layout import (
+    CENTER_SCALE,
+    CENTER_ZOOM,
+    CONFIDENCE,
+    IMAGE,
+    SCALE_PX,
+    ZOOM_PX,
+    InstanceLayout,
+    plain_keypoints,
+)
+from mmpose.coco.json_fields import MAX_INTEGER, FieldError, Json, show
 from mmpose.coco.json_file import load_sections, without_garbage_collection
 from mmpose.coco.json_stream import stream_batches
 from mmpose.coco.keypoint_arrays import KeypointGroundTruth
@@ -27,16 +37,18 @@ from mmpose.metainfo.keypoint_names import find_disorder
 from mmpose.structures import DatasetMeta
 
 NAN = float('nan')
+WINDOWED = ('300w', 'aflw', 'wflw')  # skeletons of faces whose files have windows beside boxes
 
 
 class AnnotationReader:
     """Reads a COCO keypoint file into packed arrays.
 
     Args:
-        fields: Fields of an annotation that hold the keypoints, one after the other, with the
-            number in each. The first one decides whether an instance has any. Where there are
-            several, a visibility may be any number from 0 to 2, as the confidences of the hands of
-            COCO-WholeBody are, and ``num_keypoints``, which speaks of the body alone, is not asked.
+        fields: K, or the fields of an annotation that hold the keypoints, one after the other, with
+            the number in each; all of them may stand in the first one, which decides whether an
+            instance has any. Where there are several, a visibility may be any number from 0 to 2,
+            as the confidences of the hands of COCO-WholeBody are, and ``num_keypoints``, which
+            speaks of the body alone, is not asked.
         dataset_meta: The skeleton, with which the names in the file are compared; None compares
             nothing.
         report: Gets every problem, and every entry that is left out; None raises the first
@@ -46,6 +58,7 @@ class AnnotationReader:
             ``evaluation`` reads all at once, keeps every annotation, in float64, and needs no
             names of images; ``conversion`` is like it, but needs names, and no boxes: zeros stand
             for a missing one.
+        layout: Where the instances of an annotation stand.
 
     Attributes:
         images: The images.
@@ -57,13 +70,19 @@ class AnnotationReader:
     def __init__(
         self,
         path: str | Path,
-        fields: Mapping[str, int],
+        fields: int | Mapping[str, int],
         dataset_meta: DatasetMeta | None = None,
         report: Report | None = None,
         purpose: Literal['training', 'evaluation', 'conversion'] = 'training',
+        layout: InstanceLayout | None = None,
     ) -> None:
         self.path, self.report, self.purpose = Path(path), report, purpose
-        self.fields = dict(fields)
+        self.layout = layout or InstanceLayout()
+        self.fields = (
+            dict(fields) if isinstance(fields, Mapping) else {self.layout.keypoints: fields}
+        )
+        # keypoints of parts have confidences, and `num_keypoints` counts those of the body only
+        self._has_parts = len(self.fields) > 1 or self.layout.is_part
         self.first = next(iter(self.fields))
         self.dataset_meta = dataset_meta
         self.images = ImageTable(self.path, report)
@@ -171,12 +190,13 @@ class AnnotationReader:
 
     def _add_annotations(self, items: Sequence[Any], extras: Sequence[str]) -> None:
         self.num_annotations += len(items)
-        rows = Columns(self.path, 'annotation', items, self.report)
+        instances = plain_keypoints(self.layout.instances(items), self.fields)
+        rows = Columns(self.path, 'annotation', instances, self.report)
         ids, image_ids = rows.integers('id'), rows.identifiers('image_id')
         category = rows.integers('category_id')
         crowd, stated = rows.flags('iscrowd'), rows.numbers('num_keypoints', NAN)
-        # `num_keypoints` counts the joints of the first field only
-        counts_none = (stated == 0) & (len(self.fields) == 1)
+        self._check_counts(rows, stated)
+        counts_none = (stated == 0) & (not self._has_parts)
         points, is_bare = self._points(rows, crowd | counts_none)
         visibility = np.ascontiguousarray(points[..., 2])
         self._check_visibility(rows, visibility)
@@ -195,7 +215,7 @@ class AnnotationReader:
         counts = np.where(np.isnan(stated) | is_bare, labelled, stated).astype(np.int64)
         columns = {'ann_id': ids, 'category_id': category, 'area': area, 'bbox_xywh': boxes,
                    'iscrowd': crowd, 'num_labelled': counts, 'visibility': visibility,
-                   'keypoints': points[..., :2]}  # fmt: skip
+                   'keypoints': points[..., :2] - self.layout.first_pixel}  # fmt: skip
         keep = ~rows.bad
         if self.purpose == 'training':
             keep &= ~(crowd | unlabelled)
@@ -251,10 +271,17 @@ class AnnotationReader:
             rows.bad[row] = True
         rows.fail(row, found, expected, 'wrong_keypoint_count')
 
+    def _check_counts(self, rows: Columns, stated: Floats) -> None:
+        whole = (stated >= 0) & (stated <= MAX_INTEGER) & (stated == np.rint(stated))
+        found = "field 'num_keypoints' is {:g}".format
+        rows.check(
+            whole | np.isnan(stated), lambda row: found(stated[row]), 'a whole number from 0'
+        )
+
     def _check_visibility(self, rows: Columns, visibility: Floats) -> None:
         # Files that are only evaluated, such as those of Halpe, have confidences in one field too.
-        is_graded = len(self.fields) > 1 or self.purpose == 'evaluation'
-        good = (visibility >= 0) & (visibility <= (2 if len(self.fields) > 1 else 255))
+        is_graded = self._has_parts or self.purpose == 'evaluation'
+        good = (visibility >= 0) & (visibility <= (2 if self._has_parts else 255))
         if not is_graded:
             good &= visibility == np.rint(visibility)
 
@@ -263,7 +290,7 @@ class AnnotationReader:
             name = str(column) if self.dataset_meta is None else self._name_of(column)
             return f"field 'keypoints' has visibility {visibility[row, column]:g} for {name}"
 
-        expected = 'a number from 0 to 2' if len(self.fields) > 1 else '0, 1 or 2'
+        expected = 'a number from 0 to 2' if self._has_parts else '0, 1 or 2'
         rows.check(np.asarray(good.all(axis=1)), found, expected, 'bad_keypoints')
         if self.report is not None:
             good &= visibility <= 2
@@ -274,25 +301,66 @@ class AnnotationReader:
         return self.dataset_meta.keypoint_names[keypoint]
 
     def _boxes(self, rows: Columns, is_left_out: Bools) -> Floats:
+        key = self.layout.bbox
+        if key == IMAGE:  # known once all images are read
+            return np.zeros((len(is_left_out), 4))
+        if key in (CENTER_SCALE, CENTER_ZOOM):
+            return self._windows(rows, is_left_out)
         skip = is_left_out | (self.purpose == 'conversion')
         if skip.any():
-            skip &= np.array([not value for value in rows.values('bbox')], np.bool_)
-        boxes = rows.lists('bbox', 4, skip)
-        rows.check_finite(boxes, 'bbox', 'bad_box')
+            skip &= np.array([not value for value in rows.values(key)], np.bool_)
+        boxes = rows.lists(key, 4, skip)
+        self._warn_of_windows(rows.items)
+        rows.check_finite(boxes, key, 'bad_box')
         expected = '[x, y, width, height] with a size >= 0'
 
         def found(row: int) -> str:
-            return f"field 'bbox' is {boxes[row].tolist()}"
+            return f"field '{key}' is {boxes[row].tolist()}"
 
         rows.check(np.asarray((boxes[:, 2:] >= 0).all(axis=1)), found, expected, 'bad_box')
+        boxes[:, :2] -= self.layout.first_pixel
         return boxes
+
+    def _warn_of_windows(self, items: Sequence[Json]) -> None:
+        name = getattr(self.dataset_meta, 'name', '')
+        has_windows = bool(items) and {'bbox', 'center', 'scale'} <= set(items[0])
+        if name in WINDOWED and has_windows and not self._parts and self.purpose == 'training':
+            warnings.warn(
+                f"{self.path}: the published windows of '{name}' come from 'center' and 'scale' "
+                "of the annotations; set dataset.bbox_field='center_scale' to have them",
+                stacklevel=2,
+            )
+
+    def _windows(self, rows: Columns, is_left_out: Bools) -> Floats:
+        """Squares (N, 4) around ``center`` that ``scale`` gives the size of."""
+        skip = is_left_out & np.array([not value for value in rows.values('center')], np.bool_)
+        center, scale = rows.lists('center', 2, skip), rows.numbers('scale', NAN)
+        rows.check_finite(center, 'center', 'bad_box')
+        rows.check(
+            (scale > 0) & (scale < np.inf) | skip,
+            lambda row: show(rows.items[row], 'scale'),
+            "a number above 0; or set dataset.bbox_field='bbox'",
+            'bad_box',
+        )
+        scale = np.where(scale > 0, scale, 1.0)
+        side = ZOOM_PX / scale if self.layout.bbox == CENTER_ZOOM else SCALE_PX * scale
+        start = center - side[:, None] / 2 - self.layout.first_pixel
+        return np.concatenate([start, side[:, None], side[:, None]], axis=1)
+
+    def _fill_whole_images(self, boxes: Floats, image_ids: Sequence[int | str]) -> None:
+        if self.layout.bbox != IMAGE:
+            return
+        boxes[:, 2:] = np.asarray(self.images.wh).reshape(-1, 2)[self.images.find(image_ids)]
+        for row in np.flatnonzero((boxes[:, 2:] <= 0).any(axis=1)).tolist()[:1]:
+            found, expected = 'no width and height', "both, for dataset.bbox_field='image'"
+            self._problem('bad_box', f'image {image_ids[row]}', found, expected, image_ids[row])
 
     def _note_left_out(
         self, rows: Columns, crowd: Bools, is_bare: Bools, visibility: Floats, stated: Floats
     ) -> None:
         """Counts instances without labelled keypoints; reports them and odd counts of keypoints."""
         num = (visibility > 0).sum(axis=1)
-        is_alone = len(self.fields) == 1
+        is_alone = not self._has_parts
         none = ~crowd & ~rows.bad & ((num == 0) | ((stated == 0) & is_alone))
         self.left_out['crowds'] += int((crowd & ~rows.bad).sum())
         self.left_out['without keypoints'] += int((none & is_bare).sum())
@@ -325,7 +393,7 @@ class AnnotationReader:
                 self._problem('unreadable_annotations', '', found, f"a list '{name}'")
 
     def _check_names(self) -> None:
-        if self.dataset_meta is None:
+        if self.dataset_meta is None or self.layout.trust_order:
             if self._misfit:
                 raise ValueError(self._misfit)
             return
@@ -343,7 +411,10 @@ class AnnotationReader:
             found = f"'{names[place]}' as keypoint {place}"
             wanted = f"'{expected[place]}' as in '{skeleton}'"
             if self.report is None:
-                wanted += f'; {advice}; the file names {names}, the skeleton {list(expected)}'
+                wanted += (
+                    f'; {advice}, or dataset.trust_order=True if the order is the same after all; '
+                    f'the file names {names}, the skeleton {list(expected)}'
+                )
             self._problem('keypoint_names', f'category {category}', found, wanted)
 
     def _check_bare(self, labelled: set[int]) -> None:
@@ -377,9 +448,12 @@ class AnnotationReader:
             self._image_ids = [self._image_ids[row] for row in np.flatnonzero(keep).tolist()]
             columns = {name: column[keep] for name, column in columns.items()}
         image_id = id_array(self._image_ids)
+        self._fill_whole_images(columns['bbox_xywh'], self._image_ids)
         self._fill_area(columns['area'], columns['bbox_xywh'])
         visibility = columns.pop('visibility')
         is_evaluation = self.purpose == 'evaluation'
+        if self.layout.is_part:
+            self._extras[CONFIDENCE] = np.minimum(visibility, 1).astype(np.float32)
         return KeypointGroundTruth(
             image_ids=id_array(self.images.ids),
             category_ids=self._category_ids(columns['ann_id'], columns['category_id'], image_id),

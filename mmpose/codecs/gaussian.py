@@ -99,6 +99,15 @@ def blur_at(maps: Tensor, cells: Tensor, size: int, reach: int, border: Border) 
     return (patch.unfold(-1, size, 1) * taps).sum(-1)  # -> (B, K, 2r+1, 2r+1)
 
 
+def regained(maps: Tensor, maxima: Tensor, size: int) -> Tensor:
+    """Factors (B, K) that bring maps (B, K, H, W), blurred among zeros, back to their maxima.
+
+    The published code does so before it takes the log, whose floor is not scaled along.
+    """
+    blurred_max = blur(maps, size, 'zero').amax((-2, -1))
+    return torch.where(blurred_max > 0, maxima / blurred_max, 0.0)
+
+
 def take_patch(maps: Tensor, cells: Tensor, radius: int, border: Border) -> Tensor:
     """Square patches (B, K, n, n), n = 2 * radius + 1, of maps (B, K, H, W) around cells.
 

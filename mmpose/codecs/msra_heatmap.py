@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmpose.codecs.base import Codec, check_kernel
-from mmpose.codecs.gaussian import blur, blur_at, draw_gaussians, touches_map
+from mmpose.codecs.gaussian import blur_at, draw_gaussians, regained, touches_map
 from mmpose.codecs.peaks import find_peaks, is_inside, newton_step, quarter_step
 from mmpose.registry import CODECS
 
@@ -96,10 +96,8 @@ class MSRAHeatmap(Codec):
     def _dark_step(self, heatmaps: Tensor, cells: Tensor, scores: Tensor) -> Tensor:
         """Newton step (B, K, 2) on the log of the blurred map (DARK, eqs. 6-9)."""
         size = self.blur_kernel_size
-        # The blurred map is scaled back to the maximum of the raw one before its log is floored.
-        blurred_max = blur(heatmaps, size, 'zero').amax((-2, -1))
-        gain = torch.where(blurred_max > 0, scores / blurred_max, 0.0)
-        patch = blur_at(heatmaps, cells, size, 2, 'zero') * gain[..., None, None]
+        patch = blur_at(heatmaps, cells, size, 2, 'zero')
+        patch = patch * regained(heatmaps, scores, size)[..., None, None]
         log = patch.clamp(min=1e-10).log()  # (B, K, 5, 5), [y, x]; floor of the published code
         log = log - log[..., 2:3, 2:3]  # the middle is 0, which loses less to rounding
         dx = 0.5 * (log[..., 2, 3] - log[..., 2, 1])

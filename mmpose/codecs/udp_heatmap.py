@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmpose.codecs.base import Codec, check_kernel
-from mmpose.codecs.gaussian import blur_at, draw_gaussians, touches_map
+from mmpose.codecs.gaussian import Border, blur_at, draw_gaussians, regained, touches_map
 from mmpose.codecs.peaks import find_peaks, newton_step
 from mmpose.registry import CODECS
 
@@ -20,8 +20,10 @@ class UDPHeatmap(Codec):
 
     Reading takes one Newton step on the log of the blurred map, without a limit on the step. With
     sigma 2 it gives a drawn keypoint back exactly from five cells off the border on. Nearer, the
-    reflected blur and the repeated border cost up to six input px at stride 4, as in the published
-    code. Mirroring an aligned map is exact, so `unflip` shifts nothing.
+    blur and the repeated border cost up to six input px at stride 4 with ``blur_border='reflect'``,
+    by which UDP, ViTPose, HAP and PGVL (MMPose 0.x) have their published numbers, and less with
+    'zero', by which MMPose 1.x and VLPose have theirs. Mirroring an aligned map is exact, so
+    `unflip` shifts nothing.
     """
 
     use_udp = True
@@ -32,21 +34,27 @@ class UDPHeatmap(Codec):
         heatmap_size: Sequence[int],
         sigma: float = 2.0,
         blur_kernel_size: int = 11,
+        blur_border: Border = 'reflect',
     ) -> None:
         """Stores the rules of drawing and reading; the sizes are those of ``Codec``.
 
         Args:
             sigma: Of the drawn Gaussian, cells.
             blur_kernel_size: Window of the blur before reading, cells; 11 fits sigma 2.
+            blur_border: What the blur sees beyond the map: its mirror image, or zeros, after which
+                the map is scaled back to its maximum.
 
         Raises:
-            ValueError: If the blur does not fit the heatmap.
+            ValueError: If the blur does not fit the heatmap, or the border is unknown.
         """
+        if blur_border not in ('reflect', 'zero'):
+            raise ValueError(f"codec.blur_border is {blur_border!r}; expected 'reflect' or 'zero'")
         super().__init__(input_size, heatmap_size)
         self.sigma = sigma
         self.blur_kernel_size = check_kernel(
             'blur_kernel_size', blur_kernel_size, self.heatmap_size
         )
+        self.blur_border: Border = blur_border
 
     def _encode(self, points_hm: Tensor, keypoints_visible: Tensor) -> tuple[Tensor, Tensor]:
         centers = (points_hm + 0.5).trunc()
@@ -56,7 +64,9 @@ class UDPHeatmap(Codec):
 
     def _decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         cells, scores = find_peaks(heatmaps)
-        patch = blur_at(heatmaps, cells, self.blur_kernel_size, 1, 'reflect')
+        patch = blur_at(heatmaps, cells, self.blur_kernel_size, 1, self.blur_border)
+        if self.blur_border == 'zero':
+            patch = patch * regained(heatmaps, scores, self.blur_kernel_size)[..., None, None]
         log = self._repeat_border(patch, cells).clamp(0.001, 50.0).log()  # (B, K, 3, 3), [y, x]
         log = log - log[..., 1:2, 1:2]  # the middle is 0, which loses less to rounding
         left, right, up, down = log[..., 1, 0], log[..., 1, 2], log[..., 0, 1], log[..., 2, 1]

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import os
 import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.config import config as mmengine_config
+from mmengine.utils import import_modules_from_strings
 
 from mmpose.config.check import check_config
 from mmpose.config.merge import merge_options
+from mmpose.config.migration.dialect import OURS, check_refusals, find_dialect, translator_of
+from mmpose.config.migration.notes import NO_COUNTERPART, MigrationNotes
+from mmpose.config.migration.report import summary
+from mmpose.config.migration.v1 import INNER_IMPORTS
 from mmpose.config.overrides import evaluate_literal
 
 DATA_ROOT_VARIABLE = 'MMPOSE_DATA_ROOT'
 DATA_PREFIX = 'data/'
+PLACEHOLDER = re.compile('YOUR_[A-Z_]+')
 SIZES = {'S': 'small', 'B': 'base', 'L': 'large', 'H': 'huge'}
 BODY = 'body/2d_kpt_sview_rgb_img/topdown_heatmap'
 # VLPose's names: head, matcher, text model, kind of sentence, size and, on Human-Art, tuning.
@@ -43,11 +55,15 @@ def load_config(
     data_root: str | None = None,
     check: bool = True,
 ) -> Config:
-    """Returns a composed, overridden and checked config.
+    """Returns a composed, overridden and checked config, in our words.
+
+    A config of MMPose 1.x or 0.x is translated, and a summary of that is printed; see
+    ``docs/migration.md``.
 
     Args:
         path: The config file, or a name that a published README has for it.
-        options: Overrides by dotted key, as ``--cfg-options`` gives them.
+        options: Overrides by dotted key, as ``--cfg-options`` gives them; of a foreign config by
+            its keys or by ours.
         data_root: Folder that holds the datasets. Paths that begin with ``data/`` in the config
             move there; the environment variable ``MMPOSE_DATA_ROOT`` does the same. Paths of a
             dataset with a ``data_root`` are relative to it and move with it.
@@ -55,13 +71,18 @@ def load_config(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If an override names no place in the config, or the config contradicts itself;
-            the message lists every problem.
+        ValueError: If an override names no place in the config, the config contradicts itself, or
+            something in a foreign one has no counterpart; the message lists every problem.
     """
     path = path if Path(path).is_file() else published_config(path)
     if not Path(path).is_file():
         raise FileNotFoundError(f'config file {path} does not exist')
-    cfg = read_config(path)
+    cfg = read_config(path, import_modules=False)
+    dialect = find_dialect(cfg)
+    _import_modules(cfg, dialect)
+    if dialect != OURS:
+        cfg, options = _migrated(cfg, dialect, options or {})
+        _import_modules(cfg, OURS)
     if options:
         merge_options(cfg, options)
     data_root = data_root or os.environ.get(DATA_ROOT_VARIABLE)
@@ -73,8 +94,84 @@ def load_config(
     return cfg
 
 
-def read_config(path: str | Path) -> Config:
+def _import_modules(cfg: Config, dialect: str) -> None:
+    """Imports what ``custom_imports`` names; modules of MMPose itself have ours in their place."""
+    config = dict(cfg.get('custom_imports') or {})
+    names = config.get('imports') or []
+    names = [names] if isinstance(names, str) else names
+    own = [name for name in names if dialect == OURS or not name.startswith(INNER_IMPORTS)]
+    import_modules_from_strings(**{**config, 'imports': own})
+
+
+def _migrated(cfg: Config, dialect: str, options: dict[str, Any]) -> tuple[Config, dict[str, Any]]:
+    """Returns a foreign config in our words, and the overrides that are still to be applied.
+
+    Overrides of keys that the foreign config has, or may have, come before the translation.
+    """
+    notes, theirs = MigrationNotes(), dict(options)
+    if options:
+        plain = _translated(cfg, dialect, {}, MigrationNotes())
+        theirs = {k: v for k, v in options.items() if _has(cfg, k) or not _is_ours(plain, cfg, k)}
+        _translated(cfg, dialect, theirs, notes)
+        theirs = {k: v for k, v in theirs.items() if notes.refused.get(k) != NO_COUNTERPART}
+        notes = MigrationNotes()
+    translated = _translated(cfg, dialect, theirs, notes)
+    check_refusals(dialect, notes)
+    if os.environ.get('RANK', '0') == '0':
+        print(summary(dialect, notes), file=sys.stderr)
+    ours = {key: value for key, value in options.items() if key not in theirs}
+    return Config(translated, filename=cfg.filename), ours
+
+
+def _translated(
+    cfg: Config, dialect: str, options: dict[str, Any], notes: MigrationNotes
+) -> dict[str, Any]:
+    cfg = deepcopy(cfg)
+    if options:
+        merge_options(cfg, options)
+    _find_skeletons(cfg, Path(cfg.filename))
+    return translator_of(dialect)(cfg.to_dict(), notes)
+
+
+def _find_skeletons(node: Any, config: Path) -> None:
+    """Replaces files of skeletons that are not in the working folder by those beside a config.
+
+    In MMPose they are relative to its repository, from which its tools are started.
+    """
+    for value in node.values() if isinstance(node, (dict, Config)) else node:
+        if isinstance(value, dict) and isinstance(value.get('from_file'), str):
+            folders = [Path(), *config.resolve().parents]
+            found = (folder / value.from_file for folder in folders)
+            value.from_file = str(next((path for path in found if path.is_file()), value.from_file))
+        elif isinstance(value, (dict, list)):
+            _find_skeletons(value, config)
+
+
+def _has(node: Any, key: str) -> bool:
+    for name in key.split('.'):
+        if isinstance(node, list) and name.lstrip('-').isdigit() and int(name) < len(node):
+            node = node[int(name)]
+        elif isinstance(node, (dict, Config)) and name in node:
+            node = node[name]
+        else:
+            return False
+    return True
+
+
+def _is_ours(translated: Any, cfg: Config, key: str) -> bool:
+    """Whether a key leads somewhere in a translated config only."""
+    parent = key.rpartition('.')[0]
+    return _has(translated, key) or bool(
+        parent and _has(translated, parent) and not _has(cfg, parent)
+    )
+
+
+def read_config(path: str | Path, import_modules: bool = True) -> Config:
     """Returns a composed config as its files have it, also with byte order marks.
+
+    Args:
+        path: The config file.
+        import_modules: Whether to import what ``custom_imports`` names.
 
     Raises:
         ValueError: If a file is no Python; the message says where.
@@ -82,12 +179,32 @@ def read_config(path: str | Path) -> Config:
     # mmengine opens configs and their bases itself; Python skips such marks in source files.
     mmengine_config.open = _open_without_mark
     try:
-        return Config.fromfile(path)
+        return Config.fromfile(path, import_custom_modules=import_modules)
+    except NameError as error:
+        if not PLACEHOLDER.fullmatch(error.name) or hasattr(builtins, error.name):
+            raise ValueError(f'{path}: {error}; define it, or put its value there') from error
+        with _placeholder(error.name, path):
+            return read_config(path, import_modules)
     except SyntaxError as error:
         where = f'{error.filename or path}, line {error.lineno}' if error.lineno else path
         raise ValueError(f'{where}: {error.msg}; it was read as Python') from error
     except UnicodeDecodeError as error:
         raise ValueError(f'{path}, or a base of it, is no UTF-8 ({error}); save it so') from error
+
+
+@contextmanager
+def _placeholder(name: str, path: str | Path) -> Iterator[None]:
+    """Lets a name such as YOUR_PATH, which a config leaves to its user, stand for None."""
+    warnings.warn(
+        f'{path}: {name} is for you to fill in and counts as None; --cfg-options can set what it '
+        'is for, such as load_from=FILE',
+        stacklevel=3,
+    )
+    setattr(builtins, name, None)
+    try:
+        yield
+    finally:
+        delattr(builtins, name)
 
 
 def read_recorded_config(path: str | Path) -> Config:

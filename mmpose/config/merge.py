@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from inspect import Parameter, signature
 from typing import Any
@@ -110,6 +110,23 @@ def _check_type(path: str, old: Any, node: Any) -> None:
 
 
 def _shared_parts(cfg: Config) -> dict[str, str]:
-    """Test parts that are copies of the validation parts follow overrides of the latter."""
+    """Test parts that are copies of the validation parts follow overrides of the latter.
+
+    So do the codecs of heads and pipelines, which are copies of the variable ``codec``.
+    """
     pairs = {'test_dataloader': 'val_dataloader', 'test_evaluator': 'val_evaluator'}
-    return {key: src for key, src in pairs.items() if cfg.get(key) == cfg.get(src) is not None}
+    shared = {key: src for key, src in pairs.items() if cfg.get(key) == cfg.get(src) is not None}
+    codec = cfg.get('codec')
+    places = _places_of(codec, cfg) if isinstance(codec, Mapping) else ()
+    return {**shared, **{place: 'codec' for place in places if place != 'codec'}}
+
+
+def _places_of(wanted: Any, node: Any, where: str = '') -> Iterator[str]:
+    """Yields the dotted keys of the parts of a config that equal one of them."""
+    is_list = isinstance(node, list)
+    for key, value in enumerate(node) if is_list else node.items():
+        place = f'{where}.{key}' if where else str(key)
+        if isinstance(value, Mapping) and value == wanted:
+            yield place
+        elif isinstance(value, Mapping | list):
+            yield from _places_of(wanted, value, place)

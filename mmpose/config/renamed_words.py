@@ -27,6 +27,7 @@ ARGUMENTS = {
     'input_wh': 'input_size',
     'interval_iters': 'interval, with by_epoch=False',
     'max_keep': 'max_keep_ckpts',
+    'out_index': 'out_indices',
     'torso_joints': 'torso_keypoints',
 }
 # (class, argument) -> its name now; the class 'head' is that of any head

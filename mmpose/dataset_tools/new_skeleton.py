@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mmpose.metainfo import load_metainfo
+from mmpose.metainfo.info_dict import meta_from_info, meta_table, read_info, table_text
 from mmpose.metainfo.keypoint_names import (
     body_half,
     find_partners,
@@ -86,31 +87,51 @@ def write_skeleton(path: Path, skeleton: Skeleton, source: str) -> None:
     """
     names, partners = skeleton.names, skeleton.partners
     sides = [name.side for name in parse_names(names)]
-    rows = [['name', 'swap', 'part', 'weight', 'sigma', 'color']]
-    rows += [
+    rows = [
         [name, names[j] if j != i else '-', part, '1.0', f'{sigma:g}', COLORS[side]]
         for i, (name, j, part, sigma, side) in enumerate(
             zip(names, partners, skeleton.parts, skeleton.sigmas, sides, strict=True)
         )
     ]
-    skeleton_links = [['from', 'to', 'color']]
+    skeleton_links = []
     for a, b in skeleton.skeleton_links:
         side = sides[a] if sides[a] == sides[b] else sides[a] or sides[b]
         is_across = sides[a] and sides[b] and sides[a] != sides[b]
         skeleton_links.append([names[a], names[b], COLORS['' if is_across else side]])
     notes = ''.join(f'# {note}.\n' for note in skeleton.notes)
-    text = f'# Proposed from {source}.\n{notes}\n[keypoints]\n{_align(rows)}\n[skeleton_links]\n'
-    path.write_text(text + _align(skeleton_links), encoding='utf-8')
+    text = table_text(f'# Proposed from {source}.\n{notes}', rows, skeleton_links)
+    path.write_text(text, encoding='utf-8')
 
 
-def _align(rows: list[list[str]]) -> str:
-    widths = [max(len(row[i]) for row in rows) + 1 for i in range(len(rows[0]))]
-    return ''.join(
-        ' '.join(
-            [f'{cell},'.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)] + row[-1:]
-        )
-        + '\n'
-        for row in rows
+def migrate_skeleton(source: str, out: str, overwrite: bool = False) -> str:
+    """Writes the table of a skeleton of MMPose, and returns a sentence about it.
+
+    Args:
+        source: Python file with a ``dataset_info`` or ``METAINFO`` dict.
+        out: The table.
+        overwrite: Whether to replace a table that is there.
+
+    Raises:
+        FileExistsError: If there is a table.
+        ValueError: If the file has no skeleton, or the table has no ``.csv`` name.
+    """
+    path = Path(out)
+    if path.suffix.lower() != '.csv':
+        raise ValueError(f'{path}: a skeleton table is a .csv file')
+    if path.exists() and not overwrite:
+        raise FileExistsError(f'{path} exists; --overwrite replaces it')
+    info = read_info(source)
+    paper = {key: str(value) for key, value in (info.get('paper_info') or {}).items()}
+    comment = ''.join(f'# {key}: {" ".join(value.split())}\n' for key, value in paper.items())
+    meta = replace(meta_from_info(info), name=path.stem)
+    path.write_text(meta_table(meta, f'# Skeleton of {Path(source).name}.\n{comment}'), 'utf-8')
+    if load_metainfo(path) != meta:
+        raise ValueError(f'{path} does not say the same as {source}; this is a fault of this tool')
+    num_pairs = sum(j > i for i, j in enumerate(meta.flip_indices))
+    sigmas = 'no sigmas' if meta.sigmas is None else 'sigmas'
+    return (
+        f'{path}: {meta.num_keypoints} keypoints, {num_pairs} pairs of left and right, '
+        f'{len(meta.skeleton_links)} links, {sigmas}'
     )
 
 

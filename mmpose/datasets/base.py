@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from torch.utils.data import Dataset, get_worker_info
 
+from mmpose.coco.instance_layout import CONFIDENCE
 from mmpose.datasets.annotation_cache import load_or_build
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
@@ -171,11 +172,20 @@ class KeypointDataset(Dataset[Sample]):
 
         Args:
             index: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
+
+        Raises:
+            TypeError: For an int in a worker of a loader, whose augmentation would never change.
         """
         # A forked worker has the threads of OpenCV in name only: using them hangs it.
         if get_worker_info() is not None and cv2.getNumThreads() > 1:
             cv2.setNumThreads(0)
         if not isinstance(index, SampleIndex):
+            if get_worker_info() is not None and not self.test_mode:
+                raise TypeError(
+                    f'sample {index} was drawn as {type(index).__name__}, which has the same '
+                    'augmentation in every epoch; draw with PoseSampler, and let a dataset that '
+                    'wraps this one hand its SampleIndex on'
+                )
             index = SampleIndex(int(index))
         for attempt in range(MAX_REPLACEMENTS):
             try:
@@ -213,7 +223,9 @@ class KeypointDataset(Dataset[Sample]):
         }
         if not self.test_mode:
             sample['keypoints'] = store.keypoints[row].copy()
-            sample['keypoints_visible'] = (store.keypoints_visible[row] > 0).astype(np.float32)
+            confidence = store.extras.get(CONFIDENCE)
+            visible = store.keypoints_visible[row] > 0 if confidence is None else confidence[row]
+            sample['keypoints_visible'] = visible.astype(np.float32)
         for name in self.sample_extras:
             sample[name] = np.array(store.extras[name][row])
         return sample

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.base import KeypointDataset
-from mmpose.datasets.coco_json import read_coco_annotations, read_coco_detections
+from mmpose.datasets.coco_json import (
+    BBOX_CLIPS,
+    read_coco_annotations,
+    read_coco_detections,
+)
 from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.registry import DATASETS
 from mmpose.structures import DatasetMeta
@@ -35,12 +41,23 @@ class CocoDataset(KeypointDataset):
         bbox_score_thr: Leaves out detections with a lower score.
         bbox_format: What the four numbers of a box in ``bbox_file`` are: ``xywh`` (left, top,
             width, height), as COCO says, or ``xyxy`` (two corners).
+        bbox_clip: How annotated boxes become windows: a box of width w ends w - 1 px after its
+            first pixel, and areas of 0 are left out (``0.x``, as MMPose 0.x and ViTPose count), or
+            w px after it (``1.x``), and inside the image; ``none`` takes it as it is, and so do
+            ``center_scale`` and the like.
+        keypoint_field: Field of an annotation that holds the keypoints, such as ``keypoints_21``
+            or ``face_kpts``; several are one instance each.
+        bbox_field: Field that holds the box of each; or ``center_scale``, ``center_zoom`` or
+            ``image``. See ``InstanceLayout``.
+        first_pixel: Coordinate of the first pixel in the file; 1 where it counts as Matlab does.
+        trust_order: Takes the keypoints in the order of the skeleton whatever the names in the
+            file say.
 
     The other arguments are those of ``KeypointDataset``.
 
     Attributes:
         parts: Fields of an annotation that hold the keypoints, with the number in each; None for
-            all in ``keypoints``.
+            all in ``keypoint_field``.
     """
 
     parts: Mapping[str, int] | None = None
@@ -55,6 +72,11 @@ class CocoDataset(KeypointDataset):
         bbox_file: str | None = None,
         bbox_score_thr: float = 0.0,
         bbox_format: str = 'xywh',
+        bbox_clip: str = '0.x',
+        keypoint_field: str | Sequence[str] = 'keypoints',
+        bbox_field: str | Sequence[str] = 'bbox',
+        first_pixel: float = 0,
+        trust_order: bool = False,
         **kwargs: Any,
     ) -> None:
         if bbox_file and not test_mode:
@@ -64,6 +86,15 @@ class CocoDataset(KeypointDataset):
             )
         if bbox_format not in BBOX_FORMATS:
             raise ValueError(f"dataset.bbox_format is '{bbox_format}', expected 'xywh' or 'xyxy'")
+        if bbox_clip not in BBOX_CLIPS:
+            raise ValueError(f"dataset.bbox_clip is '{bbox_clip}', expected one of {BBOX_CLIPS}")
+        self.instance_layout = InstanceLayout(keypoint_field, bbox_field, first_pixel, trust_order)
+        if self.parts and self.instance_layout.keypoint_field != ('keypoints',):
+            raise ValueError(
+                f'dataset.keypoint_field is {keypoint_field!r}, but {type(self).__name__} reads '
+                f"{', '.join(self.parts)}; set dataset.type='CocoDataset'"
+            )
+        self.bbox_clip = 'none' if self.instance_layout.makes_windows else bbox_clip
         self.data_root = data_root
         self.bbox_format = bbox_format
         self.bbox_file = self._path('bbox_file', bbox_file) if bbox_file else None
@@ -75,11 +106,19 @@ class CocoDataset(KeypointDataset):
     def parse(self) -> AnnotationStore:
         if self.bbox_file is not None:
             return read_coco_detections(self.bbox_file, self.ann_file, self.bbox_format)
-        return read_coco_annotations(self.ann_file, self.dataset_meta, self.parts)
+        return read_coco_annotations(
+            self.ann_file, self.dataset_meta, self.parts, self.instance_layout, self.bbox_clip
+        )
 
     def parse_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {'keypoint_names': list(self.dataset_meta.keypoint_names)}
-        return options if self.bbox_file is None else {**options, 'bbox_format': self.bbox_format}
+        if self.bbox_file is not None:
+            return {**options, 'bbox_format': self.bbox_format}
+        return {**options, 'bbox_clip': self.bbox_clip, **asdict(self.instance_layout)}
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        return {**super().metainfo, 'instance_layout': self.instance_layout}
 
     def ground_truth(self) -> KeypointGroundTruth:
         if self.bbox_file is not None:

@@ -11,41 +11,52 @@ import numpy as np
 
 from mmpose.coco.columns import Columns, Floats
 from mmpose.coco.image_table import ImageTable
+from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.coco.json_stream import stream_batches
 from mmpose.coco.reader import AnnotationReader
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.structures import DatasetMeta, clip_xywh
 
+BBOX_CLIPS = ('0.x', '1.x', 'none')
 PERSON = 1  # category of COCO's person detections
 
 
 def read_coco_annotations(
-    path: Path, dataset_meta: DatasetMeta, parts: Mapping[str, int] | None = None
+    path: Path,
+    dataset_meta: DatasetMeta,
+    parts: Mapping[str, int] | None = None,
+    layout: InstanceLayout | None = None,
+    bbox_clip: str = '0.x',
 ) -> AnnotationStore:
     """Returns the ground-truth instances of a COCO keypoint file.
 
     Left out, as the loaders of the top-down literature do: crowds, instances without a labelled
-    keypoint, boxes that are empty once clipped to the image, and areas that are not positive.
-    Instances are ordered by image, then as in the file. A box on an image of unknown size is not
-    clipped at the right and below.
+    keypoint, boxes that are empty once clipped to the image, and, by the rules of MMPose 0.x, areas
+    that are not positive. Instances are ordered by image, then as in the file. A box on an image of
+    unknown size is not clipped at the right and below.
 
     Args:
         parts: Fields that hold the keypoints, one after the other, with the number of keypoints
             in each; None for all of them in ``keypoints``. See ``AnnotationReader``.
+        layout: Where the instances of an annotation stand.
+        bbox_clip: One of ``BBOX_CLIPS``: a box of width w ends w - 1 px after its first pixel
+            (``0.x``) or w px (``1.x``), and both stay in the image; ``none`` leaves it as it is.
 
     Raises:
         FileNotFoundError: If the file does not exist.
         TypeError, ValueError: If it is malformed or holds no usable instance; the message names
             the file, the annotation and the field.
     """
-    fields = parts or {'keypoints': dataset_meta.num_keypoints}
-    reader = AnnotationReader(path, fields, dataset_meta)
+    fields = parts or dataset_meta.num_keypoints
+    reader = AnnotationReader(path, fields, dataset_meta, layout=layout)
     found = reader.read()
     rows = np.asarray(reader.images.find(found.image_id.tolist()))
     image_wh = np.asarray(reader.images.wh).reshape(-1, 2)[rows].astype(np.float64)
     image_wh[image_wh == 0] = np.inf  # unknown
-    clean = clip_xywh(found.bbox_xywh, image_wh)
-    keep = (clean[:, 2:] > 0).all(axis=1) & (found.area > 0)
+    clean = found.bbox_xywh
+    if bbox_clip != 'none':
+        clean = clip_xywh(clean, image_wh, includes_end=bbox_clip == '1.x')
+    keep = (clean[:, 2:] > 0).all(axis=1) & ((found.area > 0) | (bbox_clip != '0.x'))
     if not keep.all():
         reader.left_out['with an empty box or area'] += int((~keep).sum())
         warnings.warn(
@@ -70,6 +81,7 @@ def read_coco_annotations(
         area=found.area[order],
         ann_ids=found.ann_id[order],
         category_ids=found.category_id[order],
+        extras={name: array[order] for name, array in found.extras.items()},
     )
 
 

@@ -5,10 +5,13 @@ The order does not depend on the number of workers, nor on where training was re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sized
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
+from mmengine.dataset import DefaultSampler
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
@@ -131,6 +134,75 @@ class PoseSampler(Sampler[SampleIndex]):
         if self.round_up:
             values = np.resize(values, len(self) * self.world_size)
         return values[self.rank :: self.world_size][self.start :].tolist()
+
+
+@DATA_SAMPLERS.register_module()
+class EpochSampler(Sampler[SampleIndex]):
+    """Order of another sampler, whose plain integers become samples of an epoch.
+
+    All random numbers of a sample follow from its epoch, so a plain integer would get the same
+    flip, scale and rotation in every epoch. A resumed run has the order of one that
+    was not if that of the other sampler follows from its ``set_epoch``.
+
+    Args:
+        dataset: Anything with a length.
+        sampler: Config of the other sampler, or the sampler.
+        seed: As of :class:`PoseSampler`; the other sampler gets it too.
+
+    Attributes:
+        start: As of :class:`PoseSampler`.
+    """
+
+    def __init__(
+        self, dataset: Sized, sampler: Sampler | dict[str, Any], seed: int | None = None
+    ) -> None:
+        self.seed = sync_random_seed() if seed is None else seed
+        if isinstance(sampler, Mapping):
+            arguments = dict(dataset=dataset, seed=self.seed)
+            sampler = DATA_SAMPLERS.build(dict(sampler), default_args=arguments)
+        self.sampler = sampler
+        self.epoch = self.start = 0
+
+    def __len__(self) -> int:
+        """Number of samples of this rank in a whole epoch, wherever it starts."""
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[SampleIndex]:
+        repeats: Counter[int] = Counter()
+        for place, index in enumerate(islice(self.sampler, len(self))):
+            if not isinstance(index, SampleIndex):
+                index = SampleIndex(int(index), self.epoch, self.seed, repeats[int(index)])
+                repeats[index.index] += 1
+            if place >= self.start:
+                yield index
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the order of the next pass; a new epoch starts at its first sample."""
+        if hasattr(self.sampler, 'set_epoch'):
+            self.sampler.set_epoch(epoch)
+        self.start = self.start if epoch == self.epoch else 0
+        self.epoch = epoch
+
+    def set_start(self, num_samples: int, epoch: int | None = None) -> None:
+        """Omits the first samples of this rank, see :meth:`PoseSampler.set_start`."""
+        if epoch is not None:
+            self.set_epoch(epoch)
+        self.start = num_samples
+
+
+def with_epochs(sampler: Any) -> Any:
+    """Returns a sampler, or its config, whose samples know their epoch.
+
+    ``DefaultSampler`` becomes :class:`PoseSampler`, whose arguments are the same; any other sampler
+    than ours goes into an :class:`EpochSampler`.
+    """
+    kind = sampler['type'] if isinstance(sampler, Mapping) else type(sampler)
+    kind = DATA_SAMPLERS.get(kind) if isinstance(kind, str) else kind
+    if kind is DefaultSampler and isinstance(sampler, Mapping):
+        return {**sampler, 'type': PoseSampler}
+    if kind is None or issubclass(kind, PoseSampler | EpochSampler):
+        return sampler  # an unknown name is the registry's to refuse
+    return dict(type=EpochSampler, sampler=sampler)
 
 
 def _count_earlier(values: np.ndarray) -> np.ndarray:

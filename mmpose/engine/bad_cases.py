@@ -202,4 +202,5 @@ def _annotations(dataset: Any) -> KeypointGroundTruth:
     if getattr(dataset, 'bbox_file', None) is None:
         return dataset.ground_truth()
     # the store holds the boxes of the detector, so the annotations come from their file
-    return load_ground_truth(dataset.ann_file, dataset.parts or dataset.dataset_meta.num_keypoints)
+    num = dataset.parts or dataset.dataset_meta.num_keypoints
+    return load_ground_truth(dataset.ann_file, num, layout=dataset.instance_layout)

@@ -23,7 +23,7 @@ from mmengine.config import config as mmengine_config
 from mmengine.device import get_device
 from mmengine.hooks import EMAHook
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from mmengine.utils import get_git_hash
 from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
@@ -33,6 +33,7 @@ from torch.utils.data import DataLoader
 from mmpose.checkpoints.io import read_checkpoint
 from mmpose.checkpoints.load import load_model, naming
 from mmpose.datasets.collate import collate_poses
+from mmpose.datasets.samplers import with_epochs
 from mmpose.engine.checkpoint_files import (
     NEEDED,
     find_last_checkpoint,
@@ -59,7 +60,7 @@ from mmpose.engine.sharding import (
 )
 from mmpose.engine.train_loop import PoseTrainLoop
 from mmpose.evaluation.metrics.gather import evaluation_group
-from mmpose.registry import METRICS, RUNNERS
+from mmpose.registry import LOOPS, METRICS, RUNNERS
 from mmpose.version import __version__
 
 # Full disks and quotas, and disks that fail or go away; other errors are those of a config.
@@ -72,6 +73,7 @@ MMENGINE_HOOKS = {
     'param_scheduler',
     'checkpoint',
 }
+MMENGINE_DATASETS = ('ClassBalancedDataset', 'ConcatDataset', 'RepeatDataset')
 TRAIN_CONFIG = 'config.py'
 TEST_CONFIG = 'test_config.py'
 
@@ -108,27 +110,35 @@ class PoseRunner(Runner):
         return super().from_cfg(cfg)
 
     def build_train_loop(self, loop: BaseLoop | dict[str, Any]) -> BaseLoop:
-        """Builds the training loop: ``PoseTrainLoop`` unless the config names another type.
+        """Builds the training loop: ``PoseTrainLoop``, also under the names of mmengine's.
 
         Raises:
-            ValueError: If the config counts iterations, for which there is no loop here.
+            ValueError: If the config counts iterations, or names a loop that cannot be resumed.
         """
-        if isinstance(loop, dict) and 'type' not in loop:
-            loop = {'type': PoseTrainLoop.__name__, **loop}
-            if not loop.pop('by_epoch', True):
-                raise ValueError(
-                    'train_cfg.by_epoch is False, but trainings count epochs here; set '
-                    'train_cfg=dict(max_epochs=..., val_interval=...)'
-                )
+        if not isinstance(loop, dict):
+            return super().build_train_loop(loop)
+        loop = dict(loop)
+        named = loop.pop('type', PoseTrainLoop)
+        kind = LOOPS.get(named) if isinstance(named, str) else named
+        if not loop.pop('by_epoch', kind is not IterBasedTrainLoop):
+            raise ValueError(
+                'train_cfg counts iterations, but trainings count epochs here; set '
+                'train_cfg=dict(max_epochs=..., val_interval=...)'
+            )
+        kind = PoseTrainLoop if kind is EpochBasedTrainLoop else kind
+        if kind is None or not issubclass(kind, PoseTrainLoop):
+            raise ValueError(
+                f'train_cfg.type is {named}, but only PoseTrainLoop and what '
+                'derives from it can be saved and resumed here'
+            )
+        loop['type'] = kind
         return super().build_train_loop(loop)
 
-    def build_visualizer(
-        self, visualizer: Visualizer | dict[str, Any] | None = None
-    ) -> Visualizer:
+    def build_visualizer(self, visualizer: Visualizer | dict[str, Any] | None = None) -> Visualizer:
         """Builds a visualizer of this run's own.
 
-        mmengine goes on with one of the same name that an earlier run of the process has left, whose
-        scalars and pictures go to the earlier work dir.
+        mmengine goes on with one of the same name that an earlier run of the process has left,
+        whose scalars and pictures go to the earlier work dir.
         """
         if isinstance(visualizer, dict):
             name = visualizer.get('name', self._experiment_name)
@@ -271,11 +281,18 @@ class PoseRunner(Runner):
         """Builds a loader with the defaults that poses need.
 
         Batches are made by ``collate_poses``, workers leave Ctrl-C to the main process, memory is
-        pinned for GPUs, and ``persistent_workers`` does not contradict ``num_workers=0``.
+        pinned for GPUs, and ``persistent_workers`` does not contradict ``num_workers=0``. Samplers
+        of plain integers, such as mmengine's, get epochs.
+
+        Raises:
+            ValueError: For a batch sampler, or a wrapper of datasets of mmengine.
         """
         if isinstance(dataloader, DataLoader):
             return dataloader
         config = copy.deepcopy(dataloader)
+        refuse_foreign_draws(config)
+        if config.get('sampler') is not None:
+            config['sampler'] = with_epochs(config['sampler'])
         config.setdefault('collate_fn', {'type': collate_poses})
         config.setdefault('pin_memory', torch.cuda.is_available())
         config.setdefault('worker_init_fn', dict(type=init_worker))
@@ -503,6 +520,23 @@ def prefer_fused(optimizer: dict[str, Any]) -> None:
     """Sets the fused kernels in the config of an Adam that does not say otherwise."""
     if optimizer.get('type') in ('Adam', 'AdamW'):
         optimizer.setdefault('fused', True)
+
+
+def refuse_foreign_draws(dataloader: dict[str, Any]) -> None:
+    """Refuses what would draw samples without their epoch, or not resumably."""
+    if dataloader.get('batch_sampler') is not None:
+        raise ValueError(
+            f'batch_sampler is {dataloader["batch_sampler"]}, but an epoch is resumed by the order '
+            'of a sampler here; remove it and set sampler, batch_size and drop_last of the loader'
+        )
+    dataset = dataloader.get('dataset')
+    kind = str(dataset.get('type', '')) if isinstance(dataset, dict) else ''
+    if kind.rpartition('.')[2] in MMENGINE_DATASETS:
+        raise ValueError(
+            f'the loader has a {kind}, whose samples would have the same augmentation in every '
+            'epoch; raise train_cfg.max_epochs instead, or mix datasets by CombinedDataset(ratios='
+            '...)'
+        )
 
 
 def compile_backbone(model: nn.Module, options: bool | dict[str, Any] | None) -> bool:

@@ -9,6 +9,7 @@ from mmengine.dist import broadcast
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
+from mmpose.datasets.samplers import EpochSampler, PoseSampler
 from mmpose.engine.training_length import TrainingLength, warm_up_iters
 from mmpose.registry import LOOPS
 
@@ -40,6 +41,13 @@ class PoseTrainLoop(EpochBasedTrainLoop):
         max_iters: int | None = None,
     ) -> None:
         super().__init__(runner, dataloader, max_epochs, val_begin, val_interval)
+        sampler = self.dataloader.sampler
+        if not isinstance(sampler, PoseSampler | EpochSampler):
+            raise ValueError(
+                f'the training loader draws with {type(sampler).__name__}, whose plain integers '
+                'would get the same augmentation in every epoch; set '
+                "train_dataloader.sampler=dict(type='PoseSampler', shuffle=True)"
+            )
         if len(self.dataloader) == 0:
             raise ValueError(
                 f'the training set has {len(self.dataloader.dataset)} samples, fewer than one '

@@ -12,6 +12,7 @@ from mmpose.backends import PoseBackend, init_model
 from mmpose.backends.metadata import ExportedDataset, ExportMetadata
 from mmpose.checkpoints.io import checkpoint_sha256
 from mmpose.config.load import load_config
+from mmpose.metainfo import load_metainfo
 from mmpose.models import TopdownPoseEstimator
 
 
@@ -112,7 +113,7 @@ def load_source(
 def _dataset_names(cfg: Config) -> list[str]:
     metainfo = cfg.model.get('metainfo', 'coco')
     if 'heads' not in cfg.model:
-        return [Path(str(metainfo)).stem]
+        return [load_metainfo(metainfo).name]
     return list(cfg.model.get('names') or metainfo)
 
 

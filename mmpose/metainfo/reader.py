@@ -20,6 +20,7 @@ from __future__ import annotations
 import codecs
 import csv
 import math
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmpose.metainfo.info_dict import NAMES, Info, meta_from_info, read_info
 from mmpose.structures import DatasetMeta
 
 KEYPOINT_COLUMNS = ['name', 'swap', 'part', 'weight', 'sigma', 'color']
@@ -58,12 +60,14 @@ def available_metainfo() -> list[str]:
     return sorted(path.stem for path in tables if path.stem != WORDS_TABLE)
 
 
-def load_metainfo(name: str | Path | DatasetMeta) -> DatasetMeta:
-    """Returns a skeleton by name, or from a table of your own.
+def load_metainfo(name: str | Path | DatasetMeta | Info) -> DatasetMeta:
+    """Returns a skeleton by name, from a table of your own, or from what MMPose has for one.
 
     Args:
-        name: A name such as ``coco``, the path of a ``.csv`` table, or a skeleton, which is
-            returned as it is.
+        name: A name such as ``coco``, the path of a ``.csv`` table or of a ``.py`` file with a
+            dict as MMPose's, such a dict or ``dict(from_file=PATH)``, or a skeleton, which is
+            returned as it is. A ``.py`` file that is not there means the skeleton of its name, as
+            in MMPose.
 
     Raises:
         FileNotFoundError: If there is no such name or file; the message offers near names.
@@ -71,7 +75,13 @@ def load_metainfo(name: str | Path | DatasetMeta) -> DatasetMeta:
     """
     if isinstance(name, DatasetMeta):
         return name
-    name = str(name)
+    if isinstance(name, Mapping) and 'from_file' not in name:
+        return meta_from_info(name)
+    name = str(name['from_file'] if isinstance(name, Mapping) else name)
+    if name.lower().endswith('.py'):
+        if Path(name).is_file():
+            return meta_from_info(read_info(name))
+        name = NAMES.get(Path(name).stem, Path(name).stem)
     path = Path(name) if name.lower().endswith('.csv') else Path(__file__).with_name(f'{name}.csv')
     if not path.is_file():
         near = get_close_matches(name, available_metainfo()) or available_metainfo()
@@ -84,12 +94,9 @@ def load_metainfo(name: str | Path | DatasetMeta) -> DatasetMeta:
 @lru_cache(maxsize=64)
 def _parse(path: Path, content: bytes) -> DatasetMeta:
     sections = read_sections(path, content)
-    if 'limbs' in sections:
-        raise ValueError(f'{path}: the section [limbs] is called [skeleton_links]')
     keypoints = _rows(path, 'keypoints', sections.get('keypoints', []), KEYPOINT_COLUMNS)
-    skeleton_links = _rows(
-        path, 'skeleton_links', sections.get('skeleton_links', []), SKELETON_LINK_COLUMNS
-    )
+    links = sections.get('skeleton_links') or sections.get('limbs', [])  # as tables of users say
+    skeleton_links = _rows(path, 'skeleton_links', links, SKELETON_LINK_COLUMNS)
     if not keypoints:
         raise ValueError(f'{path}: the section [keypoints] is missing or empty')
     return _build(path, keypoints, skeleton_links)

@@ -116,14 +116,19 @@ def fix_aspect_ratio(box_wh: Array, aspect: float) -> Array:
     return np.stack([np.maximum(width, height * aspect), np.maximum(height, width / aspect)], -1)
 
 
-def clip_xywh(bbox_xywh: Array, image_wh: Array) -> Array:
+def clip_xywh(bbox_xywh: Array, image_wh: Array, includes_end: bool = False) -> Array:
     """Clips boxes (..., 4) to the pixels of images of size (..., 2).
 
     The last pixel is ``W - 1``, and a box of width w covers ``w - 1`` px between pixel centres, as
-    the COCO loaders of the top-down literature count.
+    the COCO loaders of the top-down literature count; with ``includes_end`` it covers w px, as
+    those of MMPose 1.x count.
     """
+    last_px = image_wh - 1
     first = np.maximum(bbox_xywh[..., :2], 0)
-    last = np.minimum(first + np.maximum(bbox_xywh[..., 2:4] - 1, 0), image_wh - 1)
+    last = np.minimum(first + np.maximum(bbox_xywh[..., 2:4] - 1, 0), last_px)
+    if includes_end:
+        first = np.minimum(first, last_px)
+        last = np.clip(bbox_xywh[..., :2] + bbox_xywh[..., 2:4], 0, last_px)
     return np.concatenate([first, last - first], axis=-1)
 
 

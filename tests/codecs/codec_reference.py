@@ -92,10 +92,12 @@ def decode_dark(heatmap, size):
     return point, score
 
 
-def decode_dark_udp(heatmap, size):
+def decode_dark_udp(heatmap, size, border='reflect'):
     """Argmax of the raw map plus a Newton step on the log of the blurred, edge-padded map."""
     x, y, score = peak(heatmap)
     blurred = cv2.GaussianBlur(heatmap, (size, size), 0)  # OpenCV's default border: reflect-101
+    if border == 'zero':  # as MMPose 1.x has it
+        blurred = blur_keeping_max(heatmap, size)
     f = np.pad(np.log(np.clip(blurred, 0.001, 50)), 1, mode='edge')
     at = {(i, j): f[y + 1 + j, x + 1 + i] for i in (-1, 0, 1) for j in (-1, 0, 1)}
     gradient = 0.5 * np.array([at[1, 0] - at[-1, 0], at[0, 1] - at[0, -1]])

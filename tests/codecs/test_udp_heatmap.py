@@ -42,14 +42,15 @@ def test_target_equals_reference(sigma):
 
 @pytest.mark.parametrize('size', [3, 11, 17])
 @pytest.mark.parametrize('noise', [0.0, 0.03])
-def test_decoding_equals_reference(noise, size):
-    codec = UDPHeatmap((192, 256), (48, 64), blur_kernel_size=size)
+@pytest.mark.parametrize('border', ['reflect', 'zero'])
+def test_decoding_equals_reference(border, noise, size):
+    codec = UDPHeatmap((192, 256), (48, 64), blur_kernel_size=size, blur_border=border)
     maps = make_bumps(150, noise)
     keypoints, scores = codec.decode(maps)
     for heatmap, found, score in zip(
         maps[0].double().numpy(), keypoints[0], scores[0], strict=True
     ):
-        point, peak = reference.decode_dark_udp(heatmap, size)
+        point, peak = reference.decode_dark_udp(heatmap, size, border)
         np.testing.assert_allclose(found, point * codec.stride_wh, atol=1e-3)  # input px
         assert score == peak
 
@@ -72,6 +73,20 @@ def test_round_trip_inside():
     maps, _ = CODEC.encode(points, torch.ones(4, 500))
     error = (CODEC.decode(maps)[0] - points).abs()
     assert error.max() < 0.05  # input px
+
+
+def test_borders_of_the_blur_differ_near_the_border_only():
+    """Zeros around the map, as in MMPose 1.x, read border keypoints better than a mirror image."""
+    points = torch.tensor(np.random.default_rng(2).uniform([0, 0], [191, 255], (4, 500, 2))).float()
+    maps, _ = CODEC.encode(points, torch.ones(4, 500))
+    codecs = (CODEC, UDPHeatmap((192, 256), (48, 64), blur_border='zero'))
+    mirrored, zeros = ((codec.decode(maps)[0] - points).norm(dim=-1) for codec in codecs)
+    distance = torch.minimum(points, torch.tensor([191.0, 255.0]) - points).amin(-1)
+    inside = distance > 26.5
+    assert (mirrored - zeros)[inside].abs().max() < 1e-3
+    assert zeros[~inside].mean() < 0.6 * mirrored[~inside].mean()
+    with pytest.raises(ValueError, match=r"blur_border is 'wrap'; expected 'reflect' or 'zero'"):
+        UDPHeatmap((192, 256), (48, 64), blur_border='wrap')
 
 
 def test_map_below_the_floor_of_the_log_takes_no_step():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from mmpose.datasets import CocoDataset, SampleIndex, collate_poses
+from mmpose.datasets import CocoDataset, PoseSampler, SampleIndex, collate_poses
 from mmpose.datasets.transforms import BadImageError, MissingImageError
 from tests.datasets import tiny_coco
 
@@ -48,7 +48,17 @@ def test_the_error_of_a_worker_is_the_same(tiny, tmp_path, spoil, kind):
     spoil(tmp_path / 'data' / 'images' / '0.png')
     data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE)
     with pytest.raises(kind, match=r'image .*0\.png'):
-        next(iter(DataLoader(data, 2, num_workers=1, collate_fn=collate_poses)))
+        next(
+            iter(
+                DataLoader(
+                    data,
+                    2,
+                    sampler=PoseSampler(data, 0, shuffle=False),
+                    num_workers=1,
+                    collate_fn=collate_poses,
+                )
+            )
+        )
 
 
 @pytest.mark.parametrize('spoil', [remove, damage])
@@ -146,7 +156,15 @@ def test_every_kind_is_a_sentence_and_can_be_skipped(tiny, tmp_path, spoil, mess
     spoil(tmp_path / 'data' / 'images' / '1.png')
     data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE)
     with pytest.raises(BadImageError, match=message):
-        list(DataLoader(data, 2, num_workers=num_workers, collate_fn=collate_poses))
+        list(
+            DataLoader(
+                data,
+                2,
+                sampler=PoseSampler(data, 0, shuffle=False),
+                num_workers=num_workers,
+                collate_fn=collate_poses,
+            )
+        )
     if num_workers:
         return
     data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE, on_bad_image='skip')

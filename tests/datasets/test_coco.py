@@ -155,6 +155,7 @@ def test_metainfo_says_what_metrics_need(tiny, tmp_path, monkeypatch):
         'dataset_meta': coco,
         'ann_file': str(tmp_path / 'data' / 'ann.json'),
         'dataset_type': 'CocoDataset',
+        'instance_layout': data.instance_layout,
     }
     assert published['dataset_name'] == 'coco'
     assert (published['num_keypoints'], published['num_skeleton_links']) == (17, 19)

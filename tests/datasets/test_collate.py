@@ -111,7 +111,13 @@ def test_workers_do_without_the_threads_of_opencv(tiny):
     before = tiny_coco.cv2.getNumThreads()
     tiny_coco.cv2.setNumThreads(3)
     try:
-        loader = DataLoader(data, 2, num_workers=1, collate_fn=collate_poses)
+        loader = DataLoader(
+            data,
+            2,
+            sampler=PoseSampler(data, 0, shuffle=False),
+            num_workers=1,
+            collate_fn=collate_poses,
+        )
         assert [batch['batch']['img_id'] for batch in loader] == [[1, 1]] * 3
         assert data[0]['img_id'] == 3, 'the main process keeps its setting'
     finally:
@@ -125,7 +131,13 @@ def collate_and_look(samples):
 @pytest.mark.parametrize('num_workers', [0, 1])
 def test_a_worker_writes_into_shared_memory(tiny, num_workers):
     data = CocoDataset(**tiny, pipeline=tiny_coco.PIPELINE)
-    loader = DataLoader(data, 3, num_workers=num_workers, collate_fn=collate_and_look)
+    loader = DataLoader(
+        data,
+        3,
+        sampler=PoseSampler(data, 0, shuffle=False),
+        num_workers=num_workers,
+        collate_fn=collate_and_look,
+    )
     assert list(loader) == [bool(num_workers)] * 2
 
 

@@ -4,9 +4,10 @@ from itertools import chain
 
 import numpy as np
 import pytest
+from torch.utils.data import Sampler
 
 from mmpose.datasets import samplers
-from mmpose.datasets.samplers import PoseSampler, SampleIndex
+from mmpose.datasets.samplers import PoseSampler, SampleIndex, with_epochs
 from mmpose.registry import DATA_SAMPLERS
 
 
@@ -144,3 +145,47 @@ def test_order_of_a_plain_dataset_stays_what_it_was(make):
     sampler = make(7, rank=1, world=2)
     sampler.set_epoch(2)
     assert [draw.index for draw in sampler] == [*expected[1::2], expected[0]]
+
+
+class EveryOther(Sampler):
+    """A sampler as MMPose users write it: plain integers, some of them twice."""
+
+    def __init__(self, dataset, seed=None):
+        self.dataset, self.seed, self.epoch = dataset, seed, 0
+
+    def __len__(self):
+        return 4
+
+    def __iter__(self):
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.dataset) // 2)
+        yield from (2 * order).tolist() * 9  # it would go on
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+
+def test_plain_integers_get_their_epoch():
+    sampler = DATA_SAMPLERS.build(
+        with_epochs(dict(type=EveryOther)), default_args=dict(dataset=range(6), seed=5)
+    )
+    first = list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
+
+    assert [x.index for x in first[:3]] == list(EveryOther(range(6), 5))[:3]
+    assert [x[1:] for x in first] == [(0, 5, 0)] * 3 + [(0, 5, 1)]
+    assert [x[1:] for x in second] == [(1, 5, 0)] * 3 + [(1, 5, 1)]
+    assert len({x.generator().random() for x in (*first, *second)}) == 8
+    sampler.set_start(3)
+    assert list(sampler) == second[3:]
+    sampler.set_epoch(2)
+    assert len(list(sampler)) == 4
+
+
+def test_default_sampler_is_ours():
+    config = dict(type='DefaultSampler', shuffle=False, round_up=False)
+    sampler = DATA_SAMPLERS.build(with_epochs(config), default_args=dict(dataset=range(3), seed=1))
+
+    assert type(sampler) is PoseSampler
+    assert [x.index for x in sampler] == [0, 1, 2]
+    assert with_epochs(dict(type='PoseSampler')) == dict(type='PoseSampler')

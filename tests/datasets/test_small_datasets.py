@@ -19,6 +19,7 @@ from tests.datasets import tiny_coco
 # metainfo name -> K, as published
 SMALL = {
     'halpe': 136,
+    'halpe26': 26,
     'jhmdb': 15,
     'posetrack18': 17,
     'macaque': 17,
@@ -39,6 +40,8 @@ SMALL = {
     'deepfashion_upper': 6,
     'deepfashion_lower': 4,
     'deepfashion_full': 8,
+    'deepfashion2': 294,
+    'coco_wholebody': 133,
     'exlpose': 14,
 }
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from training import EACH_ITERATION, ROOT, losses, records, train
 
+from mmpose.apis.train import set_work_dir
 from mmpose.engine.checkpoint_files import remove_unfinished, write_atomically
 from mmpose.engine.work_dir_lock import work_dir_lock
 from mmpose.registry import HOOKS
@@ -130,3 +132,30 @@ def test_every_hook_can_be_left_out(data_root, tmp_path):
     runner = train(data_root, tmp_path, EACH_ITERATION, prepare=leave_out)
     assert not runner.hooks
     assert runner.iter == 8
+
+
+OTHERS = {'config.py': 'x = 1\n', 'metrics.json': '{}', 'result_keypoints.json': '[]'}
+
+
+@pytest.mark.parametrize('name', OTHERS)
+def test_a_folder_that_no_run_has_made_keeps_its_files(name, tmp_path):
+    (tmp_path / name).write_text(OTHERS[name])
+    with pytest.raises(FileExistsError, match=rf'{name}.* exists, and no run has made it'):
+        set_work_dir(Config({}), str(tmp_path), 'config.py')
+    assert (tmp_path / name).read_text() == OTHERS[name]
+
+
+def test_a_folder_of_a_run_is_used_again(tmp_path):
+    for name, text in OTHERS.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / 'config.py').write_text("launcher = 'none'\n")
+    for name in ('config.py', 'test_config.py'):
+        set_work_dir(Config({}), str(tmp_path), name)
+
+
+def test_a_config_is_not_replaced_by_what_it_resolves_to(tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text('x = 1\n')
+    with pytest.raises(FileExistsError, match='the resolved config would replace it'):
+        set_work_dir(Config.fromfile(config), str(tmp_path), 'config.py')
+    assert config.read_text() == 'x = 1\n'

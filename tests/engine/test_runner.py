@@ -5,10 +5,11 @@ from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import DefaultScope
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmpose.engine import CheckpointHook, PoseRunner
 from mmpose.engine.runner import format_configs_once
+from mmpose.engine.train_loop import PoseTrainLoop
 from mmpose.registry import HOOKS
 
 
@@ -47,19 +48,34 @@ def test_a_change_is_seen(formatted):
 
 
 @pytest.mark.parametrize(
-    'options', [{}, {'by_epoch': True}, {'type': 'PoseTrainLoop'}], ids=['default', 'epoch', 'type']
+    'options',
+    [
+        {},
+        {'by_epoch': True},
+        {'type': 'PoseTrainLoop'},
+        {'type': 'EpochBasedTrainLoop'},
+        {'type': EpochBasedTrainLoop},
+    ],
 )
 def test_trainings_run_our_loop(options, monkeypatch):
     given = {}
     monkeypatch.setattr(Runner, 'build_train_loop', lambda self, loop: given.update(loop))
     runner = PoseRunner.__new__(PoseRunner)
     runner.build_train_loop({'max_epochs': 2, 'val_interval': 1, **options})
-    assert given == {'type': 'PoseTrainLoop', 'max_epochs': 2, 'val_interval': 1}
+    assert given == {'type': PoseTrainLoop, 'max_epochs': 2, 'val_interval': 1}
 
 
-def test_iterations_are_refused():
-    with pytest.raises(ValueError, match=r'train_cfg.by_epoch is False.*max_epochs=..., val_int'):
-        PoseRunner.__new__(PoseRunner).build_train_loop({'by_epoch': False, 'max_iters': 5})
+@pytest.mark.parametrize(
+    ('loop', 'message'),
+    [
+        ({'by_epoch': False, 'max_iters': 5}, r'counts iterations.*max_epochs=..., val_int'),
+        ({'type': 'IterBasedTrainLoop', 'max_iters': 5}, 'counts iterations'),
+        ({'type': 'TestLoop', 'max_epochs': 5}, 'train_cfg.type is TestLoop, but only PoseTrainLo'),
+    ],
+)
+def test_other_loops_are_refused(loop, message):
+    with pytest.raises(ValueError, match=message):
+        PoseRunner.__new__(PoseRunner).build_train_loop(loop)
 
 
 def test_runs_of_one_process_have_a_visualizer_each(tmp_path):

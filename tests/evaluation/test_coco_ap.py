@@ -215,6 +215,34 @@ def test_equals_other_evaluators_on_coco_images(tmp_path, backend, use_area):
     assert 0 < figures['AP'] < 1
 
 
+@pytest.mark.parametrize(('backend', 'use_area'), EXTERNAL)
+@pytest.mark.parametrize('missing', ['area', 'iscrowd', 'num_keypoints', 'categories'])
+@pytest.mark.filterwarnings('ignore:.*no .area.')
+def test_equals_other_evaluators_on_sparse_files(tmp_path, missing, backend, use_area):
+    files = write_synthetic_coco(*make_synthetic_coco(12, 30, 60, seed=3), tmp_path)
+    data = json.loads(Path(files[0]).read_text())
+    data.pop(missing, None)
+    for row, annotation in enumerate(data['annotations']):
+        if row % 2:
+            annotation.pop(missing, None)
+        elif missing in annotation:
+            annotation[missing] = None
+    Path(files[0]).write_text(json.dumps(data))
+    assert 0 < _assert_equal_to(backend, use_area, *files)['AP'] < 1
+
+
+def test_equals_an_evaluator_that_reads_the_file_itself(tmp_path):
+    coco = pytest.importorskip('xtcocotools.coco', reason='xtcocotools is not installed')
+    cocoeval = pytest.importorskip('xtcocotools.cocoeval')
+    files = write_synthetic_coco(*make_synthetic_coco(30, 60, 400, 0), tmp_path)
+    truth = coco.COCO(str(files[0]))
+    theirs = cocoeval.COCOeval(truth, truth.loadRes(str(files[1])), 'keypoints', SIGMAS)
+    for step in (theirs.evaluate, theirs.accumulate, theirs.summarize):
+        step()
+    ours = list(evaluate_files(*files, SIGMAS).values())
+    assert ours == pytest.approx(theirs.stats[:10].tolist(), abs=1e-6)
+
+
 def test_refused_backends(tmp_path):
     files = write_synthetic_coco(*make_synthetic_coco(3, 4, 5, seed=0), tmp_path)
     with pytest.raises(ValueError, match="backend 'matlab' is unknown; use one of numpy, xtcoco"):

@@ -170,7 +170,7 @@ def test_partners_by_name(names, partners):
 def test_partners_are_those_of_the_shipped_skeletons(skeleton):
     dataset_meta = load_metainfo(skeleton)
     names = dataset_meta.keypoint_names
-    numbered = np.array([bool(re.search(r'-\d+$', name)) for name in names])  # say no side
+    numbered = np.array([bool(re.search(r'(-|_kpt)\d+$', name)) for name in names])  # say no side
     expected = np.where(numbered, np.arange(len(names)), dataset_meta.flip_indices)
     assert find_partners(names) == expected.tolist()
     assert len({name.key for name in parse_names(names)}) == len(names)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from mmpose.dataset_tools.new_skeleton import migrate_skeleton
 from mmpose.metainfo import available_metainfo, load_metainfo
+from mmpose.metainfo.info_dict import meta_table, read_info
 
 TABLE = """
 [keypoints]
@@ -62,7 +64,6 @@ def test_own_table(tmp_path):
         ('name, swap, part', 'name, part, swap', 'must start with the row name, swap'),
         ('tail, -, -, 1, 0.1', 'tail, -, -, 1', 'has 5 cells, expected 6'),
         ('[keypoints]', '', 'stands before any'),
-        ('[skeleton_links]', '[limbs]', r'\[limbs\] is called \[skeleton_links\]'),
     ],
 )
 def test_broken_tables_are_refused(tmp_path, old, new, message):
@@ -70,6 +71,13 @@ def test_broken_tables_are_refused(tmp_path, old, new, message):
     path.write_text(TABLE.replace(old, new, 1))
     with pytest.raises(ValueError, match=message):
         load_metainfo(path)
+
+
+def test_links_may_be_called_limbs(tmp_path):
+    (tmp_path / 'old.csv').write_text(TABLE.replace('[skeleton_links]', '[limbs]'))
+    (tmp_path / 'new.csv').write_text(TABLE)
+    old, new = (load_metainfo(tmp_path / name) for name in ('old.csv', 'new.csv'))
+    assert old.skeleton_links.tolist() == new.skeleton_links.tolist() == [[0, 2]]
 
 
 def test_unknown_name_offers_near_ones():
@@ -124,3 +132,63 @@ def test_a_table_that_changed_is_read_again(tmp_path):
     assert load_metainfo(path) is first
     path.write_text(TABLE.replace('0.1', '0.2'))
     assert load_metainfo(path).sigmas.tolist() == pytest.approx([0.05, 0.05, 0.2])
+
+
+INFO = """
+class Lamps:
+    METAINFO: dict = {}
+dataset_info = dict(
+    dataset_name='lamp', paper_info=dict(author='A. Lamp', year=2022),
+    keypoint_info={
+        1: dict(name='left, arm', id=1, color=[0, 255, 0], type='upper', swap='right, arm'),
+        0: dict(name='top', id=0, type='', swap=''),
+        2: dict(name='right, arm', id=2, color=[0, 0, 255], type='upper', swap='left, arm'),
+    },
+    skeleton_info={0: dict(link=('top', 'left, arm'), id=0, color=[1, 2, 3])},
+    joint_weights=[1.] * 2 + [1.5], sigmas=[0.026, 0.1 / 3, 0.079])
+"""
+
+
+def test_skeleton_of_mmpose_by_file_by_dict_and_as_table(tmp_path):
+    path, table = tmp_path / 'lamp.py', tmp_path / 'lamp.csv'
+    path.write_text(INFO)
+    meta = load_metainfo(path)
+    assert meta.keypoint_names == ('top', 'left, arm', 'right, arm')
+    assert meta.flip_indices.tolist() == [0, 2, 1]
+    assert meta.upper_body_ids == (1, 2)
+    assert meta.keypoint_colors.tolist() == [[255, 128, 0], [0, 255, 0], [0, 0, 255]]
+    assert meta.sigmas == pytest.approx([0.026, 0.1 / 3, 0.079])
+    assert load_metainfo(dict(from_file=str(path))) == meta
+    assert load_metainfo(read_info(path)) == meta
+    assert migrate_skeleton(str(path), str(table)) == (
+        f'{table}: 3 keypoints, 1 pairs of left and right, 1 links, sigmas'
+    )
+    assert load_metainfo(table) == meta
+    with pytest.raises(FileExistsError, match='--overwrite replaces it'):
+        migrate_skeleton(str(path), str(table))
+    assert load_metainfo('configs/_base_/datasets/freihand2d.py') == load_metainfo('freihand')
+
+
+@pytest.mark.parametrize('name', available_metainfo())
+def test_shipped_skeletons_survive_a_table(tmp_path, name):
+    meta = load_metainfo(name)
+    path = tmp_path / f'{name}.csv'
+    path.write_text(meta_table(meta, '# A skeleton.'))
+    assert load_metainfo(path) == meta
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'message'),
+    [
+        ('keypoint_info={', 'points={', 'has 0 skeletons'),
+        ("link=('top', 'left, arm')", "link=('top', 'foot')", "a link names 'foot'"),
+        ('1: dict(', '1: copy(', 'more than values'),
+        ("swap='left, arm'", "swap='arm'", "the swap of 'right, arm' names 'arm'"),
+        ("dataset_name='lamp', ", '', 'but no dataset_name'),
+    ],
+)
+def test_skeletons_of_mmpose_that_cannot_be_read(tmp_path, old, new, message):
+    path = tmp_path / 'lamp.py'
+    path.write_text(INFO.replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        load_metainfo(path)

@@ -23,6 +23,7 @@ PUBLISHED = {
     'coco_wholebody_hand': (21, 0, 20, 0, 0, True),
     'cofw': (29, 11, 0, 0, 0, False),
     'crowdpose': (14, 6, 15, 8, 6, True),
+    'deepfashion2': (294, 131, 304, 0, 0, False),
     'deepfashion_full': (8, 4, 0, 0, 0, False),
     'deepfashion_lower': (4, 2, 0, 0, 0, False),
     'deepfashion_upper': (6, 3, 0, 0, 0, False),
@@ -31,11 +32,12 @@ PUBLISHED = {
     'freihand': (21, 0, 20, 0, 0, False),
     'h36m': (17, 6, 16, 10, 7, False),
     'halpe': (136, 61, 67, 13, 13, True),
+    'halpe26': (26, 11, 27, 13, 13, True),
     'horse10': (22, 0, 18, 13, 9, False),
     'humanart21': (21, 10, 23, 13, 8, True),
     'interhand2d': (21, 0, 20, 0, 0, False),
     'jhmdb': (15, 6, 14, 9, 6, True),
-    'lapa': (106, 48, 0, 48, 58, False),
+    'lapa': (106, 48, 0, 0, 0, False),
     'locust': (35, 15, 26, 0, 0, False),
     'macaque': (17, 8, 19, 11, 6, True),
     'mhp': (16, 6, 15, 9, 7, True),
@@ -86,7 +88,7 @@ def test_published_numbers(meta):
 
 def test_partners_are_left_and_right(meta):
     for name, partner in zip(meta.keypoint_names, meta.flip_indices, strict=True):
-        if not re.search(r'-\d+$', name):  # a number says nothing about the side
+        if not re.search(r'(-|_kpt)\d+$', name):  # a number says nothing about the side
             assert meta.keypoint_names[partner] == mirrored(name)
 
 
@@ -123,7 +125,7 @@ def test_limbs_are_symmetric(meta):
 
 @pytest.mark.parametrize('name', ['interhand2d', 'freihand', 'onehand10k', 'rhd', 'panoptic_hand'])
 def test_hands_are_one_skeleton(name):
-    """Fingers hang at the wrist; InterHand2.6M counts from the tips, the others from the wrist."""
+    """Fingers hang at the wrist; InterHand2.6M and RHD count from the tips, the others from it."""
     meta, other = load_metainfo(name), load_metainfo('coco_wholebody_hand')
     assert set(meta.keypoint_names) == set(other.keypoint_names)
     skeleton_links = {
@@ -132,7 +134,7 @@ def test_hands_are_one_skeleton(name):
         for limb in skeleton.skeleton_links
     }
     assert len(skeleton_links) == 20
-    assert (meta.keypoint_names == other.keypoint_names) == (name != 'interhand2d')
+    assert (meta.keypoint_names == other.keypoint_names) == (name not in ('interhand2d', 'rhd'))
 
 
 def test_wholebody_holds_the_smaller_skeletons():

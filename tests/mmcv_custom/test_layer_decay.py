@@ -168,10 +168,21 @@ def test_names_are_cleaned_of_compilation_and_checkpointing():
     assert len(groups) == 8
 
 
+def test_blocks_beyond_a_number_of_layers_learn_faster():
+    """What MMPose 1.x makes of a num_layers below the depth: rate ** (num_layers + 1 - id)."""
+    model = tiny_pose(depth=3)
+    groups = {
+        g['group_name']: g['lr_scale'] for g in make_constructor(num_layers=1).param_groups(model)
+    }
+    scales = [groups[f'layer_{i}_decay'] for i in range(1, 5)]
+
+    assert groups['layer_0_no_decay'] == 0.75**2
+    assert scales == [0.75, 1, 0.75**-1, 1]
+
+
 @pytest.mark.parametrize(
     ('optimizer', 'paramwise', 'message'),
     [
-        (dict(lr=1), dict(layer_decay_rate=0.5, num_layers=12), 'has num_layers, but'),
         (
             dict(lr=1),
             dict(layer_decay_rate=0.5, custom_keys={}, bias_lr_mult=2),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmpose.models.backbones import TimmBackbone, ViT
+from mmpose.models.backbones import HuggingFaceBackbone, TimmBackbone, ViT
 from mmpose.models.backbones.vit_layers import DropPath
 from mmpose.registry import MODELS
 
@@ -301,11 +301,15 @@ def test_small_model_with_a_convolutional_stem():
 
 TIMM_MODELS = [
     dict(name='resnet18'),
-    dict(name='resnet18', out_index=2),
+    dict(name='resnet18', out_indices=2),
+    dict(name='resnet18', out_indices=(1, 2, 4)),
+    dict(name='hrnet_w18_small', out_indices=1, model_args=dict(head='')),
+    dict(name='hrnet_w18_small', out_indices=(1, 2, 3, 4), model_args=dict(head='')),
+    dict(name='mobilenetv2_035', out_indices=None),
     dict(name='mobilenetv3_small_050'),
     dict(name='convnext_atto'),
     dict(name='vit_tiny_patch16_224', img_size=(64, 48)),
-    dict(name='vit_tiny_patch16_224', img_size=(64, 48), out_index=5),
+    dict(name='vit_tiny_patch16_224', img_size=(64, 48), out_indices=5),
     dict(
         name='swin_tiny_patch4_window7_224',
         img_size=(64, 64),
@@ -314,35 +318,131 @@ TIMM_MODELS = [
 ]
 
 
-def timm_id(options):
-    return '-'.join(str(x) for x in options.values() if isinstance(x, str | int))
+HUGGINGFACE_MODELS = [
+    dict(model_type='dinov2', patch_size=14, image_size=56),
+    dict(model_type='dinov3_vit', patch_size=16, image_size=64, intermediate_size=32),
+    dict(model_type='vit', patch_size=16, image_size=64, intermediate_size=32),
+    dict(model_type='convnext', hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 2, 1]),
+    dict(
+        model_type='sapiens2',
+        patch_size=16,
+        image_size=64,
+        intermediate_size=32,
+        num_key_value_heads_per_layer=[2, 2],
+    ),
+]
 
 
-@pytest.fixture(scope='module', params=TIMM_MODELS, ids=timm_id)
-def timm_case(request):
-    pytest.importorskip('timm', reason='timm is not installed')
-    options = request.param
-    return TimmBackbone(**options), options.get('img_size', (64, 96))
+def foreign_id(options):
+    values = options.get('config', options).values()
+    return '-'.join(str(x) for x in values if isinstance(x, str | int | tuple))
 
 
-def test_timm_backbone_gives_one_map_of_known_size(timm_case):
-    model, (height, width) = timm_case
-    output = model.train()(torch.randn(2, 3, height, width))
+def build_foreign(options):
+    if 'model_type' not in options:
+        pytest.importorskip('timm', reason='timm is not installed')
+        return TimmBackbone(**options), options.get('img_size', (64, 96))
+    pytest.importorskip('transformers', reason='transformers is not installed')
+    config = dict(options)
+    if 'patch_size' in config:
+        config |= dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2)
+    side = config.get('patch_size', 32)
+    return HuggingFaceBackbone(config=config), (4 * side, 3 * side)
 
-    assert output.shape == (2, model.out_channels, height // model.stride, width // model.stride)
-    output.square().sum().backward()
-    unused = [name for name, p in model.named_parameters() if p.grad is None]
+
+@pytest.fixture(scope='module', params=TIMM_MODELS + HUGGINGFACE_MODELS, ids=foreign_id)
+def foreign_case(request):
+    return build_foreign(request.param)
+
+
+def test_foreign_backbone_gives_maps_of_known_sizes(foreign_case):
+    model, (height, width) = foreign_case
+    maps = model.train()(torch.randn(2, 3, height, width))
+    channels, strides = model.out_channels, model.stride
+    if isinstance(maps, torch.Tensor):
+        maps, channels, strides = (maps,), (channels,), (strides,)
+
+    for one, width_, stride in zip(maps, channels, strides, strict=True):
+        assert one.shape == (2, width_, height // stride, width // stride)
+        assert one.is_contiguous()
+    model.zero_grad()
+    sum(one.square().sum() for one in maps).backward()
+    unused = [n for n, p in model.named_parameters() if p.grad is None and p.requires_grad]
     assert unused == []  # DDP refuses parameters that take no part in the loss
 
 
-def test_timm_backbone_knows_the_depth_of_each_parameter(timm_case):
-    model, _ = timm_case
+def test_foreign_backbone_knows_the_depth_of_each_parameter(foreign_case):
+    model, _ = foreign_case
     depths = [model.get_layer_depth(name) for name, _ in model.named_parameters()]
 
     assert set(depths) == set(range(model.num_layers - 1))
     assert all(name.startswith('model.') for name in model.no_weight_decay())
     with pytest.raises(ValueError, match=r"no parameter 'model\.nothing'"):
         model.get_layer_depth('model.nothing')
+
+
+@pytest.mark.parametrize(
+    ('options', 'stages'),
+    [
+        (dict(name='resnet18'), ['conv1', 'bn1', 'layer1', 'layer2']),
+        (
+            dict(name='hrnet_w18_small', out_indices=1, model_args=dict(head='')),
+            ['conv1', 'bn1', 'conv2', 'bn2', 'layer1', 'transition1', 'stage2', 'transition2'],
+        ),
+        (
+            dict(name='vit_tiny_patch16_224'),
+            ['cls_token', 'pos_embed', 'patch_embed', 'blocks.0', 'blocks.1'],
+        ),
+        (HUGGINGFACE_MODELS[2], ['embeddings', 'layers.0', 'layers.1']),
+    ],
+    ids=['resnet', 'hrnet', 'vit', 'huggingface'],
+)
+def test_foreign_backbone_freezes_its_first_stages(options, stages):
+    if 'model_type' in options:
+        options = dict(
+            config=dict(options, hidden_size=16, num_hidden_layers=3, num_attention_heads=2)
+        )
+    kind = HuggingFaceBackbone if 'config' in options else TimmBackbone
+    pytest.importorskip('transformers' if 'config' in options else 'timm')
+    model = kind(**options, frozen_stages=2).train()
+    frozen = [n for n, p in model.named_parameters() if not p.requires_grad]
+    wanted = tuple(f'model.{stage}' for stage in stages)
+
+    pooler = 'model.pooler'  # no map depends on it
+    assert {n for n in frozen if not n.startswith(pooler)} == {
+        n for n, _ in model.named_parameters() if f'{n}.'.startswith(tuple(f'{w}.' for w in wanted))
+    }
+    norms = {n: m for n, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)}
+    assert all(m.training != n.startswith(wanted) for n, m in norms.items())
+    with pytest.raises(ValueError, match='frozen_stages is 99, expected -1 to'):
+        kind(**options, frozen_stages=99)
+
+
+def test_hrnet_gives_the_finest_branch_as_mmpose_does():
+    pytest.importorskip('timm', reason='timm is not installed')
+    options = dict(
+        name='hrnet_w32', out_indices=1, upsample_mode='bilinear', model_args=dict(head='')
+    )
+    model = TimmBackbone(**options, norm_eval=True).train()
+
+    assert (model.out_channels, model.stride) == (32, 4)
+    assert len(model.model.stage4[-1].fuse_layers) == 1
+    assert {m.mode for m in model.modules() if isinstance(m, nn.Upsample)} == {'bilinear'}
+    assert not any(m.training for m in model.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (dict(model_type='bert'), 'bert of transformers has no patch_size'),
+        (dict(hidden_size=3), r'set model\.backbone\.name, or config\.model_type'),
+        (dict(model_type='vit_mae'), 'tokens for 4 x 4 patches, and so no map'),
+    ],
+)
+def test_huggingface_backbone_refuses(config, message):
+    pytest.importorskip('transformers', reason='transformers is not installed')
+    with pytest.raises(ValueError, match=message):
+        HuggingFaceBackbone(config=config)
 
 
 def test_timm_vit_counts_depth_as_our_vit_does():
@@ -359,7 +459,8 @@ def test_timm_vit_counts_depth_as_our_vit_does():
     ('options', 'message'),
     [
         (dict(name='resnet19'), "no model 'resnet19'"),
-        (dict(name='resnet18', out_index=5), '5 feature maps, got out_index=5'),
+        (dict(name='resnet18', out_indices=5), '5 feature maps, got out_indices=5'),
+        (dict(name='resnet18', out_indices=(3, 1)), 'expected rising numbers'),
         (dict(name='resnet18', img_size=(64, 64)), "'resnet18' cannot be built with.*img_size"),
     ],
 )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+NO_COUNTERPART = 'has no counterpart here'
 
 
 @dataclass
@@ -20,3 +24,85 @@ class MigrationNotes:
     inexact: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+
+
+class Part:
+    """Part of a foreign config, whose keys are taken one by one; what is left over is refused.
+
+    Args:
+        config: The part.
+        where: Its dotted key there; empty for the whole.
+        notes: Get what becomes of each key.
+
+    Attributes:
+        kind: Its ``type`` without a scope such as ``mmpretrain.``; empty if it has none.
+        left: Keys that are not taken yet.
+    """
+
+    def __init__(self, config: Mapping[str, Any], where: str, notes: MigrationNotes) -> None:
+        self.left = dict(config)
+        self.where = where
+        self.notes = notes
+        self.kind = str(self.left.pop('type', '')).rpartition('.')[2]
+
+    def place(self, key: str) -> str:
+        """Returns the dotted key of an entry."""
+        return f'{self.where}.{key}' if self.where else key
+
+    def note_kind(self, ours: str, inexact: str = '') -> None:
+        """Notes what the type is here, and how that differs if it does."""
+        if self.kind:
+            self._note('type', ours, inexact)
+
+    def take(self, key: str, default: Any = None, to: str = '', inexact: str = '') -> Any:
+        """Returns an entry, noted as exact unless ``inexact`` says how it differs.
+
+        Args:
+            key: The entry.
+            default: What is returned without it, or where it is None.
+            to: What it is called here; empty for the same.
+            inexact: How its effect differs.
+        """
+        if key not in self.left:
+            return default
+        self._note(key, to or key, inexact)
+        value = self.left.pop(key)
+        return default if value is None else value
+
+    def keep(self, *keys: str) -> dict[str, Any]:
+        """Returns those of the entries that are there, under the same names."""
+        found = {key: self.left[key] for key in keys if key in self.left}
+        for key in found:
+            self.take(key)
+        return found
+
+    def drop(self, why: str, *keys: str) -> None:
+        """Drops entries that have no effect on results."""
+        for key in keys:
+            if key in self.left:
+                self.notes.dropped[self.place(key)] = why
+                del self.left[key]
+
+    def expect(self, key: str, *allowed: Any, why: str = '') -> None:
+        """Drops an entry that says what happens here anyway; refuses any other value."""
+        is_there, value = key in self.left, self.left.pop(key, allowed[0])
+        if value in allowed:
+            if is_there:
+                self._note(key, 'as it is here', '')
+        else:
+            only = f'only {allowed[0]!r} is possible here{f": {why}" if why else ""}'
+            self.notes.refused[self.place(key)] = f'is {value!r}, but {only}'
+
+    def refuse(self, key: str, why: str = NO_COUNTERPART) -> None:
+        """Refuses an entry."""
+        self.notes.refused[self.place(key)] = why
+        self.left.pop(key, None)
+
+    def finish(self) -> None:
+        """Refuses all that is left."""
+        for key in list(self.left):
+            self.refuse(key)
+
+    def _note(self, key: str, ours: str, inexact: str) -> None:
+        table = self.notes.inexact if inexact else self.notes.exact
+        table[self.place(key)] = f'{ours}: {inexact}' if inexact else ours

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.dataset_tools.browse import dataset_parts
 from mmpose.dataset_tools.check.coco_layout import read_coco_split
 from mmpose.dataset_tools.check.copies import check_copies_within, check_leak
@@ -158,7 +159,10 @@ def _read_split(name: str, dataset: Config, log: IssueLog) -> tuple[Split, int |
     )
     is_coco = issubclass(kind, CocoDataset)
     if is_coco:
-        read_coco_split(split, log, kind.parts)
+        names = {field.name for field in fields(InstanceLayout)} & set(dataset)
+        layout = InstanceLayout(**{name: dataset[name] for name in names})
+        split.from_reader = layout.makes_windows
+        read_coco_split(split, log, kind.parts, layout)
     built = _build(split, dataset, log)
     if built is not None and not is_coco:
         whole = _build(split, {**dataset, 'test_mode': False}, log)

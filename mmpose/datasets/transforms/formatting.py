@@ -19,7 +19,7 @@ class GenerateTarget:
         encoder: Config of the codec.
         target_type: Of MMPose before 1.0; not read there either.
         multilevel: True is not supported.
-        use_dataset_keypoint_weights: True is not supported.
+        use_dataset_keypoint_weights: True is an argument of the model here.
 
     Raises:
         ValueError: For what would change the targets.
@@ -37,7 +37,8 @@ class GenerateTarget:
         if multilevel or use_dataset_keypoint_weights:
             raise ValueError(
                 f'GenerateTarget: multilevel is {multilevel} and use_dataset_keypoint_weights '
-                f'{use_dataset_keypoint_weights}; neither is supported, set both to False'
+                f'{use_dataset_keypoint_weights}; neither is supported here, set both to False: '
+                'model.use_dataset_keypoint_weights=True stands for the latter'
             )
         self.encoder = CODECS.build(dict(encoder))
 

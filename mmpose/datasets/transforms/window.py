@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mmpose.datasets.sample import Sample
 from mmpose.registry import TRANSFORMS
-from mmpose.structures import xywh_to_center_wh
+from mmpose.structures import DatasetMeta, xywh_to_center_wh
 
 
 @TRANSFORMS.register_module()
@@ -118,8 +118,9 @@ class RandomFlip:
 class RandomHalfBody:
     """Moves the window of a well visible instance to its upper body or to the rest.
 
-    Upper body are the keypoints that the skeleton calls so, lower body is everything else. A half
-    with too few visible keypoints gives way to the other one.
+    Upper body are the keypoints that the skeleton calls so, lower body is everything else, as in
+    MMPose 0.x, or what the skeleton calls so, as in 1.x. A half with too few visible keypoints
+    gives way to the other one.
 
     Args:
         min_total_keypoints: Only instances with at least so many visible keypoints.
@@ -129,6 +130,7 @@ class RandomHalfBody:
         prob: Probability, for these instances.
         upper_prioritized_prob: Probability of the upper body. MMPose 0.x compares a normal number
             with 0.5 where a uniform one was surely meant; 0.6915 is what comes of it.
+        lower_is_rest: Whether keypoints that the skeleton puts in neither half are lower body.
     """
 
     reads = ('keypoints', 'keypoints_visible', 'dataset_meta', 'rng')
@@ -142,6 +144,7 @@ class RandomHalfBody:
         padding: float = 1.5,
         prob: float = 0.3,
         upper_prioritized_prob: float = 0.7,
+        lower_is_rest: bool = True,
     ) -> None:
         self.min_total_keypoints = min_total_keypoints
         self.min_upper_keypoints = min_upper_keypoints
@@ -151,13 +154,14 @@ class RandomHalfBody:
         self.upper_prioritized_prob = check_probability(
             self, 'upper_prioritized_prob', upper_prioritized_prob
         )
+        self.lower_is_rest = lower_is_rest
 
     def __call__(self, sample: Sample) -> Sample:
         is_visible, rng = sample['keypoints_visible'] > 0, sample['rng']
         if is_visible.sum() < self.min_total_keypoints or rng.random() >= self.prob:
             return sample
         prefers_upper = rng.random() < self.upper_prioritized_prob
-        ids = self._choose(is_visible, sample['dataset_meta'].upper_body_ids, prefers_upper)
+        ids = self._choose(is_visible, sample['dataset_meta'], prefers_upper)
         points = sample['keypoints'][ids].astype(np.float64)
         extent = points.max(axis=0) - points.min(axis=0) if len(ids) > 1 else np.zeros(2)
         if extent.max() <= 0:
@@ -167,12 +171,14 @@ class RandomHalfBody:
         return sample
 
     def _choose(
-        self, is_visible: NDArray[np.bool_], upper_body_ids: tuple[int, ...], prefers_upper: bool
+        self, is_visible: NDArray[np.bool_], meta: DatasetMeta, prefers_upper: bool
     ) -> NDArray[np.int64]:
         """Returns the visible keypoints of a half, or none."""
-        is_upper = np.zeros(len(is_visible), bool)
-        is_upper[list(upper_body_ids)] = True
-        upper, lower = np.flatnonzero(is_visible & is_upper), np.flatnonzero(is_visible & ~is_upper)
+        is_upper, is_lower = np.zeros((2, len(is_visible)), bool)
+        is_upper[list(meta.upper_body_ids)] = True
+        is_lower[list(meta.lower_body_ids)] = True
+        is_lower = ~is_upper if self.lower_is_rest else is_lower
+        upper, lower = np.flatnonzero(is_visible & is_upper), np.flatnonzero(is_visible & is_lower)
         has_upper = len(upper) >= self.min_upper_keypoints
         has_lower = len(lower) >= self.min_lower_keypoints
         if not has_upper and not has_lower:

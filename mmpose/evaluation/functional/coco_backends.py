@@ -11,7 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mmpose.coco.files import detection_records, load_detections, load_ground_truth
-from mmpose.coco.keypoint_arrays import KeypointDetections, check_detections_fit
+from mmpose.coco.keypoint_arrays import (
+    KeypointDetections,
+    KeypointGroundTruth,
+    check_detections_fit,
+)
 from mmpose.evaluation.functional.coco_ap import STATISTICS, evaluate_coco
 
 BACKENDS = ('numpy', 'xtcocotools', 'faster_coco_eval')
@@ -39,17 +43,22 @@ def evaluate_files(
         ValueError: If a file is malformed, or the backend is unknown.
     """
     detections = load_detections(result_file, len(sigmas))
-    return evaluate_with_backend(annotation_file, detections, sigmas, use_area, backend)
+    gt = load_ground_truth(annotation_file, len(sigmas))
+    return evaluate_with_backend(gt, detections, sigmas, use_area, backend)
 
 
 def evaluate_with_backend(
-    annotation_file: str | Path,
+    gt: KeypointGroundTruth,
     detections: KeypointDetections,
     sigmas: npt.NDArray[np.floating],
     use_area: bool = True,
     backend: str = 'numpy',
 ) -> dict[str, float]:
-    """The ten COCO metrics of detections in memory; arguments as in ``evaluate_files``."""
+    """The ten COCO metrics of annotations and detections in memory.
+
+    The other arguments are those of ``evaluate_files``. The backends get the annotations as they
+    were read, so that all of them take the same files.
+    """
     if backend not in BACKENDS:
         raise ValueError(f"backend '{backend}' is unknown; use one of {', '.join(BACKENDS)}")
     if backend == 'faster_coco_eval' and not use_area:
@@ -57,51 +66,54 @@ def evaluate_with_backend(
             "backend 'faster_coco_eval' sorts objects into (M) and (L) by the annotated area even "
             "with use_area=False; use the backend 'numpy' or 'xtcocotools'"
         )
-    gt = load_ground_truth(annotation_file, len(sigmas))
     if backend == 'numpy':
         return evaluate_coco(gt, detections, sigmas, use_area).summary()
     check_detections_fit(gt, detections)
     if len(detections.scores) == 0:
         raise ValueError(f"{detections.source}: no pose; backend '{backend}' needs at least one")
-    records = detection_records(detections)
+    annotations, records = _annotations(gt), detection_records(detections)
     with contextlib.redirect_stdout(io.StringIO()):
-        if backend == 'xtcocotools':
-            stats = _evaluate_xtcocotools(str(annotation_file), records, sigmas, use_area)
-        else:
-            stats = _evaluate_faster_coco_eval(str(annotation_file), records, sigmas)
-    return {name: float(value) for name, value in zip(STATISTICS, stats[:10], strict=True)}
+        evaluator = _evaluator(backend, annotations, records, np.asarray(sigmas, float), use_area)
+        for step in (evaluator.evaluate, evaluator.accumulate, evaluator.summarize):
+            step()
+    values = zip(STATISTICS, evaluator.stats[:10], strict=True)
+    return {name: float(value) for name, value in values}
 
 
-def _evaluate_xtcocotools(
-    annotation_file: str,
+def _annotations(gt: KeypointGroundTruth) -> dict[str, Any]:
+    """Ground truth as the content of a COCO file, with every field that an evaluator reads."""
+    marks = 2.0 * gt.keypoints_visible[..., None]  # (G, K) -> (G, K, 1)
+    points = np.concatenate([gt.keypoints, marks], axis=2).reshape(len(gt.ann_id), -1)
+    columns: dict[str, npt.NDArray[Any]] = {
+        'id': gt.ann_id, 'image_id': gt.image_id, 'category_id': gt.category_id,
+        'keypoints': points, 'num_keypoints': gt.num_labelled, 'area': gt.area,
+        'bbox': gt.bbox_xywh, 'iscrowd': gt.iscrowd.astype(int),
+    }  # fmt: skip
+    values = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return {
+        'images': [{'id': image_id} for image_id in gt.image_ids.tolist()],
+        'categories': [{'id': category, 'name': ''} for category in gt.category_ids.tolist()],
+        'annotations': [dict(zip(columns, row, strict=True)) for row in values],
+    }
+
+
+def _evaluator(
+    backend: str,
+    annotations: dict[str, Any],
     records: list[dict[str, Any]],
-    sigmas: npt.NDArray[np.floating],
+    sigmas: npt.NDArray[np.float64],
     use_area: bool,
 ) -> Any:
-    from xtcocotools.coco import COCO
-    from xtcocotools.cocoeval import COCOeval
+    """The evaluator of a backend before its first step."""
+    if backend == 'xtcocotools':
+        from xtcocotools.coco import COCO
+        from xtcocotools.cocoeval import COCOeval
 
-    gt = COCO(annotation_file)
-    evaluator = COCOeval(gt, gt.loadRes(records), 'keypoints', np.asarray(sigmas), use_area)
-    evaluator.evaluate()
-    evaluator.accumulate()
-    evaluator.summarize()
-    return evaluator.stats
-
-
-def _evaluate_faster_coco_eval(
-    annotation_file: str, records: list[dict[str, Any]], sigmas: npt.NDArray[np.floating]
-) -> Any:
+        gt = COCO()
+        gt.dataset = annotations
+        gt.createIndex()
+        return COCOeval(gt, gt.loadRes(records), 'keypoints', sigmas, use_area)
     from faster_coco_eval import COCO, COCOeval_faster
 
-    gt = COCO(annotation_file)
-    evaluator = COCOeval_faster(
-        gt,
-        gt.loadRes(records),
-        'keypoints',
-        kpt_oks_sigmas=np.asarray(sigmas, dtype=np.float64).tolist(),
-    )
-    evaluator.evaluate()
-    evaluator.accumulate()
-    evaluator.summarize()
-    return evaluator.stats
+    gt = COCO(annotations)
+    return COCOeval_faster(gt, gt.loadRes(records), 'keypoints', kpt_oks_sigmas=sigmas.tolist())

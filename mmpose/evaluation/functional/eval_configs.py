@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mmpose.coco.files import has_all_in_one, load_detections, load_ground_truth
+from mmpose.coco.files import load_detections, load_ground_truth
+from mmpose.coco.instance_layout import IMAGE, InstanceLayout
 from mmpose.coco.keypoint_arrays import HEAD_SIZE, FloatArray, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_backends import evaluate_files
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
@@ -34,12 +35,14 @@ class EvalConfig:
             poses that name their annotation by ``ann_id``.
         use_area: Whether COCO AP takes the annotated area; else 0.53 of the box.
         metrics: Metrics of the kind ``keypoints``.
+        layout: Where the instances of an annotation stand, for that kind.
     """
 
     skeleton: str
     kind: str = 'coco'
     use_area: bool = True
     metrics: tuple[DistanceMetric, ...] = ()
+    layout: InstanceLayout | None = None
 
 
 def nme(norm: str | tuple[int, int]) -> DistanceMetric:
@@ -54,6 +57,7 @@ TORSO_PCK = DistanceMetric('tPCK', 'pck', (4, 5), thr=0.2)
 AUC = DistanceMetric('AUC', 'auc', 30.0)
 EPE = DistanceMetric('EPE', 'mean', 1.0)
 HAND = (PCK, AUC, EPE)
+WHOLE_IMAGE = InstanceLayout(bbox_field=IMAGE)
 
 EVAL_CONFIGS = {
     'coco': EvalConfig('coco'),
@@ -68,25 +72,29 @@ EVAL_CONFIGS = {
     'mpii': EvalConfig('mpii', 'mpii'),
     'posetrack18': EvalConfig('posetrack18', 'posetrack18'),
     'halpe': EvalConfig('halpe'),
+    'halpe26': EvalConfig('halpe26'),
     'exlpose': EvalConfig('exlpose', use_area=False),
     'mhp': EvalConfig('mhp', use_area=False),
     'macaque': EvalConfig('macaque'),
     'atrw': EvalConfig('atrw'),
     'interhand2d': EvalConfig('interhand2d', 'keypoints', metrics=HAND),
-    'freihand': EvalConfig('freihand', 'keypoints', metrics=HAND),
+    'freihand': EvalConfig('freihand', 'keypoints', metrics=HAND, layout=WHOLE_IMAGE),
     'onehand10k': EvalConfig('onehand10k', 'keypoints', metrics=HAND),
     'rhd': EvalConfig('rhd', 'keypoints', metrics=HAND),
     'coco_wholebody_hand': EvalConfig('coco_wholebody_hand', 'keypoints', metrics=HAND),
     'panoptic_hand': EvalConfig('panoptic_hand', 'keypoints', metrics=(PCKH, AUC, EPE)),
-    'jhmdb': EvalConfig('jhmdb', 'keypoints', metrics=(PCK, TORSO_PCK)),
+    'jhmdb': EvalConfig(
+        'jhmdb', 'keypoints', metrics=(PCK, TORSO_PCK), layout=InstanceLayout(first_pixel=1)
+    ),
     'h36m': EvalConfig('h36m', 'keypoints', metrics=(PCK, EPE)),
     'horse10': EvalConfig('horse10', 'keypoints', metrics=(PCK, nme((0, 1)))),
     'animalkingdom': EvalConfig('animalkingdom', 'keypoints', metrics=(replace(PCK, thr=0.05),)),
     'fly': EvalConfig('fly', 'keypoints', metrics=HAND),
-    'locust': EvalConfig('locust', 'keypoints', metrics=HAND),
-    'zebra': EvalConfig('zebra', 'keypoints', metrics=HAND),
+    'locust': EvalConfig('locust', 'keypoints', metrics=HAND, layout=WHOLE_IMAGE),
+    'zebra': EvalConfig('zebra', 'keypoints', metrics=HAND, layout=WHOLE_IMAGE),
     'deepfashion_upper': EvalConfig('deepfashion_upper', 'keypoints', metrics=HAND),
     'deepfashion_lower': EvalConfig('deepfashion_lower', 'keypoints', metrics=HAND),
+    'deepfashion2': EvalConfig('deepfashion2', 'keypoints', metrics=HAND),
     'deepfashion_full': EvalConfig('deepfashion_full', 'keypoints', metrics=HAND),
     # the outer corners of the eyes; COFW takes the pupils, AFLW the stated size of the box
     '300w': EvalConfig('300w', 'keypoints', metrics=(nme((36, 45)),)),
@@ -168,7 +176,8 @@ def evaluate_results(
     eval_config = find_eval_config(dataset)
     dataset_meta = load_metainfo(eval_config.skeleton)
     if eval_config.kind == 'keypoints':
-        gt = load_instances(annotation_file, dataset_meta.num_keypoints, _extras(eval_config))
+        extras, layout = _extras(eval_config), eval_config.layout
+        gt = load_instances(annotation_file, dataset_meta.num_keypoints, extras, layout)
         return evaluate_keypoints(eval_config, gt, result_file)
     if eval_config.kind == 'mpii':
         gt = load_mpii_annotations(annotation_file)
@@ -206,8 +215,7 @@ def _evaluate_detections(
     num = dataset_meta.num_keypoints
     if eval_config.kind == 'coco_wholebody':
         gt = load_ground_truth(annotation_file, WHOLEBODY_FIELDS)
-        fields = num if has_all_in_one(result_file, num) else WHOLEBODY_FIELDS
-        dt = load_detections(result_file, fields, optional_extras=PART_SCORES)
+        dt = load_detections(result_file, WHOLEBODY_FIELDS, optional_extras=PART_SCORES)
         return evaluate_wholebody(gt, dt, _sigmas(dataset_meta))
     dt = load_detections(result_file, num)
     if eval_config.kind == 'posetrack18':

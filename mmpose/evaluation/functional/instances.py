@@ -10,12 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from mmpose.coco.files import load_ground_truth
+from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.coco.keypoint_arrays import IdArray, IntArray, KeypointDetections, KeypointGroundTruth
 from mmpose.structures import clip_xywh
 
 
 def load_instances(
-    path: str | Path, num_keypoints: int, extras: Sequence[str] = ()
+    path: str | Path,
+    num_keypoints: int,
+    extras: Sequence[str] = (),
+    layout: InstanceLayout | None = None,
 ) -> KeypointGroundTruth:
     """Annotations of a COCO keypoint file, with boxes clipped to the images.
 
@@ -26,8 +30,12 @@ def load_instances(
         path: COCO annotations whose images state ``width`` and ``height``.
         num_keypoints: K, keypoints of the skeleton.
         extras: Further fields of every annotation.
+        layout: Where the instances of an annotation stand; boxes that it makes are not clipped.
     """
-    gt = load_ground_truth(path, num_keypoints, extras, ('width', 'height'))
+    sizes = ('width', 'height')
+    gt = load_ground_truth(path, num_keypoints, extras, sizes, layout=layout)
+    if layout is not None and layout.makes_windows:
+        return gt
     order = np.argsort(gt.image_ids)
     rows = order[np.searchsorted(gt.image_ids, gt.image_id, sorter=order)]
     image_wh = np.stack([gt.image_extras['width'], gt.image_extras['height']], axis=1)

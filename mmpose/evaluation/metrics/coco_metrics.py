@@ -16,7 +16,6 @@ from mmpose.evaluation.functional import (
     WHOLEBODY_FIELDS,
     KeypointDetections,
     KeypointGroundTruth,
-    evaluate_coco,
     evaluate_crowdpose,
     evaluate_humanart,
     evaluate_posetrack18,
@@ -56,11 +55,11 @@ class CocoMetric(OksMetric):
         self, detections: KeypointDetections, sigmas: np.ndarray
     ) -> dict[str, float]:
         ann_file = self._annotation_file()
-        if self.backend != 'numpy':
-            return evaluate_with_backend(ann_file, detections, sigmas, self.use_area, self.backend)
         if self._ground_truth is None or self._ground_truth.source != ann_file:
-            self._ground_truth = load_ground_truth(ann_file, len(sigmas))
-        return evaluate_coco(self._ground_truth, detections, sigmas, self.use_area).summary()
+            self._ground_truth = load_ground_truth(ann_file, len(sigmas), layout=self._layout())
+        return evaluate_with_backend(
+            self._ground_truth, detections, sigmas, self.use_area, self.backend
+        )
 
 
 @METRICS.register_module()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
+from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.evaluation.metrics.gather import compute_on_main, gather_to_main
 from mmpose.evaluation.metrics.pose_arrays import (
     PoseColumns,
@@ -97,6 +98,10 @@ class GatheredMetric(BaseMetric):
     def _skeleton(self) -> DatasetMeta:
         """The skeleton of the dataset that is evaluated."""
         return self._from_dataset('dataset_meta')
+
+    def _layout(self) -> InstanceLayout | None:
+        """Where the instances of an annotation stand in the files of the dataset."""
+        return (self.dataset_meta or {}).get('instance_layout')
 
     def _from_dataset(self, key: str) -> Any:
         meta = self.dataset_meta or {}

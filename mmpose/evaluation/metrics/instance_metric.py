@@ -71,7 +71,8 @@ class InstanceMetric(GatheredMetric):
         """All annotated instances."""
         if self.ann_file is None:
             return self._from_dataset('ground_truth')()
-        return load_instances(self.ann_file, self._skeleton().num_keypoints, self.extras())
+        num = self._skeleton().num_keypoints
+        return load_instances(self.ann_file, num, self.extras(), self._layout())
 
     def extras(self) -> tuple[str, ...]:
         """Fields of the annotations in ``ann_file`` that the metrics need."""

@@ -1,25 +1,38 @@
 """Any image model of timm as a backbone."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
+from mmpose.models.backbones.foreign import ForeignBackbone, contiguous, one_or_all
 from mmpose.registry import MODELS
 
 
 @MODELS.register_module()
-class TimmBackbone(nn.Module):
-    """One feature map of a timm model; layers behind it and the classifier are cut off.
+class TimmBackbone(ForeignBackbone):
+    """Feature maps of a timm model; layers behind them and the classifier are cut off.
 
-    Transformers and convolutional networks alike give a (B, C, H, W) map. Its channels and stride
-    are read from the model.
+    Transformers and convolutional networks alike give (B, C, H, W) maps, whose channels and strides
+    are read from the model. MMPose's HRNet-W32 is
+    ``dict(type='TimmBackbone', name='hrnet_w32', out_indices=1, model_args=dict(head=''))``: 32
+    channels of stride 4.
 
     Args:
         name: timm's name of the model, e.g. 'convnext_atto' or 'vit_tiny_patch16_224'.
         pretrained: Download timm's weights.
         img_size: (h, w), input px, for models made for one input size. Leave None for networks
             that take any size.
-        out_index: Which feature map to use; -1 is the last.
+        out_indices: Which of timm's feature maps: a number, -1 for the last, or several, which come
+            as a tuple. Convolutional networks mostly have strides 2, 4, 8, 16, 32; transformers one
+            map per block. None is the map that the classifier reads, behind the last convolution of
+            MobileNets.
+        frozen_stages: -1 trains everything, 0 freezes the stem, n the first n stages (blocks of a
+            plain transformer) too.
+        norm_eval: Whether batch norms keep their statistics during training.
+        upsample_mode: ``mode`` of the upsampling inside the model; 'bilinear' for HRNetV2.
         model_args: Further arguments of the timm model.
 
     Raises:
@@ -32,54 +45,71 @@ class TimmBackbone(nn.Module):
         name: str,
         pretrained: bool = False,
         img_size: tuple[int, int] | None = None,
-        out_index: int = -1,
+        out_indices: int | Sequence[int] | None = -1,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        upsample_mode: str | None = None,
         model_args: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.model = _create_model(name, pretrained, img_size, model_args or {})
-        num_maps = len(self.model.feature_info)
-        if not -num_maps <= out_index < num_maps:
-            raise ValueError(
-                f"'{name}' has {num_maps} feature maps, got out_index={out_index}; "
-                'set model.backbone.out_index'
-            )
-        indices = [out_index % num_maps]
-        self.model.prune_intermediate_layers(indices, prune_norm=False, prune_head=True)
-        self._indices = indices
-        self.out_channels = int(self.model.feature_info[indices[0]]['num_chs'])
-        self.stride = int(self.model.feature_info[indices[0]]['reduction'])
-        self._depths = _layer_depths(self.model)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns the feature map (B, C, h / stride, w / stride) of images (B, 3, h, w)."""
-        (features,) = self.model.forward_intermediates(
-            x, indices=self._indices, norm=True, output_fmt='NCHW', intermediates_only=True
+        info = list(self.model.feature_info)
+        self._indices = _checked_indices(name, out_indices, len(info))
+        if self._indices is None:
+            self.model.reset_classifier(0, '')
+            self.out_channels, self.stride = self.model.num_features, info[-1]['reduction']
+        else:
+            self.model.prune_intermediate_layers(self._indices, prune_norm=False, prune_head=True)
+            _prune_branches(self.model, max(self._indices))
+            chosen = [info[i] for i in self._indices]
+            self.out_channels = one_or_all([int(one['num_chs']) for one in chosen])
+            self.stride = one_or_all([int(one['reduction']) for one in chosen])
+        for module in self.model.modules() if upsample_mode else ():
+            if isinstance(module, nn.Upsample):
+                module.mode, module.align_corners = upsample_mode, False
+        self._set_stages(
+            _groups(self.model, False), _groups(self.model, True), frozen_stages, norm_eval
         )
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Returns the maps (B, C, h / stride, w / stride) of images (B, 3, h, w)."""
+        if self._indices is not None:
+            maps = self.model.forward_intermediates(
+                x, indices=self._indices, norm=True, output_fmt='NCHW', intermediates_only=True
+            )
+            return contiguous(maps)
+        features = self.model.forward_features(x)
+        if features.ndim != 4 or features.shape[1] != self.out_channels:
+            raise ValueError(
+                f'{type(self.model).__name__} of timm ends with {tuple(features.shape)}, which is '
+                'no feature map; set model.backbone.out_indices=-1'
+            )
         return features.contiguous()
 
-    @property
-    def num_layers(self) -> int:
-        """Number of depths for layer-wise learning rates, one of them for the head behind."""
-        return max(self._depths.values()) + 2
 
-    def get_layer_depth(self, name: str) -> int:
-        """Returns the depth of a parameter by timm's own grouping of the model.
+def _checked_indices(
+    name: str, indices: int | Sequence[int] | None, num_maps: int
+) -> list[int] | None:
+    """Returns the numbers of the maps in rising order, as timm gives them."""
+    if indices is None:
+        return None
+    wanted = [indices] if isinstance(indices, int) else list(indices)
+    if not wanted or not all(-num_maps <= index < num_maps for index in wanted):
+        raise ValueError(
+            f"'{name}' has {num_maps} feature maps, got out_indices={indices}; set "
+            'model.backbone.out_indices'
+        )
+    found = [index % num_maps for index in wanted]
+    if found != sorted(set(found)):
+        raise ValueError(f'model.backbone.out_indices is {indices}, expected rising numbers')
+    return found
 
-        Args:
-            name: Parameter name relative to the backbone, e.g. 'model.blocks.3.norm1.weight'.
 
-        Raises:
-            ValueError: If the backbone has no such parameter.
-        """
-        if name not in self._depths:
-            raise ValueError(f"the timm backbone has no parameter '{name}'")
-        return self._depths[name]
-
-    def no_weight_decay(self) -> set[str]:
-        """Returns the names of parameters without weight decay, besides biases and norms."""
-        if not hasattr(self.model, 'no_weight_decay'):
-            return set()
-        return {f'model.{name}' for name in self.model.no_weight_decay()}
+def _prune_branches(model: nn.Module, last: int) -> None:
+    """Cuts off what makes the branches of an HRNet behind map ``last``, which nothing reads."""
+    if hasattr(model, 'stage4') and getattr(model, 'incre_modules', model) is None and last:
+        module = model.stage4[-1]
+        module.fuse_layers = module.fuse_layers[:last]
 
 
 def _create_model(
@@ -90,7 +120,7 @@ def _create_model(
     except ImportError as error:
         raise ImportError('TimmBackbone needs timm; install it with: pip install timm') from error
 
-    if ':' not in name and not timm.is_model(name):
+    if ':' not in name and not timm.is_model(name.partition('.')[0]):
         raise ValueError(
             f"timm {timm.__version__} has no model '{name}'; set model.backbone.name to one of "
             'timm.list_models()'
@@ -113,8 +143,8 @@ def _create_model(
     return model
 
 
-def _layer_depths(model: nn.Module) -> dict[str, int]:
+def _groups(model: nn.Module, coarse: bool) -> dict[str, int]:
+    """Returns parameter -> its layer, or its stage, by timm's own grouping of the model."""
     from timm.models import group_parameters
 
-    depths = group_parameters(model, model.group_matcher(coarse=False), reverse=True)
-    return {f'model.{name}': depth for name, depth in depths.items()}
+    return group_parameters(model, model.group_matcher(coarse=coarse), reverse=True)

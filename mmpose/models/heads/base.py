@@ -94,6 +94,17 @@ class PoseHead(nn.Module, ABC):
         """Expects crops of another size, (width, height) in px."""
         self.input_size = input_size
 
+    def weight_keypoints(self, weights: Tensor) -> None:
+        """Gives each keypoint a weight (K,) in the loss.
+
+        Raises:
+            ValueError: If the loss has no weights.
+        """
+        raise ValueError(
+            f'{type(self).__name__} has no weights of keypoints; set '
+            'model.use_dataset_keypoint_weights=False'
+        )
+
     def set_flip_options(self, options: Mapping[str, Any]) -> None:
         """Applies ``flip_mode`` and ``shift_heatmap`` of ``model.test_cfg``.
 

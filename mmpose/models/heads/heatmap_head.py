@@ -71,6 +71,8 @@ class HeatmapHead(PoseHead):
         self.final_layer = _make_final_layer([in_channels, *widths][-1], out_channels, final_layer)
         loss = loss or {'type': 'KeypointMSELoss', 'use_target_weight': True}
         self.loss_module: nn.Module = loss if isinstance(loss, nn.Module) else MODELS.build(loss)
+        self.keypoint_weights: Tensor | None
+        self.register_buffer('keypoint_weights', None, persistent=False)
         self._init_weights()
 
     @property
@@ -136,6 +138,8 @@ class HeatmapHead(PoseHead):
         heatmaps = self.forward(feats)
         with torch.no_grad():
             targets, weights = self.decoder.encode(keypoints, keypoints_visible)
+        if self.keypoint_weights is not None:
+            weights = weights * self.keypoint_weights
         step = self.decoder.num_channels(1)  # score maps come first in each keypoint's group
         accuracy = heatmap_accuracy(heatmaps.detach()[:, ::step], targets[:, ::step], weights)
         loss = self.loss_module(heatmaps, targets, weights)
@@ -168,6 +172,10 @@ class HeatmapHead(PoseHead):
     def set_flip_options(self, options: Mapping[str, Any]) -> None:
         """Applies ``flip_mode`` and ``shift_heatmap`` of ``model.test_cfg`` to the decoder."""
         self.decoder.set_flip_options(**options)
+
+    def weight_keypoints(self, weights: Tensor) -> None:
+        """Multiplies the loss of each keypoint by its weight (K,) as the weights of targets do."""
+        self.keypoint_weights = weights
 
     def size_option(self, num_keypoints: int) -> str:
         """Returns ``out_channels`` for a number of keypoints."""

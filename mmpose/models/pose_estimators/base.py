@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
@@ -36,6 +37,8 @@ class PoseEstimator(BaseModel):
         pretrained_metainfo: Skeletons of the heads of ``pretrained`` that are to be loaded too.
         test_cfg: ``flip_test`` (False by default), ``flip_mode`` and ``shift_heatmap`` as MMPose
             has them.
+        use_dataset_keypoint_weights: Whether the weights in the skeletons multiply those of the
+            targets, as MMPose's ``GenerateTarget`` does if asked to.
 
     Attributes:
         loaded_parts: Names of the parts that ``init_weights`` has loaded from ``pretrained``.
@@ -54,12 +57,14 @@ class PoseEstimator(BaseModel):
         trust_checkpoint: bool = False,
         pretrained_metainfo: Sequence[str | DatasetMeta] = (),
         test_cfg: Config | None = None,
+        use_dataset_keypoint_weights: bool = False,
     ) -> None:
         super().__init__(MODELS.build(data_preprocessor or dict(type='PoseDataPreprocessor')))
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck) if neck is not None else None
         self.flip_test = _flip_test_of(flip_test, test_cfg)
         self._flip_options = {k: v for k, v in (test_cfg or {}).items() if k != 'flip_test'}
+        self.use_dataset_keypoint_weights = use_dataset_keypoint_weights
         self.pretrained = pretrained
         self.trust_checkpoint = trust_checkpoint
         self.pretrained_metas = [load_metainfo(metainfo) for metainfo in pretrained_metainfo]
@@ -75,10 +80,14 @@ class PoseEstimator(BaseModel):
                 self, self.pretrained, self.trust_checkpoint, self.pretrained_metas
             )
 
-    def _set_flip_options(self) -> None:
-        """Hands the options of ``test_cfg`` to the heads, once they are built."""
-        for head in self.all_heads():
+    def _set_head_options(self) -> None:
+        """Hands flip options and the weights of keypoints to the heads, once they are built."""
+        for _, head, dataset_meta in self.named_heads():
             head.set_flip_options(self._flip_options)
+            if self.use_dataset_keypoint_weights:
+                head.weight_keypoints(
+                    torch.from_numpy(dataset_meta.dataset_keypoint_weights.copy())
+                )
 
     def extract_feat(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns features (B, C, H', W').

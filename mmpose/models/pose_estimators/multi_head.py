@@ -71,7 +71,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
         self.heads = nn.ModuleList(MODELS.build(head) for head in heads)
         self.clean = clean
         self._check()
-        self._set_flip_options()
+        self._set_head_options()
         for i, dataset_meta in enumerate(self.metas):
             flips = torch.from_numpy(dataset_meta.flip_indices.copy())
             self.register_buffer(f'flip_indices_{i}', flips, persistent=False)

@@ -45,7 +45,7 @@ class TopdownPoseEstimator(PoseEstimator):
         super().__init__(backbone, pretrained_metainfo=metas, **kwargs)
         self.dataset_meta = load_metainfo(metainfo)
         self.head: PoseHead = MODELS.build(head)
-        self._set_flip_options()
+        self._set_head_options()
         if self.pretrained_metas and self.pretrained is None:
             raise ValueError(
                 'model.pretrained_metainfo is the skeleton of a checkpoint, but there is none; '

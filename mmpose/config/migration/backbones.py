@@ -1,0 +1,296 @@
+"""Backbones of MMPose 1.x and 0.x in the words of this project: ViT, or a model of timm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mmpose.config.migration.notes import MigrationNotes
+
+KEY = 'model.backbone'
+TORCHVISION = 'torchvision://'
+
+
+class _Family(NamedTuple):
+    """A backbone type of MMPose and the models of timm that have its layers.
+
+    Attributes:
+        models: Value of ``key`` -> timm's name.
+        key: Argument that chooses the model.
+        first_map: timm's number of the map that MMPose counts as 0.
+        out_indices: MMPose's default.
+    """
+
+    models: Mapping[Any, str]
+    key: str = 'depth'
+    first_map: int = 1
+    out_indices: tuple[int, ...] = (3,)
+
+
+def _depths(pattern: str, *depths: int) -> dict[int, str]:
+    return {depth: pattern.format(depth) for depth in depths}
+
+
+_NETS = {
+    'ResNet': _Family(_depths('resnet{}', 18, 34, 50, 101, 152)),
+    'ResNetV1d': _Family(_depths('resnet{}d', 18, 34, 50, 101, 152)),
+    'ResNeXt': _Family({50: 'resnext50_32x4d', 101: 'resnext101_32x4d', 152: 'resnet152'}),
+    'SEResNet': _Family(_depths('seresnet{}', 18, 34, 50, 101, 152)),
+    'SEResNeXt': _Family({50: 'seresnext50_32x4d', 101: 'seresnext101_32x4d'}),
+    'ResNeSt': _Family(
+        {50: 'resnest50d', 101: 'resnest101e', 200: 'resnest200e', 269: 'resnest269e'}
+    ),
+    'MobileNetV2': _Family(
+        {0.35: 'mobilenetv2_035', 0.5: 'mobilenetv2_050', 1.0: 'mobilenetv2_100',
+         1.4: 'mobilenetv2_140'},
+        'widen_factor',
+        out_indices=(7,),
+    ),
+    'VGG': _Family(_depths('vgg{}', 11, 13, 16, 19)),
+    'HRNet': _Family(
+        {n: f'hrnet_w{n}' for n in (18, 30, 32, 40, 44, 48, 64)}, 'width', out_indices=(0,)
+    ),
+    'SwinTransformer': _Family(
+        {
+            (96, (2, 2, 6, 2)): 'swin_tiny_patch4_window7_224',
+            (96, (2, 2, 18, 2)): 'swin_small_patch4_window7_224',
+            (128, (2, 2, 18, 2)): 'swin_base_patch4_window7_224',
+            (192, (2, 2, 18, 2)): 'swin_large_patch4_window7_224',
+        },
+        'embed_dims and depths',
+        first_map=0,
+        out_indices=(0, 1, 2, 3),
+    ),
+    'PyramidVisionTransformerV2': _Family(
+        {
+            (32, (2, 2, 2, 2)): 'pvt_v2_b0',
+            (64, (2, 2, 2, 2)): 'pvt_v2_b1',
+            (64, (3, 4, 6, 3)): 'pvt_v2_b2',
+            (64, (3, 4, 18, 3)): 'pvt_v2_b3',
+            (64, (3, 8, 27, 3)): 'pvt_v2_b4',
+        },
+        'embed_dims and num_layers',
+        first_map=0,
+        out_indices=(0, 1, 2, 3),
+    ),
+}  # fmt: skip
+# Backbones that neither this project nor timm has.
+MISSING = (
+    'AlexNet', 'CPM', 'CSPDarknet', 'CSPNeXt', 'CSPLayerNet', 'DSTFormer', 'HourglassAENet',
+    'HourglassNet', 'HRFormer', 'I3D', 'LiteHRNet', 'MobileNetV3', 'MSPN',
+    'PyramidVisionTransformer', 'RSN', 'SCNet', 'ShuffleNetV1', 'ShuffleNetV2', 'TCFormer',
+    'TCN', 'V2VNet', 'ViPNAS_MobileNetV3', 'ViPNAS_ResNet',
+)  # fmt: skip
+# Arguments without effect on the network, with the values for which that holds; None is any value.
+_NEUTRAL: dict[str, tuple[Any, ...] | None] = {
+    'in_channels': (3,), 'num_stages': (4,), 'style': ('pytorch',), 'deep_stem': (False,),
+    'avg_down': (False,), 'conv_cfg': (None,), 'act_cfg': None, 'with_cp': (False,),
+    'zero_init_residual': None, 'pretrained': (None,), 'convert_weights': None,
+    'patch_norm': (True,), 'qkv_bias': (True,), 'qk_scale': (None,), 'attn_drop_rate': (0.0,),
+    'drop_rate': (0.0,), 'mlp_ratio': (4,), 'num_classes': None, 'ceil_mode': (False,),
+    'use_abs_pos_embed': (False,), '_scope_': None, 'strides': ((1, 2, 2, 2),),
+    'num_heads': ((3, 6, 12, 24), (4, 8, 16, 32), (6, 12, 24, 48), (1, 2, 5, 8)),
+    'dilations': ((1, 1, 1, 1),),
+}  # fmt: skip
+_VIT_SIZES = {
+    'deit-tiny': (192, 12, 3, 4), 'deit-small': (384, 12, 6, 4), 'small': (768, 8, 8, 3),
+    'base': (768, 12, 12, 4), 'large': (1024, 24, 16, 4), 'huge': (1280, 32, 16, 4),
+}  # fmt: skip
+
+
+def translate_backbone(cfg: Mapping[str, Any], notes: MigrationNotes) -> dict[str, Any]:
+    """Returns a backbone of MMPose in our words; several maps come for ``out_indices`` of several.
+
+    What has no counterpart goes to ``notes.refused``; the result is then not to be built. Weights
+    named ``torchvision://`` become timm's of the same origin; any other file or address is left to
+    :func:`pretrained_weights`, and belongs into ``model.pretrained``.
+
+    Args:
+        cfg: ``model.backbone`` of MMPose, type included.
+        notes: Gets what was done.
+    """
+    rest = _plain(cfg)
+    kind = str(rest.pop('type', '')).rpartition('.')[2]
+    init = rest.pop('init_cfg', None)
+    if kind == 'VisionTransformer':
+        result = _translate_vit(rest, notes)
+    elif kind in _NETS:
+        result = _translate_net(kind, rest, notes)
+        _add_weights(result, init, kind, notes)
+    else:
+        why = 'timm has no such network' if kind in MISSING else 'it is unknown here'
+        notes.refused[f'{KEY}.type'] = f"'{kind}': {why}; docs/extending.md shows how to add it"
+        return dict(cfg)
+    for key, value in rest.items():
+        if key not in _NEUTRAL or (_NEUTRAL[key] is not None and value not in _NEUTRAL[key]):
+            notes.refused[f'{KEY}.{key}'] = f'{kind} has no {key}={value!r} here'
+        else:
+            notes.dropped[f'{KEY}.{key}'] = 'as in the network that is built'
+    return result
+
+
+def pretrained_weights(cfg: Mapping[str, Any]) -> str | None:
+    """Returns what ``model.pretrained`` has to be for a backbone of MMPose; None for nothing."""
+    init = cfg.get('init_cfg')
+    found = init.get('checkpoint') if isinstance(init, Mapping) else cfg.get('pretrained')
+    return None if found is None or str(found).startswith(TORCHVISION) else str(found)
+
+
+def _translate_net(kind: str, rest: dict[str, Any], notes: MigrationNotes) -> dict[str, Any]:
+    family = _NETS[kind]
+    args: dict[str, Any] = {}
+    choice = _choose(kind, rest, args, notes)
+    name = family.models.get(choice)
+    if name is None:
+        known = ', '.join(str(x) for x in family.models)
+        notes.refused[f'{KEY}.{family.key}'] = f'{kind} of timm has {known}, not {choice}'
+        name = next(iter(family.models.values()))
+    if kind == 'VGG':
+        name += '_bn' if _norm(rest, None, notes) else ''
+    else:
+        _norm(rest, 'BN', notes)
+    wanted = rest.pop('out_indices', family.out_indices) or family.out_indices
+    wanted = (wanted,) if isinstance(wanted, int) else wanted
+    indices: Any = tuple(family.first_map + index for index in wanted)
+    if (
+        kind == 'MobileNetV2'
+    ):  # its layers 1 to 6 end the strides 2, 4, 8, 16, 16, 32; 7 is the last
+        strides = {1: 0, 2: 1, 3: 2, 5: 3, 7: None}
+        indices = tuple(strides.get(index, -1) for index in wanted)
+        if -1 in indices or (None in indices and len(indices) > 1):
+            notes.refused[f'{KEY}.out_indices'] = f'timm gives no map {wanted} of {kind}'
+    if kind == 'VGG':
+        indices = -1
+    if kind == 'HRNet' and rest.pop('multiscale', False):
+        indices = (1, 2, 3, 4)
+    is_single = isinstance(indices, tuple) and len(indices) == 1
+    result = {'type': 'TimmBackbone', 'name': name}
+    result['out_indices'] = indices[0] if is_single else indices
+    for key in ('frozen_stages', 'norm_eval'):
+        if key in rest:
+            result[key] = rest.pop(key)
+    if rest.get('upsample'):
+        result['upsample_mode'] = rest.pop('upsample')
+    if args:
+        result['model_args'] = args
+    notes.exact[KEY] = f"TimmBackbone '{name}', out_indices={result['out_indices']}"
+    return result
+
+
+def _choose(kind: str, rest: dict[str, Any], args: dict[str, Any], notes: MigrationNotes) -> Any:
+    """Returns what chooses the model of a family, and fills the arguments of the model."""
+    if kind == 'HRNet':
+        args['head'] = ''
+        return _hrnet_width(rest, notes)
+    if kind == 'MobileNetV2':
+        return float(rest.pop('widen_factor', 1.0))
+    if kind == 'PyramidVisionTransformerV2':
+        return rest.pop('embed_dims', 64), tuple(rest.pop('num_layers', (3, 4, 6, 3)))
+    if kind == 'SwinTransformer':
+        # MMPose pads images of any size to whole windows, and drops 0.1 of the paths by default
+        args.update(strict_img_size=False, always_partition=True)
+        args['window_size'] = rest.pop('window_size', 7)
+        args['drop_path_rate'] = rest.pop('drop_path_rate', 0.1)
+        return rest.pop('embed_dims', 96), tuple(rest.pop('depths', (2, 2, 6, 2)))
+    depth = rest.pop('depth', 50)
+    if kind == 'ResNeXt':
+        args.update(cardinality=rest.pop('groups', 32), base_width=rest.pop('width_per_group', 4))
+    if kind == 'ResNeSt' and depth > 50:  # timm's have a stem of 128 channels, MMPose's of 64
+        args['stem_width'] = rest.pop('stem_channels', 64) // 2
+    return depth
+
+
+def _hrnet_width(rest: dict[str, Any], notes: MigrationNotes) -> Any:
+    """Returns the channels of the finest branch, if the network has timm's numbers of blocks."""
+    extra = rest.pop('extra', {})
+    width = next(iter(extra.get('stage2', {}).get('num_channels', (0,))))
+    expected = {
+        f'stage{n}': dict(
+            num_modules=modules,
+            num_branches=n,
+            block='BOTTLENECK' if n == 1 else 'BASIC',
+            num_blocks=(4,) * n,
+            num_channels=(64,) if n == 1 else tuple(width * 2**i for i in range(n)),
+        )
+        for n, modules in ((1, 1), (2, 1), (3, 4), (4, 3))
+    }
+    for stage, wanted in expected.items():
+        own = dict(extra.get(stage, {}))
+        if own.pop('multiscale_output', False):
+            rest['multiscale'] = True
+        own = {k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in own.items()}
+        if own != wanted:
+            notes.refused[f'{KEY}.extra.{stage}'] = f'{own}; hrnet_w{width} of timm has {wanted}'
+    mode = extra.get('upsample', {}).get('mode', 'nearest')
+    if mode != 'nearest':
+        rest['upsample'] = mode
+    return width
+
+
+def _norm(rest: dict[str, Any], default: str | None, notes: MigrationNotes) -> bool:
+    """Takes ``norm_cfg`` and tells whether there are batch norms."""
+    norm = rest.pop('norm_cfg', None) or {'type': default}
+    if norm['type'] == 'SyncBN':
+        notes.inexact[f'{KEY}.norm_cfg'] = 'set sync_bn=True, which joins the batch norms of ranks'
+    elif norm['type'] not in ('BN', 'LN', None):
+        notes.refused[f'{KEY}.norm_cfg'] = (
+            f'{norm["type"]}; the models of timm have their own norms'
+        )
+    return norm['type'] is not None
+
+
+def _add_weights(result: dict[str, Any], init: Any, kind: str, notes: MigrationNotes) -> None:
+    checkpoint = str(init.get('checkpoint', '')) if isinstance(init, Mapping) else ''
+    if checkpoint.startswith(TORCHVISION):
+        result['pretrained'] = True
+        result['name'] += '.tv_in1k'
+        notes.exact[f'{KEY}.init_cfg'] = f"timm's '{result['name']}', the weights of torchvision"
+    elif not checkpoint:
+        notes.inexact[f'{KEY}.init_cfg'] = f'random weights of {kind} are drawn as timm draws them'
+
+
+def _translate_vit(rest: dict[str, Any], notes: MigrationNotes) -> dict[str, Any]:
+    arch = rest.pop('arch', 'base')
+    if isinstance(arch, Mapping):
+        dim, depth, heads = (arch[key] for key in ('embed_dims', 'num_layers', 'num_heads'))
+        ratio = arch['feedforward_channels'] / dim
+    elif arch in (sizes := {**_VIT_SIZES, **{name[0]: size for name, size in _VIT_SIZES.items()}}):
+        dim, depth, heads, ratio = sizes[arch]
+    else:
+        notes.refused[f'{KEY}.arch'] = f'{arch}; known are {", ".join(_VIT_SIZES)}, or a dict'
+        return {}
+    size = rest.pop('img_size', 224)
+    result: dict[str, Any] = dict(
+        type='ViT',
+        img_size=(size, size) if isinstance(size, int) else tuple(size),
+        patch_size=rest.pop('patch_size', 16),
+        embed_dim=dim,
+        depth=depth,
+        num_heads=heads,
+        mlp_ratio=ratio,
+        qkv_bias=rest.pop('qkv_bias', True),
+    )
+    for theirs, ours in (
+        ('drop_path_rate', 'drop_path_rate'),
+        ('drop_rate', 'drop_rate'),
+        ('final_norm', 'last_norm'),
+        ('frozen_stages', 'frozen_stages'),
+    ):
+        if theirs in rest:
+            result[ours] = rest.pop(theirs)
+    # what a pose model has: no class token, one map, patches of ViTPose with 2 px of padding
+    expected = dict(
+        out_type='featmap', with_cls_token=False, output_cls_token=False, patch_cfg={'padding': 2}
+    )
+    for key, value in expected.items():
+        own = rest.pop(key, value if key in ('output_cls_token', 'out_type') else None)
+        if own != value:
+            notes.refused[f'{KEY}.{key}'] = f'{own}; the ViT here has {key}={value}'
+    notes.exact[KEY] = f'ViT of {depth} blocks and {dim} channels'
+    return result
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    return tuple(_plain(x) for x in node) if isinstance(node, (list, tuple)) else node

@@ -1,0 +1,399 @@
+"""Translation of composed configs of MMPose 1.x, and of forks that keep its words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from mmpose.config.migration.datasets import DATASETS_1X, DEEPFASHION_SUBSETS, REFUSED, Row
+from mmpose.config.migration.notes import MigrationNotes, Part
+from mmpose.config.migration.v0_data import skeleton_of
+from mmpose.config.migration.v1_model import as_codec, translate_model
+from mmpose.metainfo import load_metainfo
+from mmpose.registry import DATASETS, HOOKS, METRICS, TRANSFORMS
+
+Config = dict[str, Any]
+
+# what mmengine's runner reads, in the same words here
+RUNTIME = (
+    'auto_scale_lr', 'compile', 'default_scope', 'env_cfg', 'experiment_name',
+    'find_unused_parameters', 'launcher', 'load_from', 'log_level', 'log_processor',
+    'model_wrapper_cfg', 'param_scheduler', 'randomness', 'resume', 'strategy', 'sync_bn',
+    'trust_checkpoint', 'vis_backends', 'visualizer', 'work_dir',
+)  # fmt: skip
+LOADER = (
+    'batch_size', 'drop_last', 'num_workers', 'persistent_workers', 'pin_memory',
+    'prefetch_factor', 'timeout',
+)  # fmt: skip
+DATASET = (
+    'ann_file', 'bbox_format', 'bbox_score_thr', 'data_prefix', 'data_root', 'dataset_idx',
+    'indices', 'on_bad_image', 'test_mode',
+)  # fmt: skip
+# transform -> arguments with the same names and the same effect
+TRANSFORM: dict[str, tuple[str, ...]] = {
+    'Albumentation': ('transforms',),
+    'GetBBoxCenterScale': ('padding',),
+    'LoadImage': ('apply_exif', 'reduced_for_wh'),
+    'PhotometricDistortion': (
+        'brightness_delta', 'contrast_range', 'saturation_range', 'hue_delta',
+    ),
+    'RandomBBoxTransform': (
+        'shift_factor', 'shift_prob', 'scale_factor', 'scale_prob', 'rotate_factor',
+        'rotate_prob',
+    ),
+    'RandomFlip': ('prob', 'direction'),
+    'RandomHalfBody': (
+        'min_total_keypoints', 'min_upper_keypoints', 'min_lower_keypoints', 'padding', 'prob',
+        'upper_prioritized_prob',
+    ),
+    'TopdownAffine': ('input_size', 'use_udp'),
+}  # fmt: skip
+INEXACT_TRANSFORM = {
+    'Albumentation': 'the library has to be 2.0 or newer, which renamed some arguments',
+}
+OKS = (
+    'score_mode', 'keypoint_score_thr', 'nms_mode', 'nms_thr', 'format_only', 'outfile_prefix',
+    'prefix',
+)  # fmt: skip
+METRIC: dict[str, tuple[str, ...]] = {
+    'AUC': ('norm_factor', 'num_thrs', 'prefix'),
+    'CocoMetric': ('use_area', *OKS),
+    'CocoWholeBodyMetric': OKS,
+    'EPE': ('prefix',),
+    'JhmdbPCKAccuracy': ('thr', 'norm_item', 'prefix'),
+    'MpiiPCKAccuracy': ('thr', 'prefix'),
+    'NME': ('norm_mode', 'norm_item', 'keypoint_indices', 'prefix'),
+    'PCKAccuracy': ('thr', 'norm_item', 'prefix'),
+    'PoseTrack18Metric': OKS,
+}
+# the neck and the belly of JHMDB, whose distance MMPose calls the torso
+JHMDB_TORSO = (4, 5)
+SAVE_BEST = {'Mean PCK': 'PCK', 'posetrack18/Total AP': 'posetrack18/AP'}
+VARIABLE = 'a variable of the file; what it was used for is translated'
+ANYWAY = 'done here anyway'
+INNER_IMPORTS = 'mmpose.'  # modules of MMPose itself
+
+
+def translate_v1(cfg: Config, notes: MigrationNotes) -> Config:
+    """Returns a config of MMPose 1.x in our words.
+
+    Args:
+        cfg: The composed config, overrides with its own words included; left unchanged.
+        notes: Get what became of each key. With ``refused`` entries the result is incomplete.
+    """
+    top = Part(cfg, '', notes)
+    out = top.keep(*RUNTIME)
+    out['custom_imports'] = _imports(top)
+    datasets: dict[str, Config] = {}
+    for phase in ('train', 'val', 'test'):
+        _phase(top, phase, out, datasets)
+    first = next((one for one in datasets.values() if 'metainfo' in one), {})
+    out['model'] = _model(top, first, notes)
+    _targets(cfg, out['model'], notes)
+    if 'optim_wrapper' in top.left:
+        out['optim_wrapper'] = _optim_wrapper(top.left.pop('optim_wrapper'), out['model'], notes)
+    out['default_hooks'] = {
+        name: hook
+        for name, config in (top.left.pop('default_hooks', None) or {}).items()
+        if (hook := _hook(config, f'default_hooks.{name}', notes)) is not None
+    }
+    hooks = top.left.pop('custom_hooks', None) or []
+    found = [_hook(one, f'custom_hooks.{i}', notes) for i, one in enumerate(hooks)]
+    out['custom_hooks'] = [hook for hook in found if hook is not None]
+    top.drop('read by nothing in MMPose 1.x; --amp trains in mixed precision', 'fp16')
+    top.drop(VARIABLE, *top.left)
+    return out
+
+
+def _imports(top: Part) -> Config:
+    """Returns the modules to import: those of MMPose are replaced by ours."""
+    config = dict(top.take('custom_imports', {}))
+    names = config.get('imports', [])
+    names = [names] if isinstance(names, str) else list(names)
+    own = [name for name in names if not name.startswith(INNER_IMPORTS)]
+    return {'allow_failed_imports': False, **config, 'imports': ['mmcv_custom', *own]}
+
+
+def _phase(top: Part, phase: str, out: Config, datasets: dict[str, Config]) -> None:
+    """Translates the loop, the loader and the evaluator of train, val or test."""
+    notes, loader = top.notes, top.left.pop(f'{phase}_dataloader', None)
+    loop = top.left.pop(f'{phase}_cfg', None)
+    if loop is not None:
+        part = Part(loop, f'{phase}_cfg', notes)
+        part.expect('by_epoch', True, why='trainings count epochs')
+        if part.kind not in ('', 'EpochBasedTrainLoop', 'ValLoop', 'TestLoop', 'PoseTrainLoop'):
+            part.refuse('type', f'{part.kind} {_NO_LOOP}')
+        part.drop('see --amp', 'fp16')
+        out[f'{phase}_cfg'] = part.keep('max_epochs', 'val_interval', 'val_begin', 'max_iters')
+        part.finish()
+    theirs: Config = {}
+    if loader:
+        theirs = loader.get('dataset') or {}
+        out[f'{phase}_dataloader'] = _loader(loader, f'{phase}_dataloader', notes)
+        datasets[phase] = out[f'{phase}_dataloader']['dataset']
+    evaluators = top.left.pop(f'{phase}_evaluator', None)
+    if evaluators:
+        many = [evaluators] if isinstance(evaluators, Mapping) else evaluators
+        where = f'{phase}_evaluator'
+        found = [
+            _metric(one, where if one is evaluators else f'{where}.{i}', theirs, notes)
+            for i, one in enumerate(many)
+        ]
+        out[where] = found[0] if isinstance(evaluators, Mapping) else found
+
+
+_NO_LOOP = 'has no counterpart; trainings count epochs, and there is one loop to evaluate'
+
+
+def _loader(config: Config, where: str, notes: MigrationNotes) -> Config:
+    part = Part(config, where, notes)
+    out = part.keep(*LOADER)
+    sampler = Part(part.left.pop('sampler', None) or {}, part.place('sampler'), notes)
+    if sampler.kind not in ('', 'DefaultSampler', 'PoseSampler'):
+        sampler.refuse('type', f'{sampler.kind} has no counterpart; shares of data sets are set '
+                       'by CombinedDataset.ratios here')  # fmt: skip
+        sampler.left.clear()
+    sampler.note_kind('PoseSampler')
+    out['sampler'] = {'type': 'PoseSampler', **sampler.keep('shuffle', 'round_up', 'seed')}
+    sampler.finish()
+    part.drop('batches are packed by collate_poses', 'collate_fn')
+    out['dataset'] = _dataset(part.left.pop('dataset', None) or {}, part.place('dataset'), notes)
+    part.finish()
+    return out
+
+
+def _dataset(config: Config, where: str, notes: MigrationNotes) -> Config:
+    part = Part(config, where, notes)
+    row = _dataset_row(part)
+    part.expect('data_mode', 'topdown', why='there are no bottom-up models')
+    part.drop('samples are packed arrays here', 'serialize_data', 'lazy_init', 'max_refetch')
+    part.expect('sample_interval', 1)
+    part.expect('filter_cfg', None, {}) if not part.left.get('filter_cfg') else None
+    out = {**row, **part.keep(*DATASET)}
+    if part.left.get('metainfo'):
+        out['metainfo'] = skeleton_of(part, 'metainfo', row.get('metainfo', 'coco'))
+    if 'filter_cfg' in part.left:
+        rule = Part(part.left.pop('filter_cfg'), part.place('filter_cfg'), notes)
+        out['bbox_score_thr'] = rule.take('bbox_score_thr', 0.0, to='bbox_score_thr')
+        rule.finish()
+    boxes = part.take('bbox_file', None)
+    if boxes:
+        out['bbox_file'] = _below(boxes, out.get('data_root', ''))
+    part.drop('MpiiPCKAccuracy reads it', 'headbox_file')
+    steps = part.left.pop('pipeline', None) or []
+    found = [_transform(step, f'{part.place("pipeline")}.{i}', out, notes)
+             for i, step in enumerate(steps)]  # fmt: skip
+    out['pipeline'] = [step for step in found if step is not None]
+    if part.kind in DATASETS_1X or not DATASETS.get(part.kind):
+        part.finish()
+    else:  # a class of the user or of ours takes what it likes
+        out.update(part.keep(*part.left))
+    return out
+
+
+def _dataset_row(part: Part) -> Row:
+    """Returns the arguments that stand for a class of data sets; refuses unknown ones."""
+    kind = {'HumanArtVLDataset': 'HumanArtDataset'}.get(part.kind, part.kind)
+    if kind in DATASETS_1X:
+        row = dict(DATASETS_1X[kind])
+        if kind == 'DeepFashionDataset':
+            row['metainfo'] = DEEPFASHION_SUBSETS[part.take('subset', '', to='metainfo')]
+        part.note_kind(f"{row['type']} with metainfo '{row['metainfo']}'")
+        return row
+    if DATASETS.get(part.kind) and part.kind not in ('CombinedDataset', 'RepeatDataset'):
+        part.note_kind(part.kind)
+        return {'type': part.kind}
+    reasons = {
+        'CombinedDataset': 'mixes data sets in one skeleton, which is not translated',
+        'RepeatDataset': 'repeats a data set; CombinedDataset.ratios gives shares here',
+        **REFUSED,
+    }
+    part.refuse('type', f"'{part.kind}' {reasons.get(part.kind, 'has no counterpart here')}")
+    part.left.clear()
+    return {'type': part.kind}
+
+
+def _below(path: str, data_root: str) -> str:
+    """Returns a path from the working folder as one from ``data_root``."""
+    if not data_root or os.path.isabs(path):
+        return path
+    if os.path.isabs(data_root):
+        return os.path.abspath(path)
+    return os.path.relpath(path, data_root)
+
+
+def _transform(step: Config, where: str, dataset: Config, notes: MigrationNotes) -> Config | None:
+    part = Part(step, where, notes)
+    kind = part.kind
+    if kind in ('GenerateTarget', 'PackPoseInputs'):
+        return _last_step(part)
+    if kind not in TRANSFORM:
+        if TRANSFORMS.get(kind):
+            part.note_kind(kind)
+            return {'type': kind, **part.keep(*part.left)}
+        part.refuse('type', f"'{step.get('type')}' has no counterpart here")
+        return None
+    part.note_kind(kind, INEXACT_TRANSFORM.get(kind, ''))
+    if kind == 'LoadImage':
+        part.expect('backend_args', None, {'backend': 'local'}, why='images are local files')
+        part.expect('color_type', 'color')
+        part.expect('imdecode_backend', None, 'cv2')
+        part.expect('ignore_empty', False)
+        part.drop('the network gets floats anyway', 'to_float32')
+    part.expect('keymap', None) if kind == 'Albumentation' else None
+    out = {'type': kind, **part.keep(*TRANSFORM[kind])}
+    part.finish()
+    if kind == 'RandomFlip' and out.get('direction', 'horizontal') != 'horizontal':
+        part.refuse('direction', f'is {out["direction"]!r}; only horizontal flips are possible')
+    if kind == 'RandomHalfBody' and _has_untyped(dataset):
+        out['lower_is_rest'] = False
+    return out
+
+
+def _has_untyped(dataset: Config) -> bool:
+    """Whether a skeleton has keypoints that are in neither half of the body."""
+    meta = load_metainfo(dataset.get('metainfo', 'coco'))
+    return len(meta.upper_body_ids) + len(meta.lower_body_ids) < meta.num_keypoints
+
+
+def _last_step(part: Part) -> None:
+    """Takes the steps that draw targets and pack, which the head and the loader do here."""
+    part.note_kind('the head draws targets, the loader packs')
+    part.drop('the decoder of the head draws the targets', 'encoder')
+    part.expect('multilevel', False, why='a head has one codec')
+    part.drop('read by nothing', 'target_type')
+    part.drop('every key that a model reads is packed', 'meta_keys', 'pack_transformed')
+    part.take('use_dataset_keypoint_weights', to='model.use_dataset_keypoint_weights')
+    part.finish()
+
+
+def _targets(cfg: Config, model: Config, notes: MigrationNotes) -> None:
+    """Gives the head what ``GenerateTarget`` says; refuses another codec than the head's."""
+    wanted = (model.get('head') or {}).get('decoder')
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    for i, step in enumerate(dataset.get('pipeline') or []):
+        if not str(step.get('type', '')).endswith('GenerateTarget'):
+            continue
+        if step.get('use_dataset_keypoint_weights'):
+            model['use_dataset_keypoint_weights'] = True
+        codec, place = step.get('encoder'), f'train_dataloader.dataset.pipeline.{i}.encoder'
+        if codec and wanted and as_codec(codec, place, MigrationNotes()) != wanted:
+            notes.refused[place] = 'is not the decoder of the head, which draws the targets here'
+
+
+def _model(top: Part, dataset: Config, notes: MigrationNotes) -> Config:
+    config = top.left.pop('model', None)
+    if config is None:
+        notes.refused['model'] = 'is missing; this file is a base of others'
+        return {}
+    config = dict(config)
+    preprocessor = top.left.pop('data_preprocessor', None)
+    if preprocessor and 'data_preprocessor' not in config:
+        config['data_preprocessor'] = preprocessor
+    model = translate_model(config, notes)
+    model.setdefault('metainfo', dataset.get('metainfo', 'coco'))
+    return model
+
+
+def _metric(config: Config, where: str, dataset: Config, notes: MigrationNotes) -> Config:
+    part = Part(config, where, notes)
+    kind = part.kind
+    if kind not in METRIC:
+        if METRICS.get(kind):
+            part.note_kind(kind)
+            return {'type': kind, **part.keep(*part.left)}
+        part.refuse('type', f"'{kind}' has no counterpart here")
+        return {'type': kind}
+    part.drop('results are gathered over the processes anyway', 'collect_device')
+    part.expect('pred_converter', None)
+    part.expect('gt_converter', None)
+    crowd = part.left.pop('iou_type', 'keypoints') == 'keypoints_crowd'
+    out = {'type': kind, **part.keep(*METRIC[kind])}
+    if crowd:
+        out.pop('use_area', None)
+        out['type'] = 'CrowdPoseMetric'
+    if kind == 'JhmdbPCKAccuracy':
+        out |= {'type': 'PCKAccuracy', 'torso_keypoints': JHMDB_TORSO}
+        if 'torso' not in out.get('norm_item', 'bbox'):
+            del out['torso_keypoints']
+    if kind == 'NME' and dataset.get('type') == 'AFLWDataset' and 'norm_item' in out:
+        out['norm_item'] = 'box_size'
+    part.note_kind(
+        out['type'],
+        'the mean over keypoints, without one for each group' if kind[:5] == 'Jhmdb' else '',
+    )
+    _metric_files(part, out, dataset)
+    part.finish()
+    return out
+
+
+def _metric_files(part: Part, out: Config, dataset: Config) -> None:
+    """Takes the files of a metric, which are those of the dataset unless they differ."""
+    root = str(dataset.get('data_root') or '')
+    own = os.path.join(root, str(dataset.get('ann_file') or ''))
+    ann_file = part.take('ann_file', None, to='that of the dataset')
+    if ann_file and os.path.normpath(ann_file) != os.path.normpath(own):
+        out['ann_file'] = ann_file
+    headbox = dataset.get('headbox_file')
+    if part.kind == 'MpiiPCKAccuracy' and headbox:
+        beside = os.path.join(os.path.dirname(own), 'mpii_gt_val.mat')
+        if os.path.normpath(headbox) != os.path.normpath(beside):
+            out['gt_mat'] = headbox
+
+
+def _optim_wrapper(config: Config, model: Config, notes: MigrationNotes) -> Config:
+    where = 'optim_wrapper'
+    part = Part(config, where, notes)
+    if part.kind:
+        part.note_kind(part.kind)
+    rule = part.left.get('paramwise_cfg')
+    out = {'type': part.kind or 'OptimWrapper', **part.keep(*part.left)}
+    if str(out.get('constructor', '')).endswith('LayerDecayOptimWrapperConstructor'):
+        decay = Part(rule or {}, f'{where}.paramwise_cfg', notes)
+        decay.drop('not read by this constructor in MMPose 1.x either', 'custom_keys')
+        out['paramwise_cfg'] = decay.keep('layer_decay_rate')
+        own = (model.get('backbone') or {}).get('depth')
+        layers = decay.take('num_layers', own, to='the depth of the backbone')
+        if own is not None and layers != own:
+            out['paramwise_cfg']['num_layers'] = layers
+        decay.finish()
+    elif rule and rule.get('custom_keys') and (model['backbone'].get('type') != 'ViT'):
+        notes.inexact[f'{where}.paramwise_cfg.custom_keys'] = (
+            'the same words, compared with the parameter names of timm'
+        )
+    return out
+
+
+def _hook(config: Config | None, where: str, notes: MigrationNotes) -> Config | None:
+    if config is None:
+        return None
+    part = Part(config, where, notes)
+    drawing = {
+        'PoseVisualizationHook': '--show-dir draws predictions',
+        'BadCaseAnalysisHook': '--badcase draws the worst ones',
+    }
+    if part.kind in drawing:
+        if part.left.get('enable', False):
+            part.refuse('enable', f'is True; set it to False: {drawing[part.kind]}')
+        part.drop(f'switched off; {drawing[part.kind]}', *part.left)
+        return None
+    if part.kind == 'SyncBuffersHook':
+        notes.dropped[where] = ANYWAY
+        return None
+    if part.kind == 'CheckpointHook':
+        out = {'type': part.kind}
+        out |= part.keep('interval', 'by_epoch', 'max_keep_ckpts', 'save_best', 'rule')
+        out['save_best'] = SAVE_BEST.get(str(out.get('save_best')), out.get('save_best'))
+        part.expect('save_last', True)
+        part.expect('save_optimizer', True)
+        part.expect('save_param_scheduler', True)
+        part.finish()
+        return out
+    if not HOOKS.get(part.kind):
+        part.refuse('type', f"'{config.get('type')}' has no counterpart here")
+        return None
+    if part.kind == 'EMAHook' and part.left.get('ema_type') == 'ExpMomentumEMA':
+        part.refuse('ema_type', "'ExpMomentumEMA' has no counterpart here")
+    part.note_kind(part.kind)
+    return {'type': part.kind, **part.keep(*part.left)}

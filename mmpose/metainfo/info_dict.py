@@ -1,0 +1,197 @@
+"""Skeletons as MMPose writes them: ``dataset_info`` (0.x) and ``METAINFO`` (1.x) dicts, and files.
+
+Files are parsed as values and never run.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmpose.structures import DatasetMeta
+
+Info = Mapping[str, Any]
+
+COLOR = (255, 128, 0)  # of MMPose, where a keypoint or link has none
+ARITHMETIC: dict[type, Any] = {
+    ast.Add: operator.add, ast.Div: operator.truediv, ast.Mult: operator.mul, ast.Sub: operator.sub
+}  # fmt: skip
+# MMPose's name of a skeleton -> that of the table here, where they differ
+NAMES = {
+    'ak': 'animalkingdom', 'Animal Kingdom': 'animalkingdom', 'freihand2d': 'freihand',
+    'panoptic_hand2d': 'panoptic_hand', 'rhd2d': 'rhd',
+}  # fmt: skip
+
+
+def meta_from_info(info: Info) -> DatasetMeta:
+    """Returns the skeleton of a ``dataset_info`` or ``METAINFO`` dict.
+
+    Args:
+        info: With ``dataset_name``, ``keypoint_info``, ``skeleton_info``, ``joint_weights`` and
+            ``sigmas``, an empty list if there are none.
+
+    Raises:
+        ValueError: If a part is missing or the parts contradict each other.
+    """
+    missing = [key for key in ('dataset_name', 'keypoint_info') if key not in info]
+    if missing:
+        raise ValueError(
+            f'a skeleton has the keys {", ".join(info)}, but no {" and no ".join(missing)}; '
+            'expected a dict as dataset_info and METAINFO of MMPose are, or the name of a table'
+        )
+    where, points = f"skeleton '{info['dataset_name']}'", _in_order(info['keypoint_info'])
+    names = [str(point['name']) for point in points]
+    index = {name: i for i, name in enumerate(names)}
+
+    def find(name: str, what: str) -> int:
+        if name not in index:
+            raise ValueError(f"{where}: {what} names '{name}', which is not a keypoint")
+        return index[name]
+
+    links = _in_order(info.get('skeleton_info', {}))
+    weights, sigmas = info.get('joint_weights') or [1.0] * len(names), info.get('sigmas')
+    has_sigmas = sigmas is not None and len(sigmas) > 0
+    return DatasetMeta(
+        name=str(info['dataset_name']),
+        keypoint_names=tuple(names),
+        flip_indices=np.array(
+            [
+                find(point.get('swap') or name, f"the swap of '{name}'")
+                for name, point in zip(names, points, strict=True)
+            ],
+            np.int64,
+        ),
+        upper_body_ids=tuple(i for i, x in enumerate(points) if x.get('type') == 'upper'),
+        lower_body_ids=tuple(i for i, x in enumerate(points) if x.get('type') == 'lower'),
+        skeleton_links=np.array(
+            [[find(name, 'a link') for name in x['link']] for x in links], np.int64
+        ).reshape(-1, 2),
+        dataset_keypoint_weights=np.array(weights, np.float32),
+        sigmas=np.array(sigmas, np.float32) if has_sigmas else None,
+        keypoint_colors=_colors(points),
+        skeleton_link_colors=_colors(links),
+    )
+
+
+def _in_order(parts: Info) -> list[Info]:
+    return [parts[key] for key in sorted(parts, key=int)]
+
+
+def _colors(parts: Sequence[Info]) -> np.ndarray:
+    return np.array([x.get('color', COLOR) for x in parts], np.uint8).reshape(-1, 3)
+
+
+def read_info(path: str | Path) -> dict[str, Any]:
+    """Returns the skeleton dict of a Python file, such as ``configs/_base_/datasets/coco.py``.
+
+    Args:
+        path: The file; the dict may be a variable of it or of a class in it.
+
+    Raises:
+        ValueError: If there is not exactly one, or it is more than values; the message says where.
+    """
+    path, found = Path(path), {}
+    try:
+        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    except SyntaxError as error:
+        raise ValueError(f'{path}, line {error.lineno}: {error.msg}') from error
+    for node in nodes:
+        if not isinstance(node, ast.Assign) or 'keypoint_info' not in _keys(node.value):
+            continue
+        try:
+            found[ast.unparse(node.targets[0])] = _value(node.value)
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f'{path}, line {node.lineno}: {ast.unparse(node.targets[0])} is more than values '
+                f'({error}); the file is read and not run, so write them out'
+            ) from error
+    if len(found) != 1:
+        raise ValueError(
+            f'{path} has {len(found)} skeletons ({", ".join(found) or "none"}), expected one dict '
+            "with 'keypoint_info'"
+        )
+    return next(iter(found.values()))
+
+
+def _keys(node: ast.expr) -> list[Any]:
+    """Returns the keys of a dict display or a ``dict`` call."""
+    if isinstance(node, ast.Dict):
+        return [key.value for key in node.keys if isinstance(key, ast.Constant)]
+    return [word.arg for word in node.keywords] if isinstance(node, ast.Call) else []
+
+
+def _value(node: ast.expr) -> Any:
+    """Returns the value of literals, ``dict`` calls and sums of them; nothing is executed."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict' and not node.args:
+        return {str(word.arg): _value(word.value) for word in node.keywords}
+    if isinstance(node, ast.Dict):
+        return {
+            _value(key): _value(value)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if key is not None
+        }
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_value(item) for item in node.elts]
+    if isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
+        return ARITHMETIC[type(node.op)](_value(node.left), _value(node.right))
+    return ast.literal_eval(node)
+
+
+def table_text(comment: str, keypoints: list[list[str]], links: list[list[str]]) -> str:
+    """Returns a skeleton table that ``load_metainfo`` reads.
+
+    Args:
+        comment: Its first lines, each starting with ``#``.
+        keypoints: Rows of name, swap, part, weight, sigma and colour.
+        links: Rows of from, to and colour.
+    """
+    keypoints = [['name', 'swap', 'part', 'weight', 'sigma', 'color'], *keypoints]
+    links = [['from', 'to', 'color'], *links]
+    return f'{comment}\n[keypoints]\n{_align(keypoints)}\n[skeleton_links]\n{_align(links)}'
+
+
+def meta_table(dataset_meta: DatasetMeta, comment: str) -> str:
+    """Returns the table of a skeleton; reading it gives the same skeleton."""
+    names, sigmas = [_quoted(name) for name in dataset_meta.keypoint_names], dataset_meta.sigmas
+    halves = {'upper': dataset_meta.upper_body_ids, 'lower': dataset_meta.lower_body_ids}
+    rows = [
+        [
+            name,
+            '-' if i == j else names[j],
+            next((half for half, ids in halves.items() if i in ids), '-'),
+            str(dataset_meta.dataset_keypoint_weights[i]),
+            '-' if sigmas is None else str(sigmas[i]),
+            _hex(dataset_meta.keypoint_colors[i]),
+        ]
+        for i, (name, j) in enumerate(zip(names, dataset_meta.flip_indices, strict=True))
+    ]
+    colors = map(_hex, dataset_meta.skeleton_link_colors)
+    links = [
+        [names[a], names[b], color]
+        for (a, b), color in zip(dataset_meta.skeleton_links, colors, strict=True)
+    ]
+    return table_text(comment, rows, links)
+
+
+def _hex(color: np.ndarray) -> str:
+    return '#' + bytes(color.tolist()).hex()
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if set(name) & set(',;\t"') else name
+
+
+def _align(rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) + 1 for i in range(len(rows[0]))]
+    return ''.join(
+        ' '.join(
+            [f'{cell},'.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)] + row[-1:]
+        )
+        + '\n'
+        for row in rows
+    )
