@@ -26,23 +26,25 @@ def read_version() -> str:
     return scope['__version__']
 
 
-def refuse_conflict() -> None:
-    """Stops when the Python that installs us holds another distribution of our packages.
+def ask_environment(*arguments: str) -> str:
+    """Returns what tools/check_environment.py says of the Python that installs us.
 
     pip builds behind a PYTHONPATH that hides the environment, so the check runs without it.
 
     Raises:
-        SystemExit: If there is one; the message names it and the way out.
+        SystemExit: If it finds a problem; the message names it and the way out.
     """
     environment = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
-    command = [sys.executable, str(ROOT / 'tools/check_environment.py'), '--quick']
+    command = [sys.executable, str(ROOT / 'tools/check_environment.py'), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
+    return done.stdout
 
 
 readme = ROOT / 'README.md'
-refuse_conflict()
+ask_environment('--quick')  # another distribution of our packages is a problem
+RUNTIME = str(ROOT / 'requirements/runtime.txt')
 setup(
     name=DISTRIBUTION,
     version=read_version(),
@@ -65,6 +67,6 @@ setup(
         'toy_pose': ['py.typed'],
         'benchmarks': ['py.typed'],
     },
-    install_requires=read_requirements(ROOT / 'requirements/runtime.txt'),
+    install_requires=ask_environment('--installable', '--requirements', RUNTIME).split('\n')[:-1],
     extras_require={x: read_requirements(ROOT / f'requirements/{x}.txt') for x in EXTRAS},
 )

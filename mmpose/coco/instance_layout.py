@@ -93,8 +93,6 @@ class InstanceLayout:
         instance = {**item, self.keypoints: item.get(keypoints), self.bbox: item.get(bbox)}
         if type(item.get('id')) is int:
             instance['id'] = len(self.keypoint_field) * item['id'] + place
-        if self.is_part:
-            instance.pop('num_keypoints', None)
         return instance
 
 

@@ -195,7 +195,8 @@ class AnnotationReader:
         rows = Columns(self.path, 'annotation', instances, self.report)
         ids, image_ids = rows.integers('id'), rows.identifiers('image_id')
         category = rows.integers('category_id')
-        crowd, stated = rows.flags('iscrowd'), rows.numbers('num_keypoints', NAN)
+        crowd = rows.flags('iscrowd')
+        stated = rows.numbers(f'num_{self.layout.keypoints}', NAN)
         self._check_counts(rows, stated)
         counts_none = (stated == 0) & (not self._has_parts)
         points, is_bare = self._points(rows, crowd | counts_none)
@@ -274,7 +275,7 @@ class AnnotationReader:
 
     def _check_counts(self, rows: Columns, stated: Floats) -> None:
         whole = (stated >= 0) & (stated <= MAX_INTEGER) & (stated == np.rint(stated))
-        found = "field 'num_keypoints' is {:g}".format
+        found = f"field 'num_{self.layout.keypoints}' is {{:g}}".format
         rows.check(
             whole | np.isnan(stated), lambda row: found(stated[row]), 'a whole number from 0'
         )

@@ -23,8 +23,9 @@ ARITHMETIC: dict[type, Any] = {
 }  # fmt: skip
 # MMPose's name of a skeleton -> that of the table here, where they differ
 NAMES = {
-    'ak': 'animalkingdom', 'Animal Kingdom': 'animalkingdom', 'freihand2d': 'freihand',
-    'panoptic_hand2d': 'panoptic_hand', 'rhd2d': 'rhd',
+    '300vw': '300w', '300wlp': '300w', 'ak': 'animalkingdom', 'Animal Kingdom': 'animalkingdom',
+    'freihand2d': 'freihand', 'humanart': 'coco', 'ochuman': 'coco',
+    'panoptic_hand2d': 'panoptic_hand', 'rhd2d': 'rhd', 'ubody2d': 'coco_wholebody',
 }  # fmt: skip
 
 

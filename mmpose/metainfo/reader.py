@@ -64,10 +64,10 @@ def load_metainfo(name: str | Path | DatasetMeta | Info) -> DatasetMeta:
     """Returns a skeleton by name, from a table of your own, or from what MMPose has for one.
 
     Args:
-        name: A name such as ``coco``, the path of a ``.csv`` table or of a ``.py`` file with a
-            dict as MMPose's, such a dict or ``dict(from_file=PATH)``, or a skeleton, which is
-            returned as it is. A ``.py`` file that is not there means the skeleton of its name, as
-            in MMPose.
+        name: A name such as ``coco``, also as MMPose calls it, the path of a ``.csv`` table or of
+            a ``.py`` file with a dict as MMPose's, such a dict or ``dict(from_file=PATH)``, or a
+            skeleton, which is returned as it is. A ``.py`` file that is not there means the
+            skeleton of its name, as in MMPose.
 
     Raises:
         FileNotFoundError: If there is no such name or file; the message offers near names.
@@ -81,7 +81,8 @@ def load_metainfo(name: str | Path | DatasetMeta | Info) -> DatasetMeta:
     if name.lower().endswith('.py'):
         if Path(name).is_file():
             return meta_from_info(read_info(name))
-        name = NAMES.get(Path(name).stem, Path(name).stem)
+        name = Path(name).stem
+    name = NAMES.get(name, name)
     path = Path(name) if name.lower().endswith('.csv') else Path(__file__).with_name(f'{name}.csv')
     if not path.is_file():
         near = get_close_matches(name, available_metainfo()) or available_metainfo()

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -231,6 +232,19 @@ def test_equals_other_evaluators_on_sparse_files(tmp_path, missing, backend, use
     assert 0 < _assert_equal_to(backend, use_area, *files)['AP'] < 1
 
 
+@pytest.mark.parametrize(('backend', 'use_area'), EXTERNAL)
+def test_equals_other_evaluators_where_ids_recur_in_other_images(tmp_path, backend, use_area):
+    files = write_synthetic_coco(*make_synthetic_coco(12, 30, 60, seed=3), tmp_path)
+    figures = _assert_equal_to(backend, use_area, *files)
+    data = json.loads(Path(files[0]).read_text())
+    seen = Counter()
+    for annotation in data['annotations']:
+        annotation['id'] = seen[annotation['image_id']]
+        seen[annotation['image_id']] += 1
+    Path(files[0]).write_text(json.dumps(data))
+    assert _assert_equal_to(backend, use_area, *files) == figures
+
+
 def test_equals_an_evaluator_that_reads_the_file_itself(tmp_path):
     coco = pytest.importorskip('xtcocotools.coco', reason='xtcocotools is not installed')
     cocoeval = pytest.importorskip('xtcocotools.cocoeval')
@@ -247,6 +261,11 @@ def test_refused_backends(tmp_path):
     files = write_synthetic_coco(*make_synthetic_coco(3, 4, 5, seed=0), tmp_path)
     with pytest.raises(ValueError, match="backend 'matlab' is unknown; use one of numpy, xtcoco"):
         evaluate_files(*files, SIGMAS, backend='matlab')
+    data = json.loads(Path(files[0]).read_text())
+    data['annotations'][0].update(num_keypoints=0, keypoints=[5, 5, 2] * 17, iscrowd=0)
+    (tmp_path / 'odd.json').write_text(json.dumps(data))
+    with pytest.raises(ValueError, match=r"another num_keypoints .* use 'numpy' or 'faster_coco_e"):
+        evaluate_files(tmp_path / 'odd.json', files[1], SIGMAS, backend='xtcocotools')
     with pytest.raises(ValueError, match=r'\(M\) and \(L\) by the annotated area'):
         evaluate_files(*files, SIGMAS, use_area=False, backend='faster_coco_eval')
     Path(files[1]).write_text(json.dumps([]))

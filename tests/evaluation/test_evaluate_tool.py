@@ -13,6 +13,7 @@ from mmpose.evaluation.functional import (
     EVAL_CONFIGS,
     evaluate_files,
     evaluate_results,
+    find_eval_config,
     load_instances,
 )
 from mmpose.metainfo import load_metainfo
@@ -65,6 +66,11 @@ def test_the_protocol_of_the_data_set(files, tmp_path):
     sigmas = load_metainfo('aic').sigmas
     assert json.loads(out.read_text()) == evaluate_files(*aic, sigmas, use_area=False)
     assert evaluate_results('ochuman', files[1], files[0]) == evaluate_files(*files, SIGMAS)
+
+
+def test_names_of_mmpose():
+    assert find_eval_config('300vw') == EVAL_CONFIGS['300w']
+    assert find_eval_config('humanart') == EVAL_CONFIGS['humanart']
 
 
 def test_every_config_has_a_skeleton_that_it_can_use():

@@ -188,3 +188,17 @@ def test_published_values(name, joint, partner, sigma, weight):
 def test_faces_pair_the_corners_that_metrics_use(name, pairs):
     flips = load_metainfo(name).flip_indices
     assert [int(flips[a]) for a, _ in pairs] == [b for _, b in pairs]
+
+
+@pytest.mark.parametrize(
+    ('theirs', 'ours'),
+    [('300vw', '300w'), ('300wlp', '300w'), ('ubody2d', 'coco_wholebody'), ('rhd2d', 'rhd')],
+)
+def test_names_of_mmpose(theirs, ours):
+    assert load_metainfo(theirs) == load_metainfo(ours)
+
+
+def test_fingers_of_rhd_count_from_the_tip():
+    """Zimmermann and Brox number the points of a finger from its tip to the palm."""
+    names = load_metainfo('rhd').keypoint_names
+    assert names[:6] == ('wrist', 'thumb4', 'thumb3', 'thumb2', 'thumb1', 'forefinger4')

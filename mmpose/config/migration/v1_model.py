@@ -25,7 +25,12 @@ CODEC = {
     'MSRAHeatmap': ('sigma', 'unbiased', 'blur_kernel_size', 'decoder', 'shift_heatmap'),
     'MegviiHeatmap': ('kernel_size',),
     'UDPHeatmap': ('sigma', 'blur_kernel_size', 'blur_border'),
-    'UDPCombinedHeatmap': ('radius_factor', 'blur_kernel_size'),
+    'UDPCombinedHeatmap': ('radius_factor', 'blur_kernel_size', 'blur_offsets'),
+}
+# how MMPose 1.x reads heatmaps where it differs from 0.x
+READING: dict[str, Config] = {
+    'UDPHeatmap': {'blur_border': 'zero'},
+    'UDPCombinedHeatmap': {'blur_offsets': False},
 }
 LOSSES = ('KeypointMSELoss', 'KeypointOHKMMSELoss', 'CombinedTargetMSELoss', 'AdaptiveWingLoss',
           'JointsMSELoss', 'JointsOHKMMSELoss')  # fmt: skip
@@ -56,7 +61,12 @@ def translate_model(config: Config, notes: MigrationNotes) -> Config:
     out['pretrained'] = pretrained if out['pretrained'] is None else out['pretrained']
     head = part.left.pop('head', None) or {}
     neck = part.left.pop('neck', None)
-    out['head'] = {**_head(head, notes), **_upsampling(neck, out['backbone'], notes)}
+    out['head'] = _head(head, notes)
+    if neck and neck.get('concat'):
+        out['neck'] = dict(neck)
+        notes.exact[part.place('neck')] = 'model.neck'
+    else:
+        out['head'] |= _upsampling(neck, out['backbone'], notes)
     out['test_cfg'] = _test_cfg(part, out['head'].get('decoder'))
     out.pop('flip_test', None)
     part.expect('init_cfg', None, {})
@@ -126,8 +136,9 @@ def as_codec(config: Any, where: str, notes: MigrationNotes) -> Config | None:
     if kind == 'UDPHeatmap':
         part.drop('for discs only', 'radius_factor')
     out = {'type': kind, **part.keep('input_size', 'heatmap_size', *CODEC[kind])}
-    if kind == 'UDPHeatmap':
-        out.setdefault('blur_border', 'zero')
+    if kind == 'MSRAHeatmap' and not out.get('unbiased'):
+        out.setdefault('decoder', 'quarter_per_axis')
+    out = READING.get(kind, {}) | out
     part.finish()
     return out
 
@@ -146,11 +157,9 @@ def _head(config: Config, notes: MigrationNotes) -> Config:
             part.refuse('deconv_type', 'is missing; this file is a base of others')
         out['freeze_main_branch'] = part.take('freeze_main_branch', True)
     out |= part.keep('in_channels', 'out_channels', 'deconv_out_channels', 'deconv_kernel_sizes')
-    out |= part.keep('final_layer')
+    out |= part.keep('final_layer', 'conv_out_channels', 'conv_kernel_sizes')
     if not out.get('deconv_out_channels', True):  # MMPose does not read the kernels then
         out['deconv_kernel_sizes'] = None
-    for key in ('conv_out_channels', 'conv_kernel_sizes'):
-        part.expect(key, None, (), [], why='a head has no convolutions before the last')
     part.drop('heads draw their weights as published', 'init_cfg')
     if 'decoder' in part.left:
         out['decoder'] = as_codec(part.left.pop('decoder'), part.place('decoder'), notes)
@@ -187,12 +196,12 @@ def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) ->
         part.refuse('type', f"'{part.kind}' has no counterpart here")
         return {}
     part.note_kind('head.upsample')
-    part.expect('concat', False, why='heads read one feature map')
+    part.expect('concat', False)
     chosen = part.take('select_index', -1, to='backbone.out_indices')
     if isinstance(maps, tuple):
         chosen = [chosen] if isinstance(chosen, int) else chosen
         if len(chosen) > 1:
-            part.refuse('select_index', f'is {chosen}; heads read one feature map')
+            part.refuse('select_index', f'is {chosen}; without concat heads read one map')
         backbone['out_indices'] = maps[chosen[-1]]
     part.expect('align_corners', False)
     factor = part.take('scale_factor', 1.0, to='head.upsample')

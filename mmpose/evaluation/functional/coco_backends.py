@@ -71,6 +71,13 @@ def evaluate_with_backend(
     check_detections_fit(gt, detections)
     if len(detections.scores) == 0:
         raise ValueError(f"{detections.source}: no pose; backend '{backend}' needs at least one")
+    odd = (gt.num_labelled == 0) == gt.keypoints_visible.any(axis=1)
+    if backend == 'xtcocotools' and (odd & ~gt.iscrowd).any():
+        raise ValueError(
+            f'{gt.source}: annotation {gt.ann_id[odd & ~gt.iscrowd][0]} has another num_keypoints '
+            "than labelled keypoints, one of them 0, and backend 'xtcocotools' reads the latter; "
+            "use 'numpy' or 'faster_coco_eval'"
+        )
     annotations, records = _annotations(gt), detection_records(detections)
     with contextlib.redirect_stdout(io.StringIO()):
         evaluator = _evaluator(backend, annotations, records, np.asarray(sigmas, float), use_area)
@@ -85,7 +92,9 @@ def _annotations(gt: KeypointGroundTruth) -> dict[str, Any]:
     marks = 2.0 * gt.keypoints_visible[..., None]  # (G, K) -> (G, K, 1)
     points = np.concatenate([gt.keypoints, marks], axis=2).reshape(len(gt.ann_id), -1)
     columns: dict[str, npt.NDArray[Any]] = {
-        'id': gt.ann_id, 'image_id': gt.image_id, 'category_id': gt.category_id,
+        # own ids: those of files may recur in other images, and 0 means no match to some evaluators
+        'id': np.arange(1, len(gt.ann_id) + 1),
+        'image_id': gt.image_id, 'category_id': gt.category_id,
         'keypoints': points, 'num_keypoints': gt.num_labelled, 'area': gt.area,
         'bbox': gt.bbox_xywh, 'iscrowd': gt.iscrowd.astype(int),
     }  # fmt: skip

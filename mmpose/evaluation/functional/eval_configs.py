@@ -21,6 +21,7 @@ from mmpose.evaluation.functional.mpii import (
 from mmpose.evaluation.functional.posetrack import evaluate_posetrack18, load_posetrack18
 from mmpose.evaluation.functional.wholebody import PART_SCORES, WHOLEBODY_FIELDS, evaluate_wholebody
 from mmpose.metainfo import load_metainfo
+from mmpose.metainfo.info_dict import NAMES
 from mmpose.structures import DatasetMeta
 
 
@@ -104,7 +105,7 @@ EVAL_CONFIGS = {
     'coco_wholebody_face': EvalConfig('coco_wholebody_face', 'keypoints', metrics=(nme((36, 45)),)),
     'aflw': EvalConfig('aflw', 'keypoints', metrics=(nme('box_size'),)),
 }
-ALIASES = {'wholebody': 'coco_wholebody'}  # as the models are called
+ALIASES = {**NAMES, 'wholebody': 'coco_wholebody'}  # as MMPose and the models are called
 
 
 def find_eval_config(dataset: str) -> EvalConfig:
@@ -117,7 +118,8 @@ def find_eval_config(dataset: str) -> EvalConfig:
     Raises:
         ValueError: If there is no such dataset or skeleton.
     """
-    dataset = ALIASES.get(dataset, dataset)
+    if dataset not in EVAL_CONFIGS:
+        dataset = ALIASES.get(dataset, dataset)
     if dataset in EVAL_CONFIGS:
         return EVAL_CONFIGS[dataset]
     try:
