@@ -28,19 +28,20 @@ def read_version() -> str:
     return scope['__version__']
 
 
-def refuse_conflict() -> None:
-    """Stops when the Python that installs us holds another distribution of our packages.
+def ask_environment(*arguments: str) -> str:
+    """Returns what tools/check_environment.py says of the Python that installs us.
 
     pip builds behind a PYTHONPATH that hides the environment, so the check runs without it.
 
     Raises:
-        SystemExit: If there is one; the message names it and the way out.
+        SystemExit: If it finds a problem; the message names it and the way out.
     """
     environment = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
-    command = [sys.executable, str(ROOT / 'tools/check_environment.py'), '--quick']
+    command = [sys.executable, str(ROOT / 'tools/check_environment.py'), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
+    return done.stdout
 
 
 class BuildWithConfigs(build_py):
@@ -60,7 +61,8 @@ class BuildWithConfigs(build_py):
 
 
 readme = ROOT / 'README.md'
-refuse_conflict()
+ask_environment('--quick')  # another distribution of our packages is a problem
+RUNTIME = str(ROOT / 'requirements/runtime.txt')
 setup(
     version=read_version(),
     long_description=readme.read_text(encoding='utf-8') if readme.is_file() else '',
@@ -80,6 +82,6 @@ setup(
         'benchmarks': ['py.typed'],
     },
     cmdclass={'build_py': BuildWithConfigs},
-    install_requires=read_requirements(ROOT / 'requirements/runtime.txt'),
+    install_requires=ask_environment('--installable', '--requirements', RUNTIME).split('\n')[:-1],
     extras_require={x: read_requirements(ROOT / f'requirements/{x}.txt') for x in EXTRAS},
 )

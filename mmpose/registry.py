@@ -37,3 +37,4 @@ LOG_PROCESSORS = _child(root.LOG_PROCESSORS, 'registry')
 VISBACKENDS = _child(root.VISBACKENDS, 'registry')
 
 CODECS = Registry('codec', scope='mmpose', locations=['mmpose.codecs'])
+KEYPOINT_CODECS = CODECS  # as MMPose 1.x calls it

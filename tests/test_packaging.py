@@ -196,3 +196,23 @@ def test_report_names_a_foreign_package(tmp_path):
     assert done.returncode == 1
     assert f'`import mmpose` finds {other}/__init__.py, not {ROOT}/mmpose' in done.stdout
     assert 'device ' in done.stdout
+
+
+def test_a_full_mmcv_serves_for_mmcv_lite(tmp_path):
+    (tmp_path / 'needed.txt').write_text('mmcv-lite>=2.2\nmmengine>=0.10\n')
+    script = ROOT / 'tools/check_environment.py'
+    command = [sys.executable, script, '--requirements', tmp_path / 'needed.txt']
+
+    def ask(option):
+        environment = {**os.environ, 'PYTHONPATH': str(tmp_path)}
+        done = subprocess.run(
+            [*command, option], capture_output=True, text=True, check=False, env=environment
+        )
+        return done.stdout.split('\n')[:-1]
+
+    assert ask('--installable') == ['mmcv-lite>=2.2', 'mmengine>=0.10']
+    info = tmp_path / 'mmcv-2.3.0.dist-info'
+    info.mkdir()
+    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: mmcv\nVersion: 2.3.0\n')
+    assert ask('--installable') == ['mmengine>=0.10']
+    assert not any('mmcv' in line for line in ask('--quick'))

@@ -106,7 +106,10 @@ install_requirements() {
     check "$VENV/bin/python" "$1" | sed 's/^/   /' || true
     say "PyTorch for Linux comes with its GPU libraries: several GB and minutes the first time"
     install 'setuptools>=70.1' # which builds wheels by itself
-    install -r "$REPO/requirements/$1"
+    # a full mmcv in .venv stays: mmcv-lite has the same files, and would replace them
+    "$VENV/bin/python" "$REPO/tools/check_environment.py" --installable \
+        --requirements "$REPO/requirements/$1" >"$VENV/installable.txt"
+    install -r "$VENV/installable.txt"
     "$VENV/bin/python" -c 'import cv2' 2>/dev/null || {
         say "OpenCV's desktop build needs system libraries that this machine lacks:"
         say "installing opencv-python-headless over it"

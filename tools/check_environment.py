@@ -25,8 +25,10 @@ REQUIREMENTS = ROOT / 'requirements'
 PACKAGE = ROOT.parent if ROOT.name == '.mim' else ROOT / 'mmpose'  # .mim is within a wheel's mmpose
 PYTHON_MIN = (3, 10)
 
-# mmengine asks for opencv-python, but every build of OpenCV provides the same cv2.
+# mmengine asks for opencv-python, but every build of OpenCV provides the same cv2. A full mmcv
+# holds mmcv-lite, which must never be installed over it.
 ALTERNATIVES = {
+    'mmcv-lite': ['mmcv'],
     'opencv-python': ['opencv-python-headless', 'opencv-contrib-python', 'opencv'],
 }
 # Modules that may be installed and yet fail to import: what to do then.
@@ -91,6 +93,15 @@ def installed_version(name: str) -> str | None:
         except metadata.PackageNotFoundError:
             continue
     return None
+
+
+def read_installable(path: Path) -> list[str]:
+    """Returns the requirements of a file without mmcv-lite where this Python has a full mmcv."""
+    try:
+        metadata.version('mmcv')
+    except metadata.PackageNotFoundError:
+        return read_requirements(path)
+    return [one for one in read_requirements(path) if not one.startswith('mmcv-lite')]
 
 
 def find_missing(path: Path) -> Iterator[str]:
@@ -193,6 +204,9 @@ def parse_args() -> argparse.Namespace:
         help='import nothing: print only conflicting distributions and, with --requirements, '
         'what is missing',
     )
+    parser.add_argument(
+        '--installable', action='store_true', help='print what pip may install of --requirements'
+    )
     return parser.parse_args()
 
 
@@ -202,6 +216,9 @@ def main() -> int:
     if sys.version_info < PYTHON_MIN:
         print(f'Python {platform.python_version()} is too old: 3.10 or newer is needed')
         return 1
+    if args.installable:
+        print(*read_installable(args.requirements), sep='\n')
+        return 0
     problems = list(find_conflicts())
     requirements = args.requirements or REQUIREMENTS / 'runtime.txt'
     if args.requirements or not args.quick:

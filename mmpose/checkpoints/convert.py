@@ -8,6 +8,7 @@ dataset as ``backbone.*`` and ``heads.{d}.*``, weights of a backbone alone witho
 from collections.abc import Callable
 from dataclasses import replace
 
+from mmpose.checkpoints.adapters.convnets import CONVNET
 from mmpose.checkpoints.adapters.huggingface import HUGGINGFACE, HUGGINGFACE_PLUS, to_huggingface
 from mmpose.checkpoints.adapters.mmpose1x import MMPOSE1X, to_mmpose1x
 from mmpose.checkpoints.adapters.pgvl import PGVL
@@ -41,6 +42,7 @@ def _ours(name: str, title: str, detect: Callable[[StateDict], bool]) -> Format:
 
 OURS = 'pose model of this package'
 FORMATS = (
+    CONVNET,
     HUGGINGFACE_PLUS,
     HUGGINGFACE,
     _ours('mmpose-multi', 'multi-head pose model of this package', _is_multi_head),

@@ -9,6 +9,7 @@ from typing import Any
 import mmengine.dist
 from torch import Tensor, nn
 
+from mmpose.checkpoints.adapters.convnets import fit_branches
 from mmpose.checkpoints.adapters.huggingface import check_huggingface_config
 from mmpose.checkpoints.adapters.mmpose1x import MMPOSE1X, UNFOLDED, unfold_class_row
 from mmpose.checkpoints.adapters.pretrained_vit import DINOV2, PRETRAIN_FORMATS, check_dinov2_heads
@@ -22,7 +23,7 @@ from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_ch
 from mmpose.checkpoints.resize import fit_embeddings
 
 BackboneFit = Callable[[StateDict, nn.Module], tuple[StateDict, Sequence[str]]]
-BACKBONE_FITS: list[BackboneFit] = [fit_experts, fit_prompts]
+BACKBONE_FITS: list[BackboneFit] = [fit_experts, fit_prompts, fit_branches]
 """What brings weights under our names into the shape of a backbone, with a note on each change."""
 
 

@@ -11,7 +11,7 @@ from mmpose.codecs.gaussian import blur_at, draw_gaussians, regained, touches_ma
 from mmpose.codecs.peaks import find_peaks, is_inside, newton_step, quarter_step
 from mmpose.registry import CODECS
 
-DECODERS = ('quarter', 'dark', 'argmax')
+DECODERS = ('quarter', 'quarter_per_axis', 'dark', 'argmax')
 
 
 @CODECS.register_module()
@@ -29,7 +29,7 @@ class MSRAHeatmap(Codec):
         heatmap_size: Sequence[int],
         sigma: float = 2.0,
         unbiased: bool = False,
-        decoder: Literal['quarter', 'dark', 'argmax'] | None = None,
+        decoder: Literal['quarter', 'quarter_per_axis', 'dark', 'argmax'] | None = None,
         blur_kernel_size: int = 11,
         shift_heatmap: bool | None = None,
     ) -> None:
@@ -40,7 +40,8 @@ class MSRAHeatmap(Codec):
             unbiased: Draw a whole-map Gaussian at the exact position instead of a window of
                 radius 3 sigma around the nearest cell.
             decoder: 'argmax' reads the highest cell, 'quarter' moves a quarter of a cell towards
-                the higher neighbour, 'dark' takes a Newton step on the log of the blurred map.
+                the higher neighbour, 'quarter_per_axis' also along a border as in MMPose 1.x,
+                'dark' takes a Newton step on the log of the blurred map.
                 None is 'dark' if ``unbiased``, else 'quarter'.
             blur_kernel_size: Window of the blur of 'dark', cells; 11 fits sigma 2.
             shift_heatmap: Whether `unflip` moves the maps one cell to the right, because
@@ -89,8 +90,9 @@ class MSRAHeatmap(Codec):
         cells, scores = find_peaks(heatmaps)
         if self.decoder == 'argmax':
             return cells.float(), scores
-        if self.decoder == 'quarter':
-            return cells + quarter_step(heatmaps, cells)[0], scores
+        if self.decoder.startswith('quarter'):
+            per_axis = self.decoder == 'quarter_per_axis'
+            return cells + quarter_step(heatmaps, cells, per_axis)[0], scores
         return cells + self._dark_step(heatmaps, cells, scores), scores
 
     def _dark_step(self, heatmaps: Tensor, cells: Tensor, scores: Tensor) -> Tensor:

@@ -25,12 +25,14 @@ def find_peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack((index % width, index // width), -1), value
 
 
-def quarter_step(maps: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+def quarter_step(maps: Tensor, cells: Tensor, per_axis: bool = False) -> tuple[Tensor, Tensor]:
     """A quarter of a cell towards the higher neighbour along each axis.
 
     Args:
         maps: (B, K, H, W).
         cells: (B, K, 2) int64, heatmap cells of the maxima.
+        per_axis: Whether a maximum at a border still moves along it, except at x = 0 and y = 0,
+            as in MMPose 1.x.
 
     Returns:
         Steps (B, K, 2), heatmap cells, and whether a maximum lies 1 < x < W - 1, 1 < y < H - 1
@@ -40,6 +42,11 @@ def quarter_step(maps: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
     slope_x = patch[..., 1, 2] - patch[..., 1, 0]
     slope_y = patch[..., 2, 1] - patch[..., 0, 1]
     inside = is_inside(cells, maps, 1, 1)
+    if per_axis:
+        (x, y), (height, width) = cells.unbind(-1), maps.shape[-2:]
+        along_x, along_y = (x > 1) & (x < width - 1) & (y > 0), (y > 1) & (y < height - 1) & (x > 0)
+        mask = torch.stack((along_x, along_y), -1)
+        return torch.stack((slope_x, slope_y), -1).sign() * 0.25 * mask, inside
     return torch.stack((slope_x, slope_y), -1).sign() * 0.25 * inside[..., None], inside
 
 

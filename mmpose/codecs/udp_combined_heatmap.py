@@ -30,6 +30,7 @@ class UDPCombinedHeatmap(Codec):
         heatmap_size: Sequence[int],
         radius_factor: float = 0.0546875,
         blur_kernel_size: int = 11,
+        blur_offsets: bool = True,
     ) -> None:
         """Stores the rules of drawing and reading; the sizes are those of ``Codec``.
 
@@ -37,13 +38,14 @@ class UDPCombinedHeatmap(Codec):
             radius_factor: Radius of the disc over the height of the heatmap; 3.5 cells of 64.
             blur_kernel_size: Window of the blur of the offset maps, cells. That of the score
                 maps is twice as wide plus one.
+            blur_offsets: Whether offsets are read off blurred maps; not so in MMPose 1.x.
 
         Raises:
             ValueError: If the blur does not fit the heatmap.
         """
         super().__init__(input_size, heatmap_size)
         self.radius = radius_factor * self.heatmap_size[1]
-        self.offset_kernel_size = blur_kernel_size
+        self.offset_kernel_size = blur_kernel_size if blur_offsets else 1
         self.score_kernel_size = 2 * blur_kernel_size + 1
         check_kernel('blur_kernel_size', blur_kernel_size, self.heatmap_size)
         check_kernel('blur_kernel_size * 2 + 1', self.score_kernel_size, self.heatmap_size)

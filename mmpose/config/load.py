@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
 import os
 import re
 import sys
@@ -12,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.config import config as mmengine_config
-from mmengine.utils import import_modules_from_strings
 
-from mmpose.config.check import check_config
+from mmpose.config.check import LOADERS, check_config
 from mmpose.config.merge import merge_options
 from mmpose.config.migration.dialect import OURS, check_refusals, find_dialect, translator_of
 from mmpose.config.migration.notes import NO_COUNTERPART, MigrationNotes
@@ -26,6 +27,7 @@ from mmpose.config.migration.report import summary
 from mmpose.config.migration.v1 import INNER_IMPORTS
 from mmpose.config.names import find_config
 from mmpose.config.overrides import evaluate_literal
+from mmpose.registry import DATASETS
 
 DATA_ROOT_VARIABLE = 'MMPOSE_DATA_ROOT'
 DATA_PREFIX = 'data/'
@@ -61,6 +63,7 @@ def load_config(
     cfg = read_config(path, import_modules=False)
     dialect = find_dialect(cfg)
     _import_modules(cfg, dialect)
+    _name_skeletons(cfg, dialect)
     if dialect != OURS:
         cfg, options = _migrated(cfg, dialect, options or {})
         _import_modules(cfg, OURS)
@@ -76,12 +79,24 @@ def load_config(
 
 
 def _import_modules(cfg: Config, dialect: str) -> None:
-    """Imports what ``custom_imports`` names; modules of MMPose itself have ours in their place."""
+    """Imports what ``custom_imports`` names; modules of MMPose itself have ours in their place.
+
+    Raises:
+        ValueError: If a module does not import; the message says why, and where.
+    """
     config = dict(cfg.get('custom_imports') or {})
     names = config.get('imports') or []
     names = [names] if isinstance(names, str) else names
     own = [name for name in names if dialect == OURS or not name.startswith(INNER_IMPORTS)]
-    import_modules_from_strings(**{**config, 'imports': own})
+    for name in own:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            message = f"custom_imports: '{name}' does not import: {_cause(name, error)}"
+            if isinstance(error, ImportError) and config.get('allow_failed_imports'):
+                warnings.warn(f'{message}; it is left out', stacklevel=3)
+                continue
+            raise ValueError(message) from error
 
 
 def _migrated(cfg: Config, dialect: str, options: dict[str, Any]) -> tuple[Config, dict[str, Any]]:
@@ -155,12 +170,12 @@ def read_config(path: str | Path, import_modules: bool = True) -> Config:
         import_modules: Whether to import what ``custom_imports`` names.
 
     Raises:
-        ValueError: If a file is no Python; the message says where.
+        ValueError: If a file is no Python, or a module does not import; the message says where.
     """
     # mmengine opens configs and their bases itself; Python skips such marks in source files.
     mmengine_config.open = _open_without_mark
     try:
-        return Config.fromfile(path, import_custom_modules=import_modules)
+        cfg = Config.fromfile(path, import_custom_modules=False)
     except NameError as error:
         if not PLACEHOLDER.fullmatch(error.name) or hasattr(builtins, error.name):
             raise ValueError(f'{path}: {error}; define it, or put its value there') from error
@@ -171,6 +186,37 @@ def read_config(path: str | Path, import_modules: bool = True) -> Config:
         raise ValueError(f'{where}: {error.msg}; it was read as Python') from error
     except UnicodeDecodeError as error:
         raise ValueError(f'{path}, or a base of it, is no UTF-8 ({error}); save it so') from error
+    if import_modules:
+        _import_modules(cfg, OURS)
+    return cfg
+
+
+def _name_skeletons(cfg: Config, dialect: str) -> None:
+    """Writes out the skeleton that a dataset class has as METAINFO, in MMPose's way."""
+    found = []
+    for loader in LOADERS:
+        dataset = (cfg.get(loader) or {}).get('dataset') or {}
+        kind = dataset.get('type')
+        kind = DATASETS.get(kind) if kind and isinstance(kind, str) else kind
+        info = getattr(kind, 'METAINFO', None)
+        if info:
+            dataset.setdefault('metainfo', dict(info))
+            found.append(dataset['metainfo'])
+    if found and dialect == OURS and 'heads' not in cfg.model:
+        cfg.model.setdefault('metainfo', found[0])
+
+
+def _cause(name: str, error: Exception) -> str:
+    frames = [x for x in extract_tb(error.__traceback__) if 'importlib' not in x.filename]
+    if isinstance(error, SyntaxError):
+        return f'{error.filename}, line {error.lineno}: {error.msg}'
+    is_absent = isinstance(error, ModuleNotFoundError) and f'{name}.'.startswith(f'{error.name}.')
+    if is_absent and frames[-1].filename == __file__:
+        return (
+            f"there is no module '{error.name}' on the path; start with PYTHONPATH set to the "
+            f'folder that holds {error.name}, which is none of {sys.path[:3]}'
+        )
+    return f'{frames[-1].filename}, line {frames[-1].lineno}: {type(error).__name__}: {error}'
 
 
 @contextmanager

@@ -17,7 +17,7 @@ FLOATS = ('center', 'scale', 'rotation', 'bbox_xywh', 'bbox_score')
 INTEGERS = ('ann_id', 'category_id', 'dataset_idx')
 LISTS = ('img_id', 'image_file')
 REQUIRED = frozenset({'image', *FLOATS, *INTEGERS, *LISTS})
-ALLOWED = REQUIRED | NOT_PACKED | set(FROM_ANNOTATION)
+KNOWN = REQUIRED | NOT_PACKED | set(FROM_ANNOTATION)
 
 
 def collate_poses(samples: Sequence[Sample]) -> dict[str, Any]:
@@ -32,10 +32,12 @@ def collate_poses(samples: Sequence[Sample]) -> dict[str, Any]:
         ``bbox_xywh`` (B, 4), float32, img px; ``ann_id``, ``category_id``, ``dataset_idx``
         (B,) int64; lists ``img_id`` and ``image_file``; and, where the samples have them,
         ``keypoints`` (B, K, 2) in px and ``keypoints_visible`` (B, K), float32. In a mixture of
-        datasets K is the largest of the batch; rows of a smaller skeleton end in zeros.
+        datasets K is the largest of the batch; rows of a smaller skeleton end in zeros. Keys that
+        a transform of the user's has added come stacked if they are numbers of one shape, as a
+        list otherwise.
 
     Raises:
-        ValueError: If a sample has unknown or lacks required keys, or the shapes differ.
+        ValueError: If a sample lacks keys that it needs or others have, or the shapes differ.
     """
     _check_keys(samples)
     batch: dict[str, Any] = {key: [sample[key] for sample in samples] for key in LISTS}
@@ -46,25 +48,21 @@ def collate_poses(samples: Sequence[Sample]) -> dict[str, Any]:
             batch[key] = _stack_padded(samples, key)
     for key in INTEGERS:
         batch[key] = _stack(samples, key, np.int64)
+    for key in samples[0].keys() - KNOWN:
+        batch[key] = _stack_new([sample[key] for sample in samples])
     return {'inputs': _stack_images(samples), 'batch': batch}
 
 
 def _check_keys(samples: Sequence[Sample]) -> None:
     for sample in samples:
-        unknown = sample.keys() - ALLOWED
-        if unknown:
-            raise ValueError(
-                f'{sample.get("image_file")}: unknown sample keys {sorted(unknown)}; remove the '
-                'transform that adds them, or describe them in mmpose/datasets/sample.py and pack '
-                'them in mmpose/datasets/collate.py'
-            )
         missing = REQUIRED - sample.keys()
         if missing:
             raise ValueError(
                 f'{sample.get("image_file")}: the sample lacks {sorted(missing)}; a pipeline ends '
                 'with LoadImage, GetBBoxCenterScale and TopdownAffine'
             )
-    for key in FROM_ANNOTATION:
+    optional = set(FROM_ANNOTATION).union(*samples) - REQUIRED - NOT_PACKED
+    for key in sorted(optional):
         has_key = {key in sample for sample in samples}
         if len(has_key) > 1:
             raise ValueError(f"some samples of a batch have '{key}' and others do not")
@@ -76,6 +74,16 @@ def _stack(samples: Sequence[Sample], key: str, dtype: type) -> Tensor:
     if len(shapes) > 1:
         raise ValueError(f"'{key}' has different shapes within a batch: {sorted(shapes)}")
     return torch.from_numpy(np.array(values, dtype))
+
+
+def _stack_new(values: list[Any]) -> Tensor | list[Any]:
+    """Stacks numbers of one shape, in single precision; keeps anything else as it is."""
+    arrays = [np.asarray(value) for value in values if not isinstance(value, dict)]
+    kinds = {(array.shape, array.dtype.kind) for array in arrays}
+    if len(arrays) < len(values) or len(kinds) > 1 or arrays[0].dtype.kind not in 'biuf':
+        return values
+    stacked = np.stack(arrays)
+    return torch.from_numpy(stacked.astype(np.float32) if stacked.dtype == np.float64 else stacked)
 
 
 def _stack_padded(samples: Sequence[Sample], key: str) -> Tensor:

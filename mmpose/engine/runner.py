@@ -21,6 +21,7 @@ import torch
 from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 from mmengine.device import get_device
+from mmengine.evaluator import Evaluator
 from mmengine.hooks import EMAHook
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
@@ -59,6 +60,7 @@ from mmpose.engine.sharding import (
     to_cpu,
 )
 from mmpose.engine.train_loop import PoseTrainLoop
+from mmpose.evaluation.metrics.data_samples import PoseEvaluator
 from mmpose.evaluation.metrics.gather import evaluation_group
 from mmpose.registry import LOOPS, METRICS, RUNNERS
 from mmpose.version import __version__
@@ -260,12 +262,14 @@ class PoseRunner(Runner):
         """Builds the metrics, and on all ranks at once the group over which they gather.
 
         mmengine takes a config with ``metrics`` for one of an evaluator, also that of a metric.
+        Metrics of a user's are given data samples as in MMPose, see ``PoseEvaluator``.
         """
         if self.distributed:
             evaluation_group()
         if isinstance(evaluator, dict) and METRICS.get(evaluator.get('type', '')) is not None:
             evaluator = [evaluator]
-        return super().build_evaluator(evaluator)
+        evaluator = super().build_evaluator(evaluator)
+        return PoseEvaluator(evaluator.metrics) if type(evaluator) is Evaluator else evaluator
 
     def _maybe_compile(self, target: str) -> None:
         """Compiles the backbone if the config says so."""

@@ -5,6 +5,7 @@ Plain torch, batched.
 
 from mmpose.models import backbones, heads, language, losses, parse_graph
 from mmpose.models.data_preprocessor import PoseDataPreprocessor
+from mmpose.models.feature_map_processor import FeatureMapProcessor
 from mmpose.models.pose_estimators import (
     MultiHeadPoseEstimator,
     PGVLPoseEstimator,
@@ -13,6 +14,7 @@ from mmpose.models.pose_estimators import (
 )
 
 __all__ = [
+    'FeatureMapProcessor',
     'MultiHeadPoseEstimator',
     'PGVLPoseEstimator',
     'PoseDataPreprocessor',

@@ -75,6 +75,15 @@ def decode_quarter(heatmap):
     return np.array([x, y]) + 0.25 * np.sign(slope), score, True
 
 
+def decode_quarter_per_axis(heatmap):
+    """Argmax moved as MMPose 1.x does: along x and along y by conditions of their own."""
+    x, y, score = peak(heatmap)
+    height, width = heatmap.shape
+    dx = heatmap[y, x + 1] - heatmap[y, x - 1] if 1 < x < width - 1 and y > 0 else 0
+    dy = heatmap[y + 1, x] - heatmap[y - 1, x] if 1 < y < height - 1 and x > 0 else 0
+    return np.array([x, y]) + 0.25 * np.sign([dx, dy]), score
+
+
 def decode_dark(heatmap, size):
     """Argmax of the raw map plus a Taylor step on the log of the blurred map (stencil +-2)."""
     x, y, score = peak(heatmap)
@@ -109,11 +118,12 @@ def decode_dark_udp(heatmap, size, border='reflect'):
     return np.array([x, y]) - np.linalg.solve(hessian, gradient), score
 
 
-def decode_combined(maps, size, radius):
+def decode_combined(maps, size, radius, offset_size=None):
     """Argmax of the blurred score map plus the blurred offsets there."""
     score = cv2.GaussianBlur(maps[0], (2 * size + 1, 2 * size + 1), 0)
     x, y, value = peak(score)
-    offsets = [cv2.GaussianBlur(offset, (size, size), 0)[y, x] for offset in maps[1:]]
+    kernel = (offset_size or size,) * 2
+    offsets = [cv2.GaussianBlur(offset, kernel, 0)[y, x] for offset in maps[1:]]
     return np.array([x, y]) + radius * np.array(offsets), value
 
 

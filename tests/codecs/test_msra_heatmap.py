@@ -67,6 +67,7 @@ def test_weight_is_zero_once_the_window_leaves_the_map(x, weight):
 
 REFERENCES = {
     'quarter': lambda heatmap: reference.decode_quarter(heatmap)[:2],
+    'quarter_per_axis': reference.decode_quarter_per_axis,
     'dark': lambda heatmap: reference.decode_dark(heatmap, 11),
     'argmax': lambda heatmap: (
         np.array(reference.peak(heatmap)[:2], float),

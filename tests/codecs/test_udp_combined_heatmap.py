@@ -2,6 +2,7 @@
 
 import codec_reference as reference
 import numpy as np
+import pytest
 import torch
 
 from mmpose.codecs import UDPCombinedHeatmap
@@ -24,13 +25,15 @@ def test_target_equals_reference():
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_decoding_equals_reference():
+@pytest.mark.parametrize('blur_offsets', [True, False])
+def test_decoding_equals_reference(blur_offsets):
+    codec = UDPCombinedHeatmap((192, 256), (48, 64), blur_offsets=blur_offsets)
     maps, _ = CODEC.encode(make_points(60).clamp(0, 191), torch.ones(1, 60))
     maps = maps + 0.05 * torch.randn(maps.shape, generator=torch.manual_seed(0))
-    keypoints, scores = CODEC.decode(maps)
+    keypoints, scores = codec.decode(maps)
     persons = maps[0].double().numpy().reshape(60, 3, 64, 48)
     for channels, found, score in zip(persons, keypoints[0], scores[0], strict=True):
-        point, peak = reference.decode_combined(channels, 11, RADIUS)
+        point, peak = reference.decode_combined(channels, 11, RADIUS, None if blur_offsets else 1)
         np.testing.assert_allclose(found, point * CODEC.stride_wh, atol=1e-3)  # input px
         np.testing.assert_allclose(score, peak, atol=1e-5)
 

@@ -101,6 +101,20 @@ def test_simple_decoder(leaf):
     MODELS.build(head)
 
 
+def test_backbone_of_timm_with_its_weights(leaf):
+    leaf['model'] |= dict(pretrained='torchvision://resnet50')
+    leaf['model']['backbone'] = dict(type='ResNet', depth=50)
+    for part in ('num_deconv_layers', 'num_deconv_filters', 'num_deconv_kernels'):
+        del leaf['model']['keypoint_head'][part]
+    leaf['model']['keypoint_head']['in_channels'] = 2048
+    del leaf['optimizer']['constructor'], leaf['optimizer']['paramwise_cfg']
+    model = translate(leaf)['model']
+    assert model['backbone'] == dict(
+        type='TimmBackbone', name='resnet50.tv_in1k', out_indices=4, pretrained=True
+    )
+    assert model['pretrained'] is None
+
+
 MSRA = dict(use_udp=False, shift_heatmap=True)
 CODECS = [
     (dict(encoding='MSRA'), MSRA, dict(type='MSRAHeatmap', sigma=2)),
@@ -137,7 +151,7 @@ def test_targets_and_post_processing_become_one_codec(leaf, target, tests, expec
 
 REFUSED = [
     ('model.type', 'AssociativeEmbedding', 'models are top-down with heatmaps'),
-    ('model.backbone.type', 'HourglassNet', "'HourglassNet' has no counterpart"),
+    ('model.backbone.type', 'HourglassNet', "'HourglassNet': timm has no such"),
     ('model.backbone.head_size', 3, 'has no counterpart here'),
     ('model.keypoint_head.type', 'TopdownHeatmapMSMUHead', 'there is TopdownHeatmapSimpleHead'),
     ('model.keypoint_head.out_channels', 3, "the skeleton 'coco' needs 17"),
@@ -187,6 +201,9 @@ def test_metrics_are_those_of_the_dataset(leaf, kind, metric, expected, best):
     out = translate_v0(leaf, MigrationNotes())
     assert out['val_evaluator'] == expected
     assert out['default_hooks']['checkpoint']['save_best'] == best
+    # the other classes never read bbox_file, which some configs have nevertheless
+    has_boxes = 'bbox_file' in out['val_dataloader']['dataset']
+    assert has_boxes == (kind == 'TopDownCrowdPoseDataset')
 
 
 def test_rules_of_the_evaluation(leaf):

@@ -232,6 +232,38 @@ def test_a_skeleton_from_a_file_of_the_repository_of_the_config(tmp_path):
     assert model.dataset_meta.dataset_keypoint_weights.tolist() == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ('network', 'neck', 'head', 'expected'),
+    [
+        ("'ResNet', depth=18", '', 'in_channels=512', 4),
+        ("'ResNet', depth=18, out_indices=(0, 1)", "dict(type='FeatureMapProcessor', concat=True)",
+         'in_channels=192, deconv_out_channels=None, conv_out_channels=(20,), '
+         'conv_kernel_sizes=(1,)', (1, 2)),
+        ("'ResNet', depth=18, out_indices=(0, 1)",
+         "dict(type='FeatureMapProcessor', select_index=0)",
+         'in_channels=64, deconv_out_channels=None', 1),
+    ],
+)  # fmt: skip
+def test_maps_of_a_backbone_of_timm(tmp_path, network, neck, head, expected):
+    """A head reads the last map, the one that a neck chooses, or all that a neck joins."""
+    pytest.importorskip('timm', reason='timm is not installed')
+    sizes = ('(48, 64), heatmap_size=(12, 16)', '(64, 64), heatmap_size=(16, 16)')
+    path = write_config(tmp_path, sizes)
+    text = path.read_text()
+    start, end = text.index('    backbone=dict('), text.index('    head=dict(')
+    neck = f'    neck={neck},\n' if neck else ''
+    text = f'{text[:start]}    backbone=dict(type={network}),\n{neck}{text[end:]}'
+    text = text.replace('in_channels=24', head).replace(' deconv_out_channels=(8, 8),', '')
+    text = text.replace('deconv_kernel_sizes=(4, 4), ', '')
+    start, end = text.index('    paramwise_cfg='), text.index('    clip_grad')
+    path.write_text(text[:start] + text[end:])
+    cfg = load_config(path)
+    assert (cfg.model.backbone.name, cfg.model.backbone.out_indices) == ('resnet18', expected)
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model.to_dict()).to('meta').eval()
+        assert model(torch.zeros(1, 3, 64, 64), mode='tensor').shape == (1, 17, 16, 16)
+
+
 def test_a_placeholder_of_a_published_config_counts_as_none(tmp_path):
     path = write_config(tmp_path, further='load_from = YOUR_PRETRAINED_PATH\n')
     with pytest.warns(UserWarning, match='YOUR_PRETRAINED_PATH is for you to fill in'):

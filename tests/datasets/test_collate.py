@@ -71,7 +71,7 @@ def put(key, value):
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (put('heatmap', 1), r"0\.png: unknown sample keys \['heatmap'\]; remove the transform"),
+        (put('heatmap', 1), "some samples of a batch have 'heatmap' and others do not"),
         (drop('center'), r"0\.png: the sample lacks \['center'\]"),
         (drop('keypoints'), "some samples of a batch have 'keypoints' and others do not"),
         (put('keypoints', np.zeros((16, 2))), r"'keypoints' has different shapes.*\(16, 2\)"),
@@ -83,6 +83,18 @@ def test_samples_must_fit(samples, spoil, message):
     spoil(samples)
     with pytest.raises(ValueError, match=message):
         collate_poses(samples)
+
+
+def test_new_keys_of_a_transform_come_along(samples):
+    for i, sample in enumerate(samples):
+        sample |= dict(gaze=np.array([i, 0.5]), steps=np.ones(i), night=i == 0, place=f'room {i}')
+    batch = collate_poses(samples)['batch']
+
+    assert batch['gaze'].tolist() == [[i, 0.5] for i in range(len(samples))]
+    assert batch['gaze'].dtype == torch.float32
+    assert batch['night'].tolist() == [i == 0 for i in range(len(samples))]
+    assert [len(steps) for steps in batch['steps']] == list(range(len(samples)))
+    assert batch['place'] == [f'room {i}' for i in range(len(samples))]
 
 
 def test_uncropped_samples(tiny):

@@ -5,6 +5,8 @@ import re
 import torch
 from torch import Tensor
 
+from mmpose.checkpoints.adapters.convnets import OURS as CONVNET_HERE
+from mmpose.checkpoints.adapters.convnets import to_convnet
 from mmpose.checkpoints.adapters.pgvl import refuse_text_encoder
 from mmpose.checkpoints.adapters.pretrained_vit import prepend_zero_row, zero_class_row
 from mmpose.checkpoints.adapters.vitpose import refuse_conv_stem
@@ -68,6 +70,8 @@ def to_mmpose1x(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
     Raises:
         ValueError: For several heads, experts or texts, which MMPose 1.x does not have.
     """
+    if has_name(state, CONVNET_HERE):
+        return to_convnet(state)
     refuse_conv_stem(state, 'MMPose 1.x')
     refuse_text_encoder(state, 'MMPose 1.x')
     if has_experts(state) or num_heads_of(state) > 1:

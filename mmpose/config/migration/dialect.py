@@ -17,7 +17,7 @@ _KEYS_0 = {'data_cfg', 'channel_cfg', 'checkpoint_config', 'lr_config', 'optimiz
 _TYPES_0 = {'TopDown', 'TopDownMoE', 'PGVL'}
 # types that no config of ours names
 _TYPES_1 = {'BadCaseAnalysisHook', 'DefaultSampler', 'MultiSourceSampler', 'PoseVisualizationHook',
-            'SyncBuffersHook', 'FeatureMapProcessor', 'VisionTransformer'}  # fmt: skip
+            'SyncBuffersHook', 'VisionTransformer'}  # fmt: skip
 _SCOPES = ('mmpretrain.', 'mmcls.', 'mmdet.')
 
 

@@ -6,18 +6,30 @@ there takes without it is written out, unless it is what this project takes too.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from mmpose.config.migration.notes import MigrationNotes, Part
+from mmpose.config.migration.notes import NO_COUNTERPART, MigrationNotes, Part
 from mmpose.config.migration.v0_data import Source, translate_dataset
 from mmpose.config.migration.v0_model import MODEL_TYPES, translate_model
+from mmpose.config.migration.v1 import JHMDB_TORSO, SAVE_BEST, imports_of
 from mmpose.evaluation.metrics.metric_info import metric_class
 
 Config = dict[str, Any]
 
 PHASES = ('train', 'val', 'test')
 VARIABLE = 'a variable of the file; what it was used for is translated'
-RUNNER = 'the runner does it anyway'
+LOADER_WORDS = {
+    'samples_per_gpu': 'batch_size', 'workers_per_gpu': 'num_workers', 'shuffle': 'sampler.shuffle',
+    'drop_last': 'drop_last', 'pin_memory': 'done anyway', 'persistent_workers': 'done anyway',
+    'prefetch_num': 'done anyway', 'seed': 'randomness.seed',
+}  # fmt: skip
+# words of data that count for a phase there
+SHARED_WORDS: dict[str, Iterable[str]] = {
+    'train': LOADER_WORDS,
+    'val': ('workers_per_gpu',),
+    'test': ('samples_per_gpu', 'workers_per_gpu'),
+}
 AREA_OF_BOX = ('TopDownAicDataset', 'TopDownMhpDataset')  # no usable area in the annotations
 OKS_METRICS = {
     'TopDownCocoWholeBodyDataset': 'CocoWholeBodyMetric',
@@ -25,7 +37,6 @@ OKS_METRICS = {
     'TopDownPoseTrack18Dataset': 'PoseTrack18Metric',
 }
 HEAD_THRESHOLDS = {'PanopticDataset': 0.7, 'TopDownMpiiTrbDataset': 0.3}
-JHMDB_TORSO = (4, 5)  # neck and belly, whose distance MMPose calls the torso
 DISTANCE_METRICS: dict[str, Config] = {
     'PCK': {'type': 'PCKAccuracy', 'thr': 0.2, 'norm_item': 'bbox'},
     'tPCK': {'type': 'PCKAccuracy', 'thr': 0.2, 'norm_item': 'torso',
@@ -33,7 +44,6 @@ DISTANCE_METRICS: dict[str, Config] = {
     'AUC': {'type': 'AUC', 'norm_factor': 30},
     'EPE': {'type': 'EPE'},
 }  # fmt: skip
-SAVE_BEST = {'Mean PCK': 'PCK', 'Mean tPCK': 'tPCK', 'Total AP': 'AP'}
 LOGGERS = {
     'TensorboardLoggerHook': 'TensorboardVisBackend',
     'WandbLoggerHook': 'WandbVisBackend',
@@ -58,7 +68,7 @@ def translate_v0(cfg: Config, notes: MigrationNotes) -> Config:
         return {}
     data = Part(top.left.pop('data', None) or {}, 'data', notes)
     sources = {phase: _sources(data, phase) for phase in PHASES}
-    out: Config = {'default_scope': 'mmpose', 'custom_imports': _imports(top)}
+    out: Config = {'default_scope': 'mmpose', 'custom_imports': imports_of(top)}
     first = sources['train'] or sources['val'] or sources['test']
     if not first:
         notes.refused['data'] = 'names no dataset'
@@ -89,15 +99,6 @@ def translate_v0(cfg: Config, notes: MigrationNotes) -> Config:
     return out
 
 
-def _imports(top: Part) -> Config:
-    """Returns the modules to import; MMPose's and ViTPose's own are ours."""
-    config = dict(top.take('custom_imports', {}))
-    names = config.get('imports', [])
-    names = [names] if isinstance(names, str) else list(names)
-    own = [name for name in names if not name.startswith(('mmpose.', 'mmcv_custom'))]
-    return {'allow_failed_imports': False, **config, 'imports': ['mmcv_custom', *own]}
-
-
 def _sources(data: Part, phase: str) -> list[Source]:
     """Returns the datasets of a phase in the order of their heads."""
     config = data.left.pop(phase, None)
@@ -118,42 +119,30 @@ def _sources(data: Part, phase: str) -> list[Source]:
     return sorted(found, key=lambda source: source.number)
 
 
-LOADER_WORDS = ('samples_per_gpu', 'workers_per_gpu', 'shuffle', 'drop_last', 'pin_memory',
-                'persistent_workers', 'prefetch_num', 'seed')  # fmt: skip
-
-
 def _loader(data: Part, phase: str, sources: list[Source], is_multi: bool) -> Config:
-    is_train, own = (
-        phase == 'train',
-        Part(data.left.get(f'{phase}_dataloader') or {}, f'data.{phase}_dataloader', data.notes),
-    )
-    common = {key: data.left[key] for key in LOADER_WORDS if key in data.left}
-    if phase == 'val':  # as there: sizes of the training do not count for the validation
-        common.pop('samples_per_gpu', None)
-    word = {**({} if not is_train else common), **own.left}
-    data.notes.exact.update(
-        {data.place(key): f'train_dataloader.{ours}' for key, ours in
-         (('samples_per_gpu', 'batch_size'), ('workers_per_gpu', 'num_workers')) if key in common}
-    )  # fmt: skip
+    is_train, own = phase == 'train', data.left.get(f'{phase}_dataloader') or {}
+    common = {key: data.left[key] for key in SHARED_WORDS[phase] if key in data.left}
+    words = {**common, **own}
+    for key in own:
+        table = data.notes.exact if key in LOADER_WORDS else data.notes.refused
+        table[data.place(f'{phase}_dataloader.{key}')] = LOADER_WORDS.get(key, NO_COUNTERPART)
+    data.notes.exact |= {data.place(key): LOADER_WORDS[key] for key in common}
     out = {
-        'batch_size': own.take('samples_per_gpu', common.get('samples_per_gpu', 1), 'batch_size'),
-        'num_workers': own.take('workers_per_gpu', common.get('workers_per_gpu', 1), 'num_workers'),
+        'batch_size': words.get('samples_per_gpu', 1),
+        'num_workers': words.get('workers_per_gpu', 1),
         'persistent_workers': True,
-        'sampler': {'type': 'PoseSampler', 'shuffle': bool(word.get('shuffle', is_train))},
+        'sampler': {'type': 'PoseSampler', 'shuffle': bool(words.get('shuffle', is_train))},
     }
     if not is_train:
         out['sampler']['round_up'] = False
-    if word.get('drop_last'):
+    if words.get('drop_last'):
         out['drop_last'] = True
-    own.drop(RUNNER, *LOADER_WORDS)
-    own.finish()
     datasets = [source.dataset for source in sources]
+    out['dataset'] = datasets[0]
     if len(datasets) > 1:
         out['dataset'] = {'type': 'CombinedDataset', 'datasets': datasets}
-    else:
-        out['dataset'] = (
-            {**datasets[0], 'dataset_idx': sources[0].number} if is_multi else datasets[0]
-        )
+    elif is_multi:
+        out['dataset'] = {**datasets[0], 'dataset_idx': sources[0].number}
     return out
 
 
@@ -312,9 +301,10 @@ def _checkpoint(top: Part, evaluation: Part, out: Config) -> Config:
     evaluators = out.get('val_evaluator')
     if best and evaluators:
         first = evaluators[0] if isinstance(evaluators, list) else evaluators
-        best = 'PCK' if first['type'] == 'MpiiPCKAccuracy' else SAVE_BEST.get(best, best)
+        best = 'PCK' if first['type'] == 'MpiiPCKAccuracy' else best
         prefix = getattr(metric_class(first), 'default_prefix', None)
-        hook['save_best'] = f'{prefix}/{best}' if prefix else best
+        best = f'{prefix}/{best}' if prefix else best
+        hook['save_best'] = SAVE_BEST.get(best, best)
     return hook
 
 

@@ -25,6 +25,9 @@ COLLATED = 'the loader packs'
 AFTER_CROP = 'acts on the crop instead of the whole image'
 PER_VISIT = 'drawn at every visit of a sample, not once when the dataset is loaded'
 UNREAD = 'read by nothing in top-down models of MMPose 0.x'
+# classes that read bbox_file; any other has annotated boxes, whatever its data_cfg says
+DETECTED = ('TopDownCocoDataset', 'TopDownCocoWholeBodyDataset', 'TopDownCrowdPoseDataset',
+            'TopDownHalpeDataset', 'TopDownPoseTrack18Dataset')  # fmt: skip
 SAME_SKELETON = ('keypoint_names', 'flip_indices', 'upper_body_ids', 'lower_body_ids', 'sigmas',
                  'dataset_keypoint_weights', 'skeleton_links')  # fmt: skip
 
@@ -129,10 +132,11 @@ def _rules(rules: Part, source: Source, is_train: bool) -> None:
     }
     source.number = rules.take('dataset_idx', 0, to='the place of the dataset')
     source.num_padded = rules.take('max_num_joints', to='each head has the keypoints of its own')
-    rules.expect('use_different_joint_weights', False)
+    weights = 'set it to False, and model.use_dataset_keypoint_weights=True'
+    rules.expect('use_different_joint_weights', False, why=weights)
     is_given = rules.take('use_gt_bbox', False, to='bbox_file')
     boxes, score = rules.take('bbox_file'), rules.take('det_bbox_thr', 0.0, to='bbox_score_thr')
-    if boxes and not is_given and not is_train and source.dataset['type'].startswith('Coco'):
+    if boxes and not is_given and not is_train and source.kind in DETECTED:
         source.dataset['bbox_file'] = boxes
         if score:
             source.dataset['bbox_score_thr'] = score

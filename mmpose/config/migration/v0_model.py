@@ -5,6 +5,7 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any
 
+from mmpose.config.migration.backbones import pretrained_weights, translate_backbone
 from mmpose.config.migration.notes import MigrationNotes, Part
 from mmpose.config.migration.v0_data import UNREAD, Source
 from mmpose.metainfo import load_metainfo
@@ -179,9 +180,10 @@ def _backbone(part: Part, out: Config) -> Config:
     kind = VITS.get(part.kind, part.kind)
     built = MODELS.get(kind)
     if built is None:
-        part.refuse('type', f"'{part.kind}' has no counterpart; there are {', '.join(VITS)}")
-        part.left.clear()
-        return {}
+        weights = {} if out['pretrained'] is None else {'checkpoint': out['pretrained']}
+        theirs = {'type': kind, **part.left, 'init_cfg': weights}
+        out['pretrained'] = pretrained_weights(theirs)
+        return translate_backbone(theirs, part.notes)
     part.note_kind(kind)
     if kind not in VITS.values():
         return {'type': kind, **part.keep(*part.left)}

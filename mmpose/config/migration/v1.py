@@ -84,7 +84,7 @@ def translate_v1(cfg: Config, notes: MigrationNotes) -> Config:
     """
     top = Part(cfg, '', notes)
     out = top.keep(*RUNTIME)
-    out['custom_imports'] = _imports(top)
+    out['custom_imports'] = imports_of(top)
     datasets: dict[str, Config] = {}
     for phase in ('train', 'val', 'test'):
         _phase(top, phase, out, datasets)
@@ -106,7 +106,7 @@ def translate_v1(cfg: Config, notes: MigrationNotes) -> Config:
     return out
 
 
-def _imports(top: Part) -> Config:
+def imports_of(top: Part) -> Config:
     """Returns the modules to import: those of MMPose are replaced by ours."""
     config = dict(top.take('custom_imports', {}))
     names = config.get('imports', [])

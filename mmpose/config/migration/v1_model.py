@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmpose.config.migration.backbones import pretrained_weights, translate_backbone
 from mmpose.config.migration.notes import MigrationNotes, Part
 from mmpose.registry import CODECS, MODELS
 
@@ -24,7 +25,12 @@ CODEC = {
     'MSRAHeatmap': ('sigma', 'unbiased', 'blur_kernel_size', 'decoder', 'shift_heatmap'),
     'MegviiHeatmap': ('kernel_size',),
     'UDPHeatmap': ('sigma', 'blur_kernel_size', 'blur_border'),
-    'UDPCombinedHeatmap': ('radius_factor', 'blur_kernel_size'),
+    'UDPCombinedHeatmap': ('radius_factor', 'blur_kernel_size', 'blur_offsets'),
+}
+# how MMPose 1.x reads heatmaps where it differs from 0.x
+READING: dict[str, Config] = {
+    'UDPHeatmap': {'blur_border': 'zero'},
+    'UDPCombinedHeatmap': {'blur_offsets': False},
 }
 LOSSES = ('KeypointMSELoss', 'KeypointOHKMMSELoss', 'CombinedTargetMSELoss', 'AdaptiveWingLoss',
           'JointsMSELoss', 'JointsOHKMMSELoss')  # fmt: skip
@@ -54,7 +60,13 @@ def translate_model(config: Config, notes: MigrationNotes) -> Config:
     out['backbone'], pretrained = _backbone(backbone, where, notes)
     out['pretrained'] = pretrained if out['pretrained'] is None else out['pretrained']
     head = part.left.pop('head', None) or {}
-    out['head'] = _head(head, part.left.pop('neck', None), notes)
+    neck = part.left.pop('neck', None)
+    out['head'] = _head(head, notes)
+    if neck and neck.get('concat'):
+        out['neck'] = dict(neck)
+        notes.exact[part.place('neck')] = 'model.neck'
+    else:
+        out['head'] |= _upsampling(neck, out['backbone'], notes)
     out['test_cfg'] = _test_cfg(part, out['head'].get('decoder'))
     out.pop('flip_test', None)
     part.expect('init_cfg', None, {})
@@ -124,13 +136,14 @@ def as_codec(config: Any, where: str, notes: MigrationNotes) -> Config | None:
     if kind == 'UDPHeatmap':
         part.drop('for discs only', 'radius_factor')
     out = {'type': kind, **part.keep('input_size', 'heatmap_size', *CODEC[kind])}
-    if kind == 'UDPHeatmap':
-        out.setdefault('blur_border', 'zero')
+    if kind == 'MSRAHeatmap' and not out.get('unbiased'):
+        out.setdefault('decoder', 'quarter_per_axis')
+    out = READING.get(kind, {}) | out
     part.finish()
     return out
 
 
-def _head(config: Config, neck: Config | None, notes: MigrationNotes) -> Config:
+def _head(config: Config, notes: MigrationNotes) -> Config:
     part = Part(config, 'model.head', notes)
     kinds = {'HeatmapHead': 'HeatmapHead', 'VisionLanguageHeatmapHead': 'TwoBranchHead'}
     if part.kind not in kinds:
@@ -144,16 +157,16 @@ def _head(config: Config, neck: Config | None, notes: MigrationNotes) -> Config:
             part.refuse('deconv_type', 'is missing; this file is a base of others')
         out['freeze_main_branch'] = part.take('freeze_main_branch', True)
     out |= part.keep('in_channels', 'out_channels', 'deconv_out_channels', 'deconv_kernel_sizes')
-    out |= part.keep('final_layer')
-    for key in ('conv_out_channels', 'conv_kernel_sizes'):
-        part.expect(key, None, (), [], why='a head has no convolutions before the last')
+    out |= part.keep('final_layer', 'conv_out_channels', 'conv_kernel_sizes')
+    if not out.get('deconv_out_channels', True):  # MMPose does not read the kernels then
+        out['deconv_kernel_sizes'] = None
     part.drop('heads draw their weights as published', 'init_cfg')
     if 'decoder' in part.left:
         out['decoder'] = as_codec(part.left.pop('decoder'), part.place('decoder'), notes)
     loss = part.left.pop('loss', None) or {'type': LOSSES[0], 'use_target_weight': True}
     out['loss'] = _loss(loss, part.place('loss'), notes)
     part.finish()
-    return {**out, **_upsampling(neck, notes)}
+    return out
 
 
 def _loss(config: Any, where: str, notes: MigrationNotes) -> Config | None:
@@ -168,17 +181,28 @@ def _loss(config: Any, where: str, notes: MigrationNotes) -> Config | None:
     return {'type': part.kind, **part.keep(*part.left)}
 
 
-def _upsampling(neck: Config | None, notes: MigrationNotes) -> Config:
-    """Returns the argument of the head that stands for a neck that enlarges features."""
+def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) -> Config:
+    """Returns the argument of the head that stands for a neck that enlarges features.
+
+    Of a backbone with several maps the one that is chosen stays, the last without a choice.
+    """
+    maps = backbone.get('out_indices')
     if not neck:
+        if isinstance(maps, tuple):
+            backbone['out_indices'] = maps[-1]
         return {}
     part = Part(neck, 'model.neck', notes)
     if part.kind != 'FeatureMapProcessor':
         part.refuse('type', f"'{part.kind}' has no counterpart here")
         return {}
     part.note_kind('head.upsample')
-    part.expect('concat', False, why='heads read one feature map')
-    part.expect('select_index', None, why='heads read one feature map')
+    part.expect('concat', False)
+    chosen = part.take('select_index', -1, to='backbone.out_indices')
+    if isinstance(maps, tuple):
+        chosen = [chosen] if isinstance(chosen, int) else chosen
+        if len(chosen) > 1:
+            part.refuse('select_index', f'is {chosen}; without concat heads read one map')
+        backbone['out_indices'] = maps[chosen[-1]]
     part.expect('align_corners', False)
     factor = part.take('scale_factor', 1.0, to='head.upsample')
     relu = part.take('apply_relu', False, to='head.upsample')
@@ -207,8 +231,7 @@ def _backbone(config: Config, where: str, notes: MigrationNotes) -> tuple[Config
     if MODELS.get(part.kind):
         part.note_kind(part.kind)
         return {'type': part.kind, **part.keep(*part.left)}, pretrained
-    part.refuse('type', f"'{part.kind}' is not translated; backbones are ViT and TimmBackbone")
-    return {}, pretrained
+    return translate_backbone(config, notes), pretrained_weights(config)
 
 
 def _vit(part: Part) -> Config:

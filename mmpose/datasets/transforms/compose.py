@@ -7,6 +7,7 @@ from typing import Any
 
 from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
 from mmpose.datasets.transforms.loading import BadImageError
+from mmpose.datasets.transforms.mmcv_step import MmcvStep, is_foreign
 from mmpose.registry import TRANSFORMS
 
 Transform = Callable[[Sample], Sample]
@@ -31,9 +32,7 @@ class Compose:
         transforms: Sequence[dict[str, Any] | Transform],
         keys: Iterable[str] = (*FROM_DATASET, *FROM_ANNOTATION),
     ) -> None:
-        self.transforms: list[Transform] = [
-            TRANSFORMS.build(step) if isinstance(step, dict) else step for step in transforms
-        ]
+        self.transforms: list[Transform] = [_build(step) for step in transforms]
         self._check_order(set(keys))
 
     def __call__(self, sample: Sample) -> Sample:
@@ -62,6 +61,14 @@ class Compose:
             if writes is None:
                 return  # it may write anything
             keys |= set(writes)
+
+
+def _build(step: dict[str, Any] | Transform) -> Transform:
+    if isinstance(step, dict):
+        if isinstance(step['type'], str) and TRANSFORMS.get(step['type']) is None:
+            import mmcv.transforms  # registers those of mmcv  # noqa: F401
+        step = TRANSFORMS.build(step)
+    return MmcvStep(step) if is_foreign(step) else step
 
 
 def _name(transform: Transform) -> str:

@@ -43,6 +43,7 @@ class GatheredMetric(BaseMetric):
         annotation_layout: Layout of the annotation file that the metric reads; None if the
             dataset itself gives the ground truth.
         writes_results: Whether the metric takes ``outfile_prefix`` and writes a result file.
+        reads_results: That it is given ``PoseResult``, not data samples as in MMPose 1.x.
         first_place: Place of the first sample in the mixture that the dataset belongs to.
     """
 
@@ -54,6 +55,7 @@ class GatheredMetric(BaseMetric):
     annotation_layout: ClassVar[str | None] = None
     writes_results: ClassVar[bool] = False
     first_place: int = 0
+    reads_results: ClassVar[bool] = True
 
     def __init__(self, prefix: str | None = None) -> None:
         super().__init__(prefix=prefix or type(self).__name__)  # mmengine warns without a prefix

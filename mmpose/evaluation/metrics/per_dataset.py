@@ -38,6 +38,8 @@ class PerDatasetMetric(BaseMetric):
     writes_results = True
     default_prefix = 'per_dataset'  # in no name; mmengine warns of a metric without one
 
+    reads_results = True
+
     def __init__(
         self, metrics: Sequence[Any], names: Sequence[str], outfile_prefix: str | None = None
     ) -> None:

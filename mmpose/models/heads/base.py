@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from torch import Tensor, nn
@@ -25,6 +26,8 @@ class PoseHead(nn.Module, ABC):
         decoder: Codec of a head whose output are heatmaps; None for any other head, which can be
             neither drawn as heatmaps nor exported.
         uses_target_weight: Whether the loss leaves out invisible keypoints.
+        takes_maps: Whether the head is given a tuple of all feature maps, as in MMPose 1.x; else
+            it is given the last one alone.
     """
 
     in_channels: int
@@ -33,6 +36,17 @@ class PoseHead(nn.Module, ABC):
     use_udp: bool = False
     decoder: Codec | None = None
     uses_target_weight: bool = True
+    takes_maps: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        predict = vars(cls).get('predict')
+        if predict is not None and 'batch_data_samples' in signature(predict).parameters:
+            raise TypeError(
+                f'{cls.__name__}.predict takes batch_data_samples, but there are none here; what '
+                'it does to heatmaps belongs into decode(self, output), which returns keypoints '
+                '(B, K, 2) in input px and scores (B, K)'
+            )
 
     @abstractmethod
     def forward(self, feats: Any) -> Tensor:
@@ -41,6 +55,9 @@ class PoseHead(nn.Module, ABC):
     @abstractmethod
     def loss(self, feats: Any, keypoints: Tensor, keypoints_visible: Tensor) -> dict[str, Tensor]:
         """Returns training losses, whose names hold 'loss', and metrics to watch.
+
+        A head of a top-down estimator may have further parameters: the names of keys that a
+        transform has put into the samples, which come stacked.
 
         Args:
             feats: (B, in_channels, H', W').

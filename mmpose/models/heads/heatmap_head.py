@@ -39,6 +39,8 @@ class HeatmapHead(PoseHead):
         decoder: Codec | dict[str, Any],
         deconv_out_channels: Sequence[int] | None = (256, 256, 256),
         deconv_kernel_sizes: Sequence[int] | None = (4, 4, 4),
+        conv_out_channels: Sequence[int] | None = None,
+        conv_kernel_sizes: Sequence[int] | None = None,
         upsample: int = 1,
         final_layer: Mapping[str, int] | None = FINAL_LAYER,
         loss: nn.Module | dict[str, Any] | None = None,
@@ -49,8 +51,11 @@ class HeatmapHead(PoseHead):
             in_channels: Channels of the features.
             out_channels: C, channels of the heatmaps: the number of keypoints times the codec's
                 channels per keypoint.
+            decoder: A codec or its config.
             deconv_out_channels: Channels behind each transposed convolution; none without them.
             deconv_kernel_sizes: Kernel of each transposed convolution: 2, 3 or 4.
+            conv_out_channels: Channels behind each convolution that follows; none without them.
+            conv_kernel_sizes: Kernel of each of these: odd numbers.
             upsample: Factor by which the features are enlarged first.
             final_layer: ``kernel_size`` of the last convolution, 1 or 3; its padding keeps the
                 size. None has no last convolution.
@@ -68,7 +73,10 @@ class HeatmapHead(PoseHead):
         self.upsample = upsample
         widths, kernels = deconv_out_channels or (), deconv_kernel_sizes or ()
         self.deconv_layers = self._make_deconv_layers(in_channels, widths, kernels)
-        self.final_layer = _make_final_layer([in_channels, *widths][-1], out_channels, final_layer)
+        width = [in_channels, *widths][-1]
+        convs = conv_out_channels or ()
+        self.conv_layers = _make_conv_layers(width, convs, conv_kernel_sizes or ())
+        self.final_layer = _make_final_layer([width, *convs][-1], out_channels, final_layer)
         loss = loss or {'type': 'KeypointMSELoss', 'use_target_weight': True}
         self.loss_module: nn.Module = loss if isinstance(loss, nn.Module) else MODELS.build(loss)
         self.keypoint_weights: Tensor | None
@@ -90,26 +98,33 @@ class HeatmapHead(PoseHead):
         """Whether the loss leaves out invisible keypoints."""
         return getattr(self.loss_module, 'use_target_weight', True)
 
-    def forward(self, feats: Tensor) -> Tensor:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if 'forward' in vars(cls) and cls.__module__.partition('.')[0] != 'mmpose':
+            cls.takes_maps = True  # it begins with feats[-1], as MMPose 1.x teaches
+
+    def forward(self, feats: Tensor | Sequence[Tensor]) -> Tensor:
         """Returns heatmaps (B, C, H, W).
 
         Args:
-            feats: (B, in_channels, H', W').
+            feats: (B, in_channels, H', W'), or several, of which the last counts.
 
         Raises:
             ValueError: If the heatmaps do not have the size that the codec expects.
         """
+        feats = feats if isinstance(feats, Tensor) else feats[-1]
         if self.upsample > 1:
             feats = F.interpolate(
                 F.relu(feats), scale_factor=self.upsample, mode='bilinear', align_corners=False
             )
-        heatmaps = self.final_layer(self.deconv_layers(feats))
+        heatmaps = self.final_layer(self.conv_layers(self.deconv_layers(feats)))
         size_wh = (heatmaps.shape[3], heatmaps.shape[2])
         if size_wh != self.decoder.heatmap_size:
             raise ValueError(
                 f'head produces heatmaps of (width, height) {size_wh} but the codec expects '
                 f'{self.decoder.heatmap_size}; set codec.heatmap_size, or codec.input_size '
-                'together with the crop and the backbone'
+                'together with '
+                'the crop and the backbone'
             )
         return heatmaps
 
@@ -205,6 +220,23 @@ class HeatmapHead(PoseHead):
                     nn.init.zeros_(module.bias)
 
 
+def _make_conv_layers(
+    in_channels: int, channels: Sequence[int], kernels: Sequence[int]
+) -> nn.Module:
+    """Convolution, batch norm and ReLU per entry; each keeps the size."""
+    if len(channels) != len(kernels) or not all(kernel % 2 for kernel in kernels):
+        raise ValueError(
+            f'head.conv_out_channels is {tuple(channels)} but head.conv_kernel_sizes '
+            f'{tuple(kernels)}; expected an odd kernel for each'
+        )
+    layers: list[nn.Module] = []
+    for width, kernel in zip(channels, kernels, strict=True):
+        convolution = nn.Conv2d(in_channels, width, kernel, padding=kernel // 2)
+        layers += [convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+        in_channels = width
+    return nn.Sequential(*layers)
+
+
 def _make_final_layer(
     in_channels: int, out_channels: int, options: Mapping[str, int] | None
 ) -> nn.Module:
@@ -248,7 +280,8 @@ def deconv_sizes(
     if len(channels) != len(kernels):
         raise ValueError(
             f'head.deconv_out_channels has {len(channels)} entries but '
-            f'head.deconv_kernel_sizes has {len(kernels)}; expected one kernel per layer'
+            'head.deconv_kernel_sizes has '
+            f'{len(kernels)}; expected one kernel per layer'
         )
     for width, kernel in zip(channels, kernels, strict=True):
         if kernel not in DECONV_PADDING:

@@ -89,8 +89,10 @@ class PoseEstimator(BaseModel):
                     torch.from_numpy(dataset_meta.dataset_keypoint_weights.copy())
                 )
 
-    def extract_feat(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
-        """Returns features (B, C, H', W').
+    def extract_feat(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Any:
+        """Returns the features that the heads read: (B, C, H', W'), the last of several maps.
+
+        Where the heads take all maps it is a tuple, also of one.
 
         Args:
             inputs: (B, 3, h, w), normalised.
@@ -100,7 +102,10 @@ class PoseEstimator(BaseModel):
             features = self.backbone(inputs, dataset_idx)
         else:
             features = self.backbone(inputs)
-        return features if self.neck is None else self.neck(features)
+        maps = features if self.neck is None else self.neck(features)
+        if any(head.takes_maps for head in self.all_heads()):
+            return (maps,) if isinstance(maps, Tensor) else tuple(maps)
+        return maps if isinstance(maps, Tensor) else maps[-1]
 
     def forward(
         self, inputs: Tensor, batch: Batch | None = None, mode: str = 'tensor'

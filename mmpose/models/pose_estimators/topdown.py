@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -71,7 +73,13 @@ class TopdownPoseEstimator(PoseEstimator):
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Returns the losses of the head."""
         features = self.extract_feat(inputs, self.condition_of(batch))
-        return self.head.loss(features, batch['keypoints'], batch['keypoints_visible'])
+        keypoints, keypoints_visible = batch['keypoints'], batch['keypoints_visible']
+        wanted = list(signature(self.head.loss).parameters)
+        if 'batch_data_samples' in wanted:
+            samples = data_samples(self.head, batch)
+            return self.head.loss(features, samples, *[{}] * ('train_cfg' in wanted))
+        further = {name: batch[name] for name in wanted[3:] if name in batch}
+        return self.head.loss(features, keypoints, keypoints_visible, **further)
 
     def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:
         """Returns the pose of each crop in image coordinates."""
@@ -85,3 +93,21 @@ class TopdownPoseEstimator(PoseEstimator):
             return output
         flipped = self.forward_heads(inputs.flip(-1), dataset_idx)
         return self.head.average_flipped(output, flipped, self.flip_indices)
+
+
+def data_samples(head: PoseHead, batch: Batch) -> list[SimpleNamespace]:
+    """Returns what the loss of a head that was written for MMPose 1.x reads of each sample.
+
+    That is ``gt_fields.heatmaps`` (C, H, W), ``gt_instance_labels.keypoint_weights`` (1, K), and by
+    name whatever else is in the batch.
+    """
+    targets, weights = head.decoder.encode(batch['keypoints'], batch['keypoints_visible'])
+    samples = []
+    for i in range(len(targets)):
+        own = {key: values[i] for key, values in batch.items()}
+        labels = SimpleNamespace(keypoint_weights=weights[i : i + 1])
+        fields = SimpleNamespace(heatmaps=targets[i])
+        samples.append(
+            SimpleNamespace(**own, metainfo=own, gt_fields=fields, gt_instance_labels=labels)
+        )
+    return samples
