@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / 'tools'))
 
-from check_environment import DISTRIBUTION, read_requirements  # noqa: E402
+from check_environment import read_requirements  # noqa: E402
 
 EXTRAS = [
     *('timm', 'coco', 'albumentations', 'io', 'language', 'export', 'net', 'app', 'labels'),
@@ -21,8 +22,9 @@ PACKAGES = ['mmpose', 'mmcv_custom', 'realtime_pose', 'toy_pose', 'benchmarks']
 
 def read_version() -> str:
     """Returns the version without importing the package."""
-    scope: dict[str, str] = {}
-    exec((ROOT / 'mmpose/version.py').read_text(encoding='utf-8'), scope)
+    path = ROOT / 'mmpose/version.py'
+    scope: dict[str, str] = {'__file__': str(path)}
+    exec(path.read_text(encoding='utf-8'), scope)
     return scope['__version__']
 
 
@@ -42,17 +44,29 @@ def ask_environment(*arguments: str) -> str:
     return done.stdout
 
 
+class BuildWithConfigs(build_py):
+    """Puts configs and tools into the wheel, where ``mmpose.version.PROJECT`` looks for them."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib, 'mmpose', '.mim')
+        for name in ('configs', 'tools', 'requirements'):
+            for path in sorted((ROOT / name).rglob('*')):
+                if path.suffix in ('.py', '.sh', '.txt') and '__pycache__' not in path.parts:
+                    copy = target / path.relative_to(ROOT)
+                    self.mkpath(str(copy.parent))
+                    self.copy_file(str(path), str(copy))
+
+
 readme = ROOT / 'README.md'
 ask_environment('--quick')  # another distribution of our packages is a problem
 RUNTIME = str(ROOT / 'requirements/runtime.txt')
 setup(
-    name=DISTRIBUTION,
     version=read_version(),
-    description='Top-down pose estimation with plain vision transformers',
     long_description=readme.read_text(encoding='utf-8') if readme.is_file() else '',
     long_description_content_type='text/markdown',
-    license='Apache-2.0',
-    python_requires='>=3.10',
     package_dir={'': '.'},  # an editable install then is a plain path, which type checkers follow
     packages=find_packages(include=[*PACKAGES, *(f'{name}.*' for name in PACKAGES)]),
     package_data={
@@ -67,6 +81,7 @@ setup(
         'toy_pose': ['py.typed'],
         'benchmarks': ['py.typed'],
     },
+    cmdclass={'build_py': BuildWithConfigs},
     install_requires=ask_environment('--installable', '--requirements', RUNTIME).split('\n')[:-1],
     extras_require={x: read_requirements(ROOT / f'requirements/{x}.txt') for x in EXTRAS},
 )

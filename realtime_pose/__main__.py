@@ -45,7 +45,7 @@ DEFAULT_FPS = 30.0
 def parse_args() -> argparse.Namespace:
     """Returns the arguments of the command line."""
     parser = argparse.ArgumentParser(
-        prog='python -m realtime_pose',
+        prog=None if sys.argv[0].startswith('pose ') else 'python -m realtime_pose',
         description='Live poses of a camera, file, folder, stream or a synthetic figure.',
     )
     parser.add_argument(

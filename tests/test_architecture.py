@@ -42,6 +42,7 @@ RANKS = {
     'mmpose.export': 7,
     'realtime_pose': 8,
     'benchmarks': 9,
+    'mmpose.__main__': 10,
     'tools': 10,
     'setup': 10,
     'tests': 11,

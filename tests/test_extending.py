@@ -11,11 +11,15 @@ from mmpose.apis.test import prepare_test, run_test
 from mmpose.apis.train import prepare_training, run_training
 from mmpose.config.load import load_config
 from mmpose.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
+from tests.config.v1_configs import write_config
 from toy_pose.folder import ToySpec
 from toy_pose.generate import generate_toy_dataset
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / 'docs/extending.md').read_text()
+BOXES = """        bbox_file='data/coco/person_detection_results/'
+        'COCO_val2017_detections_AP_H_56_person.json',
+"""
 SMALL = {
     'train_dataloader.batch_size': 2,
     'train_dataloader.num_workers': 0,
@@ -64,6 +68,35 @@ def test_modules_of_the_page_train_and_are_tested(project, tmp_path, head):
     metrics = run_test(cfg)
     assert metrics['mine/px'] > 0
     assert 'coco/AP' in metrics
+
+
+def test_modules_of_the_page_in_a_config_of_mmpose(project, tmp_path):
+    """Nothing of the modules is translated: their config reaches them as it is."""
+    path = write_config(
+        tmp_path,
+        ("['mmpose.engine.optim_wrappers.layer_decay_optim_wrapper']", "['my_modules']"),
+        ("dict(type='RandomHalfBody')", "dict(type='AddGaze')"),
+        ("dataset_type = 'CocoDataset'", "dataset_type = 'MyDataset'"),
+        ("'data/coco/'", "'data/toy/'"),
+        (BOXES, ''),
+        ("        type='HeatmapHead'", "        type='MyHead'"),
+        ("loss=dict(type='KeypointMSELoss', use_target_weight=True)", "loss=dict(type='MyLoss')"),
+        further="""
+val_evaluator = [val_evaluator, dict(type='MeanError')]
+test_evaluator = val_evaluator
+custom_hooks = [dict(type='MyHook')]
+model['backbone'] = dict(type='MyBackbone', channels=24)
+optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))
+""",
+    )
+    cfg = load_config(path, {'train_cfg.max_iters': 2}, project / 'data')
+    cfg.experiment_name = 'modules_of_1x'
+    prepare_training(cfg, work_dir=str(tmp_path / 'w'), seed=1)
+    runner = run_training(cfg)
+
+    assert type(runner.model.head).__name__ == 'MyHead'
+    assert type(runner.train_dataloader.dataset).__name__ == 'MyDataset'
+    assert runner.iter == 2
 
 
 def test_transform_of_the_page_draws_by_the_seed_of_the_sample(project):

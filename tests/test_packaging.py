@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECK = ROOT / 'tools/check_environment.py'
+WITHIN = ('configs', 'tools', 'requirements')  # what a wheel holds within mmpose
 PACKAGES = ('mmpose', 'mmcv_custom', 'realtime_pose', 'toy_pose', 'benchmarks')
 sys.path.insert(0, str(ROOT / 'tools'))
 
@@ -48,7 +49,7 @@ def wheel(tmp_path_factory):
     """Builds the wheel from a copy, offline, and returns it opened."""
     pytest.importorskip('setuptools', reason='setuptools is not installed')
     source = tmp_path_factory.mktemp('source')
-    for name in ('setup.py', 'pyproject.toml', 'LICENSE', 'MANIFEST.in', 'requirements', 'tools'):
+    for name in ('setup.py', 'pyproject.toml', 'LICENSE', 'MANIFEST.in', *WITHIN):
         (source / name).symlink_to(ROOT / name)
     for name in PACKAGES:
         (source / name).symlink_to(ROOT / name)
@@ -85,6 +86,12 @@ def test_wheel_holds_every_module_and_data_file(wheel):
         for path in (ROOT / package).rglob('*')
         if path.is_file() and '__pycache__' not in path.parts
     }
+    expected |= {
+        f'mmpose/.mim/{path.relative_to(ROOT)}'
+        for folder in WITHIN
+        for path in (ROOT / folder).rglob('*')
+        if path.suffix in ('.py', '.sh', '.txt') and '__pycache__' not in path.parts
+    }
     assert packed == expected
     typed = {f'{package}/py.typed' for package in PACKAGES}
     assert {*typed, 'mmpose/metainfo/coco.csv'} <= packed
@@ -93,7 +100,7 @@ def test_wheel_holds_every_module_and_data_file(wheel):
 def test_wheel_metadata(wheel):
     info = next(name for name in wheel.namelist() if name.endswith('.dist-info/METADATA'))
     metadata = message_from_string(wheel.read(info).decode())
-    scope = {}
+    scope = {'__file__': str(ROOT / 'mmpose/version.py')}
     exec((ROOT / 'mmpose/version.py').read_text(), scope)
     assert (metadata['Name'], metadata['Version']) == ('topdown-pose', scope['__version__'])
     assert metadata['Requires-Python'] == '>=3.10'

@@ -247,26 +247,55 @@ def checkout(tmp_path):
     return run
 
 
-def test_quickstart_does_each_step_once(checkout):
-    work_dir = checkout.root / 'work_dirs/quickstart'
+STEP = """import sys, pathlib
+name = pathlib.Path(__file__).name
+print('ran', name, *sys.argv[1:], flush=True)
+sys.exit(name == pathlib.Path('broken').read_text())
+"""
+
+
+@pytest.fixture
+def quickstart(tmp_path):
+    """Runs the quickstart with steps that only print; returns status and what ran."""
+    (tmp_path / 'tools').mkdir()
+    for name in ('make_toy_dataset', 'train', 'test', 'summarize'):
+        (tmp_path / 'tools' / f'{name}.py').write_text(STEP)
+    script = tmp_path / 'tools' / 'quickstart.py'
+    script.write_text((TOOLS / script.name).read_text())
+
+    def run(*arguments, broken=''):
+        (tmp_path / 'broken').write_text(broken)
+        command = [sys.executable, script, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        ran = [line[4:].split() for line in done.stdout.splitlines() if line.startswith('ran ')]
+        return done.returncode, ran
+
+    run.root = tmp_path
+    return run
+
+
+def test_quickstart_does_each_step_once(quickstart):
+    work_dir = quickstart.root / 'work_dirs/quickstart'
     work_dir.mkdir(parents=True)
     (work_dir / 'last_checkpoint').write_text('epoch_2.pth')
-    status, ran = checkout('quickstart.sh', broken='tools/test.py')
+    status, ran = quickstart(broken='test.py')
     assert status == 1
-    names = [line.split()[0] for line in ran]
-    assert names == ['tools/make_toy_dataset.py', 'tools/train.py', 'tools/test.py']
+    assert [line[0] for line in ran] == ['make_toy_dataset.py', 'train.py', 'test.py']
     assert '--resume' in ran[1]
 
-    status, ran = checkout('quickstart.sh')
+    status, ran = quickstart()
     assert status == 0
-    names = [line.split()[0] for line in ran]
-    assert names == ['tools/make_toy_dataset.py', 'tools/test.py', 'tools/summarize.py']
-    assert 'work_dirs/quickstart/epoch_2.pth' in ran[1].split()
+    assert [line[0] for line in ran] == ['make_toy_dataset.py', 'test.py', 'summarize.py']
+    assert 'work_dirs/quickstart/epoch_2.pth' in ran[1]
 
-    status, ran = checkout('quickstart.sh')
+    status, ran = quickstart()
     assert status == 0
-    names = [line.split()[0] for line in ran]
-    assert names == ['tools/make_toy_dataset.py', 'tools/summarize.py']
+    assert [line[0] for line in ran] == ['make_toy_dataset.py', 'summarize.py']
+
+
+def test_quickstart_makes_the_environment_and_runs(checkout):
+    status, ran = checkout('quickstart.sh', '--long')
+    assert (status, ran) == (0, ['tools/quickstart.py --long'])
 
 
 ALL_TESTS = 'pytest -n auto --maxprocesses 8 --dist loadfile'

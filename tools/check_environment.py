@@ -22,6 +22,7 @@ DISTRIBUTION = 'topdown-pose'
 PACKAGES = {'mmpose', 'mmcv_custom', 'realtime_pose', 'toy_pose', 'benchmarks'}
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / 'requirements'
+PACKAGE = ROOT.parent if ROOT.name == '.mim' else ROOT / 'mmpose'  # .mim is within a wheel's mmpose
 PYTHON_MIN = (3, 10)
 
 # mmengine asks for opencv-python, but every build of OpenCV provides the same cv2. A full mmcv
@@ -151,9 +152,9 @@ def find_foreign_package() -> Iterator[str]:
     spec = importlib.util.find_spec('mmpose')
     if spec is None:
         yield f'mmpose is not installed: run `pip install -e {ROOT}`'
-    elif spec.origin is None or Path(spec.origin).resolve().parent != ROOT / 'mmpose':
+    elif spec.origin is None or Path(spec.origin).resolve().parent != PACKAGE:
         yield (
-            f'`import mmpose` finds {spec.origin}, not {ROOT / "mmpose"}: run '
+            f'`import mmpose` finds {spec.origin}, not {PACKAGE}: run '
             f'`pip install -e {ROOT}` or take the other one off PYTHONPATH'
         )
 

@@ -81,9 +81,7 @@ def report_comparison(
     for note in found.notes:
         page.text(note)
     for table in tables:
-        page.heading(table.heading)
-        page.text(table.explanation)
-        page.table(table.columns, table.rows)
+        table.add_to(page)
         if image_folder is not None and table.heading.startswith('Images'):
             rows = better if table is tables[2] else worse
             _add_pictures(page, found, rows, names, Path(image_folder))

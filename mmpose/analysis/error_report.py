@@ -99,9 +99,7 @@ def report_errors(
     page.text(f'{result_file} against {ann_file}, skeleton {dataset_meta.name}.')
     page.picture(bar, 'AP, what each correction adds in this order, and what is left (points)')
     for table in tables:
-        page.heading(table.heading)
-        page.text(table.explanation)
-        page.table(table.columns, table.rows)
+        table.add_to(page)
     if image_folder is not None and worst:
         page.heading('Pictures of the worst images')
         page.text(HOW_TO_READ)

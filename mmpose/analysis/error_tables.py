@@ -25,6 +25,7 @@ from mmpose.evaluation.functional.oks_errors import (
     size_table,
 )
 from mmpose.structures import DatasetMeta
+from mmpose.visualization import HtmlReport
 
 _REMEDIES = {
     'score': 'Perfect confidence scores',
@@ -48,6 +49,12 @@ class Table:
     explanation: str
     columns: list[str]
     rows: list[list[Any]]
+
+    def add_to(self, page: HtmlReport, is_part: bool = False) -> None:
+        """Adds the table to a page as a section, or as a part of one."""
+        (page.subheading if is_part else page.heading)(self.heading)
+        page.text(self.explanation)
+        page.table(self.columns, self.rows)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import cv2
 from mmengine.config import Config
 
 from mmpose.analysis.complexity import complexity_table, measure_complexity
-from mmpose.analysis.error_tables import Table
 from mmpose.analysis.log_tables import format_duration, measure_train_time, metric_table
 from mmpose.analysis.log_tables import time_table as train_time_table
 from mmpose.analysis.logs import RunLog, plot_curves, primary_keys, read_run
@@ -174,13 +173,7 @@ def _add_metrics(page: HtmlReport, runs: Sequence[Run]) -> None:
             page.text(f'{run.name} has not been tested: tools/test.py with its work dir does.')
     logs = [run.log for run in runs if run.log is not None]
     if logs:
-        _add_table(page, metric_table(logs))
-
-
-def _add_table(page: HtmlReport, table: Table, is_section: bool = False) -> None:
-    (page.heading if is_section else page.subheading)(table.heading)
-    page.text(table.explanation)
-    page.table(table.columns, table.rows)
+        metric_table(logs).add_to(page, is_part=True)
 
 
 def _add_curves(page: HtmlReport, runs: Sequence[Run], notes: list[str]) -> None:
@@ -211,7 +204,7 @@ def _add_time(page: HtmlReport, runs: Sequence[Run]) -> None:
     logs = [run.log for run in runs if run.log is not None]
     timed = [log for log in logs if any('time' in record for record in log.train)]
     if timed:
-        _add_table(page, train_time_table(timed), is_section=True)
+        train_time_table(timed).add_to(page)
 
 
 def _add_cost(page: HtmlReport, run: Run, label: str, notes: list[str]) -> None:
@@ -219,7 +212,7 @@ def _add_cost(page: HtmlReport, run: Run, label: str, notes: list[str]) -> None:
         return
     page.heading(f'{label}Cost of the model')
     try:
-        _add_table(page, complexity_table(measure_complexity(run.config.model.to_dict())))
+        complexity_table(measure_complexity(run.config.model.to_dict())).add_to(page, is_part=True)
     except (KeyError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
         # a model with parts of its own, which may not run without memory
         notes.append(f'{label}the cost was not counted: {error}')

@@ -75,9 +75,7 @@ def add_dataset(
     page.heading(f'{label}Keypoints')
     _add_keypoints(page, keypoints.columns, keypoints.rows, keypoint_average_precision(analysis))
     for table in (sizes, crowding):
-        page.subheading(table.heading)
-        page.text(table.explanation)
-        page.table(table.columns, table.rows)
+        table.add_to(page, is_part=True)
     folder = Path(dataset.image_folder)
     page.heading(f'{label}Worst images')
     page.text(worst_table.explanation)

@@ -9,8 +9,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmpose.checkpoint_tools.repository_configs import BASE_FOLDER, CONFIG_ROOT
+from mmpose.checkpoint_tools.repository_configs import BASE_FOLDER
 from mmpose.config.load import DATA_PREFIX, read_recorded_config
+from mmpose.config.names import CONFIGS
 from mmpose.engine.runner import TEST_CONFIG, TRAIN_CONFIG
 
 EXPERIMENT = re.compile(r'Exp name: (.+)_\d{8}_\d{6}')
@@ -27,7 +28,7 @@ def read_run_config(work_dir: Path) -> Config | None:
     return None
 
 
-def find_base(work_dir: Path, root: Path = CONFIG_ROOT) -> Path | None:
+def find_base(work_dir: Path, root: Path = CONFIGS) -> Path | None:
     """Returns the config of the repository that a run was started with.
 
     Args:

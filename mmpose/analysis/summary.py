@@ -152,7 +152,9 @@ def draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
         image = cv2.imread(path)
         if image is None:
             raise FileNotFoundError(f'{path} is missing or no image; it belongs to the test set')
-        yield tested.name, draw_results(image, _poses_of(poses, img_id), dataset_meta)
+        rows = np.flatnonzero(poses.image_id == img_id).tolist()
+        results = [_to_result(poses, row) for row in rows]
+        yield tested.name, draw_results(image, results, dataset_meta)
 
 
 def _first_images(dataset: KeypointDataset, num: int) -> list[tuple[Any, str]]:
@@ -164,11 +166,6 @@ def _first_images(dataset: KeypointDataset, num: int) -> list[tuple[Any, str]]:
         if len(images) == num:
             break
     return list(images.items())
-
-
-def _poses_of(poses: KeypointDetections, img_id: Any) -> list[PoseResult]:
-    rows = np.flatnonzero(poses.image_id == img_id)
-    return [_to_result(poses, int(row)) for row in rows]
 
 
 def _to_result(poses: KeypointDetections, row: int) -> PoseResult:

@@ -234,7 +234,12 @@ def format_tables(metrics: dict[str, float], names: list[str]) -> str:
         metrics: Values by name.
         names: Datasets of the mixture, whose metrics begin with ``{name}/``.
     """
-    tables = {name: _metrics_of(name, metrics) for name in names}
+    tables = {
+        name: {
+            k.removeprefix(f'{name}/'): x for k, x in metrics.items() if k.startswith(f'{name}/')
+        }
+        for name in names
+    }
     tables = {name: table for name, table in tables.items() if table}
     if not tables:
         return format_scores(metrics)
@@ -243,11 +248,6 @@ def format_tables(metrics: dict[str, float], names: list[str]) -> str:
     blocks = [format_scores(overview)]
     blocks += [f'{name}\n{format_scores(table)}' for name, table in tables.items()]
     return '\n\n'.join(blocks)
-
-
-def _metrics_of(name: str, metrics: dict[str, float]) -> dict[str, float]:
-    start = f'{name}/'
-    return {key[len(start) :]: value for key, value in metrics.items() if key.startswith(start)}
 
 
 def _write(metrics: dict[str, float], work_dir: Path, out: str | None, names: list[str]) -> None:

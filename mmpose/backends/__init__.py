@@ -3,8 +3,9 @@
 from mmpose.backends.base import PoseBackend, Prediction, pick_device
 from mmpose.backends.exported import ExportedBackend, open_exported
 from mmpose.backends.load import init_model, load_backend
-from mmpose.backends.model_names import find_model, model_names
+from mmpose.backends.model_names import find_model
 from mmpose.backends.pytorch import TorchBackend
+from mmpose.config.names import model_names
 
 __all__ = [
     'ExportedBackend',

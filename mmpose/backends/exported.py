@@ -17,7 +17,6 @@ class ExportedBackend:
     """Runs a program that ``tools/export.py`` made; see ``PoseBackend``.
 
     Args:
-        runtime: The loaded program.
         dataset: Which dataset of a program for several, by its name; the first by default.
     """
 

@@ -51,13 +51,8 @@ def load_backend(
     Args:
         model: See ``find_model``.
         checkpoint: See ``find_model``.
-        device: See ``init_model``, as for the following.
-        dataset: Which head of a model of several datasets.
-        dtype: Precision.
-        compile_model: Whether to compile.
-        flip_test: Whether to average with the mirror image.
-        input_size: Size of the crops, px.
-        trust_checkpoint: Whether the checkpoint may run code.
+
+    The other arguments are those of ``init_model``.
 
     Raises:
         FileNotFoundError: If a file is missing.

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-import mmpose
 from mmpose.checkpoints.io import LAST_CHECKPOINT
+from mmpose.config.names import CONFIGS, canonical_name, config_stems, model_names
 
-CONFIGS = Path(mmpose.__file__).parents[1] / 'configs'
-TOPDOWN = '{}/2d_kpt_sview_rgb_img/topdown_heatmap'
-BODY, HAND = TOPDOWN.format('body'), TOPDOWN.format('hand')
-SIZES = {'s': 'small', 'b': 'base', 'l': 'large', 'h': 'huge'}
-PLUS_DATASETS = 'coco+aic+mpii+ap10k+apt36k+wholebody'
 # Models of the Hugging Face hub in safetensors; the other published weights are .pth files on
 # drives that ask for a browser.
 HUB = {
@@ -45,28 +39,6 @@ class ModelSource:
     checkpoint: str | None
     dataset: str | None
     name: str
-
-
-def model_names() -> dict[str, tuple[str, str | None]]:
-    """Returns name -> (config below ``configs/``, dataset of several), aliases included."""
-    names: dict[str, tuple[str, str | None]] = {}
-    for letter, size in SIZES.items():
-        names[f'vitpose-{letter}'] = (f'{BODY}/coco/ViTPose_{size}_coco_256x192.py', None)
-        simple = f'{BODY}/coco/ViTPose_{size}_simple_coco_256x192.py'
-        names[f'vitpose-{letter}-simple'] = (simple, None)
-        plus = f'{BODY}/coco/vitPose+_{size}_{PLUS_DATASETS}_256x192_udp.py'
-        names[f'vitpose+-{letter}'] = (plus, 'coco')
-    base, plus = names['vitpose-b'], names['vitpose+-b'][0]
-    hand = f'{HAND}/interhand2d/ViTPose_base_interhand2d_all_256x192.py'
-    return names | {
-        'vitpose': base,
-        'human': base,
-        'body': base,
-        'body17': base,
-        'animal': (plus, 'ap10k'),
-        'wholebody': (plus, 'wholebody'),
-        'hand': (hand, None),
-    }
 
 
 def find_model(
@@ -128,8 +100,10 @@ def _of_work_dir(folder: Path, weights: str | None, dataset: str | None) -> Mode
 
 def _of_name(text: str, weights: str | None, dataset: str | None) -> ModelSource:
     names = model_names()
-    name = _canonical(text)
+    name = canonical_name(text)
     if name not in names:
+        if text.lower() in (stems := config_stems()):
+            return ModelSource(stems[text.lower()], weights, dataset, text)
         close = get_close_matches(name, names, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else '.'
         raise ValueError(
@@ -137,12 +111,6 @@ def _of_name(text: str, weights: str | None, dataset: str | None) -> ModelSource
         )
     file, default_dataset = names[name]
     source = ModelSource(CONFIGS / file, weights, dataset or default_dataset, text)
-    if not source.config.is_file():
-        raise FileNotFoundError(
-            f"the config of '{text}' is {file} below configs/ of the repository, which is not "
-            f'beside the installed package ({CONFIGS.parent}); install it with pip install -e, or '
-            'give the path of the config'
-        )
     if weights is not None:
         return source
     known = [key for key in HUB if names[key][0] == file]
@@ -153,12 +121,3 @@ def _of_name(text: str, weights: str | None, dataset: str | None) -> ModelSource
             'zoo of ViTPose (its README has the links) and give the path as the checkpoint'
         )
     return replace(source, checkpoint=f'hf://{HUB[known[0]]}')
-
-
-def _canonical(text: str) -> str:
-    """Returns ``vitpose+-b`` for ``usyd-community/vitpose-plus-base``, ``ViTPose+_base``, ..."""
-    name = text.lower().removeprefix('usyd-community/').replace('_', '-')
-    name = re.sub(r'vitpose(-plus|\+\+|\+)-?', 'vitpose+-', name)
-    for letter, size in SIZES.items():
-        name = re.sub(rf'-{size}\b', f'-{letter}', name)
-    return name

@@ -20,7 +20,6 @@ class PackedLinear(nn.Module):
     of a wide layer again for the GELU.
 
     Args:
-        linear: The layer.
         with_gelu: Whether an exact (erf) GELU follows.
     """
 

@@ -22,7 +22,6 @@ class TorchBackend:
     Args:
         model: In eval mode, as ``init_model`` makes it.
         padding: Factor on both sides of a box.
-        stretch: See ``PoseBackend``.
         dtype: ``float32``, the default; or ``bfloat16`` or ``float16`` for mixed precision.
         compile_model: Whether ``torch.compile`` makes the backbone faster.
 

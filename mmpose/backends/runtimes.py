@@ -39,7 +39,6 @@ class OnnxRuntime:
     """Runs an ONNX file with onnxruntime.
 
     Args:
-        path: The file.
         device: ``cpu``, or ``cuda`` where the GPU build of onnxruntime is installed.
         threads: Threads of an operator; None leaves it to onnxruntime.
     """
@@ -109,7 +108,6 @@ class TorchScriptRuntime:
     """Runs a TorchScript file.
 
     Args:
-        path: The file.
         device: Any of PyTorch.
         threads: Threads on a CPU, for all of PyTorch; None leaves them as they are.
     """

@@ -6,20 +6,19 @@ import os
 import shlex
 from pathlib import Path
 
-from mmpose.checkpoint_tools.repository_configs import CONFIG_ROOT, matching_configs
+from mmpose.checkpoint_tools.repository_configs import matching_configs
 from mmpose.checkpoint_tools.source import Source, read_source
 from mmpose.checkpoints.describe import Architecture, HeadShape
 from mmpose.checkpoints.formats import first_names
 from mmpose.checkpoints.io import local_copy
+from mmpose.config.names import CONFIGS
 
 MAX_CONFIGS = 6
 WEIGHT_PARTS = ('state_dict', 'model', 'module', 'meta', 'huggingface_config')
 META_KEYS = ('dataset', 'epoch', 'iter', 'seed', 'mmpose_version', 'split_from', 'time')
 
 
-def inspect_checkpoint(
-    path: str | Path, trust: bool = False, config_root: Path = CONFIG_ROOT
-) -> str:
+def inspect_checkpoint(path: str | Path, trust: bool = False, config_root: Path = CONFIGS) -> str:
     """Returns a description of a checkpoint, several lines.
 
     Args:

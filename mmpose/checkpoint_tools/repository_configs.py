@@ -9,8 +9,8 @@ from typing import Any
 from mmpose.checkpoints.adapters.pgvl import plain_options
 from mmpose.checkpoints.describe import Architecture, HeadShape
 from mmpose.config.load import read_config
+from mmpose.config.names import CONFIGS
 
-CONFIG_ROOT = Path(__file__).resolve().parents[2] / 'configs'
 BASE_FOLDER = '_base_'
 
 
@@ -30,7 +30,7 @@ class ConfigMatch:
 
 
 def matching_configs(
-    shape: Architecture, hint: str = '', root: Path = CONFIG_ROOT
+    shape: Architecture, hint: str = '', root: Path = CONFIGS
 ) -> list[ConfigMatch]:
     """Returns the configs whose model has a given architecture, the likeliest first.
 

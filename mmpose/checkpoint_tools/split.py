@@ -91,7 +91,9 @@ def split_checkpoint(
     with writing(*states, inputs=[source]):
         folder.mkdir(parents=True, exist_ok=True)
         for path, state in states.items():
-            torch.save({'state_dict': _own(state), 'meta': _meta(read, path.stem)}, path)
+            # tensors with memory of their own: a file holds nothing of the others
+            own = {name: tensor.clone().contiguous() for name, tensor in state.items()}
+            torch.save({'state_dict': own, 'meta': _meta(read, path.stem)}, path)
     return SplitReport(read, {path.stem: path for path in states}, notes)
 
 
@@ -141,11 +143,6 @@ def _recorded_names(source: Source, number: int) -> tuple[str, ...]:
         return ()
     is_safe = all(isinstance(name, str) and re.fullmatch(r'[\w+-]+', name) for name in names)
     return tuple(names) if is_safe else ()
-
-
-def _own(state: StateDict) -> StateDict:
-    """Returns tensors with memory of their own, so that a file holds nothing of the others."""
-    return {name: tensor.clone().contiguous() for name, tensor in state.items()}
 
 
 def _meta(source: Source, dataset: str) -> dict[str, Any]:

@@ -109,7 +109,8 @@ def describe_weights(
     Raises:
         ValueError: If the weights are no vision transformer, or the position grid is unknown.
     """
-    inner = {k.removeprefix('backbone.'): x for k, x in state.items() if not _is_head(k)}
+    parts = ('head.', 'heads.', 'neck.')
+    inner = {k.removeprefix('backbone.'): x for k, x in state.items() if not k.startswith(parts)}
     kernel, pos = inner.get('patch_embed.proj.weight'), inner.get('pos_embed')
     depth = len({m[1] for k in inner if (m := re.match(r'blocks\.(\d+)\.', k))})
     fc1 = inner.get('blocks.0.mlp.fc1.weight')
@@ -139,10 +140,6 @@ def describe_weights(
         heads=tuple(_describe_head(state, prefix) for prefix in prefixes),
         parse_graph=parse_graph_options(state),
     )
-
-
-def _is_head(name: str) -> bool:
-    return name.startswith(('head.', 'heads.', 'neck.'))
 
 
 def _grid(rows: int, patch_size: int, input_hw: tuple[int, int] | None) -> tuple[int, int]:

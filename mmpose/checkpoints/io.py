@@ -40,7 +40,8 @@ def read_checkpoint(path: str | os.PathLike[str], trust: bool = False) -> dict[s
     if os.path.isdir(local):
         return _read_folder(local, trust)
     if not os.path.isfile(local):
-        raise FileNotFoundError(f"there is no checkpoint file '{path}'")
+        hint = '; download it, and name the file' if '://' in str(path) else ''
+        raise FileNotFoundError(f"there is no checkpoint file '{path}'{hint}")
     if os.path.getsize(local) == 0:
         raise ValueError(f"'{path}' is empty; download or copy it again")
     if local.endswith('.safetensors'):

@@ -63,7 +63,6 @@ class Columns:
     Args:
         path: The file, for messages.
         what: Word for an entry, such as ``annotation``.
-        items: The entries.
         report: Gets every problem; None raises the first one.
         numbers: Numbers of the entries, by which they are named; None where their ``id`` does it.
         kind: Kind of a problem unless another one is given.

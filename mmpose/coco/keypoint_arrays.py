@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -83,19 +83,7 @@ class KeypointGroundTruth:
         Args:
             rows: (M,). Indices of instances.
         """
-        return replace(
-            self,
-            ann_id=self.ann_id[rows],
-            image_id=self.image_id[rows],
-            category_id=self.category_id[rows],
-            keypoints=self.keypoints[rows],
-            keypoints_visible=self.keypoints_visible[rows],
-            area=self.area[rows],
-            bbox_xywh=self.bbox_xywh[rows],
-            iscrowd=self.iscrowd[rows],
-            num_labelled=self.num_labelled[rows],
-            extras={name: array[rows] for name, array in self.extras.items()},
-        )
+        return _take(self, rows, ('image_ids', 'category_ids'))
 
 
 @dataclass(frozen=True)
@@ -145,15 +133,10 @@ class KeypointDetections:
         Args:
             rows: (M,). Indices of poses.
         """
-        return replace(
-            self,
-            image_id=self.image_id[rows],
-            category_id=self.category_id[rows],
-            keypoints=self.keypoints[rows],
-            keypoint_scores=self.keypoint_scores[rows],
-            scores=self.scores[rows],
-            extras={name: array[rows] for name, array in self.extras.items()},
-        )
+        return _take(self, rows)
+
+
+Arrays = TypeVar('Arrays', KeypointGroundTruth, KeypointDetections)
 
 
 def check_detections_fit(gt: KeypointGroundTruth, dt: KeypointDetections) -> None:
@@ -170,6 +153,14 @@ def check_detections_fit(gt: KeypointGroundTruth, dt: KeypointDetections) -> Non
         )
     _check_known(dt, 'image_id', gt.image_ids, f'the images of {gt.source}')
     _check_known(dt, 'category_id', gt.category_ids, f'the categories of {gt.source}')
+
+
+def _take(arrays: Arrays, rows: IntArray, shared: tuple[str, ...] = ()) -> Arrays:
+    """Copy with these rows of all arrays but the shared ones."""
+    columns = {name: x for name, x in vars(arrays).items() if isinstance(x, np.ndarray)}
+    taken: dict[str, Any] = {name: x[rows] for name, x in columns.items() if name not in shared}
+    taken['extras'] = {name: array[rows] for name, array in arrays.extras.items()}
+    return replace(arrays, **taken)
 
 
 def _pose_shape(keypoints: FloatArray, source: str) -> tuple[int, int]:

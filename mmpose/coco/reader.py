@@ -44,7 +44,6 @@ class AnnotationReader:
     """Reads a COCO keypoint file into packed arrays.
 
     Args:
-        path: The file.
         fields: K, or the fields of an annotation that hold the keypoints, one after the other, with
             the number in each; all of them may stand in the first one, which decides whether an
             instance has any. Where there are several, a visibility may be any number from 0 to 2,

@@ -27,11 +27,9 @@ class MegviiHeatmap(Codec):
     def __init__(
         self, input_size: Sequence[int], heatmap_size: Sequence[int], kernel_size: int = 11
     ) -> None:
-        """Stores the rules of drawing and reading.
+        """Stores the rules of drawing and reading; the sizes are those of ``Codec``.
 
         Args:
-            input_size: Width and height of the network input, px.
-            heatmap_size: Width and height of the heatmaps, cells.
             kernel_size: Window of the blur of drawing and of reading, cells.
 
         Raises:

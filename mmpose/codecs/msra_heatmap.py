@@ -33,11 +33,9 @@ class MSRAHeatmap(Codec):
         blur_kernel_size: int = 11,
         shift_heatmap: bool | None = None,
     ) -> None:
-        """Stores the rules of drawing and reading.
+        """Stores the rules of drawing and reading; the sizes are those of ``Codec``.
 
         Args:
-            input_size: Width and height of the network input, px.
-            heatmap_size: Width and height of the heatmaps, cells.
             sigma: Of the drawn Gaussian, cells.
             unbiased: Draw a whole-map Gaussian at the exact position instead of a window of
                 radius 3 sigma around the nearest cell.

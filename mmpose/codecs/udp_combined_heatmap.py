@@ -32,11 +32,9 @@ class UDPCombinedHeatmap(Codec):
         blur_kernel_size: int = 11,
         blur_offsets: bool = True,
     ) -> None:
-        """Stores the rules of drawing and reading.
+        """Stores the rules of drawing and reading; the sizes are those of ``Codec``.
 
         Args:
-            input_size: Width and height of the network input, px.
-            heatmap_size: Width and height of the heatmaps, cells.
             radius_factor: Radius of the disc over the height of the heatmap; 3.5 cells of 64.
             blur_kernel_size: Window of the blur of the offset maps, cells. That of the score
                 maps is twice as wide plus one.

@@ -36,11 +36,9 @@ class UDPHeatmap(Codec):
         blur_kernel_size: int = 11,
         blur_border: Border = 'reflect',
     ) -> None:
-        """Stores the rules of drawing and reading.
+        """Stores the rules of drawing and reading; the sizes are those of ``Codec``.
 
         Args:
-            input_size: Width and height of the network input, px.
-            heatmap_size: Width and height of the heatmaps, cells.
             sigma: Of the drawn Gaussian, cells.
             blur_kernel_size: Window of the blur before reading, cells; 11 fits sigma 2.
             blur_border: What the blur sees beyond the map: its mirror image, or zeros, after which

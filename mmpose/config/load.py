@@ -1,4 +1,4 @@
-"""Config loading: published names, overrides, data root, and the check."""
+"""Config loading: overrides, data root, migration, and the check."""
 
 from __future__ import annotations
 
@@ -25,30 +25,13 @@ from mmpose.config.migration.dialect import OURS, check_refusals, find_dialect, 
 from mmpose.config.migration.notes import MigrationNotes
 from mmpose.config.migration.report import summary
 from mmpose.config.migration.v1 import INNER_IMPORTS
+from mmpose.config.names import find_config
 from mmpose.config.overrides import evaluate_literal
 from mmpose.registry import DATASETS
 
 DATA_ROOT_VARIABLE = 'MMPOSE_DATA_ROOT'
 DATA_PREFIX = 'data/'
 PLACEHOLDER = re.compile('YOUR_[A-Z_]+')
-SIZES = {'S': 'small', 'B': 'base', 'L': 'large', 'H': 'huge'}
-BODY = 'body/2d_kpt_sview_rgb_img/topdown_heatmap'
-# VLPose's names: head, matcher, text model, kind of sentence, size and, on Human-Art, tuning.
-# Its README writes pretrain for the folder scratch of the COCO stage.
-_VLPOSE = 'first_amiddle_last_add_concat_attn_blip-B_'
-_VIT = r'vit-(?P<size>[SBLH])'
-_RULES = (
-    (
-        rf'coco/(?:scratch|pretrain)/cvl/{_VLPOSE}kw-1_{_VIT}',
-        BODY + '/coco/VLPose_{size}_coco_256x192.py',
-    ),
-    (
-        rf'humanart/pretrain/cvl/{_VLPOSE}kw1_{_VIT}_(?P<tuning>sp\d+|dp\d+|ff|ll)',
-        BODY + '/humanart/VLPose_{size}_humanart_256x192_{tuning}.py',
-    ),
-    (r'coco/scratch/v/ViT-(?P<size>[SBLH])', BODY + '/coco/ViTPose_{size}_coco_256x192.py'),
-)
-_FOLDER = '_ours_'
 
 
 def load_config(
@@ -76,9 +59,7 @@ def load_config(
         ValueError: If an override names no place in the config, the config contradicts itself, or
             something in a foreign one has no counterpart; the message lists every problem.
     """
-    path = path if Path(path).is_file() else published_config(path)
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'config file {path} does not exist')
+    path = find_config(path)
     cfg = read_config(path, import_modules=False)
     dialect = find_dialect(cfg)
     _import_modules(cfg, dialect)
@@ -283,32 +264,6 @@ def _open_without_mark(file: Any, mode: str = 'r', **options: Any) -> Any:
     if 'r' in mode and options.get('encoding') == 'utf-8':
         options['encoding'] = 'utf-8-sig'
     return open(file, mode, **options)
-
-
-def published_config(path: str | Path) -> Path:
-    """Returns our config for a published name below ``configs/_ours_``; any other path as it is.
-
-    Args:
-        path: Such as ``configs/_ours_/coco/scratch/v/ViT-B.py``.
-
-    Raises:
-        FileNotFoundError: If the name is below that folder but none of ours.
-    """
-    path = Path(path)
-    if _FOLDER not in path.parts:
-        return path
-    place = path.parts.index(_FOLDER)
-    inner = Path(*path.parts[place + 1 :]).with_suffix('').as_posix()
-    for pattern, ours in _RULES:
-        match = re.fullmatch(pattern, inner)
-        if match:
-            names = {**match.groupdict(), 'size': SIZES[match['size']]}
-            found = Path(*path.parts[:place], ours.format(**names))
-            if found.is_file():
-                return found
-    raise FileNotFoundError(
-        f'{path} is no config of VLPose that can be run; docs/vlpose.md lists its names and ours'
-    )
 
 
 def _move_data(node: Any, data_root: str) -> None:

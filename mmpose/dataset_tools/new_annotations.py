@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +117,8 @@ def _number_categories(data: Json, notes: list[str]) -> None:
     uses += [(ann, 'category_id') for ann in data['annotations'] if 'category_id' in ann]
     if all(type(entry.get(key)) is int for entry, key in uses):
         return
-    numbers = {found: i for i, found in enumerate(_unique(str(e.get(k)) for e, k in uses), 1)}
+    numbers = {found: i for i, found in enumerate(dict.fromkeys(str(e.get(k)) for e, k in uses), 1)}
     for entry, key in uses:
         entry[key] = numbers[str(entry.get(key))]
     shown = ', '.join(f'{found} is {number}' for found, number in list(numbers.items())[:10])
     notes.append(f'ids of categories that are no numbers were numbered: {shown}')
-
-
-def _unique(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(values))

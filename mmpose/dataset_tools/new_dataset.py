@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import mmpose
 from mmpose.coco.json_fields import Json
 from mmpose.config.load import load_config, read_config
+from mmpose.config.names import CONFIGS
 from mmpose.dataset_tools.new_annotations import is_labelled, read_annotations, split_by_image
 from mmpose.dataset_tools.new_skeleton import Skeleton, propose_skeleton, write_skeleton
 from mmpose.dataset_tools.training_plan import TrainingPlan, plan_training
 
-CONFIGS = Path(mmpose.__file__).resolve().parent.parent / 'configs'
 # Model: its fragment, and published weights to start from.
 MODELS = {
     'tiny': ('vitpose_tiny_conv', None),
@@ -151,10 +150,6 @@ def _check_options(name: str, size: str, model: str, val_share: float) -> None:
         raise ValueError(f"--model is '{model}', expected one of {sorted(MODELS)}")
     if not 0 < val_share < 1:
         raise ValueError(f'--val-share is {val_share}, expected a share between 0 and 1')
-    if not CONFIGS.is_dir():
-        raise FileNotFoundError(
-            f'{CONFIGS} does not exist: this needs the repository with its configs'
-        )
     sizes = [
         path.stem.removeprefix(PIPELINE)
         for path in sorted((CONFIGS / '_base_' / 'pipelines').glob(f'{PIPELINE}*.py'))

@@ -33,7 +33,6 @@ class BoxesFile:
     0, as ``image_id`` or name.
 
     Args:
-        path: The file.
         selection: Which categories and scores are kept. ``{name: boxes}`` says no categories, so
             all boxes are wanted.
 

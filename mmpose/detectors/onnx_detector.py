@@ -36,7 +36,6 @@ class OnnxDetector:
     size runs all frames at once.
 
     Args:
-        path: The graph.
         network: ``yolox`` or ``rtmdet``, whose inputs are normalised differently. None goes by
             the raw output of YOLOX, else by the name of the file.
         device: ``cpu``, or ``cuda`` where onnxruntime-gpu is installed.

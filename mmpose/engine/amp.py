@@ -26,7 +26,6 @@ class MixedPrecisionOptimWrapper(PoseOptimWrapper):
     """Runs the forward pass under autocast.
 
     Args:
-        optimizer: The optimizer.
         dtype: ``bfloat16``, ``float16`` (GPU only) or ``auto``: bfloat16 where the hardware has
             it, else float16.
         accumulative_counts: How many iterations share one optimizer step.

@@ -95,7 +95,6 @@ class AnnotationTable:
 
     Args:
         truth: Annotations of the dataset.
-        dataset_meta: Its skeleton.
         metric: ``oks``, ``error``, or ``auto`` for OKS where the skeleton has sigmas.
 
     Raises:

@@ -25,11 +25,7 @@ NEW_RUN = 'use --cfg-options load_from=... without --resume to start a new run f
 
 
 def check_fits(checkpoint: dict[str, Any], model: nn.Module, optimizer: Optimizer) -> None:
-    """Raises unless weights and state of the optimizer belong to this model and optimizer.
-
-    Raises:
-        ValueError: If the model differs, or the optimizer, or how they are spread over the ranks.
-    """
+    """Raises a ValueError if model or optimizer differ, or how they are spread over the ranks."""
     try:
         require_same(checkpoint['state_dict'], model.state_dict(), 'the checkpoint')
     except ValueError as error:

@@ -24,7 +24,6 @@ class PoseTrainLoop(EpochBasedTrainLoop):
     checkpoint, for any number of workers.
 
     Args:
-        runner: The runner.
         dataloader: The training loader or its config.
         max_epochs: Epochs to train.
         val_interval: Epochs between evaluations; there is one after the last epoch too.

@@ -46,9 +46,9 @@ def evaluate_backends(
                 found.keypoints, found.keypoint_scores, data['batch'], backend
             )
             metrics[name].process(data, results)
-    return {
-        name: _primary_first(own.evaluate(len(loader.dataset))) for name, own in metrics.items()
-    }
+    found = {name: own.evaluate(len(loader.dataset)) for name, own in metrics.items()}
+    primary = primary_metric(list(next(iter(found.values()))))
+    return {name: {primary: own[primary], **own} for name, own in found.items()}
 
 
 def _fit_crops(loader_cfg: dict[str, Any], backend: PoseBackend) -> None:
@@ -79,8 +79,3 @@ def _build_metric(cfg: Config, metainfo: dict[str, Any]) -> Any:
     metric = METRICS.build(dict(evaluators if isinstance(evaluators, dict) else evaluators[0]))
     metric.dataset_meta = metainfo
     return metric
-
-
-def _primary_first(metrics: dict[str, float]) -> dict[str, float]:
-    primary = primary_metric(list(metrics))
-    return {primary: metrics[primary], **metrics}

@@ -150,13 +150,12 @@ def export_model(
     made = writing(*_files_of(path), report_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     remove(path)
+    device = 'cuda' if format == 'tensorrt' else 'cpu'
     num = NUM_CALIBRATION if precision == 'int8' else NUM_COMPARED
     crops = load_crops(images, num, metadata.input_size)
     try:
         _write(source, metadata, path, format, crops)
-        backends = [
-            open_exported(path, _device_of(format), dataset=x.name) for x in metadata.datasets
-        ]
+        backends = [open_exported(path, device, dataset=x.name) for x in metadata.datasets]
         comparisons = [
             compare(
                 reference,
@@ -265,7 +264,3 @@ def _write(
         write_int8(program, metadata, path, inputs)
     else:
         FORMATS[format].write(program, metadata, path)
-
-
-def _device_of(format: str) -> str:
-    return 'cuda' if format == 'tensorrt' else 'cpu'

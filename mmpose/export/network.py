@@ -54,8 +54,6 @@ class SwitchedProgram(nn.Module):
 
     Args:
         models: One per dataset, as ``MultiHeadPoseEstimator.single`` gives them.
-        decoded: See ``PoseProgram``.
-        dtype: See ``PoseProgram``.
 
     Raises:
         ValueError: If the models differ in more than their weights and numbers of keypoints.

@@ -96,21 +96,28 @@ def read_info(path: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: If there is not exactly one, or it is more than values; the message says where.
     """
-    path, found = Path(path), {}
+    path = Path(path)
+    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     try:
         nodes = list(ast.walk(ast.parse(path.read_bytes())))
     except SyntaxError as error:
         raise ValueError(f'{path}, line {error.lineno}: {error.msg}') from error
     for node in nodes:
-        if not isinstance(node, ast.Assign) or 'keypoint_info' not in _keys(node.value):
+        if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
             continue
+        name = ast.unparse(node.target if isinstance(node, ast.AnnAssign) else node.targets[0])
+        is_skeleton = 'keypoint_info' in _keys(node.value)
         try:
-            found[ast.unparse(node.targets[0])] = _value(node.value)
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f'{path}, line {node.lineno}: {ast.unparse(node.targets[0])} is more than values '
-                f'({error}); the file is read and not run, so write them out'
-            ) from error
+            known[name] = _value(node.value, known)
+        except (ValueError, TypeError, LookupError) as error:
+            if is_skeleton:
+                raise ValueError(
+                    f'{path}, line {node.lineno}: {name} is more than values ({error}); the file '
+                    'is read and not run, so write them out'
+                ) from error
+        if is_skeleton:
+            found[name] = known[name]
     if len(found) != 1:
         raise ValueError(
             f'{path} has {len(found)} skeletons ({", ".join(found) or "none"}), expected one dict '
@@ -126,20 +133,24 @@ def _keys(node: ast.expr) -> list[Any]:
     return [word.arg for word in node.keywords] if isinstance(node, ast.Call) else []
 
 
-def _value(node: ast.expr) -> Any:
-    """Returns the value of literals, ``dict`` calls and sums of them; nothing is executed."""
+def _value(node: ast.expr, known: Info) -> Any:
+    """Returns the value of literals, ``dict`` calls, sums and ``known`` names; nothing is run."""
     if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict' and not node.args:
-        return {str(word.arg): _value(word.value) for word in node.keywords}
+        return {str(word.arg): _value(word.value, known) for word in node.keywords}
     if isinstance(node, ast.Dict):
         return {
-            _value(key): _value(value)
+            _value(key, known): _value(value, known)
             for key, value in zip(node.keys, node.values, strict=True)
             if key is not None
         }
     if isinstance(node, (ast.List, ast.Tuple)):
-        return [_value(item) for item in node.elts]
+        return [_value(item, known) for item in node.elts]
     if isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
-        return ARITHMETIC[type(node.op)](_value(node.left), _value(node.right))
+        return ARITHMETIC[type(node.op)](_value(node.left, known), _value(node.right, known))
+    if isinstance(node, ast.Name):
+        return known[node.id]
+    if isinstance(node, ast.Subscript):
+        return _value(node.value, known)[_value(node.slice, known)]
     return ast.literal_eval(node)
 
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -192,7 +193,7 @@ def match_keypoints(source: Sequence[str], target: Sequence[str]) -> list[Pair]:
         return [(i, i) for i in range(len(target))]
     names, wanted = parse_names(source), parse_names(target)
     pairs: dict[int, int] = {}
-    for key_of in (_name_key, point_key, _near_key):
+    for key_of in (attrgetter('key'), point_key, _near_key):
         taken = set(pairs.values())
         places = {
             key_of(name): i
@@ -221,10 +222,6 @@ def body_half(name: KeypointName) -> str:
 def is_of_head(name: KeypointName) -> bool:
     """Whether a keypoint is a part of the head: it moves with the head, and shows it alone."""
     return any(word.rstrip('s') in HEAD_WORDS for word in name.words)
-
-
-def _name_key(name: KeypointName) -> Key:
-    return name.key
 
 
 def _near_key(name: KeypointName) -> Key:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -98,14 +98,7 @@ class TrackedInstances(InstanceArrays):
         moved = self.velocity * coasted_s[:, None]  # (N, 2)
         boxes = self.boxes.copy()
         boxes[:, :2] += moved
-        return TrackedInstances(
-            self.ids,
-            self.keypoints + moved[:, None],
-            self.keypoint_scores,
-            boxes,
-            self.velocity,
-            self.seen_s,
-        )
+        return replace(self, keypoints=self.keypoints + moved[:, None], boxes=boxes)
 
     def seen_as(self, poses: TrackedInstances) -> TrackedInstances:
         """Returns the instances updated with their new poses, one each; velocities are filtered."""
@@ -116,6 +109,4 @@ class TrackedInstances(InstanceArrays):
         newest = moved / np.maximum(elapsed_s, 1e-9)[:, None]
         share = (elapsed_s / (elapsed_s + VELOCITY_MEMORY_S))[:, None]  # 0 where no time passed
         velocity = self.velocity + share * (newest - self.velocity)
-        return TrackedInstances(
-            self.ids, poses.keypoints, poses.keypoint_scores, poses.boxes, velocity, poses.seen_s
-        )
+        return replace(poses, ids=self.ids, velocity=velocity)

@@ -118,7 +118,9 @@ def draw_results(
     if heatmap is not None:
         paint_result_heatmaps(canvas, results, dataset_meta, heatmap)
     painted = []
-    for number, result in _large_first(results):
+    sizes = [-float(np.prod(result.bbox_xywh[2:])) for result in results]
+    for number in sorted(range(len(results)), key=sizes.__getitem__):  # the largest first
+        result = results[number]
         points, values = _checked_pose(result.keypoints, result.keypoint_scores, dataset_meta)
         confident = (values > threshold) & np.isfinite(points).all(axis=1)
         color = _instance_color(result, number, color_by)
@@ -158,11 +160,6 @@ class _Painted:
     drawn: NDArray[np.bool_]
     place: Points
     plate: Color
-
-
-def _large_first(results: Sequence[PoseResult]) -> list[tuple[int, PoseResult]]:
-    """Returns the results with their places in the sequence."""
-    return sorted(enumerate(results), key=lambda item: -float(np.prod(item[1].bbox_xywh[2:])))
 
 
 def _instance_color(result: PoseResult, number: int, color_by: str) -> Color | None:

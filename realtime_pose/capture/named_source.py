@@ -10,13 +10,14 @@ from typing import Any
 
 import cv2
 
-import realtime_pose
 from mmpose.apis.inference.sources import WEBCAM, Source, open_sources
 from mmpose.apis.inference.videos import OPEN_TIMEOUT_MS, READ_TIMEOUT_MS, CameraSource
 from mmpose.structures import Frame
+from mmpose.version import PROJECT
 from realtime_pose.capture.synthetic import SyntheticSource
 
-PROJECT_ROOT = Path(realtime_pose.__file__).resolve().parents[1]
+# The checkout, or the current folder where the package is installed.
+PROJECT_ROOT = PROJECT if PROJECT.name != '.mim' else Path.cwd()
 SYNTHETIC = 'synthetic'
 NETWORK_MARK = '://'
 NETWORK_SCHEMES = ('rtsp', 'rtsps', 'http', 'https')

@@ -12,8 +12,9 @@ import mmpose
 from mmpose.apis import PoseInferencer, inference_topdown, init_model
 from mmpose.apis.inference import load_backend
 from mmpose.backends.crop_rule import CropRule
-from mmpose.backends.model_names import CONFIGS, find_model, model_names
+from mmpose.backends.model_names import find_model
 from mmpose.checkpoint_tools.convert_file import convert_checkpoint
+from mmpose.config.names import CONFIGS, model_names
 from tests.checkpoint_tools.checkpoint_files import (
     BACKBONE,
     NAMES,

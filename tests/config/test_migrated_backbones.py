@@ -20,7 +20,6 @@ def hrnet(width, **changes):
     return dict(type='HRNet', in_channels=3, extra=stages | changes)
 
 
-VIT = dict(type='mmpretrain.VisionTransformer', with_cls_token=False, patch_cfg=dict(padding=2))
 CASES = [
     (dict(type='ResNet', depth=50), dict(name='resnet50', out_indices=4)),
     (
@@ -59,20 +58,6 @@ CASES = [
         dict(type='PyramidVisionTransformerV2', embed_dims=64, num_layers=[3, 4, 6, 3]),
         dict(name='pvt_v2_b2', out_indices=(0, 1, 2, 3)),
     ),
-    (
-        VIT | dict(arch='large', img_size=(256, 192), drop_path_rate=0.5),
-        dict(
-            type='ViT',
-            img_size=(256, 192),
-            patch_size=16,
-            embed_dim=1024,
-            depth=24,
-            num_heads=16,
-            mlp_ratio=4,
-            qkv_bias=True,
-            drop_path_rate=0.5,
-        ),
-    ),
 ]
 
 
@@ -94,7 +79,6 @@ def test_backbone_is_translated(theirs, ours):
         (dict(type='ResNet', with_cp=True), 'with_cp', 'no with_cp=True'),
         (dict(type='ResNet', norm_cfg=dict(type='GN')), 'norm_cfg', 'GN'),
         (hrnet(32, stage3=dict(num_modules=2)), 'extra.stage3', 'hrnet_w32 of timm has'),
-        (VIT | dict(with_cls_token=True), 'with_cls_token', 'has with_cls_token=False'),
     ],
 )
 def test_backbone_without_counterpart_is_refused_by_name(theirs, key, why):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from v1_configs import write_config
 
 from mmpose.apis.test import prepare_test, run_test
@@ -333,3 +334,7 @@ def test_dialects():
     assert find_dialect({'model': {'type': 'TopDown'}, 'log_config': {}}) != OURS
     assert find_dialect({'train_cfg': {'by_epoch': True, 'max_epochs': 3}}) == V1
     assert find_dialect({'train_cfg': {'max_epochs': 3}, 'model': {'type': 'X'}}) == OURS
+    hooks = [{'type': 'PoseVisualizationHook'}]
+    assert find_dialect(Config({'custom_hooks': hooks})) == V1
+    own = {'train_cfg': {'by_epoch': True}, 'model': {'metainfo': 'coco'}}
+    assert find_dialect(Config(own)) == OURS

@@ -270,6 +270,18 @@ def test_results_of_jhmdb_count_from_0_and_its_file_from_1(tmp_path, offset, exp
     assert figures['tPCK'] == expected  # the torso is 1 px long, so 0.2 px count
 
 
+@pytest.mark.parametrize(('name', 'expected'), [('freihand', 1.0), ('onehand10k', 0.0)])
+def test_pck_of_freihand_is_relative_to_the_whole_image(tmp_path, name, expected):
+    hand = annotation(1, 100, keypoints=points(21), bbox=[10, 10, 30, 40])
+    data = dataset(tmp_path, [hand], metainfo='freihand', bbox_field='image')
+    found = [n for i in range(21) for n in (10 + i, 30, 1)]  # off by 10 px; 0.2 x 80 and 0.2 x 39
+    pose = {'image_id': 100, 'category_id': 1, 'ann_id': 1, 'keypoints': found, 'score': 1.0}
+    (tmp_path / 'results.json').write_text(json.dumps([pose]))
+    figures = evaluate_results(name, tmp_path / 'results.json', tmp_path / 'ann.json')
+    assert figures['PCK'] == expected
+    assert data.ground_truth().bbox_xywh.tolist() == [[0, 0, 80, 60]]
+
+
 @pytest.mark.parametrize('table', [DATASETS_1X, DATASETS_0X], ids=['1.x', '0.x'])
 def test_rows_of_the_migration_are_arguments(tmp_path, table):
     for name, row in table.items():

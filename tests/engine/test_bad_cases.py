@@ -205,7 +205,9 @@ def test_annotations_come_from_the_file_where_a_detector_gave_the_boxes(tmp_path
     person.update(keypoints=[1, 2, 2] * 17, num_keypoints=17)
     content = dict(images=[dict(id=2)], annotations=[person], categories=[dict(id=1, name='x')])
     file.write_text(json.dumps(content))
-    dataset = SimpleNamespace(bbox_file='d.json', ann_file=file, parts=None, dataset_meta=COCO)
+    dataset = SimpleNamespace(
+        bbox_file='d.json', ann_file=file, parts=None, dataset_meta=COCO, instance_layout=None
+    )
     (table,) = tables_of(dataset, 'auto')
     pose = prediction(0, 0)
     found = table.compare(

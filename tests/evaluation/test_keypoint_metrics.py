@@ -113,7 +113,7 @@ def test_the_written_file_gives_the_figures_of_the_run(tmp_path, gt):
     assert 0 < figures['AUC'] < figures['PCK'] < 1
     for name in arguments:
         written = tmp_path / name / 'result_keypoints.json'
-        again = evaluate_results('freihand', written, gt.source)
+        again = evaluate_results('onehand10k', written, gt.source)
         assert list(again) == ['PCK', 'AUC', 'EPE']
         assert list(again.values()) == pytest.approx(list(figures.values()), abs=1e-12)
 

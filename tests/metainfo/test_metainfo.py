@@ -137,10 +137,11 @@ def test_a_table_that_changed_is_read_again(tmp_path):
 INFO = """
 class Lamps:
     METAINFO: dict = {}
+colors = dict(arm=[0, 255, 0])
 dataset_info = dict(
     dataset_name='lamp', paper_info=dict(author='A. Lamp', year=2022),
     keypoint_info={
-        1: dict(name='left, arm', id=1, color=[0, 255, 0], type='upper', swap='right, arm'),
+        1: dict(name='left, arm', id=1, color=colors['arm'], type='upper', swap='right, arm'),
         0: dict(name='top', id=0, type='', swap=''),
         2: dict(name='right, arm', id=2, color=[0, 0, 255], type='upper', swap='left, arm'),
     },
@@ -159,6 +160,10 @@ def test_skeleton_of_mmpose_by_file_by_dict_and_as_table(tmp_path):
     assert meta.keypoint_colors.tolist() == [[255, 128, 0], [0, 255, 0], [0, 0, 255]]
     assert meta.sigmas == pytest.approx([0.026, 0.1 / 3, 0.079])
     assert load_metainfo(dict(from_file=str(path))) == meta
+    of_class = tmp_path / 'dataset.py'
+    text = INFO.replace('METAINFO: dict = {}', 'x = 1')
+    of_class.write_text(text.replace('dataset_info =', 'class Mine:\n    METAINFO: dict ='))
+    assert load_metainfo(of_class) == meta
     assert load_metainfo(read_info(path)) == meta
     assert migrate_skeleton(str(path), str(table)) == (
         f'{table}: 3 keypoints, 1 pairs of left and right, 1 links, sigmas'

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from realtime_pose.inference import ViTPoseEstimator, available_models, infer_pose, model_choice
-from realtime_pose.inference.model_choice import RANDOM, TOY_CONFIG, default_model
+from realtime_pose.inference.model_choice import RANDOM, TOY_CONFIG
 from realtime_pose.interface.gradio_app import build_app
 from realtime_pose.interface.picture_note import with_note
 
@@ -90,15 +90,6 @@ def test_a_picture_says_what_its_model_does_not_know():
         noted = with_note(image, model_choice.GENERATED_NOTE)
         assert (noted[:60] == image).all()
         assert noted[60:].any()
-
-
-def test_an_installation_without_the_checkout_says_what_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_choice, 'TOY_CONFIG', tmp_path / 'configs/a.py')
-    monkeypatch.setattr(model_choice, 'WORK_DIRS', ())
-    monkeypatch.delenv('VITPOSE_CONFIG', raising=False)
-    monkeypatch.delenv('VITPOSE_CHECKPOINT', raising=False)
-    with pytest.raises(FileNotFoundError, match=r'install the checkout with pip install -e \.'):
-        default_model()
 
 
 def test_an_installation_without_gradio_says_what_is_missing(monkeypatch):

@@ -48,9 +48,7 @@ class PoseInferencer:
         device: Such as ``cuda:1``; None takes a GPU where there is one.
         dataset: Which head of a model of several datasets.
         dtype: ``float32``, ``bfloat16`` or ``float16``; see ``init_model``.
-        compile_model: See ``init_model``.
-        flip_test: See ``init_model``.
-        input_size: See ``init_model``.
+        compile_model, flip_test, input_size: See ``init_model``.
         batch_size: Instances, and frames, at a time.
         categories: See ``build_detector``; None follows the skeleton: people, animals, hands.
         bbox_threshold: Boxes with a lower score are dropped.

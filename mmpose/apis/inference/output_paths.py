@@ -41,7 +41,6 @@ class DrawnPaths:
     """Paths of drawn pictures and videos in a folder, or the one file that was named.
 
     Args:
-        folder: The folder.
         out_file: The only file, instead.
         files: Claims what is written.
     """

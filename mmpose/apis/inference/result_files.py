@@ -200,7 +200,9 @@ class MmposeFolder:
             {
                 'keypoints': rounded(pose.keypoints),
                 'keypoint_scores': rounded(pose.keypoint_scores),
-                'bbox': [rounded(np.concatenate([pose.bbox_xywh[:2], _last_corner(pose)]))],
+                'bbox': [
+                    rounded(np.r_[pose.bbox_xywh[:2], pose.bbox_xywh[:2] + pose.bbox_xywh[2:]])
+                ],
                 'bbox_score': rounded(pose.bbox_score),
             }
             for pose in result.poses
@@ -242,7 +244,3 @@ def _as_dict(pose: PoseResult) -> dict[str, Any]:
         'score': rounded(score_of(pose)),
         'keypoints': rounded(np.column_stack([pose.keypoints, pose.keypoint_scores])),
     }
-
-
-def _last_corner(pose: PoseResult) -> np.ndarray:
-    return pose.bbox_xywh[:2] + pose.bbox_xywh[2:]

@@ -118,11 +118,7 @@ def start_language(model: nn.Module, state: StateDict) -> tuple[set[str], list[s
 
 
 def refuse_text_encoder(state: StateDict, who: str) -> None:
-    """Raises if a model reads texts, which other systems do not.
-
-    Raises:
-        ValueError: If it does.
-    """
+    """Raises a ValueError if a model reads texts, which other systems do not."""
     if any(name.startswith('text_encoder.') for name in state):
         raise ValueError(
             f"{who} has no model that reads texts; convert to 'ours', 'safetensors' or 'vitpose', "

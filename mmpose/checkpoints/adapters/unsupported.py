@@ -32,11 +32,7 @@ THEIR_LAYER = r'(^|\.)(encoder\.layers?\.\d+\.|embeddings\.(cls_token$|patch_emb
 
 
 def refuse_impossible(state: StateDict) -> None:
-    """Raises if a state dict belongs to a network that our ViT cannot reproduce.
-
-    Raises:
-        ValueError: In one sentence that says what our ViT lacks.
-    """
+    """Raises a ValueError, which says why, for a network that our ViT cannot reproduce."""
     for pattern, why in IMPOSSIBLE:
         names = [name for name in state if re.search(pattern, name)]
         if names:

@@ -63,11 +63,7 @@ def to_vitpose(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
 
 
 def refuse_conv_stem(state: StateDict, who: str) -> None:
-    """Raises if a model has the convolutional stem, which other systems do not have.
-
-    Raises:
-        ValueError: If it has.
-    """
+    """Raises a ValueError if a model has the convolutional stem, which no other system has."""
     if any('patch_embed.convs.' in name for name in state):
         raise ValueError(f"{who} does not have the convolutional stem (model.backbone.stem='conv')")
 

@@ -195,11 +195,7 @@ def fit_experts(state: StateDict, backbone: nn.Module) -> tuple[StateDict, tuple
 
 
 def refuse_experts() -> None:
-    """Raises because a model with experts was given where a plain one is expected.
-
-    Raises:
-        ValueError: Always.
-    """
+    """Raises a ValueError: a model with experts was given where a plain one is expected."""
     raise ValueError(
         'the checkpoint is a ViTPose+ model with one expert per dataset; extract the model of one '
         'dataset with tools/model_split.py and load that'

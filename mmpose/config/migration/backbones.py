@@ -1,4 +1,4 @@
-"""Backbones of MMPose 1.x and 0.x in the words of this project: ViT, or a model of timm."""
+"""Convolutional and hierarchical backbones of MMPose 1.x and 0.x as models of timm."""
 
 from __future__ import annotations
 
@@ -92,10 +92,6 @@ _NEUTRAL: dict[str, tuple[Any, ...] | None] = {
     'num_heads': ((3, 6, 12, 24), (4, 8, 16, 32), (6, 12, 24, 48), (1, 2, 5, 8)),
     'dilations': ((1, 1, 1, 1),),
 }  # fmt: skip
-_VIT_SIZES = {
-    'deit-tiny': (192, 12, 3, 4), 'deit-small': (384, 12, 6, 4), 'small': (768, 8, 8, 3),
-    'base': (768, 12, 12, 4), 'large': (1024, 24, 16, 4), 'huge': (1280, 32, 16, 4),
-}  # fmt: skip
 
 
 def translate_backbone(cfg: Mapping[str, Any], notes: MigrationNotes) -> dict[str, Any]:
@@ -112,15 +108,12 @@ def translate_backbone(cfg: Mapping[str, Any], notes: MigrationNotes) -> dict[st
     rest = _plain(cfg)
     kind = str(rest.pop('type', '')).rpartition('.')[2]
     init = rest.pop('init_cfg', None)
-    if kind == 'VisionTransformer':
-        result = _translate_vit(rest, notes)
-    elif kind in _NETS:
-        result = _translate_net(kind, rest, notes)
-        _add_weights(result, init, kind, notes)
-    else:
+    if kind not in _NETS:
         why = 'timm has no such network' if kind in MISSING else 'it is unknown here'
         notes.refused[f'{KEY}.type'] = f"'{kind}': {why}; docs/extending.md shows how to add it"
         return dict(cfg)
+    result = _translate_net(kind, rest, notes)
+    _add_weights(result, init, kind, notes)
     for key, value in rest.items():
         if key not in _NEUTRAL or (_NEUTRAL[key] is not None and value not in _NEUTRAL[key]):
             notes.refused[f'{KEY}.{key}'] = f'{kind} has no {key}={value!r} here'
@@ -247,47 +240,6 @@ def _add_weights(result: dict[str, Any], init: Any, kind: str, notes: MigrationN
         notes.exact[f'{KEY}.init_cfg'] = f"timm's '{result['name']}', the weights of torchvision"
     elif not checkpoint:
         notes.inexact[f'{KEY}.init_cfg'] = f'random weights of {kind} are drawn as timm draws them'
-
-
-def _translate_vit(rest: dict[str, Any], notes: MigrationNotes) -> dict[str, Any]:
-    arch = rest.pop('arch', 'base')
-    if isinstance(arch, Mapping):
-        dim, depth, heads = (arch[key] for key in ('embed_dims', 'num_layers', 'num_heads'))
-        ratio = arch['feedforward_channels'] / dim
-    elif arch in (sizes := {**_VIT_SIZES, **{name[0]: size for name, size in _VIT_SIZES.items()}}):
-        dim, depth, heads, ratio = sizes[arch]
-    else:
-        notes.refused[f'{KEY}.arch'] = f'{arch}; known are {", ".join(_VIT_SIZES)}, or a dict'
-        return {}
-    size = rest.pop('img_size', 224)
-    result: dict[str, Any] = dict(
-        type='ViT',
-        img_size=(size, size) if isinstance(size, int) else tuple(size),
-        patch_size=rest.pop('patch_size', 16),
-        embed_dim=dim,
-        depth=depth,
-        num_heads=heads,
-        mlp_ratio=ratio,
-        qkv_bias=rest.pop('qkv_bias', True),
-    )
-    for theirs, ours in (
-        ('drop_path_rate', 'drop_path_rate'),
-        ('drop_rate', 'drop_rate'),
-        ('final_norm', 'last_norm'),
-        ('frozen_stages', 'frozen_stages'),
-    ):
-        if theirs in rest:
-            result[ours] = rest.pop(theirs)
-    # what a pose model has: no class token, one map, patches of ViTPose with 2 px of padding
-    expected = dict(
-        out_type='featmap', with_cls_token=False, output_cls_token=False, patch_cfg={'padding': 2}
-    )
-    for key, value in expected.items():
-        own = rest.pop(key, value if key in ('output_cls_token', 'out_type') else None)
-        if own != value:
-            notes.refused[f'{KEY}.{key}'] = f'{own}; the ViT here has {key}={value}'
-    notes.exact[KEY] = f'ViT of {depth} blocks and {dim} channels'
-    return result
 
 
 def _plain(node: Any) -> Any:

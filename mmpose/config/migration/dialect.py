@@ -16,7 +16,7 @@ _KEYS_0 = {'data_cfg', 'channel_cfg', 'checkpoint_config', 'lr_config', 'optimiz
            'total_epochs', 'log_config', 'evaluation', 'dist_params'}  # fmt: skip
 _TYPES_0 = {'TopDown', 'TopDownMoE', 'PGVL'}
 # types that no config of ours names
-_TYPES_1 = {'BadCaseAnalysisHook', 'DefaultSampler', 'MultiSourceSampler', 'PoseVisualizationHook',
+_TYPES_1 = {'BadCaseAnalysisHook', 'MultiSourceSampler', 'PoseVisualizationHook',
             'SyncBuffersHook', 'VisionTransformer'}  # fmt: skip
 _SCOPES = ('mmpretrain.', 'mmcls.', 'mmdet.')
 
@@ -27,12 +27,15 @@ def find_dialect(cfg: Mapping[str, Any]) -> str:
     Args:
         cfg: A whole config, composed.
     """
-    model_type = (cfg.get('model') or {}).get('type')
+    model = cfg.get('model') or {}
+    model_type = model.get('type')
     if _KEYS_0 & set(cfg) or model_type in _TYPES_0:
         return V0
+    if isinstance(model.get('metainfo'), (str, list, tuple)):  # there it is a dict, if at all
+        return OURS
     if (cfg.get('train_cfg') or {}).get('by_epoch'):
         return V1
-    return V1 if any(_is_of_1x(part) for part in _parts(cfg)) else OURS
+    return V1 if any(_is_of_1x(part) for part in _parts(dict(cfg.items()))) else OURS
 
 
 def _is_of_1x(part: Mapping[str, Any]) -> bool:

@@ -234,6 +234,8 @@ def _transform(step: Config, where: str, dataset: Config, notes: MigrationNotes)
     if kind in ('GenerateTarget', 'PackPoseInputs'):
         return _last_step(part)
     if kind not in TRANSFORM:
+        import mmcv.transforms  # registers those of mmcv  # noqa: F401
+
         if TRANSFORMS.get(kind):
             part.note_kind(kind)
             return {'type': kind, **part.keep(*part.left)}

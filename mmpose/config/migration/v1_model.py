@@ -62,7 +62,8 @@ def translate_model(config: Config, notes: MigrationNotes) -> Config:
     head = part.left.pop('head', None) or {}
     neck = part.left.pop('neck', None)
     out['head'] = _head(head, notes)
-    if neck and neck.get('concat'):
+    kind = str((neck or {}).get('type'))
+    if neck and (neck.get('concat') or (kind != 'FeatureMapProcessor' and MODELS.get(kind))):
         out['neck'] = dict(neck)
         notes.exact[part.place('neck')] = 'model.neck'
     else:
@@ -146,10 +147,11 @@ def as_codec(config: Any, where: str, notes: MigrationNotes) -> Config | None:
 def _head(config: Config, notes: MigrationNotes) -> Config:
     part = Part(config, 'model.head', notes)
     kinds = {'HeatmapHead': 'HeatmapHead', 'VisionLanguageHeatmapHead': 'TwoBranchHead'}
-    if part.kind not in kinds:
+    is_own = part.kind not in kinds and MODELS.get(part.kind) is not None  # of the user's
+    if part.kind not in kinds and not is_own:
         part.refuse('type', f"'{part.kind}' has no counterpart; heads are HeatmapHead")
         return {}
-    out = {'type': kinds[part.kind]}
+    out = {'type': kinds.get(part.kind, part.kind)}
     part.note_kind(out['type'])
     if out['type'] == 'TwoBranchHead':
         part.expect('deconv_type', 'first_amiddle_last_add')
@@ -165,6 +167,8 @@ def _head(config: Config, notes: MigrationNotes) -> Config:
         out['decoder'] = as_codec(part.left.pop('decoder'), part.place('decoder'), notes)
     loss = part.left.pop('loss', None) or {'type': LOSSES[0], 'use_target_weight': True}
     out['loss'] = _loss(loss, part.place('loss'), notes)
+    if is_own:
+        return {**out, **part.keep(*part.left)}
     part.finish()
     return out
 
@@ -226,7 +230,7 @@ def _backbone(config: Config, where: str, notes: MigrationNotes) -> tuple[Config
         else:
             inner.drop('layers draw their weights in the way of this project', *inner.left)
         inner.finish()
-    if part.kind in ('VisionTransformer', 'ViTPrompt') and 'arch' in part.left:
+    if part.kind == 'VisionTransformer' or (part.kind == 'ViTPrompt' and 'arch' in part.left):
         return _vit(part), pretrained
     if MODELS.get(part.kind):
         part.note_kind(part.kind)
@@ -236,7 +240,7 @@ def _backbone(config: Config, where: str, notes: MigrationNotes) -> tuple[Config
 
 def _vit(part: Part) -> Config:
     """Returns mmpretrain's VisionTransformer, or that of VLPose, in our words."""
-    arch = part.take('arch', to='embed_dim, depth, num_heads, mlp_ratio')
+    arch = part.take('arch', 'base', to='embed_dim, depth, num_heads, mlp_ratio')
     if not isinstance(arch, Mapping):
         name = SHORT.get(str(arch).lower(), str(arch).lower())
         if name not in ARCHS:

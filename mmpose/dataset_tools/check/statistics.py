@@ -79,11 +79,8 @@ def gather_statistics(
 
 
 def _count_keypoints(split: Split) -> list[KeypointCount]:
-    hidden, visible = (
-        (split.store.keypoints_visible == 1).sum(axis=0),
-        (split.store.keypoints_visible == 2).sum(axis=0),
-    )
-    num = len(split.store.keypoints_visible)
+    hidden, visible = ((split.store.keypoints_visible == v).sum(axis=0) for v in (1, 2))
+    num = len(split.store)
     return [
         KeypointCount(name, int(h + v), int(h), int(v), float(h + v) / num)
         for name, h, v in zip(split.dataset_meta.keypoint_names, hidden, visible, strict=True)

@@ -3,8 +3,6 @@
 from mmpose.coco.files import load_detections, load_ground_truth, write_detections
 from mmpose.coco.keypoint_arrays import HEAD_SIZE, KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_ap import (
-    CocoScores,
-    MatchedPoses,
     evaluate_coco,
     format_scores,
     match_poses,
@@ -17,14 +15,13 @@ from mmpose.evaluation.functional.coco_backends import (
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
 from mmpose.evaluation.functional.eval_configs import (
     EVAL_CONFIGS,
-    EvalConfig,
     evaluate_keypoints,
     evaluate_results,
     find_eval_config,
     nme_keypoints,
 )
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
-from mmpose.evaluation.functional.instances import find_instances, load_instances, pair_detections
+from mmpose.evaluation.functional.instances import find_instances, load_instances
 from mmpose.evaluation.functional.keypoint_errors import (
     BBOX,
     DistanceMetric,
@@ -33,7 +30,6 @@ from mmpose.evaluation.functional.keypoint_errors import (
     keypoint_accuracies,
     keypoint_distances,
     mean_distance,
-    norm_lengths,
     pck_accuracy,
 )
 from mmpose.evaluation.functional.mpii import (
@@ -55,12 +51,9 @@ __all__ = [
     'FILE_NAME',
     'HEAD_SIZE',
     'WHOLEBODY_FIELDS',
-    'CocoScores',
     'DistanceMetric',
-    'EvalConfig',
     'KeypointDetections',
     'KeypointGroundTruth',
-    'MatchedPoses',
     'Norm',
     'area_under_curve',
     'evaluate_coco',
@@ -87,10 +80,8 @@ __all__ = [
     'mean_distance',
     'mpii_ground_truth',
     'nme_keypoints',
-    'norm_lengths',
     'oks_iou',
     'oks_nms',
-    'pair_detections',
     'pck_accuracy',
     'soft_oks_nms',
     'write_detections',

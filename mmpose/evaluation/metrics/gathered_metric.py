@@ -121,9 +121,6 @@ class PredictionDump(GatheredMetric):
 
     The file holds the columns of ``pack_results`` by name: keypoints in img px, scores, boxes, ids.
     ``numpy.load`` reads it without unpickling.
-
-    Args:
-        out_file: Path of the file.
     """
 
     def __init__(self, out_file: str) -> None:

@@ -91,11 +91,7 @@ def in_dataset_order(parts: Sequence[PoseColumns | None], first_place: int = 0) 
 
 
 def check_each_sample_once(poses: PoseColumns, size: int) -> None:
-    """Raises unless each sample of the dataset was evaluated exactly once.
-
-    Raises:
-        ValueError: If a sample came twice or the number is not ``size``.
-    """
+    """Raises a ValueError unless each of ``size`` samples was evaluated exactly once."""
     names = ('dataset_idx', 'img_id', 'ann_id')
     keys = zip(*(poses[name].tolist() for name in names), strict=True)
     key, count = Counter(keys).most_common(1)[0]
@@ -109,14 +105,7 @@ def check_each_sample_once(poses: PoseColumns, size: int) -> None:
 
 
 def check_number_of_samples(num: int, size: int) -> None:
-    """Raises unless as many samples were evaluated as the dataset has.
-
-    Args:
-        size: Number of samples of the dataset.
-
-    Raises:
-        ValueError: If they differ or there is nothing to evaluate.
-    """
+    """Raises a ValueError unless all ``size`` samples, at least one, were evaluated."""
     if num != size or num == 0:
         raise ValueError(
             f'{num} poses came for a dataset of {size} samples; expected one per sample, so look '

@@ -77,7 +77,8 @@ class HeatmapHead(PoseHead):
         convs = conv_out_channels or ()
         self.conv_layers = _make_conv_layers(width, convs, conv_kernel_sizes or ())
         self.final_layer = _make_final_layer([width, *convs][-1], out_channels, final_layer)
-        self.loss_module: nn.Module = _build_loss(loss)
+        loss = loss or {'type': 'KeypointMSELoss', 'use_target_weight': True}
+        self.loss_module: nn.Module = loss if isinstance(loss, nn.Module) else MODELS.build(loss)
         self.keypoint_weights: Tensor | None
         self.register_buffer('keypoint_weights', None, persistent=False)
         self._init_weights()
@@ -258,12 +259,6 @@ def _make_final_layer(
             'dict(kernel_size=3, padding=1) or None'
         )
     return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
-
-
-def _build_loss(loss: nn.Module | dict[str, Any] | None) -> nn.Module:
-    if isinstance(loss, nn.Module):
-        return loss
-    return MODELS.build(loss or {'type': 'KeypointMSELoss', 'use_target_weight': True})
 
 
 def _count_keypoints(out_channels: int, codec: Codec) -> int:

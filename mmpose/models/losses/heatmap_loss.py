@@ -22,7 +22,6 @@ class HeatmapLoss(nn.Module):
 
         Args:
             use_target_weight: Whether the weights of the keypoints count; otherwise all are 1.
-            loss_weight: Factor of the whole loss.
         """
         super().__init__()
         self.use_target_weight = use_target_weight
@@ -90,7 +89,6 @@ class KeypointMSELoss(HeatmapLoss):
         Args:
             use_target_weight: Of no effect, as in MMPose 1.x: the weights always count.
             skip_empty_channel: Whether keypoints with an empty target have weight 0.
-            loss_weight: Factor of the whole loss.
         """
         super().__init__(True, loss_weight)
         self.skip_empty_channel = skip_empty_channel
@@ -116,7 +114,6 @@ class JointsOHKMMSELoss(HeatmapLoss):
         Args:
             use_target_weight: Whether the weights of the keypoints count; otherwise all are 1.
             topk: Number of keypoints per instance that count.
-            loss_weight: Factor of the whole loss.
         """
         super().__init__(use_target_weight, loss_weight)
         self.topk = topk
