@@ -17,6 +17,7 @@ from mmpose.checkpoints.adapters.unsupported import refuse_impossible
 from mmpose.checkpoints.adapters.vitpose import MULTI_TASK, VITPOSE, VITPOSE_PLUS, to_vitpose
 from mmpose.checkpoints.formats import Converted, Format, StateDict, has_name
 
+FOREIGN_BACKBONE = 'backbone.model.'  # of timm or transformers, built by that library
 TEXT_ENCODER = 'text_encoder.'  # of models that read texts; its names are nobody else's
 
 
@@ -88,7 +89,7 @@ def convert_state_dict(state: StateDict) -> Converted:
         rest = {name: tensor for name, tensor in state.items() if name not in texts}
         converted = convert_state_dict(rest)
         return replace(converted, state=converted.state | texts)
-    refuse_impossible(state)
+    refuse_impossible({k: x for k, x in state.items() if not k.startswith(FOREIGN_BACKBONE)})
     return _find_format(state).to_ours(state)
 
 

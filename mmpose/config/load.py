@@ -22,7 +22,7 @@ from mmengine.config import config as mmengine_config
 from mmpose.config.check import LOADERS, check_config
 from mmpose.config.merge import merge_options
 from mmpose.config.migration.dialect import OURS, check_refusals, find_dialect, translator_of
-from mmpose.config.migration.notes import NO_COUNTERPART, MigrationNotes
+from mmpose.config.migration.notes import MigrationNotes
 from mmpose.config.migration.report import summary
 from mmpose.config.migration.v1 import INNER_IMPORTS
 from mmpose.config.names import find_config
@@ -109,7 +109,7 @@ def _migrated(cfg: Config, dialect: str, options: dict[str, Any]) -> tuple[Confi
         plain = _translated(cfg, dialect, {}, MigrationNotes())
         theirs = {k: v for k, v in options.items() if _has(cfg, k) or not _is_ours(plain, cfg, k)}
         _translated(cfg, dialect, theirs, notes)
-        theirs = {k: v for k, v in theirs.items() if notes.refused.get(k) != NO_COUNTERPART}
+        theirs = {k: v for k, v in theirs.items() if _has(cfg, k) or k not in notes.refused}
         notes = MigrationNotes()
     translated = _translated(cfg, dialect, theirs, notes)
     check_refusals(dialect, notes)

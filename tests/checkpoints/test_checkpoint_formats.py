@@ -16,7 +16,12 @@ from torch import nn
 
 from mmpose.checkpoints import load, load_backbone, load_model
 from mmpose.checkpoints.adapters.unsupported import refuse_impossible
-from mmpose.checkpoints.convert import EXPORTERS, FORMAT_NAMES, detect_format
+from mmpose.checkpoints.convert import (
+    EXPORTERS,
+    FORMAT_NAMES,
+    convert_state_dict,
+    detect_format,
+)
 from mmpose.checkpoints.load import BACKBONE_FITS
 
 
@@ -166,3 +171,12 @@ def test_sha256_is_recorded(write):
     assert f'sha256: {report.sha256}' in str(report)
     assert report.sha256 != other.sha256
     assert path.name == 'file.pth'
+
+
+def test_a_pose_model_around_a_foreign_transformer_is_one_of_ours():
+    """Its layers are those of the library that builds it, which our ViT need not reproduce."""
+    name = 'backbone.model.layers.0.blocks.0.attn.relative_position_bias_table'
+    state = {name: torch.zeros(169, 3), 'head.final_layer.weight': torch.zeros(17, 8, 1, 1)}
+    assert convert_state_dict(state).state.keys() == state.keys()
+    with pytest.raises(ValueError, match='a BEiT, Swin or SAM model'):
+        convert_state_dict({name.replace('model.', ''): torch.zeros(169, 3)})

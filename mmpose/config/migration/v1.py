@@ -167,28 +167,33 @@ def _dataset(config: Config, where: str, notes: MigrationNotes) -> Config:
     part = Part(config, where, notes)
     row = _dataset_row(part)
     part.expect('data_mode', 'topdown', why='there are no bottom-up models')
-    part.drop('samples are packed arrays here', 'serialize_data', 'lazy_init', 'max_refetch')
-    part.expect('sample_interval', 1)
-    part.expect('filter_cfg', None, {}) if not part.left.get('filter_cfg') else None
-    out = {**row, **part.keep(*DATASET)}
-    if part.left.get('metainfo'):
-        out['metainfo'] = skeleton_of(part, 'metainfo', row.get('metainfo', 'coco'))
-    if 'filter_cfg' in part.left:
-        rule = Part(part.left.pop('filter_cfg'), part.place('filter_cfg'), notes)
-        out['bbox_score_thr'] = rule.take('bbox_score_thr', 0.0, to='bbox_score_thr')
-        rule.finish()
-    boxes = part.take('bbox_file', None)
-    if boxes:
-        out['bbox_file'] = _below(boxes, out.get('data_root', ''))
-    part.drop('MpiiPCKAccuracy reads it', 'headbox_file')
     steps = part.left.pop('pipeline', None) or []
+    if part.kind in DATASETS_1X or row['type'] != part.kind:
+        out = _dataset_options(part, row)
+    else:  # a class of its user takes its arguments as in MMPose, one of ours in our words
+        out = {**row, **part.keep(*part.left)}
     found = [_transform(step, f'{part.place("pipeline")}.{i}', out, notes)
              for i, step in enumerate(steps)]  # fmt: skip
     out['pipeline'] = [step for step in found if step is not None]
-    if part.kind in DATASETS_1X or not DATASETS.get(part.kind):
-        part.finish()
-    else:  # a class of the user or of ours takes what it likes
-        out.update(part.keep(*part.left))
+    return out
+
+
+def _dataset_options(part: Part, row: Row) -> Config:
+    """Returns the arguments of a data set of MMPose, pipeline aside."""
+    part.drop('samples are packed arrays here', 'serialize_data', 'lazy_init', 'max_refetch')
+    part.expect('sample_interval', 1)
+    out = {**row, **part.keep(*DATASET)}
+    if part.left.get('metainfo'):
+        out['metainfo'] = skeleton_of(part, 'metainfo', row.get('metainfo', 'coco'))
+    part.drop('none', 'metainfo')
+    rule = Part(part.left.pop('filter_cfg', None) or {}, part.place('filter_cfg'), part.notes)
+    out.update(rule.keep('bbox_score_thr'))
+    rule.finish()
+    boxes = part.take('bbox_file', None)
+    if boxes:
+        out['bbox_file'] = _below(boxes, out.get('data_root') or '')
+    part.drop('MpiiPCKAccuracy reads it', 'headbox_file')
+    part.finish()
     return out
 
 

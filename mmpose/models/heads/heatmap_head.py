@@ -112,7 +112,7 @@ class HeatmapHead(PoseHead):
         Raises:
             ValueError: If the heatmaps do not have the size that the codec expects.
         """
-        feats = feats if isinstance(feats, Tensor) else feats[-1]
+        feats = self._chosen(feats)
         if self.upsample > 1:
             feats = F.interpolate(
                 F.relu(feats), scale_factor=self.upsample, mode='bilinear', align_corners=False
@@ -127,6 +127,10 @@ class HeatmapHead(PoseHead):
                 'the crop and the backbone'
             )
         return heatmaps
+
+    def _chosen(self, feats: Tensor | Sequence[Tensor]) -> Any:
+        """Returns what the layers read of the features: the last map of several."""
+        return feats if isinstance(feats, Tensor) else feats[-1]
 
     def loss(
         self, feats: Tensor, keypoints: Tensor, keypoints_visible: Tensor

@@ -99,6 +99,10 @@ class TwoBranchHead(HeatmapHead):
             module.eval()
         return self
 
+    def _chosen(self, feats: Any) -> Any:
+        """Returns both maps: the layers read the pair."""
+        return feats
+
     def _frozen_modules(self) -> list[nn.Module]:
         blocks = self.deconv_layers if self.freeze_main_branch else ()
         last = [self.final_layer] if self.freeze_final_layer else []
