@@ -145,6 +145,12 @@ def test_pipelines_of_each_dataset(loaded):
         check_window(train, part.half_body)
 
 
+@pytest.mark.parametrize('size', ['256x192', '384x288'])
+def test_heads_of_hap_weigh_as_if_each_had_17_channels(size):
+    heads = load_config(COCO / f'ViTPose_base_coco+aic+mpii_{size}.py').model.heads
+    assert [head.loss.loss_weight * 17 for head in heads] == [17, 14, 16]
+
+
 def test_recipe(loaded):
     leaf, cfg = loaded
     dim, depth, num_heads, drop_path, decay, _ = SIZES[leaf.size]

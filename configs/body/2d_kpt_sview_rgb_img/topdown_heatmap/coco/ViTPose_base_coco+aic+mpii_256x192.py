@@ -2,7 +2,7 @@
 
 Published (HAP, NeurIPS 2023): 77.0 AP on COCO, 93.4 PCKh on MPII, 32.2 AP on AIC. Start from the
 weights of HAP: --cfg-options model.pretrained=CHECKPOINT. The heads have the joints of their
-datasets; in the published config each has 17.
+datasets; in the published config each has 17, so its mean is over the joints that are not there too.
 """
 _base_ = [
     '../../../../_base_/default_runtime.py',
@@ -16,7 +16,12 @@ model = dict(
     metainfo=_base_.metainfo,
     backbone=dict(type='ViTMoE', num_expert=3),
     heads=[
-        dict(_base_.head, out_channels=num, decoder=codec)
+        dict(
+            _base_.head,
+            out_channels=num,
+            decoder=codec,
+            loss=dict(type='KeypointMSELoss', use_target_weight=True, loss_weight=num / 17),
+        )
         for num, codec in zip((17, 14, 16), _base_.codecs, strict=True)
     ],
 )
