@@ -55,24 +55,6 @@ def _parts(node: Any) -> Iterator[Mapping[str, Any]]:
             yield from _parts(child)
 
 
-def migrate(cfg: Config, notes: MigrationNotes) -> Config:
-    """Returns a foreign config in our words; one of ours as it is.
-
-    Args:
-        cfg: The composed config.
-        notes: Get what became of each key.
-
-    Raises:
-        ValueError: If something has no counterpart; the message names each key.
-    """
-    dialect = find_dialect(cfg)
-    if dialect == OURS:
-        return cfg
-    translated = translator_of(dialect)(cfg, notes)
-    check_refusals(dialect, notes)
-    return translated
-
-
 def check_refusals(dialect: str, notes: MigrationNotes) -> None:
     """Raises a ValueError that names each key without a counterpart, if there are any."""
     if notes.refused:
