@@ -5,13 +5,14 @@
 ``MMPOSE`` is a checkout of MMPose 1.3.2 and ``PYTHON`` an interpreter in which it can be imported
 from there. Of each config are compared: the targets that the codec draws, the keypoints that it
 reads off heatmaps, the crops of the validation pipeline, the distributions of the augmentation,
-the rates and decays of the parameter groups, and the learning rate of each iteration. Both packages
-have one name, so this file runs itself there.
+the rates and decays of the parameter groups, and the learning rate of each iteration; and once for
+all, the metrics of random poses. Both packages have one name, so this file runs itself there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -34,6 +35,20 @@ TOLERANCE = {
     'rates': 1e-9,
     'decays': 1e-9,
     'schedule': 1e-9,
+    'metrics': 5e-5,  # those of CrowdPose are rounded there
+}
+NUM_IMAGES, PER_IMAGE = 40, 3
+EYES = (60, 72)  # corners of the eyes in WFLW, whose distance is the norm
+# data set: keypoints, metrics of MMPose with their arguments and the names of their values
+METRICS: dict[str, tuple[int, dict[str, dict[str, Any]], tuple[str, ...]]] = {
+    'coco': (17, {'CocoMetric': {}}, ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR')),
+    'crowdpose': (
+        14,
+        {'CocoMetric': {'iou_type': 'keypoints_crowd', 'use_area': False}},
+        ('AP', 'AP(E)', 'AP(M)', 'AP(H)'),
+    ),
+    'onehand10k': (21, {'PCKAccuracy': {'thr': 0.2}, 'AUC': {}, 'EPE': {}}, ('PCK', 'AUC', 'EPE')),
+    'wflw': (98, {'NME': {'norm_mode': 'keypoint_distance'}}, ('NME',)),
 }
 
 
@@ -75,6 +90,101 @@ def build_schedule(configs: list[dict[str, Any]]) -> np.ndarray:
         else:
             built.append(kind(optimizer, **options))
     return schedule_of(optimizer, built)
+
+
+def write_poses(folder: Path, num_keypoints: int) -> None:
+    """Writes annotations of random people and results near them, in COCO's formats."""
+    rng, people = np.random.default_rng(num_keypoints), []
+    for i in range(NUM_IMAGES * PER_IMAGE):
+        start, size = rng.uniform(0, 200, 2), rng.uniform(60, 200, 2)
+        points = np.round(start + rng.uniform(0, 1, (num_keypoints, 2)) * size, 2)
+        visible = np.where(rng.random(num_keypoints) < 0.8, 2, 0)
+        visible[[i for i in EYES if i < num_keypoints]] = 2  # an NME is left out without, there not
+        found = points + rng.normal(0, rng.choice([1, 5, 25]), points.shape)
+        people.append({
+            'id': i + 1, 'image_id': i // PER_IMAGE + 1, 'category_id': 1, 'iscrowd': 0,
+            'bbox': [*start.tolist(), *size.tolist()], 'area': float(size.prod() / 2),
+            'keypoints': np.c_[points, visible].ravel().tolist(),
+            'num_keypoints': int((visible > 0).sum()),
+            'found': np.c_[found, np.ones(len(found))].ravel().tolist(),
+            'score': float(rng.random()),
+        })  # fmt: skip
+    images = [
+        {'id': i + 1, 'file_name': f'{i}.jpg', 'width': 400, 'height': 400,
+         'crowdIndex': float(rng.random())}
+        for i in range(NUM_IMAGES)
+    ]  # fmt: skip
+    results = [
+        {'image_id': one['image_id'], 'category_id': 1, 'ann_id': one['id'],
+         'keypoints': one.pop('found'), 'score': one.pop('score')}
+        for one in people
+    ]  # fmt: skip
+    content = {
+        'images': images,
+        'annotations': people,
+        'categories': [{'id': 1, 'name': 'x'}],
+    }
+    (folder / 'ann.json').write_text(json.dumps(content))
+    (folder / 'results.json').write_text(json.dumps(results))
+
+
+def their_metrics(name: str, folder: Path) -> Arrays:
+    """Values of MMPose's metrics for the poses of a folder."""
+    from mmengine.registry import init_default_scope
+
+    import mmpose.datasets  # fills the registries
+    import mmpose.evaluation  # noqa: F401
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
+    from mmpose.registry import METRICS as REGISTRY
+
+    init_default_scope('mmpose')
+    num, metrics, keys = METRICS[name]
+    people = json.loads((folder / 'ann.json').read_text())['annotations']
+    samples = []
+    for one, result in zip(people, json.loads((folder / 'results.json').read_text()), strict=True):
+        points, found = (np.reshape(x['keypoints'], (1, num, 3)) for x in (one, result))
+        x, y, w, h = one['bbox']
+        gt = {
+            'keypoints': points[..., :2], 'keypoints_visible': points[..., 2],
+            'bboxes': np.array([[x, y, x + w, y + h]]), 'bbox_scales': np.array([[w, h]]),
+            'bbox_scores': np.array([result['score']]),
+        }  # fmt: skip
+        scores = np.ones((1, num))
+        samples.append({
+            'id': one['id'], 'img_id': one['image_id'], 'category_id': 1, 'gt_instances': gt,
+            'pred_instances': {'keypoints': found[..., :2], 'keypoint_scores': scores},
+        })  # fmt: skip
+    values: dict[str, float] = {}
+    for kind, options in metrics.items():
+        if kind == 'CocoMetric':  # the evaluation alone: no rescoring, nothing suppressed
+            files = {'ann_file': str(folder / 'ann.json'), 'outfile_prefix': str(folder / 'out')}
+            options = {**options, **files, 'score_mode': 'bbox', 'nms_mode': 'none'}
+        metric = REGISTRY.build({'type': kind, **options})
+        metric.dataset_meta = parse_pose_metainfo(
+            {'from_file': f'configs/_base_/datasets/{name}.py'}
+        )
+        metric.process([{}] * len(samples), samples)
+        values |= {key.split('/')[-1]: x for key, x in metric.evaluate(len(samples)).items()}
+    return {'metrics': np.array([values[key] for key in keys])}
+
+
+def our_metrics(name: str, folder: Path) -> Arrays:
+    """Values of our metrics for the same poses, with boxes as translated configs read them."""
+    from mmpose.datasets import CocoDataset
+    from mmpose.evaluation.functional import (
+        evaluate_keypoints,
+        evaluate_results,
+        find_eval_config,
+    )
+
+    ann_file, results = folder / 'ann.json', folder / 'results.json'
+    config = find_eval_config(name)
+    if config.kind == 'keypoints':
+        gt = CocoDataset(str(ann_file), metainfo=name, bbox_clip='1.x').ground_truth()
+        values = evaluate_keypoints(config, gt, results)
+    else:
+        values = evaluate_results(name, results, ann_file)
+    return {'metrics': np.array([values[key] for key in METRICS[name][2]])}
 
 
 def theirs_of(path: str) -> Arrays:
@@ -254,15 +364,25 @@ def main() -> None:
         sys.path.insert(0, str(checkout))
         for i, config in enumerate(configs):
             np.savez(Path(args.worker, f'{i}.npz'), **theirs_of(config))
+        for name in METRICS:
+            found = their_metrics(name, Path(args.worker, name))
+            np.savez(Path(args.worker, f'{name}.npz'), **found)
         return
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     with tempfile.TemporaryDirectory() as folder:
+        for name, (num, *_) in METRICS.items():
+            Path(folder, name).mkdir()
+            write_poses(Path(folder, name), num)
         command = [args.peer_python, '-I', __file__, str(checkout), *configs, '--worker', folder]
         subprocess.run(command, check=True)
         for i, config in enumerate(configs):
             print(Path(config).name)
             for line in compare(ours_of(config), dict(np.load(Path(folder, f'{i}.npz')))):
                 print(f'    {line}')
+        for name, (_, _, keys) in METRICS.items():
+            theirs = dict(np.load(Path(folder, f'{name}.npz')))
+            (line,) = compare(our_metrics(name, Path(folder, name)), theirs)
+            print(f'{name}: {", ".join(keys)}\n    {line}')
 
 
 if __name__ == '__main__':
