@@ -32,6 +32,9 @@ class Worker:
         from mmengine.registry import init_default_scope
 
         import mmpose
+
+        if not mmpose.__version__.startswith('1.'):
+            raise ImportError(f'mmpose {mmpose.__version__} of {mmpose.__file__} is not MMPose 1.x')
         import mmpose.codecs
         import mmpose.datasets  # both fill the registries
         from mmpose.registry import DATASETS, KEYPOINT_CODECS

@@ -19,9 +19,9 @@ WHOLE_IMAGE = 'whole-image'
 SUBJECTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
-            *('aic', 'coco', 'coco_wholebody', 'crowdpose', 'exlpose', 'h36m', 'halpe'),
+            *('aic', 'coco', 'coco_wholebody', 'crowdpose', 'exlpose', 'h36m', 'halpe', 'halpe26'),
             *('humanart21', 'jhmdb', 'mhp', 'mpii', 'mpii_trb', 'posetrack18'),
-            *('deepfashion_full', 'deepfashion_lower', 'deepfashion_upper'),
+            *('deepfashion2', 'deepfashion_full', 'deepfashion_lower', 'deepfashion_upper'),
         ),
         ('person',),
     ),
