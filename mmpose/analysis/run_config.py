@@ -9,9 +9,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmpose.checkpoint_tools.repository_configs import BASE_FOLDER
 from mmpose.config.load import DATA_PREFIX, read_recorded_config
-from mmpose.config.names import CONFIGS
+from mmpose.config.names import BASE_FOLDER, CONFIGS
 from mmpose.engine.runner import TEST_CONFIG, TRAIN_CONFIG
 
 EXPERIMENT = re.compile(r'Exp name: (.+)_\d{8}_\d{6}')

@@ -9,9 +9,7 @@ from typing import Any
 from mmpose.checkpoints.adapters.pgvl import plain_options
 from mmpose.checkpoints.describe import Architecture, HeadShape
 from mmpose.config.load import read_config
-from mmpose.config.names import CONFIGS
-
-BASE_FOLDER = '_base_'
+from mmpose.config.names import BASE_FOLDER, CONFIGS
 
 
 @dataclass(frozen=True)

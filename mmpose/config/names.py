@@ -29,7 +29,7 @@ _RULES = (
     (r'coco/scratch/v/ViT-(?P<size>[SBLH])', BODY + '/coco/ViTPose_{size}_coco_256x192.py'),
 )
 _FOLDER = '_ours_'  # of VLPose's configs
-_BASES = '_base_'
+BASE_FOLDER = '_base_'  # of fragments, which cannot be run
 
 
 def find_config(name: str | Path) -> Path:
@@ -70,7 +70,7 @@ def config_stems() -> dict[str, Path]:
 def config_names() -> list[str]:
     """Returns the paths below ``configs/`` of the configs that can be run, sorted."""
     files = (file.relative_to(CONFIGS) for file in CONFIGS.rglob('*.py'))
-    return sorted(file.as_posix() for file in files if _BASES not in file.parts)
+    return sorted(file.as_posix() for file in files if BASE_FOLDER not in file.parts)
 
 
 def _of_vlpose(path: Path) -> Path:
