@@ -375,9 +375,9 @@ class PoseRunner(Runner):
             },
             **self._gather_state(),
             'param_schedulers': [s.state_dict() for s in self.param_schedulers or []],
-            'log_window': self._log_window(),
         }
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        checkpoint['log_window'] = self._log_window()
         if self.rank == 0:
             write_atomically(to_cpu(checkpoint), Path(self.work_dir, name))
 
