@@ -30,7 +30,6 @@ from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
-from yapf.yapflib import yapf_api
 
 from mmpose.checkpoints.io import read_checkpoint
 from mmpose.checkpoints.load import load_model, naming
@@ -566,6 +565,8 @@ def format_configs_once() -> None:
     mmengine formats the text anew for the log, each visualizer backend and each checkpoint; for a
     mixture of datasets that is seconds every time.
     """
+    from yapf.yapflib import yapf_api
+
     # mmengine takes the function when it is imported, onedl-mmengine at each call
     owner = mmengine_config if hasattr(mmengine_config, 'FormatCode') else yapf_api
     if not hasattr(owner.FormatCode, '__wrapped__'):
