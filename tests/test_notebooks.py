@@ -11,7 +11,11 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / 'docs/notebooks').glob('*.ipynb'))
-SMALL = {'NUM_TRAIN, EPOCHS = 5600, 3': 'NUM_TRAIN, EPOCHS = 48, 1', 'EPOCHS = 20': 'EPOCHS = 1'}
+SMALL = {
+    'NUM_TRAIN, EPOCHS = 5600, 3': 'NUM_TRAIN, EPOCHS = 48, 1',
+    'EPOCHS = 20': 'EPOCHS = 1',
+    'num-train 80': 'num-train 32',
+}
 COMMAND = re.compile(r'^!(?:.*\\\n)*.*$', re.MULTILINE)
 CHECK = '\nassert not globals().get("_exit_code"), "a command has failed"'
 
