@@ -22,6 +22,8 @@ from mmpose.apis import PoseInferencer
 from mmpose.apis.cli import run_tool
 from realtime_pose.interface.browser_camera import MAX_BYTES, decode_picture
 
+MAX_REQUESTS = 16  # at a time; others get 503
+
 
 def create_app(inferencer):
     """Returns the service of a ``PoseInferencer``; one request computes at a time."""
@@ -69,7 +71,8 @@ def main():
     parser.add_argument('--port', type=int, default=8000)
     args = parser.parse_args()
     inferencer = PoseInferencer(args.model, args.checkpoint, detector=args.det, device=args.device)
-    uvicorn.run(create_app(inferencer), host=args.host, port=args.port)
+    app = create_app(inferencer)
+    uvicorn.run(app, host=args.host, port=args.port, limit_concurrency=MAX_REQUESTS)
 
 
 if __name__ == '__main__':
