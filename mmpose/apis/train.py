@@ -70,8 +70,6 @@ def prepare_training(
         cfg.default_hooks.preview.out_dir = show_dir
     if trust_checkpoint:
         cfg.trust_checkpoint = cfg.model.trust_checkpoint = True
-    # test parts are for tools/test.py
-    cfg.test_cfg = cfg.test_dataloader = cfg.test_evaluator = None
     return cfg
 
 
