@@ -71,6 +71,20 @@ def _check_keys(cfg: Config) -> Iterator[str]:
         yield f"unknown top-level key '{key}'; {hint}"
 
 
+def _check_types(cfg: Config) -> Iterator[str]:
+    model = cfg.get('model') or {}
+    built = [('model', model)]
+    built += [(f'model.{name}', model[name]) for name in ('backbone', 'neck') if name in model]
+    built += [(head.where, head.config) for head in _heads(cfg)]
+    for part in _parts(cfg):
+        steps = part.config.get('pipeline', [])
+        built += [(part.where, part.config)]
+        built += [(f'{part.where}.pipeline.{i}', step) for i, step in enumerate(steps)]
+    for where, config in built:
+        if config and isinstance(config, Mapping) and 'type' not in config:
+            yield f'{where} has no type; set {where}.type to the name of a class that is registered'
+
+
 def _heads(cfg: Config) -> list[_Head]:
     model = cfg.get('model') or {}
     if 'heads' not in model:
@@ -343,6 +357,7 @@ def _check_evaluator(phase: str, evaluator: Config, dataset: Config) -> Iterator
 
 _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_keys,
+    _check_types,
     _check_counts,
     _check_experts,
     _check_head,

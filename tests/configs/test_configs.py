@@ -102,6 +102,23 @@ CONTRADICTIONS = [
 ]
 
 
+@pytest.mark.parametrize(
+    'where',
+    [
+        *('model', 'model.backbone', 'model.head', 'train_dataloader.dataset'),
+        'val_dataloader.dataset.pipeline.2',
+    ],
+)
+def test_a_part_without_type_is_named(where):
+    cfg = load_config(BASE)
+    *path, last = where.split('.')
+    part = cfg
+    for name in path:
+        part = part[int(name)] if name.isdigit() else part[name]
+    (part[int(last)] if last.isdigit() else part[last]).pop('type')
+    assert f'{where} has no type; set {where}.type to' in ' '.join(check_config(cfg))
+
+
 @pytest.mark.parametrize(('overrides', 'message'), CONTRADICTIONS)
 def test_contradictions_are_refused(overrides, message):
     with pytest.raises(ValueError, match=message):
