@@ -13,7 +13,7 @@ from mmpose.apis.cli import INFERENCE_OUT
 from mmpose.apis.inference.image_ids import ImageIds
 from mmpose.apis.inference.inferencer import PoseInferencer
 from mmpose.apis.inference.output_paths import DrawnPaths, check_out_file, stem_of
-from mmpose.apis.inference.pictures import Image, VideoFile, Window, write_image
+from mmpose.apis.inference.pictures import Image, Window, write_image
 from mmpose.apis.inference.pipelined import run_pipelined
 from mmpose.apis.inference.result_files import (
     CocoFile,
@@ -27,6 +27,7 @@ from mmpose.apis.inference.sequence import DrawOptions, FrameResult
 from mmpose.apis.inference.sources import Input, Source, open_sources, paths_of
 from mmpose.structures import DatasetMeta
 from mmpose.structures.output_files import OutputFiles
+from mmpose.video import VideoFile
 
 FORMATS = {'coco': CocoFile, 'jsonl': JsonLinesFile, 'csv': CsvFile, 'npz': NpzFile}
 RESULTS = 'results'  # stem of result files
@@ -215,11 +216,10 @@ class _Run:
         """Runs one source to its end, or until the user quits."""
         outputs, is_video = self.outputs, source.fps is not None
         writes = outputs.draws_video if is_video else outputs.draws_images
-        video = (
-            VideoFile(self.drawn.of_video(number, source), source.fps)
-            if writes and is_video
-            else None
-        )
+        video: VideoFile | None = None
+        if writes and source.fps is not None:
+            path = self.drawn.of_video(number, source)
+            video = VideoFile(path, source.fps, getattr(source, 'reader', None))
         frames = self.inferencer(source)
         limited = _closing_after(frames, outputs.max_frames)
         self.ids.start_source()
@@ -234,7 +234,7 @@ class _Run:
             for file in self.result_files:
                 file.add(result, image_id)
             if video is not None and picture is not None:
-                video.add(picture)
+                video.add(picture, result.frame.time_s)
             elif writes and picture is not None:
                 self._write_image(number, result, picture)
             return drawn
@@ -258,8 +258,10 @@ class _Run:
         finally:
             if video is not None:
                 video.close()
-        self.files += [video.path] if video is not None and video.num_frames else []
         self.problems += self.inferencer.problems
+        if video is not None:
+            self.files += [video.path] if video.num_frames else []
+            self.problems += video.problems
         both = self.inferencer.busy_s | dict(zip(('draw', 'write'), busy_s[1:], strict=True))
         for name, seconds in both.items():
             self.busy_s[name] += seconds
