@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from mmpose.apis.inference.sequence import DrawOptions, FrameResult
 from mmpose.apis.inference.sources import Input, Source, open_sources, paths_of
 from mmpose.structures import DatasetMeta
 from mmpose.structures.output_files import OutputFiles
+from mmpose.structures.progress import track
 from mmpose.video import VideoFile
 
 FORMATS = {'coco': CocoFile, 'jsonl': JsonLinesFile, 'csv': CsvFile, 'npz': NpzFile}
@@ -243,12 +244,11 @@ class _Run:
         try:
             with (
                 closing(run_pipelined(limited, draw, write, busy_s=busy_s)) as running,
-                _progress_bar(source, outputs) as advance,
+                closing(track(running, *self._counted(source), outputs.progress)) as counted,
             ):
-                for result, picture in running:
+                for result, picture in counted:
                     self.num_frames += 1
                     self.num_poses += len(result.poses)
-                    advance()
                     if window is not None and not window.show(picture):
                         self.is_over = True
                         break
@@ -266,6 +266,11 @@ class _Run:
         for name, seconds in both.items():
             self.busy_s[name] += seconds
 
+    def _counted(self, source: Source) -> tuple[str, int | None]:
+        """Returns what a progress bar says: the name, and the number of frames, where known."""
+        known = [num for num in (source.num_frames, self.outputs.max_frames) if num is not None]
+        return Path(source.name).name or source.name, min(known, default=None)
+
     def _window(self, is_video: bool) -> Window | None:
         if not self.outputs.show:
             return None
@@ -278,27 +283,6 @@ class _Run:
         write_image(self.drawn.of_image(number, frame.index, frame.name), picture)
         written = self.outputs.out_file or self.outputs.out_dir
         self.files += [] if written in self.files else [written]
-
-
-@contextmanager
-def _progress_bar(source: Source, outputs: Outputs) -> Iterator[Callable[[], object]]:
-    """Gives a function that counts a frame; in a file or pipe only the last state is printed."""
-    from rich import progress
-    from rich.console import Console
-
-    known = [num for num in (source.num_frames, outputs.max_frames) if num is not None]
-    columns = (
-        progress.TextColumn('{task.description}', markup=False),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TaskProgressColumn(show_speed=True),
-        progress.TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with progress.Progress(*columns, console=console, disable=not outputs.progress) as bar:
-        name = Path(source.name).name or source.name
-        task = bar.add_task(name, total=min(known) if known else None)
-        yield lambda: bar.advance(task)
 
 
 def _closing_after(
