@@ -33,6 +33,7 @@ SOUNDS = {
 }
 SOUND_RATE = 48_000  # Hz; the only one that Opus takes
 MAX_EARLY_S = 0.05  # encoders of sound start before the first picture by less
+BILINEAR_EXACT = 0x2 | 0x40000  # swscale's SWS_BILINEAR and SWS_ACCURATE_RND
 Image = NDArray[np.uint8]
 
 
@@ -59,9 +60,7 @@ class AvWriter:
         self._reformatter = VideoReformatter()
         self._start_s: float | None = None
         self._last = -1
-        self._sound: CopiedSound | None = None
-        if isinstance(source, AvReader):
-            self._sound = CopiedSound(source, self._output, suffix, problems)
+        self._sound = CopiedSound(source, self._output, suffix, problems)
         self._output.start_encoding()
 
     def _encoder(
@@ -89,7 +88,6 @@ class AvWriter:
     def write(self, image_bgr: Image, time_s: float | None) -> None:
         """Encodes a picture, and copies the sound up to it."""
         from av.video.frame import VideoFrame
-        from av.video.reformatter import Interpolation
 
         bottom, right = (n % 2 for n in image_bgr.shape[:2])
         if bottom or right:
@@ -100,7 +98,7 @@ class AvWriter:
             format='yuv420p',
             dst_colorspace=1,
             dst_color_range=1,
-            interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND,
+            interpolation=BILINEAR_EXACT,
         )
         if time_s is None:
             tick = self._last + max(1, round(self._step / self._tick))
@@ -110,20 +108,14 @@ class AvWriter:
         self._last = tick if self._last >= 0 else 0
         frame.pts, frame.time_base = self._last, self._tick
         self._output.mux(self._stream.encode(frame))
-        self._write_sound_until(float(self._last * self._tick))
+        self._sound.write_until(float(self._last * self._tick))
 
     def close(self, is_whole: bool) -> None:
         """Completes the file, with the sound up to its end, or all of it."""
         self._output.mux(self._stream.encode(None))
         end_s = float(self._last * self._tick + self._step)
-        self._write_sound_until(float('inf') if is_whole else end_s)
+        self._sound.write_until(float('inf') if is_whole else end_s)
         self._output.close()
-        if self._sound is not None:
-            self._sound.close()
-
-    def _write_sound_until(self, time_s: float) -> None:
-        if self._sound is not None:
-            self._sound.write_until(time_s)
 
 
 class CopiedSound:
@@ -132,12 +124,17 @@ class CopiedSound:
     The sound of a file is its first; more than two channels become two where it is encoded.
     """
 
-    def __init__(self, source: AvReader, output: Any, suffix: str, problems: list[str]) -> None:
+    def __init__(
+        self, source: AvReader | CvReader | None, output: Any, suffix: str, problems: list[str]
+    ) -> None:
         av = find_av()
         self._broken = av.FFmpegError, ValueError
-        self._source, self._output, self._problems = source, output, problems
+        self._output, self._problems = output, problems
         self._packets: Iterator[tuple[float, Any]] = iter(())
         self._next: tuple[float, Any] | None = None
+        if not isinstance(source, AvReader):
+            return
+        self._path, self._start_s = source.path, source.start_s
         self._input = av.open(source.path, metadata_errors='replace')
         stream = self._input.streams.best('audio')
         if stream is None:
@@ -162,12 +159,8 @@ class CopiedSound:
             self._next = float('inf'), None
             self._note(error)
 
-    def close(self) -> None:
-        """Closes the source."""
-        self._input.close()
-
     def _copied(self, stream: Any) -> Iterator[tuple[float, Any]]:
-        delay = round(self._source.start_s / stream.time_base)
+        delay = round(self._start_s / stream.time_base)
         for packet in self._input.demux(stream):
             if packet.dts is not None and packet.size:
                 packet.dts -= delay
@@ -183,24 +176,26 @@ class CopiedSound:
         resampler = find_av().AudioResampler(
             context.format, context.layout, SOUND_RATE, context.frame_size
         )
-        for piece in chain.from_iterable(
-            map(resampler.resample, chain(self._decoded(stream), [None]))
-        ):
-            piece.pts -= round(self._source.start_s / piece.time_base)
-            if piece.time > -MAX_EARLY_S:
-                for packet in self._stream.encode(piece):
-                    yield float(packet.pts * packet.time_base), packet
-        yield from ((float(x.pts * x.time_base), x) for x in self._stream.encode(None))
+        for frame in chain(self._decoded(stream), [None]):
+            for piece in resampler.resample(frame):
+                piece.pts -= round(self._start_s / piece.time_base)
+                if piece.time > -MAX_EARLY_S:
+                    yield from self._timed(self._stream.encode(piece))
+        yield from self._timed(self._stream.encode(None))
+
+    @staticmethod
+    def _timed(packets: list[Any]) -> Iterator[tuple[float, Any]]:
+        return ((float(packet.pts * packet.time_base), packet) for packet in packets)
 
     def _decoded(self, stream: Any) -> Iterator[Any]:
         errors = []
         for packet in self._input.demux(stream):
             try:
-                yield from packet.decode()
+                yield from (frame for frame in packet.decode() if frame.pts is not None)
             except self._broken as error:
                 errors.append(error)
         if errors:
             self._note(errors[0])
 
     def _note(self, error: Exception) -> None:
-        self._problems.append(NOT_WHOLE.format(self._source.path, error))
+        self._problems.append(NOT_WHOLE.format(self._path, error))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import count
@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 
 MAX_DAMAGED = 250  # frames in a row that OpenCV may fail on before a file counts as over
 OPEN_TIMEOUT_MS = READ_TIMEOUT_MS = 10_000
-INSTALL_AV = "pip install 'av>=14'"
+OLDEST_AV = 17  # older ones convert colours differently
+INSTALL_AV = f"pip install 'av>={OLDEST_AV}'"
 Step = tuple[float, NDArray[np.uint8] | None]  # seconds since the first frame; None if damaged
 
 
 def find_av() -> Any:
-    """Returns the package PyAV, or None where it is not installed."""
+    """Returns the package PyAV, or None where it is not installed, or too old."""
     try:
         import av
     except ImportError:
         return None
-    return av
+    return av if int(av.__version__.split('.')[0]) >= OLDEST_AV else None
 
 
 def open_reader(path: str) -> AvReader | CvReader:
@@ -37,21 +38,6 @@ def open_reader(path: str) -> AvReader | CvReader:
         ValueError: If it cannot be read as a video.
     """
     return CvReader(path) if '://' in path or find_av() is None else AvReader(path)
-
-
-@dataclass(frozen=True)
-class _Packets:
-    """What the packets of a video say of its frames.
-
-    Attributes:
-        ticks: Time stamps of all frames, in order.
-        are_known: Whether they are those of the pictures, which AVI does not have.
-        num_hidden: Packets of frames that an edit list cuts out.
-    """
-
-    ticks: list[int]
-    are_known: bool
-    num_hidden: int
 
 
 class AvReader:
@@ -71,66 +57,77 @@ class AvReader:
     def __init__(self, path: str) -> None:
         self.path = path
         with _opened(path) as container:
-            if not container.streams.video:
+            stream = container.streams.best('video')
+            if stream is None:
                 kinds = ', '.join(sorted({x.type for x in container.streams})) or 'nothing'
                 raise ValueError(f"'{path}' holds no pictures, only {kinds}; is it the right file?")
-            stream = container.streams.video[0]
             self.fps = float(stream.average_rate or stream.guessed_rate or 0)
             self.time_base = Fraction(stream.time_base)
             self._num_in_header = stream.frames
+        self._num_pairs = 0  # frames that come as two packets, one for each field
 
     @property
     def num_frames(self) -> int | None:
         """Number of frames that are really there: packets, counted without being decoded."""
-        return len(self._packets.ticks) or None
+        return len(self._packets[0]) - self._num_pairs or None
 
     @property
     def num_promised(self) -> int:
         """Number of frames as the header says, or as counted."""
-        return max(self._num_in_header - self._packets.num_hidden, self.num_frames or 0)
+        num_hidden = self._packets[2] + self._num_pairs
+        return max(self._num_in_header - num_hidden, self.num_frames or 0)
 
     @property
     def start_s(self) -> float:
         """Time of the first frame on the clock that pictures and sound share."""
-        return float(next(iter(self._packets.ticks), 0) * self.time_base)
+        return float(next(iter(self._packets[0]), 0) * self.time_base)
 
     @cached_property
-    def _packets(self) -> _Packets:
+    def _packets(self) -> tuple[list[int], bool, int]:
+        """Time stamps of all frames in order; whether the file says which is whose, as AVI does
+        not; and the number of packets that an edit list hides."""
         ticks: list[int | None] = []
         num_hidden, are_known = 0, True
         with _opened(self.path) as container, suppress(find_av().FFmpegError):
-            for packet in container.demux(container.streams.video[0]):
+            for packet in container.demux(container.streams.best('video')):
                 if packet.is_discard:
                     num_hidden += 1
                 elif packet.size:
                     are_known &= packet.pts is not None
                     ticks.append(packet.dts if packet.pts is None else packet.pts)
-        known = [tick for tick in ticks if tick is not None]
-        whole = sorted(known) if len(known) == len(ticks) else list(range(len(ticks)))
-        return _Packets(whole, are_known, num_hidden)
+        known = sorted(tick for tick in ticks if tick is not None)
+        return known if len(known) == len(ticks) else [*range(len(ticks))], are_known, num_hidden
 
     def __iter__(self) -> Generator[Step, None, None]:
         """Yields each frame's time and picture (H, W, 3), uint8 BGR, or None for a damaged one."""
         from av.video.reformatter import VideoReformatter
 
-        ticks, are_known = self._packets.ticks, self._packets.are_known
+        ticks, are_known, _ = self._packets
         reformatter = VideoReformatter()  # one for all: it keeps its tables
-        index = 0
+        index = self._num_pairs = 0
         with _opened(self.path) as container:
             for frame in _decoded(container):
-                is_behind = are_known and frame is not None and frame.pts is not None
-                while is_behind and index < len(ticks) and ticks[index] < frame.pts:
+                if frame is None and are_known:
+                    continue  # the time of the next good one tells
+                is_timed = are_known and frame.pts is not None
+                missed = range(index, bisect_left(ticks, frame.pts)) if is_timed else range(0)
+                is_pair = len(missed) == 1 and frame.interlaced_frame
+                if is_pair and (index == 1 or self._num_pairs):
+                    self._num_pairs += 1
+                else:
+                    yield from ((self._time(number), None) for number in missed)
+                index += len(missed)
+                if frame is None:
                     yield self._time(index), None
-                    index += 1
-                if frame is not None:
+                else:
                     image = reformatter.reformat(frame, format='bgr24').to_ndarray()
-                    yield self._time(index), upright(image, frame.rotation)
-                elif not are_known:
-                    yield self._time(index), None
-                index += frame is not None or not are_known
+                    turns = round(frame.rotation / 90) % 4  # counterclockwise
+                    upright = np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+                    yield self._time(index), upright
+                index += 1
 
     def _time(self, index: int) -> float:
-        ticks = self._packets.ticks
+        ticks = self._packets[0]
         beyond = max(0, index - len(ticks) + 1) / (self.fps or 30)  # more pictures than packets
         return float((ticks[min(index, len(ticks) - 1)] - ticks[0]) * self.time_base) + beyond
 
@@ -193,12 +190,6 @@ def open_capture(address: str | int) -> Any:
     return cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
 
 
-def upright(image: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
-    """Returns a picture turned counterclockwise by a multiple of 90 degrees."""
-    turns = round(degrees / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
-
-
 def _opened(path: str) -> Any:
     av = find_av()
     try:
@@ -209,7 +200,7 @@ def _opened(path: str) -> Any:
 
 def _decoded(container: Any) -> Generator[Any, None, None]:
     """Yields the frames in the order of their display; None for a packet that is no frame."""
-    stream = container.streams.video[0]
+    stream = container.streams.best('video')
     stream.thread_type = 'AUTO'
     broken = find_av().FFmpegError
     with suppress(broken):  # a file that is cut off

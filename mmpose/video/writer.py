@@ -108,11 +108,6 @@ def video_suffixes() -> Sequence[str]:
     return AV_SUFFIXES if find_av() is not None else tuple(CV_CODECS)
 
 
-def browser_suffix() -> str:
-    """Returns the ending of a video that browsers play, whatever is installed."""
-    return '.mp4' if find_av() is not None else '.webm'
-
-
 def _fitted(image_bgr: Image, size_wh: tuple[int, int]) -> Image:
     height, width = image_bgr.shape[:2]
     if (width, height) == size_wh:

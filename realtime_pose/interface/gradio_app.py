@@ -30,7 +30,8 @@ from mmpose.apis.inference import DrawOptions, FrameResult
 from mmpose.apis.inference.videos import VideoSource
 from mmpose.detectors import build_detector
 from mmpose.structures import Frame
-from mmpose.video import VideoFile, browser_suffix
+from mmpose.video import VideoFile
+from mmpose.video.reader import find_av
 from realtime_pose.communication.strict_json import to_plain
 from realtime_pose.inference.model_choice import ModelChoice, default_model
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
@@ -51,7 +52,7 @@ DELETE_AFTER_S = 600  # uploaded and generated files; checked every minute
 CAMERA_EVERY_S = 0.2
 HEIGHT = 420  # px, so that the JSON below is visible
 BUTTONS = ['fullscreen', 'download']  # not Share, which uploads the picture to a public host
-OVERLAY_STEM = 'overlay'
+OVERLAY_NAMES = 'overlay.webm', 'overlay.mp4'  # that browsers play: without PyAV, and with it
 NO_INPUT = 'this is no picture or video that can be read; take a JPEG, PNG or MP4'
 
 
@@ -138,8 +139,8 @@ def process_video(path: str | None, min_score: float = 0.3) -> tuple[str | None,
         return None, {'frames': []}
     source = VideoSource(path)
     most = _max_frames(path)
-    path_out = _temporary_folder() / f'{OVERLAY_STEM}{browser_suffix()}'
-    video = VideoFile(path_out, source.fps, source.reader)
+    name = OVERLAY_NAMES[find_av() is not None]
+    video = VideoFile(_temporary_folder() / name, source.fps, source.reader)
     frames = []
     try:
         for frame, _ in islice(iter(source), most):

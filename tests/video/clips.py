@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation
+
+from mmpose.video.encoder import BILINEAR_EXACT
 
 SIZE_WH = 64, 48
 DARKEST, STEP = 18, 4  # grey levels, which codecs move by one
-EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
 QUIET = {'libx264': {'crf': '1', 'preset': 'ultrafast'}}
 
 
@@ -52,7 +52,7 @@ def write_clip(
             heard.layout = 'mono'
         for number, time_ms in enumerate(times_ms):
             frame = av.VideoFrame.from_ndarray(draw(number, size_wh), 'bgr24')
-            frame = frame.reformat(format=pix_fmt, interpolation=EXACT)
+            frame = frame.reformat(format=pix_fmt, interpolation=BILINEAR_EXACT)
             frame.pts = number if is_even else time_ms + round(1000 * late_s)
             frame.time_base = Fraction(1, rate if is_even else 1000)
             output.mux(stream.encode(frame))

@@ -81,6 +81,17 @@ def test_a_turned_video_is_upright(tmp_path, turn):
     assert np.abs(ours[0].astype(int) - expected).mean() < 3
 
 
+def test_a_packet_for_each_field_is_no_damage(tmp_path):
+    """As broadcasts have them: two packets, one picture. No encoder here makes such a file."""
+    options = {'crf': '1', 'flags': '+ildct+ilme'}
+    source = VideoSource(write_clip(tmp_path / 'a.mkv', UNEVEN_MS, options=options))
+    source.reader._packets = sorted([*UNEVEN_MS, *(tick + 20 for tick in UNEVEN_MS)]), True, 0
+    steps = list(source)
+    assert [round(1000 * frame.time_s) for frame, _ in steps] == UNEVEN_MS
+    assert [text for _, text in steps] == [''] * 10
+    assert source.problems == []
+
+
 def test_frames_that_an_edit_list_cuts_out_are_not_counted(tmp_path):
     whole = write_clip(tmp_path / 'whole.mp4', range(0, 2000, 40))
     path = tmp_path / 'cut.mp4'
