@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from difflib import get_close_matches
@@ -45,6 +46,14 @@ CONFIGS = ('configs', 'list the configs whose name has a WORD; --copy NAME FOLDE
 
 def main() -> None:
     """Runs the command that the arguments of the process name."""
+    try:
+        _run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `pose configs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run() -> None:
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ('--help', [])
     if name in ('-h', '--help'):
         print(_usage())

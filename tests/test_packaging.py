@@ -198,8 +198,15 @@ def test_report_names_a_foreign_package(tmp_path):
     assert 'device ' in done.stdout
 
 
-def test_a_full_mmcv_serves_for_mmcv_lite(tmp_path):
-    (tmp_path / 'needed.txt').write_text('mmcv-lite>=2.2\nmmengine>=0.10\n')
+NEEDED = ['mmcv-lite>=2.2', 'mmengine>=0.10']
+
+
+@pytest.mark.parametrize(
+    ('name', 'left'),
+    [('mmcv', NEEDED[1:]), ('onedl-mmcv', NEEDED[1:]), ('onedl-mmengine', NEEDED[:1])],
+)
+def test_another_distribution_of_a_module_serves(tmp_path, name, left):
+    (tmp_path / 'needed.txt').write_text('\n'.join(NEEDED))
     script = ROOT / 'tools/check_environment.py'
     command = [sys.executable, script, '--requirements', tmp_path / 'needed.txt']
 
@@ -210,9 +217,9 @@ def test_a_full_mmcv_serves_for_mmcv_lite(tmp_path):
         )
         return done.stdout.split('\n')[:-1]
 
-    assert ask('--installable') == ['mmcv-lite>=2.2', 'mmengine>=0.10']
-    info = tmp_path / 'mmcv-2.3.0.dist-info'
+    assert ask('--installable') == NEEDED
+    info = tmp_path / f'{name.replace("-", "_")}-2.3.0.dist-info'
     info.mkdir()
-    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: mmcv\nVersion: 2.3.0\n')
-    assert ask('--installable') == ['mmengine>=0.10']
-    assert not any('mmcv' in line for line in ask('--quick'))
+    (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: 2.3.0\n')
+    assert ask('--installable') == left
+    assert not any('is not installed' in line for line in ask('--quick'))

@@ -86,6 +86,14 @@ def test_configs_are_listed_and_copied_whole(installed):
     installed('print-config', copy)
 
 
+def test_a_reader_that_ends_first_is_no_error(installed):
+    command = f"'{sys.executable}' -m mmpose configs | true; exit ${{PIPESTATUS[0]}}"
+    environment = {**os.environ, 'PYTHONPATH': str(installed.site)}
+    run = ['bash', '-c', command]
+    done = subprocess.run(run, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b'')
+
+
 def test_every_command_has_its_tool(installed):
     usage = installed('--help')
     tools = installed.site / 'mmpose/.mim/tools'

@@ -26,9 +26,10 @@ PACKAGE = ROOT.parent if ROOT.name == '.mim' else ROOT / 'mmpose'  # .mim is wit
 PYTHON_MIN = (3, 10)
 
 # mmengine asks for opencv-python, but every build of OpenCV provides the same cv2. A full mmcv
-# holds mmcv-lite, which must never be installed over it.
+# holds mmcv-lite, and onedl-mmengine the module mmengine: ours must never be installed over them.
 ALTERNATIVES = {
-    'mmcv-lite': ['mmcv'],
+    'mmcv-lite': ['mmcv', 'onedl-mmcv'],
+    'mmengine': ['onedl-mmengine'],
     'opencv-python': ['opencv-python-headless', 'opencv-contrib-python', 'opencv'],
 }
 # Modules that may be installed and yet fail to import: what to do then.
@@ -95,13 +96,18 @@ def installed_version(name: str) -> str | None:
     return None
 
 
-def read_installable(path: Path) -> list[str]:
-    """Returns the requirements of a file without mmcv-lite where this Python has a full mmcv."""
+def is_installed(name: str) -> bool:
+    """Returns whether this Python has a distribution."""
     try:
-        metadata.version('mmcv')
+        return bool(metadata.version(name))
     except metadata.PackageNotFoundError:
-        return read_requirements(path)
-    return [one for one in read_requirements(path) if not one.startswith('mmcv-lite')]
+        return False
+
+
+def read_installable(path: Path) -> list[str]:
+    """Returns the requirements of a file without those whose module another distribution holds."""
+    held = {x for x in ('mmcv-lite', 'mmengine') if any(map(is_installed, ALTERNATIVES[x]))}
+    return [x for x in read_requirements(path) if re.match(r'[\w.-]+', x).group() not in held]
 
 
 def find_missing(path: Path) -> Iterator[str]:

@@ -14,7 +14,7 @@ def find_peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
     """
     flat = maps.flatten(-2)
     is_recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    if flat.device.type == 'cpu' and not is_recorded:
+    if type(flat) is Tensor and flat.device.type == 'cpu' and not is_recorded:
         # On a CPU, PyTorch's maximum with index takes 10 times as long as NumPy's argmax.
         exact = flat.float() if flat.dtype == torch.bfloat16 else flat  # unknown to NumPy
         index = torch.from_numpy(np.asarray(exact.detach().numpy().argmax(-1)))

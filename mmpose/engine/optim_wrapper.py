@@ -21,6 +21,14 @@ class PoseOptimWrapper(OptimWrapper):
     """
 
     num_pending = 0
+    grad_norm: Tensor | None = None  # of the last step, on the device; the log takes it
+
+    def _clip_grad(self) -> None:
+        """Clips the gradients; mmengine's way reads their norm back in each iteration."""
+        groups = self.optimizer.param_groups
+        parameters = [p for group in groups for p in group['params'] if p.grad is not None]
+        if parameters:
+            self.grad_norm = self.clip_func(parameters, **self.clip_grad_kwargs)
 
     def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
         """Counts from the last step, with the iterations whose gradients have been restored.

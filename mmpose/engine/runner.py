@@ -306,8 +306,13 @@ class PoseRunner(Runner):
         return Runner.build_dataloader(config, seed, diff_rank_seed)
 
     def setup_env(self, env_cfg: dict[str, Any]) -> None:
-        """Sets up the process, as mmengine does, and lets it format the config once."""
+        """Sets up the process, as mmengine does, and lets it format the config once.
+
+        On macOS a forked worker of a loader can die in Apple's libraries, so it is spawned.
+        """
         format_configs_once()
+        if sys.platform == 'darwin' and 'mp_cfg' in env_cfg:
+            env_cfg['mp_cfg']['mp_start_method'] = 'spawn'
         super().setup_env(env_cfg)
 
     def _log_env(self, env_cfg: dict[str, Any]) -> None:
@@ -323,7 +328,7 @@ class PoseRunner(Runner):
         if self.rank == 0:
             text = '\n'.join(f'{key}: {value}' for key, value in env.items())
             Path(self.log_dir, 'environment.txt').write_text(text + '\n')
-        device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else get_device()
         self.logger.info(
             f'mmpose {__version__}, torch {torch.__version__}, {self.world_size} x {device}, '
             f'seed {self.seed}; config, environment and logs are in {self.work_dir}'
@@ -369,9 +374,9 @@ class PoseRunner(Runner):
             },
             **self._gather_state(),
             'param_schedulers': [s.state_dict() for s in self.param_schedulers or []],
-            'log_window': self._log_window(),
         }
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        checkpoint['log_window'] = self._log_window()
         if self.rank == 0:
             write_atomically(to_cpu(checkpoint), Path(self.work_dir, name))
 
@@ -560,8 +565,12 @@ def format_configs_once() -> None:
     mmengine formats the text anew for the log, each visualizer backend and each checkpoint; for a
     mixture of datasets that is seconds every time.
     """
-    if not hasattr(mmengine_config.FormatCode, '__wrapped__'):
-        mmengine_config.FormatCode = _remembering(mmengine_config.FormatCode)
+    from yapf.yapflib import yapf_api
+
+    # mmengine takes the function when it is imported, onedl-mmengine at each call
+    owner = mmengine_config if hasattr(mmengine_config, 'FormatCode') else yapf_api
+    if not hasattr(owner.FormatCode, '__wrapped__'):
+        owner.FormatCode = _remembering(owner.FormatCode)
 
 
 def _remembering(format_code: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,10 @@ from torch import Tensor
 
 from mmpose.registry import MODELS
 
+# The host decides by dataset which layers run, and maps keypoints back into the image.
+ON_HOST = {'dataset_idx', 'ann_id', 'category_id', 'center', 'scale', 'rotation', 'bbox_xywh',
+           'bbox_score'}  # fmt: skip
+
 
 @MODELS.register_module()
 class PoseDataPreprocessor(BaseDataPreprocessor):
@@ -40,18 +44,16 @@ class PoseDataPreprocessor(BaseDataPreprocessor):
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Returns the batch on the device, with ``inputs`` (B, 3, h, w) as normalised floats.
 
-        ``dataset_idx`` stays where it is.
+        What places a crop in its image, and ``dataset_idx``, stay on the host.
 
         Args:
             data: ``inputs`` (B, 3, h, w) uint8 BGR and ``batch``, as the collate function makes
                 them.
             training: Unused; part of mmengine's interface.
         """
-        # The host decides by dataset which layers run, so the numbers need not make the journey.
-        index = data.get('batch', {}).get('dataset_idx')
+        stays = {key: value for key, value in data.get('batch', {}).items() if key in ON_HOST}
         data = self.cast_data(data)
-        if index is not None:
-            data['batch']['dataset_idx'] = index
+        data.get('batch', {}).update(stays)
         data['inputs'] = self.normalize(data['inputs'])
         return data
 

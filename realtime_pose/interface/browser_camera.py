@@ -45,8 +45,8 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             width, height = picture.size
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-        raise ValueError(f'this is no picture: {error}') from None
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError):
+        raise ValueError('this is no picture that can be read; take a JPEG or PNG') from None
     if width * height > MAX_PIXELS:
         raise ValueError(f'the picture has {width}x{height} px, at most {MAX_PIXELS} px are taken')
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

@@ -6,6 +6,7 @@ from mmengine.config import config as mmengine_config
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import DefaultScope
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from yapf.yapflib import yapf_api
 
 from mmpose.engine import CheckpointHook, PoseRunner
 from mmpose.engine.runner import format_configs_once
@@ -17,13 +18,14 @@ from mmpose.registry import HOOKS
 def formatted(monkeypatch):
     """Texts that were really formatted."""
     texts = []
-    original = getattr(mmengine_config.FormatCode, '__wrapped__', mmengine_config.FormatCode)
+    owner = mmengine_config if hasattr(mmengine_config, 'FormatCode') else yapf_api
+    original = getattr(owner.FormatCode, '__wrapped__', owner.FormatCode)
 
     def counting(code, style_config=None, **options):
         texts.append(code)
         return original(code, style_config=style_config, **options)
 
-    monkeypatch.setattr(mmengine_config, 'FormatCode', counting)
+    monkeypatch.setattr(owner, 'FormatCode', counting)
     format_configs_once()
     return texts
 
@@ -107,3 +109,13 @@ def test_the_checkpoint_hook_of_a_config_is_ours():
     assert isinstance(hook, CheckpointHook)
     with pytest.raises(ValueError, match="rule of CheckpointHook is 'more'"):
         CheckpointHook(rule='more')
+
+
+@pytest.mark.parametrize(('platform', 'method'), [('linux', 'fork'), ('darwin', 'spawn')])
+def test_workers_are_spawned_on_macos(platform, method, monkeypatch):
+    monkeypatch.setattr('mmpose.engine.runner.sys.platform', platform)
+    given = []
+    monkeypatch.setattr(Runner, 'setup_env', lambda self, env_cfg: given.append(env_cfg))
+    env_cfg = dict(mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0))
+    PoseRunner.setup_env(object.__new__(PoseRunner), env_cfg)
+    assert given == [dict(mp_cfg=dict(mp_start_method=method, opencv_num_threads=0))]

@@ -4,7 +4,7 @@ from mmpose.engine.hooks.bad_case_hook import BadCaseHook
 from mmpose.engine.hooks.checkpoint_hook import CheckpointHook
 from mmpose.engine.hooks.drawing_hook import ResultDrawingHook
 from mmpose.engine.hooks.early_stopping_hook import PoseEarlyStoppingHook
-from mmpose.engine.hooks.monitor_hooks import LossGuardHook, ThroughputHook
+from mmpose.engine.hooks.monitor_hooks import LossGuardHook, PoseRuntimeInfoHook, ThroughputHook
 from mmpose.engine.hooks.preview_hook import TrainingPreviewHook
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     'CheckpointHook',
     'LossGuardHook',
     'PoseEarlyStoppingHook',
+    'PoseRuntimeInfoHook',
     'ResultDrawingHook',
     'ThroughputHook',
     'TrainingPreviewHook',

@@ -1,4 +1,4 @@
-"""Training monitors: a guard against NaN losses, and the throughput in images per second."""
+"""Training monitors: what the log shows, a guard against NaN losses, the throughput."""
 
 from __future__ import annotations
 
@@ -6,22 +6,44 @@ import math
 import time
 from typing import Any
 
-from mmengine.hooks import Hook
+import torch
+from mmengine.hooks import Hook, LoggerHook, RuntimeInfoHook
 from mmengine.runner import Runner
+from torch import Tensor
 
 from mmpose.registry import HOOKS
 
 NAMES_SHOWN = 8
 
 
-@HOOKS.register_module()
-class LossGuardHook(Hook):
-    """Raises on a NaN or infinite loss and names the images of the batch.
+def reads_back(hook: Hook, runner: Runner, batch_idx: int, value: Tensor) -> bool:
+    """Tells whether numbers of the device are read after this iteration.
 
-    The checkpoints that were saved before stay as they are, and none is saved after.
+    Each reading makes the host wait for a GPU, so there it is done where the log is written only.
+    """
+    if value.device.type == 'cpu' or hook.end_of_epoch(runner.train_dataloader, batch_idx):
+        return True
+    intervals = [x.interval for x in runner.hooks if isinstance(x, LoggerHook)]
+    return any(hook.every_n_inner_iters(batch_idx, interval) for interval in intervals)
+
+
+def _to_numbers(values: list[Tensor]) -> list[float]:
+    """Returns scalars of one device, which are read in one transfer."""
+    whole = [x.full_tensor() if hasattr(x, 'full_tensor') else x for x in values]  # of FSDP
+    return torch.stack([x.detach().float().reshape(()) for x in whole]).tolist() if whole else []
+
+
+@HOOKS.register_module(name='RuntimeInfoHook')
+class PoseRuntimeInfoHook(RuntimeInfoHook):
+    """Hands losses and the norm of the gradients to the log, read from the device when it is due.
+
+    mmengine's hook reads each of them in each iteration. The values and their means are the same.
     """
 
-    priority = 'VERY_HIGH'
+    def before_train(self, runner: Runner) -> None:
+        """Begins with no value."""
+        super().before_train(runner)
+        self._waiting: list[tuple[str, Tensor | float]] = []
 
     def after_train_iter(
         self,
@@ -30,17 +52,69 @@ class LossGuardHook(Hook):
         data_batch: dict[str, Any] | None = None,
         outputs: dict[str, Any] | None = None,
     ) -> None:
-        """Checks the loss of the iteration."""
-        loss = float(outputs['loss'].detach())
-        if math.isfinite(loss):
-            return
-        files = data_batch['batch']['image_file']
-        more = f' and {len(files) - NAMES_SHOWN} more' if len(files) > NAMES_SHOWN else ''
-        raise FloatingPointError(
-            f'the loss is {loss} at iteration {runner.iter + 1}; the images of the batch are '
-            f'{files[:NAMES_SHOWN]}{more}; lower optim_wrapper.optimizer.lr, set '
-            'optim_wrapper.clip_grad, or look at these images with --show-dir'
-        )
+        """Keeps the values of the iteration."""
+        wrapper = runner.optim_wrapper
+        if getattr(wrapper, 'grad_norm', None) is not None:
+            self._waiting.append((wrapper.grad_name, wrapper.grad_norm))
+            wrapper.grad_norm = None
+        self._waiting += (outputs or {}).items()
+        if outputs and reads_back(self, runner, batch_idx, outputs['loss']):
+            self._write(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Writes what the checkpoint takes along."""
+        self._write(runner)
+
+    def _write(self, runner: Runner) -> None:
+        numbers = iter(_to_numbers([x for _, x in self._waiting if isinstance(x, Tensor)]))
+        for name, value in self._waiting:
+            number = next(numbers) if isinstance(value, Tensor) else value
+            runner.message_hub.update_scalar(f'train/{name}', number)
+        self._waiting.clear()
+
+
+@HOOKS.register_module()
+class LossGuardHook(Hook):
+    """Raises on a NaN or infinite loss and names the images of the batch.
+
+    On a GPU it looks when the log is written, and before a checkpoint. The checkpoints that were
+    saved before stay as they are, and none is saved after.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[int, Tensor, list[str]]] = []
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Keeps the loss of the iteration."""
+        loss = outputs['loss'].detach()
+        self._waiting.append((runner.iter + 1, loss, data_batch['batch']['image_file']))
+        if reads_back(self, runner, batch_idx, loss):
+            self._check()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Saves no network that a bad loss has spoilt."""
+        self._check()
+
+    def _check(self) -> None:
+        losses = _to_numbers([loss for _, loss, _ in self._waiting])
+        waiting, self._waiting = self._waiting, []
+        for loss, (iteration, _, files) in zip(losses, waiting, strict=True):
+            if math.isfinite(loss):
+                continue
+            more = f' and {len(files) - NAMES_SHOWN} more' if len(files) > NAMES_SHOWN else ''
+            raise FloatingPointError(
+                f'the loss is {loss} at iteration {iteration}; the images of the batch are '
+                f'{files[:NAMES_SHOWN]}{more}; lower optim_wrapper.optimizer.lr, set '
+                'optim_wrapper.clip_grad, or look at these images with --show-dir'
+            )
 
 
 @HOOKS.register_module()

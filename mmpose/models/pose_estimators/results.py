@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from mmpose.structures import PoseResult, invert_affine, transform_points, window_matrices
+
+READ = ('img_id', 'ann_id', 'category_id', 'dataset_idx', 'image_file', 'center', 'scale',
+        'rotation', 'bbox_xywh', 'bbox_score')  # fmt: skip
 
 
 class CropFrame(Protocol):
@@ -28,7 +32,7 @@ def batch_to_results(
         batch: Crop windows and ids as the collate function makes them.
         crops: A head or a backend, which know the input size and whether the crops are UDP crops.
     """
-    arrays = {key: _numpy(value) for key, value in batch.items()}
+    arrays = {key: _numpy(batch[key]) for key in READ}
     matrices = window_matrices(
         arrays['center'].astype(np.float64),
         arrays['scale'].astype(np.float64),
@@ -36,8 +40,10 @@ def batch_to_results(
         crops.input_size,
         crops.use_udp,
     )
-    keypoints = transform_points(_numpy(keypoints_in), invert_affine(matrices)).astype(np.float32)
-    scores_np = _numpy(keypoint_scores).astype(np.float32)
+    # one copy from the device for both
+    poses = _numpy(torch.cat([keypoints_in, keypoint_scores.to(keypoints_in)[..., None]], -1))
+    keypoints = transform_points(poses[..., :2], invert_affine(matrices)).astype(np.float32)
+    scores_np = poses[..., 2].astype(np.float32)
     areas = arrays['scale'].prod(axis=1)
     return [
         PoseResult(
