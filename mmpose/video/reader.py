@@ -84,11 +84,12 @@ class AvReader:
 
     @cached_property
     def _packets(self) -> tuple[list[int], bool, int]:
-        """Time stamps of all frames in order; whether the file says which is whose, as AVI does
-        not; and the number of packets that an edit list hides."""
+        """Time stamps of all frames in order; whether frames carry them; packets that an edit list
+        hides."""
         ticks: list[int | None] = []
-        num_hidden, are_known = 0, True
+        num_hidden = 0
         with _opened(self.path) as container, suppress(find_av().FFmpegError):
+            are_known = container.format.name != 'avi'  # whose packets have no time of display
             for packet in container.demux(container.streams.best('video')):
                 if packet.is_discard:
                     num_hidden += 1
@@ -107,10 +108,11 @@ class AvReader:
         index = self._num_pairs = 0
         with _opened(self.path) as container:
             for frame in _decoded(container):
-                if frame is None and are_known:
-                    continue  # the time of the next good one tells
-                is_timed = are_known and frame.pts is not None
-                missed = range(index, bisect_left(ticks, frame.pts)) if is_timed else range(0)
+                missed = range(0)
+                if are_known:
+                    if frame is None or frame.pts is None or frame.pts < ticks[max(0, index - 1)]:
+                        continue  # a picture that comes too late has had a gap in its place
+                    missed = range(index, bisect_left(ticks, frame.pts))
                 is_pair = len(missed) == 1 and frame.interlaced_frame
                 if is_pair and (index == 1 or self._num_pairs):
                     self._num_pairs += 1
@@ -159,6 +161,7 @@ class CvReader:
     def __iter__(self) -> Generator[Step, None, None]:
         """Yields each frame's time and picture (H, W, 3), uint8 BGR, or None for a damaged one."""
         fps = self.fps if 0 < self.fps < 1000 else 30.0
+        is_timed = '://' not in self.path and not self.path.lower().endswith('.avi')
         num_failed, first_ms = 0, None
         capture = open_capture(self.path)
         try:
@@ -170,10 +173,11 @@ class CvReader:
                     return
                 now_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
                 first_ms = now_ms if first_ms is None else first_ms
-                if is_read and abs((now_ms - first_ms) / 1000 - index / fps) > max(0.1, 2 / fps):
+                off_s = abs((now_ms - first_ms) / 1000 - index / fps) if is_timed else 0.0
+                if is_read and off_s > max(0.1, 2 / fps):
                     self.note = (
-                        f"the frame rate of '{self.path}' varies, and OpenCV gives its frames the "
-                        f'times of a constant one; {INSTALL_AV} reads the true ones'
+                        f"the frames of '{self.path}' are not evenly spaced, and OpenCV gives them "
+                        f'the times of even ones; {INSTALL_AV} reads the true ones'
                     )
                 yield index / fps, image if is_read else None
         finally:
