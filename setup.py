@@ -15,7 +15,7 @@ from check_environment import read_requirements  # noqa: E402
 
 EXTRAS = [
     *('timm', 'coco', 'albumentations', 'io', 'language', 'export', 'net', 'app', 'labels'),
-    *('all', 'docs', 'tests'),
+    *('video', 'all', 'docs', 'tests'),
 ]
 PACKAGES = ['mmpose', 'mmcv_custom', 'realtime_pose', 'toy_pose', 'benchmarks']
 

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import torch
 
+from mmpose.structures.progress import track
+
 T = TypeVar('T')
 
 
@@ -30,7 +32,7 @@ def interleave(candidates: Mapping[str, Callable[[], T]], num_rounds: int) -> di
     found: dict[str, list[T]] = {name: [] for name in names}
     for name in names:
         candidates[name]()
-    for round_index in range(num_rounds):
+    for round_index in track(range(num_rounds), 'rounds'):
         for name in reversed(names) if round_index % 2 else names:
             found[name].append(candidates[name]())
     return found

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.apis.inference import DrawOptions
-from mmpose.apis.inference.pictures import VideoFile
 from mmpose.structures import Frame
+from mmpose.video import VideoFile
 from realtime_pose.inference.stages import LiveFrame
 from realtime_pose.recording import JSONL_NAME, read_recording
 

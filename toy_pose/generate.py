@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from mmpose.structures.progress import track
 from toy_pose.folder import (
     ToySpec,
     check_writable,
@@ -94,7 +95,7 @@ def generate_toy_dataset(
         return ToySummary(True, record['images'], record['instances'], layout.instances)
     check_writable(out, spec, overwrite)
     start_folder(out, spec)
-    images = _render_all(out, spec, workers, report)
+    images = _render_all(out, spec, workers)
     rng = np.random.default_rng((spec.seed, _AFTER_IMAGES, *layout.salt))
     layout.write_annotations(out, images, spec.as_info(), rng)
     num_images = {split: len(found) for split, found in images.items()}
@@ -105,9 +106,7 @@ def generate_toy_dataset(
     return ToySummary(False, num_images, num_instances, layout.instances)
 
 
-def _render_all(
-    out: Path, spec: ToySpec, workers: int, report: Callable[[str], None]
-) -> dict[str, list[LabelledImage]]:
+def _render_all(out: Path, spec: ToySpec, workers: int) -> dict[str, list[LabelledImage]]:
     """Writes all images; returns split -> images with their labels."""
     placed = list(spec.image_paths())
     tasks = [
@@ -115,14 +114,10 @@ def _render_all(
         for split, index, path in placed
     ]
     images: dict[str, list[LabelledImage]] = {s: [] for s in load_format(spec.format).splits}
-    step = max(1, len(tasks) // 10)
     with _mapper(min(workers, max(1, len(tasks) // _MIN_IMAGES_PER_WORKER))) as render:
-        for number, ((split, _, path), drawn) in enumerate(
-            zip(placed, render(tasks), strict=True), start=1
-        ):
-            images[split].append(LabelledImage(path, *drawn))
-            if number % step == 0:
-                report(f'generated {number} of {len(tasks)} images')
+        drawn = track(render(tasks), f'{spec.format} images', len(tasks))
+        for (split, _, path), labels in zip(placed, drawn, strict=True):
+            images[split].append(LabelledImage(path, *labels))
     return images
 
 

@@ -17,6 +17,7 @@ from mmpose.detectors import BoxesFile, Detector, build_detector
 from mmpose.detectors.categories import COCO_IDS, coco_spelling, names_of
 from mmpose.evaluation.functional.box_ap import AnnotatedBoxes, choose_backend, evaluate_boxes
 from mmpose.structures import Frame
+from mmpose.structures.progress import track
 
 PERSON = 1
 
@@ -49,7 +50,6 @@ def evaluate_detector(
     batch_size: int = 8,
     category_id: int | None = None,
     backend: str = 'auto',
-    quiet: bool = False,
 ) -> DetectionRun:
     """Runs a detector on the images of an annotation file, writes its boxes and evaluates them.
 
@@ -62,15 +62,11 @@ def evaluate_detector(
         out_file: Where to write the boxes, as ``bbox_file`` of a config takes them.
         batch_size: Images that the detector is given at a time.
         category_id: Written in place of the category of each box; a ``bbox_file`` needs 1.
-        quiet: Whether to show no progress bar.
 
     Raises:
         FileNotFoundError: If a file, the folder or an image is missing.
         ValueError: If a file is malformed, or an argument out of its range.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     if batch_size < 1:
         raise ValueError(f'batch_size is {batch_size}, expected 1 or more images')
     choose_backend(backend)
@@ -81,8 +77,7 @@ def evaluate_detector(
     images = content['images']
     records = []
     found = _detect(find, images, Path(image_folder), batch_size)
-    bar = Console(stderr=True)
-    for image, boxes in track(found, 'detection', len(images), console=bar, disable=quiet):
+    for image, boxes in track(found, 'detection', len(images)):
         for xywh, score, category in zip(
             boxes.xywh.tolist(), boxes.scores.tolist(), boxes.category_ids.tolist(), strict=True
         ):

@@ -13,6 +13,7 @@ import mmengine.dist
 import torch
 
 from mmpose.checkpoints.safe_pickle import looks_like
+from mmpose.structures.progress import track
 
 HUB_SCHEME = 'hf'  # hf://organisation/name: a model of the Hugging Face hub
 HUB_FILES = ('config.json', 'model.safetensors')
@@ -86,8 +87,11 @@ def _download(url: str, target: Path) -> None:
     try:
         with urlopen(url, timeout=TIMEOUT_S) as response, part.open('wb') as file:
             announced = int(response.headers.get('Content-Length') or 0)
-            while file.tell() <= MAX_BYTES >= announced and (chunk := response.read(CHUNK)):
+            chunks = iter(lambda: response.read(CHUNK), b'')
+            for chunk in track(chunks, f'{target.name}, MiB', -(-announced // CHUNK) or None):
                 file.write(chunk)
+                if max(file.tell(), announced) > MAX_BYTES:
+                    break
             size = file.tell()
         if max(size, announced) > MAX_BYTES:
             raise URLError(f'it has more than {MAX_BYTES} bytes; download it and give its path')

@@ -16,6 +16,7 @@ from mmpose.datasets import CocoDataset, KeypointDataset, SampleIndex
 from mmpose.datasets.sample import Sample
 from mmpose.registry import CODECS, DATASETS, TRANSFORMS
 from mmpose.structures.output_files import OutputFiles
+from mmpose.structures.progress import track
 from mmpose.visualization import draw_pose, make_grid, overlay_heatmaps
 
 TILE_HEIGHT = 384
@@ -63,7 +64,7 @@ def browse_dataset(
         dataset = build_annotated(part)
         count = min(num // len(parts) + (i < num % len(parts)), len(dataset))
         rows = np.random.default_rng((seed, i)).choice(len(dataset), count, replace=False)
-        for row in sorted(rows.tolist()):
+        for row in track(sorted(rows.tolist()), name):
             path = folder / f'{name}_{row:06d}.png'
             cv2.imwrite(str(files.claim(path)), draw_views(dataset, row, codec, views, seed))
             paths.append(path)

@@ -15,6 +15,7 @@ from mmpose.evaluation.metrics import primary_metric
 from mmpose.metainfo import load_metainfo
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.registry import METRICS
+from mmpose.structures.progress import track
 
 
 def evaluate_backends(
@@ -39,7 +40,7 @@ def evaluate_backends(
     with DefaultScope.overwrite_default_scope('mmpose'):
         loader = PoseRunner.build_dataloader(loader_cfg)
         metrics = {name: _build_metric(cfg, loader.dataset.metainfo) for name in backends}
-    for data in loader:
+    for data in track(loader, 'batches'):
         for name, backend in backends.items():
             found = backend.predict(data['inputs'])
             results = batch_to_results(

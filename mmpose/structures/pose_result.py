@@ -20,8 +20,8 @@ class Frame:
         index: Running number in the source, from 0.
         image_bgr: (H, W, 3) uint8.
         name: Path of the image; path or address of the video or camera it is a frame of.
-        time_s: Seconds since the first frame: by the frame rate in a file, by a monotonic clock
-            from a camera; 0 for images.
+        time_s: Seconds since the first frame: by the time stamps of a file (its frame rate, where
+            PyAV is missing), by a monotonic clock from a camera; 0 for images.
     """
 
     index: int

@@ -11,9 +11,10 @@ from typing import Any
 import cv2
 
 from mmpose.apis.inference.sources import WEBCAM, Source, open_sources
-from mmpose.apis.inference.videos import OPEN_TIMEOUT_MS, READ_TIMEOUT_MS, CameraSource
+from mmpose.apis.inference.videos import CameraSource
 from mmpose.structures import Frame
 from mmpose.version import PROJECT
+from mmpose.video.reader import open_capture as open_stream
 from realtime_pose.capture.synthetic import SyntheticSource
 
 # The checkout, or the current folder where the package is installed.
@@ -61,7 +62,7 @@ def open_named(
         return CameraSource(number, opener, waits_s=(), say=_ignore)
     if NETWORK_MARK in text:
         _check_address(text, allow_network)
-        return CameraSource(text, open_capture or _open_stream, waits_s=(), say=_ignore)
+        return CameraSource(text, open_capture or open_stream, waits_s=(), say=_ignore)
     sources = open_sources(text)
     return sources[0] if len(sources) == 1 else _Chain(sources, text)
 
@@ -141,12 +142,6 @@ def _camera_opener(
         return capture
 
     return open_camera
-
-
-def _open_stream(address: str | int) -> Any:
-    limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS]
-    limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
-    return cv2.VideoCapture(str(address), cv2.CAP_FFMPEG, limits)
 
 
 class _Chain:

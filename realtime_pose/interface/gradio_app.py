@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 
 from mmpose.apis.cli import one_sentence, run_tool
 from mmpose.apis.inference import DrawOptions, FrameResult
-from mmpose.apis.inference.pictures import VideoFile
 from mmpose.apis.inference.videos import VideoSource
 from mmpose.detectors import build_detector
 from mmpose.structures import Frame
+from mmpose.video import VideoFile
+from mmpose.video.reader import find_av
 from realtime_pose.communication.strict_json import to_plain
 from realtime_pose.inference.model_choice import ModelChoice, default_model
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
@@ -51,7 +52,7 @@ DELETE_AFTER_S = 600  # uploaded and generated files; checked every minute
 CAMERA_EVERY_S = 0.2
 HEIGHT = 420  # px, so that the JSON below is visible
 BUTTONS = ['fullscreen', 'download']  # not Share, which uploads the picture to a public host
-OVERLAY_NAME = 'overlay.webm'  # browsers play no MPEG-4 part 2, which OpenCV writes into .mp4
+OVERLAY_NAMES = 'overlay.webm', 'overlay.mp4'  # that browsers play: without PyAV, and with it
 NO_INPUT = 'this is no picture or video that can be read; take a JPEG, PNG or MP4'
 
 
@@ -138,14 +139,15 @@ def process_video(path: str | None, min_score: float = 0.3) -> tuple[str | None,
         return None, {'frames': []}
     source = VideoSource(path)
     most = _max_frames(path)
-    video = VideoFile(_temporary_folder() / OVERLAY_NAME, source.fps)
+    name = OVERLAY_NAMES[find_av() is not None]
+    video = VideoFile(_temporary_folder() / name, source.fps, source.reader)
     frames = []
     try:
         for frame, _ in islice(iter(source), most):
             if frame.image_bgr.size > 3 * MAX_FRAME_PIXELS:
                 raise ValueError(f'frame {frame.index} of the video is too large')
             result = estimate_poses(frame.image_bgr, frame.index)
-            video.add(drawn_with_note(result, min_score))
+            video.add(drawn_with_note(result, min_score), frame.time_s)
             frames.append({'index': frame.index, **people_of(result)})
     except BaseException:
         video.close()

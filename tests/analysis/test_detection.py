@@ -46,9 +46,7 @@ def folder(tmp_path):
 
 
 def run(folder, detector, **arguments):
-    return evaluate_detector(
-        detector, folder / 'annotations.json', folder / 'images', quiet=True, **arguments
-    )
+    return evaluate_detector(detector, folder / 'annotations.json', folder / 'images', **arguments)
 
 
 @pytest.mark.parametrize('batch_size', [1, 2, 8])
@@ -133,7 +131,7 @@ def test_what_is_said(folder):
 def test_bad_arguments(folder, change, error, words):
     given = {'ann_file': folder / 'annotations.json', 'image_folder': folder / 'images', **change}
     with pytest.raises(error, match=words):
-        evaluate_detector('whole-image', quiet=True, **given)
+        evaluate_detector('whole-image', **given)
 
 
 @pytest.mark.parametrize('content', ['[]', '{"images": []}', '{"images": [{"id": 1}]}', '{'])

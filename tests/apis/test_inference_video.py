@@ -1,5 +1,6 @@
 """Every frame of a video once and in order, whatever is slow, broken or closed early."""
 
+import sys
 import threading
 import time
 
@@ -19,6 +20,14 @@ NUM = 72
 @pytest.fixture(scope='module')
 def video(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp('video') / 'numbers.avi', NUM)
+
+
+@pytest.fixture(autouse=True, params=['PyAV', 'OpenCV'])
+def _by_both_readers(request, monkeypatch):
+    if request.param == 'PyAV':
+        pytest.importorskip('av')
+    else:
+        monkeypatch.setitem(sys.modules, 'av', None)
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'check_dataset.py'
 
 
 def examine(folder, faults):
-    return check_dataset(faulty_dataset.write(folder, faults), workers=2, quiet=True)
+    return check_dataset(faulty_dataset.write(folder, faults), workers=2)
 
 
 def matches(issue, fault, folder):
@@ -80,7 +80,7 @@ def test_missing_files_are_reported_and_not_raised(tmp_path):
     cfg = faulty_dataset.write(tmp_path, [])
     cfg.train_dataloader.dataset.ann_file = 'absent.json'
     cfg.val_dataloader.dataset.data_prefix.img = 'absent'
-    report = check_dataset(cfg, quiet=True)
+    report = check_dataset(cfg)
     kinds = {(issue.split, issue.kind) for issue in report.log.issues}
     assert ('train', 'unreadable_annotations') in kinds
     assert ('val', 'missing_image') in kinds
@@ -90,7 +90,7 @@ def test_a_cut_annotation_file_is_read_as_far_as_it_goes(tmp_path):
     cfg = faulty_dataset.write(tmp_path, [])
     text = (tmp_path / 'train.json').read_text()
     (tmp_path / 'train.json').write_text(text[: text.index('"id": 301')])
-    report = check_dataset(cfg, with_images=False, quiet=True)
+    report = check_dataset(cfg, with_images=False)
     assert report.log.counts['unreadable_annotations'] == 1
     assert report.statistics[0].num_instances == 58
 
@@ -100,7 +100,7 @@ def test_images_are_named_also_where_they_are_listed_last(tmp_path):
     cfg = faulty_dataset.write(tmp_path, [fault])
     data = json.loads((tmp_path / 'train.json').read_text())
     (tmp_path / 'train.json').write_text(json.dumps(dict(reversed(data.items()))))
-    (issue,) = check_dataset(cfg, with_images=False, quiet=True).log.of_kind('bad_box')
+    (issue,) = check_dataset(cfg, with_images=False).log.of_kind('bad_box')
     assert (issue.entry, issue.image) == (fault.entry, fault.image)
 
 
@@ -108,13 +108,13 @@ def test_a_few_leaks_do_not_stop_training(tmp_path, monkeypatch):
     fault = next(f for f in faulty_dataset.FAULTS if f.kind == 'leak')
     cfg = faulty_dataset.write(tmp_path, [fault])
     monkeypatch.setattr('mmpose.dataset_tools.check.copies.LEAK_SHARE', 0.5)
-    report = check_dataset(cfg, quiet=True)
+    report = check_dataset(cfg)
     assert report.log.counts == {'few_leaks': 1}
     assert report.status == 'WARNINGS'
 
 
 def test_without_images_it_says_so(tmp_path):
-    report = check_dataset(faulty_dataset.write(tmp_path, []), with_images=False, quiet=True)
+    report = check_dataset(faulty_dataset.write(tmp_path, []), with_images=False)
     assert 'no image was checked' in report.text()
     assert '0 of 40 images' in report.text()
 
@@ -126,7 +126,7 @@ def test_a_count_of_the_visible_ones_is_no_fault(tmp_path):
     ann['num_keypoints'] = sum(value == 2 for value in ann['keypoints'][2::3])
     assert ann['num_keypoints'] < 17
     (tmp_path / 'train.json').write_text(json.dumps(data))
-    assert check_dataset(cfg, with_images=False, quiet=True).log.counts == {}
+    assert check_dataset(cfg, with_images=False).log.counts == {}
 
 
 def test_unlabelled_people_and_crowds_are_no_fault(tmp_path):
@@ -135,7 +135,7 @@ def test_unlabelled_people_and_crowds_are_no_fault(tmp_path):
     data['annotations'][3].update(num_keypoints=0, keypoints=[0] * 51)
     data['annotations'][4].update(iscrowd=1)
     (tmp_path / 'train.json').write_text(json.dumps(data))
-    report = check_dataset(cfg, with_images=False, quiet=True)
+    report = check_dataset(cfg, with_images=False)
     assert report.log.counts == {'unlabelled': 1, 'crowd': 1}
     assert report.status == 'OK'
 
@@ -198,7 +198,7 @@ def test_exchanged_sides_in_every_spelling(tmp_path, spelling):
         data['categories'][0]['keypoints'] = sides
 
     cfg = faulty_dataset.write(tmp_path, [faulty_dataset.Fault('', '', '', plant)])
-    log = check_dataset(cfg, with_images=False, quiet=True).log
+    log = check_dataset(cfg, with_images=False).log
     (issue,) = log.of_kind('keypoint_names')
     assert (issue.entry, issue.found) == ('category 1', f"'{sides[1]}' as keypoint 1")
 
@@ -211,7 +211,7 @@ def test_exif_orientation_of_both_byte_orders(tmp_path):
     # OpenCV turns it, which is what training sees
     assert cv2.imread(str(tmp_path / 'train' / '5.jpg')).shape[:2] == faulty_dataset.WH
     cfg.train_dataloader.dataset.pipeline[0]['apply_exif'] = False
-    kinds = check_dataset(cfg, quiet=True).log.counts
+    kinds = check_dataset(cfg).log.counts
     assert kinds == {'exif_rotation': 1}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from mmpose.apis.cli import INFERENCE_OUT
 from mmpose.apis.inference.image_ids import ImageIds
 from mmpose.apis.inference.inferencer import PoseInferencer
 from mmpose.apis.inference.output_paths import DrawnPaths, check_out_file, stem_of
-from mmpose.apis.inference.pictures import Image, VideoFile, Window, write_image
+from mmpose.apis.inference.pictures import Image, Window, write_image
 from mmpose.apis.inference.pipelined import run_pipelined
 from mmpose.apis.inference.result_files import (
     CocoFile,
@@ -27,6 +27,8 @@ from mmpose.apis.inference.sequence import DrawOptions, FrameResult
 from mmpose.apis.inference.sources import Input, Source, open_sources, paths_of
 from mmpose.structures import DatasetMeta
 from mmpose.structures.output_files import OutputFiles
+from mmpose.structures.progress import track
+from mmpose.video import VideoFile
 
 FORMATS = {'coco': CocoFile, 'jsonl': JsonLinesFile, 'csv': CsvFile, 'npz': NpzFile}
 RESULTS = 'results'  # stem of result files
@@ -215,11 +217,10 @@ class _Run:
         """Runs one source to its end, or until the user quits."""
         outputs, is_video = self.outputs, source.fps is not None
         writes = outputs.draws_video if is_video else outputs.draws_images
-        video = (
-            VideoFile(self.drawn.of_video(number, source), source.fps)
-            if writes and is_video
-            else None
-        )
+        video: VideoFile | None = None
+        if writes and source.fps is not None:
+            path = self.drawn.of_video(number, source)
+            video = VideoFile(path, source.fps, getattr(source, 'reader', None))
         frames = self.inferencer(source)
         limited = _closing_after(frames, outputs.max_frames)
         self.ids.start_source()
@@ -234,7 +235,7 @@ class _Run:
             for file in self.result_files:
                 file.add(result, image_id)
             if video is not None and picture is not None:
-                video.add(picture)
+                video.add(picture, result.frame.time_s)
             elif writes and picture is not None:
                 self._write_image(number, result, picture)
             return drawn
@@ -243,12 +244,11 @@ class _Run:
         try:
             with (
                 closing(run_pipelined(limited, draw, write, busy_s=busy_s)) as running,
-                _progress_bar(source, outputs) as advance,
+                closing(track(running, *self._counted(source), outputs.progress)) as counted,
             ):
-                for result, picture in running:
+                for result, picture in counted:
                     self.num_frames += 1
                     self.num_poses += len(result.poses)
-                    advance()
                     if window is not None and not window.show(picture):
                         self.is_over = True
                         break
@@ -258,11 +258,18 @@ class _Run:
         finally:
             if video is not None:
                 video.close()
-        self.files += [video.path] if video is not None and video.num_frames else []
         self.problems += self.inferencer.problems
+        if video is not None:
+            self.files += [video.path] if video.num_frames else []
+            self.problems += video.problems
         both = self.inferencer.busy_s | dict(zip(('draw', 'write'), busy_s[1:], strict=True))
         for name, seconds in both.items():
             self.busy_s[name] += seconds
+
+    def _counted(self, source: Source) -> tuple[str, int | None]:
+        """Returns what a progress bar says: the name, and the number of frames, where known."""
+        known = [num for num in (source.num_frames, self.outputs.max_frames) if num is not None]
+        return Path(source.name).name or source.name, min(known, default=None)
 
     def _window(self, is_video: bool) -> Window | None:
         if not self.outputs.show:
@@ -276,27 +283,6 @@ class _Run:
         write_image(self.drawn.of_image(number, frame.index, frame.name), picture)
         written = self.outputs.out_file or self.outputs.out_dir
         self.files += [] if written in self.files else [written]
-
-
-@contextmanager
-def _progress_bar(source: Source, outputs: Outputs) -> Iterator[Callable[[], object]]:
-    """Gives a function that counts a frame; in a file or pipe only the last state is printed."""
-    from rich import progress
-    from rich.console import Console
-
-    known = [num for num in (source.num_frames, outputs.max_frames) if num is not None]
-    columns = (
-        progress.TextColumn('{task.description}', markup=False),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TaskProgressColumn(show_speed=True),
-        progress.TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with progress.Progress(*columns, console=console, disable=not outputs.progress) as bar:
-        name = Path(source.name).name or source.name
-        task = bar.add_task(name, total=min(known) if known else None)
-        yield lambda: bar.advance(task)
 
 
 def _closing_after(

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import cv2
 
 from mmpose.apis.inference.images import ImageSource
-from mmpose.apis.inference.pictures import CODECS
 from mmpose.apis.inference.sources import Source
 from mmpose.structures.media_files import VIDEO_SUFFIXES
 from mmpose.structures.output_files import OutputFiles
+from mmpose.video import video_suffixes
 
 DEFAULT_STEM = 'camera'  # of what has no name
 
@@ -93,10 +93,10 @@ def check_out_file(path: Path, is_video: bool) -> None:
         ValueError: If nothing can be written in that format.
     """
     suffix = path.suffix.lower()
-    if is_video and suffix not in CODECS:
+    if is_video and suffix not in video_suffixes():
         raise ValueError(
             f"'{path}' is the file of a drawn video, whose name has to end in "
-            f'{" or ".join(CODECS)}; ffmpeg makes other formats of it'
+            f'{" or ".join(video_suffixes())}; ffmpeg makes other formats of it'
         )
     is_picture = suffix and suffix not in VIDEO_SUFFIXES and cv2.haveImageWriter(str(path))
     if not is_video and not is_picture:

@@ -177,4 +177,4 @@ def _files(text: str) -> list[str]:
 
 
 def _is_source(item: Any) -> bool:
-    return all(hasattr(item, name) for name in ('num_frames', 'fps', 'is_live', 'problems'))
+    return all(hasattr(item, name) for name in ('fps', 'is_live', 'problems'))

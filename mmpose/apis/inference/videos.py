@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.structures import Frame
+from mmpose.video import open_reader
+from mmpose.video.reader import open_capture as _open_live
 
-MAX_DAMAGED = 250  # frames in a row that a decoder may fail on before a file counts as over
-OPEN_TIMEOUT_MS = READ_TIMEOUT_MS = 10_000
 RECONNECT_WAITS_S = (1, 2, 4, 8, 15)  # before each attempt to reach a camera again
 
 # Opens a file, an address or the number of a camera; what comes back acts as cv2.VideoCapture.
@@ -23,7 +24,7 @@ OpenCapture = Callable[[str | int], Any]
 
 
 class VideoSource:
-    """The frames of a video file or its address: all that the decoder counts, also damaged ones.
+    """The frames of a video file or its address: all that it holds, also damaged ones.
 
     Where the decoder fails in the middle of a file, the picture before stands in for the frame,
     and the text beside it says so, so that later frames keep their number and time.
@@ -33,15 +34,15 @@ class VideoSource:
 
     Attributes:
         name: The path, or the address without user and password.
-        num_frames: As the file says; None if it does not.
-        fps: Frames per second; 30 where the file does not say.
+        reader: What decodes it.
+        fps: Frames per second, on average; 30 where the file does not say.
         is_live: False.
         problems: A sentence for each kind of damage, complete when the last frame has come.
 
     Raises:
         ConnectionError: If it is an address that cannot be opened.
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no video that OpenCV can read.
+        ValueError: If it is no video that can be read.
     """
 
     is_live = False
@@ -52,22 +53,19 @@ class VideoSource:
         self.name = without_password(self.path) if is_remote else self.path
         if not is_remote and not Path(path).is_file():
             raise FileNotFoundError(f"there is no video '{path}'")
-        capture = self._open()
-        is_open = capture.isOpened()
-        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if is_open else 0
-        fps = float(capture.get(cv2.CAP_PROP_FPS)) if is_open else 0.0
-        capture.release()
-        if not is_open and is_remote:
-            raise ConnectionError(f"'{self.name}' cannot be opened as a video")
-        if not is_open:
-            size = Path(path).stat().st_size
-            raise ValueError(
-                f"'{path}' ({size} bytes) cannot be read as a video; it is damaged, cut off, or in "
-                'a format that OpenCV does not know'
-            )
-        self.num_frames = count if count > 0 else None
-        self.fps = fps if 0 < fps < 1000 else 30.0
+        try:
+            self.reader = open_reader(self.path)
+        except ValueError as error:
+            if is_remote:
+                raise ConnectionError(f"'{self.name}' cannot be opened as a video") from error
+            raise
+        self.fps = self.reader.fps if 0 < self.reader.fps < 1000 else 30.0
         self.problems: list[str] = []
+
+    @property
+    def num_frames(self) -> int | None:
+        """Number of frames: counted by PyAV, as the file says by OpenCV; None where unknown."""
+        return self.reader.num_frames
 
     def __iter__(self) -> Generator[tuple[Frame, str], None, None]:
         """Yields each frame, with a text if it is damaged.
@@ -76,40 +74,26 @@ class VideoSource:
             ValueError: If not one frame can be decoded.
         """
         self.problems = []
-        capture = self._open()
         index, num_damaged = 0, 0
+        missed: list[float] = []  # times of frames that wait for a picture after them
         last: NDArray[np.uint8] | None = None
-        try:
-            while (step := self._next(capture, index)) is not None:
-                missed, image = step
-                for number in range(index, index + missed):
+        with closing(iter(self.reader)) as steps:
+            for time_s, image in steps:
+                if image is None:
+                    missed.append(time_s)
+                    continue
+                for missed_s in missed:
                     stand_in = np.zeros_like(image) if last is None else last
-                    yield self._frame(number, stand_in), f'frame {number} is damaged'
-                num_damaged += missed
-                index += missed
-                yield self._frame(index, image), ''
+                    yield Frame(index, stand_in, self.name, missed_s), f'frame {index} is damaged'
+                    index += 1
+                num_damaged += len(missed)
+                missed = []
+                yield Frame(index, image, self.name, time_s), ''
                 last = image
                 index += 1
-        finally:
-            capture.release()
         if last is None:
             raise ValueError(f"not one frame of '{self.name}' can be decoded; it is damaged")
         self._note(index, num_damaged)
-
-    def _open(self) -> Any:
-        return _open_live(self.path) if '://' in self.path else cv2.VideoCapture(self.path)
-
-    def _next(self, capture: Any, index: int) -> tuple[int, NDArray[np.uint8]] | None:
-        """Returns how many frames were missed, and the next good one; None at the end."""
-        left = (self.num_frames or index) - index
-        for missed in range(max(1, min(left, MAX_DAMAGED))):
-            is_read, image = capture.read()
-            if is_read:
-                return missed, image
-        return None
-
-    def _frame(self, index: int, image: NDArray[np.uint8]) -> Frame:
-        return Frame(index, image, self.name, index / self.fps)
 
     def _note(self, num_read: int, num_damaged: int) -> None:
         if num_damaged:
@@ -117,11 +101,12 @@ class VideoSource:
                 f"{num_damaged} of {num_read} frames of '{self.name}' are damaged; the picture "
                 'before stands in for each, without poses'
             )
-        missing = (self.num_frames or num_read) - num_read
-        if missing > 1:  # some containers count one frame more than they hold
+        num_promised = self.reader.num_promised
+        if num_promised - num_read > 1:  # some containers count one frame more than they hold
             self.problems.append(
-                f"'{self.name}' promises {self.num_frames} frames but ends after {num_read}"
+                f"'{self.name}' promises {num_promised} frames but ends after {num_read}"
             )
+        self.problems += [self.reader.note] if self.reader.note else []
 
 
 class CameraSource:
@@ -219,12 +204,3 @@ class CameraSource:
 def without_password(address: str) -> str:
     """Returns ``rtsp://host/a`` for ``rtsp://user:secret@host/a``: names go into logs and files."""
     return re.sub(r'://[^/]*@', '://', address)
-
-
-def _open_live(address: str | int) -> Any:
-    if isinstance(address, int):
-        return cv2.VideoCapture(address)
-    # A stream that says nothing must not hold the program for ever.
-    limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS]
-    limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
-    return cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)

@@ -82,9 +82,7 @@ class CheckReport:
             return write_page(folder / PAGE_FILE, title, self.log, self.splits, self.statistics)
 
 
-def check_dataset(
-    cfg: Config, with_images: bool = True, workers: int | None = None, quiet: bool = False
-) -> CheckReport:
+def check_dataset(cfg: Config, with_images: bool = True, workers: int | None = None) -> CheckReport:
     """Reads the whole train, val and test datasets of a config and finds what is wrong in them.
 
     Nothing stops at the first fault. Files in COCO's layout are read as they are; those of other
@@ -93,7 +91,6 @@ def check_dataset(
     Args:
         with_images: Whether to decode the images, which takes most of the time.
         workers: Threads that decode; one per core, at most 16, by default.
-        quiet: Whether to show no progress.
     """
     log = IssueLog()
     workers = workers or min(os.cpu_count() or 1, 16)
@@ -107,9 +104,7 @@ def check_dataset(
         padding, input_size, apply_exif = _crop_options(dataset)
         check_geometry(split, log, padding, input_size)
         sides = check_sides(split, log)
-        prints.append(
-            _fingerprints(split, log, workers, apply_exif, quiet) if with_images else None
-        )
+        prints.append(_fingerprints(split, log, workers, apply_exif) if with_images else None)
         num_checked = 0 if prints[-1] is None else len(prints[-1].images)
         splits.append(split)
         statistics.append(gather_statistics(split, num_checked, num_samples, sides))
@@ -203,14 +198,14 @@ def _crop_options(dataset: Config) -> tuple[float, tuple[int, int] | None, bool]
 
 
 def _fingerprints(
-    split: Split, log: IssueLog, workers: int, apply_exif: bool, quiet: bool
+    split: Split, log: IssueLog, workers: int, apply_exif: bool
 ) -> Fingerprints | None:
     if not split.image_folder.is_dir():
         found, expected = 'no such folder', f'a folder with {len(split.store.image_ids)} images'
         folder = str(split.image_folder)
         log.add(Issue('missing_image', split.name, folder, '', found, expected))
         return None
-    prints = check_images(split, log, workers, apply_exif, quiet)
+    prints = check_images(split, log, workers, apply_exif)
     check_copies_within(split, prints, log)
     return prints
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
+from mmpose.structures.progress import track
 
 HEADER_BYTES = 1 << 16
 ORIENTATION_TAG = 0x0112
@@ -69,7 +70,7 @@ class Fingerprints:
 
 
 def check_images(
-    split: Split, log: IssueLog, workers: int, apply_exif: bool = True, quiet: bool = True
+    split: Split, log: IssueLog, workers: int, apply_exif: bool = True
 ) -> Fingerprints:
     """Decodes every image of a split in threads.
 
@@ -77,22 +78,13 @@ def check_images(
         log: Gets every issue.
         workers: Number of threads.
         apply_exif: Whether training turns images by their EXIF orientation.
-        quiet: Whether to show no progress bar.
 
     Returns:
         Fingerprints of the images, to find them in other splits.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     kept: list[tuple[int, ImageFacts]] = []
-    for image, facts in track(
-        _inspect_all(split, workers),
-        f'{split.name} images',
-        len(split.store.image_ids),
-        console=Console(stderr=True),
-        disable=quiet,
-    ):
+    num = len(split.store.image_ids)
+    for image, facts in track(_inspect_all(split, workers), f'{split.name} images', num):
         if not facts.issue:
             kept.append((image, facts))
         _report(split, log, image, facts, apply_exif)

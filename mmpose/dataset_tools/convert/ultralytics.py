@@ -35,6 +35,7 @@ from mmpose.dataset_tools.convert.label_set import (
 )
 from mmpose.metainfo.keypoint_names import find_partners
 from mmpose.structures.media_files import IMAGE_SUFFIXES
+from mmpose.structures.progress import track
 
 CONFIG = 'data.yaml'
 MIN_PARTS = 2  # of an absolute path of another machine, to be looked for here
@@ -64,7 +65,7 @@ def read_ultralytics(source: Path, images: ImageFolder, split: str = 'train') ->
     found: list[LabelledImage] = []
     instances: list[LabelledInstance] = []
     used: list[int] = []  # classes in the order in which they appear
-    for path, label_path in pairs:
+    for path, label_path in track(pairs, 'images'):
         if label_path.is_file() and labels_of.setdefault(label_path, path) != path:
             raise ValueError(
                 f'{label_path} would be the labels of {labels_of[label_path]} and of {path}; '

@@ -14,6 +14,7 @@ from mmpose.coco.json_stream import stream_json
 from mmpose.dataset_tools.convert.files import ImageFolder, read_image_wh
 from mmpose.dataset_tools.official.files import category, coco_layout, write_json
 from mmpose.metainfo import load_metainfo
+from mmpose.structures.progress import track
 
 # Visibility in the official files -> in COCO: visible, hidden, not labelled.
 VISIBILITY = {1: 2, 2: 1, 3: 0}
@@ -39,7 +40,7 @@ def convert_aic(ann_file: str | Path, image_dir: str | Path, out: str | Path) ->
     people: list[Json] = []
     left_out = 0
     seen: set[str] = set()
-    for row, (section, entry) in enumerate(stream_json(path)):
+    for row, (section, entry) in enumerate(track(stream_json(path), path.name)):
         where = f'{path}: entry {row}'
         if section or not isinstance(entry, dict):
             raise ValueError(f'{where}: expected a list of objects; is it converted already?')

@@ -20,6 +20,7 @@ from mmpose.dataset_tools.official.ap10k import split_by_group
 from mmpose.dataset_tools.official.files import category, coco_layout, write_json
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
+from mmpose.structures.progress import track
 
 SPECIES = ('cat', 'cow', 'dog', 'horse', 'sheep')
 # Annotations of the images of PASCAL VOC, and where the images lie in the archives.
@@ -160,7 +161,7 @@ def _read_part(
         for species in SPECIES
         for path in sorted((root / folder / species).glob('*.xml'))
     ]
-    for species, path in files:
+    for species, path in track(files, 'files'):
         name, animal = read_animal(path, dataset_meta)
         image = _find_image(root, [place.format(species=species) for place in places], name, path)
         if image not in part.images:

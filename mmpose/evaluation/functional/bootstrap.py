@@ -20,6 +20,7 @@ from mmpose.evaluation.functional.coco_ap import (
     STATISTICS,
     MatchedPoses,
 )
+from mmpose.structures.progress import track
 
 Statistics = Mapping[str, tuple[str, str, float | None]]
 Counts = npt.NDArray[np.int32]
@@ -51,7 +52,7 @@ def resample_metrics(
     """
     chunks = [
         _figures_of_chunk(matched, counts[first : first + RESAMPLES_PER_CHUNK], statistics)
-        for first in range(0, len(counts), RESAMPLES_PER_CHUNK)
+        for first in track(range(0, len(counts), RESAMPLES_PER_CHUNK), 'resamples')
     ]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in statistics}
 
