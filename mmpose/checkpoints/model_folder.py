@@ -156,4 +156,4 @@ def _portable(value: Any, place: str = '') -> Any:
             f"{place[1:]} is the file '{value}' of this machine, which others do not have; write "
             'its content into the config'
         )
-    return os.path.basename(value) if os.path.isabs(str(value)) else str(value)
+    return Path(value).name if os.path.isabs(str(value)) else str(value)

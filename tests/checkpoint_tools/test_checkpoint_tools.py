@@ -25,7 +25,6 @@ from checkpoint_files import (
     published,
     save,
 )
-
 from mmengine.config import Config
 
 from mmpose.checkpoint_tools import (

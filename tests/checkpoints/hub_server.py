@@ -39,6 +39,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name = name.removeprefix('/cdn')
         content = self.server.files.get(name)
         self.server.requests.append((self.command, path, self.headers.get('Range')))
+        if path.startswith('/api/models/'):  # older clients ask how to upload
+            repo = path.removeprefix('/api/models/').partition('/revision/')[0]
+            is_there = repo in self.server.repos and not self.is_refused()
+            return self.reply(200 if is_there else 404, {'id': repo}, 'RepoNotFound')
         if match and self.is_refused():
             return self.reply(401, {}, 'GatedRepo' if changes.get('gated') else 'RepoNotFound')
         if content is None:
@@ -173,7 +177,7 @@ def serve(folder, monkeypatch):
             pass
         else:
             monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(folder / 'hf'))
-            monkeypatch.setattr(constants, 'HF_HUB_DISABLE_XET', True)
+            monkeypatch.setattr(constants, 'HF_HUB_DISABLE_XET', True, raising=False)
         threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True).start()
         yield httpd
         httpd.shutdown()

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -114,6 +115,7 @@ def test_what_is_uploaded_says_what_a_model_card_says(server, inferencer):
     assert "from_pretrained('org/tiny')" in text
     config = json.loads(server.files['/org/tiny/config.json'])
     assert '/home/me' not in json.dumps(config)
+    assert config['train_dataloader']['dataset']['data_root'] == 'coco'
     head = subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=ROOT, capture_output=True, text=True)
     assert config['commit'] == (head.stdout.strip() or None)
     assert f'| commit of the code that saved it | {config["commit"] or "not recorded"} |' in text
@@ -317,6 +319,12 @@ def test_names_of_published_models_stay_names(server):
         ValueError, match=r"'hf://usyd-community/vitpose-base' cannot be downloaded"
     ):
         fetch('usyd-community/vitpose-base')
+
+
+def test_an_exported_model_is_no_folder(tmp_path, inferencer):
+    inferencer.predictor.backend = SimpleNamespace(predict=None)
+    with pytest.raises(ValueError, match='an exported model is one file, to be copied'):
+        inferencer.save_pretrained(tmp_path)
 
 
 def test_a_model_that_knows_no_config_is_told(tmp_path):

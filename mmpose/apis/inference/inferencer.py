@@ -154,12 +154,7 @@ class PoseInferencer:
 
     @classmethod
     def from_pretrained(
-        cls,
-        name: str | Path,
-        *,
-        revision: str | None = None,
-        token: str | None = None,
-        **options: Any,
+        cls, name: str | Path, revision: str | None = None, token: str | None = None, **options: Any
     ) -> PoseInferencer:
         """Returns an inferencer of a model of the Hugging Face hub, or of ``save_pretrained``.
 
@@ -193,8 +188,7 @@ class PoseInferencer:
         model = getattr(self.predictor.backend, 'model', None)
         if not isinstance(model, TopdownPoseEstimator):
             raise ValueError(
-                'an exported model is one file, which can be copied; what is saved and uploaded '
-                'is the model of PyTorch from which it comes'
+                'an exported model is one file, to be copied; save the model that it comes from'
             )
         return model
 
