@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from torch import Tensor
 
 from mmpose.checkpoint_tools.convert_file import SAFETENSORS, plain_values
@@ -111,18 +110,13 @@ def publish_checkpoint(
         'model': _model_words(read),
         **({'metric': card.metric} if card.metric else {}),
     }
-    cfg = _config_of_run(source, card.config)
+    cfg = _config_of_run(source, card.config, is_needed=not suffix)
     about = {
-        'data': [TrainingData(card.dataset)] if card.dataset else training_data(cfg or {}),
+        'data': [TrainingData(card.dataset)] if card.dataset else training_data(cfg),
         'metrics': {} if card.metric else _recorded_metrics(read),
         'licence': card.licence,
     }
     if not suffix:
-        if cfg is None:
-            raise ValueError(
-                f"there is no {TRAIN_CONFIG} of a run beside '{source}'; give --config, which "
-                'says how the model is built'
-            )
         with TemporaryDirectory() as spare:
             folder = save_folder(target or spare, state, cfg, repo_id, facts, **about)
             weights = folder / HUB_FILES[1]
@@ -156,11 +150,16 @@ def _write(state: dict[str, Tensor], target: Path, meta: dict[str, Any]) -> Path
     return part
 
 
-def _config_of_run(source: str | Path, config: str | None) -> Config | None:
+def _config_of_run(source: str | Path, config: str | None, is_needed: bool) -> Any:
+    if config is not None:
+        return load_config(config, check=False)
     recorded = Path(source).parent / TRAIN_CONFIG
-    if config is None:
-        return read_recorded_config(recorded) if recorded.is_file() else None
-    return load_config(config, check=False)
+    if is_needed and not recorded.is_file():
+        raise ValueError(
+            f"there is no {TRAIN_CONFIG} of a run beside '{source}'; give --config, which says "
+            'how the model is built'
+        )
+    return read_recorded_config(recorded) if is_needed else {}
 
 
 def choose_weights(content: dict[str, Any], ema: bool | None, path: str) -> dict[str, Tensor]:

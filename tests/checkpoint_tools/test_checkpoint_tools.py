@@ -367,6 +367,7 @@ def test_publication(tmp_path, suffix, ema, is_averaged):
 def test_publication_of_weights_alone(tmp_path):
     path = tmp_path / 'x.pth'
     torch.save(plain_state(), path)
+    (tmp_path / 'config.py').write_text('import nothing')  # of nobody's run
     card = Card(metric='AP 1', licence='MIT', commit='c')
     done = publish_checkpoint(path, tmp_path / 'y.pth', card)
     assert done.left_out == ()
