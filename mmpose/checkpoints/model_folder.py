@@ -151,9 +151,10 @@ def _portable(value: Any, place: str = '') -> Any:
         return [_portable(x, place) for x in value]
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    if place.startswith('.model.') and os.path.isfile(str(value)):
+    path = Path(str(value))
+    if place.startswith('.model.') and path.suffix and os.path.isfile(path):
         raise ValueError(
             f"{place[1:]} is the file '{value}' of this machine, which others do not have; write "
             'its content into the config'
         )
-    return Path(value).name if os.path.isabs(str(value)) else str(value)
+    return path.name if path.is_absolute() else str(value)
