@@ -71,6 +71,7 @@ setup(
     packages=find_packages(include=[*PACKAGES, *(f'{name}.*' for name in PACKAGES)]),
     package_data={
         'mmpose': ['py.typed'],
+        'mmpose.checkpoints': ['*.csv'],
         'mmpose.metainfo': ['*.csv'],
         'mmpose.models.language': ['*.csv', '*.yaml'],
         'mmcv_custom': ['py.typed'],

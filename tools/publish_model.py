@@ -1,9 +1,11 @@
 """Prepares weights for others: python tools/publish_model.py IN OUT [--config CONFIG].
 
 OUT is NAME.pth or NAME.safetensors; NAME-<hash>.pth and the model card NAME-<hash>.md are written.
+Or it is a folder, as PoseInferencer.from_pretrained reads it; --push-to-hub ORG/NAME uploads that.
 """
 
 import argparse
+from pathlib import Path
 
 from mmpose.apis.cli import run_tool
 
@@ -11,8 +13,14 @@ from mmpose.apis.cli import run_tool
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Prepare weights for others.')
     parser.add_argument('source', help='checkpoint of a run')
-    parser.add_argument('target', help='NAME.pth or NAME.safetensors')
-    parser.add_argument('--config', help='config file, for the model card')
+    parser.add_argument('target', nargs='?', help='NAME.pth, NAME.safetensors, or a folder')
+    parser.add_argument(
+        '--push-to-hub',
+        metavar='ORG/NAME',
+        help='upload to the Hugging Face hub, with the token of HF_TOKEN or hf auth login',
+    )
+    parser.add_argument('--private', action='store_true', default=None, help='only its members see')
+    parser.add_argument('--config', help='config file; else that of the run, for a folder')
     parser.add_argument('--dataset', help='training data, if the config does not say it')
     parser.add_argument('--metric', help="e.g. 'COCO val AP 75.8'; else that of the log")
     parser.add_argument('--commit', help='commit of the code; else that of the log')
@@ -28,7 +36,14 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='read a file that runs code when it is read; only for files you trust',
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.target is None and args.push_to_hub is None:
+        parser.error('give NAME.pth, NAME.safetensors or a folder to write, or --push-to-hub')
+    if args.push_to_hub and Path(args.target or '').suffix in ('.pth', '.safetensors'):
+        parser.error(f'--push-to-hub uploads a folder; omit {args.target}, or name a folder')
+    if args.private and not args.push_to_hub:
+        parser.error('--private is of --push-to-hub ORG/NAME')
+    return args
 
 
 def main() -> None:
@@ -39,10 +54,13 @@ def main() -> None:
     card = Card(
         args.config, args.dataset, args.metric, args.commit, args.licence or DEFAULT_LICENCE
     )
-    done = publish_checkpoint(args.source, args.target, card, args.ema, args.trust_checkpoint)
+    trust, hub = args.trust_checkpoint, (args.push_to_hub, args.private)
+    done = publish_checkpoint(args.source, args.target, card, args.ema, trust, *hub)
     if done.left_out:
         print(f'left out: {", ".join(done.left_out)}')
-    print(f'weights: {done.weights}\nsha256: {done.sha256}\nmodel card: {done.card}')
+    print(f'weights: {done.weights}\nsha256: {done.sha256}')
+    if done.card is not None:
+        print(f'model card: {done.card}')
 
 
 if __name__ == '__main__':

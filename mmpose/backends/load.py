@@ -13,11 +13,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS as ROOT
 
 from mmpose.backends.base import PoseBackend, pick_device
 from mmpose.backends.crop_rule import CropRule, set_input_size
@@ -30,7 +32,7 @@ from mmpose.checkpoints.load import load_model
 from mmpose.config.load import load_config, read_recorded_config
 from mmpose.models import MultiHeadPoseEstimator, TopdownPoseEstimator
 from mmpose.models.backbones.vit_moe import plain_config
-from mmpose.registry import MODELS
+from mmpose.registry import CODECS, MODELS
 
 TRAINING_ONLY = ('pretrained', 'pretrained_metainfo')  # keys of a model that inference ignores
 
@@ -84,19 +86,62 @@ def load_backend(
                 f"{error}; without a network, give the path of the weights of '{model}' as the "
                 'checkpoint'
             ) from error
-    loaded = init_model(
-        # that of a folder may be anyone's, and a config is a program
-        read_recorded_config(source.config) if Path(model).is_dir() else source.config,
-        weights,
-        device,
-        dataset=source.dataset,
-        trust_checkpoint=trust_checkpoint,
-        dtype=dtype,
-        compile_model=compile_model,
-        flip_test=flip_test,
-        input_size=input_size,
-    )
-    return loaded.backend
+    # that of a folder may be anyone's, and a config is a program
+    is_anyones = source.config.suffix == '.json' or Path(model).is_dir()
+    try:
+        loaded = init_model(
+            _read_values(source.config) if is_anyones else source.config,
+            weights,
+            device,
+            dataset=source.dataset,
+            trust_checkpoint=trust_checkpoint,
+            dtype=dtype,
+            compile_model=compile_model,
+            flip_test=flip_test,
+            input_size=input_size,
+        )
+        return loaded.backend
+    except (AttributeError, KeyError, IndexError, TypeError) as error:
+        if not is_anyones:
+            raise
+        raise ValueError(
+            f"'{source.config}' describes no model that can be built here "
+            f'({type(error).__name__}: {str(error).splitlines()[0]}); save it again'
+        ) from error
+
+
+def _read_values(path: Path) -> Config:
+    """Returns a config that is not run, and that builds registered components only.
+
+    Raises:
+        ValueError: If it names anything else, which mmengine would import.
+    """
+    cfg = read_recorded_config(path)
+    MODELS.import_from_location()
+    CODECS.import_from_location()
+    known = {**ROOT.module_dict, **CODECS.module_dict, **MODELS.module_dict}
+    paths = {f'{kind.__module__}.{kind.__qualname__}' for kind in known.values()}
+    names = {name for kind in known for name in (kind, f'mmpose.{kind}')}
+    model = cfg.get('model')
+    if not isinstance(model, Mapping):
+        raise ValueError(f"'{path}' holds no model; save it again")
+    parts = {key: part for key, part in model.items() if key != 'metainfo'}
+    unknown = sorted({*_types(parts)} - paths - names)
+    if unknown:
+        raise ValueError(
+            f"'{path}' needs {', '.join(unknown)}, which nothing that is installed registers; "
+            'install the package that does (docs/extending.md)'
+        )
+    return cfg
+
+
+def _types(node: Any) -> Iterator[str]:
+    """Yields every ``type`` of a nested config, and every scope."""
+    for key, value in node.items() if isinstance(node, Mapping) else enumerate(node):
+        if key in ('type', '_scope_'):
+            yield str(value)
+        elif isinstance(value, (Mapping, list, tuple)):
+            yield from _types(value)
 
 
 def init_model(

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from mmpose.checkpoints.io import LAST_CHECKPOINT
+from mmpose.checkpoints.download import HUB_SCHEME
+from mmpose.checkpoints.folder import CONFIG_FILE, OUR_KEY, folder_config
+from mmpose.checkpoints.io import LAST_CHECKPOINT, local_copy
 from mmpose.config.names import CONFIGS, canonical_name, config_stems, model_names
 
 # Models of the Hugging Face hub in safetensors; the other published weights are .pth files on
@@ -22,6 +24,7 @@ HUB = {
 HUB_DATASET = 'coco'  # of whose head alone the hub has the weights
 EXPORTED_SUFFIXES = ('.onnx', '.xml', '.pt2', '.torchscript', '.engine')
 CONFIG_OF_RUN = 'config.py'  # in a work dir
+HUB_PREFIX = f'{HUB_SCHEME}://'
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ def find_model(
     Args:
         model: A name of ``model_names`` (``vitpose-base``, ``vitpose+_huge`` and the names of the
             Hugging Face hub are understood too); a config file; a work dir, of which the best
-            checkpoint is taken, or else the last; or an exported file.
+            checkpoint is taken, or else the last; a folder of ``save_pretrained``;
+            ``hf://organisation/name``, where one was uploaded; or an exported file.
         checkpoint: Weights, path or address. A name without it takes those of the Hugging Face
             hub, where it has them.
         dataset: Which head of a model of several datasets.
@@ -61,8 +65,10 @@ def find_model(
     text = str(model)
     weights = None if checkpoint is None else str(checkpoint)
     path = Path(text)
+    if text.startswith(HUB_PREFIX):
+        return _of_hub(text, weights, dataset)
     if path.is_dir():
-        return _of_work_dir(path, weights, dataset)
+        return _of_folder(path, weights, dataset)
     if path.suffix in EXPORTED_SUFFIXES:
         if weights is not None:
             raise ValueError(f"'{text}' holds its weights; omit the checkpoint '{weights}'")
@@ -80,11 +86,28 @@ def find_model(
     return _of_name(text, weights, dataset)
 
 
-def _of_work_dir(folder: Path, weights: str | None, dataset: str | None) -> ModelSource:
+def _of_hub(text: str, weights: str | None, dataset: str | None) -> ModelSource:
+    repo, _, revision = text.removeprefix(HUB_PREFIX).partition('@')
+    if canonical_name(repo) in model_names():
+        weights = weights or (text if revision else None)
+        return _of_name(repo, weights, dataset)
+    folder = Path(local_copy(text))
+    if OUR_KEY not in (folder_config(str(folder)) or {}):
+        raise ValueError(
+            f"'{text}' was not uploaded by mmpose, so its {CONFIG_FILE} says nothing of crops and "
+            f"skeleton; give the config of its model, and '{text}' as the checkpoint"
+        )
+    return replace(_of_folder(folder, weights, dataset), name=text)
+
+
+def _of_folder(folder: Path, weights: str | None, dataset: str | None) -> ModelSource:
     config = folder / CONFIG_OF_RUN
     if not config.is_file():
+        if OUR_KEY in (folder_config(str(folder)) or {}):
+            return ModelSource(folder / CONFIG_FILE, weights or str(folder), dataset, str(folder))
         raise FileNotFoundError(
-            f"the folder '{folder}' has no {CONFIG_OF_RUN}, so it is no work dir of tools/train.py"
+            f"the folder '{folder}' has no {CONFIG_OF_RUN}, so it is no work dir of "
+            f'tools/train.py, and no {CONFIG_FILE} of save_pretrained'
         )
     if weights is None:
         best = sorted(folder.glob('best_*.pth'), key=lambda file: file.stat().st_mtime)

@@ -23,6 +23,7 @@ from mmpose.checkpoints.describe import Architecture
 from mmpose.checkpoints.folder import CONFIG_FILE
 from mmpose.checkpoints.formats import StateDict
 from mmpose.checkpoints.io import checkpoint_sha256, read_checkpoint
+from mmpose.checkpoints.model_folder import save_safetensors
 from mmpose.metainfo import load_metainfo
 
 TARGETS = tuple(EXPORTERS)
@@ -175,22 +176,6 @@ def _heatmaps_of_both(
         return before, heatmaps_of_config(config, target, trust=False)
     before, later = (heatmaps_of_weights(*pair) for pair in states)
     return before, later
-
-
-def save_safetensors(state: StateDict, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Writes weights as safetensors.
-
-    Raises:
-        ImportError: If safetensors is not installed.
-    """
-    try:
-        from safetensors.torch import save_file
-    except ImportError as error:
-        raise ImportError(
-            f"writing '{path}' needs safetensors; install it with: pip install safetensors"
-        ) from error
-    own = {name: tensor.contiguous().clone() for name, tensor in state.items()}
-    save_file(own, str(path), metadata={'format': 'pt', **(metadata or {})})
 
 
 def plain_values(value: Any) -> Any:

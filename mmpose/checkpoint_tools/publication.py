@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from mmengine.utils import get_git_hash
 from torch import Tensor
 
-from mmpose.checkpoint_tools.convert_file import SAFETENSORS, plain_values, save_safetensors
+from mmpose.checkpoint_tools.convert_file import SAFETENSORS, plain_values
 from mmpose.checkpoint_tools.source import Source, read_source
+from mmpose.checkpoints.download import HUB_FILES
 from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_checkpoint
-from mmpose.config.load import read_config
+from mmpose.checkpoints.model_card import DEFAULT_LICENCE, TrainingData, model_card, training_data
+from mmpose.checkpoints.model_folder import CARD_FILE, push_folder, save_folder, save_safetensors
+from mmpose.config.load import load_config, read_recorded_config
+from mmpose.engine.runner import TRAIN_CONFIG
 from mmpose.structures.output_files import writing
 from mmpose.visualization import read_scalars
 
@@ -22,8 +26,7 @@ HASH_DIGITS = 8
 EMA_KEY = 'ema_state_dict'
 EMA_PREFIX = 'module.'
 KEPT_META = ('epoch', 'iter', 'seed', 'cfg', 'dataset_meta', 'mmpose_version', 'time')
-DEFAULT_LICENCE = 'Apache-2.0'
-UNKNOWN = 'not recorded'
+WEIGHT_KEYS = ('state_dict', 'model', 'module')
 
 
 @dataclass(frozen=True)
@@ -50,61 +53,113 @@ class Publication:
     """Files of a published checkpoint.
 
     Attributes:
-        weights: File with the weights.
-        card: Markdown file beside it.
+        weights: File with the weights, or address of the commit that was uploaded.
+        card: Markdown file beside it; None if it was only uploaded.
         sha256: Of the weights file.
         left_out: Names of what the source holds besides weights.
     """
 
-    weights: Path
-    card: Path
+    weights: Path | str
+    card: Path | None
     sha256: str
     left_out: tuple[str, ...]
 
 
 def publish_checkpoint(
-    source: str | Path, target: str | Path, card: Card, ema: bool | None = None, trust: bool = False
+    source: str | Path,
+    target: str | Path | None,
+    card: Card,
+    ema: bool | None = None,
+    trust: bool = False,
+    repo_id: str | None = None,
+    private: bool | None = None,
 ) -> Publication:
     """Writes the weights of a training checkpoint for others, and a model card.
 
     Args:
         source: Checkpoint of a run.
         target: ``NAME.pth`` or ``NAME.safetensors``; eight digits of the hash are added to the
-            name.
+            name. A folder gets what ``save_folder`` writes; its config is ``card.config``, or lies
+            beside the checkpoint. None only uploads such a folder.
         card: What the user says of the model; the rest is taken from the run.
         ema: True takes the averaged weights of an ``EMAHook``, False the last trained ones; None
             takes those that tools/test.py evaluates, which are the averaged ones if there are any.
+        repo_id, private: See ``push_folder``; None does not upload.
 
     Raises:
         ValueError: If there are no weights of the kind asked for, or the name has another ending.
     """
-    target = Path(target)
-    if target.suffix not in ('.pth', SAFETENSORS):
-        raise ValueError(f"'{target}' names no weights; it has to end in .pth or {SAFETENSORS}")
+    suffix = Path(target or '').suffix
+    if suffix not in ('', '.pth', SAFETENSORS):
+        raise ValueError(
+            f"'{target}' names no weights; it has to end in .pth or {SAFETENSORS}, or to be a "
+            'folder, whose name has no dot'
+        )
     read = read_source(source, trust)
     content = read_checkpoint(source, trust)
     state = choose_weights(content, ema, str(source))
     is_averaged = EMA_KEY in content and ema is not False
+    is_bare = not any(key in content for key in WEIGHT_KEYS)
+    left_out = () if is_bare else tuple(x for x in content if x not in (*WEIGHT_KEYS, 'meta'))
+    facts = {
+        'config': card.config,
+        'commit': card.commit or _recorded_commit(read),
+        'epoch': read.meta.get('epoch'),
+        'weights': 'averaged (EMA)' if is_averaged else 'as trained',
+        'format': read.format_name,
+        'model': _model_words(read),
+        **({'metric': card.metric} if card.metric else {}),
+    }
+    cfg = _config_of_run(source, card.config, is_needed=not suffix)
+    about = {
+        'data': [TrainingData(card.dataset)] if card.dataset else training_data(cfg),
+        'metrics': {} if card.metric else _recorded_metrics(read),
+        'licence': card.licence,
+    }
+    if not suffix:
+        with TemporaryDirectory() as spare:
+            folder = save_folder(target or spare, state, cfg, repo_id, facts, **about)
+            weights = folder / HUB_FILES[1]
+            sha256 = checkpoint_sha256(weights)
+            commit = push_folder(folder, repo_id, private) if repo_id else None
+        card_file = folder / CARD_FILE if target else None
+        return Publication(commit or weights, card_file, sha256, left_out)
     kept = {key: value for key, value in plain_values(read.meta).items() if key in KEPT_META}
-    meta = kept | {'source_sha256': read.sha256, 'averaged': is_averaged}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f'weights.part{target.suffix}')
-    if target.suffix == SAFETENSORS:
-        text = {key: str(value) for key, value in meta.items()}
-        save_safetensors(state, part, text)
-    else:
-        own = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
-        torch.save({'state_dict': own, 'meta': meta}, part)
+    target = Path(target)
+    part = _write(state, target, kept | {'source_sha256': read.sha256, 'averaged': is_averaged})
     sha256 = checkpoint_sha256(part)
     final = target.with_name(f'{target.stem}-{sha256[:HASH_DIGITS]}{target.suffix}')
     card_file = final.with_suffix('.md')
-    text = write_card(read, card, final.name, sha256, is_averaged)
+    use = f'`python tools/test.py {card.config or "CONFIG"} {final.name}`'
+    text = model_card(final.name, {**facts, 'sha256': sha256}, use, **about)
     with writing(card_file, final, inputs=[source]):
         os.replace(part, final)
         card_file.write_text(text, encoding='utf-8')
-    left_out = tuple(x for x in content if x not in ('state_dict', 'model', 'module', 'meta'))
-    is_bare = not any(key in content for key in ('state_dict', 'model', 'module'))
-    return Publication(final, card_file, sha256, () if is_bare else left_out)
+    return Publication(final, card_file, sha256, left_out)
+
+
+def _write(state: dict[str, Tensor], target: Path, meta: dict[str, Any]) -> Path:
+    """Writes weights beside their final name and returns the file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f'weights.part{target.suffix}')
+    if target.suffix == SAFETENSORS:
+        save_safetensors(state, part, {key: str(value) for key, value in meta.items()})
+    else:
+        own = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+        torch.save({'state_dict': own, 'meta': meta}, part)
+    return part
+
+
+def _config_of_run(source: str | Path, config: str | None, is_needed: bool) -> Any:
+    if config is not None:
+        return load_config(config, check=False)
+    recorded = Path(source).parent / TRAIN_CONFIG
+    if is_needed and not recorded.is_file():
+        raise ValueError(
+            f"there is no {TRAIN_CONFIG} of a run beside '{source}'; give --config, which says "
+            'how the model is built'
+        )
+    return read_recorded_config(recorded) if is_needed else {}
 
 
 def choose_weights(content: dict[str, Any], ema: bool | None, path: str) -> dict[str, Tensor]:
@@ -137,59 +192,26 @@ def choose_weights(content: dict[str, Any], ema: bool | None, path: str) -> dict
     return state | {name: tensor for name, tensor in trained.items() if name in state}
 
 
-def write_card(read: Source, card: Card, name: str, sha256: str, is_averaged: bool) -> str:
-    """Returns the model card, Markdown."""
-    rows = {
-        'config': card.config,
-        'dataset': card.dataset or _recorded_dataset(read, card.config),
-        'metric': card.metric or _recorded_metric(read),
-        'commit': card.commit or _recorded_commit(read),
-        'licence': card.licence,
-        'epoch': read.meta.get('epoch'),
-        'weights': 'averaged (EMA)' if is_averaged else 'as trained',
-        'format': read.format_name,
-        'model': _model_words(read),
-        'sha256': sha256,
-    }
-    lines = [f'# {name}', '', '| | |', '| --- | --- |']
-    lines += [f'| {key} | {UNKNOWN if value is None else value} |' for key, value in rows.items()]
-    if card.config is not None:
-        lines += ['', '```bash', f'python tools/test.py {card.config} {name}', '```']
-    return '\n'.join(lines) + '\n'
-
-
-def _recorded_dataset(read: Source, config: str | None) -> str | None:
-    if config is not None:
-        dataset = read_config(config).get('train_dataloader', {}).get('dataset', {})
-        parts = dataset.get('datasets', [dataset])
-        names = [f'{x.get("type")} ({x.get("ann_file")})' for x in parts if x.get('ann_file')]
-        if names:
-            return ', '.join(names)
-    name = read.meta.get('dataset') or read.meta.get('dataset_meta')
-    return str(name) if name else None
-
-
-def _recorded_metric(read: Source) -> str | None:
+def _recorded_metrics(read: Source) -> dict[str, float]:
     """Returns the validation metrics that the run logged for the epoch of the checkpoint."""
     epoch = read.meta.get('epoch')
     folder = Path(read.path).parent
     if epoch is None or not folder.is_dir():
-        return None
-    found: dict[str, Any] = {}
+        return {}
+    found: dict[str, float] = {}
     for path in sorted(folder.glob('*/vis_data/scalars.json')):
         for record in read_scalars(path):
             if 'loss' not in record and record.get('step') == epoch:
                 found |= {k: v for k, v in record.items() if '/' in k}
-    return ', '.join(f'{key} {value:.4g}' for key, value in found.items()) or None
+    return found
 
 
 def _recorded_commit(read: Source) -> str | None:
     files = sorted(Path(read.path).parent.glob('*/environment.txt'))
     for line in files[-1].read_text().splitlines() if files else ():
         if line.startswith('git: '):
-            return line.removeprefix('git: ')
-    now = get_git_hash(fallback='')
-    return f'{now} (of the code that published it)' if now else None
+            return line.removeprefix('git: ').strip() or None
+    return None
 
 
 def _model_words(read: Source) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from mmpose.checkpoints.adapters.pretrained_vit import PRETRAIN_FORMATS
 from mmpose.checkpoints.convert import FORMAT_NAMES
 from mmpose.checkpoints.describe import Architecture, describe_weights
-from mmpose.checkpoints.formats import Converted, StateDict
+from mmpose.checkpoints.formats import Converted, StateDict, has_name
 from mmpose.checkpoints.io import checkpoint_sha256, read_checkpoint
 from mmpose.checkpoints.load import convert_content, naming
 from mmpose.config.load import load_config
@@ -88,7 +88,8 @@ def read_source(path: str | Path, trust: bool = False, config: str | Path | None
     converted = convert_content(content, path, asked_heads)
     is_pose = converted.format not in PRETRAIN_FORMATS
     shape = None
-    if converted.format != 'unknown':
+    # a backbone of a plugin has our names and an architecture of its own
+    if converted.format != 'unknown' and has_name(converted.state, r'patch_embed\.|blocks\.'):
         with naming(path):
             shape = describe_weights(converted.state, is_pose, num_heads, input_hw)
     return Source(

@@ -3,8 +3,10 @@
 import hashlib
 import os
 import re
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlparse
 from urllib.request import urlopen
@@ -21,19 +23,31 @@ HUB_VARIABLE = 'HF_ENDPOINT'  # another server in the hub's place
 HUB_ADDRESS = re.compile(
     r'https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([^/]+/[^/]+)/(?:resolve|blob)/([^/]+)/([^?#]+)'
 )
+TOKEN = 'a token is given by token=..., by HF_TOKEN or by the command: hf auth login'
+# classes of errors of huggingface_hub, and states of its answers, the more special ones first
+HUB_REASONS = {
+    'GatedRepoError': f'its owner gives access on request, on its page; {TOKEN}',
+    'RepositoryNotFoundError': f'there is no such model, or it is private; {TOKEN}',
+    'RevisionNotFoundError': 'it has no such branch, tag or commit',
+    'EntryNotFoundError': f'it does not have these files: {", ".join(HUB_FILES)}',
+    401: f'the hub wants a valid token; {TOKEN}',
+    403: f'the token does not allow this; {TOKEN}',
+}
 CHUNK = 1 << 20  # bytes
 MAX_BYTES = 16 << 30  # twice the largest published model with its optimizer
 TIMEOUT_S = 30
 
 
-def download_once(url: str) -> str:
+def download_once(url: str, token: str | None = None) -> str:
     """Returns the local copy of an address; one process per machine fetches it, the others wait.
 
     Args:
         url: http(s) address of a file, whose copy lies in PyTorch's cache (``TORCH_HOME``); or
             ``hf://organisation/name`` for the weights of a model of the Hugging Face hub and its
             ``config.json``, whose copy is a folder in the hub's cache (``HF_HOME``), as are files
-            of the hub that are given by their address.
+            of the hub that are given by their address. ``@REVISION`` behind the name chooses a
+            branch, a tag or a commit. The hub is asked for a newer one where it can be reached.
+        token: Of the hub; None takes that of ``HF_TOKEN`` or ``hf auth login``.
 
     Raises:
         ValueError: If it cannot be downloaded, or is not what the server announced.
@@ -41,10 +55,10 @@ def download_once(url: str) -> str:
     """
     is_first = mmengine.dist.get_local_rank() == 0
     try:
-        path = _fetch(url) if is_first else None
+        path = _fetch(url, token) if is_first else None
     finally:
         mmengine.dist.barrier()
-    return _fetch(url) if path is None else path
+    return _fetch(url, token) if path is None else path
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
@@ -56,14 +70,15 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
-def _fetch(url: str) -> str:
+def _fetch(url: str, token: str | None = None) -> str:
     parts = urlparse(url)
     address = HUB_ADDRESS.match(url)
     if parts.scheme == HUB_SCHEME:
-        return _fetch_of_hub(url, f'{parts.netloc}{parts.path}'.strip('/'), None, HUB_FILES)
+        model, _, revision = url.partition('://')[2].strip('/').partition('@')
+        return _fetch_of_hub(url, model, revision or None, HUB_FILES, token)
     if address is not None:
         model, revision, name = map(unquote, address.groups())
-        return os.path.join(_fetch_of_hub(url, model, revision, (name,)), name)
+        return os.path.join(_fetch_of_hub(url, model, revision, (name,), token), name)
     name = Path(unquote(parts.path))
     file = f'{name.stem}-{hashlib.sha256(url.encode()).hexdigest()[:8]}{name.suffix}'
     target = Path(torch.hub.get_dir(), 'checkpoints', file)
@@ -105,36 +120,58 @@ def _download(url: str, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _fetch_of_hub(url: str, model: str, revision: str | None, names: tuple[str, ...]) -> str:
-    """Returns the folder with files of a model of the hub, all of the same commit."""
+def hub_package(purpose: str) -> Any:
+    """Returns huggingface_hub.
+
+    Raises:
+        ImportError: If it is not installed; the message begins with the purpose.
+    """
     try:
-        import huggingface_hub as hub
+        import huggingface_hub
     except ImportError as error:
         raise ImportError(
-            f"'{url}' is on the Hugging Face hub; install its package with: "
-            'pip install huggingface_hub'
+            f'{purpose} the Hugging Face hub; install its package with: pip install huggingface_hub'
         ) from error
+    return huggingface_hub
+
+
+def hub_reason(error: BaseException) -> str:
+    """Returns in one sentence why something of the hub failed."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    status = getattr(getattr(error, 'response', None), 'status_code', None)
+    for kind, reason in HUB_REASONS.items():
+        if kind in kinds or kind == status:
+            return reason
+    return next((line for line in str(error).splitlines() if line.strip()), repr(error))
+
+
+def _fetch_of_hub(
+    url: str, model: str, revision: str | None, names: tuple[str, ...], token: str | None
+) -> str:
+    """Returns the folder with files of a model of the hub, all of the same commit."""
+    hub = hub_package(f"'{url}' is on")
     try:
-        known = [hub.try_to_load_from_cache(model, name, revision=revision) for name in names]
-        if not all(isinstance(path, str) for path in known):
-            known = _download_of_hub(model, revision, names)
+        paths = _download_of_hub(hub, model, revision, names, token)
     except Exception as error:  # of huggingface_hub, its HTTP client or the file system
-        reason = next((line for line in str(error).splitlines() if line.strip()), repr(error))
-        raise ValueError(f"'{url}' cannot be downloaded: {reason}") from error
-    return str(Path(known[0]).parents[names[0].count('/')])
+        paths = []
+        with suppress(ValueError):  # of a name that no model can have
+            paths = [hub.try_to_load_from_cache(model, x, revision=revision) for x in names]
+        if not paths or not all(isinstance(path, str) for path in paths):
+            raise ValueError(f"'{url}' cannot be downloaded: {hub_reason(error)}") from error
+    return str(Path(paths[0]).parents[names[0].count('/')])
 
 
-def _download_of_hub(model: str, revision: str | None, names: tuple[str, ...]) -> list[str]:
-    import huggingface_hub as hub
-
-    endpoint = os.environ.get(HUB_VARIABLE) or None
+def _download_of_hub(
+    hub: Any, model: str, revision: str | None, names: tuple[str, ...], token: str | None
+) -> list[str]:
+    options = {'endpoint': os.environ.get(HUB_VARIABLE) or None}
     paths = []
     for name in names:
-        address = hub.hf_hub_url(model, name, revision=revision, endpoint=endpoint)
-        announced = hub.get_hf_file_metadata(address, endpoint=endpoint)
+        address = hub.hf_hub_url(model, name, revision=revision, **options)
+        announced = hub.get_hf_file_metadata(address, token=token, **options)
         if (announced.size or 0) > MAX_BYTES:
             raise ValueError(f'{name} has more than {MAX_BYTES} bytes')
-        path = hub.hf_hub_download(model, name, revision=revision, endpoint=endpoint)
+        path = hub.hf_hub_download(model, name, revision=revision, token=token, **options)
         digest = file_sha256(path)
         # of a large file the hub announces the SHA-256, which huggingface_hub does not compare
         if len(announced.etag or '') == len(digest) and announced.etag != digest:

@@ -7,6 +7,7 @@ from typing import Any
 from mmpose.checkpoints.formats import first_names
 
 CONFIG_FILE = 'config.json'
+OUR_KEY = 'mmpose_version'  # in a config.json of this package, and in no other one
 LATEST_FILE = 'latest'
 # in the order in which they are looked for: one file, or the list of several
 WEIGHT_FILES = (

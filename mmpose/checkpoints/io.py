@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 from torch import Tensor
 
 from mmpose.checkpoints.download import HUB_SCHEME, download_once, file_sha256
-from mmpose.checkpoints.folder import DEEPSPEED_FILE, folder_config, weight_files
+from mmpose.checkpoints.folder import DEEPSPEED_FILE, OUR_KEY, folder_config, weight_files
 from mmpose.checkpoints.formats import first_names
 from mmpose.checkpoints.safe_pickle import read_pickled
 from mmpose.checkpoints.torchscript_weights import is_torchscript, read_torchscript
@@ -129,7 +129,8 @@ def _read_folder(folder: str, trust: bool) -> dict[str, Any]:
     for file in files:
         state |= read_checkpoint(file, trust)
     config = folder_config(folder)
-    return {'state_dict': state} | ({} if config is None else {'huggingface_config': config})
+    is_theirs = config is not None and OUR_KEY not in config
+    return {'state_dict': state} | ({'huggingface_config': config} if is_theirs else {})
 
 
 def _read_safetensors(path: str) -> dict[str, Any]:

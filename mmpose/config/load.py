@@ -19,6 +19,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.config import config as mmengine_config
 
+from mmpose.checkpoints.folder import folder_config
 from mmpose.config.check import LOADERS, check_config
 from mmpose.config.merge import merge_options
 from mmpose.config.migration.dialect import OURS, check_refusals, find_dialect, translator_of
@@ -235,7 +236,10 @@ def _placeholder(name: str, path: str | Path) -> Iterator[None]:
 
 
 def read_recorded_config(path: str | Path) -> Config:
-    """Returns the config that a run wrote into its work dir; nothing of it is executed.
+    """Returns the config of a work dir or of a saved model; nothing of it is executed.
+
+    Args:
+        path: ``config.py``, as a run writes it, or ``config.json``, as ``save_pretrained`` does.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -243,6 +247,8 @@ def read_recorded_config(path: str | Path) -> Config:
     """
     path = Path(path)
     values: dict[str, Any] = {}
+    if path.suffix == '.json':
+        return Config(folder_config(str(path.parent)) or {}, filename=str(path))
     try:
         for statement in ast.parse(path.read_bytes()).body:
             line = statement.lineno

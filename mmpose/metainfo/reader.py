@@ -75,6 +75,8 @@ def load_metainfo(name: str | Path | DatasetMeta | Info) -> DatasetMeta:
     """
     if isinstance(name, DatasetMeta):
         return name
+    if isinstance(name, Mapping) and 'table' in name:  # its text, in a model that was saved
+        return _parse(Path(f'{name["dataset_name"]}.csv'), str(name['table']).encode())
     if isinstance(name, Mapping) and 'from_file' not in name:
         return meta_from_info(name)
     name = str(name['from_file'] if isinstance(name, Mapping) else name)

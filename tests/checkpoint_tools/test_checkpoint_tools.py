@@ -25,6 +25,7 @@ from checkpoint_files import (
     published,
     save,
 )
+from mmengine.config import Config
 
 from mmpose.checkpoint_tools import (
     inspect_checkpoint,
@@ -353,8 +354,8 @@ def test_publication(tmp_path, suffix, ema, is_averaged):
     card = done.card.read_text()
     for row in (
         f'| config | {config} |',
-        '| dataset | CocoDataset (a.json) |',
-        '| metric | coco/AP 0.7583 |',
+        '| a.json | unknown | not recorded |',
+        '| coco/AP | 0.7583 |',
         '| commit | abc123 |',
         '| licence | Apache-2.0 |',
         f'| sha256 | {done.sha256} |',
@@ -366,6 +367,7 @@ def test_publication(tmp_path, suffix, ema, is_averaged):
 def test_publication_of_weights_alone(tmp_path):
     path = tmp_path / 'x.pth'
     torch.save(plain_state(), path)
+    (tmp_path / 'config.py').write_text('import nothing')  # of nobody's run
     card = Card(metric='AP 1', licence='MIT', commit='c')
     done = publish_checkpoint(path, tmp_path / 'y.pth', card)
     assert done.left_out == ()
@@ -375,6 +377,30 @@ def test_publication_of_weights_alone(tmp_path):
         publish_checkpoint(path, tmp_path / 'y.pth', card, ema=True)
     with pytest.raises(ValueError, match=r"y\.bin' names no weights"):
         publish_checkpoint(path, tmp_path / 'y.bin', card)
+
+
+def test_publication_in_a_folder(tmp_path):
+    pytest.importorskip('safetensors', reason='safetensors is not installed')
+    path, averaged, trained = run_checkpoint(tmp_path)
+    message = r"no config\.py of a run beside '.*epoch_2\.pth'; give --config"
+    with pytest.raises(ValueError, match=message):
+        publish_checkpoint(path, tmp_path / 'out', Card())
+    Config(dict(model=plain_config(), work_dir='x')).dump(str(tmp_path / 'config.py'))
+    for ema, state in ((None, averaged), (False, trained)):
+        done = publish_checkpoint(path, tmp_path / 'out', Card(dataset='own', licence='MIT'), ema)
+        assert done.weights == tmp_path / 'out/model.safetensors'
+        assert_same(read_checkpoint(done.weights), state)
+        load_model(plain_model(), tmp_path / 'out')
+    card = done.card.read_text()
+    for row in (
+        'license: "mit"',
+        '| commit | abc123 |',
+        '| own | unknown |',
+        '| coco/AP | 0.7583 |',
+    ):
+        assert row in card
+    with pytest.raises(ValueError, match='or to be a folder, whose name has no dot'):
+        publish_checkpoint(path, tmp_path / 'out-1.0', Card())
 
 
 class Unsafe:

@@ -18,6 +18,8 @@ from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.sequence import FrameJob, FrameResult, SequenceEstimator
 from mmpose.apis.inference.sources import Input, Source, open_sources
 from mmpose.backends import PoseBackend, TorchBackend, load_backend, pick_device
+from mmpose.backends.model_names import HUB_PREFIX
+from mmpose.checkpoints.download import download_once
 from mmpose.detectors import Detector, build_detector, choose_detector
 from mmpose.models import TopdownPoseEstimator
 from mmpose.structures import DatasetMeta, Frame
@@ -149,6 +151,46 @@ class PoseInferencer:
         self.max_gap = max_gap
         self.problems: list[str] = []
         self.busy_s = dict.fromkeys(PARTS, 0.0)
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, revision: str | None = None, token: str | None = None, **options: Any
+    ) -> PoseInferencer:
+        """Returns an inferencer of a model of the Hugging Face hub, or of ``save_pretrained``.
+
+        Args:
+            name: ``organisation/name``, or a folder.
+            revision: Branch, tag or commit of the hub; None is its main branch.
+            token: Of the hub; None takes that of ``HF_TOKEN`` or ``hf auth login``.
+            options: Arguments of the class.
+
+        Raises:
+            ValueError: If there is no such model, or a folder is asked for with a revision.
+        """
+        text = str(name).removeprefix(HUB_PREFIX)
+        if not Path(text).is_dir():
+            text = HUB_PREFIX + text + (f'@{revision}' if revision else '')
+            if token is not None:
+                download_once(text, token)  # what is in the cache needs no token
+        elif revision or token:
+            raise ValueError(f"'{name}' is a folder here, which has no revision and no token")
+        return cls(text, **options)
+
+    def save_pretrained(self, folder: str | Path, **card: Any) -> Path:
+        """Writes the model to a folder; see ``PoseEstimator.save_pretrained``."""
+        return self._network().save_pretrained(folder, **card)
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Uploads the model to the Hugging Face hub; see ``PoseEstimator.push_to_hub``."""
+        return self._network().push_to_hub(repo_id, **options)
+
+    def _network(self) -> TopdownPoseEstimator:
+        model = getattr(self.predictor.backend, 'model', None)
+        if not isinstance(model, TopdownPoseEstimator):
+            raise ValueError(
+                'an exported model is one file, to be copied; save the model that it comes from'
+            )
+        return model
 
     @property
     def hint(self) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from collections.abc import Sequence
+from inspect import signature
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from mmpose.checkpoints.model_folder import push_folder, save_folder
 from mmpose.checkpoints.pretrained import load_pretrained
 from mmpose.metainfo import load_metainfo
 from mmpose.models.heads import PoseHead
@@ -47,6 +53,13 @@ class PoseEstimator(BaseModel):
         ValueError: If ``test_cfg`` contradicts ``flip_test`` or has an unknown option.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> PoseEstimator:
+        """Returns an instance that knows the config that builds it, as ``init_args``."""
+        model = super().__new__(cls)
+        names = list(signature(cls.__init__).parameters)[1:]
+        model.init_args = copy.deepcopy(dict(zip(names, args, strict=False)) | kwargs)
+        return model
+
     def __init__(
         self,
         backbone: Config,
@@ -69,6 +82,48 @@ class PoseEstimator(BaseModel):
         self.trust_checkpoint = trust_checkpoint
         self.pretrained_metas = [load_metainfo(metainfo) for metainfo in pretrained_metainfo]
         self.loaded_parts: frozenset[str] = frozenset()
+
+    def save_pretrained(self, folder: str | os.PathLike[str], **card: Any) -> Path:
+        """Writes the model for ``PoseInferencer.from_pretrained`` and returns its folder.
+
+        Args:
+            folder: See ``save_folder``, also for the errors.
+            card: Of the model card, such as ``metrics={'coco/AP': 0.758}``; see ``model_card``.
+        """
+        return save_folder(folder, self.state_dict(), self._config_for_others(), **card)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        private: bool | None = None,
+        token: str | None = None,
+        revision: str | None = None,
+        commit_message: str | None = None,
+        **card: Any,
+    ) -> str:
+        """Uploads the model to the Hugging Face hub and returns the address of the commit.
+
+        Arguments are those of ``push_folder`` and of :meth:`save_pretrained`, and so are errors.
+        """
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder, name=repo_id, **card)
+            return push_folder(folder, repo_id, private, token, revision, commit_message)
+
+    def _config_for_others(self) -> Config:
+        cfg, backend = dict(getattr(self, 'cfg', None) or {}), getattr(self, 'backend', None)
+        if not cfg:
+            raise ValueError(
+                'the model does not know the config that says how its crops are cut; load it with '
+                'init_model, or set model.cfg to its config'
+            )
+        cfg['model'] = dict(type=type(self).__name__, **self.init_args)
+        if backend is not None:  # whose crops are those of one dataset
+            affine = dict(input_size=backend.input_size, use_udp=backend.use_udp)
+            steps = [dict(type='LoadImage')]
+            steps += [dict(type='GetBBoxCenterScale', padding=backend.padding)]
+            steps += [dict(type='TopdownAffine', fix_aspect=not backend.stretch, **affine)]
+            cfg |= dict(val_dataloader=None, val_pipeline=steps)
+        return cfg
 
     def init_weights(self) -> None:
         """Initialises what starts at random and loads ``pretrained``."""
