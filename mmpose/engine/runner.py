@@ -109,7 +109,9 @@ class PoseRunner(Runner):
         for phase in ('val', 'test'):
             if cfg.get(f'{phase}_dataloader') is not None and cfg.get(f'{phase}_cfg') is None:
                 cfg[f'{phase}_cfg'] = {}
-        return super().from_cfg(cfg)
+        runner = super().from_cfg(cfg)
+        runner.bare_model.cfg = runner.cfg  # as of a loaded model, which push_to_hub reads
+        return runner
 
     def build_train_loop(self, loop: BaseLoop | dict[str, Any]) -> BaseLoop:
         """Builds the training loop: ``PoseTrainLoop``, also under the names of mmengine's.

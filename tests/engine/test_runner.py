@@ -1,5 +1,7 @@
 """Runner: default loops and hook names, and the text of a config that is formatted once."""
 
+from types import SimpleNamespace
+
 import pytest
 from mmengine.config import Config
 from mmengine.config import config as mmengine_config
@@ -94,9 +96,15 @@ def test_runs_of_one_process_have_a_visualizer_each(tmp_path):
 
 def test_loops_of_the_evaluation_may_be_absent(monkeypatch):
     given = {}
-    monkeypatch.setattr(Runner, 'from_cfg', classmethod(lambda cls, cfg: given.update(cfg)))
+
+    def build(cls, cfg):
+        given.update(cfg)
+        return SimpleNamespace(bare_model=SimpleNamespace(), cfg=cfg)
+
+    monkeypatch.setattr(Runner, 'from_cfg', classmethod(build))
     cfg = Config({'val_dataloader': {}, 'test_dataloader': None, 'work_dir': 'w'})
-    PoseRunner.from_cfg(cfg)
+    runner = PoseRunner.from_cfg(cfg)
+    assert runner.bare_model.cfg is runner.cfg
     assert given['val_cfg'] == {}
     assert 'test_cfg' not in given
     assert 'val_cfg' not in cfg
