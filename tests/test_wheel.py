@@ -63,7 +63,7 @@ def installed(source, tmp_path_factory):
     return run
 
 
-def test_it_trains_tests_and_infers_from_an_empty_folder(installed):
+def test_it_trains_tests_infers_exports_and_runs_live_from_an_empty_folder(installed):
     folder = installed.folder
     installed('toy-dataset', '--out', 'data/toy', '--num-train', 8, '--num-val', 4, '--workers', 1)
     installed('train', LEAF, '--work-dir', 'run', '--cfg-options', *SMALL)
@@ -74,6 +74,11 @@ def test_it_trains_tests_and_infers_from_an_empty_folder(installed):
     installed('infer', image, '--model', 'run', '--det', 'whole-image', '--out', 'drawn')
     assert [path.name for path in (folder / 'drawn').iterdir()] == [image.name]
     assert f'toy/{LEAF}.py' in installed('inspect', 'run/epoch_1.pth')
+    program = ['--format', 'torchscript', '--out', 'pose.torchscript']
+    assert 'torchscript' in installed('export', 'run/config.py', 'run/epoch_1.pth', *program)
+    live = ['--source', 'synthetic', '--model', 'run', '--max-frames', 3, '--record', 'recording']
+    installed('live', *live)
+    assert list((folder / 'recording').iterdir())
 
 
 def test_configs_are_listed_and_copied_whole(installed):
