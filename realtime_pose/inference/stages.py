@@ -313,10 +313,13 @@ class LiftStage:
 
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the solutions."""
-        solvers = self._solvers.at(live.captured.t_capture)
+        solver_of = self._solvers.at(live.captured.t_capture)
         live.solutions = [
-            solvers(pose.track_id or 0).solve(pose.keypoints, pose.keypoint_scores)
-            for pose in live.poses
+            *SimpleIKSolver.solve_all(
+                [solver_of(pose.track_id or 0) for pose in live.poses],
+                [pose.keypoints for pose in live.poses],
+                [pose.keypoint_scores for pose in live.poses],
+            )
         ]
 
 

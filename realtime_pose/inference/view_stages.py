@@ -89,11 +89,14 @@ class TriangulateStage:
 
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the solutions."""
-        solvers = self._solvers.at(live.captured.t_capture)
+        solver_of = self._solvers.at(live.captured.t_capture)
         live.solutions = [None] * len(live.poses)
-        for i, joints in enumerate(self._measured(live)):
-            if np.isfinite(joints).any():
-                live.solutions[i] = solvers(live.poses[i].track_id or 0).solve(joints)
+        joints = self._measured(live)
+        rows = np.flatnonzero(np.isfinite(joints).any(axis=(1, 2)))
+        solvers = [solver_of(live.poses[i].track_id or 0) for i in rows]
+        solved = MeasuredIKSolver.solve_all(solvers, joints[rows])
+        for i, solution in zip(rows, solved, strict=True):
+            live.solutions[i] = solution
 
     def _measured(self, live: LiveFrame) -> Array:
         """Returns the 3D keypoints (N, K, 3), m, of the people of the main view."""
