@@ -23,6 +23,7 @@ PRODUCT[
 # Columns of the matrix are q * axis * conjugate(q). (16, 9): q, q, row, column.
 MATRIX = np.einsum('acm,mbr,b->abrc', PRODUCT[:, :3], PRODUCT[..., :3], [-1.0, -1, -1, 1])
 MATRIX = 0.5 * (MATRIX + MATRIX.swapaxes(0, 1)).reshape(16, 9)
+PRODUCT = PRODUCT.reshape(16, 4)
 
 
 def normalized(quaternions: ArrayLike) -> Array:
@@ -40,7 +41,7 @@ def multiply(first: ArrayLike, second: ArrayLike) -> Array:
     """Returns the products ``first * second``."""
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     pairs = a[..., :, None] * b[..., None, :]
-    return pairs.reshape(*pairs.shape[:-2], 16) @ PRODUCT.reshape(16, 4)
+    return (pairs.reshape(-1, 16) @ PRODUCT).reshape(pairs.shape[:-1])
 
 
 def rotate(quaternions: ArrayLike, vectors: ArrayLike) -> Array:
@@ -59,7 +60,7 @@ def cross(first: Array, second: Array) -> Array:
 def from_rotvec(vectors: ArrayLike) -> Array:
     """Returns the rotations about axes (..., 3) by the angles, rad, that are their lengths."""
     v = np.asarray(vectors, np.float64)
-    half = 0.5 * np.sqrt(np.einsum('...i,...i->...', v, v)[..., None] + SMALLEST)
+    half = 0.5 * np.sqrt((v * v).sum(axis=-1, keepdims=True) + SMALLEST)
     return np.concatenate([0.5 * np.sin(half) / half * v, np.cos(half)], axis=-1)
 
 
@@ -76,7 +77,7 @@ def to_matrix(quaternions: ArrayLike) -> Array:
     """Returns rotation matrices (..., 3, 3)."""
     q = np.asarray(quaternions, np.float64)
     pairs = q[..., :, None] * q[..., None, :]
-    return (pairs.reshape(*q.shape[:-1], 16) @ MATRIX).reshape(*q.shape[:-1], 3, 3)
+    return (pairs.reshape(-1, 16) @ MATRIX).reshape(*q.shape[:-1], 3, 3)
 
 
 def from_matrix(matrices: ArrayLike) -> Array:

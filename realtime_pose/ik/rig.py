@@ -251,12 +251,11 @@ def world_transforms(rotations: ArrayLike, root: ArrayLike, offsets: Array) -> A
         Matrices (..., B + 1, 4, 4) from bones to the world; the last is the identity.
     """
     turned = to_matrix(rotations)
-    world = np.zeros((*turned.shape[:-3], len(PARENTS) + 1, 4, 4))
+    world = np.empty((*turned.shape[:-3], len(PARENTS) + 1, 4, 4))
+    world[...] = np.eye(4)
     world[..., :-1, :3, :3] = turned
     world[..., :-1, :3, 3] = offsets
     world[..., 0, :3, 3] = root
-    world[..., 3, 3] = 1
-    world[..., -1, :, :] = np.eye(4)
     for above in JUMPS:  # each product doubles the number of ancestors that a matrix spans
         world = world.take(above, axis=-3) @ world
     return world
@@ -286,11 +285,14 @@ def limit_vectors(rotations: ArrayLike) -> Array:
     pairs = _reordered(np.asarray(rotations, np.float64), _AS_PAIRS).view(np.complex128)
     lengths = np.abs(pairs)
     cosine, sine = lengths[..., 0], lengths[..., 1]  # of half the swing
-    # Half a turn of swing leaves the twist open; none is as good as any.
-    twist = np.where(cosine > TINY, pairs[..., 0] / np.maximum(cosine, TINY), 1)
+    twist = pairs[..., 0] / (cosine + SMALLEST)
+    if cosine.min() < TINY:  # half a turn of swing leaves the twist open; none is as good as any
+        twist = np.where(cosine < TINY, 1, twist)
     swing = pairs[..., 1] * twist * (2 * np.arctan2(sine, cosine) / (sine + SMALLEST))
     twist = twist * twist
-    vectors = np.stack([np.arctan2(twist.imag, twist.real), swing.real, swing.imag], axis=-1)
+    vectors = np.empty((*cosine.shape, 3))
+    vectors[..., 0] = np.arctan2(twist.imag, twist.real)
+    vectors[..., 1], vectors[..., 2] = swing.real, swing.imag
     return _reordered(vectors, _XYZ)
 
 
@@ -306,9 +308,11 @@ def clamped_with_angles(rotations: Array) -> tuple[Array, Array]:
     is_inside = (clamped == vectors).all(axis=-1, keepdims=True)
     if is_inside.all():
         return rotations, vectors
-    angle, *swing = np.moveaxis(_reordered(clamped, _TWIST_FIRST), -1, 0)
-    twist = np.exp(0.5j * angle)
-    half = 0.5 * np.sqrt(swing[0] ** 2 + swing[1] ** 2 + SMALLEST)
-    across = (0.5 * np.sin(half) / half) * (swing[0] + 1j * swing[1]) * twist.conj()
-    pairs = np.stack([np.cos(half) * twist, across], axis=-1).view(np.float64)
-    return np.where(is_inside, rotations, _reordered(pairs, _FROM_PAIRS)), clamped
+    halves = 0.5 * _reordered(clamped, _TWIST_FIRST)
+    twist, swing = np.exp(1j * halves[..., 0]), halves[..., 1] + 1j * halves[..., 2]
+    half = np.abs(swing) + SMALLEST
+    pairs = np.empty((*half.shape, 2), np.complex128)
+    pairs[..., 0] = np.cos(half) * twist
+    pairs[..., 1] = np.sin(half) / half * swing * twist.conj()
+    turned = _reordered(pairs.view(np.float64), _FROM_PAIRS)
+    return np.where(is_inside, rotations, turned), clamped

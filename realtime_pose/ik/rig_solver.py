@@ -18,6 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg.lapack import dposv
 
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.pose_guess import Bodies, guess_poses
@@ -249,20 +250,26 @@ class _State:
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """Which unknowns move which joints of a skeleton: those C that move any, and the root.
+    """Which unknowns move which joints of a skeleton: those that move any, and the root, last.
 
     Attributes:
         bones: (M,). That the joints move with.
-        moves: (M, C). 1 where an unknown moves a joint, else 0.
-        geometry: (4, 3, C). Entries of the transforms of a person, flat: axes of the unknowns in
-            the order y, z, x and z, x, y, then the points they turn about, in z, x, y and y, z, x.
-        columns: (C,). Unknowns among the angles (B, 3), flat.
+        moves: (M, 1, C). 1 where an unknown moves a joint, else 0.
+        axes: (3, 3, C). Entries of the flat transforms of a person: with ``signs``, the matrix of
+            the cross product with the axis of each unknown; its columns come first.
+        signs: (3, 3, C).
+        points: (3, C). Entries that are the point which an unknown turns about.
+        columns: (C,). Unknowns among the angles (B, 3) and the root, flat.
+        limits: (2, C - 3), rad. Lowest and highest angles.
     """
 
     bones: Indices
     moves: Array
-    geometry: Indices
+    axes: Indices
+    signs: Array
+    points: Indices
     columns: Indices
+    limits: Array
 
     @classmethod
     @lru_cache(maxsize=16)
@@ -277,13 +284,20 @@ class _Layout:
                 above = PARENTS[above]
         active = np.flatnonzero(moves.any(axis=0))
         columns = (3 * active[:, None] + np.arange(3)).reshape(-1)
-        bone, axis = columns // 3, columns % 3
+        bone, axis = np.pad(columns // 3, (0, 3)), np.pad(columns % 3, (0, 3))
+        moves = np.pad(np.repeat(moves[:, active], 3, axis=1), ((0, 0), (0, 3)), constant_values=1)
+        # Entry (k, i): of what a point moves along i, per its coordinate k.
+        component, signs = np.zeros((3, 3), int), np.zeros((3, 3, 1))
+        for k, i, j in ((2, 0, 1), (0, 1, 2), (1, 2, 0)):
+            component[[k, j], [i, i]] = j, k
+            signs[[k, j], [i, i], 0] = 1, -1
         parent = np.array(PARENTS)[bone] % (len(PARENTS) + 1)  # that of the hips is the world
-        component = 4 * np.array([[1, 2, 0], [2, 0, 1]])[..., None]
-        axes = 16 * parent + component + axis
-        points = 16 * bone + component[::-1] + 3
-        geometry = np.concatenate([axes, points])
-        return cls(bones, np.repeat(moves[:, active], 3, axis=1), geometry, columns)
+        axes = 16 * parent + 4 * component[..., None] + axis
+        points = 16 * bone + 4 * np.arange(3)[:, None] + 3
+        limits = LIMITS.reshape(-1, 2)[columns].T
+        signs = signs * (np.arange(len(bone)) < len(columns))  # the root moves all alike
+        columns = np.append(columns, LIMITS.size // 2 + np.arange(3))
+        return cls(bones, moves[:, None], axes, signs, points, columns, limits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,9 +336,9 @@ class _Problem:
         world = world_transforms(rotations, root, self.offsets)
         markers = (world.take(self.layout.bones, axis=1) @ self.arms)[..., :3, 0]
         residual = self.targets - markers
-        square = np.einsum('pmi,pmi->pm', residual, residual)
-        cost = np.einsum('pm,pm->p', square, self.share)
-        error = np.einsum('pm,pm->p', np.sqrt(square), self.share)
+        square = (residual * residual).sum(axis=-1)
+        cost = (square * self.share).sum(axis=-1)
+        error = (np.sqrt(square) * self.share).sum(axis=-1)
         residual = residual * self.root[..., None]
         return _State(rotations, root, angles, world, markers, residual, cost, error)
 
@@ -337,56 +351,68 @@ class _Problem:
     def normal_equations(self, state: _State) -> tuple[Array, Array]:
         """Returns the matrix (P, C + 3, C + 3) and the right side (P, C + 3) for the unknowns."""
         people, num_points = self.share.shape
-        # Turning a bone by w moves a point on an arm r by w x r.
+        layout = self.layout
         flat = state.world.reshape(people, -1)
-        ahead, behind, from_ahead, from_behind = flat.take(self.layout.geometry, axis=1).swapaxes(
-            0, 1
-        )
-        markers = state.markers.swapaxes(1, 2)
-        arms = [
-            markers.take(order, axis=1)[..., None] - start[:, :, None]
-            for order, start in (((2, 0, 1), from_ahead), ((1, 2, 0), from_behind))
-        ]
-        turns = ahead[:, :, None] * arms[0] - behind[:, :, None] * arms[1]  # (P, 3, M, C)
-        matrix = np.zeros((people, 3, num_points, turns.shape[-1] + 3))
-        weight = (self.root[..., None] * self.layout.moves)[:, None]
-        np.multiply(turns, weight, out=matrix[..., :-3])
-        for i in range(3):
-            matrix[:, i, :, i - 3] = self.root
+        # Turning a bone by w moves a point at x, on an arm from p, by w x (x - p): linear in x.
+        linear = np.empty((people, 4, *layout.signs.shape[1:]))
+        np.multiply(flat.take(layout.axes, axis=1), layout.signs, out=linear[:, :3])
+        at = flat.take(layout.points, axis=1)[:, :, None]
+        np.negative((linear[:, :3] * at).sum(axis=1), out=linear[:, 3])
+        linear[:, 3, :, -3:] = np.eye(3)
+        points = np.ones((people, num_points, 4))
+        points[..., :3] = state.markers
+        points *= self.root[..., None]
+        matrix = points @ linear.reshape(people, 4, -1)
+        matrix = matrix.reshape(people, num_points, 3, -1)
+        matrix *= layout.moves
         matrix = matrix.reshape(people, 3 * num_points, -1)
-        residual = state.residual.swapaxes(1, 2).reshape(people, 1, -1)
+        residual = state.residual.reshape(people, 1, -1)
         return matrix.swapaxes(1, 2) @ matrix, (residual @ matrix)[:, 0]
 
     def step(self, state: _State, matrix: Array, vector: Array, damping: Array) -> Array:
         """Returns rotation vectors of the bones, in the frames of their parents, and the shift of
         the root, last (P, B + 1, 3)."""
         num_people, num_unknowns = vector.shape
-        columns = self.layout.columns
-        angles = state.angles.reshape(num_people, -1).take(columns, axis=1)
-        low, high = LIMITS.reshape(-1, 2)[columns].T
-        lowest, highest = low - angles, high - angles
-        step, is_free = np.zeros_like(vector), np.ones_like(vector)
-        diagonal = np.einsum('pii->pi', matrix)
-        # An angle that would leave its limits goes up to them, and the others make up for it.
-        for number in range(NUM_LIMIT_ROUNDS):
-            damped, rest = matrix.copy(), vector
-            if number:
-                step = step * (1 - is_free)
-                damped *= is_free[:, :, None] * is_free[:, None, :]
-                rest = (vector - (matrix @ step[..., None])[..., 0]) * is_free
-            # By the mean over the equations, as many as coordinates of joints.
-            added = (damping / (3 * self.share.shape[1]))[:, None]
-            added = added * np.einsum('pi,pi->p', diagonal, is_free)[:, None] + 1e-12
-            flat = damped.reshape(num_people, -1)
-            flat[:, :: num_unknowns + 1] += np.where(is_free > 0, added, 1)
-            step = step + np.linalg.solve(damped, rest[..., None])[..., 0]
-            turns = step[:, :-3]
-            leaves = ((turns < lowest) | (turns > highest)) & (is_free[:, :-3] > 0)
-            if not leaves.any():
-                break
-            step[:, :-3] = np.minimum(np.maximum(turns, lowest), highest)
-            is_free[:, :-3] -= leaves
+        columns, limits = self.layout.columns, self.layout.limits
+        angles = state.angles.reshape(num_people, -1).take(columns[:-3], axis=1)
         full = np.zeros((num_people, LIMITS.size // 2 + 3))
-        full[:, columns] = step[:, :-3]
-        full[:, -3:] = step[:, -3:]
+        rows = np.arange(num_people)
+        step, is_fixed = np.zeros_like(vector), np.zeros(vector.shape, bool)
+        mean = damping / (3 * self.share.shape[1])  # over the equations, of the diagonal
+        parts = [matrix, vector, mean, limits[0] - angles, limits[1] - angles]
+        # An angle that would leave its limits goes up to them, and the others make up for it.
+        for _ in range(NUM_LIMIT_ROUNDS):
+            step = _damped_solution(*parts[:3], step, is_fixed)
+            turns = step[:, :-3]
+            clipped = np.minimum(np.maximum(turns, parts[3]), parts[4])
+            leaves = clipped != turns
+            step[:, :-3] = clipped
+            is_open = leaves.any(axis=1)
+            full[rows[:, None], columns] = step
+            if not is_open.any():
+                break
+            is_fixed[:, :-3] |= leaves
+            if not is_open.all():
+                rows, step, is_fixed, *parts = (
+                    x[is_open] for x in (rows, step, is_fixed, *parts)
+                )
         return full.reshape(num_people, -1, 3)
+
+
+def _damped_solution(
+    matrix: Array, vector: Array, mean: Array, step: Array, is_fixed: NDArray[np.bool_]
+) -> Array:
+    """Returns the short steps (P, C) that solve the equations but for some unknowns, which are
+    fixed."""
+    num_unknowns = vector.shape[1]
+    damped = matrix.copy()
+    diagonal = damped.reshape(len(damped), -1)[:, :: num_unknowns + 1]
+    people, unknowns = is_fixed.nonzero()
+    if len(people):
+        step = step * is_fixed
+        vector = vector - (matrix @ step[..., None])[..., 0]
+        vector[people, unknowns] = 0
+        damped[people, unknowns] = damped[people, :, unknowns] = 0
+    diagonal += (mean * diagonal.sum(axis=1) + 1e-12)[:, None]
+    solved = np.array([dposv(*x, overwrite_a=1)[1] for x in zip(damped.swapaxes(1, 2), vector, strict=True)])
+    return step + solved if len(people) else solved
