@@ -128,6 +128,12 @@ class BoneLengthLifter:
         """
         if not lifters:
             return []
+        kinds = {(x.joints.key, x.min_score) for x in lifters}
+        if len(kinds) > 1:
+            raise ValueError(
+                f'lifters of {len(kinds)} kinds in one call; expected the same skeleton and '
+                'min_score for all'
+            )
         joints = lifters[0].joints
         points = np.stack([joints.pick(x) for x in keypoints])
         values = np.stack([joints.pick(np.asarray(x, np.float64)[:, None]) for x in scores])

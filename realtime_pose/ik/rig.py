@@ -261,9 +261,9 @@ def world_transforms(rotations: ArrayLike, root: ArrayLike, offsets: Array) -> A
     return world
 
 
-# Of the rotations (B, 4), flat: components (w, twist, and the next two axes in cyclic order) of each
-# bone, and back. With w + i twist and the other two as complex numbers a and b, the quaternion is
-# a + b j; the sign of a twist needs no branches, and products are few.
+# Entries of flat rotations (B, 4) in the order w, twist, and the next two axes in cyclic order, and
+# back; the same of angles (B, 3). With w + i twist and the other two as complex numbers a and b, a
+# quaternion is a + b j: products are few, and the sign of a twist needs no branches.
 _AXIS = np.argmax(TWIST_AXES, axis=-1)[:, None]
 _FIRST, _FIRST_XYZ = (n * np.arange(len(PARENTS))[:, None] for n in (4, 3))
 _AS_PAIRS = _FIRST + np.concatenate([np.full_like(_AXIS, 3), (_AXIS + np.arange(3)) % 3], axis=-1)

@@ -95,11 +95,11 @@ def test_detectors_of_all_cameras_run_in_one_batch(sizes, looks):
         del calls[:]
         together(lives[0])
         assert [len(call) for call in calls] == (looks if index in (0, 4) else [])
-        for live in lives:
-            boxes, has_guesses = live.boxes, live.has_guesses
-            alone[live.view](live)
-            np.testing.assert_array_equal(live.boxes.xywh, boxes.xywh)
-            assert live.has_guesses == has_guesses
+        for one in lives:
+            boxes, has_guesses = one.boxes, one.has_guesses
+            alone[one.view](one)
+            np.testing.assert_array_equal(one.boxes.xywh, boxes.xywh)
+            assert one.has_guesses == has_guesses
 
 
 def test_people_who_cross_keep_their_ids_and_joints():
