@@ -11,7 +11,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dposv
 
 from realtime_pose.ik.pose_guess import Bodies
 from realtime_pose.ik.quaternions import from_rotvec, multiply
@@ -255,6 +254,8 @@ def _damped_solution(
 ) -> Array:
     """Returns the short steps (P, C) that solve the equations but for some unknowns, which are
     fixed."""
+    from scipy.linalg.lapack import dposv  # in half the time of NumPy's, which does not know it
+
     num_unknowns = vector.shape[1]
     damped = matrix.copy()
     diagonal = damped.reshape(len(damped), -1)[:, :: num_unknowns + 1]
