@@ -65,12 +65,14 @@ SHOULDERS, HIPS = slice(0, 2), slice(6, 8)  # rows of ``BodyJoints.names``
 # A row of the remembered depths for each line of the trunk, and for the lower joints of the limbs.
 TRUNK, MIDDLES, ENDS = slice(0, 3), slice(3, 7), slice(7, 11)
 FORWARD = np.array([0.0, 0.0, 1.0])
-# Rows of turns about x, y, z for a residual in x are (0, z, -y), in y (-z, 0, x): their products
-# from those of the coordinates (9, 9), and with the residuals (6, 3).
-TURN_MOMENTS, TURN_REST = np.zeros((9, 9)), np.zeros((6, 3))
-TURN_MOMENTS[8, [0, 4]] = TURN_MOMENTS[[0, 4], 8] = 1
-TURN_MOMENTS[2, [2, 6]] = TURN_MOMENTS[5, [5, 7]] = -1
-TURN_REST[[5, 4, 2, 1], [0, 1, 2, 2]] = -1, 1, -1, 1
+# Rows of turns about x, y, z for a residual in x are (0, z, -y), in y (-z, 0, x). Their products,
+# and those with the residuals, from the products of x, y, z with x, y, z, and the seen x and y, all
+# in one array (3, 5), flat.
+TURN_MATRIX, TURN_VECTOR = np.zeros((15, 9)), np.zeros((15, 3))
+TURN_MATRIX[12, [0, 4]] = TURN_MATRIX[[0, 6], 8] = 1
+TURN_MATRIX[2, [2, 6]] = TURN_MATRIX[7, [5, 7]] = -1
+TURN_VECTOR[[14, 13, 8, 4], [0, 1, 2, 2]] = -1, 1, -1, 1
+TURN_VECTOR[[11, 10, 5, 1], [0, 1, 2, 2]] = 1, -1, 1, -1  # less what is there
 
 
 class BoneLengthLifter:
@@ -388,14 +390,11 @@ def fit_rotation(
     damping = 1e-3 * np.trace(spread, axis1=-2, axis2=-1)[..., None, None] * np.eye(3)
     rotation = start
     for _ in range(num_steps):
-        # Sums over the points of x x, x y, ..., and of x, y, z times the residuals in x and y.
-        moments = rotation @ spread @ rotation.swapaxes(-1, -2)
-        rest = rotation @ shared - moments[..., :2]
-        normal = moments.reshape(*moments.shape[:-2], 9) @ TURN_MOMENTS
-        vector = rest.reshape(*rest.shape[:-2], 6) @ TURN_REST
-        step = np.linalg.solve(
-            normal.reshape(*normal.shape[:-1], 3, 3) + damping, vector[..., None]
-        )[..., 0]
+        # Sums over the points of x, y, z times x, y, z, and times what is seen in x and y.
+        sums = np.concatenate([spread @ rotation.swapaxes(-1, -2), shared], axis=-1)
+        sums = (rotation @ sums).reshape(*rotation.shape[:-2], 15)
+        normal = (sums @ TURN_MATRIX).reshape(rotation.shape) + damping
+        step = np.linalg.solve(normal, (sums @ TURN_VECTOR)[..., None])[..., 0]
         rotation = to_matrix(from_rotvec(step)) @ rotation
     return rotation, (middle_seen - (middle @ rotation.swapaxes(-1, -2))[..., :2])[..., 0, :]
 

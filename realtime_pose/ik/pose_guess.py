@@ -26,18 +26,21 @@ from realtime_pose.ik.rig import (
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Indices = NDArray[np.int64]
 
 UP = np.array([0.0, 1.0, 0.0])
+EYE = np.eye(3)
+PARENT = np.array(PARENTS)
 FACE = ('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'head_top')
 HIPS, SPINE, CHEST, NECK, HEAD = (BONE_INDEX[x] for x in ('hips', 'spine', 'chest', 'neck', 'head'))
-SHOULDERS = [BONE_INDEX['leftShoulder'], BONE_INDEX['rightShoulder']]
+SHOULDERS = np.array([BONE_INDEX['leftShoulder'], BONE_INDEX['rightShoulder']])
 # Limbs: left and right arm, left and right leg. The bones of each, from the trunk outwards, the
 # rows of its middle and end joint in ``BodyJoints.names``, and the hinge axis of its lower bone.
 UPPER, LOWER, TIP = (
-    [BONE_INDEX[f'{side}{bone}'] for bone in pair for side in ('left', 'right')]
+    np.array([BONE_INDEX[f'{side}{bone}'] for bone in pair for side in ('left', 'right')])
     for pair in (('UpperArm', 'UpperLeg'), ('LowerArm', 'LowerLeg'), ('Hand', 'Foot'))
 )
-START, MIDDLE, END = [0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]
+START, MIDDLE, END = np.array([[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]])
 HINGES = np.array([[0.0, -1, 0], [0, 1, 0], [1, 0, 0], [1, 0, 0]])
 TWISTS = TWIST_AXES[UPPER]
 LOWEST, HIGHEST = np.einsum('li,lij->jl', TWISTS, LIMITS[UPPER])
@@ -46,7 +49,7 @@ BEND_IS_NOISE, BEND_IS_CLEAR = np.radians(4.0), np.radians(15.0)
 # A bend whose plane is this far outside the limits of twist is bent the wrong way: not believed.
 WRONG_WAY = np.radians(60.0)
 # (3, 9): the matrix whose product with a vector is the cross product.
-SKEW = np.cross(np.eye(3)[:, None], np.eye(3)).swapaxes(1, 2).reshape(3, 9)
+SKEW = np.cross(EYE[:, None], EYE).swapaxes(1, 2).reshape(3, 9)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +95,7 @@ class _Guess:
         self.points = points
         self.is_known = ~np.isnan(points[..., 0])
         self.local = to_matrix(last)
-        self.local[:, SHOULDERS] = np.eye(3)  # least squares moves them where it has to
+        self.local[:, SHOULDERS] = EYE  # least squares moves them where it has to
         self.turned = self.local.copy()
         self.positions = np.zeros((*last.shape[:2], 3))
 
@@ -108,9 +111,12 @@ class _Guess:
         pelvis, is_sure = _frame(np.where(has_hips, across_hips, across_shoulders), up)
         pelvis = np.where(is_sure, pelvis, self.local[:, HIPS])
         self.local[:, HIPS] = self.turned[:, HIPS] = pelvis
+        self._arrive(SPINE)
         chest, is_sure = _frame(across_shoulders, up)
         self._turn(SPINE, pelvis @ _half(_transposed(pelvis) @ chest), is_sure)
+        self._arrive(CHEST)
         self._turn(CHEST, chest, is_sure)
+        self._arrive(SHOULDERS)
         self._turn(SHOULDERS)
 
     def place_head(self) -> None:
@@ -161,28 +167,27 @@ class _Guess:
         way = _unit(ends - self.positions[:, LOWER])
         self._turn(LOWER, self._aimed(LOWER, TIP, way), has_end)
 
-    def _aimed(self, bones: list[int], children: list[int], way: Array) -> Array:
+    def _aimed(self, bones: Indices, children: Indices, way: Array) -> Array:
         """Returns the world rotations of bones that point along ``way``, without twist."""
-        parent = self.turned[:, [PARENTS[bone] for bone in bones]]
+        parent = self.turned[:, PARENT[bones]]
         along = _applied(parent, _unit(self.bodies.offsets[:, children]))
         return _shortest(along, way) @ parent
 
-    def _arrive(self, bones: int | list[int]) -> None:
+    def _arrive(self, bones: int | Indices) -> None:
         """Places the heads of bones, whose parents are placed and turned."""
-        parents = np.array(PARENTS)[bones]
+        parents = PARENT[bones]
         step = _applied(self.turned[:, parents], self.bodies.offsets[:, bones])
         self.positions[:, bones] = self.positions[:, parents] + step
 
     def _turn(
-        self, bones: int | list[int], turned: Array | None = None, is_sure: Mask | None = None
+        self, bones: int | Indices, turned: Array | None = None, is_sure: Mask | None = None
     ) -> None:
-        """Places bones and turns them, but keeps the local rotation where it is not sure."""
-        parents = self.turned[:, np.array(PARENTS)[bones]]
+        """Turns bones whose parents are turned; keeps the local rotation where it is not sure."""
+        parents = self.turned[:, PARENT[bones]]
         if turned is not None:
             local = _transposed(parents) @ turned
             self.local[:, bones] = np.where(is_sure, local, self.local[:, bones])
         self.turned[:, bones] = parents @ self.local[:, bones]
-        self._arrive(bones)
 
 
 def _line(points: Array, row: int) -> tuple[Array, Array, Mask]:
@@ -232,10 +237,10 @@ def _shortest(start: Array, end: Array) -> Array:
     axis, cosine = cross(start, end), _dot(start, end)[..., None, None]
     skew = (axis @ SKEW).reshape(*axis.shape, 3)
     is_opposite = cosine < -1 + 1e-9
-    turned = np.eye(3) + skew + skew @ skew / np.where(is_opposite, 1, 1 + cosine)
+    turned = EYE + skew + skew @ skew / np.where(is_opposite, 1, 1 + cosine)
     if is_opposite.any():  # half a turn about anything perpendicular
-        axis = _unit(cross(start, np.eye(3)[np.argmin(np.abs(start), axis=-1)]))[..., None]
-        turned = np.where(is_opposite, 2 * axis * _transposed(axis) - np.eye(3), turned)
+        axis = _unit(cross(start, EYE[np.argmin(np.abs(start), axis=-1)]))[..., None]
+        turned = np.where(is_opposite, 2 * axis * _transposed(axis) - EYE, turned)
     return turned
 
 

@@ -24,6 +24,7 @@ PRODUCT[
 MATRIX = np.einsum('acm,mbr,b->abrc', PRODUCT[:, :3], PRODUCT[..., :3], [-1.0, -1, -1, 1])
 MATRIX = 0.5 * (MATRIX + MATRIX.swapaxes(0, 1)).reshape(16, 9)
 PRODUCT = PRODUCT.reshape(16, 4)
+UNIT = np.eye(4).reshape(16)
 
 
 def normalized(quaternions: ArrayLike) -> Array:
@@ -84,10 +85,11 @@ def from_matrix(matrices: ArrayLike) -> Array:
     """Returns the quaternions of rotation matrices (..., 3, 3), with w >= 0."""
     m = np.asarray(matrices, np.float64)
     # Row i is the quaternion times 4 times its component i; the longest row is the best known.
-    rows = (m.reshape(*m.shape[:-2], 9) @ MATRIX.T).reshape(*m.shape[:-2], 4, 4) + np.eye(4)
-    best = np.argmax(np.diagonal(rows, axis1=-2, axis2=-1), axis=-1)
-    q = normalized(np.take_along_axis(rows, best[..., None, None], axis=-2)[..., 0, :])
-    return np.where(q[..., 3:] < 0, -q, q)
+    rows = (m.reshape(-1, 9) @ MATRIX.T + UNIT).reshape(-1, 4)
+    best = rows.reshape(-1, 16)[:, ::5].argmax(axis=-1)
+    q = rows.take(4 * np.arange(len(best)) + best, axis=0)
+    q /= np.copysign(np.sqrt((q * q).sum(axis=-1)), q[:, 3])[:, None]
+    return q.reshape(*m.shape[:-2], 4)
 
 
 def between(start: ArrayLike, end: ArrayLike) -> Array:

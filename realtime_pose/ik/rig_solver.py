@@ -21,7 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.pose_guess import Bodies, guess_poses
 from realtime_pose.ik.pose_refinement import Problem, refined
-from realtime_pose.ik.quaternions import angle_between, same_hemisphere, slerp
+from realtime_pose.ik.quaternions import (
+    conjugate,
+    from_rotvec,
+    multiply,
+    same_hemisphere,
+    to_rotvec,
+)
 from realtime_pose.ik.rig import Rig, rest_pose
 
 Array = NDArray[np.float64]
@@ -153,8 +159,10 @@ def _solve(solvers: Sequence[RigSolver], points: Array, share: Array) -> list[Ri
     rotations, root = guess_poses(bodies, points, last)
     rotations, root = refined(problem, rotations, root, first.num_steps, first.tolerance)
     if first.max_turn is not None:
-        turns = angle_between(last, rotations)
-        slowed = slerp(last, rotations, first.max_turn / np.maximum(turns, first.max_turn))
+        way = to_rotvec(multiply(conjugate(last), rotations))
+        turns = np.sqrt((way * way).sum(axis=-1, keepdims=True))
+        way *= first.max_turn / np.maximum(turns, first.max_turn)
+        slowed = multiply(last, from_rotvec(way))
         has_last = np.array([x._has_last for x in solvers])
         rotations = np.where(has_last[:, None, None], slowed, rotations)
     rotations = same_hemisphere(rotations, last)
