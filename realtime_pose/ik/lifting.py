@@ -269,7 +269,7 @@ class _Lift:
     def _trunk_cost(self, lines: Array) -> Array:
         """Returns the costs (P, S) of hips, shoulders and trunk."""
         cost = self._keeping(TRUNK, lines[..., 2], self.bodies.trunk).sum(axis=-1)
-        hip, shoulder, trunk = np.moveaxis(lines, 2, 0)
+        hip, shoulder, trunk = (lines[:, :, i] for i in range(3))
         twist = np.sum((_unit(hip) - _unit(shoulder)) ** 2, axis=-1)
         forward = _forward(np.where(np.isnan(shoulder), hip, shoulder))
         facing = (forward[..., 0] - self._nose_yaw()[:, None]) ** 2
@@ -285,7 +285,8 @@ class _Lift:
         nose, left, right = (
             self.flat[:, self.names.index(x), 0] for x in ('nose', 'left_ear', 'right_ear')
         )
-        return np.clip((nose - 0.5 * (left + right)) / (NOSE_REACH * self.bodies.height), -1, 1)
+        yaw = (nose - 0.5 * (left + right)) / (NOSE_REACH * self.bodies.height)
+        return np.minimum(np.maximum(yaw, -1), 1)
 
     def _lift_limbs(self) -> None:
         """Places the middles and the ends of limbs whose starts are placed."""
@@ -314,10 +315,13 @@ class _Lift:
         """Places faces as rigid bodies, rotated to fit the image."""
         rows = [self.names.index(name) for name in FACE if name in self.names]
         is_seen = ~np.isnan(self.flat[:, rows, 0])
-        people = (is_seen.sum(axis=1) >= 3) & ~np.isnan(self.found[:, SHOULDERS, 0]).any(axis=1)
-        if not people.any():
+        is_placed = ~np.isnan(self.found[:, SHOULDERS, 0]).any(axis=1)
+        is_face = (is_seen.sum(axis=1) >= 3) & is_placed
+        if not is_face.any():
             return
-        left, right = self.found[people, 0], self.found[people, 1]
+        people = slice(None) if is_face.all() else is_face
+        found = self.found[people]
+        left, right = found[:, 0], found[:, 1]
         offsets, seen = self.bodies.markers[people][:, rows], self.flat[people][:, rows]
         start = _upright_rotation(_forward(left - right))
         rotation, place = fit_rotation(offsets, seen, start)
@@ -326,7 +330,8 @@ class _Lift:
         up, depth = _clipped((place - neck[:, :2]), reach)
         base = neck + np.concatenate([up, np.copysign(depth, rotation[:, 2, 1])[:, None]], axis=-1)
         face = base[:, None] + offsets @ rotation.swapaxes(1, 2)
-        self.found[np.ix_(people, rows)] = np.where(np.isnan(seen[..., :1]), np.nan, face)
+        found[:, rows] = np.where(np.isnan(seen[..., :1]), np.nan, face)
+        self.found[people] = found
 
 
 def _middle(pairs: Array) -> Array:
