@@ -127,6 +127,9 @@ class BoneLengthLifter:
             lifters: (P,). They differ in the lengths and the frame before only.
             keypoints: (P,) of (K, 2), img px.
             scores: (P,) of (K,).
+
+        Raises:
+            ValueError: If the lifters have other options, or not K keypoints each.
         """
         if not lifters:
             return []

@@ -114,6 +114,9 @@ class RigSolver:
             solvers: (P,). They differ in their rigs and the frame before only.
             joints_3d: (P,) of (K, 3).
             weights: (P,) of (K,).
+
+        Raises:
+            ValueError: If the solvers have other options, or not K joints each.
         """
         if not solvers:
             return []

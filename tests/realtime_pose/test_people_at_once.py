@@ -1,4 +1,4 @@
-"""All people of a frame in one solve: as each alone, and as the solver that went bone by bone."""
+"""All people of a frame in one solve: as each alone, and as the solver of single people before."""
 
 from dataclasses import replace
 
