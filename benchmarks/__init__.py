@@ -5,6 +5,7 @@ from benchmarks.evaluation import benchmark_evaluation
 from benchmarks.forward import benchmark_forward
 from benchmarks.loader import benchmark_loader
 from benchmarks.report import Measurement, Report
+from benchmarks.solving import benchmark_solving
 from benchmarks.training import benchmark_training
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     'benchmark_evaluation',
     'benchmark_forward',
     'benchmark_loader',
+    'benchmark_solving',
     'benchmark_training',
 ]

@@ -31,7 +31,12 @@ from realtime_pose.inference.stages import (
     Stage,
     TrackStage,
 )
-from realtime_pose.inference.view_stages import MatchStage, PerViewStage, TriangulateStage
+from realtime_pose.inference.view_stages import (
+    DetectViewsStage,
+    MatchStage,
+    PerViewStage,
+    TriangulateStage,
+)
 from realtime_pose.inference.vitpose_inference import ViTPoseEstimator
 from realtime_pose.latest_frame_queue import CapturedFrame
 from realtime_pose.recording import Recorder
@@ -208,7 +213,7 @@ class LivePipeline:
         trackers = [PoseTracker(meta, time_to_live_s=REMEMBER_S) for _ in detect]
         set_flip_test = estimator.set_flip_test if estimator.has_flip_test else None
         stages: list[Stage] = [
-            _each(detect),
+            DetectViewsStage(detect) if is_multiview else detect[0],
             PoseStage(estimator.predictor, set_flip_test),
             _each([TrackStage(*pair) for pair in zip(trackers, detect, strict=True)]),
         ]

@@ -1,4 +1,4 @@
-"""Measures a part: python tools/benchmark.py {loader,codec,eval,forward,train} [CONFIG]."""
+"""Measures a part: python tools/benchmark.py {loader,codec,eval,forward,train,live} [CONFIG]."""
 
 from __future__ import annotations
 
@@ -59,6 +59,9 @@ def parse_args() -> argparse.Namespace:
     train.add_argument('--batch-size', type=int)
     train.add_argument('--amp', action='store_true', help='mixed precision')
     train.add_argument('--compile', action='store_true', help='torch.compile the backbone')
+    live = commands.add_parser('live', parents=[common], help='3D stage of the live pipeline')
+    live.add_argument('--people', type=int, nargs='+', default=[1, 8], help='per frame (1 8)')
+    live.set_defaults(config=None)
     return parser.parse_args()
 
 
@@ -142,6 +145,12 @@ def run_train(args: argparse.Namespace) -> Report:
     )
 
 
+def run_live(args: argparse.Namespace) -> Report:
+    from benchmarks import benchmark_solving
+
+    return benchmark_solving(repeat=args.repeat, num_people=args.people)
+
+
 def main() -> None:
     args = parse_args()
     from mmpose.structures.output_files import writing
@@ -152,6 +161,7 @@ def main() -> None:
         'eval': run_eval,
         'forward': run_forward,
         'train': run_train,
+        'live': run_live,
     }
     with writing(args.out, inputs=[args.config]):
         report = runs[args.benchmark](args)

@@ -61,6 +61,11 @@ class BodyJoints:
             )
         return cls(dataset_meta, tuple(index), np.array(list(index.values())))
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Name of the skeleton and those of its points, the same for equal mappings."""
+        return self.dataset_meta.name, *self.names
+
     def pick(self, keypoints: ArrayLike) -> Array:
         """Returns (M, D), the keypoints (K, D) that the rig knows, in the order of ``names``.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -19,27 +17,6 @@ SEGMENTS = {
     'upper_arm': ('shoulder', 'elbow'),
     'forearm': ('elbow', 'wrist'),
 }
-
-
-def segment_vectors(
-    points: Mapping[str, Array], body: Proportions
-) -> Iterable[tuple[Array, float]]:
-    """Yields the vector of each body segment with known joints, and its true length.
-
-    Args:
-        points: Joint -> (2,) or (3,).
-        body: The lengths.
-    """
-    for part, (start, end) in SEGMENTS.items():
-        for side in ('left', 'right'):
-            first, last = points.get(f'{side}_{start}'), points.get(f'{side}_{end}')
-            if first is not None and last is not None:
-                yield last - first, getattr(body, part)
-    corners = [f'{side}_{joint}' for joint in ('shoulder', 'hip') for side in ('left', 'right')]
-    if all(name in points for name in corners):
-        left, right, left_hip, right_hip = (points[name] for name in corners)
-        yield 0.5 * (left + right - left_hip - right_hip), body.trunk
-        yield left - right, body.shoulder_width
 
 
 def measure_body(

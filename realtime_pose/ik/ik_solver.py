@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from mmpose.structures import DatasetMeta
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.lifting import BoneLengthLifter, Lifter
 from realtime_pose.ik.rig import BONE_NAMES, Proportions, Rig
-from realtime_pose.ik.rig_solver import RigSolver
+from realtime_pose.ik.rig_solver import RigPose, RigSolver
 
 Array = NDArray[np.float64]
 
@@ -41,6 +42,11 @@ class IKSolution:
     rotations: dict[str, Array] | None = None
     root: Array | None = None
     error: float | None = None
+
+    def use(self, pose: RigPose) -> None:
+        """Takes over rotations, root and error of a pose."""
+        self.rotations = dict(zip(BONE_NAMES, pose.rotations, strict=True))
+        self.root, self.error = pose.root, pose.error
 
 
 class SimpleIKSolver:
@@ -92,15 +98,39 @@ class SimpleIKSolver:
         Raises:
             ValueError: If the number of keypoints is not that of the skeleton.
         """
-        points = np.asarray(keypoints, np.float64)
-        if points.size == 0:
-            return IKSolution(np.empty((0, 3)), np.empty((0, 2)))
-        values = np.ones(len(points)) if scores is None else np.asarray(scores, np.float64)
-        lifted = self.lifter.lift(points, values)
-        if lifted is None:
-            return IKSolution(np.full((len(points), 3), np.nan), points)
-        solution = self._fit(lifted, points, self.lifter.method)
-        return solution if solution.root is None else self._grounded(solution)
+        values = None if scores is None else [scores]
+        return self.solve_all([self], [keypoints], values)[0]
+
+    @classmethod
+    def solve_all(
+        cls,
+        solvers: Sequence[SimpleIKSolver],
+        keypoints: Sequence[ArrayLike],
+        scores: Sequence[ArrayLike] | None = None,
+    ) -> list[IKSolution]:
+        """Returns what :meth:`solve` does for P people, who are solved at once.
+
+        Args:
+            solvers: (P,). One for each person; they differ in bodies and in the frame before only.
+            keypoints: (P,) of (K, 2), img px.
+            scores: (P,) of (K,).
+
+        Raises:
+            ValueError: If the solvers have other options, or not K keypoints each.
+        """
+        points = [np.asarray(x, np.float64) for x in keypoints]
+        values = [np.ones(len(x)) for x in points] if scores is None else scores
+        solutions = [IKSolution(np.full((len(x), 3), np.nan), x.reshape(len(x), 2)) for x in points]
+        rows = [i for i, x in enumerate(points) if x.size]  # none gives none back
+        lifters = [solvers[i].lifter for i in rows]
+        lifted = _lifted(lifters, [points[i] for i in rows], [values[i] for i in rows])
+        found = [(i, own) for i, own in zip(rows, lifted, strict=True) if own is not None]
+        poses = RigSolver.solve_all([solvers[i]._solver for i, _ in found], [x for _, x in found])
+        for (i, joints), pose in zip(found, poses, strict=True):
+            solutions[i].joints_3d, solutions[i].method = joints, solvers[i].lifter.method
+            if pose is not None:
+                solvers[i]._fit(solutions[i], pose)
+        return solutions
 
     def solve_3d(
         self,
@@ -115,36 +145,34 @@ class SimpleIKSolver:
             weights: (K,). How much each counts; 1 when not given.
             method: Method of the joints.
         """
-        joints = np.asarray(joints_3d, np.float64)
-        flat = np.full((len(joints), 2), np.nan)
-        solution = self._fit(joints, flat, method, weights)
-        solution.joints_3d = joints.copy()
-        return solution
-
-    def _fit(
-        self, joints: Array, keypoints: Array, method: str, weights: ArrayLike | None = None
-    ) -> IKSolution:
+        joints = np.array(joints_3d, np.float64)
+        solution = IKSolution(joints, np.full((len(joints), 2), np.nan), method)
         pose = self._solver.solve(joints, weights)
-        if pose is None:
-            return IKSolution(joints, keypoints, method)
-        fitted = self.rig.marker_positions(pose.rotations, pose.root, self.joints.names)
-        fitted = self.joints.place(fitted)
-        fitted[~np.isfinite(joints).all(axis=-1)] = np.nan
-        rotations = dict(zip(BONE_NAMES, pose.rotations, strict=True))
-        return IKSolution(fitted, keypoints, method, rotations, pose.root, pose.error)
-
-    def _grounded(self, solution: IKSolution) -> IKSolution:
-        """Moves the rig so that its lowest foot is on the ground and the hips above the origin."""
-        assert solution.root is not None
-        assert solution.rotations is not None
-        local = np.stack(list(solution.rotations.values()))
-        feet = ('left_ankle', 'right_ankle')
-        lowest = self.rig.marker_positions(local, np.zeros(3), feet)[:, 1].min()
-        root = np.array([0.0, self.rig.ankle_height - lowest, 0.0])
-        solution.joints_3d += root - solution.root
-        solution.joints_3d[:, 2] *= self.depth_scale
-        solution.root = root
+        if pose is not None:
+            solution.use(pose)
         return solution
+
+    def _fit(self, solution: IKSolution, pose: RigPose) -> None:
+        """Replaces the joints by those of the rig, stood on the ground with the hips above the
+        origin."""
+        is_unknown = ~np.isfinite(solution.joints_3d).all(axis=-1)
+        solution.use(pose)
+        feet = [self.joints.names.index(f'{side}_ankle') for side in ('left', 'right')]
+        lowest = pose.markers[feet, 1].min() - pose.root[1]
+        solution.root = np.array([0.0, self.rig.ankle_height - lowest, 0.0])
+        joints = self.joints.place(pose.markers + (solution.root - pose.root))
+        joints[is_unknown] = np.nan
+        joints[:, 2] *= self.depth_scale
+        solution.joints_3d = joints
+
+
+def _lifted(
+    lifters: Sequence[Lifter], keypoints: Sequence[Array], scores: Sequence[ArrayLike]
+) -> Sequence[Array | None]:
+    if all(type(x) is BoneLengthLifter for x in lifters):
+        return BoneLengthLifter.lift_all(lifters, keypoints, scores)
+    trios = zip(lifters, keypoints, scores, strict=True)
+    return [lifter.lift(points, np.asarray(own, np.float64)) for lifter, points, own in trios]
 
 
 def solve_ik(keypoints: ArrayLike) -> IKSolution:

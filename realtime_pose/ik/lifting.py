@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from realtime_pose.ik.body_joints import BodyJoints
-from realtime_pose.ik.body_size import segment_vectors
-from realtime_pose.ik.pose_guess import FACE
-from realtime_pose.ik.quaternions import from_rotvec, to_matrix
+from realtime_pose.ik.pose_guess import END, FACE, MIDDLE, START
+from realtime_pose.ik.quaternions import cross, from_rotvec, to_matrix
 from realtime_pose.ik.rig import HEAD_HEIGHT, NOSE_REACH, SHOULDER_HEIGHT, Proportions, Rig
 
 Array = NDArray[np.float64]
@@ -59,7 +59,20 @@ UNTWISTED = 1.0  # hips and shoulders are turned alike
 # The scale may shrink by this factor per frame, and grows at once: bones look shorter than they
 # are when they point at us, never longer.
 SCALE_DECAY = 0.995
-SIGNS = np.array([1.0, -1.0])
+# Signs of the depths of the lines of hips and shoulders and of the trunk, and of those of a limb.
+TRUNK_SIGNS, LIMB_SIGNS = (np.array(list(itertools.product((1.0, -1.0), repeat=n))) for n in (3, 2))
+SHOULDERS, HIPS = slice(0, 2), slice(6, 8)  # rows of ``BodyJoints.names``
+# A row of the remembered depths for each line of the trunk, and for the lower joints of the limbs.
+TRUNK, MIDDLES, ENDS = slice(0, 3), slice(3, 7), slice(7, 11)
+FORWARD = np.array([0.0, 0.0, 1.0])
+# Rows of turns about x, y, z for a residual in x are (0, z, -y), in y (-z, 0, x). Their products,
+# and those with the residuals, from the products of x, y, z with x, y, z, and the seen x and y, all
+# in one array (3, 5), flat.
+TURN_MATRIX, TURN_VECTOR = np.zeros((15, 9)), np.zeros((15, 3))
+TURN_MATRIX[12, [0, 4]] = TURN_MATRIX[[0, 6], 8] = 1
+TURN_MATRIX[2, [2, 6]] = TURN_MATRIX[7, [5, 7]] = -1
+TURN_VECTOR[[14, 13, 8, 4], [0, 1, 2, 2]] = -1, 1, -1, 1
+TURN_VECTOR[[11, 10, 5, 1], [0, 1, 2, 2]] = 1, -1, 1, -1  # less what is there
 
 
 class BoneLengthLifter:
@@ -84,8 +97,8 @@ class BoneLengthLifter:
         self.joints = joints
         self.rig = Rig.from_proportions(body or Proportions())
         self.min_score = min_score
-        self._scale = 0.0
-        self._depths: dict[str, tuple[float, float]] = {}
+        self._markers = np.array([self.rig.markers[name][1] for name in joints.names])
+        self.reset()
 
     @property
     def px_per_metre(self) -> float:
@@ -95,226 +108,320 @@ class BoneLengthLifter:
     def reset(self) -> None:
         """Forgets the frames before."""
         self._scale = 0.0
-        self._depths = {}
+        self._depths = np.full((2, 11), np.nan)  # and their changes
 
     def lift(self, keypoints: ArrayLike, scores: ArrayLike) -> Array | None:
         """Returns joints (K, 3), m; see :class:`Lifter`."""
-        points = self.joints.pick(keypoints)
-        values = self.joints.pick(np.asarray(scores, np.float64)[:, None])[:, 0]
-        is_known = np.isfinite(points).all(axis=-1) & (values >= self.min_score)
-        flat = {n: points[i] for i, n in enumerate(self.joints.names) if is_known[i]}
-        hips, shoulders = middle_of(flat, 'hip'), middle_of(flat, 'shoulder')
-        if hips is None and shoulders is None:
-            return None
-        self._update_scale(flat)
-        if self._scale <= 0:
-            return None
-        origin = hips if hips is not None else shoulders
-        flat = {n: (p - origin) * (1, -1) / self._scale for n, p in flat.items()}
-        found = self._lift_trunk(flat)
-        for side in ('left', 'right'):
-            for names in (('shoulder', 'elbow', 'wrist'), ('hip', 'knee', 'ankle')):
-                self._lift_limb(flat, found, [f'{side}_{name}' for name in names])
-        self._lift_head(flat, found)
-        missing = np.full(3, np.nan)
-        return self.joints.place(np.stack([found.get(n, missing) for n in self.joints.names]))
+        return self.lift_all([self], [keypoints], [scores])[0]
 
-    def _update_scale(self, flat: Mapping[str, Array]) -> None:
-        body = self.rig.proportions
-        ratios = [np.linalg.norm(v) / length for v, length in segment_vectors(flat, body)]
+    @classmethod
+    def lift_all(
+        cls,
+        lifters: Sequence[BoneLengthLifter],
+        keypoints: Sequence[ArrayLike],
+        scores: Sequence[ArrayLike],
+    ) -> list[Array | None]:
+        """Returns what :meth:`lift` does, for P people with a lifter each.
+
+        Args:
+            lifters: (P,). They differ in the lengths and the frame before only.
+            keypoints: (P,) of (K, 2), img px.
+            scores: (P,) of (K,).
+
+        Raises:
+            ValueError: If the lifters have other options, or not K keypoints each.
+        """
+        if not lifters:
+            return []
+        kinds = {(x.joints.key, x.min_score) for x in lifters}
+        if len(kinds) > 1:
+            raise ValueError(
+                f'lifters of {len(kinds)} kinds in one call; expected the same skeleton and '
+                'min_score for all'
+            )
+        joints = lifters[0].joints
+        points = np.stack([joints.pick(x) for x in keypoints])
+        values = np.stack([joints.pick(np.asarray(x, np.float64)[:, None]) for x in scores])
+        is_known = np.isfinite(points).all(axis=-1) & (values[..., 0] >= lifters[0].min_score)
+        points = np.where(is_known[..., None], points, np.nan)
+        is_placed = is_known[:, HIPS].any(axis=1) | is_known[:, SHOULDERS].any(axis=1)
+        scale = np.array([x._scale for x in lifters])
+        bodies = _Lengths.of(lifters)
+        scale = np.where(is_placed, np.maximum(bodies.scale_of(points), SCALE_DECAY * scale), scale)
+        for lifter, own in zip(lifters, scale.tolist(), strict=True):
+            lifter._scale = own
+        rows = np.flatnonzero(is_placed & (scale > 0))
+        lifted: list[Array | None] = [None] * len(lifters)
+        if not len(rows):
+            return lifted
+        hips, shoulders = _middle(points[rows, HIPS]), _middle(points[rows, SHOULDERS])
+        origin = np.where(np.isnan(hips), shoulders, hips)[:, None]
+        flat = (points[rows] - origin) * (1, -1) / scale[rows, None, None]
+        memory = np.stack([lifters[i]._depths for i in rows])
+        found = _Lift(joints, bodies.of_people(rows), flat, memory).joints_3d()
+        for row, own, depths in zip(rows, found, memory, strict=True):
+            lifted[row] = joints.place(own)
+            lifters[row]._depths = depths
+        return lifted
+
+
+@dataclass(frozen=True, eq=False)
+class _Lengths:
+    """Lengths of P people, m.
+
+    Attributes:
+        trunk: (P, 3). Hip width, shoulder width and trunk.
+        limbs: (P, 2, 4). Upper and lower bones.
+        height: (P,). Of the body.
+        markers: (P, M, 3). Joints relative to the bones that they move with.
+    """
+
+    trunk: Array
+    limbs: Array
+    height: Array
+    markers: Array
+
+    @classmethod
+    def of(cls, lifters: Sequence[BoneLengthLifter]) -> _Lengths:
+        bodies = [x.rig.proportions for x in lifters]
+        return cls(
+            np.array([[x.hip_width, x.shoulder_width, x.trunk] for x in bodies]),
+            np.array(
+                [
+                    [2 * [x.upper_arm] + 2 * [x.thigh], 2 * [x.forearm] + 2 * [x.shank]]
+                    for x in bodies
+                ]
+            ),
+            np.array([x.height for x in bodies]),
+            np.stack([x._markers for x in lifters]),
+        )
+
+    def of_people(self, rows: NDArray[np.int64]) -> _Lengths:
+        """Returns the lengths of some people."""
+        return _Lengths(*(x[rows] for x in vars(self).values()))
+
+    def scale_of(self, points: Array) -> Array:
+        """Returns pixels per metre (P,), so that one bone at most looks longer than it is."""
+        left, right, left_hip, right_hip = (points[:, row] for row in (0, 1, 6, 7))
+        trunk = 0.5 * (left + right - left_hip - right_hip)
+        width = np.where(np.isnan(trunk), np.nan, left - right)
+        middles = points[:, MIDDLE]
+        limbs = (middles - points[:, START], points[:, END] - middles)
+        vectors = np.concatenate([*limbs, width[:, None], trunk[:, None]], axis=1)
+        lengths = np.concatenate([self.limbs.reshape(-1, 8), self.trunk[:, 1:]], axis=1)
+        ratios = np.sqrt(vectors[..., None, :] @ vectors[..., None])[..., 0, 0] / lengths
         # The second longest, so that one wrong keypoint does not shrink the person.
-        seen = sorted(ratios)[-2:][0] if ratios else 0.0
-        self._scale = max(float(seen), SCALE_DECAY * self._scale)
+        longest = np.sort(np.where(np.isnan(ratios), -1, ratios), axis=1)
+        return np.where(longest[:, -2] >= 0, longest[:, -2], np.maximum(longest[:, -1], 0))
 
-    def _depth(self, vector: Array, length: float) -> tuple[Array, float]:
-        """Returns the vector (2,), clipped to the length of its bone, and the remaining depth."""
-        seen = math.hypot(*vector)
-        if seen > length:
-            return vector * (length / seen), 0.0
-        return vector, math.sqrt(length * length - seen * seen)
 
-    def _keeping(self, name: str, depth: float, length: float) -> float:
-        """Returns the cost of a depth, compared with the frame before."""
-        if name not in self._depths:
-            return 0.0
-        last, change = self._depths[name]
-        expected = last + MOMENTUM * change
-        return KEEPS_DEPTH * ((depth - expected) / length) ** 2
+class _Lift:
+    """Lift of P people, part by part; what is unknown is NaN.
 
-    def _remember(self, name: str, depth: float) -> None:
-        last = self._depths[name][0] if name in self._depths else depth
-        self._depths[name] = depth, depth - last
+    Args:
+        joints: Mapping from keypoints to joints.
+        bodies: Their lengths.
+        flat: (P, M, 2), m. Keypoints relative to the origin, y up.
+        memory: (P, 2, 11), m. Depths of the frame before and their changes, which are replaced.
+    """
 
-    def _lift_trunk(self, flat: Mapping[str, Array]) -> dict[str, Array]:
+    def __init__(self, joints: BodyJoints, bodies: _Lengths, flat: Array, memory: Array) -> None:
+        self.names = joints.names
+        self.bodies = bodies
+        self.flat = flat
+        self.memory = memory
+        self.found = np.full((*flat.shape[:2], 3), np.nan)
+
+    def joints_3d(self) -> Array:
+        """Returns the joints (P, M, 3), m."""
+        self._lift_trunk()
+        self._lift_limbs()
+        self._lift_head()
+        return self.found
+
+    def _keeping(self, rows: slice, depths: Array, lengths: Array) -> Array:
+        """Returns the costs of depths (P, S, N), compared with the frame before."""
+        last, change = self.memory[:, :, None, rows].swapaxes(0, 1)
+        cost = KEEPS_DEPTH * ((depths - (last + MOMENTUM * change)) / lengths[:, None]) ** 2
+        return np.where(np.isnan(cost), 0, cost)
+
+    def _remember(self, rows: slice, depths: Array) -> None:
+        """Stores the depths (P, N) that are known."""
+        last, change = self.memory[:, 0, rows], self.memory[:, 1, rows]
+        new = np.where(np.isnan(last), 0, depths - last)
+        change[:] = np.where(np.isnan(depths), change, new)
+        last[:] = np.where(np.isnan(depths), last, depths)
+
+    def _lift_trunk(self) -> None:
         """Places hips and shoulders: the likeliest of the eight sign choices of three depths."""
-        body = self.rig.proportions
-        lengths = {'trunk': body.trunk, 'hip': body.hip_width, 'shoulder': body.shoulder_width}
-        hips, shoulders = middle_of(flat, 'hip'), middle_of(flat, 'shoulder')
-        vectors = {name: line_of(flat, name) for name in ('hip', 'shoulder')}
-        vectors['trunk'] = None if hips is None or shoulders is None else shoulders - hips
-        parts = {
-            name: self._depth(vector, lengths[name])
-            for name, vector in vectors.items()
-            if vector is not None
-        }
-        best, best_cost = {}, math.inf
-        for signs in itertools.product(SIGNS, repeat=len(parts)):
-            lines = {
-                name: np.append(flat_part, sign * depth)
-                for (name, (flat_part, depth)), sign in zip(parts.items(), signs, strict=True)
-            }
-            cost = self._trunk_cost(lines, lengths, _nose_yaw(flat, body.height))
-            if cost < best_cost:
-                best, best_cost = lines, cost
-        for name, line in best.items():
-            self._remember(name, float(line[2]))
-        return _place_pairs(flat, best)
+        hips, shoulders = self.flat[:, HIPS], self.flat[:, SHOULDERS]
+        trunk = _middle(shoulders) - _middle(hips)
+        vectors = np.stack(
+            [hips[:, 0] - hips[:, 1], shoulders[:, 0] - shoulders[:, 1], trunk], axis=1
+        )
+        lines = _signed(*_clipped(vectors, self.bodies.trunk), TRUNK_SIGNS)  # (P, S, 3, 3)
+        best = _cheapest(lines, self._trunk_cost(lines))
+        self._remember(TRUNK, best[..., 2])
+        hip, shoulder, trunk = best.swapaxes(0, 1)
+        centre = np.where(np.isnan(trunk), 0, trunk)
+        halves = np.array([[0.5], [-0.5]])
+        for rows, place, line in ((HIPS, 0, hip), (SHOULDERS, centre[:, None], shoulder)):
+            pair = place + halves * np.where(np.isnan(line), 0, line)[:, None]
+            self.found[:, rows] = np.where(np.isnan(self.flat[:, rows, :1]), np.nan, pair)
 
-    def _trunk_cost(
-        self, lines: Mapping[str, Array], lengths: Mapping[str, float], nose_yaw: float | None
-    ) -> float:
-        cost = sum(self._keeping(name, line[2], lengths[name]) for name, line in lines.items())
-        hip, shoulder, trunk = (lines.get(name) for name in ('hip', 'shoulder', 'trunk'))
-        if hip is not None and shoulder is not None:
-            cost += UNTWISTED * float(np.sum((_unit(hip) - _unit(shoulder)) ** 2))
-        across = shoulder if shoulder is not None else hip
-        if across is None:
-            return cost
-        forward = _forward(across)
-        if nose_yaw is not None:
-            cost += FACES_ITS_NOSE * (forward[0] - nose_yaw) ** 2
-        if trunk is not None:
-            cost += LEANS_FORWARD * max(0.0, -float(_unit(trunk) @ forward))
+    def _trunk_cost(self, lines: Array) -> Array:
+        """Returns the costs (P, S) of hips, shoulders and trunk."""
+        cost = self._keeping(TRUNK, lines[..., 2], self.bodies.trunk).sum(axis=-1)
+        hip, shoulder, trunk = (lines[:, :, i] for i in range(3))
+        twist = np.sum((_unit(hip) - _unit(shoulder)) ** 2, axis=-1)
+        forward = _forward(np.where(np.isnan(shoulder), hip, shoulder))
+        facing = (forward[..., 0] - self._nose_yaw()[:, None]) ** 2
+        lean = np.maximum(0, -_dot(_unit(trunk), forward))
+        for weight, part in ((UNTWISTED, twist), (FACES_ITS_NOSE, facing), (LEANS_FORWARD, lean)):
+            cost = cost + weight * np.where(np.isnan(part), 0, part)
         return cost
 
-    def _lift_limb(
-        self, flat: Mapping[str, Array], found: dict[str, Array], names: Sequence[str]
-    ) -> None:
-        """Places the middle and the end of a limb whose start is placed."""
-        start, middle, end = names
-        if start not in found or middle not in flat:
+    def _nose_yaw(self) -> Array:
+        """Returns the x parts (P,), -1 to 1, of the directions that the faces look to."""
+        if not {'nose', 'left_ear', 'right_ear'} <= set(self.names):
+            return np.full(len(self.flat), np.nan)
+        nose, left, right = (
+            self.flat[:, self.names.index(x), 0] for x in ('nose', 'left_ear', 'right_ear')
+        )
+        yaw = (nose - 0.5 * (left + right)) / (NOSE_REACH * self.bodies.height)
+        return np.minimum(np.maximum(yaw, -1), 1)
+
+    def _lift_limbs(self) -> None:
+        """Places the middles and the ends of limbs whose starts are placed."""
+        starts, middles, ends = (self.flat[:, rows] for rows in (START, MIDDLE, END))
+        lengths = self.bodies.limbs
+        upper = _signed(*_clipped(middles - starts, lengths[:, 0]), LIMB_SIGNS[:, :1])
+        lower = _signed(*_clipped(ends - middles, lengths[:, 1]), LIMB_SIGNS[:, 1:])
+        lower = np.where(np.isnan(upper), np.nan, lower)  # (P, S, 4, 3)
+        across = self.found[:, [0, 6]] - self.found[:, [1, 7]]  # of shoulders and hips
+        across = np.where(np.isnan(across), across[:, ::-1], across)
+        forward = np.where(np.isnan(across), FORWARD, _forward(across))[:, [0, 0, 1, 1]]
+        cost = self._keeping(MIDDLES, upper[..., 2], lengths[:, 0])
+        cost = cost + IN_FRONT * np.maximum(0, -_dot(_unit(upper), forward[:, None]))
+        bend = _dot(_unit(lower) - _unit(upper), forward[:, None])
+        bend[..., :2] = ELBOWS_BEND_FORWARD * np.maximum(0, -bend[..., :2])
+        bend[..., 2:] = KNEES_BEND_BACK * np.maximum(0, bend[..., 2:])
+        cost = cost + self._keeping(ENDS, lower[..., 2], lengths[:, 1])
+        cost = cost + np.where(np.isnan(bend), 0, bend)
+        upper, lower = _cheapest(np.stack([upper, lower], axis=-2), cost).swapaxes(0, 1)
+        self.found[:, MIDDLE] = self.found[:, START] + upper
+        self.found[:, END] = self.found[:, MIDDLE] + lower
+        self._remember(MIDDLES, upper[..., 2])
+        self._remember(ENDS, lower[..., 2])
+
+    def _lift_head(self) -> None:
+        """Places faces as rigid bodies, rotated to fit the image."""
+        rows = [self.names.index(name) for name in FACE if name in self.names]
+        is_seen = ~np.isnan(self.flat[:, rows, 0])
+        is_placed = ~np.isnan(self.found[:, SHOULDERS, 0]).any(axis=1)
+        is_face = (is_seen.sum(axis=1) >= 3) & is_placed
+        if not is_face.any():
             return
-        is_leg = 'hip' in start
-        body = self.rig.proportions
-        lengths = (body.thigh, body.shank) if is_leg else (body.upper_arm, body.forearm)
-        first = self._depth(flat[middle] - flat[start], lengths[0])
-        second = None if end not in flat else self._depth(flat[end] - flat[middle], lengths[1])
-        forward = _forward_of(found, 'hip' if is_leg else 'shoulder')
-        best, best_cost = (np.zeros(3), np.zeros(3)), math.inf
-        for signs in itertools.product(SIGNS, repeat=2):
-            upper = np.append(first[0], signs[0] * first[1])
-            cost = self._keeping(middle, upper[2], lengths[0])
-            cost += IN_FRONT * max(0.0, -float(_unit(upper) @ forward))
-            lower = np.zeros(3)
-            if second is not None:
-                lower = np.append(second[0], signs[1] * second[1])
-                cost += self._keeping(end, lower[2], lengths[1])
-                bend = float((_unit(lower) - _unit(upper)) @ forward)
-                cost += KNEES_BEND_BACK * max(0.0, bend) if is_leg else 0.0
-                cost += 0.0 if is_leg else ELBOWS_BEND_FORWARD * max(0.0, -bend)
-            if cost < best_cost:
-                best, best_cost = (upper, lower), cost
-        found[middle] = found[start] + best[0]
-        self._remember(middle, float(best[0][2]))
-        if second is not None:
-            found[end] = found[middle] + best[1]
-            self._remember(end, float(best[1][2]))
-
-    def _lift_head(self, flat: Mapping[str, Array], found: dict[str, Array]) -> None:
-        """Places the face as a rigid body, rotated to fit the image."""
-        if 'left_shoulder' not in found or 'right_shoulder' not in found:
-            return
-        names = [name for name in FACE if name in flat]
-        if len(names) < 3:
-            return
-        neck = 0.5 * (found['left_shoulder'] + found['right_shoulder'])
-        offsets = np.array([self.rig.markers[name][1] for name in names])
-        start = _upright_rotation(_forward_of(found, 'shoulder'))
-        rotation, place = fit_rotation(offsets, np.array([flat[name] for name in names]), start)
-        reach = (HEAD_HEIGHT - SHOULDER_HEIGHT) * self.rig.proportions.height
-        up, depth = self._depth(place - neck[:2], reach)
-        base = neck + np.append(up, math.copysign(depth, rotation[2, 1]))
-        for name, offset in zip(names, offsets, strict=True):
-            found[name] = base + rotation @ offset
+        people = slice(None) if is_face.all() else is_face
+        found = self.found[people]
+        left, right = found[:, 0], found[:, 1]
+        offsets, seen = self.bodies.markers[people][:, rows], self.flat[people][:, rows]
+        start = _upright_rotation(_forward(left - right))
+        rotation, place = fit_rotation(offsets, seen, start)
+        neck = 0.5 * (left + right)
+        reach = (HEAD_HEIGHT - SHOULDER_HEIGHT) * self.bodies.height[people]
+        up, depth = _clipped((place - neck[:, :2]), reach)
+        base = neck + np.concatenate([up, np.copysign(depth, rotation[:, 2, 1])[:, None]], axis=-1)
+        face = base[:, None] + offsets @ rotation.swapaxes(1, 2)
+        found[:, rows] = np.where(np.isnan(seen[..., :1]), np.nan, face)
+        self.found[people] = found
 
 
-def middle_of(points: Mapping[str, Array], joint: str) -> Array | None:
-    """Returns the middle of a pair of joints, or the one that is known, or None."""
-    known = [points[x] for x in (f'left_{joint}', f'right_{joint}') if x in points]
-    return np.mean(known, axis=0) if known else None
+def _middle(pairs: Array) -> Array:
+    """Returns the middles (P, D) of pairs (P, 2, D), or the one that is known, or NaN."""
+    left, right = pairs[:, 0], pairs[:, 1]
+    middle = 0.5 * (left + right)
+    return np.where(np.isnan(left), right, np.where(np.isnan(right), left, middle))
 
 
-def line_of(points: Mapping[str, Array], joint: str) -> Array | None:
-    """Returns the vector from the right to the left one of a pair of joints, if both are known."""
-    left, right = points.get(f'left_{joint}'), points.get(f'right_{joint}')
-    return None if left is None or right is None else left - right
+def _clipped(vectors: Array, lengths: Array) -> tuple[Array, Array]:
+    """Returns vectors (..., 2), clipped to the lengths of their bones, and the remaining depths."""
+    # The bone that sets the scale has its length to the last bit, which decides the sign of a depth
+    # of 1e-8 and, through it, of the next ones: so correctly rounded, unlike NumPy's.
+    seen = [math.hypot(x, y) for x, y in vectors.reshape(-1, 2).tolist()]
+    seen = np.array(seen).reshape(vectors.shape[:-1])
+    is_long = seen > lengths
+    share = np.where(is_long, lengths / np.where(is_long, seen, 1), 1)
+    rest = np.where(is_long, 0, lengths * lengths - seen * seen)
+    return vectors * share[..., None], np.sqrt(rest)
+
+
+def _signed(vectors: Array, depths: Array, signs: Array) -> Array:
+    """Returns lines (P, S, N, 3) of vectors (P, N, 2), with depths (P, N) of each sign (S, N)."""
+    lines = np.empty((len(vectors), len(signs), *depths.shape[1:], 3))
+    lines[..., :2] = vectors[:, None]
+    lines[..., 2] = depths[:, None] * signs
+    return lines
+
+
+def _cheapest(lines: Array, cost: Array) -> Array:
+    """Returns the choice (P, ...) of lines (P, S, ...) of the lowest cost (P, S[, 4])."""
+    best = np.argmin(cost, axis=1)
+    if best.ndim == 1:
+        return lines[np.arange(len(best)), best]
+    # (P, 4, 2, 3) -> upper and lower bones next to people
+    chosen = lines[np.arange(len(best))[:, None], best, np.arange(best.shape[1])]
+    return chosen.swapaxes(1, 2)
 
 
 def fit_rotation(
     offsets: Array, seen: Array, start: Array, num_steps: int = 6
 ) -> tuple[Array, Array]:
-    """Returns the rotation of a rigid body under weak perspective.
+    """Returns rotations of rigid bodies under weak perspective.
 
     Args:
-        offsets: (N, 3), m. Points of the body.
-        seen: (N, 2), m. Their projections, x to the right, y up.
-        start: (3, 3). Initial rotation.
+        offsets: (..., N, 3), m. Points of the body.
+        seen: (..., N, 2), m. Their projections, x to the right, y up. NaN where unknown.
+        start: (..., 3, 3). Initial rotation.
         num_steps: Gauss-Newton steps.
 
     Returns:
-        The rotation (3, 3) and the projection of the origin (2,).
+        The rotations (..., 3, 3) and the projections of the origins (..., 2).
     """
+    is_known = ~np.isnan(seen[..., :1])
+    share = is_known / is_known.sum(axis=-2, keepdims=True)
+    seen = np.where(is_known, seen, 0)
+    middle, middle_seen = (np.sum(share * x, axis=-2, keepdims=True) for x in (offsets, seen))
+    centred = np.where(is_known, offsets - middle, 0)
+    spread = centred.swapaxes(-1, -2) @ centred
+    shared = centred.swapaxes(-1, -2) @ (seen - middle_seen)
+    damping = 1e-3 * np.trace(spread, axis1=-2, axis2=-1)[..., None, None] * np.eye(3)
     rotation = start
     for _ in range(num_steps):
-        turned = offsets @ rotation.T
-        centred = turned - turned.mean(axis=0)
-        residual = (seen - seen.mean(axis=0)) - centred[:, :2]
-        x, y, z = centred.T
-        zero = np.zeros_like(x)
-        rows = np.stack([np.stack([zero, z, -y], -1), np.stack([-z, zero, x], -1)], axis=1)
-        matrix = rows.reshape(-1, 3)
-        normal = matrix.T @ matrix + 1e-3 * np.sum(centred**2) * np.eye(3)
-        step = np.linalg.solve(normal, matrix.T @ residual.reshape(-1))
+        # Sums over the points of x, y, z times x, y, z, and times what is seen in x and y.
+        sums = np.concatenate([spread @ rotation.swapaxes(-1, -2), shared], axis=-1)
+        sums = (rotation @ sums).reshape(*rotation.shape[:-2], 15)
+        normal = (sums @ TURN_MATRIX).reshape(rotation.shape) + damping
+        step = np.linalg.solve(normal, (sums @ TURN_VECTOR)[..., None])[..., 0]
         rotation = to_matrix(from_rotvec(step)) @ rotation
-    return rotation, (seen - (offsets @ rotation.T)[:, :2]).mean(axis=0)
+    return rotation, (middle_seen - (middle @ rotation.swapaxes(-1, -2))[..., :2])[..., 0, :]
 
 
-def _place_pairs(flat: Mapping[str, Array], lines: Mapping[str, Array]) -> dict[str, Array]:
-    found = {}
-    centre = np.zeros(3)
-    for joint in ('hip', 'shoulder'):
-        if joint == 'shoulder':
-            centre = lines.get('trunk', centre)
-        for side, share in (('left', 0.5), ('right', -0.5)):
-            name = f'{side}_{joint}'
-            if name in flat:
-                found[name] = centre + share * lines[joint] if joint in lines else centre
-    return found
+def _dot(a: Array, b: Array) -> Array:
+    return np.einsum('...i,...i->...', a, b)
 
 
-def _nose_yaw(flat: Mapping[str, Array], height: float) -> float | None:
-    """Returns the x part (-1..1) of the direction that the face looks to."""
-    centre = middle_of(flat, 'ear')
-    if 'nose' not in flat or centre is None or line_of(flat, 'ear') is None:
-        return None
-    return float(np.clip((flat['nose'][0] - centre[0]) / (NOSE_REACH * height), -1, 1))
-
-
-def _unit(vector: Array) -> Array:
-    return vector / max(float(np.linalg.norm(vector)), 1e-12)
+def _unit(vectors: Array) -> Array:
+    return vectors / np.maximum(np.sqrt(_dot(vectors, vectors)), 1e-12)[..., None]
 
 
 def _forward(across: Array) -> Array:
-    """Returns the horizontal direction in front of a line from the right to the left joint."""
-    return _unit(np.array([-across[2], 0.0, across[0]]))
-
-
-def _forward_of(found: Mapping[str, Array], joint: str) -> Array:
-    across = line_of(found, joint)
-    across = line_of(found, 'shoulder' if joint == 'hip' else 'hip') if across is None else across
-    return np.array([0.0, 0.0, 1.0]) if across is None else _forward(across)
+    """Returns the horizontal directions in front of lines from the right to the left joint."""
+    ahead = np.zeros_like(across)
+    ahead[..., 0], ahead[..., 2] = -across[..., 2], across[..., 0]
+    return _unit(ahead)
 
 
 def _upright_rotation(forward: Array) -> Array:
-    up = np.array([0.0, 1.0, 0.0])
-    return np.stack([np.cross(up, forward), up, forward], axis=-1)
+    up = np.broadcast_to((0.0, 1.0, 0.0), forward.shape)
+    return np.stack([cross(up, forward), up, forward], axis=-1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,7 +11,7 @@ from mmpose.structures import DatasetMeta
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.body_size import measure_body
 from realtime_pose.ik.ik_solver import METHOD_TRIANGULATED, IKSolution
-from realtime_pose.ik.rig import BONE_NAMES, Rig
+from realtime_pose.ik.rig import Rig
 from realtime_pose.ik.rig_solver import RigSolver
 
 Array = NDArray[np.float64]
@@ -42,15 +44,29 @@ class MeasuredIKSolver:
 
     def solve(self, joints_3d: ArrayLike) -> IKSolution:
         """Returns the rotations for joints (K, 3), m, y up. NaN where unknown."""
-        joints = np.array(joints_3d, np.float64)
-        self._learn(joints)
-        solution = IKSolution(joints, np.full((len(joints), 2), np.nan), METHOD_TRIANGULATED)
-        pose = self._solver.solve(joints)
-        if pose is None:
-            return solution
-        solution.rotations = dict(zip(BONE_NAMES, pose.rotations, strict=True))
-        solution.root, solution.error = pose.root, pose.error
-        return solution
+        return self.solve_all([self], [joints_3d])[0]
+
+    @classmethod
+    def solve_all(
+        cls, solvers: Sequence[MeasuredIKSolver], joints_3d: Sequence[ArrayLike]
+    ) -> list[IKSolution]:
+        """Returns what :meth:`solve` does for P people, who are solved at once.
+
+        Args:
+            solvers: (P,). One for each person, of one skeleton.
+            joints_3d: (P,) of (K, 3), m.
+        """
+        joints = [np.array(x, np.float64) for x in joints_3d]
+        for solver, own in zip(solvers, joints, strict=True):
+            solver._learn(own)
+        poses = RigSolver.solve_all([x._solver for x in solvers], joints)
+        solutions = [
+            IKSolution(x, np.full((len(x), 2), np.nan), METHOD_TRIANGULATED) for x in joints
+        ]
+        for solution, pose in zip(solutions, poses, strict=True):
+            if pose is not None:
+                solution.use(pose)
+        return solutions
 
     def _learn(self, joints: Array) -> None:
         if len(self._seen) == BODY_FRAMES:

@@ -1,262 +1,277 @@
-"""Initial guess of inverse kinematics, bone by bone from the hips outwards."""
+"""Initial guess of inverse kinematics, from the hips outwards, for all people at once."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from realtime_pose.ik.quaternions import from_matrix, from_rotvec, to_matrix, to_rotvec
+from realtime_pose.ik.body_joints import BodyJoints
+from realtime_pose.ik.quaternions import (
+    SMALLEST,
+    cross,
+    from_matrix,
+    from_rotvec,
+    to_matrix,
+)
 from realtime_pose.ik.rig import (
     BONE_INDEX,
     LIMITS,
     PARENTS,
     TWIST_AXES,
-    Rig,
     clamp_to_limits,
     limit_vectors,
 )
 
 Array = NDArray[np.float64]
-Line = tuple[Array, Array]
+Mask = NDArray[np.bool_]
+Indices = NDArray[np.int64]
 
 UP = np.array([0.0, 1.0, 0.0])
+EYE = np.eye(3)
+PARENT = np.array(PARENTS)
 FACE = ('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'head_top')
 HIPS, SPINE, CHEST, NECK, HEAD = (BONE_INDEX[x] for x in ('hips', 'spine', 'chest', 'neck', 'head'))
-
-
-@dataclass(frozen=True, eq=False)
-class Limb:
-    """Limb: indices of its bones, names of its joints, hinge axis of its lower bone."""
-
-    upper: int
-    lower: int
-    tip: int
-    middle: str
-    end: str
-    hinge: Array
-
-
-def _limbs() -> list[Limb]:
-    parts = (
-        (('UpperArm', 'LowerArm', 'Hand'), ('elbow', 'wrist'), (0.0, -1.0, 0.0)),
-        (('UpperLeg', 'LowerLeg', 'Foot'), ('knee', 'ankle'), (1.0, 0.0, 0.0)),
-    )
-    limbs = []
-    for side, sign in (('left', 1), ('right', -1)):
-        for bones, joints, axis in parts:
-            upper, lower, tip = (BONE_INDEX[f'{side}{bone}'] for bone in bones)
-            middle, end = (f'{side}_{joint}' for joint in joints)
-            limbs.append(Limb(upper, lower, tip, middle, end, np.array(axis) * (1, sign, 1)))
-    return limbs
-
-
-LIMBS = _limbs()
+SHOULDERS = np.array([BONE_INDEX['leftShoulder'], BONE_INDEX['rightShoulder']])
+# Limbs: left and right arm, left and right leg. The bones of each, from the trunk outwards, the
+# rows of its middle and end joint in ``BodyJoints.names``, and the hinge axis of its lower bone.
+UPPER, LOWER, TIP = (
+    np.array([BONE_INDEX[f'{side}{bone}'] for bone in pair for side in ('left', 'right')])
+    for pair in (('UpperArm', 'UpperLeg'), ('LowerArm', 'LowerLeg'), ('Hand', 'Foot'))
+)
+START, MIDDLE, END = np.array([[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]])
+HINGES = np.array([[0.0, -1, 0], [0, 1, 0], [1, 0, 0], [1, 0, 0]])
+TWISTS = TWIST_AXES[UPPER]
+LOWEST, HIGHEST = np.einsum('li,lij->jl', TWISTS, LIMITS[UPPER])
 # A bend below the first angle says nothing about the plane of a limb, one above the second all.
 BEND_IS_NOISE, BEND_IS_CLEAR = np.radians(4.0), np.radians(15.0)
 # A bend whose plane is this far outside the limits of twist is bent the wrong way: not believed.
 WRONG_WAY = np.radians(60.0)
+# (3, 9): the matrix whose product with a vector is the cross product.
+SKEW = np.cross(EYE[:, None], EYE).swapaxes(1, 2).reshape(3, 9)
 
 
-def guess_pose(rig: Rig, known: Mapping[str, Array], last: Array) -> tuple[Array, Array] | None:
-    """Returns a pose near the joints, within the limits.
+@dataclass(frozen=True, eq=False)
+class Bodies:
+    """Lengths of P people, for joints of one skeleton.
+
+    Attributes:
+        joints: The joints.
+        offsets: (P, B, 3), m. See ``Rig``.
+        markers: (P, M, 3), m. Joints relative to the bones that they move with.
+        trunk: (P, 1), m. Middle of the hips to that of the shoulders.
+    """
+
+    joints: BodyJoints
+    offsets: Array
+    markers: Array
+    trunk: Array
+
+
+def guess_poses(bodies: Bodies, points: Array, last: Array) -> tuple[Array, Array]:
+    """Returns poses near the joints, within the limits.
 
     Args:
-        rig: Rig to pose.
-        known: Known joint -> (3,), m.
-        last: (B, 4) local rotations of the frame before, kept where joints are unknown.
+        bodies: Their lengths.
+        points: (P, M, 3), m. NaN where unknown; both hips or both shoulders of each are known.
+        last: (P, B, 4) local rotations of the frame before, kept where joints are unknown.
 
     Returns:
-        Local rotations (B, 4) and the position of the hips (3,), or None if neither both hips nor
-        both shoulders are known.
+        Local rotations (P, B, 4) and positions of the hips (P, 3).
     """
-    hips, shoulders = _line(known, 'hip'), _line(known, 'shoulder')
-    if hips is None and shoulders is None:
-        return None
-    guess = _Guess(rig, known, last)
-    guess.place_trunk(hips, shoulders)
+    guess = _Guess(bodies, points, last)
+    guess.place_trunk()
     guess.place_head()
-    for limb in LIMBS:
-        guess.place_limb(limb)
-    return clamp_to_limits(from_matrix(guess.local)), guess.positions[HIPS]
+    guess.place_limbs(limit_vectors(last))
+    return clamp_to_limits(from_matrix(guess.local)), guess.positions[:, HIPS]
 
 
 class _Guess:
-    """Builder of a pose; rotations are matrices, which are faster for single bones."""
+    """Builder of poses from rotation matrices; each part is placed where its joints are known."""
 
-    def __init__(self, rig: Rig, known: Mapping[str, Array], last: Array) -> None:
-        self.rig = rig
-        self.known = known
+    def __init__(self, bodies: Bodies, points: Array, last: Array) -> None:
+        self.bodies = bodies
+        self.points = points
+        self.is_known = ~np.isnan(points[..., 0])
         self.local = to_matrix(last)
-        self.twists = np.sum(limit_vectors(last) * TWIST_AXES, axis=-1)
-        self.turned = np.tile(np.eye(3), (len(PARENTS), 1, 1))
-        self.positions = np.zeros((len(PARENTS), 3))
-        for side in ('leftShoulder', 'rightShoulder'):  # least squares moves it where it has to
-            self.local[BONE_INDEX[side]] = np.eye(3)
+        self.local[:, SHOULDERS] = EYE  # least squares moves them where it has to
+        self.turned = self.local.copy()
+        self.positions = np.zeros((*last.shape[:2], 3))
 
-    def place_trunk(self, hips: Line | None, shoulders: Line | None) -> None:
+    def place_trunk(self) -> None:
         # A trunk whose hips are out of the picture is upright, one whose shoulders are as before.
-        up = UP if hips is None else self.local[HIPS] @ UP
-        if hips is None:
-            assert shoulders is not None
-            hips = shoulders[0] - self.rig.proportions.trunk * up, shoulders[1]
-        elif shoulders is not None:
-            up = shoulders[0] - hips[0]
-        self.positions[HIPS] = hips[0]
-        pelvis = _frame(hips[1], up)
-        if pelvis is not None:
-            self.local[HIPS] = pelvis
-        self.turned[HIPS] = self.local[HIPS]
-        chest = None if shoulders is None else _frame(shoulders[1], up)
-        if chest is None:
-            self._keep(SPINE)
-            self._keep(CHEST)
-        else:
-            self._turn(SPINE, self.turned[HIPS] @ _half(self.turned[HIPS].T @ chest))
-            self._turn(CHEST, chest)
-        for side in ('leftShoulder', 'rightShoulder'):
-            self._keep(BONE_INDEX[side])
+        shoulders, across_shoulders, _ = _line(self.points, 0)
+        hips, across_hips, has_hips = _line(self.points, 6)
+        before = np.where(has_hips, self.local[:, HIPS, :, 1], UP)
+        up = shoulders - hips
+        up = np.where(np.isnan(up), before, up)
+        below = shoulders - self.bodies.trunk * up
+        self.positions[:, HIPS] = np.where(has_hips, hips, below)
+        pelvis, is_sure = _frame(np.where(has_hips, across_hips, across_shoulders), up)
+        pelvis = np.where(is_sure, pelvis, self.local[:, HIPS])
+        self.local[:, HIPS] = self.turned[:, HIPS] = pelvis
+        self._arrive(SPINE)
+        chest, is_sure = _frame(across_shoulders, up)
+        self._turn(SPINE, pelvis @ _half(_transposed(pelvis) @ chest), is_sure)
+        self._arrive(CHEST)
+        self._turn(CHEST, chest, is_sure)
+        self._arrive(SHOULDERS)
+        self._turn(SHOULDERS)
 
     def place_head(self) -> None:
-        chest = self.turned[CHEST]
-        head = self._head_rotation(chest)
-        if head is None:
-            self._keep(NECK)
-            self._keep(HEAD)
-        else:
-            self._turn(NECK, chest @ _half(chest.T @ head))
-            self._turn(HEAD, head)
+        chest = self.turned[:, CHEST]
+        head, is_sure = self._head_rotation(chest)
+        if not is_sure.any():
+            return
+        self._turn(NECK, chest @ _half(_transposed(chest) @ head), is_sure)
+        self._turn(HEAD, head, is_sure)
 
-    def _head_rotation(self, chest: Array) -> Array | None:
-        names = [name for name in FACE if name in self.known]
-        if len(names) >= 3:
-            offsets = np.array([self.rig.markers[name][1] for name in names])
-            return _best_rotation(offsets, np.array([self.known[name] for name in names]))
-        if 'head_top' in self.known:  # as in mpii: tells where the head is, not where it looks
-            neck = self.positions[CHEST] + chest @ self.rig.offsets[NECK]
-            return _shortest(chest @ UP, _unit(self.known['head_top'] - neck)) @ chest
-        return None
+    def _head_rotation(self, chest: Array) -> tuple[Array, Mask]:
+        names = self.bodies.joints.names
+        rows = [names.index(name) for name in FACE if name in names]
+        is_known = self.is_known[:, rows]
+        is_face = is_known.sum(axis=1)[:, None, None] >= 3
+        head, is_sure = chest, np.zeros_like(is_face)
+        if is_face.any():
+            head, is_sure = best_rotation(
+                self.bodies.markers[:, rows], self.points[:, rows], is_known & is_face[..., 0]
+            )
+        if 'head_top' in names:  # as in mpii: tells where the head is, not where it looks
+            top = self.points[:, names.index('head_top')]
+            neck = self.positions[:, CHEST] + _applied(chest, self.bodies.offsets[:, NECK])
+            way = _shortest(chest[..., 1], _unit(top - neck)) @ chest
+            has_top = ~is_face & ~np.isnan(top[:, :1, None])
+            head, is_sure = np.where(has_top, way, head), is_sure | has_top
+        return head, is_sure
 
-    def place_limb(self, limb: Limb) -> None:
-        self._arrive(limb.upper)
-        if limb.middle in self.known:
-            self._aim_upper(limb)
-        else:
-            self._keep(limb.upper)
-        self._arrive(limb.lower)
-        if limb.end in self.known:
-            way = _unit(self.known[limb.end] - self.positions[limb.lower])
-            self._turn(limb.lower, self._aimed(limb.lower, limb.tip, way))
-        else:
-            self._keep(limb.lower)
-        self._keep(limb.tip)
+    def place_limbs(self, angles: Array) -> None:
+        """Aims arms and legs; ``angles`` (P, B, 3) are those of the frame before."""
+        middles, ends = self.points[:, MIDDLE], self.points[:, END]
+        has_middle, has_end = (self.is_known[:, rows, None, None] for rows in (MIDDLE, END))
+        self._arrive(UPPER)
+        way = _unit(middles - self.positions[:, UPPER])
+        aimed = self._aimed(UPPER, LOWER, way)
+        angle = np.einsum('pli,li->pl', angles[:, UPPER], TWISTS)
+        measured, weight = _bend_plane(
+            _applied(aimed, TWISTS), _applied(aimed, HINGES), way, _unit(ends - middles)
+        )
+        excess = np.maximum(np.maximum(LOWEST - measured, measured - HIGHEST), 0)
+        weight = weight * np.maximum(0, 1 - excess / WRONG_WAY)
+        change = (measured - angle + np.pi) % (2 * np.pi) - np.pi
+        bent = np.minimum(np.maximum(angle + weight * change, LOWEST), HIGHEST)
+        angle = np.where(has_end[..., 0, 0], bent, angle)
+        twist = to_matrix(from_rotvec(angle[..., None] * TWISTS))
+        self._turn(UPPER, aimed @ twist, has_middle)
+        self._arrive(LOWER)
+        way = _unit(ends - self.positions[:, LOWER])
+        self._turn(LOWER, self._aimed(LOWER, TIP, way), has_end)
 
-    def _aim_upper(self, limb: Limb) -> None:
-        way = _unit(self.known[limb.middle] - self.positions[limb.upper])
-        aimed = self._aimed(limb.upper, limb.lower, way)
-        axis, angle = TWIST_AXES[limb.upper], float(self.twists[limb.upper])
-        if limb.end in self.known:
-            onward = _unit(self.known[limb.end] - self.known[limb.middle])
-            lowest, highest = axis @ LIMITS[limb.upper]
-            measured, weight = _bend_plane(aimed @ axis, aimed @ limb.hinge, way, onward)
-            excess = max(lowest - measured, measured - highest, 0.0)
-            weight *= max(0.0, 1 - excess / WRONG_WAY)
-            turn = (measured - angle + math.pi) % (2 * math.pi) - math.pi
-            angle = min(max(angle + weight * turn, lowest), highest)
-        self._turn(limb.upper, aimed @ to_matrix(from_rotvec(angle * axis)))
+    def _aimed(self, bones: Indices, children: Indices, way: Array) -> Array:
+        """Returns the world rotations of bones that point along ``way``, without twist."""
+        parent = self.turned[:, PARENT[bones]]
+        along = _applied(parent, _unit(self.bodies.offsets[:, children]))
+        return _shortest(along, way) @ parent
 
-    def _aimed(self, bone: int, child: int, way: Array) -> Array:
-        """Returns the world rotation of a bone that points along ``way``, without twist."""
-        parent = self.turned[PARENTS[bone]]
-        return _shortest(parent @ _unit(self.rig.offsets[child]), way) @ parent
+    def _arrive(self, bones: int | Indices) -> None:
+        """Places the heads of bones, whose parents are placed and turned."""
+        parents = PARENT[bones]
+        step = _applied(self.turned[:, parents], self.bodies.offsets[:, bones])
+        self.positions[:, bones] = self.positions[:, parents] + step
 
-    def _arrive(self, bone: int) -> None:
-        """Places the head of a bone, whose parent is placed and turned."""
-        parent = PARENTS[bone]
-        step = self.turned[parent] @ self.rig.offsets[bone]
-        self.positions[bone] = self.positions[parent] + step
-
-    def _keep(self, bone: int) -> None:
-        """Keeps the local rotation of a bone."""
-        self._arrive(bone)
-        self.turned[bone] = self.turned[PARENTS[bone]] @ self.local[bone]
-
-    def _turn(self, bone: int, turned: Array) -> None:
-        self.local[bone] = self.turned[PARENTS[bone]].T @ turned
-        self.turned[bone] = turned
-        self._arrive(bone)
-
-
-def _line(known: Mapping[str, Array], joint: str) -> Line | None:
-    """Returns the middle of a pair of joints and the line from the right to the left one."""
-    left, right = known.get(f'left_{joint}'), known.get(f'right_{joint}')
-    return None if left is None or right is None else (0.5 * (left + right), left - right)
+    def _turn(
+        self, bones: int | Indices, turned: Array | None = None, is_sure: Mask | None = None
+    ) -> None:
+        """Turns bones whose parents are turned; keeps the local rotation where it is not sure."""
+        parents = self.turned[:, PARENT[bones]]
+        if turned is not None:
+            local = _transposed(parents) @ turned
+            self.local[:, bones] = np.where(is_sure, local, self.local[:, bones])
+        self.turned[:, bones] = parents @ self.local[:, bones]
 
 
-def _bend_plane(pole: Array, hinge: Array, way: Array, onward: Array) -> tuple[float, float]:
-    """Returns the twist, rad, that lets a limb bend like a hinge, and its confidence (0..1).
+def _line(points: Array, row: int) -> tuple[Array, Array, Mask]:
+    """Returns middles of pairs of joints, lines from right to left, and where both are known."""
+    left, right = points[:, row], points[:, row + 1]
+    across = left - right
+    return 0.5 * (left + right), across, ~np.isnan(across)
+
+
+def _bend_plane(pole: Array, hinge: Array, way: Array, onward: Array) -> tuple[Array, Array]:
+    """Returns the twists (P, L), rad, that let limbs bend like hinges, and their confidence (0..1).
 
     Args:
-        pole: (3,). Axis of twists.
-        hinge: (3,). Axis of the lower bone without twist.
-        way: (3,). Direction of the upper bone.
-        onward: (3,). Direction of the lower bone.
+        pole: (P, L, 3). Axes of twists.
+        hinge: (P, L, 3). Axes of the lower bones without twist.
+        way: (P, L, 3). Directions of the upper bones.
+        onward: (P, L, 3). Directions of the lower bones.
     """
-    normal = _cross(way, onward)
-    bend = math.atan2(math.sqrt(normal @ normal), way @ onward)
-    measured = math.atan2(_cross(hinge, normal) @ pole, hinge @ normal)
-    share = min(max((bend - BEND_IS_NOISE) / (BEND_IS_CLEAR - BEND_IS_NOISE), 0.0), 1.0)
+    normal = cross(way, onward)
+    bend = np.arctan2(np.sqrt(_dot(normal, normal)), _dot(way, onward))
+    measured = np.arctan2(_dot(cross(hinge, normal), pole), _dot(hinge, normal))
+    share = (bend - BEND_IS_NOISE) / (BEND_IS_CLEAR - BEND_IS_NOISE)
+    share = np.minimum(np.maximum(share, 0), 1)
     return measured, share * share * (3 - 2 * share)
 
 
-def _unit(vector: Array) -> Array:
-    length = math.sqrt(vector @ vector)
-    return vector / length if length > 0 else UP
+def _dot(a: Array, b: Array) -> Array:
+    return np.einsum('...i,...i->...', a, b)
 
 
-def _cross(a: Array, b: Array) -> Array:
-    """Returns the cross product; NumPy's takes ten times as long for one pair."""
-    return np.array(
-        [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
-    )
+def _unit(vectors: Array) -> Array:
+    """Returns vectors of length 1; up where there is none or it is unknown."""
+    square = _dot(vectors, vectors)[..., None]
+    return np.where(square > 0, vectors / np.sqrt(square + SMALLEST), UP)
+
+
+def _applied(matrices: Array, vectors: Array) -> Array:
+    return (matrices @ vectors[..., None])[..., 0]
+
+
+def _transposed(matrices: Array) -> Array:
+    return matrices.swapaxes(-1, -2)
 
 
 def _shortest(start: Array, end: Array) -> Array:
-    """Returns the smallest rotation that turns a unit vector into another."""
-    axis, cosine = _cross(start, end), float(start @ end)
-    if cosine < -1 + 1e-9:  # half a turn about anything perpendicular
-        axis = _unit(_cross(start, np.eye(3)[int(np.argmin(np.abs(start)))]))
-        return 2 * np.outer(axis, axis) - np.eye(3)
-    x, y, z = axis
-    skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + skew + skew @ skew / (1 + cosine)
+    """Returns the smallest rotations that turn unit vectors into others."""
+    axis, cosine = cross(start, end), _dot(start, end)[..., None, None]
+    skew = (axis @ SKEW).reshape(*axis.shape, 3)
+    is_opposite = cosine < -1 + 1e-9
+    turned = EYE + skew + skew @ skew / np.where(is_opposite, 1, 1 + cosine)
+    if is_opposite.any():  # half a turn about anything perpendicular
+        axis = _unit(cross(start, EYE[np.argmin(np.abs(start), axis=-1)]))[..., None]
+        turned = np.where(is_opposite, 2 * axis * _transposed(axis) - EYE, turned)
+    return turned
 
 
-def _half(rotation: Array) -> Array:
-    """Returns the square root of a rotation: applied twice it is the given one."""
-    return to_matrix(from_rotvec(0.5 * to_rotvec(from_matrix(rotation))))
+def _half(rotations: Array) -> Array:
+    """Returns the square root of rotations: applied twice it is the given one."""
+    q = from_matrix(rotations)
+    q[..., 3] += 1
+    return to_matrix(q / np.sqrt(_dot(q, q))[..., None])
 
 
-def _frame(x_axis: Array, up: Array) -> Array | None:
-    """Returns the rotation with the given x axis and the y axis near ``up``; None if parallel."""
-    z_axis = _cross(x_axis, up)
-    if min(x_axis @ x_axis, z_axis @ z_axis) < 1e-18:
-        return None
-    x_axis, z_axis = _unit(x_axis), _unit(z_axis)
-    return np.stack([x_axis, _cross(z_axis, x_axis), z_axis], axis=-1)
+def _frame(x_axis: Array, up: Array) -> tuple[Array, Mask]:
+    """Returns rotations (P, 3, 3) with the given x axis and the y axis near ``up``, and whether
+    there is one (P, 1, 1): not if the two are parallel or unknown."""
+    z_axis = cross(x_axis, up)
+    is_sure = (_dot(x_axis, x_axis) >= 1e-18) & (_dot(z_axis, z_axis) >= 1e-18)
+    x_axis = np.where(is_sure[:, None], _unit(x_axis), (1, 0, 0))
+    z_axis = np.where(is_sure[:, None], _unit(z_axis), (0, 0, 1))
+    return np.stack([x_axis, cross(z_axis, x_axis), z_axis], axis=-1), is_sure[:, None, None]
 
 
-def _best_rotation(rest: Array, points: Array) -> Array | None:
-    """Returns the least-squares rotation from points (N, 3) at rest to others (Kabsch 1976).
+def best_rotation(rest: Array, points: Array, is_known: ArrayLike) -> tuple[Array, Mask]:
+    """Returns the least-squares rotations from points (P, N, 3) at rest to others (Kabsch 1976).
 
-    None if the points are collinear, so that the rotation is undetermined.
+    Also whether there is one (P, 1, 1): not if the known points (P, N) are collinear or none.
     """
-    covariance = (points - points.mean(axis=0)).T @ (rest - rest.mean(axis=0))
+    share = np.asarray(is_known, np.float64)[..., None]
+    share = share / np.maximum(share.sum(axis=1, keepdims=True), 1)
+    points = np.where(share > 0, points, 0)
+    moments = [x - (share * x).sum(axis=1, keepdims=True) for x in (points, rest)]
+    covariance = _transposed(moments[0]) @ (np.sign(share) * moments[1])
     left, values, right = np.linalg.svd(covariance)
-    if values[1] < 1e-3 * values[0]:
-        return None
-    sign = np.sign(np.linalg.det(left @ right))
-    return left @ np.diag([1, 1, sign]) @ right
+    is_sure = np.any(is_known, axis=1) & (values[:, 1] >= 1e-3 * values[:, 0])
+    left[..., 2] *= np.sign(np.linalg.det(left @ right))[:, None]
+    return left @ right, is_sure[:, None, None]

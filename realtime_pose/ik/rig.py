@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from realtime_pose.ik.quaternions import from_rotvec, multiply, swing_twist, to_matrix, to_rotvec
+from realtime_pose.ik.quaternions import SMALLEST, TINY, to_matrix
 
 Array = NDArray[np.float64]
 
@@ -58,16 +58,18 @@ TWIST_AXES = np.array([np.eye(3)['xyz'.index(axis)] for _, axis, _ in _BONES.val
 LIMITS = np.radians(np.array([limits for _, _, limits in _BONES.values()]))  # (B, 3, 2)
 
 
-def _levels() -> list[tuple[list[int], list[int]]]:
-    """Returns bones and their parents, grouped by their distance from the hips."""
-    depth = [0]
-    for parent in PARENTS[1:]:
-        depth.append(depth[parent] + 1)
-    bones = [[i for i, d in enumerate(depth) if d == level] for level in range(1, max(depth) + 1)]
-    return [(level, [PARENTS[i] for i in level]) for level in bones]
+def _jumps() -> list[Array]:
+    """Returns, per bone, its ancestor 1, 2 and 4 steps up; the last index where there is none."""
+    jump = np.array([*PARENTS, len(PARENTS)]) % (len(PARENTS) + 1)
+    jump[0] = len(PARENTS)
+    jumps = []
+    while (jump < len(PARENTS)).any():
+        jumps.append(jump)
+        jump = jump[jump]
+    return jumps
 
 
-LEVELS = _levels()
+JUMPS = _jumps()
 
 
 @dataclass(frozen=True)
@@ -219,15 +221,8 @@ class Rig:
         Returns:
             World positions (..., B, 3), m, and world rotations as matrices (..., B, 3, 3).
         """
-        turned = to_matrix(rotations)
-        positions = np.empty(turned.shape[:-1])
-        positions[..., 0, :] = root
-        for bones, parents in LEVELS:
-            above = turned[..., parents, :, :]
-            step = (above @ self.offsets[bones][..., None])[..., 0]
-            positions[..., bones, :] = positions[..., parents, :] + step
-            turned[..., bones, :, :] = above @ turned[..., bones, :, :]
-        return positions, turned
+        world = world_transforms(rotations, root, self.offsets)[..., :-1, :3, :]
+        return world[..., 3], world[..., :3]
 
     def marker_positions(
         self, rotations: ArrayLike, root: ArrayLike, names: tuple[str, ...]
@@ -244,24 +239,80 @@ def rest_pose() -> Array:
     return np.tile([0.0, 0.0, 0.0, 1.0], (len(BONE_NAMES), 1))
 
 
+def world_transforms(rotations: ArrayLike, root: ArrayLike, offsets: Array) -> Array:
+    """Computes forward kinematics as homogeneous matrices.
+
+    Args:
+        rotations: (..., B, 4) local.
+        root: (..., 3), m. Position of ``hips``.
+        offsets: (..., B, 3), m. See :class:`Rig`.
+
+    Returns:
+        Matrices (..., B + 1, 4, 4) from bones to the world; the last is the identity.
+    """
+    turned = to_matrix(rotations)
+    world = np.empty((*turned.shape[:-3], len(PARENTS) + 1, 4, 4))
+    world[...] = np.eye(4)
+    world[..., :-1, :3, :3] = turned
+    world[..., :-1, :3, 3] = offsets
+    world[..., 0, :3, 3] = root
+    for above in JUMPS:  # each product doubles the number of ancestors that a matrix spans
+        world = world.take(above, axis=-3) @ world
+    return world
+
+
+# Entries of flat rotations (B, 4) in the order w, twist, and the next two axes in cyclic order, and
+# back; the same of angles (B, 3). With w + i twist and the other two as complex numbers a and b, a
+# quaternion is a + b j: products are few, and the sign of a twist needs no branches.
+_AXIS = np.argmax(TWIST_AXES, axis=-1)[:, None]
+_FIRST, _FIRST_XYZ = (n * np.arange(len(PARENTS))[:, None] for n in (4, 3))
+_AS_PAIRS = _FIRST + np.concatenate([np.full_like(_AXIS, 3), (_AXIS + np.arange(3)) % 3], axis=-1)
+_FROM_PAIRS = _FIRST + np.append(1 + (np.arange(3) - _AXIS) % 3, np.zeros_like(_AXIS), axis=-1)
+_TWIST_FIRST = _FIRST_XYZ + (_AXIS + np.arange(3)) % 3
+_XYZ = _FIRST_XYZ + (np.arange(3) - _AXIS) % 3
+
+
+def _reordered(values: Array, order: NDArray[np.int64]) -> Array:
+    return values.reshape(*values.shape[:-2], -1).take(order, axis=-1)
+
+
 def limit_vectors(rotations: ArrayLike) -> Array:
     """Returns the angles (..., B, 3), rad, to which limits apply.
 
     A rotation is split into a swing and a twist about the bone. The twist fills the component of
     its axis, the rotation vector of the swing the other two.
     """
-    swing, twist = swing_twist(rotations, TWIST_AXES)
-    return np.where(TWIST_AXES > 0, to_rotvec(twist), to_rotvec(swing))
+    pairs = _reordered(np.asarray(rotations, np.float64), _AS_PAIRS).view(np.complex128)
+    lengths = np.abs(pairs)
+    cosine, sine = lengths[..., 0], lengths[..., 1]  # of half the swing
+    twist = pairs[..., 0] / (cosine + SMALLEST)
+    if cosine.min() < TINY:  # half a turn of swing leaves the twist open; none is as good as any
+        twist = np.where(cosine < TINY, 1, twist)
+    swing = pairs[..., 1] * twist * (2 * np.arctan2(sine, cosine) / (sine + SMALLEST))
+    twist = twist * twist
+    vectors = np.empty((*cosine.shape, 3))
+    vectors[..., 0] = np.arctan2(twist.imag, twist.real)
+    vectors[..., 1], vectors[..., 2] = swing.real, swing.imag
+    return _reordered(vectors, _XYZ)
 
 
 def clamp_to_limits(rotations: ArrayLike) -> Array:
     """Returns the rotations (..., B, 4) with each angle of :func:`limit_vectors` in its limits."""
-    local = np.asarray(rotations, np.float64)
-    vectors = limit_vectors(local)
-    clamped = np.clip(vectors, LIMITS[..., 0], LIMITS[..., 1])
-    is_inside = np.all(clamped == vectors, axis=-1, keepdims=True)
+    return clamped_with_angles(np.asarray(rotations, np.float64))[0]
+
+
+def clamped_with_angles(rotations: Array) -> tuple[Array, Array]:
+    """Returns what :func:`clamp_to_limits` does, and the clamped angles (..., B, 3), rad."""
+    vectors = limit_vectors(rotations)
+    clamped = np.minimum(np.maximum(vectors, LIMITS[..., 0]), LIMITS[..., 1])
+    is_inside = (clamped == vectors).all(axis=-1, keepdims=True)
     if is_inside.all():
-        return local
-    swing = from_rotvec(np.where(TWIST_AXES > 0, 0, clamped))
-    twist = from_rotvec(np.where(TWIST_AXES > 0, clamped, 0))
-    return np.where(is_inside, local, multiply(swing, twist))
+        return rotations, vectors
+    halves = 0.5 * _reordered(clamped, _TWIST_FIRST)
+    twist, swing = np.exp(1j * halves[..., 0]), halves[..., 1] + 1j * halves[..., 2]
+    half = np.abs(swing) + SMALLEST
+    pairs = np.empty((*half.shape, 2), np.complex128)
+    pairs[..., 0] = np.cos(half) * twist
+    pairs[..., 1] = np.sin(half) / half * swing * twist.conj()
+    turned = _reordered(pairs.view(np.float64), _FROM_PAIRS)
+    return np.where(is_inside, rotations, turned), clamped

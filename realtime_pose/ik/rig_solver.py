@@ -6,41 +6,31 @@ elbow and knee bend as hinges do. A few damped least-squares steps over all bone
 the guess leaves, which is exact where the joints are within reach of the rig.
 
 What joints do not tell, such as the twist of a straight arm, stays as it was in the frame before.
+
+All people of a frame are solved at once: the time goes into calls, not into numbers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from realtime_pose.ik.body_joints import BodyJoints
-from realtime_pose.ik.pose_guess import guess_pose
+from realtime_pose.ik.pose_guess import Bodies, guess_poses
+from realtime_pose.ik.pose_refinement import Problem, refined
 from realtime_pose.ik.quaternions import (
-    angle_between,
+    conjugate,
     from_rotvec,
     multiply,
     same_hemisphere,
-    slerp,
+    to_rotvec,
 )
-from realtime_pose.ik.rig import (
-    LIMITS,
-    PARENTS,
-    Rig,
-    clamp_to_limits,
-    limit_vectors,
-    rest_pose,
-)
+from realtime_pose.ik.rig import Rig, rest_pose
 
 Array = NDArray[np.float64]
-
-NUM_LIMIT_ROUNDS = 4
-MIN_GAIN = 1e-3  # share of the cost: joints that no such body can have are not come any nearer to
-ANCESTORS = np.zeros((len(PARENTS), len(PARENTS)), bool)
-for _bone, _parent in enumerate(PARENTS):
-    ANCESTORS[_bone] = ANCESTORS[_parent] if _parent >= 0 else False
-    ANCESTORS[_bone, _bone] = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,35 +41,13 @@ class RigPose:
         rotations: (B, 4) local, unit quaternions.
         root: (3,), m. Position of ``hips``.
         error: Mean distance, m, between the target joints and those of the rig.
+        markers: (M, 3), m. Those of the rig, in the order of ``BodyJoints.names``.
     """
 
     rotations: Array
     root: Array
     error: float
-
-
-@dataclass(frozen=True, eq=False)
-class _State:
-    """Iterate of the solver: local rotations, root, and derived world quantities."""
-
-    rotations: Array
-    root: Array
-    positions: Array
-    turned: Array
     markers: Array
-    residual: Array
-
-    def parents_turned(self) -> Array:
-        """Returns the world rotations (B, 3, 3) of the parents of the bones."""
-        turned = self.turned[list(PARENTS)]
-        turned[0] = np.eye(3)
-        return turned
-
-    def mean_error(self, share: Array) -> float:
-        return float(share @ np.linalg.norm(self.residual, axis=-1))
-
-    def cost(self, share: Array) -> float:
-        return float(share @ np.sum(self.residual**2, axis=-1))
 
 
 class RigSolver:
@@ -112,7 +80,6 @@ class RigSolver:
     def use_rig(self, rig: Rig) -> None:
         """Replaces the rig by one of other lengths."""
         self.rig = rig
-        self._bones = np.array([rig.markers[name][0] for name in self.joints.names])
         self._offsets = np.array([rig.markers[name][1] for name in self.joints.names])
 
     def reset(self) -> None:
@@ -131,96 +98,79 @@ class RigSolver:
             The pose; None if neither both hips nor both shoulders are known, so that nothing can
             be said.
         """
-        targets = self.joints.pick(joints_3d)
-        values = np.ones(self.joints.dataset_meta.num_keypoints) if weights is None else weights
-        weight = self.joints.pick(np.asarray(values, np.float64)[:, None])[:, 0]
-        is_known = np.isfinite(targets).all(axis=-1) & (weight > 0)
-        known = {name: targets[i] for i, name in enumerate(self.joints.names) if is_known[i]}
-        guess = guess_pose(self.rig, known, self._last)
-        if guess is None:
-            return None
-        share = np.where(is_known, weight, 0)
-        share = share / share.sum()
-        targets = np.where(is_known[:, None], targets, 0)
-        state = self._refine(*guess, targets, share)
-        if self.max_turn is not None and self._has_last:
-            state = self._state(self._slowed(state.rotations), state.root, targets)
-        rotations = same_hemisphere(state.rotations, self._last)
-        self._last, self._has_last = rotations, True
-        return RigPose(rotations, state.root, state.mean_error(share))
+        values = None if weights is None else [weights]
+        return self.solve_all([self], [joints_3d], values)[0]
 
-    def _slowed(self, rotations: Array) -> Array:
-        turns = angle_between(self._last, rotations)
-        return slerp(self._last, rotations, self.max_turn / np.maximum(turns, self.max_turn))
+    @classmethod
+    def solve_all(
+        cls,
+        solvers: Sequence[RigSolver],
+        joints_3d: Sequence[ArrayLike],
+        weights: Sequence[ArrayLike] | None = None,
+    ) -> list[RigPose | None]:
+        """Returns what :meth:`solve` does, for P people with a solver each.
 
-    def _refine(self, rotations: Array, root: Array, targets: Array, share: Array) -> _State:
-        """Levenberg-Marquardt over all bones and the root; every step keeps to the limits."""
-        damping = 1e-4
-        state = self._state(rotations, root, targets)
-        for _ in range(self.num_steps):
-            if state.mean_error(share) < self.tolerance or damping > 10:
-                break
-            moved = self._moved(state, self._step(state, share, damping), targets)
-            gain = state.cost(share) - moved.cost(share)
-            if gain > 0:
-                is_done = gain < MIN_GAIN * state.cost(share)
-                state, damping = moved, max(damping / 4, 1e-7)
-                if is_done:
-                    break
-            else:
-                damping *= 8
-        return state
+        Args:
+            solvers: (P,). They differ in their rigs and the frame before only.
+            joints_3d: (P,) of (K, 3).
+            weights: (P,) of (K,).
 
-    def _state(self, rotations: Array, root: Array, targets: Array) -> _State:
-        positions, turned = self.rig.forward(rotations, root)
-        arms = (turned[self._bones] @ self._offsets[..., None])[..., 0]
-        markers = positions[self._bones] + arms
-        return _State(rotations, root, positions, turned, markers, targets - markers)
-
-    def _step(self, state: _State, share: Array, damping: float) -> Array:
-        """Returns rotation vectors of the bones, in the frames of their parents, and the shift of
-        the root, last (B + 1, 3)."""
-        weight = np.repeat(np.sqrt(share), 3)
-        matrix = weight[:, None] * self._jacobian(state)
-        vector = weight * state.residual.reshape(-1)
-        angles = limit_vectors(state.rotations)
-        lowest = np.append((LIMITS[..., 0] - angles).reshape(-1), [-np.inf] * 3)
-        highest = np.append((LIMITS[..., 1] - angles).reshape(-1), [np.inf] * 3)
-        step = np.zeros(matrix.shape[1])
-        is_free = np.ones(len(step), bool)
-        # An angle that would leave its limits goes up to them, and the others make up for it.
-        for _ in range(NUM_LIMIT_ROUNDS):
-            rest = vector - matrix[:, ~is_free] @ step[~is_free]
-            step[is_free] = _damped_solution(matrix[:, is_free], rest, damping)
-            leaves = is_free & ((step < lowest) | (step > highest))
-            if not leaves.any():
-                break
-            step = np.clip(step, lowest, highest)
-            is_free &= ~leaves
-        return step.reshape(-1, 3)
-
-    def _jacobian(self, state: _State) -> Array:
-        """Returns how the points move (3 M, 3 (B + 1)) with the unknowns of :meth:`_step`."""
-        num_points = len(self._bones)
-        moves = ANCESTORS[self._bones]  # (M, B): which bones move which point
-        arms = np.where(moves[..., None], state.markers[:, None] - state.positions, 0)
-        x, y, z = np.moveaxis(arms, -1, 0)
-        # Turning a bone by w moves a point on an arm r by w x r.
-        cross = np.zeros((*moves.shape, 3, 3))
-        cross[..., 0, 1], cross[..., 0, 2], cross[..., 1, 2] = z, -y, x
-        cross[..., 1, 0], cross[..., 2, 0], cross[..., 2, 1] = -z, y, -x
-        turns = cross @ state.parents_turned()
-        turns = turns.transpose(0, 2, 1, 3).reshape(3 * num_points, -1)  # (M, B, 3, 3) -> rows
-        return np.concatenate([turns, np.tile(np.eye(3), (num_points, 1))], axis=1)
-
-    def _moved(self, state: _State, step: Array, targets: Array) -> _State:
-        rotations = clamp_to_limits(multiply(from_rotvec(step[:-1]), state.rotations))
-        return self._state(rotations, state.root + step[-1], targets)
+        Raises:
+            ValueError: If the solvers have other options, or not K joints each.
+        """
+        if not solvers:
+            return []
+        first = solvers[0]
+        kinds = {(x.joints.key, x.num_steps, x.tolerance, x.max_turn) for x in solvers}
+        if len(kinds) > 1:
+            raise ValueError(
+                f'solvers of {len(kinds)} kinds in one call; expected the same skeleton, '
+                'num_steps, tolerance and max_turn for all'
+            )
+        points = np.stack([first.joints.pick(x) for x in joints_3d])
+        share = np.ones(points.shape[:2])
+        if weights is not None:
+            share = np.array([np.asarray(x, np.float64)[first.joints.indices] for x in weights])
+        is_known = np.isfinite(points).all(axis=-1) & (share > 0)
+        pairs = is_known[:, [0, 6]] & is_known[:, [1, 7]]  # both shoulders, both hips
+        rows = np.flatnonzero(pairs.any(axis=1))
+        poses: list[RigPose | None] = [None] * len(solvers)
+        if not len(rows):
+            return poses
+        points, is_known = points[rows], is_known[rows]
+        share = np.where(is_known, share[rows], 0)
+        share /= share.sum(axis=1, keepdims=True)
+        solved = _solve(
+            [solvers[i] for i in rows], np.where(is_known[..., None], points, np.nan), share
+        )
+        for row, pose in zip(rows, solved, strict=True):
+            poses[row] = pose
+        return poses
 
 
-def _damped_solution(matrix: Array, vector: Array, damping: float) -> Array:
-    """Returns the short x with ``matrix @ x`` near ``vector``."""
-    # There are fewer equations than unknowns, so the normal equations of the rows.
-    normal = matrix @ matrix.T
-    normal[np.diag_indices_from(normal)] += damping * np.trace(normal) / len(normal) + 1e-12
-    return matrix.T @ np.linalg.solve(normal, vector)
+def _solve(solvers: Sequence[RigSolver], points: Array, share: Array) -> list[RigPose]:
+    """Solves for people (P,) of whom enough is known; the shares (P, M) of joints sum to 1."""
+    first = solvers[0]
+    bodies = Bodies(
+        first.joints,
+        np.stack([x.rig.offsets for x in solvers]),
+        np.stack([x._offsets for x in solvers]),
+        np.array([[x.rig.proportions.trunk] for x in solvers]),
+    )
+    last = np.stack([x._last for x in solvers])
+    problem = Problem.of(bodies, np.nan_to_num(points), share)
+    rotations, root = guess_poses(bodies, points, last)
+    rotations, root = refined(problem, rotations, root, first.num_steps, first.tolerance)
+    if first.max_turn is not None:
+        way = to_rotvec(multiply(conjugate(last), rotations))
+        turns = np.sqrt((way * way).sum(axis=-1, keepdims=True))
+        way *= first.max_turn / np.maximum(turns, first.max_turn)
+        slowed = multiply(last, from_rotvec(way))
+        has_last = np.array([x._has_last for x in solvers])
+        rotations = np.where(has_last[:, None, None], slowed, rotations)
+    rotations = same_hemisphere(rotations, last)
+    state = problem.state(rotations, root, np.empty(0))
+    for solver, own in zip(solvers, rotations, strict=True):
+        solver._last, solver._has_last = own, True
+    parts = zip(rotations, root, state.error.tolist(), state.markers, strict=True)
+    return [RigPose(*x) for x in parts]

@@ -111,23 +111,30 @@ class DetectStage:
         self._num_since = math.inf  # never yet
         self.locked_instance: PoseResult | None = None
         self._missed: set[int | None] = set()
+        self._guessed = Boxes.from_xywh([])
         self._last: tuple[Sequence[PoseResult], Sequence[PoseResult]] = ((), ())
 
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the boxes."""
-        every = self.det_every * live.quality.det_factor
-        guessed = boxes_from_poses(*self._last)
+        self.fill(live, self.detector([live.captured.frame])[0] if self.is_due(live) else None)
+
+    def is_due(self, live: LiveFrame) -> bool:
+        """Returns whether the detector is to look at a frame."""
+        self._guessed = boxes_from_poses(*self._last)
         # Without a tracked person only a detection can find one, at the requested interval.
-        is_due = self._num_since >= (every if len(guessed) else self.det_every)
-        frame = live.captured.frame
-        boxes = guessed
-        if is_due:
-            [found] = self.detector([frame])
+        factor = live.quality.det_factor if len(self._guessed) else 1
+        return self._num_since >= self.det_every * factor
+
+    def fill(self, live: LiveFrame, found: Boxes | None) -> None:
+        """Fills in the boxes that were found, or where none were looked for, those predicted."""
+        boxes = self._guessed
+        if found is not None:
             self._num_since = 0
+            every = self.det_every * live.quality.det_factor
             boxes = self._with_missed(found) if every > 1 else found
-        live.has_guesses = not is_due or len(boxes) > len(found)
+        live.has_guesses = found is None or len(boxes) > len(found)
         self._num_since += 1
-        boxes = boxes.select(boxes.is_usable(frame.image_wh))
+        boxes = boxes.select(boxes.is_usable(live.captured.frame.image_wh))
         limits = [x for x in (self.max_people, live.quality.max_people) if x is not None]
         if limits and len(boxes) > min(limits):
             best = np.argsort(-self._importance(boxes), kind='stable')[: min(limits)]
@@ -313,10 +320,13 @@ class LiftStage:
 
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the solutions."""
-        solvers = self._solvers.at(live.captured.t_capture)
+        solver_of = self._solvers.at(live.captured.t_capture)
         live.solutions = [
-            solvers(pose.track_id or 0).solve(pose.keypoints, pose.keypoint_scores)
-            for pose in live.poses
+            *SimpleIKSolver.solve_all(
+                [solver_of(pose.track_id or 0) for pose in live.poses],
+                [pose.keypoints for pose in live.poses],
+                [pose.keypoint_scores for pose in live.poses],
+            )
         ]
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import DatasetMeta, PoseResult
+from mmpose.structures import Boxes, DatasetMeta, PoseResult
 from realtime_pose.ik.matching import View, ViewMatcher
 from realtime_pose.ik.measured_solver import MeasuredIKSolver
 from realtime_pose.ik.triangulation import triangulate
-from realtime_pose.inference.stages import LiveFrame, PerPerson, Stage
+from realtime_pose.inference.stages import DetectStage, LiveFrame, PerPerson, Stage
 
 # Largest reprojection error of a keypoint, as a share of the size of a person's box (square root of
 # the area, about a metre); beyond it at least one camera sees something else.
@@ -36,6 +36,36 @@ class PerViewStage:
         """Runs the stage of each view."""
         for view in live.views:
             self.stages[view.view](view)
+
+
+class DetectViewsStage:
+    """Person detection in the views of several cameras: one call for all that are due.
+
+    Images of different sizes go into calls of their own, since networks would pad them.
+
+    Args:
+        stages: One per camera.
+    """
+
+    name = 'detect'
+
+    def __init__(self, stages: Sequence[DetectStage]) -> None:
+        self.stages = list(stages)
+
+    def __call__(self, live: LiveFrame) -> None:
+        """Fills in the boxes of each view."""
+        batches: dict[tuple[int, tuple[int, int]], list[LiveFrame]] = {}
+        for view in live.views:
+            stage = self.stages[view.view]
+            if stage.is_due(view):
+                key = id(stage.detector), view.captured.frame.image_wh
+                batches.setdefault(key, []).append(view)
+        found: dict[int, Boxes] = {}
+        for views in batches.values():
+            boxes = self.stages[views[0].view].detector([x.captured.frame for x in views])
+            found |= zip((x.view for x in views), boxes, strict=True)
+        for view in live.views:
+            self.stages[view.view].fill(view, found.get(view.view))
 
 
 class MatchStage:
@@ -89,11 +119,14 @@ class TriangulateStage:
 
     def __call__(self, live: LiveFrame) -> None:
         """Fills in the solutions."""
-        solvers = self._solvers.at(live.captured.t_capture)
+        solver_of = self._solvers.at(live.captured.t_capture)
         live.solutions = [None] * len(live.poses)
-        for i, joints in enumerate(self._measured(live)):
-            if np.isfinite(joints).any():
-                live.solutions[i] = solvers(live.poses[i].track_id or 0).solve(joints)
+        joints = self._measured(live)
+        rows = np.flatnonzero(np.isfinite(joints).any(axis=(1, 2)))
+        solvers = [solver_of(live.poses[i].track_id or 0) for i in rows]
+        solved = MeasuredIKSolver.solve_all(solvers, joints[rows])
+        for i, solution in zip(rows, solved, strict=True):
+            live.solutions[i] = solution
 
     def _measured(self, live: LiveFrame) -> Array:
         """Returns the 3D keypoints (N, K, 3), m, of the people of the main view."""

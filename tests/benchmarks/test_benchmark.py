@@ -20,6 +20,7 @@ from benchmarks import (
     benchmark_evaluation,
     benchmark_forward,
     benchmark_loader,
+    benchmark_solving,
     benchmark_training,
     mmpose1_worker,
     report,
@@ -106,6 +107,11 @@ COMMANDS = {
     ),
     'forward': (['--batch-sizes', '2'], SMALL | DECONVS, {'fp32, batch 2, ours': 'images/s'}),
     'train': (['--batch-size', '2'], SMALL | DECONVS, {'speed': 'images/s', 'step': 'ms'}),
+    'live': (
+        ['--people', '1', '2'],
+        None,
+        dict.fromkeys(('1 at once', '2 at once', '2 one by one'), 'ms/frame'),
+    ),
 }
 
 
@@ -539,5 +545,7 @@ def test_machine_and_devices():
 def test_wrong_numbers_are_refused(toy):
     with pytest.raises(ValueError, match=r'--samples is 0'):
         benchmark_loader(load_config(TOY, LOADER, str(toy.parent)), num_samples=0)
+    with pytest.raises(ValueError, match=r'--people has 0, expected 1 or more'):
+        benchmark_solving(num_people=[1, 0])
     with pytest.raises(ValueError, match=r"--dtypes has 'fp8'"):
         benchmark_forward(load_config(TOY, SMALL | DECONVS), dtypes=['fp8'])

@@ -10,17 +10,19 @@ import pytest
 from live_parts import KnownPredictor, ListSink, StubEstimator
 from skinned import animate, world_matrices
 
-from mmpose.structures import Frame
+from mmpose.structures import Boxes, Frame
 from realtime_pose import __main__ as live
-from realtime_pose.capture import SyntheticSource, WebcamStream
+from realtime_pose.capture import CapturedFrame, SyntheticSource, WebcamStream
 from realtime_pose.capture.synthetic_views import (
     SyntheticView,
     synthetic_views,
     virtual_cameras,
 )
-from realtime_pose.capture.views import FileViews
+from realtime_pose.capture.views import FileViews, ViewFrame
 from realtime_pose.communication.schema import load_schema
 from realtime_pose.ik.cameras import SCHEMA
+from realtime_pose.inference.stages import DetectStage, LiveFrame
+from realtime_pose.inference.view_stages import DetectViewsStage
 from realtime_pose.model3d import read_bvh
 from realtime_pose.model3d.glb import read_glb
 from realtime_pose.pipeline import LiveOptions, LivePipeline
@@ -70,6 +72,34 @@ def test_joints_are_exact_through_all_stages(num_cameras, num_people):
     assert predictor.num_frames == 8 * [num_cameras]  # one batch per moment
     names = ['detect', 'pose', 'track', 'match', '3d', 'message', 'sinks']
     assert list(report.stage_ms) == names
+
+
+@pytest.mark.parametrize(('sizes', 'looks'), [((SIZE, SIZE), [2]), ((SIZE, (64, 48)), [1, 1])])
+def test_detectors_of_all_cameras_run_in_one_batch(sizes, looks):
+    """Every fourth frame; of images of the same size, so that none is padded."""
+    calls = []
+
+    def detector(frames):
+        calls.append([frame.index for frame in frames])
+        return [Boxes.from_xywh([[frame.view + 1, 2, 30, 40]]) for frame in frames]
+
+    alone = [DetectStage(detector, det_every=4) for _ in sizes]
+    together = DetectViewsStage([DetectStage(detector, det_every=4) for _ in sizes])
+    for index in range(6):
+        lives = []
+        for view, (width, height) in enumerate(sizes):
+            image = np.zeros((height, width, 3), np.uint8)
+            frame = ViewFrame(index, image, '', view=view, camera=None, captured_s=None)
+            lives.append(LiveFrame(CapturedFrame(frame, index / 15, index / 15), view=view))
+        lives[0].others = lives[1:]
+        del calls[:]
+        together(lives[0])
+        assert [len(call) for call in calls] == (looks if index in (0, 4) else [])
+        for one in lives:
+            boxes, has_guesses = one.boxes, one.has_guesses
+            alone[one.view](one)
+            np.testing.assert_array_equal(one.boxes.xywh, boxes.xywh)
+            assert one.has_guesses == has_guesses
 
 
 def test_people_who_cross_keep_their_ids_and_joints():
