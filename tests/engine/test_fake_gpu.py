@@ -5,6 +5,7 @@ copy to the host is caught beside. The engine of backward() wants a real GPU, so
 optimizer and the hooks, runs on ``meta``, whose tensors hold no numbers either.
 """
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -44,6 +45,8 @@ FAMILIES = {
     'vlpose_adapters': 'humanart/VLPose_base_humanart_256x192_ff.py',
 }
 
+built = {}
+
 
 class OnDevice(TorchDispatchMode):
     """Names of the operators that copy from a device to the host."""
@@ -65,9 +68,14 @@ def build(name):
     if name.startswith('vlpose'):
         pytest.importorskip('transformers', reason='transformers is not installed')
     (path,) = CONFIGS.glob(f'*/2d_kpt_sview_rgb_img/topdown_heatmap/{FAMILIES[name]}')
-    config = load_config(path, {'model.backbone.depth': 2}).model
-    config.pop('pretrained', None)
-    return MODELS.build(config), getattr(config, 'heads', None)
+    few = {'model.backbone.depth': 2}
+    if name.startswith(('pgvl', 'vlpose')):
+        few[f'model.text_encoder.{"layers" if name == "pgvl" else "depth"}'] = 1
+    if name not in built:
+        config = load_config(path, few).model
+        config.pop('pretrained', None)
+        built[name] = MODELS.build(config), config.get('heads')
+    return copy.deepcopy(built[name])
 
 
 def make_batch(model, heads):
