@@ -38,6 +38,7 @@ from mmpose.datasets.samplers import with_epochs
 from mmpose.engine.checkpoint_files import (
     NEEDED,
     find_last_checkpoint,
+    find_own_checkpoint,
     noted_evaluation,
     remove_unfinished,
     write_atomically,
@@ -200,6 +201,7 @@ class PoseRunner(Runner):
             model = super().train()
         finally:
             self._end_workers()
+            self.call_hook('after_stop')
         if self.unwritten is not None:
             raise OSError(
                 f'the training is complete, but some logs or pictures are missing: {self.unwritten}'
@@ -410,12 +412,14 @@ class PoseRunner(Runner):
         self._has_loaded = True
         if self._train_dataloader is not None and self.rank == 0:
             remove_unfinished(self.work_dir)
-        if not self._resume:
+        trust = self.cfg.get('trust_checkpoint', False)
+        path = find_own_checkpoint(self.work_dir, trust, self.logger.warning)
+        if path is None and not self._resume:
             if self._load_from is not None:
                 self.load_checkpoint(self._load_from)
             return
-        trust = self.cfg.get('trust_checkpoint', False)
-        path = self._load_from or find_last_checkpoint(self.work_dir, trust, self.logger.warning)
+        path = path or self._load_from
+        path = path or find_last_checkpoint(self.work_dir, trust, self.logger.warning)
         if path is None:
             self.logger.info(f'nothing to resume in {self.work_dir}; starting from the beginning')
         else:
