@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 from mmpose.version import PROJECT
 
 TOY = 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap/toy/ViTPose_tiny_toy_128x96.py'
-NUM_IMAGES, NUM_VAL = 48, 4
+NUM_ITERS, BATCH_SIZE = 5, 16
 # no batch norm, whose statistics depend on the ranks, so that all trainings are the same one
 OPTIONS = [
     'model.backbone.stem=patch',
@@ -25,6 +27,7 @@ OPTIONS = [
     'model.head.final_layer.kernel_size=3',
     'train_dataloader.num_workers=1',
     'train_cfg.max_epochs=1',
+    f'train_cfg.max_iters={NUM_ITERS}',
     'train_cfg.val_interval=0',
     'default_hooks.logger.interval=1',
     'default_hooks.throughput.interval=1',
@@ -34,7 +37,6 @@ OPTIONS = [
     'log_processor.window_size=1',
     "visualizer.vis_backends=[{'type':'LocalVisBackend'}]",
 ]
-BATCH_SIZE = 16
 Row = dict[str, Any]
 Series = dict[str, list[float]]
 
@@ -56,6 +58,11 @@ class Workplace:
     num_ranks: int
     has_gpu: bool
     limit_s: float
+
+    @property
+    def batch_size(self) -> int:
+        """Images in a step of all ranks."""
+        return max(BATCH_SIZE // self.num_ranks, 1) * self.num_ranks
 
     def start(self, name: str, words: list[Any]) -> subprocess.Popen[bytes]:
         """Starts a command in a session of its own; its output goes to a file."""
@@ -101,9 +108,10 @@ class Workplace:
 
 def make_data(place: Workplace) -> tuple[str, list[Row]]:
     """Generates the images that the trainings read."""
-    words = ['--out', place.folder / 'toy', '--num-train', NUM_IMAGES, '--num-val', NUM_VAL]
+    num = 4 * place.batch_size  # of more people than the batches take
+    words = ['--out', place.folder / 'toy', '--num-train', num, '--num-val', 4]
     place.run('data', [sys.executable, PROJECT / 'tools/make_toy_dataset.py', *words])
-    return f'{NUM_IMAGES} images', []
+    return f'{num} images', []
 
 
 def train_fp32(place: Workplace) -> tuple[str, list[Row]]:
@@ -127,13 +135,13 @@ def train_ddp(place: Workplace) -> tuple[str, list[Row]]:
 
     The log has the loss of one rank, but the norm of the gradients of all.
     """
-    return _compared(place, 'DDP', 'grad_norm', 0.01, ranks=place.num_ranks)
+    return _compared(place, 'DDP', 'grad_norm', 0.01, in_ranks=True)
 
 
 def train_fsdp(place: Workplace) -> tuple[str, list[Row]]:
     """Trains in several ranks that share the parameters."""
     options = ['strategy=fsdp']
-    return _compared(place, 'FSDP', 'grad_norm', 0.01, ranks=place.num_ranks, options=options)
+    return _compared(place, 'FSDP', 'grad_norm', 0.01, in_ranks=True, options=options)
 
 
 def kill_and_resume(place: Workplace) -> tuple[str, list[Row]]:
@@ -155,12 +163,17 @@ def kill_and_resume(place: Workplace) -> tuple[str, list[Row]]:
 
 
 def _command(
-    place: Workplace, name: str, *flags: str, ranks: int = 1, options: list[str] | None = None
+    place: Workplace,
+    name: str,
+    *flags: str,
+    in_ranks: bool = False,
+    options: list[str] | None = None,
 ) -> list[Any]:
-    start = [sys.executable, PROJECT / 'tools/train.py', PROJECT / TOY]
-    if ranks > 1:
-        start = ['bash', PROJECT / 'tools/dist_train.sh', PROJECT / TOY, ranks]
-    batch = f'train_dataloader.batch_size={max(BATCH_SIZE // ranks, 1)}'
+    start, size = [sys.executable, PROJECT / 'tools/train.py', PROJECT / TOY], place.batch_size
+    if in_ranks:
+        start = ['bash', PROJECT / 'tools/dist_train.sh', PROJECT / TOY, place.num_ranks]
+        size //= place.num_ranks
+    batch = f'train_dataloader.batch_size={size}'
     return [
         *(*start, '--work-dir', place.folder / name, '--data-root', place.folder, '--seed', 0),
         *(*flags, '--cfg-options', *OPTIONS, batch, *(options or [])),
@@ -176,10 +189,13 @@ def _compared(
         ValueError: If one differs by more than the tolerance, as a share of it.
     """
     place.run(name, _command(place, name, *flags, **more))
-    ours, theirs = read_series(place.folder / name)[value], read_series(place.folder / 'fp32')[value]
+    ours, theirs = (
+        read_series(place.folder / name)[value],
+        read_series(place.folder / 'fp32')[value],
+    )
     if len(ours) != len(theirs):
         raise ValueError(f'{len(ours)} iterations instead of {len(theirs)}')
-    gap = max(abs(a - b) / abs(b) for a, b in zip(ours, theirs, strict=True))
+    gap = worst(abs(a - b) / abs(b) for a, b in zip(ours, theirs, strict=True))
     told = f'largest difference of {value} to fp32 in one process: {gap:.1e} of it'
     if not gap <= tolerance:
         raise ValueError(f'{told}; expected at most {tolerance:g}')
@@ -202,6 +218,11 @@ def _row(place: Workplace, name: str) -> Row:
     return {**row, 'memory, MiB': series['memory'][-1]} if 'memory' in series else row
 
 
+def worst(gaps: Iterable[float]) -> float:
+    """The largest number; NaN if one of them is."""
+    return max(gaps, key=lambda gap: (math.isnan(gap), gap))
+
+
 def read_series(work_dir: Path) -> Series:
     """Values that a run has logged at each iteration; of two runs of one the later one counts."""
     files = sorted(work_dir.glob('*/vis_data/scalars.json'), key=lambda x: x.stat().st_mtime)
@@ -209,6 +230,5 @@ def read_series(work_dir: Path) -> Series:
     steps = {record['step']: record for record in records if 'loss' in record}
     names = {name for record in steps.values() for name in record}
     return {
-        name: [steps[step][name] for step in sorted(steps) if name in steps[step]]
-        for name in names
+        name: [steps[step][name] for step in sorted(steps) if name in steps[step]] for name in names
     }

@@ -30,9 +30,7 @@ def format_file(path: str | Path) -> str:
 def format_report(report: dict[str, Any]) -> str:
     """Tables of a benchmark: medians with the lowest and the highest."""
     settings = ', '.join(f'{key} {value}' for key, value in report['settings'].items())
-    rows = [
-        [x['name'], *(x[key] for key in COLUMNS[1:4]), x['unit']] for x in report['figures']
-    ]
+    rows = [[x['name'], *(x[key] for key in COLUMNS[1:4]), x['unit']] for x in report['figures']]
     notes = ''.join(f'\n- {note}' for note in report['notes'])
     head = f'**{report["benchmark"]}**: {settings}. {_machine(report)}'
     return '\n'.join([head, '', *_table(COLUMNS, rows), notes])
@@ -41,7 +39,7 @@ def format_report(report: dict[str, Any]) -> str:
 def format_check(report: dict[str, Any]) -> str:
     """Tables of a check of a machine: its stages, and the figures of each kind of stage."""
     stages = report['stages']
-    rows = [[x['name'], x['status'], x['seconds'], x['text']] for x in stages]
+    rows = [[x['name'], x['status'], f'{x["seconds"]:.1f}', x['text']] for x in stages]
     head = '' if report['has_gpu'] else 'No GPU: sizes are tiny and no figure counts. '
     lines = [f'{head}{_machine(report)}', '', *_table(('stage', 'result', 's', ''), rows)]
     kinds: dict[str, list[dict[str, Any]]] = {}
@@ -62,7 +60,9 @@ def write_between_marks(path: str | Path, text: str) -> None:
     """
     page = Path(path).read_text(encoding='utf-8')
     if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        raise ValueError(f"{path} needs the lines '{BEGIN}' and '{END}' once, for the tables between")
+        raise ValueError(
+            f"{path} needs the lines '{BEGIN}' and '{END}' once, for the tables between"
+        )
     head, tail = page.split(BEGIN)[0], page.split(END)[1]
     Path(path).write_text(f'{head}{BEGIN}\n\n{text.strip()}\n\n{END}{tail}', encoding='utf-8')
 
