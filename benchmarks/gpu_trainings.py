@@ -95,10 +95,15 @@ class Workplace:
                 os.killpg(process.pid, signal.SIGKILL)
             raise TimeoutError(f'no end after {self.limit_s:.0f} s') from None
         if status:
-            text = self.logs.joinpath(f'{name.replace(" ", "_")}.txt').read_text(errors='replace')
-            lines = [line for line in text.splitlines() if line.strip()] or ['it said nothing']
+            lines = [line for line in self.log(name).splitlines() if line.strip()]
+            lines = lines or ['it said nothing']
             told = [line for line in lines if line.startswith('error: ')] or lines
             raise ValueError(f'exit status {status}: {told[-1].removeprefix("error: ")}')
+
+    def log(self, name: str) -> str:
+        """What a command has printed."""
+        path = self.logs / f'{name.replace(" ", "_")}.txt'
+        return path.read_text(errors='replace') if path.is_file() else ''
 
     def launch(self, name: str, words: list[Any]) -> None:
         """Runs a module of Python in all ranks."""
@@ -125,9 +130,17 @@ def train_bf16(place: Workplace) -> tuple[str, list[Row]]:
 
 
 def train_compiled(place: Workplace) -> tuple[str, list[Row]]:
-    """Trains with ``torch.compile``; on a CPU without its compiler, which takes minutes there."""
+    """Trains with ``torch.compile``; on a CPU without its compiler, which takes minutes there.
+
+    Raises:
+        ValueError: If the losses differ, or a part could not be compiled.
+    """
     options = [] if place.has_gpu else ['compile.backend=aot_eager']
-    return _compared(place, 'compile', 'loss', 0.01, '--compile', options=options)
+    outcome = _compared(place, 'compile', 'loss', 0.01, '--compile', options=options)
+    for line in place.log('compile').splitlines():
+        if 'runs without compilation' in line:
+            raise ValueError(line.rpartition(' - ')[2])
+    return outcome
 
 
 def train_ddp(place: Workplace) -> tuple[str, list[Row]]:

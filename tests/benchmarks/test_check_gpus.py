@@ -42,7 +42,7 @@ def test_every_stage_runs_at_a_tiny_size(kind, tmp_path, capsys):
         assert stages['all-reduce']['rows'][0]['ranks'] == 2
         assert stages['training, FSDP']['rows'][0]['images/s'] > 0
         assert (tmp_path / 'out/kill_and_resume.txt').read_text().count('resumed from') == 1
-        assert 'is compiled' in (tmp_path / 'out/compile.txt').read_text()
+        assert 'are compiled' in (tmp_path / 'out/compile.txt').read_text()
 
 
 def kind_of(name):
@@ -91,7 +91,7 @@ def place(tmp_path, monkeypatch):
 
     def run(self, name, words):
         file = self.folder / name / '1/vis_data/scalars.json'
-        file.parent.mkdir(parents=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         values = enumerate(logged[name], start=1)
         records = [dict(step=i, loss=x, images_per_s=1.0, data_wait=0.0) for i, x in values]
         file.write_text('\n'.join(json.dumps(record) for record in records))
@@ -214,3 +214,13 @@ def test_what_has_no_place_is_refused(report, page, message, tmp_path, monkeypat
         run_table(monkeypatch, tmp_path / 'a.json', '--write', tmp_path / 'page.md')
     assert message in capsys.readouterr().err
     assert (tmp_path / 'page.md').read_text() == page
+
+
+def test_a_part_that_is_not_compiled_is_a_failure(place):
+    place.logged.update(fp32=[1.0], compile=[1.0])
+    gpu_trainings.train_fp32(place.place)
+    assert gpu_trainings.train_compiled(place.place)
+    text = 'now - mmengine - WARNING - the head runs without compilation: why'
+    (place.place.logs / 'compile.txt').write_text(text)
+    with pytest.raises(ValueError, match=r'^the head runs without compilation: why$'):
+        gpu_trainings.train_compiled(place.place)
