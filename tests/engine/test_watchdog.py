@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import threading
 import time
 from types import SimpleNamespace
@@ -87,22 +88,37 @@ def test_a_training_says_where_it_stands_and_goes_on(data_root, tmp_path):
     assert 'iteration' in doing
 
 
-def test_a_rank_that_does_not_answer_is_named(tmp_path, caplog):
-    """Rank 1 has just written its place, rank 2 long ago, and rank 3 never has."""
-    runner = SimpleNamespace(
-        logger=logging.getLogger('watched'), rank=0, world_size=4, work_dir=tmp_path, iter=6
-    )
-    (tmp_path / FOLDER).mkdir()
-    for rank, written in ((1, time.time() + 600), (2, 0)):
-        path = tmp_path / FOLDER / f'rank{rank}.json'
-        path.write_text(json.dumps((1, WITHIN, BACKWARD)))
-        os.utime(path, (written, written))
+def wait_for_word(runner, caplog, meanwhile=None):
     hook = WatchdogHook(minutes=0.001)
     hook.before_train(runner)
     hook.before_train_iter(runner, 6)
+    if meanwhile is not None:
+        meanwhile()
     for _ in range(200):
         if caplog.text:
             break
         time.sleep(0.05)
     hook.after_stop(runner)
+
+
+def runner_of(tmp_path, world_size):
+    logger = logging.getLogger('watched')
+    return SimpleNamespace(logger=logger, rank=0, world_size=world_size, work_dir=tmp_path, iter=6)
+
+
+def test_a_disk_that_is_gone_keeps_nobody_from_speaking(tmp_path, caplog):
+    wait_for_word(runner_of(tmp_path, 1), caplog, lambda: shutil.rmtree(tmp_path / FOLDER))
+    assert 'rank 0 is within iteration 7' in caplog.text
+    assert 'no answer' not in caplog.text
+
+
+def test_a_rank_that_does_not_answer_is_named(tmp_path, caplog):
+    """Rank 1 has just written its place, rank 2 long ago, and rank 3 never has."""
+    runner = runner_of(tmp_path, 4)
+    (tmp_path / FOLDER).mkdir()
+    for rank, written in ((1, time.time() + 600), (2, 0)):
+        path = tmp_path / FOLDER / f'rank{rank}.json'
+        path.write_text(json.dumps((1, WITHIN, BACKWARD)))
+        os.utime(path, (written, written))
+    wait_for_word(runner, caplog)
     assert 'no answer from ranks 2, 3; the others wait for ranks 1, 2, 3' in caplog.text

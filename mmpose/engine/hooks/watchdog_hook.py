@@ -8,8 +8,9 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -27,8 +28,8 @@ class WatchdogHook(Hook):
 
     A thread of each rank notes its place in ``WORK_DIR/watchdog/rankN.json``. When the training
     stands still, it writes the stacks of all threads to ``stacks_rankN.txt`` beside it, and one
-    rank logs who waits for whom. The training goes on if it can. Where torchrun has restarts left
-    (``MAX_RESTARTS`` of ``tools/dist_train.sh``), the process ends instead, and all are restarted.
+    rank logs who waits for whom. The training goes on if it can. With ``MAX_RESTARTS`` of
+    ``tools/dist_train.sh`` the process ends instead, and torchrun starts all of them again.
 
     Args:
         minutes: Time without a batch of a training or an evaluation.
@@ -55,6 +56,7 @@ class WatchdogHook(Hook):
         self._steps, self._end = 0, threading.Event()
         self._note('starts')
         self._write_place()
+        self._stacks = self._folder.joinpath(f'stacks_rank{self._rank}.txt').open('a')
         self._thread = threading.Thread(target=self._watch, name=FOLDER, daemon=True)
         self._thread.start()
 
@@ -64,6 +66,7 @@ class WatchdogHook(Hook):
             self._end.set()
             self._thread.join()
             self._thread = None
+            self._stacks.close()
 
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Notes that the batch has come."""
@@ -82,36 +85,41 @@ class WatchdogHook(Hook):
         self._steps += 1
 
     def _watch(self) -> None:
-        with self._folder.joinpath(f'stacks_rank{self._rank}.txt').open('a') as stacks:
-            told = -1
-            while not self._end.wait(self.patience_s / CHECKS):
-                # if a thread keeps the others from running, this one too, the system's clock dumps
-                faulthandler.dump_traceback_later(2 * self.patience_s, file=stacks)
+        told = -1
+        while not self._end.wait(self.patience_s / CHECKS):
+            # if a thread keeps the others from running, this one too, the system's clock dumps
+            faulthandler.dump_traceback_later(2 * self.patience_s, file=self._stacks)
+            with suppress(OSError):  # of a full disk, which ends nothing
                 self._write_place()
-                if time.monotonic() - self._since > self.patience_s and told != self._steps:
-                    told = self._steps
-                    self._tell(stacks)
-            faulthandler.cancel_dump_traceback_later()
+            if time.monotonic() - self._since > self.patience_s and told != self._steps:
+                told = self._steps
+                self._tell()
+        faulthandler.cancel_dump_traceback_later()
 
-    def _write_place(self) -> None:
+    def _place(self) -> Place:
         frame = sys._current_frames().get(self._main)
         where = '' if frame is None else f'{frame.f_code.co_name} ({frame.f_code.co_filename}:'
         where += '' if frame is None else f'{frame.f_lineno})'
+        return self._steps, self._doing, where
+
+    def _write_place(self) -> None:
         path = self._folder / f'rank{self._rank}.json'
         part = path.with_suffix('.part')
-        part.write_text(json.dumps((self._steps, self._doing, where)))
+        part.write_text(json.dumps(self._place()))
         part.replace(path)
 
-    def _tell(self, stacks: TextIO) -> None:
-        faulthandler.dump_traceback(file=stacks)
+    def _tell(self) -> None:
+        faulthandler.dump_traceback(file=self._stacks)
         files = {rank: self._folder / f'rank{rank}.json' for rank in self._ranks}
         times = {rank: file.stat().st_mtime for rank, file in files.items() if file.is_file()}
-        due = times[self._rank] - self.patience_s / 2
-        heard = {r: json.loads(files[r].read_text()) for r, time in times.items() if time >= due}
+        due = max(times.values(), default=0) - self.patience_s / 2
+        heard = {r: json.loads(files[r].read_text()) for r in times if times[r] >= due}
+        heard[self._rank] = self._place()
         silent = [rank for rank in self._ranks if rank not in heard]
         text = f'no progress for {self.patience_s / 60:g} minutes: {who_waits(heard, silent)}; '
         text += f'the stacks of all threads are in {self._folder}'
-        print(f'{time.ctime()}: {text}\n', file=stacks, flush=True)
+        with suppress(OSError):
+            print(f'{time.ctime()}: {text}\n', file=self._stacks, flush=True)
         if self._rank == min(heard):
             self._logger.error(text)
         if int(os.environ.get('TORCHELASTIC_MAX_RESTARTS', 0)):
