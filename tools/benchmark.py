@@ -149,9 +149,9 @@ def print_tables(args: argparse.Namespace) -> None:
     from benchmarks.tables import format_file, write_between_marks
 
     text = '\n\n'.join(format_file(path).strip() for path in args.reports)
-    print(text)
     if args.write:
         write_between_marks(args.write, text)
+    print(text)
 
 
 def main() -> None:
