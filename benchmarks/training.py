@@ -34,7 +34,8 @@ from benchmarks.measured_models import (
 from benchmarks.report import Report, start_report
 from benchmarks.timing import interleave, limit_threads, stopwatch
 from mmpose.backends import pick_device
-from mmpose.engine.runner import compile_backbone, prefer_fused
+from mmpose.engine.compilation import compile_parts
+from mmpose.engine.runner import prefer_fused
 from mmpose.models.pose_estimators.base import PoseEstimator
 
 Batch = dict[str, Any]
@@ -54,6 +55,7 @@ def benchmark_training(
     num_threads: int | None = None,
     peak: float | None = None,
     min_seconds: float = 1.0,
+    is_alone: bool = False,
 ) -> Report:
     """Measures training steps: normalisation, targets, forward, loss, backward, clip, optimizer.
 
@@ -70,6 +72,7 @@ def benchmark_training(
         num_threads: Threads on a CPU; None for PyTorch's choice.
         peak: Arithmetic peak of the device in TFLOP/s for bf16; None looks it up.
         min_seconds: Minimum duration of a measurement.
+        is_alone: Whether to leave out the comparison with a plain ViT.
 
     Returns:
         Images/s, ms per step, peak memory, TFLOP/s and utilisation; the ratio to a plain ViT.
@@ -95,7 +98,7 @@ def benchmark_training(
             torch.cuda.reset_peak_memory_stats(where)
         candidates[STEP]()
         memory = _peak_memory(where)  # before there is another model
-        plain = _build_plain(report, model, model_cfg)
+        plain = None if is_alone else _build_plain(report, model, model_cfg)
         if plain is not None:
             candidates[PLAIN] = _stepper(cfg, plain, batch, where, min_seconds)
         seconds = interleave(candidates, repeat)
@@ -157,7 +160,7 @@ def _stepper(
     """Moves a model to the device and returns a stopwatch of its training step."""
     model.to(device).train()
     wrapper = _build_optimizer(cfg, model)
-    compile_backbone(model, cfg.get('compile', None))
+    compile_parts(model, cfg.get('compile', None))
     return stopwatch(
         lambda: model.train_step(_shallow_copy(batch), wrapper), min_seconds, synchronizer(device)
     )

@@ -30,6 +30,7 @@ TOOLS = {
     'split': ('model_split.py', 'a model of several datasets in one for each'),
     'publish': ('publish_model.py', 'the weights of a run with a model card'),
     'benchmark': ('benchmark.py', 'measure loader, training and inference beside baselines'),
+    'check-gpus': ('check_gpus.py', 'check and measure the GPUs of a new machine'),
     'errors': ('analyze_errors.py', 'which errors cost how much AP'),
     'report': ('analysis/report.py', 'a run as one page'),
     'compare': ('analysis/compare_runs.py', 'two files of results, image by image'),

@@ -62,6 +62,18 @@ COMMANDS = {
         {},
         ['python', *expected(DEFAULT), TRAIN, 'c.py', '--launcher', 'pytorch'],
     ),
+    'train with restarts': (
+        'dist_train.sh',
+        ['c.py', '2'],
+        {'MAX_RESTARTS': '3'},
+        [
+            *[
+                'python',
+                *expected(DEFAULT.replace(' --master_addr', ' --max_restarts 3 --master_addr')),
+            ],
+            *[TRAIN, 'c.py', '--launcher', 'pytorch'],
+        ],
+    ),
     'train with devices and blanks': (
         'dist_train.sh',
         ['my c.py', '2', '0,3', '--cfg-options', 'a.b=x y', '--seed', '0'],
@@ -150,6 +162,7 @@ def test_devices_are_the_visible_ones(call):
             {},
             "2 GPU(s) in the list '0,1,2', which names 3",
         ),
+        ('dist_train.sh', ['c.py', '2'], {'MAX_RESTARTS': 'many'}, "a number, got 'many'"),
         ('dist_test.sh', ['c.py', '2'], {}, 'expected CONFIG, CHECKPOINT and GPUS, got 2'),
         ('slurm_train.sh', ['p', 'j', 'c.py'], {}, 'CONFIG and WORK_DIR, got 3'),
         ('slurm_test.sh', ['p', 'j', 'c.py'], {}, 'CONFIG and CHECKPOINT, got 3'),

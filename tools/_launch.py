@@ -1,8 +1,10 @@
 """torchrun without its own report and traceback: the rank that failed says what is wrong."""
 
 import logging
+import os
 import signal
 import sys
+import time
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -10,6 +12,7 @@ from torch.distributed.run import main
 
 if __name__ == '__main__':
     logging.disable(logging.ERROR)
+    os.environ['MMPOSE_LAUNCH_TIME'] = str(time.time())  # a restart resumes what is younger
     try:
         main()
     except SignalException as error:

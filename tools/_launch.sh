@@ -20,10 +20,12 @@ launch_distributed() {
         export CUDA_VISIBLE_DEVICES="$1"
         shift
     fi
+    [[ "${MAX_RESTARTS:-0}" =~ ^[0-9]+$ ]] ||
+        usage_error "expected MAX_RESTARTS to be a number, got '$MAX_RESTARTS'"
     require_environment
     export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # torchrun's own default, without its warning
     exec "$PYTHON" "$REPO/tools/_launch.py" --nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" \
-        --nproc_per_node "$gpus" --master_addr "${MASTER_ADDR:-127.0.0.1}" \
+        --nproc_per_node "$gpus" ${MAX_RESTARTS:+--max_restarts "$MAX_RESTARTS"} --master_addr "${MASTER_ADDR:-127.0.0.1}" \
         --master_port "${PORT:-$(default_port)}" "${command[@]}" --launcher pytorch "$@"
 }
 

@@ -1,4 +1,4 @@
-"""Measures a part: python tools/benchmark.py {loader,codec,eval,forward,train,live} [CONFIG]."""
+"""Measures a part: python tools/benchmark.py {loader,codec,eval,forward,train,live,table} ..."""
 
 from __future__ import annotations
 
@@ -58,10 +58,13 @@ def parse_args() -> argparse.Namespace:
     train = commands.add_parser('train', parents=[common, config, device, peak], help='training')
     train.add_argument('--batch-size', type=int)
     train.add_argument('--amp', action='store_true', help='mixed precision')
-    train.add_argument('--compile', action='store_true', help='torch.compile the backbone')
+    train.add_argument('--compile', action='store_true', help='torch.compile backbone and heads')
     live = commands.add_parser('live', parents=[common], help='3D stage of the live pipeline')
     live.add_argument('--people', type=int, nargs='+', default=[1, 8], help='per frame (1 8)')
     live.set_defaults(config=None)
+    table = commands.add_parser('table', help='markdown tables of JSON reports')
+    table.add_argument('reports', nargs='+', help='files of --out, or check.json of check_gpus.py')
+    table.add_argument('--write', metavar='PAGE', help='put them between the marks of this page')
     return parser.parse_args()
 
 
@@ -151,8 +154,20 @@ def run_live(args: argparse.Namespace) -> Report:
     return benchmark_solving(repeat=args.repeat, num_people=args.people)
 
 
+def print_tables(args: argparse.Namespace) -> None:
+    from benchmarks.tables import format_file, write_between_marks
+
+    text = '\n\n'.join(format_file(path).strip() for path in args.reports)
+    if args.write:
+        write_between_marks(args.write, text)
+    print(text)
+
+
 def main() -> None:
     args = parse_args()
+    if args.benchmark == 'table':
+        print_tables(args)
+        return
     from mmpose.structures.output_files import writing
 
     runs = {

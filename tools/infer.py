@@ -41,7 +41,7 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--dataset', help='which head of a model of several datasets, e.g. ap10k')
     group.add_argument('--device', help='cpu, cuda or cuda:N; a GPU by default where there is one')
     group.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], help='precision')
-    group.add_argument('--compile', action='store_true', help='torch.compile the backbone')
+    group.add_argument('--compile', action='store_true', help='torch.compile backbone and heads')
     group.add_argument(
         '--flip-test',
         action=argparse.BooleanOptionalAction,

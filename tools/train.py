@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, help='seed of every random number')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms')
     parser.add_argument('--amp', action='store_true', help='mixed precision')
-    parser.add_argument('--compile', action='store_true', help='torch.compile the backbone')
+    parser.add_argument('--compile', action='store_true', help='torch.compile backbone and heads')
     parser.add_argument(
         '--auto-scale-lr',
         '--autoscale-lr',

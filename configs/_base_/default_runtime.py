@@ -13,11 +13,13 @@ default_hooks = dict(
     loss_guard=dict(type='LossGuardHook'),
     preview=dict(type='TrainingPreviewHook', interval=1000, max_samples=8),
     bad_cases=dict(type='BadCaseHook', num_worst=8, num_random=8),
+    watchdog=dict(type='WatchdogHook', minutes=15),
 )
 custom_hooks = []
 
 env_cfg = dict(
     cudnn_benchmark=False,
+    tf32=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )

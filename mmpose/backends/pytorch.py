@@ -10,7 +10,7 @@ from torch import Tensor
 from mmpose.backends.base import Prediction
 from mmpose.backends.packed import can_pack, pack, version_of
 from mmpose.engine.amp import DTYPES
-from mmpose.engine.runner import compile_backbone
+from mmpose.engine.compilation import compile_parts
 from mmpose.models import TopdownPoseEstimator
 
 FULL = 'float32'
@@ -44,7 +44,7 @@ class TorchBackend:
         self.input_size = model.head.input_size
         self.use_udp = model.head.use_udp
         self.dtype = _checked_dtype(dtype or FULL, self.device)
-        compile_backbone(model, compile_model)
+        compile_parts(model, compile_model)
         self._may_pack = not compile_model and self.dtype == torch.float32
         self._packed: tuple[int, TopdownPoseEstimator] | None = None
 

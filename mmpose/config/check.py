@@ -20,10 +20,10 @@ TOP_LEVEL_KEYS = {
     'dataset_type', 'default_hooks', 'default_scope', 'env_cfg', 'experiment_name',
     'find_unused_parameters', 'head', 'launcher', 'load_from', 'log_level', 'log_processor',
     'metainfo', 'model', 'model_wrapper_cfg', 'names', 'optim_wrapper', 'param_scheduler',
-    'prompts', 'randomness', 'resume', 'strategy', 'sync_bn', 'test_cfg', 'test_dataloader',
-    'test_evaluator', 'test_pipeline', 'train_cfg', 'train_dataloader', 'train_pipeline',
-    'trust_checkpoint', 'val_cfg', 'val_dataloader', 'val_evaluator', 'val_pipeline',
-    'vis_backends', 'visualizer', 'work_dir',
+    'prompts', 'randomness', 'resume', 'static_graph', 'strategy', 'sync_bn', 'test_cfg',
+    'test_dataloader', 'test_evaluator', 'test_pipeline', 'train_cfg', 'train_dataloader',
+    'train_pipeline', 'trust_checkpoint', 'val_cfg', 'val_dataloader', 'val_evaluator',
+    'val_pipeline', 'vis_backends', 'visualizer', 'work_dir',
 }
 # fmt: on
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

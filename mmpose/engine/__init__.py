@@ -9,6 +9,7 @@ from mmpose.engine.hooks import (
     ResultDrawingHook,
     ThroughputHook,
     TrainingPreviewHook,
+    WatchdogHook,
 )
 from mmpose.engine.runner import PoseRunner
 from mmpose.engine.train_loop import PoseTrainLoop
@@ -26,4 +27,5 @@ __all__ = [
     'ResultDrawingHook',
     'ThroughputHook',
     'TrainingPreviewHook',
+    'WatchdogHook',
 ]

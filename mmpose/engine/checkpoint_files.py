@@ -17,6 +17,7 @@ from mmpose.checkpoints.io import LAST_CHECKPOINT, read_checkpoint
 LAST_EVALUATION = 'last_evaluation.json'
 UNFINISHED = '.part'
 NEEDED = ('state_dict', 'optimizer', 'meta')
+LAUNCH_TIME = 'MMPOSE_LAUNCH_TIME'  # set by tools/_launch.py
 
 
 def write_atomically(checkpoint: dict[str, Any], path: Path) -> None:
@@ -104,6 +105,22 @@ def find_last_checkpoint(
             '--resume PATH, or choose another --work-dir'
         )
     return None
+
+
+def find_own_checkpoint(
+    work_dir: str | Path, trust: bool, warn: Callable[[str], None]
+) -> Path | None:
+    """Last checkpoint of a job that torchrun has restarted; None at its first start.
+
+    One of an earlier job in the same work dir, which was not to be resumed, does not count.
+    """
+    restarts = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
+    if restarts == '0' or LAUNCH_TIME not in os.environ:
+        return None
+    warn(f'restart {restarts} of {os.environ["TORCHELASTIC_MAX_RESTARTS"]}: a rank had ended')
+    path = find_last_checkpoint(work_dir, trust, warn)
+    is_own = path is not None and path.stat().st_mtime >= float(os.environ[LAUNCH_TIME])
+    return path if is_own else None
 
 
 def _iterations(path: Path, trust: bool, warn: Callable[[str], None]) -> int | None:

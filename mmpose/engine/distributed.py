@@ -15,6 +15,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 VARIABLES = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
@@ -59,9 +60,12 @@ def init_distributed(launcher: str, timeout_minutes: float = 30) -> None:
                 'many processes, or set CUDA_VISIBLE_DEVICES'
             )
         torch.cuda.set_device(local_rank)
-    dist.init_process_group(
-        'nccl' if use_gpu else 'gloo', timeout=timedelta(minutes=timeout_minutes)
-    )
+    timeout = timedelta(minutes=timeout_minutes)
+    store, rank, size = next(rendezvous('env://', timeout=timeout))
+    # torchrun keeps the store when it restarts the ranks, with the addresses of those that ended
+    store = dist.PrefixStore(f'start {os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)}', store)
+    backend = 'nccl' if use_gpu else 'gloo'
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
 
 
 def leave_distributed() -> None:

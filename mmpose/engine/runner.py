@@ -38,10 +38,12 @@ from mmpose.datasets.samplers import with_epochs
 from mmpose.engine.checkpoint_files import (
     NEEDED,
     find_last_checkpoint,
+    find_own_checkpoint,
     noted_evaluation,
     remove_unfinished,
     write_atomically,
 )
+from mmpose.engine.compilation import compile_parts
 from mmpose.engine.distributed import init_worker
 from mmpose.engine.optim_wrapper import PoseOptimWrapper
 from mmpose.engine.resume import (
@@ -176,6 +178,8 @@ class PoseRunner(Runner):
             model,
             device_ids=[int(os.environ['LOCAL_RANK'])] if on_gpu else None,
             broadcast_buffers=False,
+            gradient_as_bucket_view=True,
+            static_graph=self.cfg.get('static_graph', False),
             find_unused_parameters=self.cfg.get('find_unused_parameters', False),
         )
 
@@ -202,6 +206,7 @@ class PoseRunner(Runner):
             model = super().train()
         finally:
             self._end_workers()
+            self.call_hook('after_stop')
         if self.unwritten is not None:
             raise OSError(
                 f'the training is complete, but some logs or pictures are missing: {self.unwritten}'
@@ -274,9 +279,9 @@ class PoseRunner(Runner):
         return PoseEvaluator(evaluator.metrics) if type(evaluator) is Evaluator else evaluator
 
     def _maybe_compile(self, target: str) -> None:
-        """Compiles the backbone if the config says so."""
-        if compile_backbone(self.bare_model, self.cfg.get('compile', None)):
-            self.logger.info('the backbone is compiled; the first iterations are slow')
+        """Compiles backbone and heads if the config says so."""
+        if compile_parts(self.bare_model, self.cfg.get('compile', None), self.logger.warning):
+            self.logger.info('backbone and heads are compiled; the first iterations are slow')
 
     @staticmethod
     def build_dataloader(
@@ -310,9 +315,13 @@ class PoseRunner(Runner):
     def setup_env(self, env_cfg: dict[str, Any]) -> None:
         """Sets up the process, as mmengine does, and lets it format the config once.
 
+        ``tf32`` says whether a GPU may round float32 products and convolutions to TensorFloat-32.
         On macOS a forked worker of a loader can die in Apple's libraries, so it is spawned.
         """
         format_configs_once()
+        if 'tf32' in env_cfg:
+            torch.backends.cuda.matmul.allow_tf32 = env_cfg['tf32']
+            torch.backends.cudnn.allow_tf32 = env_cfg['tf32']
         if sys.platform == 'darwin' and 'mp_cfg' in env_cfg:
             env_cfg['mp_cfg']['mp_start_method'] = 'spawn'
         super().setup_env(env_cfg)
@@ -412,12 +421,14 @@ class PoseRunner(Runner):
         self._has_loaded = True
         if self._train_dataloader is not None and self.rank == 0:
             remove_unfinished(self.work_dir)
-        if not self._resume:
+        trust = self.cfg.get('trust_checkpoint', False)
+        path = find_own_checkpoint(self.work_dir, trust, self.logger.warning)
+        if path is None and not self._resume:
             if self._load_from is not None:
                 self.load_checkpoint(self._load_from)
             return
-        trust = self.cfg.get('trust_checkpoint', False)
-        path = self._load_from or find_last_checkpoint(self.work_dir, trust, self.logger.warning)
+        path = path or self._load_from
+        path = path or find_last_checkpoint(self.work_dir, trust, self.logger.warning)
         if path is None:
             self.logger.info(f'nothing to resume in {self.work_dir}; starting from the beginning')
         else:
@@ -548,17 +559,6 @@ def refuse_foreign_draws(dataloader: dict[str, Any]) -> None:
             'epoch; raise train_cfg.max_epochs instead, or mix datasets by CombinedDataset(ratios='
             '...)'
         )
-
-
-def compile_backbone(model: nn.Module, options: bool | dict[str, Any] | None) -> bool:
-    """Compiles in place, which leaves the keys of checkpoints alone; returns whether it did.
-
-    Args:
-        options: ``compile`` of the config: true, or arguments of ``torch.compile``.
-    """
-    if options:
-        model.backbone.compile(**(options if isinstance(options, dict) else {}))
-    return bool(options)
 
 
 def format_configs_once() -> None:

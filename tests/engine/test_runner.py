@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 from mmengine.registry import HOOKS as ROOT_HOOKS
@@ -127,3 +128,21 @@ def test_workers_are_spawned_on_macos(platform, method, monkeypatch):
     env_cfg = dict(mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0))
     PoseRunner.setup_env(object.__new__(PoseRunner), env_cfg)
     assert given == [dict(mp_cfg=dict(mp_start_method=method, opencv_num_threads=0))]
+
+
+@pytest.fixture
+def tf32_flags():
+    flags = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [flag.allow_tf32 for flag in flags]
+    yield flags
+    for flag, value in zip(flags, before, strict=True):
+        flag.allow_tf32 = value
+
+
+@pytest.mark.parametrize('tf32', [True, False, None])
+def test_tf32_is_what_the_config_says(tf32, tf32_flags, monkeypatch):
+    monkeypatch.setattr(Runner, 'setup_env', lambda self, env_cfg: None)
+    for flag in tf32_flags:
+        flag.allow_tf32 = not tf32
+    PoseRunner.setup_env(object.__new__(PoseRunner), {} if tf32 is None else {'tf32': tf32})
+    assert [flag.allow_tf32 for flag in tf32_flags] == [tf32 is None or tf32] * 2

@@ -1,4 +1,4 @@
-"""Hooks around the iterations: checkpoints, early stopping, monitors, previews, bad cases."""
+"""Hooks around the iterations: checkpoints, early stopping, monitors, pictures, watchdog."""
 
 from mmpose.engine.hooks.bad_case_hook import BadCaseHook
 from mmpose.engine.hooks.checkpoint_hook import CheckpointHook
@@ -6,6 +6,7 @@ from mmpose.engine.hooks.drawing_hook import ResultDrawingHook
 from mmpose.engine.hooks.early_stopping_hook import PoseEarlyStoppingHook
 from mmpose.engine.hooks.monitor_hooks import LossGuardHook, PoseRuntimeInfoHook, ThroughputHook
 from mmpose.engine.hooks.preview_hook import TrainingPreviewHook
+from mmpose.engine.hooks.watchdog_hook import WatchdogHook
 
 __all__ = [
     'BadCaseHook',
@@ -16,4 +17,5 @@ __all__ = [
     'ResultDrawingHook',
     'ThroughputHook',
     'TrainingPreviewHook',
+    'WatchdogHook',
 ]

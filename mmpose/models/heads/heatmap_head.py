@@ -154,7 +154,7 @@ class HeatmapHead(PoseHead):
                 f'head has {self.num_keypoints} keypoints but the batch has {keypoints.shape[1]}; '
                 f'set head.out_channels={self.decoder.num_channels(keypoints.shape[1])}'
             )
-        heatmaps = self.forward(feats)
+        heatmaps = self(feats)
         with torch.no_grad():
             targets, weights = self.decoder.encode(keypoints, keypoints_visible)
         if self.keypoint_weights is not None:
