@@ -7,7 +7,7 @@ entries are looked at one by one, to name each bad one.
 from __future__ import annotations
 
 import math
-from array import array
+import struct
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
@@ -187,18 +187,16 @@ class Columns:
         rows = self.values(key)
         if skip is not None and skip.any():
             rows = [zeros if out else row for row, out in zip(rows, skip, strict=True)]
-        flat = array('d')
-        if set(map(type, rows)) <= {list} and set(map(len, rows)) <= {length}:
+        if set(map(type, rows)) <= {list}:
+            pack = struct.Struct(f'{length}d').pack
             try:
-                for row in rows:
-                    flat.fromlist(row)
-            except (TypeError, OverflowError):
-                flat = array('d')
+                packed = bytearray().join([pack(*row) for row in rows])
+            except (struct.error, OverflowError):  # another length, or not all are numbers
+                pass
             else:
-                return np.asarray(flat).reshape(-1, length)  # (N * length,) -> (N, length)
-        for row in self._each(key, partial(numbers, length=length), zeros, skip, kind):
-            flat.extend(row)
-        return np.asarray(flat).reshape(-1, length)
+                return np.frombuffer(packed, count=len(rows) * length).reshape(-1, length)
+        read = partial(numbers, length=length)
+        return np.array(self._each(key, read, zeros, skip, kind), np.float64).reshape(-1, length)
 
     def tables(self, key: str, shape: tuple[int, int]) -> Floats:
         """Lists of lists of finite numbers of a field: (N, *shape)."""

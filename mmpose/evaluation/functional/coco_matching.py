@@ -89,12 +89,9 @@ def find_candidates(
     low, high, reach = _reaches(gt, gt_area, float(variances.max()), min(min_oks, CEILING))
     for detection, annotation in iterate_pairs(starts, counts):
         poses = dt_rows[detection]
-        gaps = [
-            np.maximum(start[annotation] - dt_end[poses], dt_start[poses] - end[annotation])
-            for start, end, dt_start, dt_end in zip(
-                low, high, dt_boxes[:2], dt_boxes[2:], strict=True
-            )
-        ]
+        before = [low[i, annotation] - dt_boxes[i + 2, poses] for i in (0, 1)]
+        behind = [dt_boxes[i, poses] - high[i, annotation] for i in (0, 1)]
+        gaps = map(np.maximum, before, behind)
         near = sum(gap.clip(0) ** 2 for gap in gaps) <= reach[annotation]
         detection, annotation = detection[near], annotation[near]
         oks = oks_to_ground_truth(
