@@ -70,7 +70,8 @@ def benchmark_evaluation(
     if sigmas is None:
         raise ValueError(f"the skeleton '{dataset_meta.name}' has no sigmas, which OKS needs")
     settings = dict(images=num_images, annotations=num_gt, detections=num_dt, repeat=repeat)
-    settings['json'] = 'orjson' if importlib.util.find_spec('orjson') else 'json'
+    found = [x for x in ('simdjson', 'orjson') if importlib.util.find_spec(x)]
+    settings['json'] = ', '.join([*found, 'json'])
     report = start_report('eval', torch.device('cpu'), settings)
     gt, dt = make_synthetic_coco(num_images, num_gt, num_dt, seed=0, num_keypoints=len(sigmas))
     installed = [name for name in others if _is_usable(name, report)]

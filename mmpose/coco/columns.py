@@ -66,6 +66,7 @@ class Columns:
         report: Gets every problem; None raises the first one.
         numbers: Numbers of the entries, by which they are named; None where their ``id`` does it.
         kind: Kind of a problem unless another one is given.
+        values: Values of fields that were read already.
 
     Attributes:
         bad: (N,). Entries with a problem; what the columns hold there means nothing.
@@ -79,12 +80,13 @@ class Columns:
         report: Report | None = None,
         numbers: Sequence[int] | None = None,
         kind: str = 'malformed_annotation',
+        values: dict[str, list[Any]] | None = None,
     ) -> None:
         self.path, self.what, self.report, self.kind = path, what, report, kind
         self.entry_numbers = numbers
         self.bad: Bools = np.zeros(len(items), np.bool_)
         self.items: Sequence[Json] = items
-        self._values: dict[str, list[Any]] = {}
+        self._values = {} if values is None else values
         if not set(map(type, items)) <= {dict}:
             for row, item in enumerate(items):
                 if type(item) is not dict:

@@ -49,7 +49,7 @@ def load_elements(path: Path, what: str) -> Iterator[Any]:
     """
     num, loads = 0, _fast_loads()
     with suppress(OSError, ValueError):
-        for text in _pieces(path):
+        for text in list_pieces(path):
             elements = loads(text)
             yield elements
             num += len(elements)
@@ -58,7 +58,7 @@ def load_elements(path: Path, what: str) -> Iterator[Any]:
     yield content[num:] if isinstance(content, list) else content
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def list_pieces(path: Path) -> Iterator[bytes]:
     """Yields JSON texts, lists of some of the elements of a list; together they are all of them.
 
     Raises:

@@ -6,7 +6,7 @@ import pytest
 from evaluation_cases import POSE, SIDE, annotation_file, detections, shifted
 
 from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
-from mmpose.coco import json_file
+from mmpose.coco import files, json_file
 from mmpose.evaluation.functional import (
     load_detections,
     load_ground_truth,
@@ -16,7 +16,7 @@ from mmpose.evaluation.functional import (
 RESULT = {'image_id': 1, 'category_id': 1, 'keypoints': [1.0, 2.0, 0.5] * 17, 'score': 0.5}
 
 
-READERS = ['orjson', 'json']  # each with those after it
+READERS = ['simdjson', 'orjson', 'json']  # each with those after it
 
 
 @pytest.fixture(params=READERS)
@@ -24,6 +24,7 @@ def reader(request, monkeypatch):
     """Each reader of JSON."""
     if request.param != 'json':
         pytest.importorskip(request.param, reason=f'{request.param} is not installed')
+    monkeypatch.setattr(files, 'SIMDJSON_BYTES', 0)
     missing = READERS[: READERS.index(request.param)]
     real_import = builtins.__import__
 
@@ -267,3 +268,20 @@ def test_wrong_skeleton_and_missing_files(tmp_path):
     for load in (load_ground_truth, load_detections):
         with pytest.raises(FileNotFoundError, match=r'absent\.json does not exist'):
             load(tmp_path / 'absent.json', 17)
+
+
+@pytest.mark.parametrize('more', [{}, {'center': [1, 2], 'area': 3.5}, {'ann_id': 4}])
+def test_results_without_faults_are_read_by_simdjson_alone(tmp_path, monkeypatch, more):
+    pytest.importorskip('simdjson', reason='pysimdjson is not installed')
+    path = tmp_path / 'results.json'
+    path.write_text(json.dumps([{**record, **more} for record in _records(20)]))
+    monkeypatch.setattr(json_file, 'PIECE', 5000)
+    monkeypatch.setattr(files, 'SIMDJSON_BYTES', 0)
+    extras = ['ann_id'] if 'ann_id' in more else []
+    expected = load_detections(path, 17, extras)
+    monkeypatch.setattr(files, 'load_elements', None)
+    found = load_detections(path, 17, extras)
+    np.testing.assert_array_equal(found.keypoints, expected.keypoints)
+    assert {name: ids.tolist() for name, ids in found.extras.items()} == {
+        x: [4] * 20 for x in extras
+    }
