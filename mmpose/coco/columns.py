@@ -7,7 +7,7 @@ entries are looked at one by one, to name each bad one.
 from __future__ import annotations
 
 import math
-from array import array
+import struct
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
@@ -66,6 +66,7 @@ class Columns:
         report: Gets every problem; None raises the first one.
         numbers: Numbers of the entries, by which they are named; None where their ``id`` does it.
         kind: Kind of a problem unless another one is given.
+        values: Values of fields that were read already.
 
     Attributes:
         bad: (N,). Entries with a problem; what the columns hold there means nothing.
@@ -79,12 +80,13 @@ class Columns:
         report: Report | None = None,
         numbers: Sequence[int] | None = None,
         kind: str = 'malformed_annotation',
+        values: dict[str, list[Any]] | None = None,
     ) -> None:
         self.path, self.what, self.report, self.kind = path, what, report, kind
         self.entry_numbers = numbers
         self.bad: Bools = np.zeros(len(items), np.bool_)
         self.items: Sequence[Json] = items
-        self._values: dict[str, list[Any]] = {}
+        self._values = {} if values is None else values
         if not set(map(type, items)) <= {dict}:
             for row, item in enumerate(items):
                 if type(item) is not dict:
@@ -187,18 +189,16 @@ class Columns:
         rows = self.values(key)
         if skip is not None and skip.any():
             rows = [zeros if out else row for row, out in zip(rows, skip, strict=True)]
-        flat = array('d')
-        if set(map(type, rows)) <= {list} and set(map(len, rows)) <= {length}:
+        if set(map(type, rows)) <= {list}:
+            pack = struct.Struct(f'{length}d').pack
             try:
-                for row in rows:
-                    flat.fromlist(row)
-            except (TypeError, OverflowError):
-                flat = array('d')
+                packed = bytearray().join([pack(*row) for row in rows])
+            except (struct.error, OverflowError):  # another length, or not all are numbers
+                pass
             else:
-                return np.asarray(flat).reshape(-1, length)  # (N * length,) -> (N, length)
-        for row in self._each(key, partial(numbers, length=length), zeros, skip, kind):
-            flat.extend(row)
-        return np.asarray(flat).reshape(-1, length)
+                return np.frombuffer(packed, count=len(rows) * length).reshape(-1, length)
+        read = partial(numbers, length=length)
+        return np.array(self._each(key, read, zeros, skip, kind), np.float64).reshape(-1, length)
 
     def tables(self, key: str, shape: tuple[int, int]) -> Floats:
         """Lists of lists of finite numbers of a field: (N, *shape)."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mmpose.coco.columns import Columns, id_array
 from mmpose.coco.instance_layout import InstanceLayout, plain_keypoints
 from mmpose.coco.json_fields import Json
-from mmpose.coco.json_file import read_json, to_json, without_garbage_collection
+from mmpose.coco.json_file import list_pieces, load_elements, to_json, without_garbage_collection
 from mmpose.coco.keypoint_arrays import KeypointDetections, KeypointGroundTruth
 from mmpose.coco.reader import AnnotationReader
 
 # K, or the fields that hold the keypoints one after the other, with the number of each; of a whole
 # body all may stand in the first one
 KeypointFields = int | Mapping[str, int]
+SIMDJSON_BYTES = 1 << 23  # of a smaller file, the import takes longer than it saves
 
 
 def load_ground_truth(
@@ -71,51 +73,87 @@ def load_detections(
         FileNotFoundError: If the file is missing.
         ValueError: If it is not such a file; the message names the field.
     """
-    with without_garbage_collection():
-        content = read_json(Path(path), 'result file')
-        if not isinstance(content, list):
-            raise ValueError(
-                f'{path}: not a COCO result file; expected a list of poses but found '
-                f'{type(content).__name__}'
-            )
-        present = content[0] if content and isinstance(content[0], dict) else {}
-        names = [*extras, *(name for name in optional_extras if name in present)]
-        return pack_detections(content, str(path), num_keypoints, names)
-
-
-def pack_detections(
-    records: Sequence[Json], source: str, num_keypoints: KeypointFields, extras: Sequence[str] = ()
-) -> KeypointDetections:
-    """Result records as arrays.
-
-    Args:
-        records: Objects as ``load_detections`` describes them.
-
-    Raises:
-        ValueError: If a field is missing or malformed; the message names it.
-    """
     fields = {'keypoints': num_keypoints} if isinstance(num_keypoints, int) else num_keypoints
-    poses = plain_keypoints(records, fields)
-    rows = Columns(Path(source), 'pose', poses, numbers=range(len(records)))
-    parts = [rows.lists(name, 3 * num) for name, num in fields.items()]
-    points = np.concatenate(parts, axis=1).reshape(len(poses), sum(fields.values()), 3)
-    return KeypointDetections(
-        image_id=_checked_ids(rows),
-        category_id=rows.integers('category_id'),
-        keypoints=np.ascontiguousarray(points[..., :2]),
-        keypoint_scores=np.ascontiguousarray(points[..., 2]),
-        scores=rows.numbers('score'),
-        source=source,
-        extras={
-            name: rows.integers(name) if name == 'ann_id' else rows.numbers(name) for name in extras
+    names, num = list(extras), 0
+    with without_garbage_collection():
+        parts = [] if optional_extras else _read_plain(Path(path), fields, names)
+        for records in () if parts else load_elements(Path(path), 'result file'):
+            if not isinstance(records, list):
+                raise ValueError(
+                    f'{path}: not a COCO result file; expected a list of poses but found '
+                    f'{type(records).__name__}'
+                )
+            if not parts and records and isinstance(records[0], dict):
+                names += [name for name in optional_extras if name in records[0]]
+            places = range(num, num + len(records))
+            rows = Columns(Path(path), 'pose', plain_keypoints(records, fields), numbers=places)
+            points = np.concatenate([rows.lists(name, 3 * n) for name, n in fields.items()], axis=1)
+            before = parts[0]['image_id'][:1].tolist() if parts else []
+            parts.append(_pose_columns(rows, points, names, before))
+            num += len(records)
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = {name: columns.pop(f'extras.{name}') for name in names}
+    return KeypointDetections(**columns, source=str(path), extras=found)
+
+
+def _read_plain(
+    path: Path, fields: Mapping[str, int], extras: Sequence[str]
+) -> list[dict[str, np.ndarray]]:
+    """Columns of poses of which none has a fault, read by simdjson without a Python float each.
+
+    Returns:
+        Nothing if it is not installed or there may be a fault, which the slower way then names.
+    """
+    columns = {name: list[Any]() for name in ('image_id', 'category_id', 'score', *extras)}
+    packed, num = bytearray(), 3 * fields.get('keypoints', 0)
+    try:
+        if path.stat().st_size < SIMDJSON_BYTES:
+            return []
+        import simdjson
+
+        parser: Any = simdjson.Parser()
+        for text in list_pieces(path) if len(fields) == 1 else ():
+            poses = list(parser.parse(text))
+            for name, column in columns.items():
+                column += [pose[name] for pose in poses]
+            lists = [pose['keypoints'] for pose in poses]
+            # a list in a list would pass for its numbers
+            num_lists = sum(isinstance(value, list) for value in poses[0].values())
+            found = np.count_nonzero(np.frombuffer(text, np.uint8) == ord('['))
+            if set(map(len, lists)) != {num} or found != 1 + num_lists * len(poses):
+                return []
+            packed += b''.join([numbers.as_buffer(of_type='d') for numbers in lists])
+            del poses, lists  # which frees the parser
+        items: list[Json] = [{}] * len(columns['score'])
+        rows = Columns(path, 'pose', items, numbers=range(len(items)), values=columns)
+        points = np.frombuffer(packed, count=len(packed) // 8).reshape(len(items), -1)
+        return [_pose_columns(rows, points, extras, [])] if packed else []
+    except (ImportError, OSError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        return []
+
+
+def _pose_columns(
+    rows: Columns, points: np.ndarray, extras: Sequence[str], before: list[int | str]
+) -> dict[str, np.ndarray]:
+    """Arrays of poses by the names of ``KeypointDetections``; ``before`` has ids that came."""
+    points = points.reshape(len(points), points.shape[1] // 3, 3)  # (N, 3K) -> (N, K, 3)
+    return {
+        'image_id': _checked_ids(rows, before),
+        'category_id': rows.integers('category_id'),
+        'keypoints': points[..., :2],
+        'keypoint_scores': points[..., 2],
+        'scores': rows.numbers('score'),
+        **{
+            f'extras.{name}': rows.integers(name) if name == 'ann_id' else rows.numbers(name)
+            for name in extras
         },
-    )
+    }
 
 
 def detection_records(
     detections: KeypointDetections, keypoint_fields: Mapping[str, int] | None = None
 ) -> list[Json]:
-    """Arrays as result records, the inverse of ``pack_detections``.
+    """Arrays as result records, the inverse of ``load_detections``.
 
     Args:
         keypoint_fields: Fields that take the keypoints one after the other, with the number of
@@ -161,10 +199,11 @@ def write_detections(
     Path(path).write_bytes(to_json(detection_records(detections, keypoint_fields)))
 
 
-def _checked_ids(rows: Columns) -> np.ndarray:
+def _checked_ids(rows: Columns, before: list[int | str]) -> np.ndarray:
     ids = rows.identifiers('image_id')
-    for row, image_id in enumerate(ids if len(set(map(type, ids))) > 1 else ()):
-        if type(image_id) is not type(ids[0]):
-            found = f"field 'image_id' is {image_id!r}, but the first pose has {ids[0]!r}"
+    first = (before or ids)[:1]
+    for row, image_id in enumerate(ids if len(set(map(type, first + ids))) > 1 else ()):
+        if type(image_id) is not type(first[0]):
+            found = f"field 'image_id' is {image_id!r}, but the first pose has {first[0]!r}"
             rows.fail(row, found, 'only integers or only strings')
     return id_array(ids)

@@ -107,14 +107,19 @@ def plain_keypoints(annotations: Sequence[Any], fields: Mapping[str, int]) -> Se
     """
     whole = 3 * sum(fields.values()) if len(fields) > 1 else -1
     first = next(iter(fields))
+    try:  # most files are plain throughout
+        kinds = {type(item[field][0]) for field in fields for item in annotations}
+        if list not in kinds and (whole < 0 or whole not in {len(x[first]) for x in annotations}):
+            return annotations
+    except (LookupError, TypeError):
+        pass
     found = None
     for row, item in enumerate(annotations):
         for field in fields:
             value = item.get(field) if isinstance(item, dict) else None
             if not (isinstance(value, list) and value):
                 continue
-            is_nested = all(isinstance(point, list) for point in (value[0], value[-1]))
-            if is_nested and all(isinstance(point, list) for point in value):
+            if type(value[0]) is list and all(isinstance(point, list) for point in value):
                 value = [number for point in value for number in point]
             elif field != first or len(value) != whole:
                 continue

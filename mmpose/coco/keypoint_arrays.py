@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -160,7 +160,9 @@ def _take(arrays: Arrays, rows: IntArray, shared: tuple[str, ...] = ()) -> Array
     columns = {name: x for name, x in vars(arrays).items() if isinstance(x, np.ndarray)}
     taken: dict[str, Any] = {name: x[rows] for name, x in columns.items() if name not in shared}
     taken['extras'] = {name: array[rows] for name, array in arrays.extras.items()}
-    return replace(arrays, **taken)
+    copied = object.__new__(type(arrays))  # rows of what was checked need no other check
+    vars(copied).update(vars(arrays) | taken)
+    return copied
 
 
 def _pose_shape(keypoints: FloatArray, source: str) -> tuple[int, int]:

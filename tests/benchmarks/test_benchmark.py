@@ -174,14 +174,16 @@ def test_annotations_are_opened_in_a_new_process(toy, tmp_path):
         annotation_benchmark.probe_annotations(dataset, cache, 1)
 
 
-def test_evaluation_compares_with_what_is_installed():
-    others = ('faster_coco_eval', 'no_such_evaluator')
+@pytest.mark.parametrize('other', ['hotcoco', 'faster_coco_eval'])
+def test_evaluation_compares_with_what_is_installed(other):
+    others = (other, 'no_such_evaluator')
     found = benchmark_evaluation(repeat=1, num_images=20, num_gt=60, num_dt=200, others=others)
     assert 'no_such_evaluator is not installed' in found.notes
-    if 'faster_coco_eval is not installed' in found.notes:
-        pytest.skip('faster-coco-eval is not installed')
+    if f'{other} is not installed' in found.notes:
+        pytest.skip(f'{other} is not installed')
     (note,) = [x for x in found.notes if x.startswith('largest difference')]
-    assert float(note.rpartition(' ')[2]) < 1e-6
+    assert float(note.rpartition(' ')[2]) < 1e-12
+    assert found.find(f'{other}, evaluation alone / ours, from arrays').values[0] > 0
     steps = ('load annotations', 'load results', 'evaluate and summarise')
     assert [name.strip() for name in names(found) if name.startswith('  ')] == [*steps, *steps]
 

@@ -6,6 +6,7 @@ import pytest
 from evaluation_cases import POSE, SIDE, annotation_file, detections, shifted
 
 from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
+from mmpose.coco import files, json_file
 from mmpose.evaluation.functional import (
     load_detections,
     load_ground_truth,
@@ -15,20 +16,24 @@ from mmpose.evaluation.functional import (
 RESULT = {'image_id': 1, 'category_id': 1, 'keypoints': [1.0, 2.0, 0.5] * 17, 'score': 0.5}
 
 
-@pytest.fixture(params=['orjson', 'json'])
+READERS = ['simdjson', 'orjson', 'json']  # each with those after it
+
+
+@pytest.fixture(params=READERS)
 def reader(request, monkeypatch):
-    """Both readers of JSON."""
-    if request.param == 'orjson':
-        pytest.importorskip('orjson', reason='orjson is not installed')
-        return
+    """Each reader of JSON."""
+    if request.param != 'json':
+        pytest.importorskip(request.param, reason=f'{request.param} is not installed')
+    monkeypatch.setattr(files, 'SIMDJSON_BYTES', 0)
+    missing = READERS[: READERS.index(request.param)]
     real_import = builtins.__import__
 
-    def import_without_orjson(name, *rest):
-        if name == 'orjson':
+    def import_without(name, *rest):
+        if name in missing:
             raise ImportError(name)
         return real_import(name, *rest)
 
-    monkeypatch.setattr(builtins, '__import__', import_without_orjson)
+    monkeypatch.setattr(builtins, '__import__', import_without)
 
 
 @pytest.mark.usefixtures('reader')
@@ -129,6 +134,97 @@ def test_bad_results_name_file_and_field(tmp_path, content, message):
         load_detections(path, 17)
 
 
+def _records(num):
+    rng = np.random.default_rng(0)
+    return [
+        {**RESULT, 'image_id': i, 'keypoints': rng.random(51).tolist(), 'score': rng.random()}
+        for i in range(num)
+    ]
+
+
+# text of a list of results -> the same, or another with the same content
+LAYOUTS = [
+    json.dumps,
+    lambda records: json.dumps(records, separators=(',', ':')),
+    lambda records: json.dumps(records, indent=2) + '\n',
+    lambda records: ' ' + json.dumps(records),
+    lambda records: '\ufeff' + json.dumps(records),
+    lambda records: json.dumps([{'file': '"},{"image_id": 1, [', **r} for r in records]),
+    lambda records: json.dumps([{**r, 'more': [{'a': [{'b': 1}]}, {}]} for r in records]),
+    lambda records: json.dumps([{**r, 'image_id': str(r['image_id'])} for r in records]),
+    lambda records: json.dumps([{**r, 'keypoints': _points(r)} for r in records]),
+]
+
+
+def _points(record):
+    return np.reshape(record['keypoints'], (17, 3)).tolist()
+
+
+@pytest.mark.usefixtures('reader')
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('size', [700, 5000, 1 << 20])
+def test_results_read_in_pieces(tmp_path, monkeypatch, layout, size):
+    monkeypatch.setattr(json_file, 'PIECE', size)
+    path, records = tmp_path / 'results.json', _records(20)
+    path.write_text(layout(records), encoding='utf-8')
+    dt = load_detections(path, 17)
+    points = np.array([record['keypoints'] for record in records]).reshape(20, 17, 3)
+    np.testing.assert_array_equal(dt.keypoints, points[..., :2])
+    np.testing.assert_array_equal(dt.keypoint_scores, points[..., 2])
+    assert dt.scores.tolist() == [record['score'] for record in records]
+    assert list(map(int, dt.image_id)) == list(range(20))
+
+
+FAULTS = [
+    (('"category_id": 1', '"category_id": true'), "pose 0: field 'category_id' is True"),
+    (('"image_id": 17', '"image_id": "17"'), "pose 17: .* is '17', but the first pose has 0"),
+    (
+        ('"image_id": 17', '"image_id": [17]'),
+        r"pose 17: field 'image_id' is \[17\], expected an in",
+    ),
+    (
+        ('"image_id": 17', f'"image_id": {1 << 62}'),
+        "pose 17: field 'image_id' is 4.6.*e\\+18, expe",
+    ),
+    (('"image_id": 17, ', ''), "pose 17: field 'image_id' is missing"),
+    (('"image_id": 17, ', '"image_id": NaN, '), "pose 17: field 'image_id' is nan"),
+    (('"image_id": 17, ', '"image_id": 17,, '), 'is not valid JSON'),
+    (('}, {"image_id": 17', '}, 3, {"image_id": 17'), 'pose 17: a int, expected an object'),
+    (('}, {"image_id": 17', '},, {"image_id": 17'), 'is not valid JSON'),
+    (('}, {"image_id": 17', '}], [{"image_id": 17'), 'is not valid JSON'),
+    (('[{"image_id": 0', '[,{"image_id": 0'), 'is not valid JSON'),
+    (('}]', '},]'), 'is not valid JSON'),
+    (('}]', '}'), 'is not valid JSON: it ends too early'),
+    (('}]', '}] {}'), 'is not valid JSON'),
+]
+
+
+@pytest.mark.usefixtures('reader')
+@pytest.mark.parametrize('size', [700, 1 << 20])
+@pytest.mark.parametrize(('change', 'message'), FAULTS)
+def test_faults_in_any_piece_are_named(tmp_path, monkeypatch, size, change, message):
+    monkeypatch.setattr(json_file, 'PIECE', size)
+    path, text = tmp_path / 'results.json', json.dumps(_records(20))
+    path.write_text(text.replace(*change))
+    assert path.read_text() != text
+    with pytest.raises(ValueError, match=f'results.json:? {message}'):
+        load_detections(path, 17)
+
+
+@pytest.mark.usefixtures('reader')
+@pytest.mark.parametrize(
+    'keypoints',
+    [[1.0] * 50, [1.0] * 52, [[1.0]] + [1.0] * 50, [1.0, [2.0, 3.0], []] + [1.0] * 48, [None] * 51],
+)
+def test_odd_lists_in_a_later_piece(tmp_path, monkeypatch, keypoints):
+    monkeypatch.setattr(json_file, 'PIECE', 700)
+    records, path = _records(20), tmp_path / 'results.json'
+    records[17]['keypoints'] = keypoints
+    path.write_text(json.dumps(records))
+    with pytest.raises(ValueError, match=r"pose 17: field 'keypoints' .*expected a list of 51 num"):
+        load_detections(path, 17)
+
+
 def _without(key):
     return lambda content: content['annotations'][1].pop(key)
 
@@ -172,3 +268,20 @@ def test_wrong_skeleton_and_missing_files(tmp_path):
     for load in (load_ground_truth, load_detections):
         with pytest.raises(FileNotFoundError, match=r'absent\.json does not exist'):
             load(tmp_path / 'absent.json', 17)
+
+
+@pytest.mark.parametrize('more', [{}, {'center': [1, 2], 'area': 3.5}, {'ann_id': 4}])
+def test_results_without_faults_are_read_by_simdjson_alone(tmp_path, monkeypatch, more):
+    pytest.importorskip('simdjson', reason='pysimdjson is not installed')
+    path = tmp_path / 'results.json'
+    path.write_text(json.dumps([{**record, **more} for record in _records(20)]))
+    monkeypatch.setattr(json_file, 'PIECE', 5000)
+    monkeypatch.setattr(files, 'SIMDJSON_BYTES', 0)
+    extras = ['ann_id'] if 'ann_id' in more else []
+    expected = load_detections(path, 17, extras)
+    monkeypatch.setattr(files, 'load_elements', None)
+    found = load_detections(path, 17, extras)
+    np.testing.assert_array_equal(found.keypoints, expected.keypoints)
+    assert {name: ids.tolist() for name, ids in found.extras.items()} == {
+        x: [4] * 20 for x in extras
+    }

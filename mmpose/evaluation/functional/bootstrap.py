@@ -65,10 +65,11 @@ def _figures_of_chunk(
     tables = {'precision': np.full(shape, np.nan), 'recall': np.full(shape, np.nan)}
     images = np.unique(matched.gt.image_ids)
     gt_image = np.searchsorted(images, matched.gt.image_id)
-    dt_image = np.searchsorted(images, matched.dt.image_id)
+    dt, kept = matched.dt, matched.dt_rows
+    dt_image = np.searchsorted(images, dt.image_id[kept])
     for c, category_id in enumerate(matched.category_ids):
-        rows = np.flatnonzero(matched.dt.category_id == category_id)
-        rows = rows[np.argsort(-matched.dt.scores[rows], kind='stable')]
+        rows = np.flatnonzero(dt.category_id[kept] == category_id)
+        rows = rows[np.argsort(-dt.scores[kept[rows]], kind='stable')]
         weights = counts[:, dt_image[rows]].astype(np.int32)  # (R, d)
         sums = np.cumsum(weights, axis=1, dtype=np.int32)
         is_member = matched.gt.category_id == category_id

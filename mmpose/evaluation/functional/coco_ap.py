@@ -22,13 +22,19 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
     check_detections_fit,
 )
-from mmpose.evaluation.functional.coco_matching import Matches, find_candidates, match_detections
+from mmpose.evaluation.functional.coco_matching import (
+    Matches,
+    find_candidates,
+    match_detections,
+    pose_boxes,
+)
 from mmpose.evaluation.functional.oks import keypoint_variances
 from mmpose.evaluation.functional.ragged import rank_in_group
 
 OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_POINTS = np.linspace(0, 1, 101)
 MAX_DETECTIONS = 20
+MAX_TABLE = 1 << 20  # ids within such a range are looked up, others are searched for
 BOX_TO_OBJECT_AREA = 0.53  # share of a box that an instance covers, for data without masks
 # object area in px^2, both ends included; keypoints have no small range
 AREA_RANGES = {'all': (0.0, 1e10), 'medium': (32.0**2, 96.0**2), 'large': (96.0**2, 1e10)}
@@ -98,14 +104,16 @@ class MatchedPoses:
     Attributes:
         category_ids: (C,).
         gt: Ground truth in the order of the matching.
-        dt: The detections that were kept, in the order of the matching.
-        matches: Outcome for ``dt``.
+        dt: The detections.
+        dt_rows: (D,). Rows of the detections that were kept, in the order of the matching.
+        matches: Outcome for ``dt_rows``.
         gt_ignored: (A, G). True where an annotation does not count in an area range.
     """
 
     category_ids: IntArray
     gt: KeypointGroundTruth
     dt: KeypointDetections
+    dt_rows: IntArray
     matches: Matches
     gt_ignored: BoolArray
 
@@ -120,13 +128,14 @@ class MatchedPoses:
         """
         if image_ids is None:
             return _accumulate(self)
-        dt_rows = np.flatnonzero(np.isin(self.dt.image_id, image_ids))
+        kept = np.flatnonzero(np.isin(self.dt.image_id[self.dt_rows], image_ids))
         gt_rows = np.flatnonzero(np.isin(self.gt.image_id, image_ids))
         part = MatchedPoses(
             self.category_ids,
             self.gt.take(gt_rows),
-            self.dt.take(dt_rows),
-            self.matches.take(dt_rows),
+            self.dt,
+            self.dt_rows[kept],
+            self.matches.take(kept),
             self.gt_ignored[:, gt_rows],
         )
         return _accumulate(part)
@@ -170,31 +179,37 @@ def match_poses(
             'came; evaluate with the skeleton of the annotations'
         )
     check_detections_fit(gt, dt)
-    dt_extents = extents(dt.keypoints) if dt_extents is None else dt_extents
+    boxes = pose_boxes(dt.keypoints)
+    dt_extents = _box_areas(boxes) if dt_extents is None else dt_extents
     category_ids = np.unique(gt.category_ids)
     gt_group = _groups(gt, gt, category_ids)
     gt_order = np.argsort(gt_group, kind='stable')
     gt, gt_group = gt.take(gt_order), gt_group[gt_order]
     dt_group = _groups(dt, gt, category_ids)
-    dt_order = np.lexsort((-dt.scores, dt_group))
-    dt_order = dt_order[rank_in_group(dt_group[dt_order]) < max_detections]
-    dt, dt_group = dt.take(dt_order), dt_group[dt_order]
+    dt_rows = np.argsort(-dt.scores, kind='stable')
+    small = np.min_scalar_type(len(category_ids) * len(gt.image_ids))  # 16 bits sort much faster
+    dt_rows = dt_rows[np.argsort(dt_group[dt_rows].astype(small), kind='stable')]
+    dt_rows = dt_rows[rank_in_group(dt_group[dt_rows]) < max_detections]
+    dt_group = dt_group[dt_rows]
 
     gt_area = _object_areas(gt, use_area)
-    pairs = find_candidates(
-        gt, gt_group, gt_area, dt, dt_group, keypoint_variances(sigmas), float(OKS_THRESHOLDS.min())
-    )
+    variances, min_oks = keypoint_variances(sigmas), float(OKS_THRESHOLDS.min())
+    pairs = find_candidates(gt, gt_group, gt_area, dt, dt_rows, dt_group, boxes, variances, min_oks)
     gt_ignored = _outside_ranges(gt_area) | (gt.num_labelled == 0) | gt.iscrowd  # (A, G)
-    dt_outside = _outside_ranges(dt_extents[dt_order])
+    dt_outside = _outside_ranges(dt_extents[dt_rows])
     dt_rank = rank_in_group(dt_group)
     matches = match_detections(pairs, dt_rank, dt_outside, gt_ignored, gt.iscrowd, OKS_THRESHOLDS)
-    return MatchedPoses(category_ids, gt, dt, matches, gt_ignored)
+    return MatchedPoses(category_ids, gt, dt, dt_rows, matches, gt_ignored)
 
 
 def extents(keypoints: FloatArray) -> FloatArray:
     """Area of the box around all keypoints of a pose: (N, K, 2) -> (N,)."""
-    x, y = keypoints[..., 0], keypoints[..., 1]
-    return np.asarray((x.max(axis=1) - x.min(axis=1)) * (y.max(axis=1) - y.min(axis=1)))
+    return _box_areas(pose_boxes(keypoints))
+
+
+def _box_areas(boxes: FloatArray) -> FloatArray:
+    low_x, low_y, high_x, high_y = boxes
+    return np.asarray((high_x - low_x) * (high_y - low_y))
 
 
 def format_scores(metrics: dict[str, float]) -> str:
@@ -221,9 +236,18 @@ def _groups(
     category_ids: IntArray,
 ) -> IntArray:
     """Number of the (image, category) of each row, images in ascending order of their ids."""
-    image = np.searchsorted(np.unique(gt.image_ids), arrays.image_id)
+    image = _places(arrays.image_id, np.unique(gt.image_ids))
     category = np.searchsorted(category_ids, arrays.category_id)
     return np.asarray(image * len(category_ids) + category, dtype=np.int64)
+
+
+def _places(values: IdArray, known: IdArray) -> IntArray:
+    """Places of values among sorted ones."""
+    if known.dtype.kind != 'i' or not len(known) or known[-1] - known[0] >= MAX_TABLE:
+        return np.searchsorted(known, values)
+    table = np.zeros(known[-1] - known[0] + 1, np.int64)
+    table[known - known[0]] = np.arange(len(known))
+    return np.asarray(table[values - known[0]])
 
 
 def _outside_ranges(area: FloatArray) -> BoolArray:
@@ -232,19 +256,20 @@ def _outside_ranges(area: FloatArray) -> BoolArray:
 
 
 def _accumulate(matched: MatchedPoses) -> CocoScores:
-    category_ids, matches = matched.category_ids, matched.matches
+    category_ids, dt_rows = matched.category_ids, matched.dt_rows
+    scores, categories = matched.dt.scores[dt_rows], matched.dt.category_id[dt_rows]
     shape = (len(category_ids), len(AREA_RANGES), len(OKS_THRESHOLDS))
     precision = np.full((*shape, len(RECALL_POINTS)), -1.0)
     recall = np.full(shape, -1.0)
     for c, category_id in enumerate(category_ids):
-        rows = np.flatnonzero(matched.dt.category_id == category_id)
-        rows = rows[np.argsort(-matched.dt.scores[rows], kind='stable')]
+        rows = np.flatnonzero(categories == category_id)
+        rows = rows[np.argsort(-scores[rows], kind='stable')]
+        matches = matched.matches.take(rows)
         is_member = matched.gt.category_id == category_id
         num_annotations = (~matched.gt_ignored[:, is_member]).sum(axis=1)  # (A,)
         for a in np.flatnonzero(num_annotations):
-            is_true = matches.is_true[a][:, rows]  # (T, d)
-            num_counted = np.cumsum(~matches.is_ignored[a][:, rows], axis=1)
-            for t, hits in enumerate(map(np.flatnonzero, is_true)):
+            num_counted = np.cumsum(~matches.is_ignored[a], axis=1)  # (T, d)
+            for t, hits in enumerate(map(np.flatnonzero, matches.is_true[a])):
                 curve = precision_at_recalls(num_counted[t, hits], num_annotations[a])
                 precision[c, a, t] = curve
                 recall[c, a, t] = len(hits) / num_annotations[a]
