@@ -9,7 +9,7 @@ from mmpose.engine.training_length import TrainingLength
 
 MIN_BATCH = 4
 BATCHES_PER_EPOCH = 6  # at least, for all but the smallest sets
-MIN_ITERS, MIN_EPOCHS = 2000, 100  # ViTPose itself has 210 epochs of 150,000 samples
+MIN_ITERS, MIN_EPOCHS = 5000, 100  # ViTPose itself has 210 epochs of 150,000 samples
 WARM_UP_SHARE, MAX_WARM_UP = 0.05, 500
 NUM_VALIDATIONS = 20
 MAX_LOG_INTERVAL = 50

@@ -190,7 +190,7 @@ def test_the_tool_prints_the_next_commands(tmp_path):
         f'python tools/train.py {project / "mine.py"} --cfg-options '
         f'model.pretrained={project / "weights" / "coco.pth"} model.pretrained_metainfo=coco',
     ]
-    assert '4 samples give 2000 iterations (2000 epochs in batches of 4), 100 of' in done.stdout
+    assert '4 samples give 5000 iterations (5000 epochs in batches of 4), 250 of' in done.stdout
 
 
 @pytest.mark.parametrize('model', MODELS)
