@@ -17,6 +17,7 @@ from torch.utils.data import Dataset, get_worker_info
 from mmpose.coco.instance_layout import CONFIDENCE
 from mmpose.datasets.annotation_cache import load_or_build
 from mmpose.datasets.annotations import AnnotationStore
+from mmpose.datasets.crop_buffer import CropBuffer, num_crop_steps
 from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
 from mmpose.datasets.samplers import SampleIndex
 from mmpose.datasets.transforms import BadImageError, Compose
@@ -75,8 +76,10 @@ class KeypointDataset(Dataset[Sample]):
         sample_extras: Extra arrays of the store that become keys of the samples.
         layout: Layout of the annotation file, for what else reads it, such as a metric.
         bad_images: How often each bad file was met by this process.
+        crops: Crops that other persons of an image have left; None without an image buffer.
     """
 
+    crops: CropBuffer | None = None
     sample_extras: tuple[str, ...] = ()
     layout = 'coco'
 
@@ -201,6 +204,20 @@ class KeypointDataset(Dataset[Sample]):
             f'{MAX_REPLACEMENTS} images in a row are missing or damaged; check {self.image_folder}'
         )
 
+    @property
+    def crop_wh(self) -> tuple[int, int] | None:
+        """Size of the crops that persons of an image can leave for each other; None if none can."""
+        steps = self.pipeline.transforms[: num_crop_steps(self.pipeline.transforms)]
+        return steps[-1].input_size if steps else None
+
+    def use_crops(self, crops: CropBuffer | None) -> None:
+        """Takes the crops that other persons of an image have left."""
+        self.crops = crops if crops is not None and crops.crop_wh == self.crop_wh else None
+
+    def image_indices(self) -> np.ndarray:
+        """Returns the image of each sample, (len(self),)."""
+        return self.store.image_index[self.indices]
+
     def get_sample(self, index: int) -> Sample:
         """Returns a sample as it is annotated, before the pipeline; see ``datasets/sample.py``."""
         if not 0 <= index < len(self):
@@ -237,11 +254,32 @@ class KeypointDataset(Dataset[Sample]):
             width, height = sample['image_wh']
             sample['image'] = np.zeros((max(height, 1), max(width, 1), 3), np.uint8)
             sample['bbox_score'] = 0.0
-        return self.pipeline(sample)
+        if self.crops is None or index.place < 0:
+            return self.pipeline(sample)
+        stored = self.crops.read(index)
+        if stored is not None:
+            return self.pipeline(sample | stored)
+        decoded = sample['decoded'] = {}
+        sample = self.pipeline(sample)
+        self._leave_crops(index, decoded)
+        return sample
+
+    def _leave_crops(self, index: SampleIndex, decoded: dict[int, np.ndarray]) -> None:
+        """Crops a decoded image for its other persons of the epoch."""
+        num_steps = num_crop_steps(self.pipeline.transforms)
+        for other in index.siblings():
+            if other in self.crops:
+                continue
+            sample = {**self.get_sample(other.index), 'rng': other.generator(), 'decoded': decoded}
+            try:
+                sample = self.pipeline(sample, num_steps)
+            except (BadImageError, RuntimeError):
+                continue  # is said when its turn comes
+            self.crops.write(other, sample['image'], sample['image_wh'])
 
     def _replacement(self, index: SampleIndex, attempt: int) -> SampleIndex:
         rng = np.random.default_rng((index.seed, index.epoch, index.index, attempt))
-        return index._replace(index=int(rng.integers(len(self))))
+        return index._replace(index=int(rng.integers(len(self))), place=-1)
 
     def _count_bad(self, index: SampleIndex, error: BadImageError) -> None:
         path = self.get_sample(index.index)['image_file']

@@ -30,6 +30,8 @@ SAMPLE_KEYS = {
     'dataset_meta': 'DatasetMeta. The skeleton.',
     'rng': 'np.random.Generator. The only source of randomness.',
     'image': '(H, W, 3) uint8, BGR. The image; after the crop (h, w, 3).',
+    'stored_crop': '(h, w, 3) uint8, BGR. The crop, if the image was decoded for another sample.',
+    'decoded': 'dict of shrink to image. What samples of one image share; gone after the decoding.',
     'shrink': 'int. Factor by which ``image`` was decoded smaller; 1 if absent.',
     'center': '(2,) float64, img px. Centre of the crop window.',
     'scale': '(2,) float64, img px. Width and height of the window, padding included.',

@@ -49,14 +49,17 @@ class TopdownAffine:
         if 'keypoints' in sample:
             moved = transform_points(sample['keypoints'], matrix)
             sample['keypoints'] = moved.astype(np.float32)
-        sample['image'] = cv2.warpAffine(
-            sample['image'],
-            _from_stored_pixels(matrix, sample),
-            self.input_size,
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=0,
-        )
+        if 'stored_crop' in sample:
+            sample['image'] = sample.pop('stored_crop')
+        else:
+            sample['image'] = cv2.warpAffine(
+                sample['image'],
+                _from_stored_pixels(matrix, sample),
+                self.input_size,
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_CONSTANT,
+                borderValue=0,
+            )
         sample['center'], sample['scale'] = window.center, window.scale
         sample['rotation'] = rotation
         sample['crop'] = window
