@@ -256,12 +256,11 @@ class KeypointDataset(Dataset[Sample]):
             sample['bbox_score'] = 0.0
         if self.crops is None or index.place < 0:
             return self.pipeline(sample)
-        stored = self.crops.read(index)
-        if stored is not None:
-            return self.pipeline(sample | stored)
+        sample |= self.crops.read(index)
         decoded = sample['decoded'] = {}
         sample = self.pipeline(sample)
-        self._leave_crops(index, decoded)
+        if decoded:
+            self._leave_crops(index, decoded)
         return sample
 
     def _leave_crops(self, index: SampleIndex, decoded: dict[int, np.ndarray]) -> None:

@@ -7,19 +7,17 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from mmengine.dist import all_gather_object, get_rank
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
+from mmpose.datasets.sample import SampleIndex
 from mmpose.datasets.transforms import LoadImage, TopdownAffine
 
-if TYPE_CHECKING:
-    from mmpose.datasets.samplers import SampleIndex
-
-HEADER = 4  # int64 of a slot: tag, width and height of the image, nothing
+HEADER = 3  # int64 of a slot: tag, width and height of the image
 
 
 def num_crop_steps(transforms: Sequence[Any]) -> int:
@@ -31,7 +29,9 @@ def num_crop_steps(transforms: Sequence[Any]) -> int:
         if type(step) is TopdownAffine:
             return done + 1
         is_ours = type(step).__module__.startswith('mmpose.datasets.transforms.')
-        if not is_ours or (type(step) is not LoadImage and 'image' in getattr(step, 'reads', 'image')):
+        if not is_ours or (
+            type(step) is not LoadImage and 'image' in getattr(step, 'reads', 'image')
+        ):
             return 0
     return 0
 
@@ -81,35 +81,30 @@ class CropBuffer:
     def __contains__(self, index: SampleIndex) -> bool:
         return bool(self._heads[index.place % self.num_slots, 0] == _tag(index))
 
-    def read(self, index: SampleIndex) -> dict[str, Any] | None:
+    def read(self, index: SampleIndex) -> dict[str, Any]:
         """Returns the crop of a sample and the size of its image, as keys of it, if it is there."""
-        slot = index.place % self.num_slots
-        if index not in self:
-            return None
-        with self._locked(slot):
+        with self._locked(index) as slot:
             if index not in self:
-                return None
-            _, width, height, _ = self._heads[slot].tolist()
-            return {'stored_crop': self._pixels[slot].copy(), 'image_wh': (width, height)}
+                return {}
+            image_wh = tuple(self._heads[slot, 1:].tolist())
+            return {'stored_crop': self._pixels[slot].copy(), 'image_wh': image_wh}
 
-    def write(
-        self, index: SampleIndex, crop: NDArray[np.uint8], image_wh: tuple[int, int]
-    ) -> None:
+    def write(self, index: SampleIndex, crop: NDArray[np.uint8], image_wh: Sequence[int]) -> None:
         """Stores the crop of a sample, (h, w, 3)."""
-        slot = index.place % self.num_slots
-        with self._locked(slot):
+        with self._locked(index) as slot:
             self._heads[slot, 0] = 0  # a process that dies here leaves no half crop
             self._pixels[slot] = crop
-            self._heads[slot, :3] = _tag(index), *image_wh
+            self._heads[slot] = _tag(index), *image_wh
 
     @contextmanager
-    def _locked(self, slot: int) -> Iterator[None]:
+    def _locked(self, index: SampleIndex) -> Iterator[int]:
         """Keeps other processes from a slot; the system ends the lock of one that dies."""
         import fcntl
 
+        slot = index.place % self.num_slots
         fcntl.lockf(self._file, fcntl.LOCK_EX, 1, slot)
         try:
-            yield
+            yield slot
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot)
 

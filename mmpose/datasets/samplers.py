@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sized
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import DefaultSampler
@@ -16,42 +16,10 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
 from mmpose.datasets.crop_buffer import count_earlier, share_crops, spread_images
+from mmpose.datasets.sample import SampleIndex
 from mmpose.registry import DATA_SAMPLERS
 
 MAX_TOGETHER = 8  # persons of an image that follow one another within the image buffer
-
-
-class SampleIndex(NamedTuple):
-    """Index of a sample in an epoch, from which all random numbers of the sample follow.
-
-    Attributes:
-        index: Position in the dataset.
-        epoch: Number of the pass over the dataset, from 0.
-        seed: Seed of the run, not negative.
-        repeat: How often the epoch has had the sample before; above 0 only where a mixture of
-            datasets repeats samples on purpose.
-        place: Place in the order of the epoch; -1 without an image buffer.
-        ahead: Samples of the same image that come later, relative to this one: steps in the order,
-            difference of the index, and ``repeat``.
-    """
-
-    index: int
-    epoch: int = 0
-    seed: int = 0
-    repeat: int = 0
-    place: int = -1
-    ahead: tuple[tuple[int, int, int], ...] = ()
-
-    def generator(self) -> np.random.Generator:
-        """Returns the random number generator of the sample, at its start."""
-        repeat = (self.repeat,) if self.repeat else ()
-        return np.random.default_rng((self.seed, self.epoch, self.index, *repeat))
-
-    def siblings(self) -> Iterator[SampleIndex]:
-        """Yields the samples of the same image that come later."""
-        for steps, step, repeat in self.ahead:
-            place, index = self.place + steps, self.index + step
-            yield SampleIndex(index, self.epoch, self.seed, repeat, place)
 
 
 @DATA_SAMPLERS.register_module()
@@ -155,8 +123,9 @@ class PoseSampler(Sampler[SampleIndex]):
         """Gives the dataset its buffer; returns the image of each sample, and who shares it."""
         if not (self.shuffle and hasattr(self.dataset, 'image_indices') and self.image_buffer > 0):
             raise ValueError(
-                f'sampler.image_buffer is {self.image_buffer}, which takes a number above 0, '
-                f'shuffle=True and a dataset that knows its images, found {type(self.dataset).__name__}'
+                f'sampler.image_buffer is {self.image_buffer}, shuffle {self.shuffle} and the '
+                f'dataset a {type(self.dataset).__name__}; expected a number above 0, True and a '
+                'dataset that knows its images; set train_dataloader.sampler.image_buffer=0'
             )
         ranks = {self.rank}
         if self.dataset.crop_wh is not None:
@@ -267,4 +236,3 @@ def with_epochs(sampler: Any) -> Any:
     if kind is None or issubclass(kind, PoseSampler | EpochSampler):
         return sampler  # an unknown name is the registry's to refuse
     return dict(type=EpochSampler, sampler=sampler)
-

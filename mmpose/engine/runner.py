@@ -512,6 +512,7 @@ class PoseRunner(Runner):
             'ranks': self.world_size,
             'num_samples': len(self.train_dataloader.dataset),
             'epoch_length': len(self.train_dataloader),
+            'image_buffer': getattr(self.train_dataloader.sampler, 'image_buffer', 0),
         }
 
     def _restore_seed(self, meta: dict[str, Any]) -> Iterator[str]:

@@ -80,15 +80,13 @@ class LoadImage:
             self.reads = (*self.reads, 'scale')
 
     def __call__(self, sample: Sample) -> Sample:
-        if 'stored_crop' in sample:
-            sample['shrink'] = 1
-            return sample
-        if 'image' in sample:
-            sample['image_wh'] = sample['image'].shape[1::-1]
+        decoded = sample.pop('decoded', {})
+        if 'image' in sample or 'stored_crop' in sample:
+            if 'image' in sample:
+                sample['image_wh'] = sample['image'].shape[1::-1]
             sample['shrink'] = 1
             return sample
         shrink = self._shrink(sample)
-        decoded = sample.pop('decoded', {})
         if shrink not in decoded:
             decoded[shrink] = self._decode(sample['image_file'], shrink)
         image = decoded[shrink]
