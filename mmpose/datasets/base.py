@@ -102,23 +102,18 @@ class KeypointDataset(Dataset[Sample]):
             )
         self.data_root = data_root
         self.ann_file = self._path('ann_file', ann_file)
-        self.image_folder = str(self._path('data_prefix', image_prefix(data_prefix, img_prefix)))
-        if not os.path.isdir(self.image_folder):
-            raise FileNotFoundError(
-                f'image folder {self.image_folder} does not exist; set dataset.data_root and '
-                'dataset.data_prefix.img'
-            )
         self.dataset_meta = load_metainfo(metainfo)
         self.test_mode = test_mode
         self.on_bad_image = on_bad_image
         self.dataset_idx = dataset_idx
         self.bad_images: Counter[str] = Counter()
+        self.pipeline = Compose(pipeline, self._sample_keys())
+        self.image_folder = self._image_folder(image_prefix(data_prefix, img_prefix))
         kind = f'{type(self).__module__}.{type(self).__qualname__}'
         self.store = load_or_build(
             self.sources(), {'reader': kind, **self.parse_options()}, self.parse
         )
         self.indices = self._select(self.candidates(), indices)
-        self.pipeline = Compose(pipeline, self._sample_keys())
 
     @abstractmethod
     def parse(self) -> AnnotationStore:
@@ -254,18 +249,21 @@ class KeypointDataset(Dataset[Sample]):
             width, height = sample['image_wh']
             sample['image'] = np.zeros((max(height, 1), max(width, 1), 3), np.uint8)
             sample['bbox_score'] = 0.0
-        if self.crops is None or index.place < 0:
+        num_steps = num_crop_steps(self.pipeline.transforms)
+        if not num_steps:
             return self.pipeline(sample)
-        sample |= self.crops.read(index)
         decoded = sample['decoded'] = {}
+        if self.crops is not None:
+            self.crops.read(index, sample)
         sample = self.pipeline(sample)
-        if decoded:
-            self._leave_crops(index, decoded)
+        if self.crops is not None and 'crop' not in decoded:
+            self._leave_crops(index, decoded, num_steps)
         return sample
 
-    def _leave_crops(self, index: SampleIndex, decoded: dict[int, np.ndarray]) -> None:
+    def _leave_crops(
+        self, index: SampleIndex, decoded: dict[int, np.ndarray], num_steps: int
+    ) -> None:
         """Crops a decoded image for its other persons of the epoch."""
-        num_steps = num_crop_steps(self.pipeline.transforms)
         for other in index.siblings():
             if other in self.crops:
                 continue
@@ -278,7 +276,7 @@ class KeypointDataset(Dataset[Sample]):
 
     def _replacement(self, index: SampleIndex, attempt: int) -> SampleIndex:
         rng = np.random.default_rng((index.seed, index.epoch, index.index, attempt))
-        return index._replace(index=int(rng.integers(len(self))), place=-1)
+        return index._replace(index=int(rng.integers(len(self))), place=-1, ahead=())
 
     def _count_bad(self, index: SampleIndex, error: BadImageError) -> None:
         path = self.get_sample(index.index)['image_file']
@@ -286,6 +284,20 @@ class KeypointDataset(Dataset[Sample]):
         if self.bad_images[path] == 1:
             instead = 'a blank image with score 0' if self.test_mode else 'another sample'
             warnings.warn(f'{error}; using {instead} instead', stacklevel=3)
+
+    def _image_folder(self, prefix: str) -> str:
+        """Folder of the images, or what a file backend of mmengine takes for one."""
+        joined = prefix if '://' in f'{prefix}' else os.path.join(self.data_root, prefix)
+        steps = self.pipeline.transforms
+        if '://' in joined or any(getattr(step, 'backend_args', None) for step in steps):
+            return joined
+        folder = str(self._path('data_prefix', prefix))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(
+                f'image folder {folder} does not exist; set dataset.data_root and '
+                'dataset.data_prefix.img'
+            )
+        return folder
 
     def _path(self, field: str, path: str) -> Path:
         if not isinstance(path, str | Path):

@@ -14,7 +14,7 @@ from mmengine.dist import all_gather_object, get_rank
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
-from mmpose.datasets.sample import SampleIndex
+from mmpose.datasets.sample import Sample, SampleIndex
 from mmpose.datasets.transforms import LoadImage, TopdownAffine
 
 HEADER = 3  # int64 of a slot: tag, width and height of the image
@@ -81,13 +81,12 @@ class CropBuffer:
     def __contains__(self, index: SampleIndex) -> bool:
         return bool(self._heads[index.place % self.num_slots, 0] == _tag(index))
 
-    def read(self, index: SampleIndex) -> dict[str, Any]:
-        """Returns the crop of a sample and the size of its image, as keys of it, if it is there."""
+    def read(self, index: SampleIndex, sample: Sample) -> None:
+        """Gives a sample its crop, under ``decoded``, and the size of its image, if it is there."""
         with self._locked(index) as slot:
-            if index not in self:
-                return {}
-            image_wh = tuple(self._heads[slot, 1:].tolist())
-            return {'stored_crop': self._pixels[slot].copy(), 'image_wh': image_wh}
+            if index in self:
+                sample['decoded']['crop'] = self._pixels[slot].copy()
+                sample['image_wh'] = tuple(self._heads[slot, 1:].tolist())
 
     def write(self, index: SampleIndex, crop: NDArray[np.uint8], image_wh: Sequence[int]) -> None:
         """Stores the crop of a sample, (h, w, 3)."""

@@ -18,7 +18,7 @@ if __name__ == '__main__':
     folder, rank = Path(sys.argv[1]), int(os.environ['RANK'])
     dist.init_process_group('gloo', f'file://{folder}/meeting', rank=rank, world_size=2)
     decoded, decode = [], LoadImage._decode
-    LoadImage._decode = lambda *args: decoded.append(args) or decode(*args)
+    LoadImage._decode = lambda *args, **kw: decoded.append(args) or decode(*args, **kw)
     dataset = DATASETS.build(json.loads((folder / 'config.json').read_text()))
     sampler = PoseSampler(dataset, seed=3, image_buffer=len(dataset))
     sums = []

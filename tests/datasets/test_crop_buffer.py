@@ -50,9 +50,9 @@ def num_decoded(monkeypatch):
     """Images that were decoded in this process, one entry each."""
     decoded, decode = [], LoadImage._decode
 
-    def count(self, path, shrink):
+    def count(self, path, shrink, **options):
         decoded.append((path, shrink))
-        return decode(self, path, shrink)
+        return decode(self, path, shrink, **options)
 
     monkeypatch.setattr(LoadImage, '_decode', count)
     return decoded
@@ -186,20 +186,26 @@ def test_a_buffer_that_others_cannot_open(config):
         CropBuffer(4, (24, 32), (2**22 + 1, descriptor, inode))
 
 
+def read(buffer, draw):
+    sample = {'decoded': {}}
+    buffer.read(draw, sample)
+    return sample
+
+
 def test_what_is_not_there_is_missed():
     buffer = CropBuffer(4, (24, 32))
     shared = pickle.loads(pickle.dumps(buffer))
     draw = SampleIndex(7, 1, 3, 0, 6)
     crop = np.full((32, 24, 3), 9, np.uint8)
-    assert buffer.read(draw) == {}
+    assert read(buffer, draw) == {'decoded': {}}
     buffer.write(draw, crop, (80, 60))
-    found = shared.read(draw)
-    np.testing.assert_array_equal(found['stored_crop'], crop)
+    found = read(shared, draw)
+    np.testing.assert_array_equal(found['decoded']['crop'], crop)
     assert found['image_wh'] == (80, 60)
     others = [draw._replace(**{key: 2}) for key in ('index', 'epoch', 'seed', 'repeat', 'place')]
-    assert [shared.read(other) for other in others] == [{}] * 5
+    assert [read(shared, other) for other in others] == [{'decoded': {}}] * 5
     buffer._heads[2, 0] = 0  # as a process leaves it that dies while it writes
-    assert shared.read(draw) == {}
+    assert read(shared, draw) == {'decoded': {}}
 
 
 def images_like_coco(num):

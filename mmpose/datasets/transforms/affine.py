@@ -49,8 +49,9 @@ class TopdownAffine:
         if 'keypoints' in sample:
             moved = transform_points(sample['keypoints'], matrix)
             sample['keypoints'] = moved.astype(np.float32)
-        if 'stored_crop' in sample:
-            sample['image'] = sample.pop('stored_crop')
+        stored = sample.pop('decoded', {})
+        if 'crop' in stored:
+            sample['image'] = stored['crop']
         else:
             sample['image'] = cv2.warpAffine(
                 sample['image'],
