@@ -108,18 +108,22 @@ class CropBuffer:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot)
 
 
-def share_crops(num_slots: int, crop_wh: tuple[int, int]) -> tuple[CropBuffer | None, list[int]]:
+def share_crops(
+    num_slots: int, crop_wh: tuple[int, int] | None
+) -> tuple[CropBuffer | None, list[int]]:
     """Opens one buffer for the ranks of this machine; all ranks call it.
 
     Args:
         num_slots: Crops.
-        crop_wh: Width and height of a crop, px.
+        crop_wh: Width and height of a crop, px; None if there are none to share.
 
     Returns:
-        The buffer, None if the system has none; and the ranks that share it.
+        The buffer, None if there is none; and the ranks that share it.
     """
     rank, host = get_rank(), socket.gethostname()
     try:
+        if crop_wh is None:
+            raise OSError('a transform before TopdownAffine may need the whole image')
         buffer = CropBuffer(num_slots, crop_wh)
     except OSError as error:
         print_log(f'no image_buffer, each person decodes its image: {error}', 'current', 30)
@@ -134,7 +138,7 @@ def share_crops(num_slots: int, crop_wh: tuple[int, int]) -> tuple[CropBuffer | 
     elif buffer is not None:
         print_log(
             f'image_buffer: {num_slots} crops of {"x".join(map(str, crop_wh))} px take up to '
-            f'{buffer.num_bytes / 2**20:.0f} MiB that {len(ranks)} ranks and their workers share',
+            f'{buffer.num_bytes / 2**20:.0f} MiB, shared by all workers and ranks of this machine',
             'current',
         )
     return buffer, ranks

@@ -127,12 +127,9 @@ class PoseSampler(Sampler[SampleIndex]):
                 f'dataset a {type(self.dataset).__name__}; expected a number above 0, True and a '
                 'dataset that knows its images; set train_dataloader.sampler.image_buffer=0'
             )
-        ranks = {self.rank}
-        if self.dataset.crop_wh is not None:
-            crops, shared_by = share_crops(self.image_buffer, self.dataset.crop_wh)
-            self.dataset.use_crops(crops)
-            ranks.update(shared_by)
-        return self.dataset.image_indices(), ranks
+        crops, ranks = share_crops(self.image_buffer, self.dataset.crop_wh)
+        self.dataset.use_crops(crops)
+        return self.dataset.image_indices(), set(ranks)
 
     def _near_siblings(self, order: np.ndarray, rng: np.random.Generator) -> Iterator[SampleIndex]:
         """Samples of this rank, each with those of its image that are to come on this machine."""

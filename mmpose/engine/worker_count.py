@@ -40,10 +40,11 @@ def iterate_and_choose(loader: DataLoader) -> Iterator[Any]:
             steps.append(_now() - begin)
         if sum(steps) > SECONDS:
             break
-    else:
+    if not steps:
         return
     begin = time.perf_counter()
-    loader.collate_fn([loader.dataset[draw] for draw in islice(loader.sampler, loader.batch_size)])
+    draws = (draw._replace(place=-1, ahead=()) for draw in loader.sampler)  # no crops of a buffer
+    loader.collate_fn([loader.dataset[draw] for draw in islice(draws, loader.batch_size)])
     load, step, cores = time.perf_counter() - begin, sum(steps) / len(steps), num_cores()
     needed = math.ceil(SPARE * load / step)
     loader.num_workers, loader.chooses_workers = min(needed, cores), False

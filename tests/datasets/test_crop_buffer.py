@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from mmpose.datasets import PoseSampler, samplers
+from mmpose.datasets import PoseSampler, crop_buffer, samplers
 from mmpose.datasets.crop_buffer import CropBuffer, spread_images
 from mmpose.datasets.samplers import SampleIndex
 from mmpose.datasets.transforms import LoadImage
@@ -87,10 +87,13 @@ def test_images_of_unknown_size(config, tmp_path, num_decoded):
     test_samples_are_what_they_were('plain', config, num_decoded)
 
 
-def test_a_transform_that_sees_the_image_is_obeyed(config, num_decoded):
+def test_a_transform_that_sees_the_image_is_obeyed(config, monkeypatch):
+    said = []
+    monkeypatch.setattr(crop_buffer, 'print_log', lambda text, *_: said.append(text))
     pipeline = [tiny_coco.PIPELINE[0], {'type': 'Negative'}, *tiny_coco.PIPELINE[1:]]
     dataset, sampler = build(config, pipeline)
     assert dataset.crop_wh is dataset.crops is None
+    assert [text for text in said if 'a transform before TopdownAffine' in text] == said != []
     plain = DATASETS.build({**config, 'pipeline': pipeline})
     for draw in sampler:
         equal_samples(dataset[draw], plain[SampleIndex(draw.index, 0, 3)])

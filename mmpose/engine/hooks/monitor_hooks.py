@@ -170,10 +170,12 @@ class ThroughputHook(Hook):
         self._above = self._above + 1 if self._waited > self.max_wait * elapsed else 0
         if self._above >= RECORDS_ABOVE and runner.epoch >= self._silent_until:
             self._silent_until = runner.epoch + EPOCHS_SILENT
+            loader, more = runner.train_dataloader, ''
+            if not getattr(loader.sampler, 'image_buffer', 0):
+                more = ', or decode each image once by train_dataloader.sampler.image_buffer=4096'
             runner.logger.warning(
                 f'training waits for data {100 * self._waited / elapsed:.0f} % of the time: raise '
-                f'train_dataloader.num_workers ({runner.train_dataloader.num_workers}, this rank '
-                f"has {num_cores()} cores; 'auto' measures it), or decode each image once by "
-                'train_dataloader.sampler.image_buffer=4096'
+                f'train_dataloader.num_workers ({loader.num_workers}; this rank has {num_cores()} '
+                f'cores){more}'
             )
         self._restart(now)
