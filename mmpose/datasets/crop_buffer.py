@@ -49,7 +49,7 @@ class CropBuffer:
         address: Process id, file descriptor and inode of a buffer to share; None for a new one.
 
     Raises:
-        OSError: If there is no such buffer, or the system (not Linux) has no such memory.
+        OSError: If there is no such buffer, or the system (not Linux) has no such memory or too little.
     """
 
     def __init__(
@@ -61,6 +61,12 @@ class CropBuffer:
         if address is None:
             if not hasattr(os, 'memfd_create'):
                 raise OSError('shared memory without a name is a matter of Linux')
+            installed = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+            if self.num_bytes > installed / 2:
+                raise OSError(
+                    f'{num_slots} crops take {self.num_bytes / 2**20:.0f} MiB, more than half of '
+                    'the memory; lower train_dataloader.sampler.image_buffer'
+                )
             self._file = os.fdopen(os.memfd_create('crops'), 'r+b', buffering=0)
             self._file.truncate(self.num_bytes)
             inode = os.fstat(self._file.fileno()).st_ino

@@ -82,7 +82,7 @@ class PoseSampler(Sampler[SampleIndex]):
         rng = np.random.default_rng((seed, epoch))
         order = self._order(rng)
         if self.image_buffer:
-            yield from self._near_siblings(order, rng)
+            yield from self._near_siblings(order, rng, SampleIndex(0, epoch, seed))
             return
         repeats = self._repeats(order)
         for index, repeat in zip(self._shard(order), self._shard(repeats), strict=True):
@@ -131,7 +131,9 @@ class PoseSampler(Sampler[SampleIndex]):
         self.dataset.use_crops(crops)
         return self.dataset.image_indices(), set(ranks)
 
-    def _near_siblings(self, order: np.ndarray, rng: np.random.Generator) -> Iterator[SampleIndex]:
+    def _near_siblings(
+        self, order: np.ndarray, rng: np.random.Generator, draw: SampleIndex
+    ) -> Iterator[SampleIndex]:
         """Samples of this rank, each with those of its image that are to come on this machine."""
         spread, groups = spread_images(self._images[order], self.image_buffer, MAX_TOGETHER, rng)
         order = order[spread]
@@ -146,8 +148,8 @@ class PoseSampler(Sampler[SampleIndex]):
                 for other in later
                 if other - place < self.image_buffer and other % self.world_size in self._ranks
             )
-            draw = SampleIndex(indices[place], self.epoch, self.seed, repeats[place])
-            yield draw._replace(place=place, ahead=ahead)
+            own_draw = dict(index=indices[place], repeat=repeats[place], place=place)
+            yield draw._replace(**own_draw, ahead=ahead)
 
     def _order(self, rng: np.random.Generator) -> np.ndarray:
         """The samples of the epoch over all ranks, (num_total,)."""

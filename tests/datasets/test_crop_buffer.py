@@ -211,6 +211,16 @@ def test_what_is_not_there_is_missed():
     assert read(shared, draw) == {'decoded': {}}
 
 
+def test_more_than_half_of_the_memory_is_left_alone(config, monkeypatch):
+    said = []
+    monkeypatch.setattr(crop_buffer, 'print_log', lambda text, *_: said.append(text))
+    monkeypatch.setattr(crop_buffer.os, 'sysconf', lambda name: 200)
+    dataset, sampler = build(config, tiny_coco.PIPELINE)
+    assert 'crops take 0 MiB, more than half of the memory; lower' in said[0]
+    assert dataset.crops is None
+    assert not any(draw.ahead for draw in sampler)
+
+
 def images_like_coco(num):
     """Image of each person: 2.65 persons per image, up to 30."""
     rng = np.random.default_rng(0)
