@@ -49,7 +49,7 @@ class CropBuffer:
         address: Process id, file descriptor and inode of a buffer to share; None for a new one.
 
     Raises:
-        OSError: If there is no such buffer, or the system (not Linux) has no such memory or too little.
+        OSError: If there is no such buffer, no such memory (not Linux), or too little of it.
     """
 
     def __init__(
