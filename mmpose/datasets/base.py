@@ -17,6 +17,7 @@ from torch.utils.data import Dataset, get_worker_info
 from mmpose.coco.instance_layout import CONFIDENCE
 from mmpose.datasets.annotation_cache import load_or_build
 from mmpose.datasets.annotations import AnnotationStore
+from mmpose.datasets.crop_buffer import CropBuffer, num_crop_steps
 from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
 from mmpose.datasets.samplers import SampleIndex
 from mmpose.datasets.transforms import BadImageError, Compose
@@ -75,8 +76,10 @@ class KeypointDataset(Dataset[Sample]):
         sample_extras: Extra arrays of the store that become keys of the samples.
         layout: Layout of the annotation file, for what else reads it, such as a metric.
         bad_images: How often each bad file was met by this process.
+        crops: Crops that other persons of an image have left; None without an image buffer.
     """
 
+    crops: CropBuffer | None = None
     sample_extras: tuple[str, ...] = ()
     layout = 'coco'
 
@@ -99,23 +102,18 @@ class KeypointDataset(Dataset[Sample]):
             )
         self.data_root = data_root
         self.ann_file = self._path('ann_file', ann_file)
-        self.image_folder = str(self._path('data_prefix', image_prefix(data_prefix, img_prefix)))
-        if not os.path.isdir(self.image_folder):
-            raise FileNotFoundError(
-                f'image folder {self.image_folder} does not exist; set dataset.data_root and '
-                'dataset.data_prefix.img'
-            )
         self.dataset_meta = load_metainfo(metainfo)
         self.test_mode = test_mode
         self.on_bad_image = on_bad_image
         self.dataset_idx = dataset_idx
         self.bad_images: Counter[str] = Counter()
+        self.pipeline = Compose(pipeline, self._sample_keys())
+        self.image_folder = self._image_folder(image_prefix(data_prefix, img_prefix))
         kind = f'{type(self).__module__}.{type(self).__qualname__}'
         self.store = load_or_build(
             self.sources(), {'reader': kind, **self.parse_options()}, self.parse
         )
         self.indices = self._select(self.candidates(), indices)
-        self.pipeline = Compose(pipeline, self._sample_keys())
 
     @abstractmethod
     def parse(self) -> AnnotationStore:
@@ -201,6 +199,20 @@ class KeypointDataset(Dataset[Sample]):
             f'{MAX_REPLACEMENTS} images in a row are missing or damaged; check {self.image_folder}'
         )
 
+    @property
+    def crop_wh(self) -> tuple[int, int] | None:
+        """Size of the crops that persons of an image can leave for each other; None if none can."""
+        steps = self.pipeline.transforms[: num_crop_steps(self.pipeline.transforms)]
+        return steps[-1].input_size if steps else None
+
+    def use_crops(self, crops: CropBuffer | None) -> None:
+        """Takes the crops that other persons of an image have left."""
+        self.crops = crops if crops is not None and crops.crop_wh == self.crop_wh else None
+
+    def image_indices(self) -> np.ndarray:
+        """Returns the image of each sample, (len(self),)."""
+        return self.store.image_index[self.indices]
+
     def get_sample(self, index: int) -> Sample:
         """Returns a sample as it is annotated, before the pipeline; see ``datasets/sample.py``."""
         if not 0 <= index < len(self):
@@ -237,11 +249,34 @@ class KeypointDataset(Dataset[Sample]):
             width, height = sample['image_wh']
             sample['image'] = np.zeros((max(height, 1), max(width, 1), 3), np.uint8)
             sample['bbox_score'] = 0.0
-        return self.pipeline(sample)
+        num_steps = num_crop_steps(self.pipeline.transforms)
+        if not num_steps:
+            return self.pipeline(sample)
+        decoded = sample['decoded'] = {}
+        if self.crops is not None:
+            self.crops.read(index, sample)
+        sample = self.pipeline(sample)
+        if self.crops is not None and 'crop' not in decoded:
+            self._leave_crops(index, decoded, num_steps)
+        return sample
+
+    def _leave_crops(
+        self, index: SampleIndex, decoded: dict[int, np.ndarray], num_steps: int
+    ) -> None:
+        """Crops a decoded image for its other persons of the epoch."""
+        for other in index.siblings():
+            if other in self.crops:
+                continue
+            sample = {**self.get_sample(other.index), 'rng': other.generator(), 'decoded': decoded}
+            try:
+                sample = self.pipeline(sample, num_steps)
+            except (BadImageError, RuntimeError):
+                continue  # is said when its turn comes
+            self.crops.write(other, sample['image'], sample['image_wh'])
 
     def _replacement(self, index: SampleIndex, attempt: int) -> SampleIndex:
         rng = np.random.default_rng((index.seed, index.epoch, index.index, attempt))
-        return index._replace(index=int(rng.integers(len(self))))
+        return index._replace(index=int(rng.integers(len(self))), place=-1, ahead=())
 
     def _count_bad(self, index: SampleIndex, error: BadImageError) -> None:
         path = self.get_sample(index.index)['image_file']
@@ -249,6 +284,20 @@ class KeypointDataset(Dataset[Sample]):
         if self.bad_images[path] == 1:
             instead = 'a blank image with score 0' if self.test_mode else 'another sample'
             warnings.warn(f'{error}; using {instead} instead', stacklevel=3)
+
+    def _image_folder(self, prefix: str) -> str:
+        """Folder of the images, or what a file backend of mmengine takes for one."""
+        joined = prefix if '://' in f'{prefix}' else os.path.join(self.data_root, prefix)
+        steps = self.pipeline.transforms
+        if '://' in joined or any(getattr(step, 'backend_args', None) for step in steps):
+            return joined
+        folder = str(self._path('data_prefix', prefix))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(
+                f'image folder {folder} does not exist; set dataset.data_root and '
+                'dataset.data_prefix.img'
+            )
+        return folder
 
     def _path(self, field: str, path: str) -> Path:
         if not isinstance(path, str | Path):

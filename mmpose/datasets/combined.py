@@ -10,6 +10,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmpose.datasets.base import KeypointDataset
+from mmpose.datasets.crop_buffer import CropBuffer
 from mmpose.datasets.sample import Sample
 from mmpose.datasets.samplers import SampleIndex
 from mmpose.registry import DATASETS
@@ -96,6 +97,24 @@ class CombinedDataset(Dataset[Sample]):
         """How often each bad file was met by this process."""
         counters = (part.bad_images for part in self.parts if part is not None)
         return sum(counters, Counter())
+
+    @property
+    def crop_wh(self) -> tuple[int, int] | None:
+        """Size of the crops that persons of an image can leave for each other; None if none can."""
+        sizes = [part.crop_wh for part in self.parts if part is not None]
+        return next(filter(None, sizes), None)
+
+    def use_crops(self, crops: CropBuffer | None) -> None:
+        """Takes the crops that other persons of an image have left, of all datasets."""
+        for part in self.parts:
+            if part is not None:
+                part.use_crops(crops)
+
+    def image_indices(self) -> np.ndarray:
+        """Returns the image of each sample, (len(self),)."""
+        parts = [part.image_indices() for part in self.parts if part is not None]
+        begins = np.cumsum([0, *(part.max() + 1 for part in parts)])
+        return np.concatenate([part + begin for part, begin in zip(parts, begins, strict=False)])
 
     def draw_order(self, rng: np.random.Generator) -> np.ndarray:
         """Returns the samples of an epoch in random order, (len(self),).

@@ -11,7 +11,10 @@ one step. So ``center``, ``bbox_xywh`` and ``crop`` of a flipped sample speak of
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
 
 Sample = dict[str, Any]
 
@@ -30,6 +33,7 @@ SAMPLE_KEYS = {
     'dataset_meta': 'DatasetMeta. The skeleton.',
     'rng': 'np.random.Generator. The only source of randomness.',
     'image': '(H, W, 3) uint8, BGR. The image; after the crop (h, w, 3).',
+    'decoded': 'dict. What samples of one image share: shrink -> image; ``crop`` if it is there.',
     'shrink': 'int. Factor by which ``image`` was decoded smaller; 1 if absent.',
     'center': '(2,) float64, img px. Centre of the crop window.',
     'scale': '(2,) float64, img px. Width and height of the window, padding included.',
@@ -46,3 +50,36 @@ FROM_DATASET = (
     'area', 'dataset_idx', 'dataset_meta', 'rng',
 )  # fmt: skip
 FROM_ANNOTATION = ('keypoints', 'keypoints_visible')
+
+
+class SampleIndex(NamedTuple):
+    """Index of a sample in an epoch, from which all random numbers of the sample follow.
+
+    Attributes:
+        index: Position in the dataset.
+        epoch: Number of the pass over the dataset, from 0.
+        seed: Seed of the run, not negative.
+        repeat: How often the epoch has had the sample before; above 0 only where a mixture of
+            datasets repeats samples on purpose.
+        place: Place in the order of the epoch; -1 without an image buffer.
+        ahead: Samples of the same image that come later, relative to this one: steps in the order,
+            difference of the index, and ``repeat``.
+    """
+
+    index: int
+    epoch: int = 0
+    seed: int = 0
+    repeat: int = 0
+    place: int = -1
+    ahead: tuple[tuple[int, int, int], ...] = ()
+
+    def generator(self) -> np.random.Generator:
+        """Returns the random number generator of the sample, at its start."""
+        repeat = (self.repeat,) if self.repeat else ()
+        return np.random.default_rng((self.seed, self.epoch, self.index, *repeat))
+
+    def siblings(self) -> Iterator[SampleIndex]:
+        """Yields the samples of the same image that come later."""
+        for steps, step, repeat in self.ahead:
+            place, index = self.place + steps, self.index + step
+            yield SampleIndex(index, self.epoch, self.seed, repeat, place)

@@ -140,22 +140,25 @@ def batches_done_now(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[i
     """Where the epoch goes on that a checkpoint was saved in.
 
     Args:
-        then: ``batches_done``, ``batch_size``, ``ranks``, ``num_samples`` and ``epoch_length`` of
-            the run that saved it.
+        then: ``batches_done``, ``batch_size``, ``ranks``, ``num_samples``, ``image_buffer`` and
+            ``epoch_length`` of the run that saved it.
 
     Returns:
         Finished batches of this run's size, and a sentence on each change.
     """
     names = {'batch_size': 'batch size', 'ranks': 'number of ranks', 'num_samples': 'training set'}
+    names['image_buffer'] = 'image buffer'
+    order = ('num_samples', 'image_buffer')
+    then = {'image_buffer': 0, **then}
     changes = [
-        f'the {name} is {now[key]}{" samples" * (key == "num_samples")} instead of {then[key]}'
+        f'the {name} is {now[key]}{" samples" * (key in order)} instead of {then[key]}'
         for key, name in names.items()
         if then.get(key, now[key]) != now[key]
     ]
     done = then['batches_done']
     if not changes or not done:
         return done, changes
-    if then.get('num_samples', now['num_samples']) != now['num_samples']:
+    if any(then.get(key, now[key]) != now[key] for key in order):
         return 0, [*changes, 'the epoch that was interrupted starts anew']
     if done >= then.get('epoch_length', done + 1):
         return now['epoch_length'], changes

@@ -62,6 +62,7 @@ from mmpose.engine.sharding import (
     to_cpu,
 )
 from mmpose.engine.train_loop import PoseTrainLoop
+from mmpose.engine.worker_count import FIRST_WORKERS, num_cores
 from mmpose.evaluation.metrics.data_samples import PoseEvaluator
 from mmpose.evaluation.metrics.gather import evaluation_group
 from mmpose.registry import LOOPS, METRICS, RUNNERS
@@ -293,7 +294,8 @@ class PoseRunner(Runner):
 
         Batches are made by ``collate_poses``, workers leave Ctrl-C to the main process, memory is
         pinned for GPUs, and ``persistent_workers`` does not contradict ``num_workers=0``. Samplers
-        of plain integers, such as mmengine's, get epochs.
+        of plain integers, such as mmengine's, get epochs. ``num_workers='auto'`` is up to 4 at
+        first; the training loop measures how many keep up.
 
         Raises:
             ValueError: For a batch sampler, or a wrapper of datasets of mmengine.
@@ -307,10 +309,15 @@ class PoseRunner(Runner):
         config.setdefault('collate_fn', {'type': collate_poses})
         config.setdefault('pin_memory', torch.cuda.is_available())
         config.setdefault('worker_init_fn', dict(type=init_worker))
+        is_auto = config.get('num_workers') == 'auto'
+        if is_auto:
+            config['num_workers'] = min(FIRST_WORKERS, num_cores())
         if config.get('num_workers', 0) == 0:
             config['persistent_workers'] = False
             config.pop('prefetch_factor', None)
-        return Runner.build_dataloader(config, seed, diff_rank_seed)
+        loader = Runner.build_dataloader(config, seed, diff_rank_seed)
+        loader.chooses_workers = is_auto
+        return loader
 
     def setup_env(self, env_cfg: dict[str, Any]) -> None:
         """Sets up the process, as mmengine does, and lets it format the config once.
@@ -525,6 +532,7 @@ class PoseRunner(Runner):
             'ranks': self.world_size,
             'num_samples': len(self.train_dataloader.dataset),
             'epoch_length': len(self.train_dataloader),
+            'image_buffer': getattr(self.train_dataloader.sampler, 'image_buffer', 0),
         }
 
     def _restore_seed(self, meta: dict[str, Any]) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from mmengine.dist import broadcast
@@ -11,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from mmpose.datasets.samplers import EpochSampler, PoseSampler
 from mmpose.engine.training_length import TrainingLength, warm_up_iters
+from mmpose.engine.worker_count import iterate_and_choose
 from mmpose.registry import LOOPS
 
 
@@ -119,8 +122,7 @@ class PoseTrainLoop(EpochBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         sampler = self.dataloader.sampler
-        sampler.set_start(min(self.batches_done * self.dataloader.batch_size, len(sampler)))
-        for index, batch in enumerate(self.dataloader, start=self.batches_done):
+        for index, batch in enumerate(self._batches_left(), start=self.batches_done):
             self._seed_iteration()
             self.batches_done = index + 1
             self.run_iter(index, batch)
@@ -136,6 +138,16 @@ class PoseTrainLoop(EpochBasedTrainLoop):
         self.owed_evaluation = secrets.token_hex(8) if self.evaluates_after(self._epoch + 1) else ''
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
+
+    def _batches_left(self) -> Iterator[Any]:
+        """Yields the batches that are left in the epoch."""
+        loader = self.dataloader
+        ways = [iterate_and_choose, iter] if getattr(loader, 'chooses_workers', False) else [iter]
+        for draw in ways:
+            done = min(self.batches_done * loader.batch_size, len(loader.sampler))
+            loader.sampler.set_start(done)
+            if self.batches_done < len(loader):
+                yield from draw(loader)
 
     def _seed_iteration(self) -> None:
         """Seeds dropout, drop path and whatever else draws on the device."""

@@ -162,6 +162,14 @@ def test_loader_reports_every_step_workers_and_annotations(toy, in_process):
     assert any(note.startswith('50 generated annotations: ') for note in found.notes)
 
 
+def test_loader_compares_with_an_image_buffer(toy, in_process):
+    options = {**LOADER, 'train_dataloader.sampler.image_buffer': 5}
+    found = benchmark_loader(load_config(TOY, options, str(toy.parent)), repeat=1, num_samples=6)
+    assert found.find('image buffer / none').values[0] > 0
+    assert 'one process, image buffer, targets too' in names(found)
+    assert any('persons per image; of the crops' in note for note in found.notes)
+
+
 def test_annotations_are_opened_in_a_new_process(toy, tmp_path):
     dataset = load_config(TOY, LOADER, str(toy.parent)).train_dataloader.dataset.to_dict()
     cache = tmp_path / 'other cache'

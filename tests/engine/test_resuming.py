@@ -6,6 +6,7 @@ import shutil
 import pytest
 from training import EACH_ITERATION, losses, rates, records, train
 
+BUFFER = {'train_dataloader.sampler.image_buffer': 5, **EACH_ITERATION}
 ACCUMULATING = {'optim_wrapper.accumulative_counts': 3, **EACH_ITERATION}
 
 
@@ -33,6 +34,18 @@ def test_losses_are_equal_wherever_a_window_was_left(name, whole, data_root, tmp
     assert resumed == {step: expected[step] for step in resumed}
 
 
+def test_losses_are_equal_with_an_image_buffer(data_root, tmp_path):
+    train(data_root, tmp_path / 'a', BUFFER)
+    expected = losses(tmp_path / 'a')
+    train(data_root, tmp_path / 'w', {**BUFFER, 'train_dataloader.num_workers': 2})
+    assert losses(tmp_path / 'w') == expected
+    for name in ('iter_2.pth', 'iter_3.pth'):
+        work_dir = start_at(tmp_path / 'a', tmp_path / name, name)
+        train(data_root, work_dir, {**BUFFER, 'train_dataloader.num_workers': 1}, 'auto')
+        resumed = losses(work_dir)
+        assert resumed == {step: expected[step] for step in range(int(name[5]) + 1, 9)}
+
+
 def test_other_windows_leave_the_gradients_out(whole, data_root, tmp_path, caplog):
     work_dir = start_at(whole, tmp_path / 'b', 'iter_1.pth')
     train(data_root, work_dir, {'optim_wrapper.accumulative_counts': 2}, 'auto')
@@ -53,6 +66,8 @@ def log(work_dir):
         ({'train_dataloader.batch_size': 1}, 'iter_3.pth', 10, 'goes on behind 6 batches'),
         ({'train_dataloader.batch_size': 1}, 'epoch_1.pth', 8, 'batch size is 1 instead of 2'),
         ({'train_dataloader.dataset.indices': 6}, 'iter_3.pth', 6, 'training set is 6 samples'),
+        (BUFFER, 'iter_3.pth', 8, 'buffer is 5 samples instead of 0'),
+        (BUFFER, 'epoch_1.pth', 4, 'buffer is 5 samples instead of 0'),
         ({'train_dataloader.dataset.indices': 6}, 'epoch_1.pth', 3, 'training set is 6 samples'),
     ],
 )

@@ -34,7 +34,7 @@ DATASET = (
 TRANSFORM: dict[str, tuple[str, ...]] = {
     'Albumentation': ('transforms',),
     'GetBBoxCenterScale': ('padding',),
-    'LoadImage': ('apply_exif', 'reduced_for_wh'),
+    'LoadImage': ('apply_exif', 'reduced_for_wh', 'backend_args'),
     'PhotometricDistortion': (
         'brightness_delta', 'contrast_range', 'saturation_range', 'hue_delta',
     ),
@@ -243,7 +243,6 @@ def _transform(step: Config, where: str, dataset: Config, notes: MigrationNotes)
         return None
     part.note_kind(kind, INEXACT_TRANSFORM.get(kind, ''))
     if kind == 'LoadImage':
-        part.expect('backend_args', None, {'backend': 'local'}, why='images are local files')
         part.expect('color_type', 'color')
         part.expect('imdecode_backend', None, 'cv2')
         part.expect('ignore_empty', False)

@@ -49,14 +49,18 @@ class TopdownAffine:
         if 'keypoints' in sample:
             moved = transform_points(sample['keypoints'], matrix)
             sample['keypoints'] = moved.astype(np.float32)
-        sample['image'] = cv2.warpAffine(
-            sample['image'],
-            _from_stored_pixels(matrix, sample),
-            self.input_size,
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=0,
-        )
+        stored = sample.pop('decoded', {})
+        if 'crop' in stored:
+            sample['image'] = stored['crop']
+        else:
+            sample['image'] = cv2.warpAffine(
+                sample['image'],
+                _from_stored_pixels(matrix, sample),
+                self.input_size,
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_CONSTANT,
+                borderValue=0,
+            )
         sample['center'], sample['scale'] = window.center, window.scale
         sample['rotation'] = rotation
         sample['crop'] = window

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
+from functools import cache
+from threading import local
+from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
+from mmengine import fileio
 from numpy.typing import NDArray
 
 from mmpose.datasets.sample import Sample
 from mmpose.registry import TRANSFORMS
 
+LOCAL = (None, {'backend': 'local'}, {'backend': 'disk'})
+MEMORY = local()  # into which images are decoded that nobody keeps
 REDUCED_FLAGS = {4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
 
@@ -47,6 +55,64 @@ def read_file(path: str) -> bytes:
         raise BadImageError(f'image {path!r:.200} cannot be read: {reason}') from error
 
 
+def fetch_file(path: str, backend_args: Mapping[str, Any] | None = None) -> bytes:
+    """Returns the content of an image in other storage, by a file backend of mmengine.
+
+    Args:
+        path: Address, path or key, as the backend takes it.
+        backend_args: Arguments of the backend; without them the prefix (``http://``) decides.
+
+    Raises:
+        BadImageError: If the backend does not give it; MissingImageError if it says why.
+        ImportError: If a package of the backend is missing.
+    """
+    try:
+        content = fileio.get(path, backend_args=backend_args and dict(backend_args))
+    except ImportError:
+        raise
+    except Exception as error:  # of any library
+        missing = isinstance(error, FileNotFoundError) or getattr(error, 'code', 0) == 404
+        raise (MissingImageError if missing else BadImageError)(
+            f'image {path} cannot be read with LoadImage.backend_args={backend_args}: '
+            f'{type(error).__name__}: {error}'
+        ) from error
+    if content is None:  # of lmdb
+        raise MissingImageError(f'image {path} is no key of LoadImage.backend_args={backend_args}')
+    return bytes(content)
+
+
+@cache
+def _simplejpeg() -> ModuleType | None:
+    try:
+        import simplejpeg
+    except ImportError:
+        return None
+    return simplejpeg
+
+
+def _decode_jpeg(data: bytes, to_keep: bool) -> NDArray[np.uint8] | None:
+    """Decodes a plain JPEG as OpenCV does, but sooner; None for what is OpenCV's to decode.
+
+    Args:
+        data: Content of the file.
+        to_keep: False if the image is not needed after the next one of this thread is decoded.
+    """
+    decoder = _simplejpeg()
+    if decoder is None or not data.startswith(b'\xff\xd8') or b'Exif\0' in data:
+        return None
+    try:
+        height, width, colors, _ = decoder.decode_jpeg_header(data)
+        if colors != 'YCbCr':
+            return None
+        size = height * width * 3
+        memory = None if to_keep else getattr(MEMORY, 'buffer', b'')
+        if memory is not None and len(memory) < size:
+            memory = MEMORY.buffer = np.empty(size, np.uint8)
+        return decoder.decode_jpeg(data, colorspace='BGR', buffer=memory)
+    except ValueError:
+        return None
+
+
 def _open_at_once(path: str, flags: int) -> int:
     """Opens a file without waiting, as a pipe that nobody writes to would let us."""
     return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))
@@ -66,26 +132,40 @@ class LoadImage:
             as the window still has at least one pixel per pixel of the crop. That is faster for
             large instances, but the pixels differ (they are averaged, not picked), so it is off
             by default. The transforms that shape the window must come before this one then.
+        backend_args: Of mmengine's file backend that reads the images, as in MMPose: http, lmdb,
+            petrel, one of the user's. None for local files, or for what a prefix such as
+            ``http://`` in ``data_prefix`` names.
     """
 
     reads = ('image_file', 'image_wh')
     writes = ('image', 'image_wh', 'shrink')
 
     def __init__(
-        self, apply_exif: bool = True, reduced_for_wh: tuple[int, int] | None = None
+        self,
+        apply_exif: bool = True,
+        reduced_for_wh: tuple[int, int] | None = None,
+        backend_args: Mapping[str, Any] | None = None,
     ) -> None:
         self.apply_exif = apply_exif
+        self.backend_args = None if backend_args in LOCAL else backend_args
         self.reduced_for_wh = reduced_for_wh
         if reduced_for_wh is not None:
             self.reads = (*self.reads, 'scale')
 
     def __call__(self, sample: Sample) -> Sample:
-        if 'image' in sample:
-            sample['image_wh'] = sample['image'].shape[1::-1]
+        decoded = sample.get('decoded')
+        if 'image' in sample or (decoded and 'crop' in decoded):
+            if 'image' in sample:
+                sample['image_wh'] = sample['image'].shape[1::-1]
             sample['shrink'] = 1
             return sample
         shrink = self._shrink(sample)
-        image = self._decode(sample['image_file'], shrink)
+        if decoded is None:
+            image = self._decode(sample['image_file'], shrink)
+        elif shrink in decoded:
+            image = decoded[shrink]
+        else:
+            image = decoded[shrink] = self._decode(sample['image_file'], shrink, to_keep=False)
         found_wh = image.shape[1::-1]
         annotated_wh = tuple(sample['image_wh'])
         if annotated_wh == (0, 0):
@@ -102,12 +182,17 @@ class LoadImage:
         room = min(np.asarray(sample['scale']) / self.reduced_for_wh)
         return next((factor for factor in REDUCED_FLAGS if room >= factor), 1)
 
-    def _decode(self, path: str, shrink: int) -> NDArray[np.uint8]:
+    def _decode(self, path: str, shrink: int, to_keep: bool = True) -> NDArray[np.uint8]:
+        is_local = self.backend_args is None and '://' not in path
+        content = read_file(path) if is_local else fetch_file(path, self.backend_args)
+        image = _decode_jpeg(content, to_keep) if shrink == 1 else None
+        if image is not None:
+            return image
         flag = REDUCED_FLAGS.get(shrink, cv2.IMREAD_COLOR)
         if not self.apply_exif:
             flag |= cv2.IMREAD_IGNORE_ORIENTATION
         # cv2.imread fills what a truncated file lacks with grey; imdecode refuses it.
-        data = np.frombuffer(read_file(path), np.uint8)
+        data = np.frombuffer(content, np.uint8)
         try:
             image = cv2.imdecode(data, flag) if data.size else None
         except cv2.error as error:  # such as an image of more pixels than OpenCV takes

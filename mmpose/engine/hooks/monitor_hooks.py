@@ -11,9 +11,11 @@ from mmengine.hooks import Hook, LoggerHook, RuntimeInfoHook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmpose.engine.worker_count import num_cores
 from mmpose.registry import HOOKS
 
 NAMES_SHOWN = 8
+RECORDS_ABOVE, EPOCHS_SILENT = 3, 10
 
 
 def reads_back(hook: Hook, runner: Runner, batch_idx: int, value: Tensor) -> bool:
@@ -121,14 +123,19 @@ class LossGuardHook(Hook):
 class ThroughputHook(Hook):
     """Logs ``images_per_s`` of all ranks and ``data_wait``, the share of time without data.
 
+    A warning, at most one in ten epochs, says what to set when three records in a row are above the
+    limit.
+
     Args:
         interval: Iterations between two records; as that of the logger hook.
+        max_wait: Limit of ``data_wait``.
     """
 
     priority = 'HIGH'
 
-    def __init__(self, interval: int = 50) -> None:
-        self.interval = interval
+    def __init__(self, interval: int = 50, max_wait: float = 0.1) -> None:
+        self.interval, self.max_wait = interval, max_wait
+        self._above, self._silent_until = 0, 0
         self._restart(0.0)
 
     def _restart(self, now: float) -> None:
@@ -160,4 +167,15 @@ class ThroughputHook(Hook):
         elapsed = now - self._begin
         runner.message_hub.update_scalar('train/images_per_s', self._images / elapsed)
         runner.message_hub.update_scalar('train/data_wait', self._waited / elapsed)
+        self._above = self._above + 1 if self._waited > self.max_wait * elapsed else 0
+        if self._above >= RECORDS_ABOVE and runner.epoch >= self._silent_until:
+            self._silent_until = runner.epoch + EPOCHS_SILENT
+            loader, more = runner.train_dataloader, ''
+            if not getattr(loader.sampler, 'image_buffer', 0):
+                more = ', or decode each image once by train_dataloader.sampler.image_buffer=4096'
+            runner.logger.warning(
+                f'training waits for data {100 * self._waited / elapsed:.0f} % of the time: raise '
+                f'train_dataloader.num_workers ({loader.num_workers}; this rank has {num_cores()} '
+                f'cores){more}'
+            )
         self._restart(now)

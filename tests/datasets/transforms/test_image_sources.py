@@ -1,0 +1,147 @@
+"""Decoders give the same pixels; images come from other storage by mmengine's file backends."""
+
+import itertools
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.fileio import BaseStorageBackend, register_backend
+
+from mmpose.datasets.transforms import BadImageError, LoadImage, loading
+from mmpose.registry import DATASETS
+from tests.datasets import tiny_coco
+from tests.datasets.test_combined import equal_samples
+
+SAMPLINGS = [getattr(cv2, f'IMWRITE_JPEG_SAMPLING_FACTOR_{n}') for n in (444, 422, 420, 440, 411)]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Address of a server of the folder of the test."""
+    with ThreadingHTTPServer(('127.0.0.1', 0), partial(Quiet, directory=tmp_path)) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{http.server_port}'
+        http.shutdown()
+
+
+@register_backend('upside_down')
+class UpsideDown(BaseStorageBackend):
+    """A user's storage: names and bytes are stored backwards."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def get(self, filepath):
+        return (self.folder / filepath[::-1]).read_bytes()[::-1]
+
+    def get_text(self, filepath, encoding='utf-8'):
+        return self.get(filepath).decode(encoding)
+
+
+def jpeg(wh, sampling=SAMPLINGS[0], progressive=0, quality=90):
+    options = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling, cv2.IMWRITE_JPEG_QUALITY, quality]
+    image = tiny_coco.smooth_image(wh)
+    return cv2.imencode('.jpg', image, [*options, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive])[1]
+
+
+@pytest.mark.parametrize('to_keep', [True, False])
+def test_both_decoders_give_the_same_pixels(to_keep):
+    pytest.importorskip('simplejpeg')
+    sizes = [(64, 48), (33, 17), (1, 1)]
+    for wh, sampling, progressive in itertools.product(sizes, SAMPLINGS, (0, 1)):
+        data = jpeg(wh, sampling, progressive)
+        image = loading._decode_jpeg(data.tobytes(), to_keep)
+        np.testing.assert_array_equal(image, cv2.imdecode(data, cv2.IMREAD_COLOR))
+
+
+def odd_files():
+    data = jpeg((40, 30)).tobytes()
+    exif = b'\xff\xe1\x00\x08Exif\0\0'
+    grey = cv2.imencode('.jpg', np.zeros((5, 5), np.uint8))[1].tobytes()
+    png = cv2.imencode('.png', tiny_coco.smooth_image((9, 9)))[1].tobytes()
+    return {
+        'exif': data[:2] + exif + data[2:], 'grey': grey, 'png': png,
+        'truncated': data[: len(data) // 2], 'text': b'no image', 'head': data[:9], 'empty': b'',
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(('name', 'data'), odd_files().items())
+def test_the_rest_is_left_to_opencv(name, data):
+    assert loading._decode_jpeg(data, True) is None
+
+
+def test_an_image_that_is_kept_stays(tmp_path):
+    paths = [tmp_path / f'{i}.jpg' for i in range(2)]
+    for path, wh in zip(paths, [(40, 30), (30, 40)], strict=True):
+        path.write_bytes(jpeg(wh).tobytes())
+    first, second = (
+        LoadImage()({'image_file': str(path), 'image_wh': (0, 0)})['image'] for path in paths
+    )
+    expected = cv2.imread(str(paths[0]))
+    np.testing.assert_array_equal(first, expected)
+    assert not np.shares_memory(first, second)
+
+
+def loads(config, **changes):
+    dataset = DATASETS.build({'type': 'CocoDataset', **config, **changes})
+    return [dataset[i] for i in range(len(dataset))]
+
+
+@pytest.mark.parametrize(
+    'prefix', ['{url}/data/images', '{url}/data/images/', None], ids=['plain', 'slash', 'root']
+)
+def test_images_of_a_server(prefix, server, tiny, tmp_path):
+    expected = loads(tiny, pipeline=tiny_coco.PIPELINE)
+    changes = dict(data_prefix=dict(img=prefix and prefix.format(url=server)))
+    if prefix is None:
+        ann_file = str(tmp_path / 'data/ann.json')
+        changes = dict(data_root=f'{server}/data', ann_file=ann_file)
+    found = loads(tiny, pipeline=tiny_coco.PIPELINE, **changes)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours['image_file'].startswith(server)
+        equal_samples({**ours, 'image_file': ''}, {**theirs, 'image_file': ''})
+
+
+def test_images_of_a_backend_of_the_user(tiny, tmp_path):
+    expected = loads(tiny, pipeline=tiny_coco.PIPELINE)
+    for path in (tmp_path / 'data/images').iterdir():
+        stored = tmp_path / 'stored' / f'bucket/{path.name}'[::-1]
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        stored.write_bytes(path.read_bytes()[::-1])
+    backend = dict(backend='upside_down', folder=str(tmp_path / 'stored'))
+    pipeline = [dict(type='LoadImage', backend_args=backend), *tiny_coco.PIPELINE[1:]]
+    changes = dict(data_root='', ann_file=str(tmp_path / 'data/ann.json'))
+    found = loads(tiny, pipeline=pipeline, data_prefix=dict(img='bucket'), **changes)
+    for ours, theirs in zip(found, expected, strict=True):
+        equal_samples({**ours, 'image_file': ''}, {**theirs, 'image_file': ''})
+
+
+@pytest.mark.parametrize(
+    ('path', 'backend_args', 'message'),
+    [
+        ('{url}/none.jpg', None, 'none.jpg cannot be read .*404'),
+        ('http://127.0.0.1:1/a.jpg', None, 'a.jpg cannot be read .*URLError'),
+        ('nobody://a.jpg', {'backend': 'nobody'}, r'cannot be read .*nobody'),
+        ('a.jpg', {'backend': 'upside_down'}, r'cannot be read .*folder'),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_said(path, backend_args, message, server):
+    load = LoadImage(backend_args=backend_args)
+    with pytest.raises(BadImageError, match=message) as caught:
+        load({'image_file': path.format(url=server), 'image_wh': (0, 0)})
+    assert '\n' not in str(caught.value)
+
+
+def test_local_is_local(tiny):
+    assert LoadImage(backend_args=dict(backend='local')).backend_args is None
+    with pytest.raises(FileNotFoundError, match=r'image folder .*nowhere does not exist'):
+        loads(tiny, pipeline=tiny_coco.PIPELINE, data_prefix=dict(img='nowhere'))
