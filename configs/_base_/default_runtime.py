@@ -19,7 +19,6 @@ custom_hooks = []
 
 env_cfg = dict(
     cudnn_benchmark=False,
-    tf32=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
