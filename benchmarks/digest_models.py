@@ -373,7 +373,7 @@ def augment(pipeline: str, data: Path) -> Values:
     for epoch in range(NUM_EPOCHS):
         sampler.set_epoch(epoch)
         draws = list(sampler)
-        yield f'order_{epoch}', [tuple(draw) for draw in draws]
+        yield f'order_{epoch}', [tuple(draw)[:4] for draw in draws]
         samples = [window_of(dataset[draw]) for draw in draws[:NUM_SAMPLES]]
         for place, name in enumerate(('images', 'keypoints', 'visible')):
             yield f'{name}_{epoch}', [sample[place] for sample in samples]

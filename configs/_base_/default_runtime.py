@@ -13,7 +13,7 @@ default_hooks = dict(
     loss_guard=dict(type='LossGuardHook'),
     preview=dict(type='TrainingPreviewHook', interval=1000, max_samples=8),
     bad_cases=dict(type='BadCaseHook', num_worst=8, num_random=8),
-    watchdog=dict(type='WatchdogHook', minutes=15),
+    watchdog=dict(type='WatchdogHook'),
 )
 custom_hooks = []
 
