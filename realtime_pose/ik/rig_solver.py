@@ -70,6 +70,8 @@ class RigSolver:
         tolerance: float = 1e-4,
         max_turn: float | None = None,
     ) -> None:
+        import scipy.linalg.lapack  # noqa: F401, now, and not within the first frame
+
         self.joints = joints
         self.num_steps = num_steps
         self.tolerance = tolerance
