@@ -95,21 +95,18 @@ def test_an_error_of_the_reader_ends_the_threads():
 
 
 def test_stages_work_at_the_same_time():
-    delays, num = (0.01, 0.015, 0.005), 20
+    num, meeting = 20, threading.Barrier(3, timeout=60)  # broken if one waits for another to end
 
-    def source():
-        for item in range(num):
-            time.sleep(delays[0])
-            yield item
+    def meets(first):
+        def work(item):
+            if first <= item < first + num - 2:
+                meeting.wait()
+            return item
 
-    def waiting(delay):
-        return lambda item: (time.sleep(delay), item)[1]
+        return work
 
-    started = time.perf_counter()
-    assert len(list(run_pipelined(source(), *map(waiting, delays)))) == num
-    seconds = time.perf_counter() - started
-    # one after the other takes 20 * 0.04 = 0.8 s; the slowest stage alone takes 0.3 s
-    assert seconds < 0.6
+    stages = [meets(2), meets(1), meets(0)]  # three items that follow each other meet
+    assert list(run_pipelined(map(stages[0], range(num)), *stages[1:])) == list(range(num))
 
 
 def test_nested_pipelines_end_together():

@@ -145,7 +145,7 @@ def test_starting_again_and_again_leaves_no_thread_behind(session):
             session.camera.receive(1, jpeg_text())
         wait_for(lambda: session.latest is not None)
     session.stop()
-    wait_for(lambda: threading.active_count() <= before, seconds=5)
+    wait_for(lambda: threading.active_count() <= before)
 
 
 def jpeg_text(size_wh=(80, 60)):

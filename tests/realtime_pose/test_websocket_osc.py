@@ -20,7 +20,7 @@ from realtime_pose.ik.rig import Rig
 from realtime_pose.pipeline import LivePipeline
 from realtime_pose.recording import Recorder, resend
 
-JOIN_S = 3.0
+JOIN_S = 20.0  # patience, never waited for when all is well
 
 
 def wait_until(condition):
