@@ -21,6 +21,7 @@ from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from benchmarks.timing import StepClock, interleave
 from mmpose.evaluation.functional import (
     evaluate_coco,
+    evaluate_files,
     load_detections,
     load_ground_truth,
 )
@@ -30,6 +31,7 @@ from mmpose.metainfo import load_metainfo
 NUM_IMAGES, NUM_GT, NUM_DT = 5000, 11_127, 101_127
 OTHERS = ('hotcoco', 'faster_coco_eval', 'xtcocotools')
 ARRAYS, FILES = 'ours, from arrays', 'ours, from two JSON files'
+THROUGH = "ours, backend='hotcoco', from two JSON files"
 STEPS = {
     'annotations': 'load annotations',
     'results': 'load results',
@@ -81,6 +83,8 @@ def benchmark_evaluation(
             ARRAYS: lambda: _run_arrays(gt, dt, sigmas),
             FILES: lambda: _run_files(ann_file, result_file, sigmas),
         }
+        if 'hotcoco' in installed:
+            candidates[THROUGH] = lambda: _run_backend(ann_file, result_file, sigmas)
         for name in installed:
             candidates[name] = lambda name=name: _run_other(name, ann_file, result_file, sigmas)
         measured = interleave(candidates, repeat)
@@ -130,6 +134,13 @@ def _run_files(ann_file: Path, result_file: Path, sigmas: np.ndarray) -> StepTim
     return {**clock.seconds, 'stats': list(metrics.values())}
 
 
+def _run_backend(ann_file: Path, result_file: Path, sigmas: np.ndarray) -> StepTimes:
+    clock = StepClock()
+    metrics = evaluate_files(ann_file, result_file, sigmas, backend='hotcoco')
+    clock.end('evaluation')
+    return {**clock.seconds, 'stats': list(metrics.values())}
+
+
 def _run_other(name: str, ann_file: Path, result_file: Path, sigmas: np.ndarray) -> StepTimes:
     dataset_class, evaluator_class = _import_evaluator(name)
     clock = StepClock()
@@ -169,9 +180,11 @@ def _report_times(report: Report, measured: dict[str, list[StepTimes]]) -> None:
         for step in steps if len(steps) > 1 else ():
             report.add(f'  {STEPS[step]}', 's', [x[step] for x in rounds])
     for name, rounds in measured.items():
-        if name in (ARRAYS, FILES):
+        if name in (ARRAYS, FILES, THROUGH):
             continue
         report.add_ratio(f'{name} / {FILES}', totals[name], totals[FILES])
+        if name == 'hotcoco':
+            report.add_ratio(f'{name} / {THROUGH}', totals[name], totals[THROUGH])
         alone = report.add(f'{name}, evaluation alone', 's', [x['evaluation'] for x in rounds])
         report.add_ratio(f'{name}, evaluation alone / {ARRAYS}', alone, totals[ARRAYS])
         theirs, ours = measured[name][0]['stats'], measured[FILES][0]['stats']
