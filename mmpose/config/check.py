@@ -81,7 +81,8 @@ def _check_types(cfg: Config) -> Iterator[str]:
         built += [(part.where, part.config)]
         built += [(f'{part.where}.pipeline.{i}', step) for i, step in enumerate(steps)]
     for where, config in built:
-        if config and isinstance(config, Mapping) and 'type' not in config:
+        is_there = config or where == 'model'
+        if is_there and isinstance(config, Mapping) and 'type' not in config:
             yield f'{where} has no type; set {where}.type to the name of a class that is registered'
 
 

@@ -119,6 +119,11 @@ def test_a_part_without_type_is_named(where):
     assert f'{where} has no type; set {where}.type to' in ' '.join(check_config(cfg))
 
 
+def test_a_config_without_a_model_is_named():
+    for cfg in (Config({}), Config({'model': {}})):
+        assert check_config(cfg)[0].startswith('model has no type; set model.type')
+
+
 @pytest.mark.parametrize(('overrides', 'message'), CONTRADICTIONS)
 def test_contradictions_are_refused(overrides, message):
     with pytest.raises(ValueError, match=message):
