@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from inspect import signature
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import Tensor
+from mmengine.logging import print_log
+from torch import Tensor, nn
 
 from mmpose.metainfo import load_metainfo
+from mmpose.models.calibration import CALIBRATION, Confidence, ScoreCalibration, read_confidence
 from mmpose.models.heads import PoseHead
 from mmpose.models.pose_estimators.base import Batch, Config, PoseEstimator
 from mmpose.models.pose_estimators.results import batch_to_results
@@ -30,9 +34,19 @@ class TopdownPoseEstimator(PoseEstimator):
         pretrained_metainfo: Skeleton of ``pretrained``, where that is a pose model whose head is
             to be loaded too (the first of several, or that of the backbone's
             ``default_dataset``). Keypoints with the same name in both skeletons start from it.
+        visibility_head: Config of a ``VisibilityHead``, which says whether keypoints are visible;
+            it needs heatmaps. None has none.
+        train_only: ``visibility_head`` freezes everything else, which stays in eval mode:
+            ``pretrained`` is then a pose model, of the same skeleton unless ``pretrained_metainfo``
+            says otherwise, whose poses stay as they are. None trains everything.
+
+    Attributes:
+        calibration: What makes probabilities of scores, in a model whose checkpoint
+            ``tools/calibrate.py`` has written; None in any other.
 
     Raises:
-        ValueError: If the head has another number of keypoints than the skeleton.
+        ValueError: If the head has another number of keypoints than the skeleton, or the model
+            cannot have a visibility head.
     """
 
     def __init__(
@@ -41,8 +55,12 @@ class TopdownPoseEstimator(PoseEstimator):
         head: Config,
         metainfo: str | DatasetMeta = 'coco',
         pretrained_metainfo: str | DatasetMeta | None = None,
+        visibility_head: Config | None = None,
+        train_only: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if train_only and kwargs.get('pretrained') and pretrained_metainfo is None:
+            pretrained_metainfo = metainfo  # what stays as it is comes from there, the head too
         metas = [] if pretrained_metainfo is None else [pretrained_metainfo]
         super().__init__(backbone, pretrained_metainfo=metas, **kwargs)
         self.dataset_meta = load_metainfo(metainfo)
@@ -61,6 +79,16 @@ class TopdownPoseEstimator(PoseEstimator):
             )
         flips = torch.from_numpy(self.dataset_meta.flip_indices.copy())
         self.register_buffer('flip_indices', flips, persistent=False)
+        self.calibration: ScoreCalibration | None = None
+        self.visibility_head = self._build_visibility_head(visibility_head)
+        self.train_only = train_only
+        if train_only not in (None, *(['visibility_head'] if visibility_head else [])):
+            raise ValueError(
+                f"model.train_only is '{train_only}'; expected None, or 'visibility_head' in a "
+                'model that has one'
+            )
+        for part in self._frozen_parts():
+            part.requires_grad_(False).eval()
 
     def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
         """Returns the only head with its skeleton."""
@@ -70,9 +98,46 @@ class TopdownPoseEstimator(PoseEstimator):
         """Returns the raw output of the head (heatmaps) for normalised images (B, 3, h, w)."""
         return self.head(self.extract_feat(inputs, dataset_idx))
 
+    def init_weights(self) -> None:
+        """Initialises what starts at random and loads ``pretrained``."""
+        super().init_weights()
+        if self.train_only is not None and self.pretrained is None:
+            print_log(
+                f'model.train_only={self.train_only} freezes everything else, but model.pretrained '
+                'names no weights for it; it stays at random unless load_from brings some',
+                'current',
+                logging.WARNING,
+            )
+
+    def train(self, mode: bool = True) -> TopdownPoseEstimator:
+        """Sets training mode everywhere but in the frozen parts, which stay in eval mode."""
+        super().train(mode)
+        for part in self._frozen_parts():
+            part.eval()
+        return self
+
+    def prepare_for(self, state: Mapping[str, Tensor]) -> None:
+        """Builds what a checkpoint brings along: the calibration of its scores."""
+        if CALIBRATION in state and self.calibration is None:
+            self.calibration = ScoreCalibration(self.head.num_keypoints)
+            self.calibration.to(self.flip_indices.device)
+
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Returns the losses of the head."""
+        """Returns the losses of the heads."""
+        if self.train_only is not None:
+            with torch.no_grad():
+                features = self.extract_feat(inputs, self.condition_of(batch))
+            return self._visibility_loss(features, batch)
+        if self.calibration is not None:
+            print_log('the scores are calibrated no more, as training changes them', 'current')
+            self.calibration = None
         features = self.extract_feat(inputs, self.condition_of(batch))
+        losses = self._head_loss(features, batch)
+        return losses | (
+            {} if self.visibility_head is None else self._visibility_loss(features, batch)
+        )
+
+    def _head_loss(self, features: Any, batch: Batch) -> dict[str, Tensor]:
         keypoints, keypoints_visible = batch['keypoints'], batch['keypoints_visible']
         wanted = list(signature(self.head.loss).parameters)
         if 'batch_data_samples' in wanted:
@@ -83,8 +148,43 @@ class TopdownPoseEstimator(PoseEstimator):
 
     def predict(self, inputs: Tensor, batch: Batch) -> list[PoseResult]:
         """Returns the pose of each crop in image coordinates."""
-        output = self.predict_output(inputs, self.condition_of(batch))
-        return batch_to_results(*self.head.decode(output), batch, self.head)
+        found = self.read_output(*self.predict_outputs(inputs, self.condition_of(batch)))
+        return batch_to_results(*found[:2], batch, self.head, found[2])
+
+    def read_output(
+        self, output: Tensor, visibility: Tensor | None
+    ) -> tuple[Tensor, Tensor, Confidence | None]:
+        """Returns keypoints (B, K, 2), input px, scores (B, K), and what else the model says.
+
+        Args:
+            output: Raw output of the head.
+            visibility: (B, K, 3), as :meth:`predict_outputs` gives it.
+        """
+        keypoints, scores = self.head.decode(output)
+        codec = self.head.decoder
+        scores, confidence = read_confidence(
+            keypoints, scores, output, codec, self.calibration, visibility
+        )
+        return keypoints, scores, confidence
+
+    def predict_outputs(
+        self, inputs: Tensor, dataset_idx: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Returns the raw output of :meth:`predict_output`, and visibilities (B, K, 3).
+
+        These are probabilities of visible, occluded and outside the crop, averaged by a flip test
+        if asked for; None without a visibility head.
+        """
+        if self.visibility_head is None:
+            return self.predict_output(inputs, dataset_idx), None
+        output, logits = self._forward_both(inputs, dataset_idx)
+        visibility = logits.softmax(-1)
+        if self.flip_test:
+            flipped, logits = self._forward_both(inputs.flip(-1), dataset_idx)
+            output = self.head.average_flipped(output, flipped, self.flip_indices)
+            mirrored = logits.softmax(-1).index_select(1, self.flip_indices)
+            visibility = (visibility + mirrored) / 2
+        return output, visibility
 
     def predict_output(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns the raw output of the head (heatmaps), averaged by a flip test if asked for."""
@@ -93,6 +193,46 @@ class TopdownPoseEstimator(PoseEstimator):
             return output
         flipped = self.forward_heads(inputs.flip(-1), dataset_idx)
         return self.head.average_flipped(output, flipped, self.flip_indices)
+
+    def _forward_both(self, inputs: Tensor, dataset_idx: Tensor | None) -> tuple[Tensor, Tensor]:
+        features = self.extract_feat(inputs, dataset_idx)
+        output = self.head(features)
+        return output, self._visibility_logits(features, output)
+
+    def _visibility_logits(self, features: Any, output: Tensor) -> Tensor:
+        feats = features if isinstance(features, Tensor) else features[-1]
+        return self.visibility_head(feats, output)
+
+    def _visibility_loss(self, features: Any, batch: Batch) -> dict[str, Tensor]:
+        if 'visibility' not in batch:
+            raise ValueError(
+                'model.visibility_head learns from visibility flags, but the samples have none; '
+                'set train_dataloader.dataset.with_visibility=True'
+            )
+        was_training = self.head.training
+        with torch.no_grad():  # as it is used later, and statistics of norms count a batch once
+            output = self.head.eval()(features)
+        self.head.train(was_training)
+        logits = self._visibility_logits(features, output)
+        return self.visibility_head.loss(logits, batch['keypoints'], batch['visibility'])
+
+    def _frozen_parts(self) -> list[nn.Module]:
+        if self.train_only is None:
+            return []
+        return [part for name, part in self.named_children() if name != self.train_only]
+
+    def _build_visibility_head(self, config: Config | None) -> nn.Module | None:
+        if config is None:
+            return None
+        own = type(self).extract_feat is PoseEstimator.extract_feat
+        if not own or self.head.decoder is None:
+            what = type(self.head if own else self).__name__
+            raise ValueError(
+                f'model.visibility_head reads image features and heatmaps, which {what} does not '
+                'give; remove it'
+            )
+        given = dict(in_channels=self.head.in_channels, num_keypoints=self.head.num_keypoints)
+        return MODELS.build({**given, 'codec': self.head.decoder, **config})
 
 
 def data_samples(head: PoseHead, batch: Batch) -> list[SimpleNamespace]:
