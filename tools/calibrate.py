@@ -1,6 +1,7 @@
 """Makes probabilities of a model's scores: python tools/calibrate.py CONFIG CHECKPOINT."""
 
 import argparse
+import warnings
 
 from mmpose.apis.cli import run_tool
 from mmpose.config.overrides import ConfigOptions
@@ -14,18 +15,19 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument(
         '--out',
-        help='.pth file to write; <checkpoint>_calibrated.pth by default, .json and .png '
-        'of the same name beside it',
+        help='.pth file to write, <checkpoint>_calibrated.pth by default; beside it go .json, .png',
     )
     parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:N (cpu)')
-    parser.add_argument('--seed', type=int, default=0, help='of the halves of the images (0)')
     parser.add_argument(
         '--data-root', help='folder that holds the datasets, instead of data/ (MMPOSE_DATA_ROOT)'
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE',
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        metavar='KEY=VALUE',
         help='override anything, e.g. val_dataloader.batch_size=16',
-    )  # fmt: skip
+    )
     parser.add_argument(
         '--trust-checkpoint',
         action='store_true',
@@ -40,17 +42,10 @@ def main() -> None:
     from mmpose.config.load import load_config
 
     cfg = load_config(args.config, args.cfg_options, args.data_root)
-    print(
-        calibrate_checkpoint(
-            cfg,
-            args.checkpoint,
-            args.out,
-            device=args.device,
-            seed=args.seed,
-            trust_checkpoint=args.trust_checkpoint,
-        )
-    )
+    trust = args.trust_checkpoint
+    print(calibrate_checkpoint(cfg, args.checkpoint, args.out, args.device, trust))
 
 
 if __name__ == '__main__':
+    warnings.formatwarning = lambda message, *_: f'warning: {message}\n'
     run_tool(main)

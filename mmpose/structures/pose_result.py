@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from mmpose.structures.crop import CropWindow
 
+# what a keypoint is, in the order of their probabilities
+VISIBILITIES = ('visible', 'occluded', 'outside')
+VISIBLE, OCCLUDED, OUTSIDE = range(3)
 SAID = ('visibility', 'sigma_px', 'pose_score')  # by models that can
 
 

@@ -40,6 +40,8 @@ def keypoint_similarities(
 def fit_calibration(scores: FloatArray, similarities: FloatArray) -> FloatArray:
     """Coefficients of a ``ScoreCalibration``: (3, K, 2).
 
+    Each keypoint has a logistic curve of its own, drawn to that of all keypoints together.
+
     Args:
         scores: (N, K), raw, inside (0, 1).
         similarities: (N, K), see ``keypoint_similarities``.
@@ -52,21 +54,12 @@ def fit_calibration(scores: FloatArray, similarities: FloatArray) -> FloatArray:
         raise ValueError('no keypoint of the poses is labelled, so their scores mean nothing')
     logits = np.log(scores) - np.log1p(-scores)
     within = np.where(labelled, similarities >= OKS_TOLERANCE, np.nan)
-    targets = (within, similarities, labelled.astype(np.float64))
-    return np.stack([_fit_curves(logits, target) for target in targets])
-
-
-def _fit_curves(logits: FloatArray, targets: FloatArray) -> FloatArray:
-    """Slopes and biases (K, 2) of logistic curves, each drawn to the curve of all keypoints.
-
-    Args:
-        logits: (N, K).
-        targets: (N, K), in [0, 1]; NaN does not count.
-    """
-    identity = np.array([1.0, 0.0])
-    shared = fit_logistic(logits.ravel(), targets.ravel(), identity, PRIOR_WEIGHT)
-    columns = zip(logits.T, targets.T, strict=True)
-    return np.stack([fit_logistic(x, y, shared, SHARED_WEIGHT) for x, y in columns])
+    rows = []
+    for targets in (within, similarities, labelled.astype(np.float64)):
+        shared = fit_logistic(logits, targets, np.array([1.0, 0.0]), PRIOR_WEIGHT)
+        columns = zip(logits.T, targets.T, strict=True)
+        rows.append([fit_logistic(x, y, shared, SHARED_WEIGHT) for x, y in columns])
+    return np.array(rows)
 
 
 def fit_logistic(
@@ -74,37 +67,35 @@ def fit_logistic(
 ) -> FloatArray:
     """Slope and bias (2,) of the logistic curve with the least cross entropy, by Newton's method.
 
-    The cost of n samples has ``prior_weight / 2`` times the squared distance from the prior added.
+    The cost of all samples has ``prior_weight / 2`` times the squared distance from the prior
+    added.
 
     Args:
-        logits: (n,).
-        targets: (n,), in [0, 1]; NaN does not count.
+        logits: Any shape.
+        targets: Of the same shape, in [0, 1]; NaN does not count.
         prior: (2,).
         prior_weight: Above 0.
     """
     known = np.isfinite(targets)
     inputs = np.stack([logits[known], np.ones(known.sum())], axis=1)  # (n, 2)
-    wanted = targets[known]
 
     def cost(values: FloatArray) -> float:
         z = inputs @ values
-        fit = np.logaddexp(0, z).sum() - wanted @ z
+        fit = np.logaddexp(0, z).sum() - targets[known] @ z
         return float(fit + prior_weight / 2 * np.square(values - prior).sum())
 
-    values, best = np.array(prior, np.float64), np.inf
+    values = np.array(prior, np.float64)
     for _ in range(NUM_STEPS):
-        now = cost(values)
-        if not now < best - 1e-9 * max(1.0, abs(now)):
-            break
-        best = now
-        z = inputs @ values
-        found = 1 / (1 + np.exp(-z))
-        gradient = inputs.T @ (found - wanted) + prior_weight * (values - prior)
+        found = 1 / (1 + np.exp(-inputs @ values))
+        gradient = inputs.T @ (found - targets[known]) + prior_weight * (values - prior)
         hessian = (inputs * (found * (1 - found))[:, None]).T @ inputs
         step = np.linalg.solve(hessian + prior_weight * np.eye(2), gradient)
-        while cost(values - step) > now and np.abs(step).max() > 1e-12:
+        now = cost(values)
+        while cost(values - step) > now and np.abs(step).max() > 1e-9:
             step = step / 2
         values = values - step
+        if np.abs(step).max() < 1e-9:
+            break
     return values
 
 
@@ -119,15 +110,14 @@ def reliability(
         num_bins: Bins of equal width.
 
     Returns:
-        Mean score, share of hits and number of each bin; NaN and 0 where it is empty. The error is
-        the mean distance of the first two, weighted by the third.
+        Mean score, share of hits and number of each bin, 0 where it is empty. The error is the
+        mean distance of the first two, weighted by the third.
     """
     bins = np.clip(np.ceil(scores * num_bins).astype(int) - 1, 0, num_bins - 1)
     counts = np.bincount(bins, minlength=num_bins)
-    with np.errstate(invalid='ignore'):
-        mean = np.bincount(bins, scores, num_bins) / counts
-        share = np.bincount(bins, hits.astype(np.float64), num_bins) / counts
-    error = np.nansum(counts * np.abs(mean - share)) / max(len(scores), 1)
+    sums = [np.bincount(bins, x, num_bins) for x in (scores, hits.astype(np.float64))]
+    mean, share = (x / np.maximum(counts, 1) for x in sums)
+    error = np.abs(mean - share) @ counts / max(len(scores), 1)
     return np.stack([mean, share, counts], axis=1), float(error)
 
 

@@ -8,9 +8,8 @@ from torch.nn import functional as F
 
 from mmpose.codecs import Codec
 from mmpose.registry import MODELS
+from mmpose.structures.pose_result import OCCLUDED, OUTSIDE, VISIBILITIES, VISIBLE
 
-VISIBLE, OCCLUDED, OUTSIDE = range(3)
-CLASSES = ('visible', 'occluded', 'outside')
 NOT_LABELLED = -100  # cross entropy ignores it
 NUM_STATISTICS = 3
 
@@ -42,8 +41,8 @@ class VisibilityHead(nn.Module):
         self.global_layer = nn.Linear(in_channels, hidden_channels, bias=False)
         self.statistics_layer = nn.Linear(NUM_STATISTICS, hidden_channels, bias=False)
         self.embedding = nn.Parameter(torch.zeros(num_keypoints, hidden_channels))
-        self.weight = nn.Parameter(torch.empty(num_keypoints, hidden_channels, len(CLASSES)))
-        self.bias = nn.Parameter(torch.zeros(num_keypoints, len(CLASSES)))
+        self.weight = nn.Parameter(torch.empty(num_keypoints, hidden_channels, len(VISIBILITIES)))
+        self.bias = nn.Parameter(torch.zeros(num_keypoints, len(VISIBILITIES)))
         nn.init.normal_(self.embedding, std=0.1)
         nn.init.normal_(self.weight, std=hidden_channels**-0.5)
 

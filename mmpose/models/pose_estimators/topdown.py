@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from inspect import signature
 from types import SimpleNamespace
@@ -34,11 +33,9 @@ class TopdownPoseEstimator(PoseEstimator):
         pretrained_metainfo: Skeleton of ``pretrained``, where that is a pose model whose head is
             to be loaded too (the first of several, or that of the backbone's
             ``default_dataset``). Keypoints with the same name in both skeletons start from it.
-        visibility_head: Config of a ``VisibilityHead``, which says whether keypoints are visible;
-            it needs heatmaps. None has none.
-        train_only: ``visibility_head`` freezes everything else, which stays in eval mode:
-            ``pretrained`` is then a pose model, of the same skeleton unless ``pretrained_metainfo``
-            says otherwise, whose poses stay as they are. None trains everything.
+        visibility_head: Config of a ``VisibilityHead``, which says whether keypoints are visible.
+            It is then all that is trained: ``pretrained`` is a pose model, of the same skeleton
+            unless ``pretrained_metainfo`` says otherwise, whose poses stay as they are.
 
     Attributes:
         calibration: What makes probabilities of scores, in a model whose checkpoint
@@ -56,10 +53,9 @@ class TopdownPoseEstimator(PoseEstimator):
         metainfo: str | DatasetMeta = 'coco',
         pretrained_metainfo: str | DatasetMeta | None = None,
         visibility_head: Config | None = None,
-        train_only: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if train_only and kwargs.get('pretrained') and pretrained_metainfo is None:
+        if visibility_head and kwargs.get('pretrained') and pretrained_metainfo is None:
             pretrained_metainfo = metainfo  # what stays as it is comes from there, the head too
         metas = [] if pretrained_metainfo is None else [pretrained_metainfo]
         super().__init__(backbone, pretrained_metainfo=metas, **kwargs)
@@ -81,12 +77,6 @@ class TopdownPoseEstimator(PoseEstimator):
         self.register_buffer('flip_indices', flips, persistent=False)
         self.calibration: ScoreCalibration | None = None
         self.visibility_head = self._build_visibility_head(visibility_head)
-        self.train_only = train_only
-        if train_only not in (None, *(['visibility_head'] if visibility_head else [])):
-            raise ValueError(
-                f"model.train_only is '{train_only}'; expected None, or 'visibility_head' in a "
-                'model that has one'
-            )
         for part in self._frozen_parts():
             part.requires_grad_(False).eval()
 
@@ -97,17 +87,6 @@ class TopdownPoseEstimator(PoseEstimator):
     def forward_heads(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns the raw output of the head (heatmaps) for normalised images (B, 3, h, w)."""
         return self.head(self.extract_feat(inputs, dataset_idx))
-
-    def init_weights(self) -> None:
-        """Initialises what starts at random and loads ``pretrained``."""
-        super().init_weights()
-        if self.train_only is not None and self.pretrained is None:
-            print_log(
-                f'model.train_only={self.train_only} freezes everything else, but model.pretrained '
-                'names no weights for it; it stays at random unless load_from brings some',
-                'current',
-                logging.WARNING,
-            )
 
     def train(self, mode: bool = True) -> TopdownPoseEstimator:
         """Sets training mode everywhere but in the frozen parts, which stay in eval mode."""
@@ -123,21 +102,17 @@ class TopdownPoseEstimator(PoseEstimator):
             self.calibration.to(self.flip_indices.device)
 
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Returns the losses of the heads."""
-        if self.train_only is not None:
+        """Returns the losses of the head, or those of the visibility head where there is one."""
+        if self.visibility_head is not None:
             with torch.no_grad():
                 features = self.extract_feat(inputs, self.condition_of(batch))
-            return self._visibility_loss(features, batch)
+                output = self.head(features)
+            logits = self.visibility_head(features, output)
+            return self.visibility_head.loss(logits, batch['keypoints'], batch['visibility'])
         if self.calibration is not None:
             print_log('the scores are calibrated no more, as training changes them', 'current')
             self.calibration = None
         features = self.extract_feat(inputs, self.condition_of(batch))
-        losses = self._head_loss(features, batch)
-        return losses | (
-            {} if self.visibility_head is None else self._visibility_loss(features, batch)
-        )
-
-    def _head_loss(self, features: Any, batch: Batch) -> dict[str, Tensor]:
         keypoints, keypoints_visible = batch['keypoints'], batch['keypoints_visible']
         wanted = list(signature(self.head.loss).parameters)
         if 'batch_data_samples' in wanted:
@@ -177,13 +152,15 @@ class TopdownPoseEstimator(PoseEstimator):
         """
         if self.visibility_head is None:
             return self.predict_output(inputs, dataset_idx), None
-        output, logits = self._forward_both(inputs, dataset_idx)
-        visibility = logits.softmax(-1)
+        features = self.extract_feat(inputs, dataset_idx)
+        output = self.head(features)
+        visibility = self.visibility_head(features, output).softmax(-1)
         if self.flip_test:
-            flipped, logits = self._forward_both(inputs.flip(-1), dataset_idx)
+            features = self.extract_feat(inputs.flip(-1), dataset_idx)
+            flipped = self.head(features)
+            mirrored = self.visibility_head(features, flipped).softmax(-1)
             output = self.head.average_flipped(output, flipped, self.flip_indices)
-            mirrored = logits.softmax(-1).index_select(1, self.flip_indices)
-            visibility = (visibility + mirrored) / 2
+            visibility = (visibility + mirrored.index_select(1, self.flip_indices)) / 2
         return output, visibility
 
     def predict_output(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
@@ -194,42 +171,19 @@ class TopdownPoseEstimator(PoseEstimator):
         flipped = self.forward_heads(inputs.flip(-1), dataset_idx)
         return self.head.average_flipped(output, flipped, self.flip_indices)
 
-    def _forward_both(self, inputs: Tensor, dataset_idx: Tensor | None) -> tuple[Tensor, Tensor]:
-        features = self.extract_feat(inputs, dataset_idx)
-        output = self.head(features)
-        return output, self._visibility_logits(features, output)
-
-    def _visibility_logits(self, features: Any, output: Tensor) -> Tensor:
-        feats = features if isinstance(features, Tensor) else features[-1]
-        return self.visibility_head(feats, output)
-
-    def _visibility_loss(self, features: Any, batch: Batch) -> dict[str, Tensor]:
-        if 'visibility' not in batch:
-            raise ValueError(
-                'model.visibility_head learns from visibility flags, but the samples have none; '
-                'set train_dataloader.dataset.with_visibility=True'
-            )
-        was_training = self.head.training
-        with torch.no_grad():  # as it is used later, and statistics of norms count a batch once
-            output = self.head.eval()(features)
-        self.head.train(was_training)
-        logits = self._visibility_logits(features, output)
-        return self.visibility_head.loss(logits, batch['keypoints'], batch['visibility'])
-
     def _frozen_parts(self) -> list[nn.Module]:
-        if self.train_only is None:
+        if self.visibility_head is None:
             return []
-        return [part for name, part in self.named_children() if name != self.train_only]
+        return [part for name, part in self.named_children() if name != 'visibility_head']
 
     def _build_visibility_head(self, config: Config | None) -> nn.Module | None:
         if config is None:
             return None
         own = type(self).extract_feat is PoseEstimator.extract_feat
-        if not own or self.head.decoder is None:
-            what = type(self.head if own else self).__name__
+        if not own or self.head.decoder is None or self.head.takes_maps:
             raise ValueError(
-                f'model.visibility_head reads image features and heatmaps, which {what} does not '
-                'give; remove it'
+                'model.visibility_head reads one feature map and heatmaps, which '
+                f'{type(self).__name__} with {type(self.head).__name__} does not have; remove it'
             )
         given = dict(in_channels=self.head.in_channels, num_keypoints=self.head.num_keypoints)
         return MODELS.build({**given, 'codec': self.head.decoder, **config})

@@ -1,5 +1,4 @@
 """A small ViT behind a convolutional stem on generated people: minutes on two CPU cores."""
-
 _base_ = [
     '../../../../_base_/default_runtime.py',
     '../../../../_base_/data/toy.py',

@@ -2,7 +2,6 @@
 
 Crops are shifted and scaled, so that keypoints leave them and the head learns what is outside.
 """
-
 _base_ = [
     '../../../../_base_/default_runtime.py',
     '../../../../_base_/data/toy.py',
@@ -16,7 +15,6 @@ model = dict(
     backbone=dict(img_size=(128, 96)),
     head=dict(out_channels=17, decoder=_base_.codec),
     visibility_head=dict(type='VisibilityHead'),
-    train_only='visibility_head',
 )
 train_dataloader = dict(
     dataset=dict(
