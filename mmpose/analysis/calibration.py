@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,48 +88,13 @@ def calibrate_checkpoint(
     poses, dataset = _predict(cfg, model)
     _warn_of_training_data(cfg, dataset)
 
-    gt, sigmas = dataset.ground_truth(), dataset.dataset_meta.sigmas
-    ids = (np.array([getattr(pose, name) for pose in poses]) for name in ('ann_id', 'img_id'))
-    gt = gt.take(find_instances(gt, *ids, 'calibration'))
-    keypoints = np.stack([pose.keypoints for pose in poses]).astype(np.float64)
-    scores = np.stack([pose.keypoint_scores for pose in poses]).astype(np.float64)
-    similarities = keypoint_similarities(keypoints, gt, sigmas)
-    folds = _halves_of(gt.image_id)
-    calibrated = list(poses)
-    for fold in (folds == 0, folds == 1):
-        own, pose_scores = _fitted(scores[~fold], similarities[~fold])(_tensor(scores[fold]))
-        for row, values, value in zip(np.flatnonzero(fold), own, pose_scores, strict=True):
-            calibrated[row] = replace(
-                poses[row], keypoint_scores=values.numpy(), pose_score=value.item()
-            )
-    model.calibration = _fitted(scores, similarities)
-
-    labelled = np.isfinite(similarities)
-    hits = similarities[labelled] >= OKS_TOLERANCE
-    panels = {
-        when: reliability(np.stack([x.keypoint_scores for x in own])[labelled].clip(0, 1), hits)
-        for when, own in (('before', poses), ('after', calibrated))
-    }
-    metric, metrics = _metrics_of(cfg, dataset, poses, calibrated)
+    samples = _Samples.pair(poses, dataset)
+    model.calibration = samples.fitted()
+    report, panels = _figures(cfg, samples, dataset)
     slopes = model.calibration.coefficients[WITHIN, :, 0].tolist()
-    report = {
-        'data': str(dataset.ann_file),
-        'images': len(np.unique(gt.image_id)),
-        'keypoints': int(labelled.sum()),
-        'tolerance': {'PCK': PCK_TOLERANCE} if sigmas is None else {'OKS': OKS_TOLERANCE},
-        'expected_calibration_error': {when: error for when, (_, error) in panels.items()},
-        metric: metrics,
-        'temperature': {
-            name: 1 / slope
-            for name, slope in zip(dataset.dataset_meta.keypoint_names, slopes, strict=True)
-        },
-    }
-    if poses[0].sigma_px is not None:
-        spread = np.stack([pose.sigma_px for pose in poses])
-        is_near = np.linalg.norm(keypoints - gt.keypoints, axis=2) <= 2 * spread
-        report['within_two_sigma_px'] = float(is_near[labelled].mean())
-    if poses[0].visibility is not None:
-        report['visibility_auroc'] = _visibility_auroc(poses, dataset)
+    named = zip(dataset.dataset_meta.keypoint_names, slopes, strict=True)
+    report['temperature'] = {name: 1 / slope for name, slope in named}
+
     target.parent.mkdir(parents=True, exist_ok=True)
     meta = plain_values(read_checkpoint(checkpoint, trust_checkpoint).get('meta') or {})
     meta |= {'calibrated_on': report['data'], 'source_sha256': checkpoint_sha256(checkpoint)}
@@ -138,12 +103,98 @@ def calibrate_checkpoint(
     files[1].write_text(json.dumps(report, indent=2) + '\n')
     plot_reliability(panels, files[2])
     made.record()
-    lines += _sentences(report, metric)
-    return '\n'.join([*lines, f'checkpoint: {target}', f'figures: {files[1]}, {files[2]}'])
+    lines += [*_sentences(report), f'checkpoint: {target}', f'figures: {files[1]}, {files[2]}']
+    return '\n'.join(lines)
 
 
-def _sentences(report: dict[str, Any], metric: str) -> list[str]:
-    error, values = report['expected_calibration_error'], report[metric]
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """Raw poses of N instances and the similarities (N, K) of their keypoints to the annotations.
+
+    Attributes:
+        halves: (N,), 0 or 1; images are not torn apart.
+        errors_px: (N, K), img px.
+    """
+
+    poses: list[PoseResult]
+    halves: NDArray[np.int64]
+    similarities: NDArray[np.float64]
+    errors_px: NDArray[np.float64]
+
+    @classmethod
+    def pair(cls, poses: list[PoseResult], dataset: KeypointDataset) -> _Samples:
+        gt = dataset.ground_truth()
+        ids = (np.array([getattr(pose, name) for pose in poses]) for name in ('ann_id', 'img_id'))
+        gt = gt.take(find_instances(gt, *ids, 'calibration'))
+        images, places = np.unique(gt.image_id, return_inverse=True)
+        if len(images) < 2:
+            raise ValueError(
+                'the validation set has one image, but a calibration is measured on images that it '
+                'was not fitted to; set val_dataloader.dataset.ann_file to more'
+            )
+        halves = np.random.default_rng(0).permutation(np.arange(len(images)) % 2)[places]
+        keypoints = _stacked(poses, 'keypoints')
+        similarities = keypoint_similarities(keypoints, gt, dataset.dataset_meta.sigmas)
+        errors_px = np.linalg.norm(keypoints - gt.keypoints, axis=2)
+        return cls(poses, halves, similarities, errors_px)
+
+    def fitted(self, half: int | None = None) -> ScoreCalibration:
+        """Returns the curves of all images, or of a half of them."""
+        rows = self.halves == half if half is not None else slice(None)
+        scores = _stacked(self.poses, 'keypoint_scores').clip(*SCORE_RANGE)
+        calibration = ScoreCalibration(scores.shape[1])
+        coefficients = fit_calibration(scores[rows], self.similarities[rows])
+        calibration.coefficients = torch.from_numpy(coefficients).float()
+        return calibration
+
+    def calibrated(self) -> list[PoseResult]:
+        """Returns the poses with the scores that the curves of the other half give."""
+        poses = list(self.poses)
+        curves = [self.fitted(1), self.fitted(0)]
+        for i, (pose, half) in enumerate(zip(poses, self.halves, strict=True)):
+            (scores,), pose_score = curves[half](torch.from_numpy(pose.keypoint_scores)[None])
+            poses[i] = replace(pose, keypoint_scores=scores.numpy(), pose_score=pose_score.item())
+        return poses
+
+
+def _stacked(poses: list[PoseResult], name: str) -> NDArray[np.float64]:
+    return np.stack([getattr(pose, name) for pose in poses]).astype(np.float64)
+
+
+def _figures(
+    cfg: Config, samples: _Samples, dataset: KeypointDataset
+) -> tuple[dict[str, Any], dict[str, tuple[NDArray[np.float64], float]]]:
+    """Returns the figures for JSON, and the tables of the reliability diagram."""
+    both = {'before': samples.poses, 'after': samples.calibrated()}
+    labelled = np.isfinite(samples.similarities)
+    hits = samples.similarities[labelled] >= OKS_TOLERANCE
+    panels = {
+        when: reliability(_stacked(poses, 'keypoint_scores')[labelled].clip(0, 1), hits)
+        for when, poses in both.items()
+    }
+    name, values = _metrics_of(cfg, dataset, both)
+    has_sigmas = dataset.dataset_meta.sigmas is not None
+    report = {
+        'data': str(dataset.ann_file),
+        'images': len({pose.img_id for pose in samples.poses}),
+        'keypoints': int(labelled.sum()),
+        'tolerance': {'OKS': OKS_TOLERANCE} if has_sigmas else {'PCK': PCK_TOLERANCE},
+        'expected_calibration_error': {when: error for when, (_, error) in panels.items()},
+        'metric': name,
+        name: values,
+    }
+    first = samples.poses[0]
+    if first.sigma_px is not None:
+        is_near = samples.errors_px <= 2 * _stacked(samples.poses, 'sigma_px')
+        report['within_two_sigma_px'] = float(is_near[labelled].mean())
+    if first.visibility is not None:
+        report['visibility_auroc'] = _visibility_auroc(samples.poses, dataset)
+    return report, panels
+
+
+def _sentences(report: dict[str, Any]) -> list[str]:
+    error, metric = report['expected_calibration_error'], report['metric']
+    values = report[metric]
     ((kind, limit),) = report['tolerance'].items()
     lines = [
         f'{report["keypoints"]} labelled keypoints in {report["images"]} images of '
@@ -214,29 +265,8 @@ def _predict(cfg: Config, model: TopdownPoseEstimator) -> tuple[list[PoseResult]
     return poses, loader.dataset
 
 
-def _halves_of(image_ids: NDArray[Any]) -> NDArray[np.int64]:
-    """Returns the half, 0 or 1, that each instance is in; images are not torn apart."""
-    images, places = np.unique(image_ids, return_inverse=True)
-    if len(images) < 2:
-        raise ValueError(
-            'the validation set has one image, but a calibration is measured on images that it was '
-            'not fitted to; set val_dataloader.dataset.ann_file to more'
-        )
-    return np.random.default_rng(0).permutation(np.arange(len(images)) % 2)[places]
-
-
-def _fitted(scores: NDArray[np.float64], similarities: NDArray[np.float64]) -> ScoreCalibration:
-    calibration = ScoreCalibration(scores.shape[1])
-    calibration.coefficients = _tensor(fit_calibration(scores.clip(*SCORE_RANGE), similarities))
-    return calibration
-
-
-def _tensor(values: NDArray[np.float64]) -> torch.Tensor:
-    return torch.from_numpy(values).float()
-
-
 def _metrics_of(
-    cfg: Config, dataset: KeypointDataset, before: list[PoseResult], after: list[PoseResult]
+    cfg: Config, dataset: KeypointDataset, both: dict[str, list[PoseResult]]
 ) -> tuple[str, dict[str, float]]:
     """Returns the name of the primary metric, and its value before and after."""
     evaluators = cfg.val_evaluator
@@ -244,7 +274,7 @@ def _metrics_of(
         metric = METRICS.build(evaluators if isinstance(evaluators, dict) else evaluators[0])
     metric.dataset_meta = dataset.metainfo
     values = {}
-    for when, poses in (('before', before), ('after', after)):
+    for when, poses in both.items():
         metric.process(None, poses)
         found = metric.evaluate(len(dataset))
         name = primary_metric(list(found))

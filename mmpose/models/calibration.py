@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,8 @@ WITHIN, SIMILARITY, LABELLED = range(3)
 CALIBRATION = 'calibration.coefficients'  # in a state dict
 SCORE_RANGE = (1e-3, 1 - 1e-3)  # of a raw score whose logit is taken
 BACKGROUND = 0.1  # of the peak of a map; what is lower does not count for its spread
+# second moment of a Gaussian in the plane that is cut off there, as part of the whole one's
+CUT_MOMENT = 1 - BACKGROUND * math.log(1 / BACKGROUND) / (1 - BACKGROUND)
 CELL_VARIANCE = 1 / 12  # of a uniform distribution over a cell, the least that a map can say
 
 
@@ -77,8 +80,9 @@ def heatmap_sigmas(heatmaps: Tensor, keypoints: Tensor, codec: Codec) -> Tensor:
 
     A map that minimises the squared error is the distribution of the keypoint, blurred by the
     Gaussian of the targets. So the variance is the second moment of the map about the keypoint,
-    without what lies below a tenth of the peak, minus the variance of that Gaussian where the codec
-    has one, and at least that of a uniform distribution over a cell.
+    where the map is above a tenth of its peak (which takes a quarter off the moment of a Gaussian,
+    and is made up for), minus the variance of that Gaussian where the codec has one, and at least
+    that of a uniform distribution over a cell.
 
     Args:
         heatmaps: (B, C, H, W).
@@ -95,7 +99,7 @@ def heatmap_sigmas(heatmaps: Tensor, keypoints: Tensor, codec: Codec) -> Tensor:
     along_x, along_y = (width - x[..., None]).square(), (height - y[..., None]).square()
     moment = (mass.sum(2) * along_x).sum(-1) + (mass.sum(3) * along_y).sum(-1)  # (B, K)
     encoded = getattr(codec, 'sigma', 0.0) ** 2
-    variance = moment / mass.sum((2, 3)) / 2 - encoded  # 0 / 0 is NaN
+    variance = moment / mass.sum((2, 3)) / 2 / CUT_MOMENT - encoded  # 0 / 0 is NaN
     return variance.clamp(min=CELL_VARIANCE).sqrt() * stride.mean()
 
 
