@@ -79,7 +79,7 @@ class Model:
     def decode(self, *outputs):
         """Joints (N, K, 2), crop px, and scores (N, K)."""
         if self.about['decoded']:
-            return outputs
+            return outputs[:2]  # a third one is visibility
         codec, maps = self.dataset['codec'], outputs[0]
         kind = codec.get('decoder', 'quarter') if codec['type'] == 'MSRAHeatmap' else codec['type']
         if kind not in ('UDPHeatmap', 'quarter', 'argmax'):

@@ -18,6 +18,7 @@ TOOLS = {
     'infer': ('infer.py', 'find poses in images, videos, folders and streams'),
     'evaluate': ('evaluate.py', 'evaluate a file of results'),
     'evaluate-detector': ('evaluate_detector.py', 'evaluate a detector or its boxes'),
+    'calibrate': ('calibrate.py', 'make probabilities of the scores of a checkpoint'),
     'export': ('export.py', 'write a model for another runtime'),
     'new-dataset': ('new_dataset.py', 'a config and a skeleton from annotations of your own'),
     'check-dataset': ('check_dataset.py', 'find what is wrong in a dataset before training'),

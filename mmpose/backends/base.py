@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from mmpose.models.calibration import Confidence
 from mmpose.structures import DatasetMeta
 
 
@@ -19,11 +20,13 @@ class Prediction:
         keypoints: (B, K, 2), in px.
         keypoint_scores: (B, K).
         heatmaps: (B, C, H, W), where they were asked for.
+        confidence: What a model with calibrated scores or a visibility head says beside them.
     """
 
     keypoints: Tensor
     keypoint_scores: Tensor
     heatmaps: Tensor | None = None
+    confidence: Confidence | None = None
 
 
 class PoseBackend(Protocol):

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from mmpose.backends.base import Prediction
 from mmpose.backends.runtimes import RUNTIMES, Runtime
+from mmpose.models.calibration import read_confidence
 from mmpose.models.data_preprocessor import PoseDataPreprocessor
 
 
@@ -27,6 +28,7 @@ class ExportedBackend:
         chosen = metadata.datasets[self.dataset_idx]
         self.dataset_meta = chosen.dataset_meta
         self.codec = chosen.build_codec()
+        self.calibration = chosen.build_calibration()
         self.input_size = metadata.input_size
         self.use_udp = chosen.use_udp
         self.padding = chosen.padding
@@ -46,14 +48,20 @@ class ExportedBackend:
             )
         inputs = self._preprocessor.normalize(crops.to(self.runtime.device))
         outputs = self._run(inputs)
+        visibility = outputs.pop() if metadata.visibility else None
+        heatmaps = None
         if metadata.decoded:
             keypoints, scores = outputs
             num = self._checked(keypoints.shape[1], self.dataset_meta.num_keypoints)
-            return Prediction(keypoints[:, :num], scores[:, :num])
-        channels = self.codec.num_channels(self.dataset_meta.num_keypoints)
-        heatmaps = outputs[0][:, : self._checked(outputs[0].shape[1], channels)]
-        keypoints, scores = self.codec.decode(heatmaps)
-        return Prediction(keypoints, scores, heatmaps if with_heatmaps else None)
+            keypoints, scores = keypoints[:, :num], scores[:, :num]
+        else:
+            channels = self.codec.num_channels(self.dataset_meta.num_keypoints)
+            heatmaps = outputs[0][:, : self._checked(outputs[0].shape[1], channels)]
+            keypoints, scores = self.codec.decode(heatmaps)
+        scores, confidence = read_confidence(
+            keypoints, scores, heatmaps, self.codec, self.calibration, visibility
+        )
+        return Prediction(keypoints, scores, heatmaps if with_heatmaps else None, confidence)
 
     def _run(self, inputs: Tensor) -> list[Tensor]:
         """Returns the outputs for any number of crops, also of a program for a fixed number."""

@@ -8,8 +8,10 @@ from typing import Any
 
 import json_tricks
 import numpy as np
+import torch
 
 from mmpose.codecs import Codec
+from mmpose.models.calibration import ScoreCalibration
 from mmpose.registry import CODECS
 from mmpose.structures import DatasetMeta
 
@@ -38,6 +40,7 @@ class ExportedDataset:
         dataset_meta: Its skeleton, of K keypoints; a program for several datasets gives as many as
             the largest has, and the first K count.
         codec: Config of the codec of its heatmaps.
+        calibration: Coefficients of its ``ScoreCalibration``, (3, K, 2) as lists; None without.
     """
 
     name: str
@@ -46,10 +49,19 @@ class ExportedDataset:
     stretch: bool
     dataset_meta: DatasetMeta
     codec: dict[str, Any]
+    calibration: list[Any] | None = None
 
     def build_codec(self) -> Codec:
         """Returns the codec."""
         return CODECS.build(dict(self.codec))
+
+    def build_calibration(self) -> ScoreCalibration | None:
+        """Returns what makes probabilities of the scores that the program gives."""
+        if self.calibration is None:
+            return None
+        calibration = ScoreCalibration(self.dataset_meta.num_keypoints)
+        calibration.coefficients = torch.tensor(self.calibration)
+        return calibration
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +81,7 @@ class ExportMetadata:
         flip_test: Whether the heatmaps are averaged with those of the mirrored crop.
         precision: ``fp32``, ``fp16`` or ``int8``.
         datasets: One, or those among which the input ``dataset_idx`` chooses.
+        visibility: Whether the last output are visibilities (B, K, 3).
     """
 
     config: str
@@ -82,6 +95,7 @@ class ExportMetadata:
     flip_test: bool
     precision: str
     datasets: tuple[ExportedDataset, ...]
+    visibility: bool = False
 
     @property
     def input_names(self) -> list[str]:
@@ -91,7 +105,8 @@ class ExportMetadata:
     @property
     def output_names(self) -> list[str]:
         """Names of the outputs of the program, in their order."""
-        return ['keypoints', 'scores'] if self.decoded else ['heatmaps']
+        names = ['keypoints', 'scores'] if self.decoded else ['heatmaps']
+        return names + ['visibility'] * self.visibility
 
     def find_dataset(self, name: str | None) -> int:
         """Returns the index of a dataset by its name; of the first if the name is None."""
@@ -102,7 +117,14 @@ class ExportMetadata:
 
     def to_json(self) -> str:
         """Returns the text that goes into the file."""
-        return json_tricks.dumps({'version': VERSION, **vars(self)}, primitives=True)
+        values = {'version': VERSION, **vars(self), 'datasets': [vars(x) for x in self.datasets]}
+        if not self.visibility:  # as the files of models without
+            del values['visibility']
+        values['datasets'] = [
+            {name: x for name, x in own.items() if name != 'calibration' or x is not None}
+            for own in values['datasets']
+        ]
+        return json_tricks.dumps(values, primitives=True)
 
     @classmethod
     def from_json(cls, text: str, source: str) -> ExportMetadata:

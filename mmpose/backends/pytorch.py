@@ -64,10 +64,11 @@ class TorchBackend:
         inputs = self.model.data_preprocessor.normalize(crops.to(device, non_blocking=True))
         is_mixed = self.dtype != torch.float32
         with torch.autocast(device.type, self.dtype, enabled=is_mixed):
-            output = self._network().predict_output(inputs)
+            output, visibility = self._network().predict_outputs(inputs)
         output = output if is_mixed else output.float()  # of a model that was cast
-        head = self.model.head
-        return Prediction(*head.decode(output), head.heatmaps(output) if with_heatmaps else None)
+        keypoints, scores, confidence = self.model.read_output(output, visibility)
+        heatmaps = self.model.head.heatmaps(output) if with_heatmaps else None
+        return Prediction(keypoints, scores, heatmaps, confidence)
 
     def _network(self) -> TopdownPoseEstimator:
         """Returns the model, or its faster copy, which is made anew when a weight has changed."""

@@ -142,6 +142,8 @@ def load_model(
             f'{source} is no pose model, its weights are {first_names(converted.state, 2)}; to '
             'start training from a pre-trained backbone, set model.pretrained'
         )
+    if hasattr(model, 'prepare_for'):
+        model.prepare_for(converted.state)
     target = model.state_dict()
     with naming(path):
         dataset = getattr(model.backbone, 'default_dataset', None) or 0

@@ -198,6 +198,23 @@ def _crop_of(head: Config) -> tuple[tuple[int, ...], bool, str] | None:
     return None
 
 
+def _check_visibility(cfg: Config) -> Iterator[str]:
+    model, loader = cfg.get('model') or {}, cfg.get('train_dataloader')
+    if not model.get('visibility_head'):
+        return
+    if 'heads' in model:
+        yield (
+            'model.visibility_head is for models of one dataset, but the model has '
+            f'{len(model["heads"])} heads; remove it'
+        )
+    for part in _parts(cfg, 'train_dataloader') if loader else ():
+        if not part.config.get('with_visibility'):
+            yield (
+                'model.visibility_head learns from visibility flags, but the samples have none; '
+                f'set {part.where}.with_visibility=True'
+            )
+
+
 def _check_sizes(cfg: Config) -> Iterator[str]:
     img_size = ((cfg.get('model') or {}).get('backbone') or {}).get('img_size')
     for where, head, _ in _heads(cfg):
@@ -363,6 +380,7 @@ _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_experts,
     _check_head,
     _check_widths,
+    _check_visibility,
     _check_sizes,
     _check_crops,
     _check_targets,

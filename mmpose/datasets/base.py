@@ -69,6 +69,8 @@ class KeypointDataset(Dataset[Sample]):
             image with box score 0, so that the metric counts it as not found and nothing is lost.
         dataset_idx: Number of this dataset in a mixture; samples carry it.
         img_prefix: The same as ``data_prefix``, as MMPose 0.x names it.
+        with_visibility: Whether training samples carry ``visibility``, the flags of COCO, which a
+            ``VisibilityHead`` learns from.
 
     Attributes:
         store: All instances of the file.
@@ -95,6 +97,7 @@ class KeypointDataset(Dataset[Sample]):
         on_bad_image: str = 'raise',
         dataset_idx: int = 0,
         img_prefix: str | None = None,
+        with_visibility: bool = False,
     ) -> None:
         if on_bad_image not in ('raise', 'skip'):
             raise ValueError(
@@ -104,6 +107,7 @@ class KeypointDataset(Dataset[Sample]):
         self.ann_file = self._path('ann_file', ann_file)
         self.dataset_meta = load_metainfo(metainfo)
         self.test_mode = test_mode
+        self.with_visibility = with_visibility and not test_mode
         self.on_bad_image = on_bad_image
         self.dataset_idx = dataset_idx
         self.bad_images: Counter[str] = Counter()
@@ -238,6 +242,8 @@ class KeypointDataset(Dataset[Sample]):
             confidence = store.extras.get(CONFIDENCE)
             visible = store.keypoints_visible[row] > 0 if confidence is None else confidence[row]
             sample['keypoints_visible'] = visible.astype(np.float32)
+        if self.with_visibility:
+            sample['visibility'] = store.keypoints_visible[row].astype(np.float32)
         for name in self.sample_extras:
             sample[name] = np.array(store.extras[name][row])
         return sample
@@ -323,8 +329,20 @@ class KeypointDataset(Dataset[Sample]):
                 f'{self.ann_file}: none of the {len(rows)} chosen instances has a keypoint with '
                 'visibility > 0; there is nothing to train on'
             )
+        if self.with_visibility:
+            self._check_flags(rows)
         return rows
+
+    def _check_flags(self, rows: np.ndarray) -> None:
+        hidden, visible = ((self.store.keypoints_visible[rows] == v).sum() for v in (1, 2))
+        if not hidden or not visible:
+            raise ValueError(
+                f'{self.ann_file}: {visible} keypoints are visible (v=2) and {hidden} occluded '
+                '(v=1), but dataset.with_visibility needs both to learn the difference; train '
+                'without model.visibility_head'
+            )
 
     def _sample_keys(self) -> set[str]:
         annotated = () if self.test_mode else FROM_ANNOTATION
+        annotated += ('visibility',) * self.with_visibility
         return {*FROM_DATASET, *annotated, *self.sample_extras}

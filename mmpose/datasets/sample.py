@@ -29,6 +29,7 @@ SAMPLE_KEYS = {
     'area': 'float, px². Annotated area.',
     'keypoints': '(K, 2) float32, img px; in px after the crop. Absent at test time.',
     'keypoints_visible': '(K,) float32, 1 labelled or 0 not, or a confidence. Absent at test time.',
+    'visibility': '(K,) float32. COCO flags v = 0, 1, 2, where a visibility head wants them.',
     'dataset_idx': 'int. Place of its dataset in a mixture, from 0.',
     'dataset_meta': 'DatasetMeta. The skeleton.',
     'rng': 'np.random.Generator. The only source of randomness.',

@@ -44,7 +44,7 @@ def evaluate_backends(
         for name, backend in backends.items():
             found = backend.predict(data['inputs'])
             results = batch_to_results(
-                found.keypoints, found.keypoint_scores, data['batch'], backend
+                found.keypoints, found.keypoint_scores, data['batch'], backend, found.confidence
             )
             metrics[name].process(data, results)
     found = {name: own.evaluate(len(loader.dataset)) for name, own in metrics.items()}

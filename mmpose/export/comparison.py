@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmpose.backends import PoseBackend, Prediction
 from mmpose.codecs import Codec
+from mmpose.models.calibration import Confidence
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Comparison:
         batch_sizes: Crops a call.
         heatmaps: Largest difference, as part of the highest value of all heatmaps, which is near 1
             in trained models; None if the program gives no heatmaps.
-        scores: Largest difference, as part of the highest score.
+        scores: Largest difference, as part of the highest score; of visibilities too.
         keypoints_px: Largest distance of clear keypoints, px of the crop; None without any.
         mean_px: Their mean distance.
         num_keypoints: Keypoints of all crops.
@@ -107,12 +108,17 @@ def compare(
     found = _joined([exported.predict(part, has_maps) for part in crops.split(sizes)])
     clear = clear_keypoints(wanted, codec)
     peak, top = float(wanted.heatmaps.abs().max()), float(wanted.keypoint_scores.abs().max())
+    scores = _largest(found.keypoint_scores - wanted.keypoint_scores) / top
+    if wanted.confidence is not None and wanted.confidence.visibility is not None:
+        assert found.confidence is not None
+        shown, expected = found.confidence.visibility, wanted.confidence.visibility
+        scores = max(scores, _largest(shown - expected))
     distances = torch.linalg.vector_norm(found.keypoints - wanted.keypoints, dim=-1)[clear]
     return Comparison(
         dataset=name,
         batch_sizes=sizes,
         heatmaps=_largest(found.heatmaps - wanted.heatmaps) / peak if has_maps else None,
-        scores=_largest(found.keypoint_scores - wanted.keypoint_scores) / top,
+        scores=scores,
         keypoints_px=float(distances.max()) if len(distances) else None,
         mean_px=float(distances.mean()) if len(distances) else None,
         num_keypoints=clear.numel(),
@@ -137,10 +143,13 @@ def clear_keypoints(prediction: Prediction, codec: Codec) -> Tensor:
 
 def _joined(parts: list[Prediction]) -> Prediction:
     maps = [part.heatmaps for part in parts if part.heatmaps is not None]
+    said = [part.confidence.visibility for part in parts if part.confidence is not None]
+    shown = [visibility for visibility in said if visibility is not None]
     return Prediction(
         torch.cat([part.keypoints for part in parts]),
         torch.cat([part.keypoint_scores for part in parts]),
         torch.cat(maps) if maps else None,
+        Confidence(visibility=torch.cat(shown)) if shown else None,
     )
 
 

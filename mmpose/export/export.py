@@ -86,6 +86,8 @@ class ExportReport:
     def write(self) -> None:
         """Writes everything as JSON."""
         about = {} if self.metadata is None else {'version': VERSION, **vars(self.metadata)}
+        if not about.get('visibility'):
+            about.pop('visibility', None)
         datasets = [dataset.name for dataset in about.pop('datasets', [])]
         content = {
             'file': self.path.name,

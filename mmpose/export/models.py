@@ -103,9 +103,11 @@ def load_source(
                     stretch=model.backend.stretch,
                     dataset_meta=model.dataset_meta,
                     codec=_codec_config(model.cfg, name),
+                    calibration=model.calibration and model.calibration.coefficients.tolist(),
                 )
                 for name, model in zip(names, models, strict=True)
             ),
+            visibility=models[0].visibility_head is not None,
         ),
     )
 

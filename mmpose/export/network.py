@@ -39,11 +39,16 @@ class PoseProgram(nn.Module):
     def forward(self, input: Tensor) -> Outputs:
         """Returns heatmaps (B, C, H, W), or keypoints (B, K, 2), in px, and scores (B, K).
 
+        Scores are raw, also of a calibrated model. Visibilities (B, K, 3) of a visibility head are
+        the last output.
+
         Args:
             input: (B, 3, h, w), normalised.
         """
-        heatmaps = self.model.predict_output(input.to(self.dtype)).float()
-        return self.model.head.decode(heatmaps) if self.decoded else (heatmaps,)
+        output, visibility = self.model.predict_outputs(input.to(self.dtype))
+        heatmaps = output.float()
+        found = self.model.head.decode(heatmaps) if self.decoded else (heatmaps,)
+        return found if visibility is None else (*found, visibility.float())
 
 
 class SwitchedProgram(nn.Module):

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 
 from mmpose.structures.crop import CropWindow
 
+# what a keypoint is, in the order of their probabilities
+VISIBILITIES = ('visible', 'occluded', 'outside')
+VISIBLE, OCCLUDED, OUTSIDE = range(3)
+SAID = ('visibility', 'sigma_px', 'pose_score')  # by models that can
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -54,6 +59,11 @@ class PoseResult:
         track_id: Number of the instance in a video; None where nobody tracks.
         heatmaps: (C, H, W) float32 of the crop, hm cells, where they were asked for.
         window: The crop window, where ``heatmaps`` are given: it places them in the image.
+        visibility: (K, 3). Probabilities of visible, occluded and outside the crop, where the model
+            has a visibility head.
+        sigma_px: (K,), img px. Standard deviation of each keypoint along an axis, of a model with
+            a visibility head or calibrated scores; NaN where a heatmap is empty.
+        pose_score: Expected OKS of the pose, where the scores of the model are calibrated.
     """
 
     img_id: int | str
@@ -69,13 +79,18 @@ class PoseResult:
     track_id: int | None = None
     heatmaps: NDArray[np.float32] | None = None
     window: CropWindow | None = None
+    visibility: NDArray[np.float32] | None = None
+    sigma_px: NDArray[np.float32] | None = None
+    pose_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the pose as numbers, texts and lists, for JSON; without heatmaps and window.
 
-        A number that is not finite is None, as JSON has no other word for it.
+        A number that is not finite is None, as JSON has no other word for it. What only some models
+        say is left out where it is None.
         """
         kept = (x.name for x in fields(self) if x.name not in ('heatmaps', 'window'))
+        kept = (name for name in kept if name not in SAID or getattr(self, name) is not None)
         return {name: _plain(getattr(self, name)) for name in kept}
 
 

@@ -6,12 +6,13 @@ Images are (H, W, 3) uint8 BGR and are not changed unless the caller asks for it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmpose.structures import DatasetMeta, PoseResult
+from mmpose.structures.pose_result import OCCLUDED, OUTSIDE
 from mmpose.visualization.heatmap_overlay import paint_result_heatmaps
 from mmpose.visualization.labels import Label, cap_height_for, paint_labels, paint_texts_beside
 from mmpose.visualization.shapes import OUTLINE, Color, Image, Points, checked_image
@@ -85,6 +86,9 @@ def draw_results(
 ) -> Image:
     """Returns the image with the skeletons of all instances, the smallest on top.
 
+    Where the model says what is visible, keypoints outside the crop are left out and hidden ones
+    are drawn as rings.
+
     Args:
         image_bgr: (H, W, 3) uint8, not changed unless ``in_place``.
         results: Poses in this image; may be empty.
@@ -125,6 +129,10 @@ def draw_results(
         confident = (values > threshold) & np.isfinite(points).all(axis=1)
         color = _instance_color(result, number, color_by)
         own_style = base_style if color is None else base_style.in_color(color)
+        if result.visibility is not None:
+            likeliest = result.visibility.argmax(axis=1)
+            confident &= likeliest != OUTSIDE
+            own_style = replace(own_style, hollow=likeliest == OCCLUDED)
         box = _checked_box(result.bbox_xywh) if show_boxes else None
         place = paint_instance(canvas, points, confident, own_style, pen, box, color or BOX, alpha)
         if place is not None:

@@ -210,7 +210,11 @@ def _rimmed_dots(
     discs = np.stack([rims, radii, np.where(has_ring, 0.7, 1.0) * radii], axis=1)  # (P, 3)
     painted = np.stack([np.ones_like(has_ring), has_ring, np.ones_like(has_ring)], axis=1)
     centers = np.broadcast_to(dots[ids, None], (len(ids), 3, 2))[painted]
-    colors = [color for i in ids for color in (OUTLINE, RING, style.dot_colors[i])]
+    hidden = (
+        np.zeros(len(dots), bool) if style.hollow is None else style.hollow[style.sources].any(1)
+    )
+    fills = [(RING, style.dot_colors[i])[:: -1 if hidden[i] else 1] for i in ids]
+    colors = [color for fill in fills for color in (OUTLINE, *fill)]
     kept = np.flatnonzero(painted.ravel())
     return capsule_corners(centers, centers, 2 * discs[painted]), [colors[i] for i in kept]
 

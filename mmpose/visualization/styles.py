@@ -44,6 +44,7 @@ class SkeletonStyle:
         skeleton_link_colors: (L,) BGR.
         dot_colors: (P,) BGR.
         is_openpose: Links are translucent ellipses and dots have no rims.
+        hollow: (K,). Keypoints whose dots are rings, as they are hidden; None for none.
     """
 
     sources: NDArray[np.int64]
@@ -51,6 +52,7 @@ class SkeletonStyle:
     skeleton_link_colors: list[Color]
     dot_colors: list[Color]
     is_openpose: bool = False
+    hollow: NDArray[np.bool_] | None = None
 
     def dots(self, points: Points, shown: NDArray[np.bool_]) -> tuple[Points, NDArray[np.bool_]]:
         """Returns the places (P, 2) of the dots, img px, and which are drawn (P,).

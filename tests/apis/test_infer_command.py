@@ -8,6 +8,7 @@ import runpy
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,10 +20,17 @@ from mmengine.config import Config
 from mmpose.apis import PoseInferencer
 from mmpose.apis.inference.command import Outputs, run_inference
 from mmpose.apis.inference.infer_options import inferencer_of, outputs_of
-from mmpose.apis.inference.result_files import CocoFile, CsvFile, JsonLinesFile
+from mmpose.apis.inference.result_files import (
+    CocoFile,
+    CsvFile,
+    JsonLinesFile,
+    MmposeFolder,
+    NpzFile,
+)
 from mmpose.apis.inference.sequence import FrameResult
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import Boxes, Frame, PoseResult
+from mmpose.structures.output_files import OutputFiles
 from tests.apis.numbered_video import NumberBackend, number_of, write_video
 from tests.checkpoint_tools.checkpoint_files import plain_config, plain_model
 
@@ -316,3 +324,47 @@ def test_a_run_without_an_instance_says_what_to_change(files):
     summary = run(files, f'@images {MODEL} --det @none.json --save-json --out @none')
     assert 'no instance was found' in str(summary)
     assert '--det-cat' in str(summary)
+
+
+def test_result_files_have_what_a_model_says_and_no_column_more(tmp_path):
+    meta = load_metainfo('coco')
+    frame = Frame(0, np.zeros((60, 80, 3), np.uint8), 'a.jpg')
+    plain = PoseResult(
+        1,
+        1,
+        1,
+        np.full((17, 2), 20, np.float32),
+        np.full(17, 0.5, np.float32),
+        np.float32([0, 0, 9, 9]),
+        0.5,
+    )
+    visibility = np.tile(np.float32([0.7, 0.2, 0.1]), (17, 1))
+    said = {'sigma_px': np.full(17, 2, np.float32), 'visibility': visibility, 'pose_score': 0.8}
+    columns = {}
+    for name, pose in {'plain': plain, 'said': replace(plain, **said)}.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        files = [JsonLinesFile(folder / 'jsonl'), CsvFile(folder / 'csv', meta)]
+        files += [NpzFile(folder / 'a.npz', meta), MmposeFolder(folder, OutputFiles())]
+        for file in files:
+            file.add(FrameResult(frame, [pose], meta), 1)
+            file.close()
+        [record] = json.loads((folder / 'jsonl').read_text())['poses']
+        [instance] = json.loads((folder / 'a.json').read_text())
+        with np.load(folder / 'a.npz') as arrays:
+            rows = list(csv.reader((folder / 'csv').read_text().splitlines()))
+            columns[name] = [set(record), set(instance), set(arrays), set(rows[0])]
+        assert len(rows[0]) == len(rows[1])
+        assert record['score'] == (0.25 if name == 'plain' else 0.4)
+    assert rows[1][rows[0].index('left_eye_occluded')] == '0.2'
+    assert rows[1][rows[0].index('right_ankle_sigma_px')] == '2.0'
+    assert instance['visibility'][3] == [0.7, 0.2, 0.1]
+    more = [said - plain for plain, said in zip(*columns.values(), strict=True)]
+    assert more[:3] == [{'sigma_px', 'visibility'}] * 3
+    assert len(more[3]) == 4 * 17
+
+
+def test_csv_file_without_a_pose_has_a_header(tmp_path):
+    file = CsvFile(tmp_path / 'a.csv', load_metainfo('coco'))
+    file.close()
+    assert (tmp_path / 'a.csv').read_text().count(',') == 13 + 3 * 17 - 1

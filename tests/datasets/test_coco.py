@@ -234,3 +234,24 @@ def test_a_dataset_travels_to_workers_without_its_arrays(tiny):
     copy = pickle.loads(pickle.dumps(data))
     np.testing.assert_array_equal(copy[3]['image'], data[3]['image'])
     assert copy.store.folder == data.store.folder
+
+
+def test_flags_come_along_where_they_are_wanted(tmp_path):
+    points = [20, 30, 2, 21, 31, 1, 22, 32, 2, 0, 0, 0] + [40, 41, 2] * 13
+    people = [annotation(7, 101, keypoints=points)]
+    flipped = [{'type': 'LoadImage'}, {'type': 'RandomFlip', 'prob': 1.0}]
+    data = dataset(tmp_path, people, with_visibility=True, pipeline=flipped)
+    np.testing.assert_array_equal(data.get_sample(0)['visibility'][:5], [2, 1, 2, 0, 2])
+    # left and right eyes and ears change places
+    np.testing.assert_array_equal(data[0]['visibility'][:5], [2, 2, 1, 2, 0])
+    assert 'visibility' not in dataset(tmp_path, people).get_sample(0)
+    tested = dataset(tmp_path, people, with_visibility=True, test_mode=True)
+    assert 'visibility' not in tested.get_sample(0)
+
+
+@pytest.mark.parametrize(('flag', 'words'), [(2, '17 .* visible .* 0 occluded'), (1, '0 .* 17')])
+def test_one_kind_of_flags_teaches_no_visibility(tmp_path, flag, words):
+    people = [annotation(7, 101, keypoints=[20, 30, flag] * 17)]
+    assert len(dataset(tmp_path, people)) == 1
+    with pytest.raises(ValueError, match=words):
+        dataset(tmp_path, people, with_visibility=True)

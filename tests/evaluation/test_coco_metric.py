@@ -249,3 +249,12 @@ def test_prediction_dump_keeps_all_poses(tmp_path):
     np.testing.assert_array_equal(arrays['ann_id'], [1, 2, 3, 4, 5, 6])
     with pytest.raises(ValueError, match=r'as \.npz, but the file is dump\.json'):
         METRICS.build({'type': 'PredictionDump', 'out_file': 'dump.json'})
+
+
+@pytest.mark.parametrize(('mode', 'expected'), [('bbox_keypoint', 0.35), ('keypoint', 0.5)])
+def test_expected_oks_of_a_calibrated_model_ranks_its_poses(dataset_meta, tmp_path, mode, expected):
+    own = dict(pose_score=0.7, bbox_score=0.5, keypoint_scores=np.full(17, 0.5, np.float32))
+    poses = [replace(pose, **own) for pose in _poses()]
+    _evaluate(dataset_meta, poses, score_mode=mode, outfile_prefix=str(tmp_path / 'a'))
+    written = json.loads((tmp_path / 'a_keypoints.json').read_text())
+    assert {row['score'] for row in written} == {pytest.approx(expected)}

@@ -425,3 +425,33 @@ def test_command(folder, checkpoint, monkeypatch, capsys):
     runpy.run_path(str(ROOT / 'tools/export.py'), run_name='__main__')
     assert 'largest difference of heatmaps' in capsys.readouterr().out
     assert open_exported(out).input_size == (64, 96)
+
+
+@pytest.mark.parametrize('decode_in_graph', [False, True])
+def test_program_says_what_a_calibrated_model_with_a_visibility_head_says(folder, decode_in_graph):
+    options = {**TINY, 'model.visibility_head': {'type': 'VisibilityHead'}}
+    path = make_checkpoint(folder / 'plain.pth', TOY, options)
+    content = torch.load(path)
+    curves = torch.tensor([[0.5, 1.0], [1.5, 0.5], [1.0, 2.0]])[:, None].expand(3, 17, 2)
+    content['state_dict']['calibration.coefficients'] = curves.clone()
+    torch.save(content, folder / 'calibrated.pth')
+    out = folder / ('said.onnx' if decode_in_graph else 'said.torchscript')
+    chosen = ExportOptions(
+        out=out,
+        format='onnx' if decode_in_graph else 'torchscript',
+        decode_in_graph=decode_in_graph,
+        batch_size=None,
+        cfg_options=options,
+    )
+    run_export(TOY, folder / 'calibrated.pth', chosen)
+    model = init_model(TOY, folder / 'calibrated.pth', cfg_options=options, flip_test=False)
+    crops = load_crops(None, 3, (96, 128))
+    expected, found = model.backend.predict(crops), open_exported(out, threads=1).predict(crops)
+    near = dict(atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(found.keypoint_scores, expected.keypoint_scores, **near)
+    for name in ('visibility', 'pose_score', *(() if decode_in_graph else ('sigma_in',))):
+        own, wanted = (getattr(x.confidence, name) for x in (found, expected))
+        torch.testing.assert_close(own, wanted, **near)
+    assert decode_in_graph == (found.confidence.sigma_in is None)
+    raw = init_model(TOY, path, cfg_options=options, flip_test=False).backend.predict(crops)
+    assert (raw.keypoint_scores - expected.keypoint_scores).abs().max() > 0.01

@@ -277,3 +277,22 @@ def test_a_skeleton_without_limbs_is_drawn_as_dots():
         drawn = draw_results(canvas(), [result], meta, style=style)
         assert (at(drawn, points[0]) == 255).all()
         assert (at(drawn, points.mean(axis=0)) == 90).all()
+
+
+def test_hidden_keypoints_are_rings_and_those_outside_are_left_out():
+    likely = np.eye(3, dtype=np.float32)  # visible, occluded, outside
+    plain, ankle = person(), META.keypoint_names.index('left_ankle')
+    drawn = {}
+    for kind, row in enumerate(likely):
+        visibility = np.tile(likely[0], (17, 1))
+        visibility[ankle] = row
+        drawn[kind] = draw_results(
+            canvas(), [replace(plain, visibility=visibility)], META, radius=8
+        )
+    expected = draw_results(canvas(), [plain], META, radius=8)
+    np.testing.assert_array_equal(drawn[0], expected)
+    place = plain.keypoints[ankle]
+    color = tuple(at(expected, place))
+    assert tuple(at(drawn[1], place)) == (255, 255, 255)  # hollow, with a ring of its colour
+    assert tuple(at(drawn[1], place + np.array([7, 0]))) == color
+    assert tuple(at(drawn[2], place)) == (90, 90, 90)

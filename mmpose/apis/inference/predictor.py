@@ -112,6 +112,7 @@ class PosePredictor:
             prediction.keypoint_scores,
             _batch(instances, windows),
             self.backend,
+            prediction.confidence,
         )
         if prediction.heatmaps is None:
             return results

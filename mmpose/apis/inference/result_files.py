@@ -15,6 +15,7 @@ from mmpose.apis.inference.output_paths import FreeNames, stem_of
 from mmpose.apis.inference.sequence import FrameResult
 from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.structures.output_files import OutputFiles
+from mmpose.structures.pose_result import VISIBILITIES
 
 MIN_SCORE = 0.2  # of the keypoints that count for the score of a pose, as in COCO's evaluation
 DIGITS = 3  # of a px, and of a score
@@ -97,32 +98,46 @@ class JsonLinesFile:
 
 
 class CsvFile:
-    """CSV file, a row per instance with three columns per keypoint; no number is an empty cell."""
+    """CSV file, a row per instance with three columns per keypoint; no number is an empty cell.
+
+    Where a model says more of a keypoint it has up to four columns more: sigma_px and three
+    probabilities.
+    """
 
     def __init__(self, path: Path, dataset_meta: DatasetMeta) -> None:
         self.path = path
         self._file = path.open('w', encoding='utf-8', newline='')
         self._rows = csv.writer(self._file)
+        self._names = dataset_meta.keypoint_names
+        self._has_header = False
+
+    def _write_header(self, parts: Sequence[str] = ()) -> None:
         header = ['source', 'frame', 'image_id', 'time_s', 'person', 'track_id', 'category_id']
         header += ['bbox_left', 'bbox_top', 'bbox_width', 'bbox_height', 'bbox_score', 'score']
-        header += [
-            f'{name}_{part}' for name in dataset_meta.keypoint_names for part in ('x', 'y', 'score')
-        ]
+        header += [f'{x}_{part}' for x in self._names for part in ('x', 'y', 'score', *parts)]
         self._rows.writerow(header)
+        self._has_header = True
 
     def add(self, result: FrameResult, image_id: int) -> None:
         """Writes the rows of a frame."""
         frame = result.frame
         for number, pose in enumerate(result.poses):
-            triples = np.column_stack([pose.keypoints, pose.keypoint_scores]).ravel()
+            said = said_of(pose)
+            if not self._has_header:  # only a pose tells which columns there are
+                parts = {'sigma_px': ('sigma_px',), 'visibility': VISIBILITIES}
+                self._write_header([part for name in said for part in parts[name]])
+            columns = [pose.keypoints, pose.keypoint_scores, *said.values()]
+            numbers = np.column_stack(columns).ravel()
             cells = [frame.name, frame.index, image_id, round(frame.time_s, 6), number]
             cells += [pose.track_id, pose.category_id, *rounded(pose.bbox_xywh)]
             self._rows.writerow(
-                [*cells, rounded(pose.bbox_score), rounded(score_of(pose)), *rounded(triples)]
+                [*cells, rounded(pose.bbox_score), rounded(score_of(pose)), *rounded(numbers)]
             )
 
     def close(self) -> None:
         """Closes the file."""
+        if not self._has_header:
+            self._write_header()
         self._file.close()
 
 
@@ -132,7 +147,8 @@ class NpzFile:
     ``keypoints`` (N, K, 2), img px, ``keypoint_scores`` (N, K), ``bbox_xywh`` (N, 4),
     ``bbox_score`` (N,), ``category_id`` (N,), ``track_id`` (N,), -1 for none, ``frame_row`` (N,),
     the row of the frame in ``source`` (F,), ``frame`` (F,), ``image_id`` (F,), ``time_s`` (F,);
-    ``keypoint_names`` (K,) and ``skeleton_links`` (L, 2).
+    ``keypoint_names`` (K,) and ``skeleton_links`` (L, 2). Where the model says them also
+    ``sigma_px`` (N, K) and ``visibility`` (N, K, 3).
     """
 
     def __init__(self, path: Path, dataset_meta: DatasetMeta) -> None:
@@ -155,6 +171,7 @@ class NpzFile:
             return np.array(values, dtype).reshape(len(poses), *shape)
 
         ids = [-1 if pose.track_id is None else pose.track_id for pose in poses]
+        said = {name: np.stack([said_of(x)[name] for x in poses]) for name in said_of(*poses[:1])}
         names, numbers, image_ids, times = ([x[i] for x in self._frames] for i in range(4))
         np.savez_compressed(
             self.path,
@@ -171,6 +188,7 @@ class NpzFile:
             time_s=np.array(times, np.float64),
             keypoint_names=np.array(self._dataset_meta.keypoint_names, np.str_),
             skeleton_links=self._dataset_meta.skeleton_links,
+            **said,
         )
 
 
@@ -204,6 +222,7 @@ class MmposeFolder:
                     rounded(np.r_[pose.bbox_xywh[:2], pose.bbox_xywh[:2] + pose.bbox_xywh[2:]])
                 ],
                 'bbox_score': rounded(pose.bbox_score),
+                **{name: rounded(values) for name, values in said_of(pose).items()},
             }
             for pose in result.poses
         ]
@@ -222,9 +241,20 @@ class MmposeFolder:
 
 
 def score_of(pose: PoseResult) -> float:
-    """Returns the score of a pose: box score times the mean score of its confident keypoints."""
+    """Returns the score of a pose: box score times the mean score of its confident keypoints.
+
+    Of a calibrated model it is the box score times the expected OKS.
+    """
+    if pose.pose_score is not None:
+        return pose.bbox_score * pose.pose_score
     certain = pose.keypoint_scores[pose.keypoint_scores > MIN_SCORE]
     return pose.bbox_score * float(certain.mean()) if len(certain) else 0.0
+
+
+def said_of(pose: PoseResult | None = None) -> dict[str, np.ndarray]:
+    """Returns what a model says of each keypoint beside place and score, (K,) or (K, 3)."""
+    named = {name: getattr(pose, name, None) for name in ('sigma_px', 'visibility')}
+    return {name: values for name, values in named.items() if values is not None}
 
 
 def rounded(values: ArrayLike) -> Any:
@@ -243,4 +273,5 @@ def _as_dict(pose: PoseResult) -> dict[str, Any]:
         'bbox_score': rounded(pose.bbox_score),
         'score': rounded(score_of(pose)),
         'keypoints': rounded(np.column_stack([pose.keypoints, pose.keypoint_scores])),
+        **{name: rounded(values) for name, values in said_of(pose).items()},
     }

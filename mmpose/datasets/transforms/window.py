@@ -107,6 +107,8 @@ class RandomFlip:
         bbox[0] = last - bbox[0] - bbox[2]
         sample['keypoints'] = keypoints
         sample['keypoints_visible'] = sample['keypoints_visible'][partners]
+        if 'visibility' in sample:
+            sample['visibility'] = sample['visibility'][partners]
         sample['bbox_xywh'] = bbox
         if 'center' in sample:
             sample['center'] = np.array([last - sample['center'][0], sample['center'][1]])

@@ -30,8 +30,9 @@ class OksMetric(GatheredMetric):
     Args:
         ann_file: Annotations; those of the dataset if None.
         score_mode: Score of a pose: ``bbox_keypoint`` is the box score times the mean of the
-            keypoint scores above ``keypoint_score_thr``, ``bbox`` the box score alone, and
-            ``keypoint`` the mean of all keypoint scores.
+            keypoint scores above ``keypoint_score_thr``, or times the expected OKS that a
+            calibrated model gives, ``bbox`` the box score alone, and ``keypoint`` the mean of all
+            keypoint scores.
         keypoint_score_thr: Keypoints with this score or less are omitted from the mean of
             ``bbox_keypoint``.
         nms_mode: ``oks_nms`` drops poses that repeat a better one of the image, whatever their
@@ -142,6 +143,8 @@ class OksMetric(GatheredMetric):
             return bbox_score
         if self.score_mode == 'keypoint':
             return poses['keypoint_scores'].mean(axis=1, dtype=np.float64)
+        if 'pose_score' in poses:
+            return bbox_score * poses['pose_score']
         return bbox_score * mean_scores(poses['keypoint_scores'], self.keypoint_score_thr)
 
     def _check_choice(self, name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mmpose.evaluation.functional import KeypointDetections
 from mmpose.structures import PoseResult
+from mmpose.structures.pose_result import SAID
 
 PoseColumns = dict[str, np.ndarray]
 COLUMNS = (
@@ -21,10 +22,14 @@ COLUMNS = (
 def pack_results(results: Sequence[PoseResult]) -> PoseColumns:
     """Fields of PoseResults as arrays with one row per pose, in the given order.
 
+    Visibility and the like are among them where the model says them.
+
     Args:
         results: At least one pose, all with the same number of keypoints.
     """
-    return {name: np.asarray([getattr(result, name) for result in results]) for name in COLUMNS}
+    said = [name for name in SAID if getattr(results[0], name) is not None]
+    names = (*COLUMNS, *said)
+    return {name: np.asarray([getattr(result, name) for result in results]) for name in names}
 
 
 def to_detections(
@@ -66,7 +71,7 @@ def concatenate_poses(parts: Sequence[PoseColumns]) -> PoseColumns:
             f'poses with {sizes} keypoints came together; expected one skeleton, use one metric '
             'per dataset'
         )
-    return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def in_dataset_order(parts: Sequence[PoseColumns | None], first_place: int = 0) -> PoseColumns:

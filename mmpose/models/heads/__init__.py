@@ -3,5 +3,6 @@
 from mmpose.models.heads.base import PoseHead
 from mmpose.models.heads.heatmap_head import HeatmapHead
 from mmpose.models.heads.two_branch_head import TwoBranchHead
+from mmpose.models.heads.visibility_head import VisibilityHead
 
-__all__ = ['HeatmapHead', 'PoseHead', 'TwoBranchHead']
+__all__ = ['HeatmapHead', 'PoseHead', 'TwoBranchHead', 'VisibilityHead']

@@ -6,8 +6,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from mmpose.models.calibration import Confidence
 from mmpose.structures import PoseResult, invert_affine, transform_points, window_matrices
 
 READ = ('img_id', 'ann_id', 'category_id', 'dataset_idx', 'image_file', 'center', 'scale',
@@ -22,7 +24,11 @@ class CropFrame(Protocol):
 
 
 def batch_to_results(
-    keypoints_in: Tensor, keypoint_scores: Tensor, batch: dict[str, Any], crops: CropFrame
+    keypoints_in: Tensor,
+    keypoint_scores: Tensor,
+    batch: dict[str, Any],
+    crops: CropFrame,
+    confidence: Confidence | None = None,
 ) -> list[PoseResult]:
     """Returns one result a crop.
 
@@ -31,6 +37,7 @@ def batch_to_results(
         keypoint_scores: (B, K).
         batch: Crop windows and ids as the collate function makes them.
         crops: A head or a backend, which know the input size and whether the crops are UDP crops.
+        confidence: What else the model says.
     """
     arrays = {key: _numpy(batch[key]) for key in READ}
     matrices = window_matrices(
@@ -45,6 +52,7 @@ def batch_to_results(
     keypoints = transform_points(poses[..., :2], invert_affine(matrices)).astype(np.float32)
     scores_np = poses[..., 2].astype(np.float32)
     areas = arrays['scale'].prod(axis=1)
+    said = _said(confidence, matrices, len(keypoints))
     return [
         PoseResult(
             img_id=arrays['img_id'][i],
@@ -57,9 +65,28 @@ def batch_to_results(
             area=float(areas[i]),
             image_file=arrays['image_file'][i],
             dataset_idx=int(arrays['dataset_idx'][i]),
+            **said[i],
         )
         for i in range(len(keypoints))
     ]
+
+
+def _said(
+    confidence: Confidence | None, matrices: NDArray[np.float64], num: int
+) -> list[dict[str, Any]]:
+    """Returns the further fields of each result."""
+    said: list[dict[str, Any]] = [{} for _ in range(num)]
+    if confidence is None:
+        return said
+    fields = {'visibility': confidence.visibility, 'pose_score': confidence.pose_score}
+    fields = {name: _numpy(x).astype(np.float32) for name, x in fields.items() if x is not None}
+    if confidence.sigma_in is not None:
+        in_per_img = np.sqrt(np.abs(np.linalg.det(matrices[:, :, :2])))  # (B, 2, 3) -> (B,)
+        fields['sigma_px'] = (_numpy(confidence.sigma_in) / in_per_img[:, None]).astype(np.float32)
+    for name, values in fields.items():
+        for own, value in zip(said, values, strict=True):
+            own[name] = float(value) if name == 'pose_score' else value
+    return said
 
 
 def _numpy(value: Any) -> Any:
