@@ -9,7 +9,8 @@ from typing import Any
 from mmengine.config import Config
 
 STEPS = ('LoadImage', 'GetBBoxCenterScale', 'TopdownAffine')  # that ``crop_image`` does as well
-IDLE_STEPS = ('GenerateTarget', 'PackPoseInputs')
+# ``AddCondition`` has its effect where a model reads a condition: see ``PoseBackend``.
+IDLE_STEPS = ('GenerateTarget', 'PackPoseInputs', 'AddCondition')
 
 
 @dataclass(frozen=True)

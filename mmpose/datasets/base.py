@@ -7,6 +7,7 @@ import warnings
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 
 MAX_REPLACEMENTS = 10
+MIN_OTHER_SCORE = 0.3  # of a detected box that stands for another instance; as at inference
 
 
 def image_prefix(
@@ -233,6 +235,8 @@ class KeypointDataset(Dataset[Sample]):
             'dataset_idx': self.dataset_idx,
             'dataset_meta': self.dataset_meta,
         }
+        if self._wants_others:
+            sample['others_xywh'] = self._others_of(row)
         if not self.test_mode:
             sample['keypoints'] = store.keypoints[row].copy()
             confidence = store.extras.get(CONFIDENCE)
@@ -273,6 +277,25 @@ class KeypointDataset(Dataset[Sample]):
             except (BadImageError, RuntimeError):
                 continue  # is said when its turn comes
             self.crops.write(other, sample['image'], sample['image_wh'])
+
+    @cached_property
+    def _wants_others(self) -> bool:
+        steps = self.pipeline.transforms
+        return any('others_xywh' in getattr(step, 'reads', ()) for step in steps)
+
+    @cached_property
+    def _rows_by_image(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the store in the order of their images, and these images."""
+        rows = np.flatnonzero(self.store.bbox_score >= MIN_OTHER_SCORE)
+        rows = rows[np.argsort(self.store.image_index[rows], kind='stable')]
+        return rows, self.store.image_index[rows]
+
+    def _others_of(self, row: int) -> np.ndarray:
+        """Returns the boxes (M, 4) of the other instances of an image."""
+        rows, images = self._rows_by_image
+        image = self.store.image_index[row]
+        own = rows[slice(*np.searchsorted(images, [image, image + 1]))]
+        return self.store.bbox_xywh[own[own != row]]
 
     def _replacement(self, index: SampleIndex, attempt: int) -> SampleIndex:
         rng = np.random.default_rng((index.seed, index.epoch, index.index, attempt))

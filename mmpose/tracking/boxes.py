@@ -57,6 +57,25 @@ def boxes_from_poses(
     return Boxes.from_xywh(xywh, scores, categories)
 
 
+def refine_boxes(poses: Sequence[PoseResult], image_wh: tuple[int, int]) -> Boxes:
+    """Returns the boxes of poses anew, around their certain keypoints, in the order of the poses.
+
+    Scores are kept, and so is the box of a pose of which less than half of the keypoints are
+    certain, which would shrink to a part of the instance.
+
+    Args:
+        image_wh: Size of the image, px.
+    """
+    xywh = []
+    for pose in poses:
+        min_keypoints = max(len(pose.keypoints) // 2, 1)
+        box = boxes_from_poses([pose], min_keypoints=min_keypoints)
+        is_better = len(box) and box.is_usable(image_wh)[0]
+        xywh.append(box.xywh[0] if is_better else pose.bbox_xywh)
+    scores, categories = ([getattr(x, k) for x in poses] for k in ('bbox_score', 'category_id'))
+    return Boxes.from_xywh(xywh, scores, categories)
+
+
 def suppress_duplicates(poses: Sequence[PoseResult], dataset_meta: DatasetMeta) -> list[PoseResult]:
     """OKS-based non-maximum suppression: returns the poses in their order without duplicates.
 
