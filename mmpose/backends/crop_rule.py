@@ -9,8 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 STEPS = ('LoadImage', 'GetBBoxCenterScale', 'TopdownAffine')  # that ``crop_image`` does as well
-# ``AddCondition`` has its effect where a model reads a condition: see ``PoseBackend``.
-IDLE_STEPS = ('GenerateTarget', 'PackPoseInputs', 'AddCondition')
+IDLE_STEPS = ('GenerateTarget', 'PackPoseInputs')
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,19 @@ class CropRule:
         if pipeline is None:
             return cls()
         steps = {step['type']: step for step in pipeline if step['type'] not in IDLE_STEPS}
-        unknown = [name for name in steps if name not in STEPS]
+        unknown = [name for name in steps if name not in (*STEPS, 'AddCondition')]
         missing = [name for name in STEPS if name not in steps]
         if unknown or missing:
             raise ValueError(
                 f'inference cuts crops as {", ".join(STEPS)} do, but the val pipeline of '
                 f'{cfg.filename or "the config"} has {", ".join(steps)}; set '
                 'val_dataloader.dataset.pipeline to these three'
+            )
+        if steps.get('AddCondition', {}).get('kind') == 'mask':
+            raise ValueError(
+                'inference has boxes and no masks, but the val pipeline of '
+                f"{cfg.filename or 'the config'} has AddCondition with kind='mask'; train with its "
+                "bbox_prob above 0, and set kind='bbox' in val_dataloader.dataset.pipeline"
             )
         return cls(
             padding=steps['GetBBoxCenterScale'].get('padding', 1.25),

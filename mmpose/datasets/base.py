@@ -19,6 +19,7 @@ from mmpose.coco.instance_layout import CONFIDENCE
 from mmpose.datasets.annotation_cache import load_or_build
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.crop_buffer import CropBuffer, num_crop_steps
+from mmpose.datasets.instance_masks import unpack_masks
 from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
 from mmpose.datasets.samplers import SampleIndex
 from mmpose.datasets.transforms import BadImageError, Compose
@@ -26,6 +27,7 @@ from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 
+MASKS = 'masks'  # among the extra arrays of a store
 MAX_REPLACEMENTS = 10
 MIN_OTHER_SCORE = 0.3  # of a detected box that stands for another instance; as at inference
 
@@ -235,8 +237,11 @@ class KeypointDataset(Dataset[Sample]):
             'dataset_idx': self.dataset_idx,
             'dataset_meta': self.dataset_meta,
         }
-        if self._wants_others:
-            sample['others_xywh'] = self._others_of(row)
+        if self.has_step_that_reads('others_xywh'):
+            others = self._others_of(row)
+            sample['others_xywh'] = store.bbox_xywh[others]
+            if MASKS in store.extras:
+                sample['masks'] = unpack_masks(store.extras[MASKS][[row, *others]])
         if not self.test_mode:
             sample['keypoints'] = store.keypoints[row].copy()
             confidence = store.extras.get(CONFIDENCE)
@@ -278,10 +283,9 @@ class KeypointDataset(Dataset[Sample]):
                 continue  # is said when its turn comes
             self.crops.write(other, sample['image'], sample['image_wh'])
 
-    @cached_property
-    def _wants_others(self) -> bool:
-        steps = self.pipeline.transforms
-        return any('others_xywh' in getattr(step, 'reads', ()) for step in steps)
+    def has_step_that_reads(self, key: str) -> bool:
+        """Returns whether a transform of the pipeline declares that it reads a key."""
+        return any(key in getattr(step, 'reads', ()) for step in self.pipeline.transforms)
 
     @cached_property
     def _rows_by_image(self) -> tuple[np.ndarray, np.ndarray]:
@@ -291,11 +295,11 @@ class KeypointDataset(Dataset[Sample]):
         return rows, self.store.image_index[rows]
 
     def _others_of(self, row: int) -> np.ndarray:
-        """Returns the boxes (M, 4) of the other instances of an image."""
+        """Returns the rows (M,) of the other instances of an image."""
         rows, images = self._rows_by_image
         image = self.store.image_index[row]
         own = rows[slice(*np.searchsorted(images, [image, image + 1]))]
-        return self.store.bbox_xywh[own[own != row]]
+        return own[own != row]
 
     def _replacement(self, index: SampleIndex, attempt: int) -> SampleIndex:
         rng = np.random.default_rng((index.seed, index.epoch, index.index, attempt))

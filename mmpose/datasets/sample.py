@@ -26,6 +26,7 @@ SAMPLE_KEYS = {
     'category_id': 'int.',
     'bbox_xywh': '(4,) float32, img px. The box without padding.',
     'others_xywh': '(M, 4) float32, img px, not mirrored. Boxes of all other instances.',
+    'masks': '(1 + M, S, S) uint8, 0 or 255, not mirrored. Own mask and those of others, in boxes.',
     'bbox_score': 'float. Confidence of the box; 1 for ground truth.',
     'area': 'float, px². Annotated area.',
     'keypoints': '(K, 2) float32, img px; in px after the crop. Absent at test time.',
@@ -45,7 +46,7 @@ SAMPLE_KEYS = {
 
 # Keys that are of no use to a model.
 NOT_PACKED = {'area', 'dataset_meta', 'rng', 'image_wh', 'shrink', 'flipped', 'crop',
-              'others_xywh'}  # fmt: skip
+              'others_xywh', 'masks'}  # fmt: skip
 
 FROM_DATASET = (
     'image_file', 'image_wh', 'img_id', 'ann_id', 'category_id', 'bbox_xywh', 'bbox_score',

@@ -50,8 +50,8 @@ def with_condition(crops: Tensor, padding: float) -> Tensor:
     input_size = crops.shape[3], crops.shape[2]
     window = CropWindow(np.divide(input_size, 2), input_size, input_size)
     own_wh = np.divide(input_size, padding)
-    box, other = np.concatenate([(input_size - own_wh) / 2, own_wh]), np.array([[0, 0, *own_wh]])
-    maps = torch.from_numpy(draw_condition(window, box, other)).permute(2, 0, 1)
+    boxes = np.array([[*(input_size - own_wh) / 2, *own_wh], [0, 0, *own_wh]])
+    maps = torch.from_numpy(draw_condition(window, boxes)).permute(2, 0, 1)
     return torch.cat([crops, maps.expand(len(crops), -1, -1, -1)], dim=1)
 
 

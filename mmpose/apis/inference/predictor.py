@@ -146,7 +146,7 @@ class PosePredictor:
 def _conditions(instances: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> Tensor:
     """Returns conditions (B, 2, h, w) uint8: the box of each instance, and those of its frame."""
     maps = [
-        draw_condition(window, boxes.xywh[row], np.delete(boxes.xywh, row, axis=0))
+        draw_condition(window, np.roll(boxes.xywh, -row, axis=0))
         for (_, boxes, row), window in zip(instances, windows, strict=True)
     ]
     return torch.from_numpy(np.stack(maps)).permute(0, 3, 1, 2)  # (B, h, w, 2) -> (B, 2, h, w)

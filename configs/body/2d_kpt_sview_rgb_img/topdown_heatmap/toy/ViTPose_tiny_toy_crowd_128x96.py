@@ -12,6 +12,6 @@ model = dict(
     backbone=dict(img_size=(128, 96)),
     head=dict(out_channels=14, decoder=_base_.codec),
 )
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+train_dataloader = dict(batch_size=16, num_workers=1, dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(batch_size=64, num_workers=1, dataset=dict(pipeline=_base_.val_pipeline))
 test_dataloader = val_dataloader

@@ -14,6 +14,6 @@ model = dict(
     backbone=dict(img_size=(128, 96), condition_chans=2),
     head=dict(out_channels=14, decoder=_base_.codec),
 )
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+train_dataloader = dict(batch_size=16, num_workers=1, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(batch_size=64, num_workers=1, dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
