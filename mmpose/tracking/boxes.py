@@ -76,7 +76,9 @@ def refine_boxes(poses: Sequence[PoseResult], image_wh: tuple[int, int]) -> Boxe
     return Boxes.from_xywh(xywh, scores, categories)
 
 
-def suppress_duplicates(poses: Sequence[PoseResult], dataset_meta: DatasetMeta) -> list[PoseResult]:
+def suppress_duplicates(
+    poses: Sequence[PoseResult], dataset_meta: DatasetMeta, by_score: bool = False
+) -> list[PoseResult]:
     """OKS-based non-maximum suppression: returns the poses in their order without duplicates.
 
     Where instances occlude each other, the boxes of both may show the one in front. Of such
@@ -84,15 +86,19 @@ def suppress_duplicates(poses: Sequence[PoseResult], dataset_meta: DatasetMeta) 
 
     Args:
         dataset_meta: Their skeleton; without sigmas all are kept.
+        by_score: Keeps the one with the best score of its box, where boxes were made of keypoints.
     """
     if len(poses) < 2 or dataset_meta.sigmas is None:
         return list(poses)
     keypoints = np.stack([pose.keypoints for pose in poses]).astype(np.float64)  # (N, K, 2)
     low, high = keypoints.min(axis=1), keypoints.max(axis=1)
     boxes = np.stack([pose.bbox_xywh for pose in poses]).astype(np.float64)
+    scores = box_iou_xywh(boxes, np.hstack([low, high - low]))
+    if by_score:
+        scores = np.array([pose.bbox_score for pose in poses], np.float64)
     kept = oks_nms(
         keypoints,
-        box_iou_xywh(boxes, np.hstack([low, high - low])),
+        scores,
         np.array([pose.area for pose in poses], np.float64),
         dataset_meta.sigmas,
         SAME_OKS,

@@ -153,7 +153,7 @@ class SequenceEstimator:
             pairs = zip(poses, frames, strict=True)
             boxes = [refine_boxes(own, frame.image_wh) for own, frame in pairs]
             found, meta = self.predictor(frames, boxes), self.predictor.backend.dataset_meta
-            poses = [suppress_duplicates(own, meta) for own in found]
+            poses = [suppress_duplicates(own, meta, by_score=True) for own in found]
         for job, own in zip(good, poses, strict=True):
             if job.is_guessed:
                 own = suppress_duplicates(own, self.predictor.backend.dataset_meta)

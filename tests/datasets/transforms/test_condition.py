@@ -1,4 +1,4 @@
-"""The condition of a crop is drawn where the window puts boxes and masks, also of a mirrored crop."""
+"""The condition of a crop lies where the window puts boxes and masks, also of a mirrored crop."""
 
 import json
 
@@ -22,6 +22,7 @@ WINDOWS = {
     'rotated udp': CropWindow([50, 60], [60, 80], (48, 64), rotation=-70, use_udp=True),
 }
 BOXES = np.array([[30.0, 40, 30, 45], [50, 20, 20, 60], [70, 50, 300, 30]])
+ANN_FILE = 'annotations/ochuman_coco_format_val_range_0.00_1.00.json'
 CROP = dict(type='TopdownAffine', input_size=(48, 64), use_udp=True)
 
 
@@ -44,7 +45,8 @@ def test_boxes_are_where_their_pixels_go_back_to(name):
     window = WINDOWS[name]
     drawn = draw_condition(window, BOXES)
     edge = 1.5 * 60 / 48  # img px of a pixel and a half of the crop
-    assert drawn.shape == (64, 48, 2) and set(np.unique(drawn)) == {0, 255}
+    assert drawn.shape == (64, 48, 2)
+    assert set(np.unique(drawn)) == {0, 255}
     for channel, boxes in enumerate((BOXES[:1], BOXES[1:])):
         surely, perhaps = (
             np.any([inside(window, box, margin) for box in boxes], axis=0)
@@ -52,7 +54,8 @@ def test_boxes_are_where_their_pixels_go_back_to(name):
         )
         assert (drawn[..., channel][surely] == 255).all()
         assert (drawn[..., channel][~perhaps] == 0).all()
-        assert surely.sum() > 100 and (~perhaps).sum() > 100
+        assert surely.sum() > 100
+        assert (~perhaps).sum() > 100
 
 
 @pytest.mark.parametrize('name', WINDOWS)
@@ -68,7 +71,8 @@ def test_masks_are_where_their_pixels_go_back_to(name):
         cells = cells.clip(0, SIDE - 1)
         expected[min(row, 1)] |= is_in & (masks[row][cells[..., 1], cells[..., 0]] > 0)
     differing = (drawn.transpose(2, 0, 1) != expected).mean(axis=(1, 2))
-    assert (differing < 0.04).all() and (expected.mean(axis=(1, 2)) > 0.1).all()  # edges differ
+    assert (differing < 0.04).all()
+    assert (expected.mean(axis=(1, 2)) > 0.1).all()
 
 
 def test_rle_is_that_of_another_encoder_and_of_plain_counts():
@@ -99,7 +103,8 @@ def test_outlines_and_runs_give_the_same_grid(tmp_path):
         read_masks(tmp_path / 'a.json', ids, np.array([[8, 10, 20, 20.0]] * 2))
     )
     assert (by_outline != by_runs).mean() < 0.06  # a cell along the edges
-    assert by_runs[16, 8] == by_runs[4, 30] == 255 and by_runs[16, 30] == by_runs[4, 20] == 0
+    assert by_runs[16, 8] == by_runs[4, 30] == 255
+    assert by_runs[16, 30] == by_runs[4, 20] == 0
 
 
 @pytest.mark.parametrize('bad', [None, 'polygon', [[1, 2, 3]], {'size': [2, 2], 'counts': 'x'}])
@@ -128,7 +133,7 @@ def crowd(tmp_path_factory):
 def dataset(crowd, *steps, **condition):
     window = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale')]
     return CocoDataset(
-        'annotations/ochuman_coco_format_val_range_0.00_1.00.json',
+        ANN_FILE,
         str(crowd),
         dict(img='images/'),
         pipeline=[*window, *steps, CROP, dict(type='AddCondition', **condition)],
@@ -156,7 +161,8 @@ def test_masks_lie_in_the_boxes_and_beside_each_other(crowd):
     boxes, masks = dataset(crowd, kind='bbox'), dataset(crowd, kind='mask')
     for i in range(len(boxes)):
         box, mask = boxes[i]['image'][..., 3:] > 0, masks[i]['image'][..., 3:] > 127
-        assert (mask & ~box).mean() < 0.02 and mask[..., 0].sum() < 0.8 * box[..., 0].sum()
+        assert (mask & ~box).mean() < 0.02
+        assert mask[..., 0].sum() < 0.8 * box[..., 0].sum()
         assert (mask[..., 0] & mask[..., 1]).mean() < 0.03  # a pixel shows one of the two
 
 
@@ -179,7 +185,7 @@ def test_a_share_of_the_samples_is_told_by_boxes(crowd):
 
 
 def test_uncertain_detections_are_no_others(crowd):
-    found = json.loads((crowd / 'annotations/ochuman_coco_format_val_range_0.00_1.00.json').read_text())
+    found = json.loads((crowd / ANN_FILE).read_text())
     images = [image['id'] for image in found['images']]
     entries = [
         {'image_id': image, 'category_id': 1, 'bbox': [i, 2, 30, 40], 'score': score}
@@ -189,8 +195,7 @@ def test_uncertain_detections_are_no_others(crowd):
     (crowd / 'det.json').write_text(json.dumps(entries))
     steps = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale'), CROP]
     options = dict(data_root=str(crowd), data_prefix=dict(img='images/'), test_mode=True)
-    options['ann_file'] = 'annotations/ochuman_coco_format_val_range_0.00_1.00.json'
-    options['bbox_file'] = 'det.json'
+    options |= dict(ann_file=ANN_FILE, bbox_file='det.json')
     told = CocoDataset(pipeline=[*steps, dict(type='AddCondition')], **options)
     num = len(images)
     wanted = {0: [1], num: [0], 2 * num: [0, 1]}  # left sides of the others
