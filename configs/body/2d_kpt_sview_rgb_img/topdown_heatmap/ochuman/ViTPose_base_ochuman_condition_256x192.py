@@ -1,7 +1,8 @@
-"""ViTPose-B told by boxes whom it means, OCHuman test with annotated boxes, 256x192, AdamW, UDP.
+"""ViTPose-B that is told whom it means, OCHuman test with annotated boxes, 256x192, AdamW and UDP.
 
-Nothing is published for this recipe, and it has not been trained here; docs/crowds.md measures the
-idea on generated crowds.
+Trained with the masks of COCO in one half of the samples and with boxes in the other, tested with
+boxes; test_dataloader.dataset.pipeline.3.kind=mask tests with masks. Nothing is published for this
+recipe, and it has not been trained here; docs/crowds.md measures the idea on generated crowds.
 """
 _base_ = [
     '../../../../_base_/default_runtime.py',
@@ -11,7 +12,10 @@ _base_ = [
     '../../../../_base_/schedules/vit_210e.py',
 ]
 
-train_pipeline = [*_base_.train_pipeline, dict(type='AddCondition', jitter=0.03)]
+train_pipeline = [
+    *_base_.train_pipeline,
+    dict(type='AddCondition', kind='mask', bbox_prob=0.5, jitter=0.03),
+]
 val_pipeline = [*_base_.val_pipeline, dict(type='AddCondition')]
 model = dict(
     metainfo=_base_.metainfo,
