@@ -33,6 +33,7 @@ def backbone_config(shape: Architecture) -> dict[str, Any]:
         qkv_bias=shape.qkv_bias,
         last_norm=shape.last_norm,
         stem=shape.stem,
+        condition_chans=shape.condition_chans,
     )
 
 
@@ -69,7 +70,7 @@ def heatmaps_of_weights(state: StateDict, shape: Architecture) -> list[Tensor]:
     if shape.parse_graph is not None:
         raise ValueError('a PGVL model reads texts, which only its config has; give --config')
     backbone = MODELS.build(backbone_config(shape)).eval()
-    images = _images(NUM_COLORS, shape.input_hw)
+    images = _images(NUM_COLORS + shape.condition_chans, shape.input_hw)
     outputs = []
     for dataset in range(num_datasets_of(state)):
         head_shape = shape.heads[dataset if len(shape.heads) > 1 else 0]

@@ -9,6 +9,7 @@ import torch
 from mmpose.apis import init_model, load_config
 from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.backends.crop_rule import CropRule
+from mmpose.checkpoint_tools.convert_file import convert_checkpoint
 from mmpose.checkpoints.load import load_backbone, load_model
 from mmpose.config.check import check_config
 from mmpose.datasets.transforms import (
@@ -169,6 +170,19 @@ def test_an_exported_program_takes_the_condition(checkpoint, model, image, tmp_p
     )
     for one, other in zip(wanted, found, strict=True):
         np.testing.assert_allclose(one.keypoint_scores, other.keypoint_scores, rtol=1e-4)
+
+
+@pytest.mark.parametrize('target', ['huggingface', 'mmpose1x', 'vitpose'])
+def test_systems_without_conditions_are_not_given_any(target, checkpoint, tmp_path):
+    suffix = '' if target == 'huggingface' else '.pth'
+    told, path = torch.load(checkpoint)['state_dict'], tmp_path / 'told.pth'
+    # of a network that they have otherwise
+    kept = {k: x for k, x in told.items() if 'patch_embed' not in k}
+    kept['backbone.patch_embed.proj.weight'] = torch.zeros(24, 3, 16, 16)
+    kept['backbone.patch_embed.proj.bias'] = torch.zeros(24)
+    torch.save({'state_dict': kept}, path)
+    with pytest.raises(ValueError, match=r'does not have conditions \(model.backbone.condition_'):
+        convert_checkpoint(path, tmp_path / f'out{suffix}', target)
 
 
 def test_a_plain_program_says_what_it_said(tmp_path):

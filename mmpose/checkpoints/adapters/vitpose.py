@@ -52,7 +52,7 @@ def to_vitpose(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
     Raises:
         ValueError: For a convolutional stem, which ViTPose does not have.
     """
-    refuse_conv_stem(state, 'ViTPose')
+    refuse_own_parts(state, 'ViTPose')
 
     def renamed(name: str) -> str:
         match = re.match(r'^heads\.(\d+)\.', name)
@@ -65,8 +65,10 @@ def to_vitpose(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
     return {renamed(name): tensor for name, tensor in state.items()}, ()
 
 
-def refuse_conv_stem(state: StateDict, who: str) -> None:
-    """Raises a ValueError if a model has the convolutional stem, which no other system has."""
+def refuse_own_parts(state: StateDict, who: str) -> None:
+    """Raises a ValueError if a model has the convolutional stem or a condition, as no other has."""
+    if any(name.endswith('condition_embed') for name in state):
+        raise ValueError(f'{who} does not have conditions (model.backbone.condition_chans)')
     if any('patch_embed.convs.' in name for name in state):
         raise ValueError(f"{who} does not have the convolutional stem (model.backbone.stem='conv')")
 
