@@ -88,6 +88,13 @@ def _add_instance_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument('--num-instances', type=int, help='take only the N best boxes of a frame')
     group.add_argument(
+        '--refine',
+        type=int,
+        default=0,
+        metavar='N',
+        help='estimate N times again, in the boxes around the keypoints (0)',
+    )
+    group.add_argument(
         '--tracking', action=argparse.BooleanOptionalAction, default=True, help='give track ids'
     )
     group.add_argument('--tracking-thr', type=float, default=0.2, help='least similarity (0.2)')

@@ -65,7 +65,7 @@ def measure_complexity(
     with torch.device('meta'):
         model = build_model(dict(model_cfg)).eval()
         height, width = input_hw or input_size(model)[::-1]
-        image = torch.empty(1, 3, height, width)
+        image = torch.empty(1, model.num_channels, height, width)
     for head in model.all_heads():  # which compare with the sizes of their codecs
         head.set_input_size((width, height))
     index = deal_datasets(model, 1)

@@ -148,7 +148,7 @@ def make_batch(model: PoseEstimator, batch_size: int) -> dict[str, Any]:
     width, height = input_size(model)
     num_keypoints = max(head.num_keypoints for head in model.all_heads())
     return {
-        'inputs': torch.zeros(batch_size, 3, height, width, dtype=torch.uint8),
+        'inputs': torch.zeros(batch_size, model.num_channels, height, width, dtype=torch.uint8),
         'batch': {
             'keypoints': torch.zeros(batch_size, num_keypoints, 2),
             'keypoints_visible': torch.ones(batch_size, num_keypoints),

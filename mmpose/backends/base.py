@@ -39,6 +39,8 @@ class PoseBackend(Protocol):
         padding: Factor on both sides of a box; see ``CropWindow.from_bbox``.
         stretch: Whether the window is the square around the box, stretched to the crop, as for
             models of MPII; otherwise the box grows to the aspect ratio of the crop.
+        has_condition: Whether crops have the channels of ``AddCondition`` behind their colours. A
+            backend without the attribute has none.
     """
 
     dataset_meta: DatasetMeta
@@ -51,7 +53,7 @@ class PoseBackend(Protocol):
         """Returns the poses in crops.
 
         Args:
-            crops: (B, 3, h, w) uint8 BGR, on any device.
+            crops: (B, 3, h, w) uint8 BGR, or (B, 5, h, w) with a condition, on any device.
             with_heatmaps: Whether the heatmaps are wanted too.
 
         Raises:

@@ -41,13 +41,19 @@ class CropRule:
         if pipeline is None:
             return cls()
         steps = {step['type']: step for step in pipeline if step['type'] not in IDLE_STEPS}
-        unknown = [name for name in steps if name not in STEPS]
+        unknown = [name for name in steps if name not in (*STEPS, 'AddCondition')]
         missing = [name for name in STEPS if name not in steps]
         if unknown or missing:
             raise ValueError(
                 f'inference cuts crops as {", ".join(STEPS)} do, but the val pipeline of '
                 f'{cfg.filename or "the config"} has {", ".join(steps)}; set '
                 'val_dataloader.dataset.pipeline to these three'
+            )
+        if steps.get('AddCondition', {}).get('kind') == 'mask':
+            raise ValueError(
+                'inference has boxes and no masks, but the val pipeline of '
+                f"{cfg.filename or 'the config'} has AddCondition with kind='mask'; train with its "
+                "bbox_prob above 0, and set kind='bbox' in val_dataloader.dataset.pipeline"
             )
         return cls(
             padding=steps['GetBBoxCenterScale'].get('padding', 1.25),

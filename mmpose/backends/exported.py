@@ -12,6 +12,7 @@ from mmpose.backends.base import Prediction
 from mmpose.backends.runtimes import RUNTIMES, Runtime
 from mmpose.models.calibration import read_confidence
 from mmpose.models.data_preprocessor import PoseDataPreprocessor
+from mmpose.models.pose_estimators.base import NUM_COLORS
 
 
 class ExportedBackend:
@@ -33,8 +34,9 @@ class ExportedBackend:
         self.use_udp = chosen.use_udp
         self.padding = chosen.padding
         self.stretch = chosen.stretch
+        self.has_condition = metadata.num_channels > NUM_COLORS
         self._preprocessor = PoseDataPreprocessor(
-            metadata.mean, metadata.std, metadata.channel_order == 'rgb'
+            metadata.mean[:NUM_COLORS], metadata.std[:NUM_COLORS], metadata.channel_order == 'rgb'
         ).to(runtime.device)
 
     @torch.inference_mode()

@@ -73,8 +73,9 @@ class ExportMetadata:
         checkpoint_sha256: Of the weights it comes from; empty for random ones.
         input_size: Width and height of a crop, px.
         channel_order: Of the input, ``rgb`` or ``bgr``.
-        mean: (3,), subtracted from the input, on the 0..255 scale, in the order of its channels.
-        std: (3,), by which it is divided then.
+        mean: (3,), subtracted from the input, on the 0..255 scale, in the order of its channels;
+            (5,) with zeros at the end where a condition follows the colours.
+        std: As many, by which it is divided then.
         batch_size: Crops a call; None for any number.
         decoded: Whether the outputs are keypoints (B, K, 2), in px, and scores (B, K) instead of
             heatmaps (B, C, H, W).
@@ -101,6 +102,11 @@ class ExportMetadata:
     def input_names(self) -> list[str]:
         """Names of the inputs of the program, in their order."""
         return ['input', 'dataset_idx'] if len(self.datasets) > 1 else ['input']
+
+    @property
+    def num_channels(self) -> int:
+        """Channels of a crop."""
+        return len(self.mean)
 
     @property
     def output_names(self) -> list[str]:

@@ -12,6 +12,7 @@ from mmpose.backends.packed import can_pack, pack, version_of
 from mmpose.engine.amp import DTYPES
 from mmpose.engine.compilation import compile_parts
 from mmpose.models import TopdownPoseEstimator
+from mmpose.models.pose_estimators.base import NUM_COLORS
 
 FULL = 'float32'
 
@@ -43,6 +44,7 @@ class TorchBackend:
         self.dataset_meta = model.dataset_meta
         self.input_size = model.head.input_size
         self.use_udp = model.head.use_udp
+        self.has_condition = model.num_channels > NUM_COLORS
         self.dtype = _checked_dtype(dtype or FULL, self.device)
         compile_parts(model, compile_model)
         self._may_pack = not compile_model and self.dtype == torch.float32

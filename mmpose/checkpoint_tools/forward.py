@@ -13,6 +13,7 @@ from mmpose.checkpoints.formats import StateDict, below
 from mmpose.checkpoints.heads import num_datasets_of, select_dataset
 from mmpose.checkpoints.load import load_model
 from mmpose.config.load import read_config
+from mmpose.models.pose_estimators.base import NUM_COLORS
 from mmpose.registry import MODELS
 
 NUM_IMAGES = 2
@@ -32,6 +33,7 @@ def backbone_config(shape: Architecture) -> dict[str, Any]:
         qkv_bias=shape.qkv_bias,
         last_norm=shape.last_norm,
         stem=shape.stem,
+        condition_chans=shape.condition_chans,
     )
 
 
@@ -68,7 +70,7 @@ def heatmaps_of_weights(state: StateDict, shape: Architecture) -> list[Tensor]:
     if shape.parse_graph is not None:
         raise ValueError('a PGVL model reads texts, which only its config has; give --config')
     backbone = MODELS.build(backbone_config(shape)).eval()
-    images = _images(shape.input_hw)
+    images = _images(NUM_COLORS + shape.condition_chans, shape.input_hw)
     outputs = []
     for dataset in range(num_datasets_of(state)):
         head_shape = shape.heads[dataset if len(shape.heads) > 1 else 0]
@@ -92,7 +94,7 @@ def heatmaps_of_config(config: str | Path, checkpoint: str | Path, trust: bool) 
     load_model(model, checkpoint, trust)
     heads = list(model.heads) if hasattr(model, 'heads') else [model.head]
     height, width = heads[0].input_size[::-1]
-    images = _images((height, width))
+    images = _images(model.num_channels, (height, width))
     outputs = []
     for dataset, head in enumerate(heads):
         index = torch.full((NUM_IMAGES,), dataset)
@@ -115,8 +117,9 @@ def largest_difference(before: list[Tensor], after: list[Tensor]) -> float:
     return max(float((a - b).abs().max()) for a, b in zip(before, after, strict=True))
 
 
-def _images(input_hw: tuple[int, int]) -> Tensor:
-    return torch.randn(NUM_IMAGES, 3, *input_hw, generator=torch.Generator().manual_seed(SEED))
+def _images(num_channels: int, input_hw: tuple[int, int]) -> Tensor:
+    generator = torch.Generator().manual_seed(SEED)
+    return torch.randn(NUM_IMAGES, num_channels, *input_hw, generator=generator)
 
 
 def _load_part(part: nn.Module, state: StateDict, prefix: str) -> None:

@@ -72,8 +72,10 @@ def _fits(model: dict[str, Any], shape: Architecture) -> bool:
         backbone.get('stem', 'patch'),
         backbone.get('num_experts', backbone.get('num_expert', 0)) or 0,
         part if shape.num_experts else 0,
+        backbone.get('condition_chans', 0),
     )
     wanted = (shape.embed_dim, shape.depth, shape.stem, shape.num_experts, shape.part_features)
+    wanted += (shape.condition_chans,)
     if own != wanted or not _language_fits(model, shape):
         return False
     if not shape.is_guess and backbone.get('num_heads', 12) != shape.num_heads:

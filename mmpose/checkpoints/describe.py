@@ -64,6 +64,7 @@ class Architecture:
         part_features: Output channels of an expert, 0 without.
         heads: Heads in their order; none for a backbone alone.
         parse_graph: ``model.parse_graph`` of a PGVL model; none in others.
+        condition_chans: Channels of a condition behind those of the image, 0 without.
     """
 
     embed_dim: int
@@ -80,6 +81,7 @@ class Architecture:
     part_features: int
     heads: tuple[HeadShape, ...]
     parse_graph: dict[str, Any] | None = None
+    condition_chans: int = 0
 
     @property
     def input_hw(self) -> tuple[int, int]:
@@ -121,6 +123,7 @@ def describe_weights(
     num_convs = sum(x.ndim == 4 for k, x in inner.items() if k.startswith('patch_embed.convs.'))
     patch_size = 2**num_convs if num_convs else kernel.shape[2]
     embed_dim = pos.shape[2]
+    condition = inner.get('condition_embed')
     expert = inner.get('blocks.0.mlp.experts.0.weight')
     prefixes = ['head.'] if any(k.startswith('head.') for k in state) else []
     prefixes = prefixes or [f'heads.{d}.' for d in range(num_heads_of(state))]
@@ -139,6 +142,7 @@ def describe_weights(
         part_features=0 if expert is None else len(expert),
         heads=tuple(_describe_head(state, prefix) for prefix in prefixes),
         parse_graph=parse_graph_options(state),
+        condition_chans=0 if condition is None else condition.shape[1],
     )
 
 

@@ -13,6 +13,7 @@ from mmpose.checkpoints.adapters.convnets import fit_branches
 from mmpose.checkpoints.adapters.huggingface import check_huggingface_config
 from mmpose.checkpoints.adapters.mmpose1x import MMPOSE1X, UNFOLDED, unfold_class_row
 from mmpose.checkpoints.adapters.pretrained_vit import DINOV2, PRETRAIN_FORMATS, check_dinov2_heads
+from mmpose.checkpoints.adapters.vitpose import fit_condition
 from mmpose.checkpoints.adapters.vitpose_plus import fit_experts
 from mmpose.checkpoints.adapters.vlpose import fit_model, fit_prompts
 from mmpose.checkpoints.compare import explain_difference, require_same
@@ -23,7 +24,7 @@ from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_ch
 from mmpose.checkpoints.resize import fit_embeddings
 
 BackboneFit = Callable[[StateDict, nn.Module], tuple[StateDict, Sequence[str]]]
-BACKBONE_FITS: list[BackboneFit] = [fit_experts, fit_prompts, fit_branches]
+BACKBONE_FITS: list[BackboneFit] = [fit_experts, fit_prompts, fit_branches, fit_condition]
 """What brings weights under our names into the shape of a backbone, with a note on each change."""
 
 

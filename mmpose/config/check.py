@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from mmpose.config.renamed_words import find_renamed
+from mmpose.datasets.transforms.condition import CONDITION_CHANS
 from mmpose.evaluation.metrics import PerDatasetMetric
 from mmpose.evaluation.metrics.metric_info import metric_class, metric_classes, with_type
 from mmpose.metainfo import load_metainfo
@@ -250,6 +251,22 @@ def _check_crops(cfg: Config) -> Iterator[str]:
                 )
 
 
+def _check_conditions(cfg: Config) -> Iterator[str]:
+    wanted = ((cfg.get('model') or {}).get('backbone') or {}).get('condition_chans', 0)
+    if wanted not in (0, CONDITION_CHANS):
+        yield (
+            f'model.backbone.condition_chans is {wanted} but AddCondition makes {CONDITION_CHANS}; '
+            'set it to that, or to 0 for none'
+        )
+    for part in _parts(cfg):
+        if 'pipeline' in part.config and bool(wanted) != any(part.steps('AddCondition')):
+            yield (
+                f'model.backbone.condition_chans is {wanted} but {part.where}.pipeline has '
+                f"{'no' if wanted else 'an'} AddCondition; end it with dict(type='AddCondition') "
+                f'where condition_chans={CONDITION_CHANS}, and leave that out where it is 0'
+            )
+
+
 def _check_targets(cfg: Config) -> Iterator[str]:
     for part, head in _pairs(cfg):
         decoder = head.config.get('decoder')
@@ -383,6 +400,7 @@ _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_visibility,
     _check_sizes,
     _check_crops,
+    _check_conditions,
     _check_targets,
     _check_windows,
     _check_skeletons,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mmpose.codecs import Codec
 from mmpose.datasets import CocoDataset, KeypointDataset, SampleIndex
 from mmpose.datasets.sample import Sample
+from mmpose.datasets.transforms.condition import shaded
 from mmpose.registry import CODECS, DATASETS, TRANSFORMS
 from mmpose.structures.output_files import OutputFiles
 from mmpose.structures.progress import track
@@ -173,7 +174,7 @@ def _draw_region(
 
 def _draw_crop(sample: Sample) -> Image:
     """Returns a crop with its keypoints."""
-    image = sample['image']
+    image = shaded(sample['image'])
     scale = TILE_HEIGHT / image.shape[0]
     points = (sample['keypoints'] + 0.5) * scale - 0.5
     visible, dataset_meta = sample['keypoints_visible'], sample['dataset_meta']
@@ -182,7 +183,7 @@ def _draw_crop(sample: Sample) -> Image:
 
 def _draw_targets(sample: Sample, codec: Codec) -> Image:
     """Returns a crop under its target heatmaps."""
-    image = sample['image']
+    image = shaded(sample['image'])
     heatmaps, _ = _encode(sample, codec)
     heated = overlay_heatmaps(image, heatmaps, use_udp=codec.use_udp)
     return _resize(heated, TILE_HEIGHT / image.shape[0])

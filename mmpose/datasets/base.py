@@ -7,6 +7,7 @@ import warnings
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mmpose.coco.instance_layout import CONFIDENCE
 from mmpose.datasets.annotation_cache import load_or_build
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.crop_buffer import CropBuffer, num_crop_steps
+from mmpose.datasets.instance_masks import unpack_masks
 from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
 from mmpose.datasets.samplers import SampleIndex
 from mmpose.datasets.transforms import BadImageError, Compose
@@ -25,7 +27,9 @@ from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 
+MASKS = 'masks'  # among the extra arrays of a store
 MAX_REPLACEMENTS = 10
+MIN_OTHER_SCORE = 0.3  # of a detected box that stands for another instance; as at inference
 
 
 def image_prefix(
@@ -237,6 +241,11 @@ class KeypointDataset(Dataset[Sample]):
             'dataset_idx': self.dataset_idx,
             'dataset_meta': self.dataset_meta,
         }
+        if self.has_step_that_reads('others_xywh'):
+            others = self._others_of(row)
+            sample['others_xywh'] = store.bbox_xywh[others]
+            if MASKS in store.extras:
+                sample['masks'] = unpack_masks(store.extras[MASKS][[row, *others]])
         if not self.test_mode:
             sample['keypoints'] = store.keypoints[row].copy()
             confidence = store.extras.get(CONFIDENCE)
@@ -279,6 +288,24 @@ class KeypointDataset(Dataset[Sample]):
             except (BadImageError, RuntimeError):
                 continue  # is said when its turn comes
             self.crops.write(other, sample['image'], sample['image_wh'])
+
+    def has_step_that_reads(self, key: str) -> bool:
+        """Returns whether a transform of the pipeline declares that it reads a key."""
+        return any(key in getattr(step, 'reads', ()) for step in self.pipeline.transforms)
+
+    @cached_property
+    def _rows_by_image(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the store in the order of their images, and these images."""
+        rows = np.flatnonzero(self.store.bbox_score >= MIN_OTHER_SCORE)
+        rows = rows[np.argsort(self.store.image_index[rows], kind='stable')]
+        return rows, self.store.image_index[rows]
+
+    def _others_of(self, row: int) -> np.ndarray:
+        """Returns the rows (M,) of the other instances of an image."""
+        rows, images = self._rows_by_image
+        image = self.store.image_index[row]
+        own = rows[slice(*np.searchsorted(images, [image, image + 1]))]
+        return own[own != row]
 
     def _replacement(self, index: SampleIndex, attempt: int) -> SampleIndex:
         rng = np.random.default_rng((index.seed, index.epoch, index.index, attempt))

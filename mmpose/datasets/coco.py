@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import numpy as np
 
 from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.datasets.annotations import AnnotationStore
-from mmpose.datasets.base import KeypointDataset
+from mmpose.datasets.base import MASKS, KeypointDataset
 from mmpose.datasets.coco_json import (
     BBOX_CLIPS,
     read_coco_annotations,
     read_coco_detections,
 )
+from mmpose.datasets.instance_masks import read_masks
 from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.registry import DATASETS
 from mmpose.structures import DatasetMeta
@@ -104,17 +105,32 @@ class CocoDataset(KeypointDataset):
             self._warn_of_corners()
 
     def parse(self) -> AnnotationStore:
+        reads_masks = self.has_step_that_reads(MASKS)
         if self.bbox_file is not None:
+            if reads_masks:
+                raise ValueError(
+                    f'dataset.bbox_file={self.bbox_file} has boxes without masks, but the pipeline '
+                    "has AddCondition with kind='mask'; set kind='bbox', or leave out bbox_file"
+                )
             return read_coco_detections(self.bbox_file, self.ann_file, self.bbox_format)
-        return read_coco_annotations(
+        store = read_coco_annotations(
             self.ann_file, self.dataset_meta, self.parts, self.instance_layout, self.bbox_clip
         )
+        if not reads_masks:
+            return store
+        masks = read_masks(self.ann_file, store.ann_ids, store.bbox_xywh)
+        return replace(store, extras={**store.extras, MASKS: masks})
 
     def parse_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {'keypoint_names': list(self.dataset_meta.keypoint_names)}
+        if self.has_step_that_reads(MASKS):
+            options[MASKS] = True
         if self.bbox_file is not None:
             return {**options, 'bbox_format': self.bbox_format}
         return {**options, 'bbox_clip': self.bbox_clip, **asdict(self.instance_layout)}
+
+    def _sample_keys(self) -> set[str]:
+        return super()._sample_keys() | {MASKS}
 
     @property
     def metainfo(self) -> dict[str, Any]:

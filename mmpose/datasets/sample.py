@@ -25,6 +25,8 @@ SAMPLE_KEYS = {
     'ann_id': 'int. Id of the annotation, or running number of the detection.',
     'category_id': 'int.',
     'bbox_xywh': '(4,) float32, img px. The box without padding.',
+    'others_xywh': '(M, 4) float32, img px, not mirrored. Boxes of all other instances.',
+    'masks': '(1 + M, S, S) uint8, 0 or 255, not mirrored. Own mask and those of others, in boxes.',
     'bbox_score': 'float. Confidence of the box; 1 for ground truth.',
     'area': 'float, px². Annotated area.',
     'keypoints': '(K, 2) float32, img px; in px after the crop. Absent at test time.',
@@ -33,7 +35,7 @@ SAMPLE_KEYS = {
     'dataset_idx': 'int. Place of its dataset in a mixture, from 0.',
     'dataset_meta': 'DatasetMeta. The skeleton.',
     'rng': 'np.random.Generator. The only source of randomness.',
-    'image': '(H, W, 3) uint8, BGR. The image; after the crop (h, w, 3).',
+    'image': '(H, W, 3) uint8, BGR. The image; after the crop (h, w, 3), or more with a condition.',
     'decoded': 'dict. What samples of one image share: shrink -> image; ``crop`` if it is there.',
     'shrink': 'int. Factor by which ``image`` was decoded smaller; 1 if absent.',
     'center': '(2,) float64, img px. Centre of the crop window.',
@@ -44,11 +46,12 @@ SAMPLE_KEYS = {
 }
 
 # Keys that are of no use to a model.
-NOT_PACKED = {'area', 'dataset_meta', 'rng', 'image_wh', 'shrink', 'flipped', 'crop'}
+NOT_PACKED = {'area', 'dataset_meta', 'rng', 'image_wh', 'shrink', 'flipped', 'crop',
+              'others_xywh', 'masks'}  # fmt: skip
 
 FROM_DATASET = (
     'image_file', 'image_wh', 'img_id', 'ann_id', 'category_id', 'bbox_xywh', 'bbox_score',
-    'area', 'dataset_idx', 'dataset_meta', 'rng',
+    'area', 'dataset_idx', 'dataset_meta', 'rng', 'others_xywh',
 )  # fmt: skip
 FROM_ANNOTATION = ('keypoints', 'keypoints_visible')
 

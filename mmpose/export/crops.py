@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mmpose.apis.inference.predictor import crop_image
+from mmpose.datasets.transforms.condition import draw_condition
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import Boxes, CropWindow
 from mmpose.structures.media_files import IMAGE_SUFFIXES
@@ -42,6 +43,16 @@ def load_crops(
         window = CropWindow.from_bbox(box, input_size, factor, use_udp)
         crops.append(crop_image(image, window))
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous()  # -> (N, 3, h, w)
+
+
+def with_condition(crops: Tensor, padding: float) -> Tensor:
+    """Returns crops (N, 5, h, w) with conditions: the box, and one half as that of another."""
+    input_size = crops.shape[3], crops.shape[2]
+    window = CropWindow(np.divide(input_size, 2), input_size, input_size)
+    own_wh = np.divide(input_size, padding)
+    boxes = np.array([[*(input_size - own_wh) / 2, *own_wh], [0, 0, *own_wh]])
+    maps = torch.from_numpy(draw_condition(window, boxes)).permute(2, 0, 1)
+    return torch.cat([crops, maps.expand(len(crops), -1, -1, -1)], dim=1)
 
 
 def _of_folder(folder: Path, num: int) -> list[tuple[np.ndarray, np.ndarray]]:

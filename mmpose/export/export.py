@@ -17,7 +17,7 @@ from mmpose.backends.metadata import VERSION, ExportMetadata
 from mmpose.backends.runtimes import sidecar
 from mmpose.export.accuracy import evaluate_backends
 from mmpose.export.comparison import TOLERANCES, Comparison, compare
-from mmpose.export.crops import load_crops
+from mmpose.export.crops import load_crops, with_condition
 from mmpose.export.formats import (
     write_int8,
     write_onnx,
@@ -28,6 +28,7 @@ from mmpose.export.formats import (
 )
 from mmpose.export.models import Source
 from mmpose.export.network import PoseProgram, SwitchedProgram
+from mmpose.models.pose_estimators.base import NUM_COLORS
 from mmpose.structures.output_files import writing
 
 NUM_COMPARED = 4  # crops
@@ -155,6 +156,8 @@ def export_model(
     device = 'cuda' if format == 'tensorrt' else 'cpu'
     num = NUM_CALIBRATION if precision == 'int8' else NUM_COMPARED
     crops = load_crops(images, num, metadata.input_size)
+    if metadata.num_channels > NUM_COLORS:
+        crops = with_condition(crops, metadata.datasets[0].padding)
     try:
         _write(source, metadata, path, format, crops)
         backends = [open_exported(path, device, dataset=x.name) for x in metadata.datasets]

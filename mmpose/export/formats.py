@@ -135,7 +135,8 @@ def _tensorrt_config(builder: Any, metadata: ExportMetadata) -> Any:
     if metadata.batch_size is None:
         width, height = metadata.input_size
         profile = builder.create_optimization_profile()
-        profile.set_shape('input', *[(size, 3, height, width) for size in TENSORRT_BATCHES])
+        shape = metadata.num_channels, height, width
+        profile.set_shape('input', *[(size, *shape) for size in TENSORRT_BATCHES])
         config.add_optimization_profile(profile)
     return config
 
@@ -143,7 +144,7 @@ def _tensorrt_config(builder: Any, metadata: ExportMetadata) -> Any:
 def _example_inputs(metadata: ExportMetadata) -> tuple[Tensor, ...]:
     """Returns inputs of the sizes that the program takes."""
     width, height = metadata.input_size
-    crops = torch.zeros(metadata.batch_size or TRACED_BATCH, 3, height, width)
+    crops = torch.zeros(metadata.batch_size or TRACED_BATCH, metadata.num_channels, height, width)
     return (crops, torch.zeros(1, dtype=torch.int64))[: len(metadata.input_names)]
 
 

@@ -14,6 +14,7 @@ from mmpose.checkpoints.io import checkpoint_sha256
 from mmpose.config.load import load_config
 from mmpose.metainfo import load_metainfo
 from mmpose.models import TopdownPoseEstimator
+from mmpose.models.pose_estimators.base import NUM_COLORS
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,7 @@ def load_source(
             'them all; export them one by one with --dataset'
         )
     preprocessor = models[0].data_preprocessor
+    num_maps = models[0].num_channels - NUM_COLORS
     return Source(
         models,
         ExportMetadata(
@@ -89,8 +91,8 @@ def load_source(
             checkpoint_sha256='' if checkpoint is None else checkpoint_sha256(checkpoint),
             input_size=codecs[0].input_size,
             channel_order='rgb' if preprocessor.bgr_to_rgb else 'bgr',
-            mean=tuple(preprocessor.mean.flatten().tolist()),
-            std=tuple(preprocessor.std.flatten().tolist()),
+            mean=(*preprocessor.mean.flatten().tolist(), *[0.0] * num_maps),
+            std=(*preprocessor.std.flatten().tolist(), *[255.0] * num_maps),
             batch_size=batch_size,
             decoded=False,
             flip_test=flip_test,

@@ -20,7 +20,8 @@ ON_HOST = {'dataset_idx', 'ann_id', 'category_id', 'center', 'scale', 'rotation'
 class PoseDataPreprocessor(BaseDataPreprocessor):
     """Moves a batch to the device and normalises its images there.
 
-    The loader sends one byte a pixel; everything that needs floats happens on the device.
+    The loader sends one byte a pixel; everything that needs floats happens on the device. Channels
+    behind the colours, which ``AddCondition`` makes, become 0 to 1.
 
     Args:
         mean: Per channel, in the order of the model's input, on the 0..255 scale.
@@ -58,7 +59,11 @@ class PoseDataPreprocessor(BaseDataPreprocessor):
         return data
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Returns uint8 BGR images (B, 3, h, w) as contiguous normalised floats."""
+        """Returns uint8 BGR images (B, 3 or more, h, w) as contiguous normalised floats."""
+        num_colors = self.mean.shape[1]
+        if images.shape[1] > num_colors:
+            condition = images[:, num_colors:].to(self.mean.dtype) / 255
+            return torch.cat([self.normalize(images[:, :num_colors]), condition], dim=1)
         if self.bgr_to_rgb:
             images = images.flip(1)
         images = images.to(self.mean.dtype, memory_format=torch.contiguous_format)

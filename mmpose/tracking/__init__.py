@@ -1,6 +1,6 @@
 """Tracking: ids from frame to frame, keypoint smoothing, gap filling, boxes from poses. Numpy."""
 
-from mmpose.tracking.boxes import boxes_from_poses, suppress_duplicates
+from mmpose.tracking.boxes import boxes_from_poses, refine_boxes, suppress_duplicates
 from mmpose.tracking.gaps import fill_gaps
 from mmpose.tracking.smoothing import KeypointSmoother
 from mmpose.tracking.tracker import PoseTracker
@@ -10,5 +10,6 @@ __all__ = [
     'PoseTracker',
     'boxes_from_poses',
     'fill_gaps',
+    'refine_boxes',
     'suppress_duplicates',
 ]

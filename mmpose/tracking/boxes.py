@@ -57,7 +57,28 @@ def boxes_from_poses(
     return Boxes.from_xywh(xywh, scores, categories)
 
 
-def suppress_duplicates(poses: Sequence[PoseResult], dataset_meta: DatasetMeta) -> list[PoseResult]:
+def refine_boxes(poses: Sequence[PoseResult], image_wh: tuple[int, int]) -> Boxes:
+    """Returns the boxes of poses anew, around their certain keypoints, in the order of the poses.
+
+    Scores are kept, and so is the box of a pose of which less than half of the keypoints are
+    certain, which would shrink to a part of the instance.
+
+    Args:
+        image_wh: Size of the image, px.
+    """
+    xywh = []
+    for pose in poses:
+        min_keypoints = max(len(pose.keypoints) // 2, 1)
+        box = boxes_from_poses([pose], min_keypoints=min_keypoints)
+        is_better = len(box) and box.is_usable(image_wh)[0]
+        xywh.append(box.xywh[0] if is_better else pose.bbox_xywh)
+    scores, categories = ([getattr(x, k) for x in poses] for k in ('bbox_score', 'category_id'))
+    return Boxes.from_xywh(xywh, scores, categories)
+
+
+def suppress_duplicates(
+    poses: Sequence[PoseResult], dataset_meta: DatasetMeta, by_score: bool = False
+) -> list[PoseResult]:
     """OKS-based non-maximum suppression: returns the poses in their order without duplicates.
 
     Where instances occlude each other, the boxes of both may show the one in front. Of such
@@ -65,15 +86,19 @@ def suppress_duplicates(poses: Sequence[PoseResult], dataset_meta: DatasetMeta) 
 
     Args:
         dataset_meta: Their skeleton; without sigmas all are kept.
+        by_score: Keeps the one with the best score of its box, where boxes were made of keypoints.
     """
     if len(poses) < 2 or dataset_meta.sigmas is None:
         return list(poses)
     keypoints = np.stack([pose.keypoints for pose in poses]).astype(np.float64)  # (N, K, 2)
     low, high = keypoints.min(axis=1), keypoints.max(axis=1)
     boxes = np.stack([pose.bbox_xywh for pose in poses]).astype(np.float64)
+    scores = box_iou_xywh(boxes, np.hstack([low, high - low]))
+    if by_score:
+        scores = np.array([pose.bbox_score for pose in poses], np.float64)
     kept = oks_nms(
         keypoints,
-        box_iou_xywh(boxes, np.hstack([low, high - low])),
+        scores,
         np.array([pose.area for pose in poses], np.float64),
         dataset_meta.sigmas,
         SAME_OKS,

@@ -37,7 +37,9 @@ def test_leaf_loads_dumps_and_builds(path, tmp_path):
     assert all(head.num_keypoints == meta.num_keypoints for head, meta in pairs)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         for part in loader.dataset.get('datasets', [loader.dataset]):
-            assert part.pipeline[-1].type == 'TopdownAffine'
+            is_told = cfg.model.backbone.get('condition_chans', 0) > 0
+            assert part.pipeline[-1].type == ('AddCondition' if is_told else 'TopdownAffine')
+            assert part.pipeline[-1 - is_told].type == 'TopdownAffine'
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=name_of)

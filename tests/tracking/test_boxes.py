@@ -8,7 +8,7 @@ from walkers import person
 
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import box_iou_xywh
-from mmpose.tracking import boxes_from_poses, suppress_duplicates
+from mmpose.tracking import boxes_from_poses, refine_boxes, suppress_duplicates
 
 
 def test_box_is_that_of_the_joints_and_a_margin():
@@ -68,3 +68,18 @@ def test_of_two_poses_of_one_person_the_one_in_its_own_box_is_left():
 def test_bad_arguments(name):
     with pytest.raises(ValueError, match=f'{name} is 0, expected 1 or more'):
         boxes_from_poses([], **{name: 0})
+
+
+def test_refined_boxes_fit_the_sure_keypoints_and_keep_the_scores():
+    pose = person(300, 100, category_id=17)
+    moved = pose.bbox_xywh + np.array([-30, 20, 60, 40], np.float32)
+    sloppy = replace(pose, bbox_xywh=moved, bbox_score=0.4)
+    half = np.where(np.arange(17) < 7, 0.9, 0.1).astype(np.float32)
+    unsure = replace(sloppy, keypoint_scores=half)  # head and shoulders, which are not the person
+    outside = replace(sloppy, keypoints=pose.keypoints - 1000)
+    boxes = refine_boxes([sloppy, unsure, outside], (640, 480))
+    np.testing.assert_allclose(boxes.xywh[0], boxes_from_poses([pose]).xywh[0])
+    np.testing.assert_array_equal(boxes.xywh[1:], [sloppy.bbox_xywh] * 2)
+    assert boxes.scores.tolist() == pytest.approx([0.4] * 3)
+    assert boxes.category_ids.tolist() == [17] * 3
+    assert len(refine_boxes([], (640, 480))) == 0

@@ -51,6 +51,7 @@ def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
         bbox_threshold=args.bbox_thr,
         nms_threshold=args.nms_thr,
         max_instances=args.num_instances,
+        refine=args.refine,
         det_every=args.det_every,
         tracking=args.tracking,
         tracking_threshold=args.tracking_thr,

@@ -56,6 +56,7 @@ class PoseInferencer:
         bbox_threshold: Boxes with a lower score are dropped.
         nms_threshold: See ``build_detector``.
         max_instances: Boxes of a frame at most, those with the highest scores.
+        refine: See ``SequenceEstimator``; each time takes as long as the first.
         det_every: Frames of a video from one detection to the next. In between, boxes come from
             the poses of the frame before, which makes these frames wait for each other.
         tracking: Whether instances of a video get a ``track_id``.
@@ -96,6 +97,7 @@ class PoseInferencer:
         bbox_threshold: float = 0.3,
         nms_threshold: float | None = 0.65,
         max_instances: int | None = None,
+        refine: int = 0,
         det_every: int = 1,
         tracking: bool = True,
         tracking_threshold: float = 0.2,
@@ -113,6 +115,8 @@ class PoseInferencer:
         for name, value in counts.items():
             if value < 1:
                 raise ValueError(f'{name} is {value}, expected 1 or more')
+        if refine < 0:
+            raise ValueError(f'refine is {refine}, expected 0 or more')
         if not tracking and (smoothing or max_gap):
             raise ValueError(
                 'smoothing and max_gap follow instances by their numbers; set tracking'
@@ -142,6 +146,7 @@ class PoseInferencer:
         crop_device = where if where.type == 'cuda' else None
         self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device)
         self.max_instances = max_instances
+        self.refine = refine
         self.det_every = det_every
         self._new_tracker = partial(PoseTracker, self.dataset_meta, oks_weight, tracking_threshold)
         self.tracking = tracking
@@ -229,6 +234,7 @@ class PoseInferencer:
             det_every=self.det_every if is_video else 1,
             tracker=tracker,
             max_instances=self.max_instances,
+            refine=self.refine,
         )
         chunks = _chunks(source, 1 if source.is_live else self.predictor.batch_size)
         busy_s: list[float] = []

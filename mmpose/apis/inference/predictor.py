@@ -17,6 +17,7 @@ from torch.nn.functional import grid_sample
 
 from mmpose.apis.inference.images import to_bgr
 from mmpose.backends import PoseBackend, TorchBackend
+from mmpose.datasets.transforms.condition import draw_condition
 from mmpose.models import TopdownPoseEstimator
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.structures import Boxes, CropWindow, Frame, PoseResult, invert_affine, xywh_to_center_wh
@@ -106,6 +107,8 @@ class PosePredictor:
     def _predict(self, instances: list[tuple[Frame, Boxes, int]]) -> list[PoseResult]:
         windows = [self._window(boxes.xywh[row]) for _, boxes, row in instances]
         inputs = self._crops([frame.image_bgr for frame, _, _ in instances], windows)
+        if getattr(self.backend, 'has_condition', False):
+            inputs = torch.cat([inputs, _conditions(instances, windows).to(inputs.device)], dim=1)
         prediction = self.backend.predict(inputs, self.with_heatmaps)
         results = batch_to_results(
             prediction.keypoints,
@@ -139,6 +142,15 @@ class PosePredictor:
             scale = np.full(2, box_wh.max() * backend.padding)
             return CropWindow(center, scale, backend.input_size, 0.0, backend.use_udp)
         return CropWindow.from_bbox(bbox_xywh, backend.input_size, backend.padding, backend.use_udp)
+
+
+def _conditions(instances: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> Tensor:
+    """Returns conditions (B, 2, h, w) uint8: the box of each instance, and those of its frame."""
+    maps = [
+        draw_condition(window, np.roll(boxes.xywh, -row, axis=0))
+        for (_, boxes, row), window in zip(instances, windows, strict=True)
+    ]
+    return torch.from_numpy(np.stack(maps)).permute(0, 3, 1, 2)  # (B, h, w, 2) -> (B, 2, h, w)
 
 
 def _batch(instances: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.detectors import Detector
 from mmpose.structures import Boxes, DatasetMeta, Frame, PoseResult
-from mmpose.tracking import PoseTracker, boxes_from_poses, suppress_duplicates
+from mmpose.tracking import PoseTracker, boxes_from_poses, refine_boxes, suppress_duplicates
 from mmpose.visualization import draw_results
 
 
@@ -84,6 +84,8 @@ class SequenceEstimator:
         det_every: Frames from one detection to the next.
         tracker: Gives track ids; None gives none.
         max_instances: Boxes of a frame at most, those with the highest scores; None takes all.
+        refine: How often poses are estimated again, in the boxes around their keypoints; poses
+            that become the same are one then.
     """
 
     def __init__(
@@ -93,12 +95,14 @@ class SequenceEstimator:
         det_every: int = 1,
         tracker: PoseTracker | None = None,
         max_instances: int | None = None,
+        refine: int = 0,
     ) -> None:
         self.detector = detector
         self.predictor = predictor
         self.det_every = det_every
         self.tracker = tracker
         self.max_instances = max_instances
+        self.refine = refine
         self._num_until_detection = 0
         self._num_unusable = 0
         self._last: list[list[PoseResult]] = [[], []]  # of the last two frames
@@ -143,7 +147,13 @@ class SequenceEstimator:
     def _predict(self, jobs: Sequence[FrameJob]) -> None:
         good = [job for job in jobs if not job.problem]
         boxes = [job.boxes for job in good if job.boxes is not None]
-        poses = self.predictor([job.frame for job in good], boxes)
+        frames = [job.frame for job in good]
+        poses = self.predictor(frames, boxes)
+        for _ in range(self.refine):
+            pairs = zip(poses, frames, strict=True)
+            boxes = [refine_boxes(own, frame.image_wh) for own, frame in pairs]
+            found, meta = self.predictor(frames, boxes), self.predictor.backend.dataset_meta
+            poses = [suppress_duplicates(own, meta, by_score=True) for own in found]
         for job, own in zip(good, poses, strict=True):
             if job.is_guessed:
                 own = suppress_duplicates(own, self.predictor.backend.dataset_meta)

@@ -185,6 +185,7 @@ def _require_huggingface(shape: Architecture) -> None:
     is_classic = head.deconv_out_channels == (256, 256) and head.deconv_kernel_sizes == (4, 4)
     checks = (
         (shape.stem == 'patch', "the convolutional stem (model.backbone.stem='conv')"),
+        (not shape.condition_chans, 'conditions (model.backbone.condition_chans)'),
         (shape.last_norm, 'a backbone without last norm'),
         (shape.mlp_ratio == int(shape.mlp_ratio), f'mlp_ratio={shape.mlp_ratio:g}'),
         (

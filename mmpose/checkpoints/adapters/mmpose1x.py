@@ -9,7 +9,7 @@ from mmpose.checkpoints.adapters.convnets import OURS as CONVNET_HERE
 from mmpose.checkpoints.adapters.convnets import to_convnet
 from mmpose.checkpoints.adapters.pgvl import refuse_text_encoder
 from mmpose.checkpoints.adapters.pretrained_vit import prepend_zero_row, zero_class_row
-from mmpose.checkpoints.adapters.vitpose import refuse_conv_stem
+from mmpose.checkpoints.adapters.vitpose import refuse_own_parts
 from mmpose.checkpoints.adapters.vitpose_plus import has_experts
 from mmpose.checkpoints.formats import (
     NO_CLASS_TOKEN,
@@ -72,7 +72,7 @@ def to_mmpose1x(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
     """
     if has_name(state, CONVNET_HERE):
         return to_convnet(state)
-    refuse_conv_stem(state, 'MMPose 1.x')
+    refuse_own_parts(state, 'MMPose 1.x')
     refuse_text_encoder(state, 'MMPose 1.x')
     if has_experts(state) or num_heads_of(state) > 1:
         raise ValueError(

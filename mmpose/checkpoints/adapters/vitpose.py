@@ -6,6 +6,9 @@ With a head per dataset ``keypoint_head`` is ``heads.0`` and ``associate_keypoin
 
 import re
 
+import torch
+from torch import nn
+
 from mmpose.checkpoints.adapters.vitpose_plus import has_experts
 from mmpose.checkpoints.formats import (
     NO_CLASS_TOKEN,
@@ -49,7 +52,7 @@ def to_vitpose(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
     Raises:
         ValueError: For a convolutional stem, which ViTPose does not have.
     """
-    refuse_conv_stem(state, 'ViTPose')
+    refuse_own_parts(state, 'ViTPose')
 
     def renamed(name: str) -> str:
         match = re.match(r'^heads\.(\d+)\.', name)
@@ -62,10 +65,21 @@ def to_vitpose(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
     return {renamed(name): tensor for name, tensor in state.items()}, ()
 
 
-def refuse_conv_stem(state: StateDict, who: str) -> None:
-    """Raises a ValueError if a model has the convolutional stem, which no other system has."""
+def refuse_own_parts(state: StateDict, who: str) -> None:
+    """Raises a ValueError if a model has the convolutional stem or a condition, as no other has."""
+    if any(name.endswith('condition_embed') for name in state):
+        raise ValueError(f'{who} does not have conditions (model.backbone.condition_chans)')
     if any('patch_embed.convs.' in name for name in state):
         raise ValueError(f"{who} does not have the convolutional stem (model.backbone.stem='conv')")
+
+
+def fit_condition(state: StateDict, backbone: nn.Module) -> tuple[StateDict, list[str]]:
+    """Returns weights with the zeros at which a condition starts, where the file has none."""
+    own = getattr(backbone, 'condition_embed', None)
+    if own is None or 'condition_embed' in state:
+        return state, []
+    note = 'condition_embed starts at 0, so that the condition changes nothing at first'
+    return {**state, 'condition_embed': torch.zeros_like(own)}, [note]
 
 
 def _renamed(state: StateDict, name: str, first_head: str, reasons: dict[str, str]) -> Converted:

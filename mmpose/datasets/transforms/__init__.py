@@ -3,6 +3,7 @@
 from mmpose.datasets.transforms.affine import TopdownAffine
 from mmpose.datasets.transforms.bbox_transform import RandomBBoxTransform
 from mmpose.datasets.transforms.compose import Compose
+from mmpose.datasets.transforms.condition import AddCondition
 from mmpose.datasets.transforms.formatting import GenerateTarget, PackPoseInputs
 from mmpose.datasets.transforms.loading import BadImageError, LoadImage, MissingImageError
 from mmpose.datasets.transforms.photometric import Albumentation, PhotometricDistortion
@@ -14,6 +15,7 @@ from mmpose.datasets.transforms.window import (
 )
 
 __all__ = [
+    'AddCondition',
     'Albumentation',
     'BadImageError',
     'Compose',

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmpose.datasets.transforms.condition import shaded
 from mmpose.engine.sharding import is_sharded
 from mmpose.models.heads import PoseHead
 from mmpose.registry import HOOKS
@@ -113,7 +115,7 @@ def _draw(
     device = predicted.device
     targets = head.draw_targets(keypoints.to(device), keypoints_visible.to(device))
     return training_preview(
-        part['inputs'].cpu()[rows].permute(0, 2, 3, 1).numpy(),
+        np.stack([shaded(x) for x in part['inputs'].cpu()[rows].permute(0, 2, 3, 1).numpy()]),
         keypoints.numpy(),
         keypoints_visible.numpy(),
         predicted.float().cpu().numpy(),

@@ -2,8 +2,10 @@
 
 import re
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.init import trunc_normal_
 from torch.utils.checkpoint import checkpoint
 
@@ -45,6 +47,9 @@ class ViT(nn.Module):
             'bilinear' or 'bicubic'.
         stem: 'patch' for one large convolution, 'conv' for a stack of small ones.
         norm_eps: Added to the variance by every norm; PGVL has 1e-5.
+        condition_chans: Channels behind those of the image that say which instance is meant, as
+            ``AddCondition`` makes them. They enter each token by a convolution of their own,
+            whose weights start at 0, so that a network without them is the start of one with them.
 
     Raises:
         ValueError: For sizes that do not fit each other, or an unknown option.
@@ -73,6 +78,7 @@ class ViT(nn.Module):
         patch_padding: str = 'pad',
         stem: str = 'patch',
         norm_eps: float = NORM_EPS,
+        condition_chans: int = 0,
     ) -> None:
         super().__init__()
         _check_choice('stem', stem, ('patch', 'conv'))
@@ -98,6 +104,11 @@ class ViT(nn.Module):
             self.patch_embed = PatchEmbed(embed_dim, patch_size, ratio, in_chans)
         else:
             self.patch_embed = ConvStem(embed_dim, self.stride, in_chans)
+        self.in_chans, self.condition_chans = in_chans, condition_chans
+        if condition_chans:
+            # (D, n, stride, stride); no module, whose random start would move all that follows
+            kernel = torch.zeros(embed_dim, condition_chans, self.stride, self.stride)
+            self.condition_embed = nn.Parameter(kernel)
         num_tokens = self.patch_shape[0] * self.patch_shape[1]
         self.pos_embed = nn.Parameter(
             self.patch_embed.proj.weight.new_zeros(1, num_tokens + 1, embed_dim)
@@ -121,7 +132,7 @@ class ViT(nn.Module):
         """Returns the feature map of a batch of images.
 
         Args:
-            x: (B, C, h, w). Normalised images.
+            x: (B, C, h, w). Normalised images, followed by the channels of the condition.
 
         Returns:
             (B, D, h / stride, w / stride), contiguous.
@@ -139,11 +150,26 @@ class ViT(nn.Module):
         if grid_hw != self.patch_shape:
             pos_embed = resize_pos_embed(pos_embed, grid_hw, source_hw=self.patch_shape)
 
-        x = rearrange(self.patch_embed(x), 'b d h w -> b (h w) d')
+        x = rearrange(self._embed(x), 'b d h w -> b (h w) d')
         x = x + pos_embed[:, 1:] + pos_embed[:, :1]
         x = self._transform(x, *group_sizes)
         x = self.last_norm(x)
         return rearrange(x, 'b (h w) d -> b d h w', h=grid_hw[0], w=grid_hw[1]).contiguous()
+
+    def _embed(self, x: Tensor) -> Tensor:
+        """Returns the grid of tokens (B, D, H, W) of images with their conditions."""
+        if not self.condition_chans:
+            return self.patch_embed(x)
+        wanted = self.in_chans + self.condition_chans
+        if x.shape[1] != wanted:
+            raise ValueError(
+                f'the crops have {x.shape[1]} channels but the backbone reads {wanted}: '
+                f'{self.in_chans} of the image and {self.condition_chans} of the condition; end '
+                "the pipelines with dict(type='AddCondition')"
+            )
+        image, condition = x.split([self.in_chans, self.condition_chans], dim=1)
+        grid = F.conv2d(condition, self.condition_embed, stride=self.stride)
+        return self.patch_embed(image) + grid
 
     def _transform(self, x: Tensor, *group_sizes: int) -> Tensor:
         """Returns the tokens (B, T, D) after all blocks."""
@@ -192,7 +218,7 @@ class ViT(nn.Module):
         """
         if name == 'pos_embed' or name.startswith('patch_embed.'):
             return 0
-        if name.startswith('last_norm.'):
+        if name.startswith(('last_norm.', 'condition_embed')):  # the latter starts at 0, as a head
             return self.depth + 1
         match = re.match(r'blocks\.(\d+)\.', name)
         if match is None or int(match[1]) >= self.depth:

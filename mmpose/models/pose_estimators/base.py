@@ -23,6 +23,7 @@ from mmpose.structures import DatasetMeta, PoseResult
 
 Config = dict[str, Any]
 Batch = dict[str, Any]
+NUM_COLORS = 3
 TEST_OPTIONS = {'flip_test', 'flip_mode', 'shift_heatmap'}
 
 
@@ -186,6 +187,11 @@ class PoseEstimator(BaseModel):
     def condition_of(self, batch: Batch) -> Tensor | None:
         """Returns what the network reads of each sample besides its image, (B,) int64."""
         return batch.get('dataset_idx')
+
+    @property
+    def num_channels(self) -> int:
+        """Channels of a crop: its colours, and the condition where the backbone reads one."""
+        return NUM_COLORS + getattr(self.backbone, 'condition_chans', 0)
 
     def all_heads(self) -> list[PoseHead]:
         """Returns the heads in the order of their datasets."""
