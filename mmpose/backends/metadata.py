@@ -38,6 +38,8 @@ class ExportedDataset:
         dataset_meta: Its skeleton, of K keypoints; a program for several datasets gives as many as
             the largest has, and the first K count.
         codec: Config of the codec of its heatmaps.
+        categories: Categories whose boxes it is for, name to id; None of a model that does not
+            choose by category.
     """
 
     name: str
@@ -46,6 +48,7 @@ class ExportedDataset:
     stretch: bool
     dataset_meta: DatasetMeta
     codec: dict[str, Any]
+    categories: dict[str, int] | None = None
 
     def build_codec(self) -> Codec:
         """Returns the codec."""
@@ -102,7 +105,12 @@ class ExportMetadata:
 
     def to_json(self) -> str:
         """Returns the text that goes into the file."""
-        return json_tricks.dumps({'version': VERSION, **vars(self)}, primitives=True)
+        datasets = [
+            {key: value for key, value in vars(one).items() if value is not None}
+            for one in self.datasets
+        ]
+        about = {'version': VERSION, **vars(self), 'datasets': datasets}
+        return json_tricks.dumps(about, primitives=True)
 
     @classmethod
     def from_json(cls, text: str, source: str) -> ExportMetadata:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mmpose.coco.category_choice import find_categories
 from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.base import KeypointDataset
@@ -52,6 +53,9 @@ class CocoDataset(KeypointDataset):
         first_pixel: Coordinate of the first pixel in the file; 1 where it counts as Matlab does.
         trust_order: Takes the keypoints in the order of the skeleton whatever the names in the
             file say.
+        category: Id or name of the category, or a list of them, whose annotations (or boxes in
+            ``bbox_file``) are read, for a file whose categories have different keypoints; None
+            reads all.
 
     The other arguments are those of ``KeypointDataset``.
 
@@ -77,6 +81,7 @@ class CocoDataset(KeypointDataset):
         bbox_field: str | Sequence[str] = 'bbox',
         first_pixel: float = 0,
         trust_order: bool = False,
+        category: int | str | Sequence[int | str] | None = None,
         **kwargs: Any,
     ) -> None:
         if bbox_file and not test_mode:
@@ -88,7 +93,9 @@ class CocoDataset(KeypointDataset):
             raise ValueError(f"dataset.bbox_format is '{bbox_format}', expected 'xywh' or 'xyxy'")
         if bbox_clip not in BBOX_CLIPS:
             raise ValueError(f"dataset.bbox_clip is '{bbox_clip}', expected one of {BBOX_CLIPS}")
-        self.instance_layout = InstanceLayout(keypoint_field, bbox_field, first_pixel, trust_order)
+        self.instance_layout = InstanceLayout(
+            keypoint_field, bbox_field, first_pixel, trust_order, category
+        )
         if self.parts and self.instance_layout.keypoint_field != ('keypoints',):
             raise ValueError(
                 f'dataset.keypoint_field is {keypoint_field!r}, but {type(self).__name__} reads '
@@ -105,16 +112,21 @@ class CocoDataset(KeypointDataset):
 
     def parse(self) -> AnnotationStore:
         if self.bbox_file is not None:
-            return read_coco_detections(self.bbox_file, self.ann_file, self.bbox_format)
+            wanted = find_categories(self.ann_file, self.instance_layout.category)
+            return read_coco_detections(self.bbox_file, self.ann_file, self.bbox_format, wanted)
         return read_coco_annotations(
             self.ann_file, self.dataset_meta, self.parts, self.instance_layout, self.bbox_clip
         )
 
     def parse_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {'keypoint_names': list(self.dataset_meta.keypoint_names)}
+        layout = asdict(self.instance_layout)
+        category = layout.pop('category')
+        if category is not None:
+            options['category'] = list(category)
         if self.bbox_file is not None:
             return {**options, 'bbox_format': self.bbox_format}
-        return {**options, 'bbox_clip': self.bbox_clip, **asdict(self.instance_layout)}
+        return {**options, 'bbox_clip': self.bbox_clip, **layout}
 
     @property
     def metainfo(self) -> dict[str, Any]:

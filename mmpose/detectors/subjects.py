@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmpose.detectors.categories import ANY, COCO_IDS
+from mmpose.detectors.categories import ANY, COCO_IDS, list_categories, names_of
 from mmpose.metainfo.keypoint_names import parse_name
 from mmpose.structures import DatasetMeta
 
@@ -59,6 +59,39 @@ def subject_of(dataset_meta: DatasetMeta) -> tuple[str, ...]:
     parts = {word for name in dataset_meta.keypoint_names for word in parse_name(name).words}
     is_human = len(parts & JOINTS) >= 3 and not parts & OF_ANIMALS
     return ('person',) if is_human else ()
+
+
+def choose_detector_of_heads(
+    spec: Spec, wanted: Sequence[Category] | None, categories: Mapping[str, int]
+) -> tuple[Spec, Mapping[str, int]]:
+    """Returns the detector for a model with a head per category, and what it has to look for.
+
+    Args:
+        spec: See ``build_detector``; None chooses.
+        wanted: Some of the categories, by name or id; None takes all.
+        categories: Those of the model, name to id.
+
+    Raises:
+        ValueError: If the model has no head for a category, or no detector knows them all.
+    """
+    names = {str(number): name for name, number in categories.items()}
+    chosen = dict(categories) if wanted is None else {}
+    for one in wanted or ():
+        name = names.get(str(one), str(one))
+        if name not in categories:
+            raise ValueError(
+                f'the model has no head for category {one!r}; it has {list_categories(categories)}'
+            )
+        chosen[name] = categories[name]
+    others = [name for name in chosen if not any(word in COCO_IDS for word in names_of(name))]
+    if spec == WHOLE_IMAGE or (spec is None and others):
+        what = f"'{WHOLE_IMAGE}'" if spec else f"no detector is known for '{others[0]}', which"
+        raise ValueError(
+            f'{what} finds no category, and the model has a head for each of '
+            f'{list_categories(categories)}; give --category (dataset=) with one of them, or --det '
+            '(detector=) with a file of boxes or a detector that tells them apart'
+        )
+    return spec, chosen
 
 
 def choose_detector(

@@ -3,9 +3,10 @@
 from mmpose.tracking.boxes import boxes_from_poses, suppress_duplicates
 from mmpose.tracking.gaps import fill_gaps
 from mmpose.tracking.smoothing import KeypointSmoother
-from mmpose.tracking.tracker import PoseTracker
+from mmpose.tracking.tracker import CategoryTracker, PoseTracker
 
 __all__ = [
+    'CategoryTracker',
     'KeypointSmoother',
     'PoseTracker',
     'boxes_from_poses',

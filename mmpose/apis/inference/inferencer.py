@@ -7,23 +7,34 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mmpose.apis.inference.pipelined import run_pipelined
-from mmpose.apis.inference.predictor import PosePredictor
+from mmpose.apis.inference.predictor import CategoryPredictor, PosePredictor
 from mmpose.apis.inference.sequence import FrameJob, FrameResult, SequenceEstimator
 from mmpose.apis.inference.sources import Input, Source, open_sources
-from mmpose.backends import PoseBackend, TorchBackend, load_backend, pick_device
+from mmpose.backends import (
+    CategoryHead,
+    PoseBackend,
+    TorchBackend,
+    category_heads,
+    load_backend,
+    pick_device,
+)
 from mmpose.backends.model_names import HUB_PREFIX
 from mmpose.checkpoints.download import download_once
-from mmpose.detectors import Detector, build_detector, choose_detector
+from mmpose.detectors import (
+    Detector,
+    build_detector,
+    choose_detector,
+    choose_detector_of_heads,
+)
 from mmpose.models import TopdownPoseEstimator
 from mmpose.structures import DatasetMeta, Frame
-from mmpose.tracking import KeypointSmoother, PoseTracker, fill_gaps
+from mmpose.tracking import CategoryTracker, KeypointSmoother, PoseTracker, fill_gaps
 
 PARTS = ('read', 'detect', 'pose')
 MAX_CHUNK_PIXELS = 24_000_000  # of the frames that are worked on together; 72 MB of pixels
@@ -48,7 +59,8 @@ class PoseInferencer:
         detector: See ``build_detector``; None is a detector of torchvision, or the whole image,
             with a warning, if none of its classes has the skeleton.
         device: Such as ``cuda:1``; None takes a GPU where there is one.
-        dataset: Which head of a model of several datasets.
+        dataset: Which head of a model of several datasets. None is the first, and of a model with
+            a head per category the one of the category of each box.
         dtype: ``float32``, ``bfloat16`` or ``float16``; see ``init_model``.
         compile_model, flip_test, input_size: See ``init_model``.
         batch_size: Instances, and frames, at a time.
@@ -68,7 +80,8 @@ class PoseInferencer:
         trust_checkpoint: Whether the checkpoint may run code when it is read.
 
     Attributes:
-        dataset_meta: Skeleton of the poses.
+        dataset_meta: Skeleton of the poses; of a model with a head per category the first one.
+        heads: Name and skeleton of each head of such a model; empty for any other.
         problems: Errors of the current or last call that did not end it.
         busy_s: Seconds for which each part has worked in the current or last call, on its own
             thread: ``read``, ``detect`` and ``pose``.
@@ -118,6 +131,7 @@ class PoseInferencer:
                 'smoothing and max_gap follow instances by their numbers; set tracking'
             )
         where = pick_device(None if device is None else str(device))
+        heads: list[CategoryHead] | None = None
         options = {
             'dataset': dataset,
             'dtype': dtype,
@@ -128,22 +142,35 @@ class PoseInferencer:
         }
         if isinstance(model, (str, Path)):
             backend = load_backend(model, checkpoint, where, **options)
+            if dataset is None:
+
+                def load(name: str) -> PoseBackend:
+                    return load_backend(model, checkpoint, where, **{**options, 'dataset': name})
+
+                heads = category_heads(backend, load)
         else:
             options['checkpoint'] = checkpoint
             backend = _backend_of(model, options, None if device is None else where)
         self.dataset_meta: DatasetMeta = backend.dataset_meta
-        detector, categories, note = choose_detector(detector, categories, self.dataset_meta)
+        note, wanted = '', categories
+        if heads:
+            known = {name: number for head in heads for name, number in head.categories.items()}
+            detector, wanted = choose_detector_of_heads(detector, categories, known)
+        else:
+            detector, wanted, note = choose_detector(detector, categories, self.dataset_meta)
         if note:
             warnings.warn(note, stacklevel=2)
-        self.detector = build_detector(
-            detector, str(where), bbox_threshold, nms_threshold, categories
-        )
-        self._searched = detector, categories, bbox_threshold
+        self.detector = build_detector(detector, str(where), bbox_threshold, nms_threshold, wanted)
+        self._searched = detector, wanted, bbox_threshold
         crop_device = where if where.type == 'cuda' else None
-        self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device)
+        predicting = batch_size, with_heatmaps, crop_device
+        self.predictor = (
+            CategoryPredictor(heads, *predicting) if heads else PosePredictor(backend, *predicting)
+        )
+        self.heads = tuple((head.name, head.backend.dataset_meta) for head in heads or ())
         self.max_instances = max_instances
         self.det_every = det_every
-        self._new_tracker = partial(PoseTracker, self.dataset_meta, oks_weight, tracking_threshold)
+        self._tracking = oks_weight, tracking_threshold
         self.tracking = tracking
         if tracking:
             self._new_tracker()  # raises now if its options are wrong
@@ -246,11 +273,18 @@ class PoseInferencer:
                 self.busy_s[name] += seconds
         self.problems += estimator.problems
 
+    def _new_tracker(self) -> PoseTracker | CategoryTracker:
+        if not self.heads:
+            return PoseTracker(self.dataset_meta, *self._tracking)
+        return CategoryTracker([PoseTracker(meta, *self._tracking) for _, meta in self.heads])
+
     def _results(self, chunks: Generator[list[FrameJob], None, None]) -> Results:
         with closing(chunks):
             for chunk in chunks:
                 for job in chunk:
-                    yield FrameResult(job.frame, job.poses, self.dataset_meta, job.problem)
+                    yield FrameResult(
+                        job.frame, job.poses, self.dataset_meta, job.problem, self.heads
+                    )
 
 
 def _backend_of(model: Any, options: Mapping[str, Any], device: torch.device | None) -> PoseBackend:

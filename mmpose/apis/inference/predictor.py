@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from mmpose.apis.inference.images import to_bgr
-from mmpose.backends import PoseBackend, TorchBackend
+from mmpose.backends import CategoryHead, PoseBackend, TorchBackend
+from mmpose.detectors.categories import list_categories
 from mmpose.models import TopdownPoseEstimator
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.structures import Boxes, CropWindow, Frame, PoseResult, invert_affine, xywh_to_center_wh
@@ -92,6 +93,11 @@ class PosePredictor:
         self.with_heatmaps = with_heatmaps
         self.crop_device = crop_device
 
+    @property
+    def backends(self) -> list[PoseBackend]:
+        """Backend by ``dataset_idx`` of the poses."""
+        return [self.backend]
+
     def __call__(self, frames: Sequence[Frame], boxes: Sequence[Boxes]) -> list[list[PoseResult]]:
         """Returns the poses of each frame, one per box and in the order of the boxes."""
         jobs = [(i, row) for i, own in enumerate(boxes) for row in range(len(own))]
@@ -138,6 +144,56 @@ class PosePredictor:
             scale = np.full(2, box_wh.max() * backend.padding)
             return CropWindow(center, scale, backend.input_size, 0.0, backend.use_udp)
         return CropWindow.from_bbox(bbox_xywh, backend.input_size, backend.padding, backend.use_udp)
+
+
+class CategoryPredictor:
+    """Predicts the poses in boxes of several categories, each by the head of its category.
+
+    Args:
+        heads: The heads of the model; ``dataset_idx`` of a pose is the place of its head.
+        options: Arguments of ``PosePredictor`` but the backend.
+    """
+
+    def __init__(self, heads: Sequence[CategoryHead], *options: Any) -> None:
+        self.heads = heads
+        self.predictors = [PosePredictor(head.backend, *options) for head in heads]
+        self.batch_size = self.predictors[0].batch_size
+        self._place = {id_: i for i, head in enumerate(heads) for id_ in head.categories.values()}
+
+    @property
+    def backend(self) -> PoseBackend:
+        """Backend of the first head."""
+        return self.heads[0].backend
+
+    @property
+    def backends(self) -> list[PoseBackend]:
+        """Backend by ``dataset_idx`` of the poses."""
+        return [head.backend for head in self.heads]
+
+    def __call__(self, frames: Sequence[Frame], boxes: Sequence[Boxes]) -> list[list[PoseResult]]:
+        """Returns the poses of each frame, one per box and in the order of the boxes.
+
+        Raises:
+            ValueError: If a box is of a category for which the model has no head.
+        """
+        places = [np.array(list(map(self._head_of, own.category_ids.tolist()))) for own in boxes]
+        poses: list[dict[int, PoseResult]] = [{} for _ in frames]
+        for number, predictor in enumerate(self.predictors):
+            rows = [np.flatnonzero(own == number) for own in places]
+            found = predictor(frames, [own.select(x) for own, x in zip(boxes, rows, strict=True)])
+            for by_row, own, results in zip(poses, rows, found, strict=True):
+                for row, result in zip(own.tolist(), results, strict=True):
+                    by_row[row] = replace(result, ann_id=row, dataset_idx=number)
+        return [[by_row[row] for row in sorted(by_row)] for by_row in poses]
+
+    def _head_of(self, category_id: int) -> int:
+        if category_id not in self._place:
+            known = [name for head in self.heads for name in head.categories.items()]
+            raise ValueError(
+                f'the detector gave a box of category_id {category_id}, for which the model has no '
+                f'head; it has {list_categories(dict(known))}'
+            )
+        return self._place[category_id]
 
 
 def _batch(instances: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.apis.inference.predictor import PosePredictor
+from mmpose.apis.inference.predictor import CategoryPredictor, PosePredictor
 from mmpose.detectors import Detector
-from mmpose.structures import Boxes, DatasetMeta, Frame, PoseResult
-from mmpose.tracking import PoseTracker, boxes_from_poses, suppress_duplicates
+from mmpose.structures import Boxes, DatasetMeta, Frame, PoseResult, per_dataset
+from mmpose.tracking import CategoryTracker, PoseTracker, boxes_from_poses, suppress_duplicates
 from mmpose.visualization import draw_results
 
 
@@ -40,20 +40,29 @@ class FrameResult:
     Attributes:
         frame: The image, with its place in the source.
         poses: One per instance; none in a damaged frame.
-        dataset_meta: Skeleton of the poses.
+        dataset_meta: Skeleton of the poses; of a model with a head per category the first one.
         problem: Why the frame could not be read; its image is the one before it then. Empty for
             a good frame.
+        heads: Name and skeleton of each head of a model with a head per category, by
+            ``dataset_idx`` of the poses; empty for any other model.
     """
 
     frame: Frame
     poses: list[PoseResult]
     dataset_meta: DatasetMeta
     problem: str = ''
+    heads: tuple[tuple[str, DatasetMeta], ...] = ()
 
     def draw(self, options: DrawOptions | None = None) -> NDArray[np.uint8]:
         """Returns the image (H, W, 3), uint8 BGR, with the poses."""
-        drawing = asdict(options or DrawOptions())
-        return draw_results(self.frame.image_bgr, self.poses, self.dataset_meta, **drawing)
+        drawing, image = asdict(options or DrawOptions()), self.frame.image_bgr
+        if not self.heads:
+            return draw_results(image, self.poses, self.dataset_meta, **drawing)
+        for number, (_, dataset_meta) in enumerate(self.heads):
+            own = [pose for pose in self.poses if pose.dataset_idx == number]
+            image = draw_results(image, own, dataset_meta, **drawing)
+            drawing['black_background'] = False  # which the first has made
+        return image
 
 
 @dataclass(eq=False)
@@ -89,9 +98,9 @@ class SequenceEstimator:
     def __init__(
         self,
         detector: Detector,
-        predictor: PosePredictor,
+        predictor: PosePredictor | CategoryPredictor,
         det_every: int = 1,
-        tracker: PoseTracker | None = None,
+        tracker: PoseTracker | CategoryTracker | None = None,
         max_instances: int | None = None,
     ) -> None:
         self.detector = detector
@@ -146,9 +155,12 @@ class SequenceEstimator:
         poses = self.predictor([job.frame for job in good], boxes)
         for job, own in zip(good, poses, strict=True):
             if job.is_guessed:
-                own = suppress_duplicates(own, self.predictor.backend.dataset_meta)
+                own = per_dataset(own, self._without_duplicates)
             job.poses = own if self.tracker is None else self.tracker(own, job.frame.time_s)
             self._last = [job.poses, self._last[0]]
+
+    def _without_duplicates(self, number: int, poses: list[PoseResult]) -> list[PoseResult]:
+        return suppress_duplicates(poses, self.predictor.backends[number].dataset_meta)
 
     def _chosen(self, boxes: Boxes, frame: Frame) -> Boxes:
         boxes = boxes.select(boxes.is_usable(frame.image_wh))

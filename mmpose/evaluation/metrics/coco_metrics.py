@@ -79,7 +79,9 @@ class CocoWholeBodyMetric(OksMetric):
     def evaluate_detections(
         self, detections: KeypointDetections, sigmas: np.ndarray
     ) -> dict[str, float]:
-        gt = load_ground_truth(self._annotation_file(), WHOLEBODY_FIELDS)
+        gt = load_ground_truth(
+            self._annotation_file(), WHOLEBODY_FIELDS, layout=self._layout()
+        )
         return evaluate_wholebody(gt, detections, sigmas)
 
 
@@ -97,7 +99,10 @@ class CrowdPoseMetric(OksMetric):
     def evaluate_detections(
         self, detections: KeypointDetections, sigmas: np.ndarray
     ) -> dict[str, float]:
-        gt = load_ground_truth(self._annotation_file(), len(sigmas), image_extras=(CROWD_INDEX,))
+        extras, layout = (CROWD_INDEX,), self._layout()
+        gt = load_ground_truth(
+            self._annotation_file(), len(sigmas), image_extras=extras, layout=layout
+        )
         return evaluate_crowdpose(gt, detections, sigmas)
 
 
@@ -115,7 +120,10 @@ class HumanArtMetric(OksMetric):
     def evaluate_detections(
         self, detections: KeypointDetections, sigmas: np.ndarray
     ) -> dict[str, float]:
-        gt = load_ground_truth(self._annotation_file(), len(sigmas), image_extras=(FILE_NAME,))
+        extras, layout = (FILE_NAME,), self._layout()
+        gt = load_ground_truth(
+            self._annotation_file(), len(sigmas), image_extras=extras, layout=layout
+        )
         return evaluate_humanart(gt, detections, sigmas)
 
 

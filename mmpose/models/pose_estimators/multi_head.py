@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -42,6 +42,8 @@ class MultiHeadPoseEstimator(PoseEstimator):
             ``new_expert_from``. Keypoints with the same name start from it.
         clean: Whether a head sees the samples of its own dataset only, with their batch
             statistics and a mean over them.
+        categories: Categories of each head, name to id, where the datasets are categories of one
+            annotation file; inference then gives each box to the head of its category.
 
     Attributes:
         metas: Skeleton per dataset.
@@ -59,6 +61,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
         names: Sequence[str] | None = None,
         pretrained_metainfo: Sequence[str | DatasetMeta] | None = None,
         clean: bool = False,
+        categories: Sequence[Mapping[str, int]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(backbone, pretrained_metainfo=pretrained_metainfo or (), **kwargs)
@@ -70,6 +73,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
         )
         self.heads = nn.ModuleList(MODELS.build(head) for head in heads)
         self.clean = clean
+        self.categories = None if categories is None else [dict(own) for own in categories]
         self._check()
         self._set_head_options()
         for i, dataset_meta in enumerate(self.metas):
@@ -210,6 +214,8 @@ class MultiHeadPoseEstimator(PoseEstimator):
             raise ValueError(
                 f'the names of the datasets are {self.names}, but they must differ; set model.names'
             )
+        if self.categories is not None:
+            check_categories(self.categories, num)
         num_expert = getattr(self.backbone, 'num_expert', num)
         if num_expert != num:
             raise ValueError(
@@ -235,6 +241,22 @@ class MultiHeadPoseEstimator(PoseEstimator):
             raise ValueError(
                 f'head {index} has a loss with use_target_weight=False, which would train it on '
                 'the samples of the other datasets; set it to True, or set model.clean=True'
+            )
+
+
+def check_categories(categories: Sequence[Mapping[str, int]], num_heads: int) -> None:
+    """Raises a ValueError unless each head has categories, and no two heads have one."""
+    if len(categories) != num_heads or not all(categories):
+        raise ValueError(
+            f'the model has {num_heads} heads but model.categories is {list(categories)}; give '
+            'each head a dict of its categories, name to id'
+        )
+    for what in ('name', 'id'):
+        keys = [key for own in categories for key in (own if what == 'name' else own.values())]
+        twice = [key for key in keys if keys.count(key) > 1]
+        if twice:
+            raise ValueError(
+                f'model.categories has the {what} {twice[0]!r} twice; a category has one head'
             )
 
 
