@@ -273,6 +273,8 @@ def _format(value: Any, used: int, indent: str = '') -> str:
     if brackets is None:
         return repr(value)
     deeper = indent + '    '
+    if isinstance(value, dict) and not all(key.isidentifier() for key in value):
+        return repr(value)
     pairs = value.items() if isinstance(value, dict) else (('', entry) for entry in value)
     names = [(f'{key}=' if key else '', entry) for key, entry in pairs]
     entries = [name + _format(entry, len(deeper) + len(name) + 1, deeper) for name, entry in names]

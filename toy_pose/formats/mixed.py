@@ -1,4 +1,4 @@
-"""People and animals in one file, with different keypoints: COCO's person, and AP-10K's animals.
+"""People and animals in one file, with different keypoints: those of COCO and of AnimalPose.
 
 It imitates no published dataset: it is for models with a head per category.
 """
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from mmpose.metainfo import load_metainfo
+from toy_pose.formats.animalpose import JOINTS, SKELETON
 from toy_pose.formats.base import LabelledImage, RenderedImage, ToyFormat, write_json
 from toy_pose.formats.coco_fields import (
     LICENSES,
@@ -21,7 +22,7 @@ from toy_pose.formats.coco_fields import (
     triples,
 )
 from toy_pose.medium import encode_jpeg
-from toy_pose.quadruped_coco import AP10K_JOINTS, FIRST_IMAGE_ID, ap10k_category, select_joints
+from toy_pose.quadruped_coco import FIRST_IMAGE_ID, select_joints
 from toy_pose.quadruped_scene import AnimalLabel, render_animals
 from toy_pose.scene import PersonLabel, render_scene
 
@@ -37,7 +38,7 @@ class MixedFormat(ToyFormat):
     files = ('annotations/train.json', 'annotations/val.json')
     layout = (
         "annotations/{train,val}.json in COCO's layout, with the categories person (17 keypoints "
-        'of COCO) and quadruped (17 of AP-10K), all images in images/.'
+        'of COCO) and quadruped (20 of AnimalPose), all images in images/.'
     )
     instances = 'persons and animals'
 
@@ -69,7 +70,13 @@ class MixedFormat(ToyFormat):
         coco = load_metainfo('coco')
         categories = [
             person_category(coco.keypoint_names, coco),
-            ap10k_category(QUADRUPED, 'quadruped', 'animal'),
+            {
+                'supercategory': 'animal',
+                'id': QUADRUPED,
+                'name': 'quadruped',
+                'keypoints': list(JOINTS),
+                'skeleton': [list(limb) for limb in SKELETON],
+            },
         ]
         for split, file in zip(self.splits, self.files, strict=True):
             ids = [FIRST_IMAGE_ID[split] + index for index in range(len(images[split]))]
@@ -104,7 +111,7 @@ def _moved(animal: AnimalLabel, by: int) -> AnimalLabel:
 
 def _entry(label: Label, image_id: int, number: int) -> dict[str, Any]:
     is_person = isinstance(label, PersonLabel)
-    keypoints = label.keypoints if is_person else select_joints(label, AP10K_JOINTS)
+    keypoints = label.keypoints if is_person else select_joints(label, JOINTS)
     return {
         'id': number,
         'image_id': image_id,
