@@ -85,10 +85,10 @@ def choose_detector_of_heads(
         chosen[name] = categories[name]
     others = [name for name in chosen if not any(word in COCO_IDS for word in names_of(name))]
     if spec == WHOLE_IMAGE or (spec is None and others):
-        what = f"'{WHOLE_IMAGE}'" if spec else f"no detector is known for '{others[0]}', which"
+        reason = f"no detector is known for '{others[0]}'" if others else ''
+        reason = f"'{WHOLE_IMAGE}' tells no category" if spec else reason
         raise ValueError(
-            f'{what} finds no category, and the model has a head for each of '
-            f'{list_categories(categories)}; give --category (dataset=) with one of them, or --det '
+            f'{reason}, and the model has a head for each of {list_categories(categories)}; give --category (dataset=) with one of them, or --det '
             '(detector=) with a file of boxes or a detector that tells them apart'
         )
     return spec, chosen
