@@ -33,10 +33,8 @@ def categories_of_head(cfg: Config, name: str) -> dict[str, int] | None:
     return None if categories is None else dict(categories[list(cfg.model.names).index(name)])
 
 
-def category_heads(
-    first: PoseBackend, load: Callable[[str], PoseBackend]
-) -> list[CategoryHead] | None:
-    """Returns all heads of a model that chooses by category; None of any other.
+def category_heads(first: PoseBackend, load: Callable[[str], PoseBackend]) -> list[CategoryHead]:
+    """Returns all heads of a model that chooses by category; none of any other.
 
     The heads share the weights of the backbone, and a session where the model was exported.
 
@@ -49,10 +47,10 @@ def category_heads(
             CategoryHead(own.name, own.categories, ExportedBackend(first.runtime, own.name))
             for own in first.runtime.metadata.datasets
             if own.categories is not None
-        ] or None
+        ]
     cfg = getattr(getattr(first, 'model', None), 'cfg', None)
     if cfg is None or cfg.model.get('categories') is None:
-        return None
+        return []
     heads = []
     has_experts = cfg.model.backbone.get('num_expert') is not None
     for number, name in enumerate(cfg.model.names):

@@ -12,15 +12,11 @@ from mmpose.coco.json_stream import stream_batches
 Category = int | str
 
 
-def find_categories(
-    path: str | Path, wanted: Category | Sequence[Category] | None
-) -> list[int] | None:
+def find_categories(path: str | Path, wanted: Sequence[Category] | None) -> list[int] | None:
     """Returns the ids of the categories of a file that are wanted; None for all.
 
-    A name costs a pass over the file, because ``categories`` may stand at its end.
-
     Args:
-        path: The file.
+        path: The file; a name costs a pass over it, because ``categories`` may stand at its end.
         wanted: Ids or names under ``categories``; ids are not looked up.
 
     Raises:
@@ -28,23 +24,20 @@ def find_categories(
     """
     if wanted is None:
         return None
-    chosen = [wanted] if isinstance(wanted, int | str) else list(wanted)
-    if all(isinstance(one, int) for one in chosen):
-        return [int(one) for one in chosen]
-    listed = [
-        item
-        for section, items in stream_batches(Path(path))
-        for item in (items if section == 'categories' else ())
-        if isinstance(item, dict)
-    ]
-    ids = {item.get('name'): item.get('id') for item in listed}
-    for one in chosen:
-        if isinstance(one, str) and not isinstance(ids.get(one), int):
-            known = ', '.join(f"'{name}' ({number})" for name, number in ids.items()) or 'none'
-            raise ValueError(
-                f"{path} has no category '{one}', it lists {known}; set dataset.category"
-            )
-    return [ids[one] if isinstance(one, str) else one for one in chosen]
+    ids: dict[Category, int] = {one: one for one in wanted if isinstance(one, int)}
+    listed: dict[Category, Any] = {}
+    if len(ids) < len(wanted):
+        for section, items in stream_batches(Path(path)):
+            for item in items if section == 'categories' else ():
+                if isinstance(item, dict):
+                    listed[item.get('name', '')] = item.get('id')
+    unknown = [one for one in wanted if one not in ids and one not in listed]
+    if unknown:
+        known = ', '.join(f"'{name}' ({number})" for name, number in listed.items()) or 'none'
+        raise ValueError(
+            f"{path} has no category '{unknown[0]}', it lists {known}; set dataset.category"
+        )
+    return [int(ids.get(one, listed.get(one, 0))) for one in wanted]
 
 
 def of_categories(annotations: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
@@ -54,19 +47,11 @@ def of_categories(annotations: Sequence[Any], wanted: Sequence[int]) -> list[Any
         annotations: Entries of ``annotations``.
         wanted: Ids.
     """
-    return [
-        item
-        for item in annotations
-        if not isinstance(item, dict) or item.get('category_id') in wanted
-    ]
+    return [x for x in annotations if not isinstance(x, dict) or x.get('category_id') in wanted]
 
 
 def by_skeleton(categories: Sequence[Json]) -> list[list[Json]]:
-    """Returns the categories that name keypoints, those with equal ones together, in their order.
-
-    Args:
-        categories: Entries of ``categories``.
-    """
+    """Returns entries of ``categories`` that name keypoints; those with equal ones together."""
     groups: dict[tuple[str, ...], list[Json]] = {}
     for category in categories:
         if category.get('keypoints'):

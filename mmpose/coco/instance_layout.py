@@ -31,7 +31,8 @@ class InstanceLayout:
         first_pixel: Coordinate of the first pixel in the file: 1 where it counts as Matlab does.
         trust_order: Whether the keypoints are in the order of the skeleton, whatever the names in
             the file say.
-        category: Ids or names of the categories whose annotations are read; None reads all.
+        category: Ids or names of the categories whose annotations are read, or one of them; None
+            reads all.
 
     Raises:
         ValueError: If the fields do not make pairs, or no category is left.
@@ -41,14 +42,14 @@ class InstanceLayout:
     bbox_field: str | tuple[str, ...] = 'bbox'
     first_pixel: float = 0
     trust_order: bool = False
-    category: int | str | tuple[int | str, ...] | None = None
+    category: tuple[int | str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.category is not None:
-            one = isinstance(self.category, int | str)
-            object.__setattr__(self, 'category', (self.category,) if one else tuple(self.category))
+            is_one = isinstance(self.category, int | str)
+            object.__setattr__(self, 'category', (self.category,) if is_one else (*self.category,))
             if not self.category:
-                raise ValueError('dataset.category is empty; expected the id or name of some')
+                raise ValueError('dataset.category is empty; expected ids or names, or None')
         for name in ('keypoint_field', 'bbox_field'):
             value = getattr(self, name)
             fields = (value,) if isinstance(value, str) else tuple(value)

@@ -74,8 +74,8 @@ def check_parts(parts: dict[str, Json], heads: Sequence[NewHead]) -> None:
             ids = list(head.categories.values())
             if not any(map(is_labelled, of_categories(content['annotations'], ids))):
                 raise ValueError(
-                    f"'{head.name}' has no labelled annotation among those for {part}; give another "
-                    '--seed, a larger --val-share or another --val-ann'
+                    f"'{head.name}' has no labelled annotation among those for {part}; give "
+                    'another --seed, a larger --val-share or another --val-ann'
                 )
         others = {
             ann.get('category_id') for ann in content['annotations'] if is_labelled(ann)

@@ -61,37 +61,34 @@ def subject_of(dataset_meta: DatasetMeta) -> tuple[str, ...]:
     return ('person',) if is_human else ()
 
 
-def choose_detector_of_heads(
+def choose_categories(
     spec: Spec, wanted: Sequence[Category] | None, categories: Mapping[str, int]
-) -> tuple[Spec, Mapping[str, int]]:
-    """Returns the detector for a model with a head per category, and what it has to look for.
+) -> dict[str, int]:
+    """Returns what a detector has to look for, name to id, for a model with a head per category.
 
     Args:
-        spec: See ``build_detector``; None chooses.
+        spec: The detector, see ``build_detector``.
         wanted: Some of the categories, by name or id; None takes all.
         categories: Those of the model, name to id.
 
     Raises:
-        ValueError: If the model has no head for a category, or no detector knows them all.
+        ValueError: If the model has no head for a category, or the detector tells none.
     """
     names = {str(number): name for name, number in categories.items()}
-    chosen = dict(categories) if wanted is None else {}
-    for one in wanted or ():
-        name = names.get(str(one), str(one))
-        if name not in categories:
-            raise ValueError(
-                f'the model has no head for category {one!r}; it has {list_categories(categories)}'
-            )
-        chosen[name] = categories[name]
-    others = [name for name in chosen if not any(word in COCO_IDS for word in names_of(name))]
-    if spec == WHOLE_IMAGE or (spec is None and others):
-        reason = f"no detector is known for '{others[0]}'" if others else ''
-        reason = f"'{WHOLE_IMAGE}' tells no category" if spec else reason
+    chosen = [names.get(str(one), str(one)) for one in wanted or categories]
+    others = [name for name in chosen if name not in categories]
+    heads = f'the model has a head for each of {list_categories(categories)}'
+    if others:
+        raise ValueError(f"there is no head for category '{others[0]}': {heads}")
+    unknown = [name for name in chosen if not any(word in COCO_IDS for word in names_of(name))]
+    if spec == WHOLE_IMAGE or (spec is None and unknown):
+        reason = f"no detector is known for '{unknown[0]}'" if spec is None else ''
         raise ValueError(
-            f'{reason}, and the model has a head for each of {list_categories(categories)}; give --category (dataset=) with one of them, or --det '
-            '(detector=) with a file of boxes or a detector that tells them apart'
+            f'{reason or "a whole image tells no category"}, and {heads}; give --category '
+            '(dataset=) with one of them, or --det (detector=) with a file of boxes or a detector '
+            'that tells them apart'
         )
-    return spec, chosen
+    return {name: categories[name] for name in chosen}
 
 
 def choose_detector(

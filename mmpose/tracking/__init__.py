@@ -3,10 +3,9 @@
 from mmpose.tracking.boxes import boxes_from_poses, suppress_duplicates
 from mmpose.tracking.gaps import fill_gaps
 from mmpose.tracking.smoothing import KeypointSmoother
-from mmpose.tracking.tracker import CategoryTracker, PoseTracker
+from mmpose.tracking.tracker import PoseTracker
 
 __all__ = [
-    'CategoryTracker',
     'KeypointSmoother',
     'PoseTracker',
     'boxes_from_poses',

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.structures import DatasetMeta, PoseResult, box_iou_xywh, per_dataset
+from mmpose.structures import DatasetMeta, PoseResult, box_iou_xywh
 from mmpose.tracking.instances import TrackedInstances
 
 # Of 0.5, 0.7 and 0.85 in 320 simulated walks through each other, 0.5 exchanged twice as many ids;
@@ -167,29 +167,6 @@ class PoseTracker:
         rows, columns = self._linear_sum_assignment(similarity * is_pair, maximize=True)
         kept = is_pair[rows, columns]
         return rows[kept], columns[kept]
-
-
-class CategoryTracker:
-    """Pose trackers of a model with a head per category: no id occurs in two categories.
-
-    Args:
-        trackers: A tracker per ``dataset_idx`` of the poses.
-    """
-
-    def __init__(self, trackers: Sequence[PoseTracker]) -> None:
-        self.trackers = list(trackers)
-
-    def __call__(self, results: Sequence[PoseResult], time_s: float) -> list[PoseResult]:
-        """Returns the poses of the next frame with their ``track_id``, category by category."""
-
-        def track(number: int, own: list[PoseResult]) -> list[PoseResult]:
-            found = self.trackers[number](own, time_s)
-            return [replace(x, track_id=self._unique(x.track_id or 0, number)) for x in found]
-
-        return per_dataset(results, track)
-
-    def _unique(self, track_id: int, number: int) -> int:
-        return len(self.trackers) * (track_id - 1) + number + 1
 
 
 def _distance(expected: TrackedInstances, instances: TrackedInstances) -> Array:

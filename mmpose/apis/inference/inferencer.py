@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from mmpose.apis.inference.pipelined import run_pipelined
-from mmpose.apis.inference.predictor import CategoryPredictor, PosePredictor
+from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.sequence import FrameJob, FrameResult, SequenceEstimator
 from mmpose.apis.inference.sources import Input, Source, open_sources
 from mmpose.backends import (
@@ -26,15 +26,10 @@ from mmpose.backends import (
 )
 from mmpose.backends.model_names import HUB_PREFIX
 from mmpose.checkpoints.download import download_once
-from mmpose.detectors import (
-    Detector,
-    build_detector,
-    choose_detector,
-    choose_detector_of_heads,
-)
+from mmpose.detectors import Detector, build_detector, choose_categories, choose_detector
 from mmpose.models import TopdownPoseEstimator
 from mmpose.structures import DatasetMeta, Frame
-from mmpose.tracking import CategoryTracker, KeypointSmoother, PoseTracker, fill_gaps
+from mmpose.tracking import KeypointSmoother, PoseTracker, fill_gaps
 
 PARTS = ('read', 'detect', 'pose')
 MAX_CHUNK_PIXELS = 24_000_000  # of the frames that are worked on together; 72 MB of pixels
@@ -131,7 +126,7 @@ class PoseInferencer:
                 'smoothing and max_gap follow instances by their numbers; set tracking'
             )
         where = pick_device(None if device is None else str(device))
-        heads: list[CategoryHead] | None = None
+        heads: list[CategoryHead] = []
         options = {
             'dataset': dataset,
             'dtype': dtype,
@@ -143,37 +138,40 @@ class PoseInferencer:
         if isinstance(model, (str, Path)):
             backend = load_backend(model, checkpoint, where, **options)
             if dataset is None:
-
-                def load(name: str) -> PoseBackend:
-                    return load_backend(model, checkpoint, where, **{**options, 'dataset': name})
-
-                heads = category_heads(backend, load)
+                heads = category_heads(
+                    backend,
+                    lambda name: load_backend(
+                        model, checkpoint, where, **{**options, 'dataset': name}
+                    ),
+                )
         else:
             options['checkpoint'] = checkpoint
             backend = _backend_of(model, options, None if device is None else where)
         self.dataset_meta: DatasetMeta = backend.dataset_meta
-        note, wanted = '', categories
+        self.heads = tuple((head.name, head.backend.dataset_meta) for head in heads)
+        note = ''
         if heads:
             known = {name: number for head in heads for name, number in head.categories.items()}
-            detector, wanted = choose_detector_of_heads(detector, categories, known)
+            categories = choose_categories(detector, categories, known)
         else:
-            detector, wanted, note = choose_detector(detector, categories, self.dataset_meta)
+            detector, categories, note = choose_detector(detector, categories, self.dataset_meta)
         if note:
             warnings.warn(note, stacklevel=2)
-        self.detector = build_detector(detector, str(where), bbox_threshold, nms_threshold, wanted)
-        self._searched = detector, wanted, bbox_threshold
-        crop_device = where if where.type == 'cuda' else None
-        predicting = batch_size, with_heatmaps, crop_device
-        self.predictor = (
-            CategoryPredictor(heads, *predicting) if heads else PosePredictor(backend, *predicting)
+        self.detector = build_detector(
+            detector, str(where), bbox_threshold, nms_threshold, categories
         )
-        self.heads = tuple((head.name, head.backend.dataset_meta) for head in heads or ())
+        self._searched = detector, categories, bbox_threshold
+        crop_device = where if where.type == 'cuda' else None
+        self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device, heads)
         self.max_instances = max_instances
         self.det_every = det_every
-        self._tracking = oks_weight, tracking_threshold
+        metas = [meta for _, meta in self.heads] or [self.dataset_meta]
+        self._new_trackers = lambda: [
+            PoseTracker(meta, oks_weight, tracking_threshold) for meta in metas
+        ]
         self.tracking = tracking
         if tracking:
-            self._new_tracker()  # raises now if its options are wrong
+            self._new_trackers()  # raises now if its options are wrong
         self.smoothing = smoothing
         self.max_gap = max_gap
         self.problems: list[str] = []
@@ -249,21 +247,21 @@ class PoseInferencer:
 
     def _run(self, source: Source) -> Results:
         is_video = source.fps is not None
-        tracker = self._new_tracker() if self.tracking and is_video else None
+        trackers = self._new_trackers() if self.tracking and is_video else []
         estimator = SequenceEstimator(
             self.detector,
             self.predictor,
             det_every=self.det_every if is_video else 1,
-            tracker=tracker,
+            trackers=trackers,
             max_instances=self.max_instances,
         )
         chunks = _chunks(source, 1 if source.is_live else self.predictor.batch_size)
         busy_s: list[float] = []
         running = run_pipelined(chunks, estimator.detect, estimator.estimate, busy_s=busy_s)
         results = self._results(running)
-        if tracker is not None and self.smoothing:
+        if trackers and self.smoothing:
             results = _smoothed(results)
-        if tracker is not None and self.max_gap:
+        if trackers and self.max_gap:
             results = _with_gaps_filled(results, self.max_gap)
         try:
             with closing(results):
@@ -272,11 +270,6 @@ class PoseInferencer:
             for name, seconds in zip(PARTS, busy_s, strict=False):
                 self.busy_s[name] += seconds
         self.problems += estimator.problems
-
-    def _new_tracker(self) -> PoseTracker | CategoryTracker:
-        if not self.heads:
-            return PoseTracker(self.dataset_meta, *self._tracking)
-        return CategoryTracker([PoseTracker(meta, *self._tracking) for _, meta in self.heads])
 
     def _results(self, chunks: Generator[list[FrameJob], None, None]) -> Results:
         with closing(chunks):

@@ -79,6 +79,8 @@ class PosePredictor:
         with_heatmaps: Whether each result keeps its heatmaps and crop window.
         crop_device: Where crops are cut; None leaves that to OpenCV, which is six times as fast as
             PyTorch on a CPU.
+        heads: All heads of a model with a head per category, which is asked for the boxes of its
+            category; ``dataset_idx`` of a pose is the place of its head. Instead of ``backend``.
     """
 
     def __init__(
@@ -87,19 +89,22 @@ class PosePredictor:
         batch_size: int = 32,
         with_heatmaps: bool = False,
         crop_device: torch.device | None = None,
+        heads: Sequence[CategoryHead] = (),
     ) -> None:
         self.backend = backend
+        self.heads = heads
         self.batch_size = batch_size
         self.with_heatmaps = with_heatmaps
         self.crop_device = crop_device
 
-    @property
-    def backends(self) -> list[PoseBackend]:
-        """Backend by ``dataset_idx`` of the poses."""
-        return [self.backend]
-
     def __call__(self, frames: Sequence[Frame], boxes: Sequence[Boxes]) -> list[list[PoseResult]]:
-        """Returns the poses of each frame, one per box and in the order of the boxes."""
+        """Returns the poses of each frame, one per box and in the order of the boxes.
+
+        Raises:
+            ValueError: If a box is of a category for which the model has no head.
+        """
+        if self.heads:
+            return self._by_category(frames, boxes)
         jobs = [(i, row) for i, own in enumerate(boxes) for row in range(len(own))]
         poses: list[list[PoseResult]] = [[] for _ in frames]
         for start in range(0, len(jobs), self.batch_size):
@@ -108,6 +113,28 @@ class PosePredictor:
             for (i, _), result in zip(part, results, strict=True):
                 poses[i].append(result)
         return poses
+
+    def _by_category(
+        self, frames: Sequence[Frame], boxes: Sequence[Boxes]
+    ) -> list[list[PoseResult]]:
+        known = {name: number for head in self.heads for name, number in head.categories.items()}
+        for category in {int(number) for own in boxes for number in own.category_ids}:
+            if category not in known.values():
+                raise ValueError(
+                    f'the detector gave a box of category_id {category}, for which the model has '
+                    f'no head; it has {list_categories(known)}'
+                )
+        poses: list[dict[int, PoseResult]] = [{} for _ in frames]
+        options = self.batch_size, self.with_heatmaps, self.crop_device
+        for number, head in enumerate(self.heads):
+            ids = list(head.categories.values())
+            rows = [np.flatnonzero(np.isin(own.category_ids, ids)) for own in boxes]
+            chosen = [own.select(picked) for own, picked in zip(boxes, rows, strict=True)]
+            found = PosePredictor(head.backend, *options)(frames, chosen)
+            for by_row, picked, own in zip(poses, rows, found, strict=True):
+                for row, pose in zip(picked.tolist(), own, strict=True):
+                    by_row[row] = replace(pose, ann_id=row, dataset_idx=number)
+        return [[by_row[row] for row in sorted(by_row)] for by_row in poses]
 
     def _predict(self, instances: list[tuple[Frame, Boxes, int]]) -> list[PoseResult]:
         windows = [self._window(boxes.xywh[row]) for _, boxes, row in instances]
@@ -144,56 +171,6 @@ class PosePredictor:
             scale = np.full(2, box_wh.max() * backend.padding)
             return CropWindow(center, scale, backend.input_size, 0.0, backend.use_udp)
         return CropWindow.from_bbox(bbox_xywh, backend.input_size, backend.padding, backend.use_udp)
-
-
-class CategoryPredictor:
-    """Predicts the poses in boxes of several categories, each by the head of its category.
-
-    Args:
-        heads: The heads of the model; ``dataset_idx`` of a pose is the place of its head.
-        options: Arguments of ``PosePredictor`` but the backend.
-    """
-
-    def __init__(self, heads: Sequence[CategoryHead], *options: Any) -> None:
-        self.heads = heads
-        self.predictors = [PosePredictor(head.backend, *options) for head in heads]
-        self.batch_size = self.predictors[0].batch_size
-        self._place = {id_: i for i, head in enumerate(heads) for id_ in head.categories.values()}
-
-    @property
-    def backend(self) -> PoseBackend:
-        """Backend of the first head."""
-        return self.heads[0].backend
-
-    @property
-    def backends(self) -> list[PoseBackend]:
-        """Backend by ``dataset_idx`` of the poses."""
-        return [head.backend for head in self.heads]
-
-    def __call__(self, frames: Sequence[Frame], boxes: Sequence[Boxes]) -> list[list[PoseResult]]:
-        """Returns the poses of each frame, one per box and in the order of the boxes.
-
-        Raises:
-            ValueError: If a box is of a category for which the model has no head.
-        """
-        places = [np.array(list(map(self._head_of, own.category_ids.tolist()))) for own in boxes]
-        poses: list[dict[int, PoseResult]] = [{} for _ in frames]
-        for number, predictor in enumerate(self.predictors):
-            rows = [np.flatnonzero(own == number) for own in places]
-            found = predictor(frames, [own.select(x) for own, x in zip(boxes, rows, strict=True)])
-            for by_row, own, results in zip(poses, rows, found, strict=True):
-                for row, result in zip(own.tolist(), results, strict=True):
-                    by_row[row] = replace(result, ann_id=row, dataset_idx=number)
-        return [[by_row[row] for row in sorted(by_row)] for by_row in poses]
-
-    def _head_of(self, category_id: int) -> int:
-        if category_id not in self._place:
-            known = [name for head in self.heads for name in head.categories.items()]
-            raise ValueError(
-                f'the detector gave a box of category_id {category_id}, for which the model has no '
-                f'head; it has {list_categories(dict(known))}'
-            )
-        return self._place[category_id]
 
 
 def _batch(instances: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]) -> dict[str, Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.apis.inference.predictor import CategoryPredictor, PosePredictor
+from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.detectors import Detector
 from mmpose.structures import Boxes, DatasetMeta, Frame, PoseResult, per_dataset
-from mmpose.tracking import CategoryTracker, PoseTracker, boxes_from_poses, suppress_duplicates
+from mmpose.tracking import PoseTracker, boxes_from_poses, suppress_duplicates
 from mmpose.visualization import draw_results
 
 
@@ -40,7 +41,7 @@ class FrameResult:
     Attributes:
         frame: The image, with its place in the source.
         poses: One per instance; none in a damaged frame.
-        dataset_meta: Skeleton of the poses; of a model with a head per category the first one.
+        dataset_meta: Skeleton of the poses.
         problem: Why the frame could not be read; its image is the one before it then. Empty for
             a good frame.
         heads: Name and skeleton of each head of a model with a head per category, by
@@ -91,22 +92,22 @@ class SequenceEstimator:
         detector: Finds the instances.
         predictor: Estimates their poses.
         det_every: Frames from one detection to the next.
-        tracker: Gives track ids; None gives none.
+        trackers: Give track ids, one for each ``dataset_idx``; none gives none.
         max_instances: Boxes of a frame at most, those with the highest scores; None takes all.
     """
 
     def __init__(
         self,
         detector: Detector,
-        predictor: PosePredictor | CategoryPredictor,
+        predictor: PosePredictor,
         det_every: int = 1,
-        tracker: PoseTracker | CategoryTracker | None = None,
+        trackers: Sequence[PoseTracker] = (),
         max_instances: int | None = None,
     ) -> None:
         self.detector = detector
         self.predictor = predictor
         self.det_every = det_every
-        self.tracker = tracker
+        self.trackers = trackers
         self.max_instances = max_instances
         self._num_until_detection = 0
         self._num_unusable = 0
@@ -156,11 +157,21 @@ class SequenceEstimator:
         for job, own in zip(good, poses, strict=True):
             if job.is_guessed:
                 own = per_dataset(own, self._without_duplicates)
-            job.poses = own if self.tracker is None else self.tracker(own, job.frame.time_s)
+            if self.trackers:
+                own = per_dataset(own, partial(self._tracked, job.frame.time_s))
+            job.poses = own
             self._last = [job.poses, self._last[0]]
 
     def _without_duplicates(self, number: int, poses: list[PoseResult]) -> list[PoseResult]:
-        return suppress_duplicates(poses, self.predictor.backends[number].dataset_meta)
+        backends = [head.backend for head in self.predictor.heads] or [self.predictor.backend]
+        return suppress_duplicates(poses, backends[number].dataset_meta)
+
+    def _tracked(self, time_s: float, number: int, poses: list[PoseResult]) -> list[PoseResult]:
+        num = len(self.trackers)  # no id is in two of them
+        return [
+            replace(pose, track_id=num * ((pose.track_id or 1) - 1) + number + 1)
+            for pose in self.trackers[number](poses, time_s)
+        ]
 
     def _chosen(self, boxes: Boxes, frame: Frame) -> Boxes:
         boxes = boxes.select(boxes.is_usable(frame.image_wh))

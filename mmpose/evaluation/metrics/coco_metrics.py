@@ -79,9 +79,7 @@ class CocoWholeBodyMetric(OksMetric):
     def evaluate_detections(
         self, detections: KeypointDetections, sigmas: np.ndarray
     ) -> dict[str, float]:
-        gt = load_ground_truth(
-            self._annotation_file(), WHOLEBODY_FIELDS, layout=self._layout()
-        )
+        gt = load_ground_truth(self._annotation_file(), WHOLEBODY_FIELDS, layout=self._layout())
         return evaluate_wholebody(gt, detections, sigmas)
 
 
@@ -99,10 +97,7 @@ class CrowdPoseMetric(OksMetric):
     def evaluate_detections(
         self, detections: KeypointDetections, sigmas: np.ndarray
     ) -> dict[str, float]:
-        extras, layout = (CROWD_INDEX,), self._layout()
-        gt = load_ground_truth(
-            self._annotation_file(), len(sigmas), image_extras=extras, layout=layout
-        )
+        gt = load_ground_truth(self._annotation_file(), len(sigmas), image_extras=(CROWD_INDEX,))
         return evaluate_crowdpose(gt, detections, sigmas)
 
 
@@ -120,10 +115,7 @@ class HumanArtMetric(OksMetric):
     def evaluate_detections(
         self, detections: KeypointDetections, sigmas: np.ndarray
     ) -> dict[str, float]:
-        extras, layout = (FILE_NAME,), self._layout()
-        gt = load_ground_truth(
-            self._annotation_file(), len(sigmas), image_extras=extras, layout=layout
-        )
+        gt = load_ground_truth(self._annotation_file(), len(sigmas), image_extras=(FILE_NAME,))
         return evaluate_humanart(gt, detections, sigmas)
 
 

@@ -215,7 +215,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
                 f'the names of the datasets are {self.names}, but they must differ; set model.names'
             )
         if self.categories is not None:
-            check_categories(self.categories, num)
+            self._check_categories(self.categories)
         num_expert = getattr(self.backbone, 'num_expert', num)
         if num_expert != num:
             raise ValueError(
@@ -230,6 +230,16 @@ class MultiHeadPoseEstimator(PoseEstimator):
         for i, (head, dataset_meta) in enumerate(zip(self.heads, self.metas, strict=True)):
             self._check_head(i, head, dataset_meta)
 
+    def _check_categories(self, categories: list[dict[str, int]]) -> None:
+        ids = [number for own in categories for number in own.values()]
+        names = [name for own in categories for name in own]
+        is_one_each = len(set(ids)) == len(set(names)) == len(ids)
+        if len(categories) != len(self.heads) or not all(categories) or not is_one_each:
+            raise ValueError(
+                f'model.categories is {categories} for {len(self.heads)} heads; give each head a '
+                'dict of its categories, name to id, and a category one head'
+            )
+
     def _check_head(self, index: int, head: nn.Module, dataset_meta: DatasetMeta) -> None:
         if head.num_keypoints != dataset_meta.num_keypoints:
             raise ValueError(
@@ -241,22 +251,6 @@ class MultiHeadPoseEstimator(PoseEstimator):
             raise ValueError(
                 f'head {index} has a loss with use_target_weight=False, which would train it on '
                 'the samples of the other datasets; set it to True, or set model.clean=True'
-            )
-
-
-def check_categories(categories: Sequence[Mapping[str, int]], num_heads: int) -> None:
-    """Raises a ValueError unless each head has categories, and no two heads have one."""
-    if len(categories) != num_heads or not all(categories):
-        raise ValueError(
-            f'the model has {num_heads} heads but model.categories is {list(categories)}; give '
-            'each head a dict of its categories, name to id'
-        )
-    for what in ('name', 'id'):
-        keys = [key for own in categories for key in (own if what == 'name' else own.values())]
-        twice = [key for key in keys if keys.count(key) > 1]
-        if twice:
-            raise ValueError(
-                f'model.categories has the {what} {twice[0]!r} twice; a category has one head'
             )
 
 
