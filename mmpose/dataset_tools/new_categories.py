@@ -146,5 +146,5 @@ def _name_of(category: Json) -> str:
 def _group_name(group: Sequence[Json], taken: Sequence[str]) -> str:
     above = {one.get('supercategory') for one in group}
     name = _name_of(group[0]) if len(group) == 1 else str(above.pop() if len(above) == 1 else '')
-    name = re.sub(r'\W+', '_', name) or '_'.join(_name_of(one) for one in group[:3])
+    name = re.sub(r'\W+', '_', name or '_'.join(_name_of(one) for one in group[:3]))
     return name if name not in taken else f'{name}_{len(taken) + 1}'
