@@ -33,28 +33,29 @@ def categories_of_head(cfg: Config, name: str) -> dict[str, int] | None:
     return None if categories is None else dict(categories[list(cfg.model.names).index(name)])
 
 
-def category_heads(first: PoseBackend, load: Callable[[str], PoseBackend]) -> list[CategoryHead]:
+def category_heads(first: PoseBackend, load: Callable[..., PoseBackend]) -> list[CategoryHead]:
     """Returns all heads of a model that chooses by category; none of any other.
 
     The heads share the weights of the backbone, and a session where the model was exported.
 
     Args:
         first: Backend of the first head.
-        load: Returns the backend of a head by its name.
+        load: Returns the backend of a head by its name, its argument ``dataset``.
     """
     if isinstance(first, ExportedBackend):
+        datasets = first.runtime.metadata.datasets
         return [
             CategoryHead(own.name, own.categories, ExportedBackend(first.runtime, own.name))
-            for own in first.runtime.metadata.datasets
-            if own.categories is not None
+            for own in datasets
+            if own.categories is not None and len(datasets) > 1
         ]
     cfg = getattr(getattr(first, 'model', None), 'cfg', None)
     if cfg is None or cfg.model.get('categories') is None:
         return []
-    heads = []
+    heads: list[CategoryHead] = []
     has_experts = cfg.model.backbone.get('num_expert') is not None
     for number, name in enumerate(cfg.model.names):
-        backend = load(name) if number else first
+        backend = load(dataset=name) if number else first
         if isinstance(backend, TorchBackend) and isinstance(first, TorchBackend):
             backend.model.backbone = backend.model.backbone if has_experts else first.model.backbone
         heads.append(CategoryHead(name, categories_of_head(cfg, name) or {}, backend))

@@ -19,8 +19,9 @@ class NewHead:
     """One head of a new dataset.
 
     Attributes:
-        name: Name of the category; of several with the same keypoints, that of what they share.
-        categories: Name and id of each.
+        name: Name of the category; of several with the same keypoints, that of what they share;
+            empty where there is one head only.
+        categories: Name and id of each; empty where there is one head only.
         skeleton: Proposed skeleton.
     """
 
@@ -28,9 +29,14 @@ class NewHead:
     categories: dict[str, int]
     skeleton: Skeleton
 
+    @property
+    def suffix(self) -> str:
+        """End of the stem of its table."""
+        return f'_{self.name}' if self.name else ''
+
 
 def propose_heads(path: Path, data: Json, notes: list[str]) -> list[NewHead]:
-    """Returns a head for each list of keypoints under ``categories``; none where there is one list.
+    """Returns a head for each list of keypoints under ``categories``.
 
     Args:
         path: The file, for messages.
@@ -43,7 +49,7 @@ def propose_heads(path: Path, data: Json, notes: list[str]) -> list[NewHead]:
     groups = by_skeleton(data['categories'])
     kept = [group for group in groups if any(map(is_labelled, _own(data, group)))]
     if len(kept) < 2:
-        return []
+        return [NewHead('', {}, propose_skeleton(path, data, notes))]
     chosen = [one['id'] for group in kept for one in group]
     for one in data['categories']:
         if one['id'] not in chosen:
@@ -63,13 +69,13 @@ def propose_heads(path: Path, data: Json, notes: list[str]) -> list[NewHead]:
 
 
 def check_parts(parts: dict[str, Json], heads: Sequence[NewHead]) -> None:
-    """Checks that every head has something to learn from and to be evaluated on.
+    """Checks that each of several heads has something to learn from and to be evaluated on.
 
     Raises:
         ValueError: If not, or if a part has a category that no head is for.
     """
     known = {number for head in heads for number in head.categories.values()}
-    for part, content in parts.items():
+    for part, content in parts.items() if known else ():
         for head in heads:
             ids = list(head.categories.values())
             if not any(map(is_labelled, of_categories(content['annotations'], ids))):
@@ -88,13 +94,15 @@ def check_parts(parts: dict[str, Json], heads: Sequence[NewHead]) -> None:
 
 
 def with_heads(content: Json, heads: Sequence[NewHead], tables: Sequence[str]) -> Json:
-    """Returns the parts of a config of one dataset for several heads.
+    """Returns the parts of a config of one dataset, changed where there are several heads.
 
     Args:
         content: As ``compose_config`` returns it.
         heads: The heads.
         tables: Their skeletons, as they are written into the config.
     """
+    if len(heads) == 1:
+        return content
     network = {**content['model'], 'type': 'MultiHeadPoseEstimator'}
     head = network.pop('head')
     network['names'] = Name('names')

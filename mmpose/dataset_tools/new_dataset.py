@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmpose.coco.category_choice import of_categories
 from mmpose.coco.json_fields import Json
 from mmpose.config.load import load_config, read_config
 from mmpose.config.names import CONFIGS
 from mmpose.dataset_tools.new_annotations import is_labelled, read_annotations, split_by_image
 from mmpose.dataset_tools.new_categories import Name, check_parts, propose_heads, with_heads
-from mmpose.dataset_tools.new_skeleton import Skeleton, propose_skeleton, write_skeleton
+from mmpose.dataset_tools.new_skeleton import Skeleton, write_skeleton
 from mmpose.dataset_tools.training_plan import TrainingPlan, plan_training
 
 # Model: its fragment, and published weights to start from.
@@ -103,10 +102,7 @@ def create_dataset(
     data = read_annotations(ann, notes)
     folders = {'train': _image_folder(ann, img_dir, data)}
     heads = propose_heads(ann, data, notes)
-    if heads:  # half-body augmentation is left out where a head has no halves
-        skeleton = max((one.skeleton for one in heads), key=lambda one: one.has_halves)
-    else:
-        skeleton = propose_skeleton(ann, data, notes)
+    skeletons = {out / f'{name}{one.suffix}.csv': one.skeleton for one in heads}
     if val_ann:
         parts = {'train': data, 'val': read_annotations(Path(val_ann), notes)}
         folders['val'] = _image_folder(Path(val_ann), val_img_dir or folders['train'], parts['val'])
@@ -114,10 +110,7 @@ def create_dataset(
         parts = split_by_image(ann, data, val_share, seed)
         folders['val'] = folders['train']
         notes.append(_split_note(parts, seed))
-    if heads:
-        check_parts(parts, heads)
-    skeletons = {out / f'{name}_{one.name}.csv': one.skeleton for one in heads}
-    skeletons = skeletons or {out / f'{name}.csv': skeleton}
+    check_parts(parts, heads)
     config = out / f'{name}.py'
     part_paths = {part: out / f'{name}_{part}.json' for part in parts}
     written = [*skeletons, config, *part_paths.values()]
@@ -127,10 +120,7 @@ def create_dataset(
             f'the images stay in {folders["train"]}: move them along with {out}, so that the way '
             'from one to the other stays the same, or set data_prefix in the config'
         )
-    trained = parts['train']['annotations']
-    if heads:
-        trained = of_categories(trained, [x for one in heads for x in one.categories.values()])
-    plan = plan_training(sum(map(is_labelled, trained)), model)
+    plan = plan_training(sum(map(is_labelled, parts['train']['annotations'])), model)
 
     out.mkdir(parents=True, exist_ok=True)
     for part, content in parts.items():
@@ -138,14 +128,15 @@ def create_dataset(
     for table, one in skeletons.items():
         write_skeleton(table, one, ann.name)
     counts = ' + '.join(str(len(one.names)) for one in skeletons.values())
+    # whose halves count; where another has none, its part of the config has no such augmentation
+    skeleton = max(skeletons.values(), key=lambda one: one.has_halves)
     title = f'ViTPose-{model.capitalize()} on {name}, {counts} keypoints, {size}.'
     files = {part: (path.name, folders[part]) for part, path in part_paths.items()}
     content = compose_config(name, model, size, skeleton, plan, out, files)
-    if heads:
-        content = with_heads(content, heads, [f'{HERE}/{table.name}' for table in skeletons])
+    content = with_heads(content, heads, [f'{HERE}/{table.name}' for table in skeletons])
     config.write_text(_as_text(title, content), encoding='utf-8')
     load_config(config)  # the proof that it fits together
-    return NewDataset(config, list(skeletons), len(skeleton.names), plan, notes, written)
+    return NewDataset(config, list(skeletons), len(heads[0].skeleton.names), plan, notes, written)
 
 
 def _split_note(parts: dict[str, Json], seed: int) -> str:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,23 +139,17 @@ class PoseInferencer:
         if isinstance(model, (str, Path)):
             backend = load_backend(model, checkpoint, where, **options)
             if dataset is None:
-                heads = category_heads(
-                    backend,
-                    lambda name: load_backend(
-                        model, checkpoint, where, **{**options, 'dataset': name}
-                    ),
-                )
+                load = partial(load_backend, model, checkpoint, where, **options)
+                heads = category_heads(backend, load)
         else:
             options['checkpoint'] = checkpoint
             backend = _backend_of(model, options, None if device is None else where)
         self.dataset_meta: DatasetMeta = backend.dataset_meta
         self.heads = tuple((head.name, head.backend.dataset_meta) for head in heads)
-        note = ''
         if heads:
             known = {name: number for head in heads for name, number in head.categories.items()}
             categories = choose_categories(detector, categories, known)
-        else:
-            detector, categories, note = choose_detector(detector, categories, self.dataset_meta)
+        detector, categories, note = choose_detector(detector, categories, self.dataset_meta)
         if note:
             warnings.warn(note, stacklevel=2)
         self.detector = build_detector(
@@ -165,10 +160,7 @@ class PoseInferencer:
         self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device, heads)
         self.max_instances = max_instances
         self.det_every = det_every
-        metas = [meta for _, meta in self.heads] or [self.dataset_meta]
-        self._new_trackers = lambda: [
-            PoseTracker(meta, oks_weight, tracking_threshold) for meta in metas
-        ]
+        self._tracking = oks_weight, tracking_threshold
         self.tracking = tracking
         if tracking:
             self._new_trackers()  # raises now if its options are wrong
@@ -270,6 +262,10 @@ class PoseInferencer:
             for name, seconds in zip(PARTS, busy_s, strict=False):
                 self.busy_s[name] += seconds
         self.problems += estimator.problems
+
+    def _new_trackers(self) -> list[PoseTracker]:
+        metas = [meta for _, meta in self.heads] or [self.dataset_meta]
+        return [PoseTracker(meta, *self._tracking) for meta in metas]
 
     def _results(self, chunks: Generator[list[FrameJob], None, None]) -> Results:
         with closing(chunks):
