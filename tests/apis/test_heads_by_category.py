@@ -1,6 +1,7 @@
 """A model with a head per category: each box goes to its head, each pose into its file."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from mmpose.apis.inference.command import Outputs, open_result_files
+from mmpose.apis.inference.inferencer import _smoothed
 from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.sequence import DrawOptions, FrameResult, SequenceEstimator
 from mmpose.backends import CategoryHead, Prediction
@@ -88,6 +90,19 @@ def test_ids_of_two_categories_never_meet():
         for pose in job.poses:
             assert seen.setdefault(pose.track_id, pose.dataset_idx) == pose.dataset_idx
     assert len(seen) >= 4
+
+
+def test_smoothed_each_by_its_own_filter():
+    def results():
+        for i in range(3):
+            [poses] = predictor()([frame(i)], [boxes(4, 9, 4)])
+            tracked = [replace(pose, track_id=j + 1) for j, pose in enumerate(poses)]
+            yield FrameResult(frame(i, i / 25), tracked, SKELETONS[4], heads=METAS)
+
+    for result in _smoothed(results()):
+        assert [(pose.track_id, len(pose.keypoints)) for pose in result.poses] == [
+            (1, 7), (3, 7), (2, 5),
+        ]  # fmt: skip
 
 
 def job_of(index):

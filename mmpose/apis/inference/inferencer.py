@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -29,7 +29,7 @@ from mmpose.backends.model_names import HUB_PREFIX
 from mmpose.checkpoints.download import download_once
 from mmpose.detectors import Detector, build_detector, choose_categories, choose_detector
 from mmpose.models import TopdownPoseEstimator
-from mmpose.structures import DatasetMeta, Frame
+from mmpose.structures import DatasetMeta, Frame, PoseResult, per_dataset
 from mmpose.tracking import KeypointSmoother, PoseTracker, fill_gaps
 
 PARTS = ('read', 'detect', 'pose')
@@ -322,10 +322,15 @@ def _chunks(source: Source, max_frames: int) -> Generator[list[FrameJob], None, 
 
 
 def _smoothed(results: Results) -> Results:
-    smoother = KeypointSmoother()
+    smoothers: defaultdict[int, KeypointSmoother] = defaultdict(KeypointSmoother)  # per head
+
+    def smooth(time_s: float, number: int, poses: list[PoseResult]) -> list[PoseResult]:
+        return smoothers[number](poses, time_s)
+
     with closing(results):
         for result in results:
-            yield replace(result, poses=smoother(result.poses, result.frame.time_s))
+            own = partial(smooth, result.frame.time_s)
+            yield replace(result, poses=per_dataset(result.poses, own))
 
 
 def _with_gaps_filled(results: Results, max_gap: int) -> Results:
