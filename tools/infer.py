@@ -38,7 +38,12 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument('--pose2d', metavar='MODEL', help='the same without a checkpoint')
     group.add_argument('--pose2d-weights', metavar='CHECKPOINT', help='its checkpoint')
-    group.add_argument('--dataset', help='which head of a model of several datasets, e.g. ap10k')
+    group.add_argument(
+        '--dataset',
+        '--category',
+        help='which head of a model of several datasets or categories, e.g. ap10k; by default the '
+        'first, or for each box that of its category',
+    )
     group.add_argument('--device', help='cpu, cuda or cuda:N; a GPU by default where there is one')
     group.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], help='precision')
     group.add_argument('--compile', action='store_true', help='torch.compile backbone and heads')

@@ -48,7 +48,7 @@ def main() -> None:
     print('\n'.join(f'note: {note}' for note in made.notes))
     print('\n'.join(f'wrote {path}' for path in made.written))
     print(made.plan.length)
-    print(f'\nnow look through {made.table}, then:')
+    print(f'\nnow look through {" and ".join(map(str, made.tables))}, then:')
     print(f'python tools/check_dataset.py {made.config}')
     print('\n'.join(training_commands(made, args.model)))
 

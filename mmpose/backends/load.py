@@ -64,7 +64,6 @@ def load_backend(
     source = find_model(model, checkpoint, dataset)
     if source.config is None:
         settled = {
-            'dataset': dataset,
             'dtype': dtype,
             'compile': compile_model or None,
             'flip_test': flip_test,
@@ -76,7 +75,7 @@ def load_backend(
                 f'{", ".join(asked)} of an exported model is settled by tools/export.py; export '
                 f"'{model}' again with what you need"
             )
-        return open_exported(source.checkpoint, device=str(device))
+        return open_exported(source.checkpoint, device=str(device), dataset=dataset)
     weights = source.checkpoint
     if weights is not None and '://' in weights:
         try:

@@ -41,6 +41,8 @@ class ExportedDataset:
             the largest has, and the first K count.
         codec: Config of the codec of its heatmaps.
         calibration: Coefficients of its ``ScoreCalibration``, (3, K, 2) as lists; None without.
+        categories: Categories whose boxes it is for, name to id; None of a model that does not
+            choose by category.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ExportedDataset:
     dataset_meta: DatasetMeta
     codec: dict[str, Any]
     calibration: list[Any] | None = None
+    categories: dict[str, int] | None = None
 
     def build_codec(self) -> Codec:
         """Returns the codec."""
@@ -123,14 +126,14 @@ class ExportMetadata:
 
     def to_json(self) -> str:
         """Returns the text that goes into the file."""
-        values = {'version': VERSION, **vars(self), 'datasets': [vars(x) for x in self.datasets]}
-        if not self.visibility:  # as the files of models without
-            del values['visibility']
-        values['datasets'] = [
-            {name: x for name, x in own.items() if name != 'calibration' or x is not None}
-            for own in values['datasets']
+        datasets = [
+            {key: value for key, value in vars(one).items() if value is not None}
+            for one in self.datasets
         ]
-        return json_tricks.dumps(values, primitives=True)
+        about = {'version': VERSION, **vars(self), 'datasets': datasets}
+        if not self.visibility:  # as the files of models without
+            del about['visibility']
+        return json_tricks.dumps(about, primitives=True)
 
     @classmethod
     def from_json(cls, text: str, source: str) -> ExportMetadata:

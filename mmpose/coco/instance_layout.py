@@ -31,17 +31,25 @@ class InstanceLayout:
         first_pixel: Coordinate of the first pixel in the file: 1 where it counts as Matlab does.
         trust_order: Whether the keypoints are in the order of the skeleton, whatever the names in
             the file say.
+        category: Ids or names of the categories whose annotations are read, or one of them; None
+            reads all.
 
     Raises:
-        ValueError: If the fields do not make pairs.
+        ValueError: If the fields do not make pairs, or no category is left.
     """
 
     keypoint_field: str | tuple[str, ...] = 'keypoints'
     bbox_field: str | tuple[str, ...] = 'bbox'
     first_pixel: float = 0
     trust_order: bool = False
+    category: tuple[int | str, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.category is not None:
+            is_one = isinstance(self.category, int | str)
+            object.__setattr__(self, 'category', (self.category,) if is_one else (*self.category,))
+            if not self.category:
+                raise ValueError('dataset.category is empty; expected ids or names, or None')
         for name in ('keypoint_field', 'bbox_field'):
             value = getattr(self, name)
             fields = (value,) if isinstance(value, str) else tuple(value)

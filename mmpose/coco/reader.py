@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpose.coco.category_choice import find_categories, of_categories
 from mmpose.coco.columns import Bools, Columns, EntryProblem, Floats, Integers, Report, id_array
 from mmpose.coco.image_table import ImageTable
 from mmpose.coco.instance_layout import (
@@ -94,6 +95,7 @@ class AnnotationReader:
         self._bare: dict[int, str] = {}  # category: the first annotation without keypoints
         self._float = np.float32 if purpose == 'training' else np.float64
         self._misfit = ''  # the first field of a wrong length
+        self._wanted: list[int] | None = None  # categories
         self._extras: dict[str, NDArray[Any]] = {}
         self._image_extras: dict[str, NDArray[Any]] = {}
 
@@ -118,6 +120,7 @@ class AnnotationReader:
                 the field.
         """
         is_training = self.purpose == 'training'
+        self._wanted = find_categories(self.path, self.layout.category)
         with without_garbage_collection():
             batches = stream_batches(self.path) if is_training else load_sections(self.path)
             try:
@@ -185,10 +188,12 @@ class AnnotationReader:
             names = rows.items[row].get('keypoints') or []
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 rows.fail(row, f"field 'keypoints' is {names!r}", 'a list of names')
-            if not rows.bad[row]:
+            if not rows.bad[row] and (self._wanted is None or category_id in self._wanted):
                 self.categories[category_id] = rows.items[row]
 
     def _add_annotations(self, items: Sequence[Any], extras: Sequence[str]) -> None:
+        if self._wanted is not None:
+            items = of_categories(items, self._wanted)
         self.num_annotations += len(items)
         instances = plain_keypoints(self.layout.instances(items), self.fields)
         rows = Columns(self.path, 'annotation', instances, self.report)
@@ -392,6 +397,10 @@ class AnnotationReader:
             if name not in sections:
                 found = f"field '{name}' is missing or empty"
                 self._problem('unreadable_annotations', '', found, f"a list '{name}'")
+        if self._wanted is not None and not self.num_annotations:
+            found = f'no annotation has category_id {" or ".join(map(str, self._wanted))}'
+            expected = 'some; set dataset.category to a category of this file'
+            self._problem('unreadable_annotations', '', found, expected)
 
     def _check_names(self) -> None:
         if self.dataset_meta is None or self.layout.trust_order:

@@ -316,6 +316,19 @@ def _check_skeletons(cfg: Config) -> Iterator[str]:
             )
 
 
+def _check_categories(cfg: Config) -> Iterator[str]:
+    categories = (cfg.get('model') or {}).get('categories') or ()
+    for part in _parts(cfg):
+        if part.number < len(categories):
+            own, given = categories[part.number], part.config.get('category')
+            chosen = given if isinstance(given, list | tuple) else [given]
+            if not {*chosen} <= {*own, *own.values()}:
+                yield (
+                    f'{part.where}.category is {given} but model.categories.{part.number} is '
+                    f'{dict(own)}; a head learns the categories that inference gives it'
+                )
+
+
 def _check_evaluators(cfg: Config) -> Iterator[str]:
     for phase in ('val', 'test'):
         loader = f'{phase}_dataloader'
@@ -404,5 +417,6 @@ _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_targets,
     _check_windows,
     _check_skeletons,
+    _check_categories,
     _check_evaluators,
 )

@@ -14,7 +14,8 @@ from mmpose.coco.json_fields import Json
 from mmpose.config.load import load_config, read_config
 from mmpose.config.names import CONFIGS
 from mmpose.dataset_tools.new_annotations import is_labelled, read_annotations, split_by_image
-from mmpose.dataset_tools.new_skeleton import Skeleton, propose_skeleton, write_skeleton
+from mmpose.dataset_tools.new_categories import Name, check_parts, propose_heads, with_heads
+from mmpose.dataset_tools.new_skeleton import Skeleton, write_skeleton
 from mmpose.dataset_tools.training_plan import TrainingPlan, plan_training
 
 # Model: its fragment, and published weights to start from.
@@ -32,34 +33,30 @@ HERE = '{{ fileDirname }}'  # the folder of a config, wherever it is moved
 WIDTH = 100
 
 
-class Variable(str):
-    """Name of a variable in a config, written without quotes."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
 @dataclass
 class NewDataset:
     """Files written for a new dataset.
 
     Attributes:
         config: The config.
-        table: The skeleton table.
-        num_keypoints: K.
+        tables: The skeleton table; where categories have different keypoints, one for each list.
+        num_keypoints: K of the first.
         plan: Batch, epochs and rate of the training.
         notes: Sentences about what was guessed or done.
         written: All files.
     """
 
     config: Path
-    table: Path
+    tables: list[Path]
     num_keypoints: int
     plan: TrainingPlan
     notes: list[str]
     written: list[Path] = field(default_factory=list)
+
+    @property
+    def table(self) -> Path:
+        """The first skeleton table."""
+        return self.tables[0]
 
 
 def create_dataset(
@@ -104,7 +101,8 @@ def create_dataset(
     notes: list[str] = []
     data = read_annotations(ann, notes)
     folders = {'train': _image_folder(ann, img_dir, data)}
-    skeleton = propose_skeleton(ann, data, notes)
+    heads = propose_heads(ann, data, notes)
+    skeletons = {out / f'{name}{one.suffix}.csv': one.skeleton for one in heads}
     if val_ann:
         parts = {'train': data, 'val': read_annotations(Path(val_ann), notes)}
         folders['val'] = _image_folder(Path(val_ann), val_img_dir or folders['train'], parts['val'])
@@ -112,9 +110,10 @@ def create_dataset(
         parts = split_by_image(ann, data, val_share, seed)
         folders['val'] = folders['train']
         notes.append(_split_note(parts, seed))
-    table, config = out / f'{name}.csv', out / f'{name}.py'
+    check_parts(parts, heads)
+    config = out / f'{name}.py'
     part_paths = {part: out / f'{name}_{part}.json' for part in parts}
-    written = [table, config, *part_paths.values()]
+    written = [*skeletons, config, *part_paths.values()]
     _check_free(written, [ann, *([Path(val_ann)] if val_ann else [])], overwrite)
     if any(out not in (folder, *folder.parents) for folder in folders.values()):
         notes.append(
@@ -126,13 +125,18 @@ def create_dataset(
     out.mkdir(parents=True, exist_ok=True)
     for part, content in parts.items():
         part_paths[part].write_text(json.dumps(content), encoding='utf-8')
-    write_skeleton(table, skeleton, ann.name)
-    title = f'ViTPose-{model.capitalize()} on {name}, {len(skeleton.names)} keypoints, {size}.'
+    for table, one in skeletons.items():
+        write_skeleton(table, one, ann.name)
+    counts = ' + '.join(str(len(one.names)) for one in skeletons.values())
+    # whose halves count; where another has none, its part of the config has no such augmentation
+    skeleton = max(skeletons.values(), key=lambda one: one.has_halves)
+    title = f'ViTPose-{model.capitalize()} on {name}, {counts} keypoints, {size}.'
     files = {part: (path.name, folders[part]) for part, path in part_paths.items()}
     content = compose_config(name, model, size, skeleton, plan, out, files)
+    content = with_heads(content, heads, [f'{HERE}/{table.name}' for table in skeletons])
     config.write_text(_as_text(title, content), encoding='utf-8')
     load_config(config)  # the proof that it fits together
-    return NewDataset(config, table, len(skeleton.names), plan, notes, written)
+    return NewDataset(config, list(skeletons), len(heads[0].skeleton.names), plan, notes, written)
 
 
 def _split_note(parts: dict[str, Json], seed: int) -> str:
@@ -210,9 +214,9 @@ def compose_config(
     runtime = read_config(base / 'default_runtime.py')
     runtime.merge_from_dict(plan.config)
     network = read_config(base / 'models' / f'{MODELS[model][0]}.py').model
-    network.metainfo = Variable('metainfo')
+    network.metainfo = Name('metainfo')
     network.backbone.img_size = pipeline['codec']['input_size'][::-1]
-    network.head.update(out_channels=len(skeleton.names), decoder=Variable('codec'))
+    network.head.update(out_channels=len(skeleton.names), decoder=Name('codec'))
     loaders = {part: _loader(part, plan, *files[part], out) for part in files}
     return {
         **runtime.to_dict(),
@@ -221,9 +225,9 @@ def compose_config(
         **pipeline,
         'train_dataloader': loaders['train'],
         'val_dataloader': loaders['val'],
-        'test_dataloader': Variable('val_dataloader'),
+        'test_dataloader': Name('val_dataloader'),
         'val_evaluator': dict(type='CocoMetric'),
-        'test_evaluator': Variable('val_evaluator'),
+        'test_evaluator': Name('val_evaluator'),
         'model': network.to_dict(),
     }
 
@@ -239,11 +243,11 @@ def _loader(part: str, plan: TrainingPlan, ann: str, images: Path, out: Path) ->
         ),
         dataset=dict(
             type='CocoDataset',
-            metainfo=Variable('metainfo'),
-            data_root=Variable('data_root'),
+            metainfo=Name('metainfo'),
+            data_root=Name('data_root'),
             ann_file=ann,
             data_prefix=dict(img=Path(os.path.relpath(images, out)).as_posix()),
-            pipeline=Variable(f'{part}_pipeline'),
+            pipeline=Name(f'{part}_pipeline'),
             **(dict(test_mode=True) if is_val else {}),
         ),
     )
@@ -260,6 +264,8 @@ def _format(value: Any, used: int, indent: str = '') -> str:
     if brackets is None:
         return repr(value)
     deeper = indent + '    '
+    if isinstance(value, dict) and not all(key.isidentifier() for key in value):
+        return repr(value)
     pairs = value.items() if isinstance(value, dict) else (('', entry) for entry in value)
     names = [(f'{key}=' if key else '', entry) for key, entry in pairs]
     entries = [name + _format(entry, len(deeper) + len(name) + 1, deeper) for name, entry in names]
@@ -289,4 +295,6 @@ def training_commands(made: NewDataset, model: str) -> list[str]:
         )
         weights = str(target / 'coco.pth')
     options = shlex.quote(f'model.pretrained={weights}')
+    if made.tables[1:]:  # the head of the weights is for one skeleton
+        return [*commands, f'{command} --cfg-options {options}']
     return [*commands, f'{command} --cfg-options {options} model.pretrained_metainfo=coco']

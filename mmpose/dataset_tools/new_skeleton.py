@@ -156,7 +156,8 @@ def _category(path: Path, data: Json, num: int, notes: list[str]) -> Json:
         if category['keypoints'] != named[0]['keypoints']:
             raise ValueError(
                 f"{path}: categories '{named[0].get('name')}' and '{category.get('name')}' have "
-                'different keypoints; one dataset has one skeleton, so split the file by category'
+                'different keypoints, but only one of them has labelled annotations; remove the '
+                'other under categories'
             )
         if len(category['keypoints']) != num:
             raise ValueError(

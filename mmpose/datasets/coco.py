@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mmpose.coco.category_choice import find_categories
 from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.base import MASKS, KeypointDataset
@@ -53,6 +54,9 @@ class CocoDataset(KeypointDataset):
         first_pixel: Coordinate of the first pixel in the file; 1 where it counts as Matlab does.
         trust_order: Takes the keypoints in the order of the skeleton whatever the names in the
             file say.
+        category: Id or name of the category, or a list of them, whose annotations (or boxes in
+            ``bbox_file``) are read, for a file whose categories have different keypoints; None
+            reads all.
 
     The other arguments are those of ``KeypointDataset``.
 
@@ -78,6 +82,7 @@ class CocoDataset(KeypointDataset):
         bbox_field: str | Sequence[str] = 'bbox',
         first_pixel: float = 0,
         trust_order: bool = False,
+        category: int | str | Sequence[int | str] | None = None,
         **kwargs: Any,
     ) -> None:
         if bbox_file and not test_mode:
@@ -89,7 +94,9 @@ class CocoDataset(KeypointDataset):
             raise ValueError(f"dataset.bbox_format is '{bbox_format}', expected 'xywh' or 'xyxy'")
         if bbox_clip not in BBOX_CLIPS:
             raise ValueError(f"dataset.bbox_clip is '{bbox_clip}', expected one of {BBOX_CLIPS}")
-        self.instance_layout = InstanceLayout(keypoint_field, bbox_field, first_pixel, trust_order)
+        self.instance_layout = InstanceLayout(
+            keypoint_field, bbox_field, first_pixel, trust_order, category
+        )
         if self.parts and self.instance_layout.keypoint_field != ('keypoints',):
             raise ValueError(
                 f'dataset.keypoint_field is {keypoint_field!r}, but {type(self).__name__} reads '
@@ -112,7 +119,8 @@ class CocoDataset(KeypointDataset):
                     f'dataset.bbox_file={self.bbox_file} has boxes without masks, but the pipeline '
                     "has AddCondition with kind='mask'; set kind='bbox', or leave out bbox_file"
                 )
-            return read_coco_detections(self.bbox_file, self.ann_file, self.bbox_format)
+            wanted = find_categories(self.ann_file, self.instance_layout.category)
+            return read_coco_detections(self.bbox_file, self.ann_file, self.bbox_format, wanted)
         store = read_coco_annotations(
             self.ann_file, self.dataset_meta, self.parts, self.instance_layout, self.bbox_clip
         )
@@ -125,9 +133,13 @@ class CocoDataset(KeypointDataset):
         options: dict[str, Any] = {'keypoint_names': list(self.dataset_meta.keypoint_names)}
         if self.has_step_that_reads(MASKS):
             options[MASKS] = True
+        layout = asdict(self.instance_layout)
+        category = layout.pop('category')
+        if category is not None:
+            options['category'] = list(category)
         if self.bbox_file is not None:
             return {**options, 'bbox_format': self.bbox_format}
-        return {**options, 'bbox_clip': self.bbox_clip, **asdict(self.instance_layout)}
+        return {**options, 'bbox_clip': self.bbox_clip, **layout}
 
     def _sample_keys(self) -> set[str]:
         return super()._sample_keys() | {MASKS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -85,17 +85,23 @@ def read_coco_annotations(
     )
 
 
-def read_coco_detections(path: Path, ann_file: Path, bbox_format: str = 'xywh') -> AnnotationStore:
-    """Returns the person boxes of a COCO result file, in its order, without clipping them.
+def read_coco_detections(
+    path: Path,
+    ann_file: Path,
+    bbox_format: str = 'xywh',
+    category_ids: Sequence[int] | None = None,
+) -> AnnotationStore:
+    """Returns the boxes of a COCO result file, in its order, without clipping them.
 
     Args:
         path: List of ``{image_id, category_id, bbox, score}``.
         ann_file: Annotation file that lists the images.
         bbox_format: ``xywh``, or ``xyxy`` if the file holds corners.
+        category_ids: Categories whose boxes are read; None for persons.
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        TypeError, ValueError: If one is malformed, no person is left, or images are not listed in
+        TypeError, ValueError: If one is malformed, no box is left, or images are not listed in
             the annotation file; the message names file, entry and field.
     """
     images = ImageTable(ann_file)
@@ -103,15 +109,18 @@ def read_coco_detections(path: Path, ann_file: Path, bbox_format: str = 'xywh') 
         if section == 'images':
             images.add(items)
     image_ids: list[int | str] = []
-    boxes, scores = array('d'), array('d')
+    boxes, scores, ids = array('d'), array('d'), list[int]()
+    wanted = [PERSON] if category_ids is None else list(category_ids)
     num_entries = 0
     for section, entries in stream_batches(path):
         if section or not all(isinstance(entry, dict) for entry in entries):
             raise ValueError(f'{path} is not a list of detections')
         categories = Columns(path, 'detection', entries, numbers=range(num_entries, 1 << 62))
-        chosen = np.flatnonzero(categories.integers('category_id') == PERSON).tolist()
-        persons = [entries[row] for row in chosen]
-        rows = Columns(path, 'detection', persons, numbers=[num_entries + row for row in chosen])
+        numbers = categories.integers('category_id')
+        chosen = np.flatnonzero(np.isin(numbers, wanted)).tolist()
+        own = [entries[row] for row in chosen]
+        rows = Columns(path, 'detection', own, numbers=[num_entries + row for row in chosen])
+        ids += numbers[chosen].tolist()
         num_entries += len(entries)
         image_ids += rows.identifiers('image_id')
         bbox_xywh = rows.lists('bbox', 4)
@@ -124,9 +133,8 @@ def read_coco_detections(path: Path, ann_file: Path, bbox_format: str = 'xywh') 
         boxes.frombytes(bbox_xywh.tobytes())
         scores.frombytes(score.tobytes())
     if not image_ids:
-        raise ValueError(
-            f'{path}: none of {num_entries} detections has category_id {PERSON} (person)'
-        )
+        which = f'{PERSON} (person)' if category_ids is None else ' or '.join(map(str, wanted))
+        raise ValueError(f'{path}: none of {num_entries} detections has category_id {which}')
     return AnnotationStore.pack(
         **images.columns(),
         image_index=images.find_all(image_ids, path, 'detections'),
@@ -135,7 +143,7 @@ def read_coco_detections(path: Path, ann_file: Path, bbox_format: str = 'xywh') 
         keypoints=np.zeros((len(image_ids), 0, 2)),
         keypoints_visible=np.zeros((len(image_ids), 0)),
         ann_ids=np.arange(len(image_ids)),
-        category_ids=PERSON,
+        category_ids=ids,
     )
 
 

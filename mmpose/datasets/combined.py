@@ -191,13 +191,16 @@ class CombinedDataset(Dataset[Sample]):
             if part is None:
                 continue
             # the same annotations with other boxes are other samples
-            first = known.setdefault(tuple(path.resolve() for path in part.sources()), i)
-            if first != i:
-                raise ValueError(
-                    f'datasets {first} and {i} of CombinedDataset both read {part.ann_file}, so '
-                    'that its instances would count twice; remove one, and change the share of '
-                    'the other by CombinedDataset.ratios'
-                )
+            sources = tuple(path.resolve() for path in part.sources())
+            for category in np.unique(part.store.category_ids).tolist():
+                first = known.setdefault((sources, category), i)
+                if first != i:
+                    raise ValueError(
+                        f'datasets {first} and {i} of CombinedDataset both read category '
+                        f'{category} of {part.ann_file}, so that its instances would count twice; '
+                        'remove one, and change the share of the other by '
+                        'CombinedDataset.ratios, or give each its own category'
+                    )
 
     def _check_phase(self) -> None:
         modes = {part.test_mode: i for i, part in enumerate(self.parts) if part is not None}

@@ -6,7 +6,7 @@ from mmpose.detectors.build import FORMS, build_detector
 from mmpose.detectors.huggingface_detector import HuggingFaceDetector
 from mmpose.detectors.onnx_detector import OnnxDetector
 from mmpose.detectors.selection import Selection
-from mmpose.detectors.subjects import choose_detector
+from mmpose.detectors.subjects import choose_categories, choose_detector
 from mmpose.detectors.torchvision_detector import TorchvisionDetector
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     'TorchvisionDetector',
     'WholeImage',
     'build_detector',
+    'choose_categories',
     'choose_detector',
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from mmpose.coco.columns import Columns
 from mmpose.coco.image_table import ImageTable
 from mmpose.coco.json_file import read_json
-from mmpose.detectors.categories import COCO_CATEGORIES, choose_classes
+from mmpose.detectors.categories import COCO_CATEGORIES, choose_classes, list_categories
 from mmpose.detectors.selection import Selection
 from mmpose.structures import Boxes, Frame
 from mmpose.structures.media_files import IMAGE_SUFFIXES, NamedFiles
@@ -34,7 +34,7 @@ class BoxesFile:
 
     Args:
         selection: Which categories and scores are kept. ``{name: boxes}`` says no categories, so
-            all boxes are wanted.
+            all boxes are wanted. The ids of a list are COCO's, or those of a dict of categories.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -106,9 +106,10 @@ class BoxesFile:
         return self.rows.get(str(frame.index), [])
 
     def _add_detections(self, entries: Sequence[Any]) -> None:
-        wanted = choose_classes(self.selection.categories, COCO_CATEGORIES, 'COCO')
+        wanted = choose_classes(self.selection.categories, self._listed(), 'COCO')
         rows = Columns(self.path, 'detection', entries, numbers=range(len(entries)))
         images, categories = rows.identifiers('image_id'), rows.integers('category_id').tolist()
+        self._warn_of_others(categories, wanted)
         for image in images:
             self.rows.setdefault(str(image), [])
         chosen = [row for row, category in enumerate(categories) if category in wanted]
@@ -120,13 +121,14 @@ class BoxesFile:
     def _add_annotations(self, content: Mapping[str, Any]) -> None:
         listed = Columns(self.path, 'category', content.get('categories') or [])
         names = dict(zip(listed.integers('id').tolist(), listed.values('name'), strict=True))
-        wanted = choose_classes(self.selection.categories, names or COCO_CATEGORIES, str(self.path))
+        wanted = choose_classes(self.selection.categories, names or self._listed(), str(self.path))
         images = ImageTable(self.path)
         images.add(content['images'])
         self.rows.update((name, []) for name in images.names)
         entries = content['annotations']
         rows = Columns(self.path, 'annotation', entries)
         categories, crowd = rows.integers('category_id').tolist(), rows.flags('iscrowd').tolist()
+        self._warn_of_others(categories, wanted)
         chosen = [
             row
             for row, (category, is_crowd) in enumerate(zip(categories, crowd, strict=True))
@@ -137,7 +139,33 @@ class BoxesFile:
         for row, place, box in zip(chosen, places, part.lists('bbox', 4).tolist(), strict=True):
             self.rows[images.names[place]].append([*box, 1.0, wanted[categories[row]]])
 
+    def _listed(self) -> Mapping[int, str]:
+        """Returns the names of categories by id where the file lists none."""
+        given = self.selection.categories
+        if not isinstance(given, Mapping):
+            return COCO_CATEGORIES
+        return {number: name for name, number in given.items()}
+
+    def _warn_of_others(self, categories: Sequence[int], wanted: Mapping[int, int]) -> None:
+        """Warns of boxes of other categories where a head is chosen by category."""
+        given = self.selection.categories
+        others = [number for number in categories if number not in wanted]
+        if others and isinstance(given, Mapping):
+            ids = ', '.join(map(str, sorted(set(others))[:10]))
+            warnings.warn(
+                f'{self.path}: {len(others)} boxes of category_id {ids} are left out; the '
+                f'categories looked for are {list_categories(given)}',
+                stacklevel=4,
+            )
+
     def _add_mapping(self, content: Mapping[str, Any]) -> None:
+        given = self.selection.categories
+        if isinstance(given, Mapping):
+            raise ValueError(
+                f'{self.path} says no category of its boxes, and the model has a head for each of '
+                f'{list_categories(given)}; give --category (dataset=) with one of them, or a list '
+                'of detections with category_id'
+            )
         for name, boxes in content.items():
             where = f"{self.path}: '{name}'"
             if not isinstance(boxes, list):

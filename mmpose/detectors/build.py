@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmpose.detectors.base import CheckedDetector, Detector, WholeImage
 from mmpose.detectors.boxes_file import BoxesFile
+from mmpose.detectors.categories import Categories
 from mmpose.detectors.huggingface_detector import HuggingFaceDetector
 from mmpose.detectors.onnx_detector import NETWORKS, OnnxDetector
 from mmpose.detectors.selection import Selection
@@ -28,7 +29,7 @@ def build_detector(
     device: str | torch.device = 'cpu',
     score_threshold: float = 0.3,
     nms_threshold: float | None = 0.65,
-    categories: Sequence[str | int] = ('person',),
+    categories: Categories = ('person',),
     class_names: Sequence[str] | None = None,
 ) -> Detector:
     """Returns a detector.
@@ -49,7 +50,7 @@ def build_detector(
         nms_threshold: Of two boxes that overlap (IoU) by more than this, the one with the lower
             score is dropped; None keeps both. Boxes of files and callables are left alone.
         categories: What to look for: names, COCO ids, ``animal`` for all the animals of COCO, or
-            ``any``.
+            ``any``; or a dict of names and the ids that boxes get.
         class_names: Names of the classes of a ``.onnx`` file in their order, where they are not
             the 80 of COCO and the file does not say them.
 
@@ -58,7 +59,8 @@ def build_detector(
         FileNotFoundError: If there is no such file.
         TypeError, ValueError: If there is no such detector, or it lacks a category.
     """
-    categories = (categories,) if isinstance(categories, str) else tuple(categories)
+    if not isinstance(categories, Mapping):
+        categories = (categories,) if isinstance(categories, str) else tuple(categories)
     selection = Selection(categories, score_threshold, nms_threshold)
     if callable(spec):
         return CheckedDetector(spec)

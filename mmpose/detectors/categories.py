@@ -28,12 +28,13 @@ OTHER_SPELLINGS = {
     'pottedplant': 'potted plant', 'diningtable': 'dining table', 'tvmonitor': 'tv',
 }  # fmt: skip
 GROUPS = {'animal': tuple(COCO_CATEGORIES[number] for number in range(16, 26))}
+Categories = Sequence[str | int] | Mapping[str, int]
 ANY = 'any'  # category that stands for all classes of a detector or file
 MAX_LISTED = 100  # names in a message
 
 
 def choose_classes(
-    categories: Sequence[str | int], class_names: Mapping[int, str], model: str
+    categories: Categories, class_names: Mapping[int, str], model: str
 ) -> dict[int, int]:
     """Returns the wanted classes of a model, as its own number -> category id.
 
@@ -42,7 +43,8 @@ def choose_classes(
 
     Args:
         categories: Names (case does not matter), COCO ids, ``animal`` for all the animals of
-            COCO that the model has, or ``any`` for all classes.
+            COCO that the model has, or ``any`` for all classes. Or a dict of names and the ids
+            that their boxes get.
         class_names: Names of the classes by their number in the model.
         model: Name of the model, for messages.
 
@@ -65,7 +67,14 @@ def choose_classes(
             )
         first = min(class_names)
         chosen |= {own: COCO_IDS.get(name, own - first + 1) for own, name in found.items()}
+        if isinstance(categories, Mapping):
+            chosen |= dict.fromkeys(found, categories[str(category)])
     return chosen
+
+
+def list_categories(categories: Mapping[str, int]) -> str:
+    """Returns names and ids for a message."""
+    return ', '.join(f'{name} ({number})' for name, number in categories.items())
 
 
 def names_of(category: str | int) -> Sequence[str]:

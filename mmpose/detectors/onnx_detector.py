@@ -148,7 +148,7 @@ class OnnxDetector:
         if given is None and stored is not None:
             given = _read_names(stored)
         if given is None and num == 1 and len(self.selection.categories) == 1:
-            given = [str(self.selection.categories[0])]
+            given = [str(next(iter(self.selection.categories)))]
         if given is None and num in (None, len(COCO_CATEGORIES)):
             given = list(COCO_CATEGORIES.values())
         if given is None or num not in (None, len(given)):

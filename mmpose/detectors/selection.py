@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmpose.detectors.categories import Categories
 from mmpose.structures import Boxes, box_iou_xywh
 
 
@@ -26,7 +27,7 @@ class Selection:
         ValueError: If a threshold is outside 0..1.
     """
 
-    categories: tuple[str | int, ...] = ('person',)
+    categories: Categories = ('person',)
     score_threshold: float = 0.3
     nms_threshold: float | None = 0.65
 

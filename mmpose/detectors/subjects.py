@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmpose.detectors.categories import ANY, COCO_IDS
+from mmpose.detectors.categories import ANY, COCO_IDS, list_categories, names_of
 from mmpose.metainfo.keypoint_names import parse_name
 from mmpose.structures import DatasetMeta
 
@@ -59,6 +59,36 @@ def subject_of(dataset_meta: DatasetMeta) -> tuple[str, ...]:
     parts = {word for name in dataset_meta.keypoint_names for word in parse_name(name).words}
     is_human = len(parts & JOINTS) >= 3 and not parts & OF_ANIMALS
     return ('person',) if is_human else ()
+
+
+def choose_categories(
+    spec: Spec, wanted: Sequence[Category] | None, categories: Mapping[str, int]
+) -> dict[str, int]:
+    """Returns what a detector has to look for, name to id, for a model with a head per category.
+
+    Args:
+        spec: The detector, see ``build_detector``.
+        wanted: Some of the categories, by name or id; None takes all.
+        categories: Those of the model, name to id.
+
+    Raises:
+        ValueError: If the model has no head for a category, or the detector tells none.
+    """
+    names = {str(number): name for name, number in categories.items()}
+    chosen = [names.get(str(one), str(one)) for one in wanted or categories]
+    others = [name for name in chosen if name not in categories]
+    heads = f'the model has a head for each of {list_categories(categories)}'
+    if others:
+        raise ValueError(f"there is no head for category '{others[0]}': {heads}")
+    unknown = [name for name in chosen if not any(word in COCO_IDS for word in names_of(name))]
+    if spec == WHOLE_IMAGE or (spec is None and unknown):
+        reason = f"no detector is known for '{unknown[0]}'" if spec is None else ''
+        raise ValueError(
+            f'{reason or "a whole image tells no category"}, and {heads}; give --category '
+            '(dataset=) with one of them, or --det (detector=) with a file of boxes or a detector '
+            'that tells them apart'
+        )
+    return {name: categories[name] for name in chosen}
 
 
 def choose_detector(

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmpose.backends import PoseBackend, init_model
+from mmpose.backends.categories import categories_of_head
 from mmpose.backends.metadata import ExportedDataset, ExportMetadata
 from mmpose.checkpoints.io import checkpoint_sha256
 from mmpose.config.load import load_config
@@ -106,6 +107,7 @@ def load_source(
                     dataset_meta=model.dataset_meta,
                     codec=_codec_config(model.cfg, name),
                     calibration=model.calibration and model.calibration.coefficients.tolist(),
+                    categories=categories_of_head(model.cfg, name),
                 )
                 for name, model in zip(names, models, strict=True)
             ),

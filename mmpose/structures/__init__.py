@@ -9,7 +9,7 @@ from mmpose.structures.boxes import (
 )
 from mmpose.structures.crop import CropWindow, invert_affine, transform_points, window_matrices
 from mmpose.structures.dataset_meta import DatasetMeta
-from mmpose.structures.pose_result import Frame, PoseResult
+from mmpose.structures.pose_result import Frame, PoseResult, per_dataset
 
 __all__ = [
     'Boxes',
@@ -21,6 +21,7 @@ __all__ = [
     'clip_xywh',
     'fix_aspect_ratio',
     'invert_affine',
+    'per_dataset',
     'transform_points',
     'window_matrices',
     'xywh_to_center_wh',

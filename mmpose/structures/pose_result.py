@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -92,6 +93,14 @@ class PoseResult:
         kept = (x.name for x in fields(self) if x.name not in ('heatmaps', 'window'))
         kept = (name for name in kept if name not in SAID or getattr(self, name) is not None)
         return {name: _plain(getattr(self, name)) for name in kept}
+
+
+def per_dataset(
+    poses: Sequence[PoseResult], change: Callable[[int, list[PoseResult]], list[PoseResult]]
+) -> list[PoseResult]:
+    """Returns what a function makes of the poses of each ``dataset_idx``, one after the other."""
+    numbers = sorted({pose.dataset_idx for pose in poses})
+    return [x for i in numbers for x in change(i, [p for p in poses if p.dataset_idx == i])]
 
 
 def _plain(value: Any) -> Any:

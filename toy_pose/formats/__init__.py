@@ -18,6 +18,7 @@ FORMATS = (
     'apt36k',
     'animalpose',
     'interhand2d',
+    'mixed',
 )
 
 

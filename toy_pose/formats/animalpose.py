@@ -36,7 +36,7 @@ JOINTS = {
     'L_B_Paw': 'left_back_paw',
     'R_B_Paw': 'right_back_paw',
 }
-_SKELETON = (
+SKELETON = (
     (1, 2), (1, 3), (2, 4), (1, 5), (2, 5), (5, 6), (6, 8), (7, 8), (6, 9), (9, 13), (13, 17),
     (6, 10), (10, 14), (14, 18), (7, 11), (11, 15), (15, 19), (7, 12), (12, 16), (16, 20),
 )  # fmt: skip
@@ -92,7 +92,7 @@ def _annotation_file(
         'id': 1,
         'name': 'cat',  # the converted files have this one category for all five animals
         'keypoints': list(JOINTS),
-        'skeleton': [list(limb) for limb in _SKELETON],
+        'skeleton': [list(limb) for limb in SKELETON],
     }
     return {'categories': [category], 'images': image_entries, 'annotations': annotations}
 

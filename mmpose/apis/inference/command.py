@@ -21,6 +21,7 @@ from mmpose.apis.inference.result_files import (
     JsonLinesFile,
     MmposeFolder,
     NpzFile,
+    OfHead,
     ResultFile,
 )
 from mmpose.apis.inference.sequence import DrawOptions, FrameResult
@@ -173,14 +174,22 @@ def plan_outputs(sources: Sequence[Source], outputs: Outputs) -> tuple[OutputFil
 
 
 def open_result_files(
-    outputs: Outputs, dataset_meta: DatasetMeta, claimed: OutputFiles
+    outputs: Outputs,
+    dataset_meta: DatasetMeta,
+    claimed: OutputFiles,
+    heads: Sequence[tuple[str, DatasetMeta]] = (),
 ) -> list[ResultFile]:
-    """Returns the open result files of a run."""
+    """Returns the open result files of a run; tables with columns are one per head, if any."""
     files: list[ResultFile] = []
     for name in outputs.formats:
         path = outputs.result_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with_names = name in ('csv', 'npz')
+        if with_names and heads:
+            for number, (head, meta) in enumerate(heads):
+                own = claimed.claim(path.with_stem(f'{path.stem}_{head}'))
+                files.append(OfHead(FORMATS[name](own, meta), number))
+            continue
         files.append(FORMATS[name](path, *[dataset_meta][:with_names]))
     if outputs.mmpose_dir is not None:
         outputs.mmpose_dir.mkdir(parents=True, exist_ok=True)
@@ -204,7 +213,9 @@ class _Run:
         claimed, self.drawn = plan_outputs(sources, outputs)
         stack.enter_context(claimed)
         self.ids = ImageIds(sources, outputs.image_ids)
-        self.result_files = open_result_files(outputs, inferencer.dataset_meta, claimed)
+        self.result_files = open_result_files(
+            outputs, inferencer.dataset_meta, claimed, inferencer.heads
+        )
         for file in self.result_files:
             stack.callback(file.close)
         self.files = [file.path for file in self.result_files]

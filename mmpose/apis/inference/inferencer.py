@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -17,12 +17,19 @@ from mmpose.apis.inference.pipelined import run_pipelined
 from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.sequence import FrameJob, FrameResult, SequenceEstimator
 from mmpose.apis.inference.sources import Input, Source, open_sources
-from mmpose.backends import PoseBackend, TorchBackend, load_backend, pick_device
+from mmpose.backends import (
+    CategoryHead,
+    PoseBackend,
+    TorchBackend,
+    category_heads,
+    load_backend,
+    pick_device,
+)
 from mmpose.backends.model_names import HUB_PREFIX
 from mmpose.checkpoints.download import download_once
-from mmpose.detectors import Detector, build_detector, choose_detector
+from mmpose.detectors import Detector, build_detector, choose_categories, choose_detector
 from mmpose.models import TopdownPoseEstimator
-from mmpose.structures import DatasetMeta, Frame
+from mmpose.structures import DatasetMeta, Frame, PoseResult, per_dataset
 from mmpose.tracking import KeypointSmoother, PoseTracker, fill_gaps
 
 PARTS = ('read', 'detect', 'pose')
@@ -48,7 +55,8 @@ class PoseInferencer:
         detector: See ``build_detector``; None is a detector of torchvision, or the whole image,
             with a warning, if none of its classes has the skeleton.
         device: Such as ``cuda:1``; None takes a GPU where there is one.
-        dataset: Which head of a model of several datasets.
+        dataset: Which head of a model of several datasets. None is the first, and of a model with
+            a head per category the one of the category of each box.
         dtype: ``float32``, ``bfloat16`` or ``float16``; see ``init_model``.
         compile_model, flip_test, input_size: See ``init_model``.
         batch_size: Instances, and frames, at a time.
@@ -69,7 +77,8 @@ class PoseInferencer:
         trust_checkpoint: Whether the checkpoint may run code when it is read.
 
     Attributes:
-        dataset_meta: Skeleton of the poses.
+        dataset_meta: Skeleton of the poses; of a model with a head per category the first one.
+        heads: Name and skeleton of each head of such a model; empty for any other.
         problems: Errors of the current or last call that did not end it.
         busy_s: Seconds for which each part has worked in the current or last call, on its own
             thread: ``read``, ``detect`` and ``pose``.
@@ -122,6 +131,7 @@ class PoseInferencer:
                 'smoothing and max_gap follow instances by their numbers; set tracking'
             )
         where = pick_device(None if device is None else str(device))
+        heads: list[CategoryHead] = []
         options = {
             'dataset': dataset,
             'dtype': dtype,
@@ -132,10 +142,17 @@ class PoseInferencer:
         }
         if isinstance(model, (str, Path)):
             backend = load_backend(model, checkpoint, where, **options)
+            if dataset is None:
+                load = partial(load_backend, model, checkpoint, where, **options)
+                heads = category_heads(backend, load)
         else:
             options['checkpoint'] = checkpoint
             backend = _backend_of(model, options, None if device is None else where)
         self.dataset_meta: DatasetMeta = backend.dataset_meta
+        self.heads = tuple((head.name, head.backend.dataset_meta) for head in heads)
+        if heads:
+            known = {name: number for head in heads for name, number in head.categories.items()}
+            categories = choose_categories(detector, categories, known)
         detector, categories, note = choose_detector(detector, categories, self.dataset_meta)
         if note:
             warnings.warn(note, stacklevel=2)
@@ -144,14 +161,14 @@ class PoseInferencer:
         )
         self._searched = detector, categories, bbox_threshold
         crop_device = where if where.type == 'cuda' else None
-        self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device)
+        self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device, heads)
         self.max_instances = max_instances
         self.refine = refine
         self.det_every = det_every
-        self._new_tracker = partial(PoseTracker, self.dataset_meta, oks_weight, tracking_threshold)
+        self._tracking = oks_weight, tracking_threshold
         self.tracking = tracking
         if tracking:
-            self._new_tracker()  # raises now if its options are wrong
+            self._new_trackers()  # raises now if its options are wrong
         self.smoothing = smoothing
         self.max_gap = max_gap
         self.problems: list[str] = []
@@ -227,12 +244,12 @@ class PoseInferencer:
 
     def _run(self, source: Source) -> Results:
         is_video = source.fps is not None
-        tracker = self._new_tracker() if self.tracking and is_video else None
+        trackers = self._new_trackers() if self.tracking and is_video else []
         estimator = SequenceEstimator(
             self.detector,
             self.predictor,
             det_every=self.det_every if is_video else 1,
-            tracker=tracker,
+            trackers=trackers,
             max_instances=self.max_instances,
             refine=self.refine,
         )
@@ -240,9 +257,9 @@ class PoseInferencer:
         busy_s: list[float] = []
         running = run_pipelined(chunks, estimator.detect, estimator.estimate, busy_s=busy_s)
         results = self._results(running)
-        if tracker is not None and self.smoothing:
+        if trackers and self.smoothing:
             results = _smoothed(results)
-        if tracker is not None and self.max_gap:
+        if trackers and self.max_gap:
             results = _with_gaps_filled(results, self.max_gap)
         try:
             with closing(results):
@@ -252,11 +269,17 @@ class PoseInferencer:
                 self.busy_s[name] += seconds
         self.problems += estimator.problems
 
+    def _new_trackers(self) -> list[PoseTracker]:
+        metas = [meta for _, meta in self.heads] or [self.dataset_meta]
+        return [PoseTracker(meta, *self._tracking) for meta in metas]
+
     def _results(self, chunks: Generator[list[FrameJob], None, None]) -> Results:
         with closing(chunks):
             for chunk in chunks:
                 for job in chunk:
-                    yield FrameResult(job.frame, job.poses, self.dataset_meta, job.problem)
+                    yield FrameResult(
+                        job.frame, job.poses, self.dataset_meta, job.problem, self.heads
+                    )
 
 
 def _backend_of(model: Any, options: Mapping[str, Any], device: torch.device | None) -> PoseBackend:
@@ -305,10 +328,15 @@ def _chunks(source: Source, max_frames: int) -> Generator[list[FrameJob], None, 
 
 
 def _smoothed(results: Results) -> Results:
-    smoother = KeypointSmoother()
+    smoothers: defaultdict[int, KeypointSmoother] = defaultdict(KeypointSmoother)  # per head
+
+    def smooth(time_s: float, number: int, poses: list[PoseResult]) -> list[PoseResult]:
+        return smoothers[number](poses, time_s)
+
     with closing(results):
         for result in results:
-            yield replace(result, poses=smoother(result.poses, result.frame.time_s))
+            own = partial(smooth, result.frame.time_s)
+            yield replace(result, poses=per_dataset(result.poses, own))
 
 
 def _with_gaps_filled(results: Results, max_gap: int) -> Results:

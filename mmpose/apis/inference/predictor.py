@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from mmpose.apis.inference.images import to_bgr
-from mmpose.backends import PoseBackend, TorchBackend
+from mmpose.backends import CategoryHead, PoseBackend, TorchBackend
 from mmpose.datasets.transforms.condition import draw_condition
+from mmpose.detectors.categories import list_categories
 from mmpose.models import TopdownPoseEstimator
 from mmpose.models.pose_estimators.results import batch_to_results
 from mmpose.structures import Boxes, CropWindow, Frame, PoseResult, invert_affine, xywh_to_center_wh
@@ -79,6 +80,8 @@ class PosePredictor:
         with_heatmaps: Whether each result keeps its heatmaps and crop window.
         crop_device: Where crops are cut; None leaves that to OpenCV, which is six times as fast as
             PyTorch on a CPU.
+        heads: All heads of a model with a head per category, which is asked for the boxes of its
+            category; ``dataset_idx`` of a pose is the place of its head. Instead of ``backend``.
     """
 
     def __init__(
@@ -87,14 +90,22 @@ class PosePredictor:
         batch_size: int = 32,
         with_heatmaps: bool = False,
         crop_device: torch.device | None = None,
+        heads: Sequence[CategoryHead] = (),
     ) -> None:
         self.backend = backend
+        self.heads = heads
         self.batch_size = batch_size
         self.with_heatmaps = with_heatmaps
         self.crop_device = crop_device
 
     def __call__(self, frames: Sequence[Frame], boxes: Sequence[Boxes]) -> list[list[PoseResult]]:
-        """Returns the poses of each frame, one per box and in the order of the boxes."""
+        """Returns the poses of each frame, one per box and in the order of the boxes.
+
+        Raises:
+            ValueError: If a box is of a category for which the model has no head.
+        """
+        if self.heads:
+            return self._by_category(frames, boxes)
         jobs = [(i, row) for i, own in enumerate(boxes) for row in range(len(own))]
         poses: list[list[PoseResult]] = [[] for _ in frames]
         for start in range(0, len(jobs), self.batch_size):
@@ -103,6 +114,28 @@ class PosePredictor:
             for (i, _), result in zip(part, results, strict=True):
                 poses[i].append(result)
         return poses
+
+    def _by_category(
+        self, frames: Sequence[Frame], boxes: Sequence[Boxes]
+    ) -> list[list[PoseResult]]:
+        known = {name: number for head in self.heads for name, number in head.categories.items()}
+        for category in {int(number) for own in boxes for number in own.category_ids}:
+            if category not in known.values():
+                raise ValueError(
+                    f'the detector gave a box of category_id {category}, for which the model has '
+                    f'no head; it has {list_categories(known)}'
+                )
+        poses: list[dict[int, PoseResult]] = [{} for _ in frames]
+        options = self.batch_size, self.with_heatmaps, self.crop_device
+        for number, head in enumerate(self.heads):
+            ids = list(head.categories.values())
+            rows = [np.flatnonzero(np.isin(own.category_ids, ids)) for own in boxes]
+            chosen = [own.select(picked) for own, picked in zip(boxes, rows, strict=True)]
+            found = PosePredictor(head.backend, *options)(frames, chosen)
+            for by_row, picked, own in zip(poses, rows, found, strict=True):
+                for row, pose in zip(picked.tolist(), own, strict=True):
+                    by_row[row] = replace(pose, ann_id=row, dataset_idx=number)
+        return [[by_row[row] for row in sorted(by_row)] for by_row in poses]
 
     def _predict(self, instances: list[tuple[Frame, Boxes, int]]) -> list[PoseResult]:
         windows = [self._window(boxes.xywh[row]) for _, boxes, row in instances]

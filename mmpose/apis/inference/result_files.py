@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -192,6 +193,24 @@ class NpzFile:
         )
 
 
+class OfHead:
+    """Result file that gets the poses of one head of a model with a head per category."""
+
+    def __init__(self, file: CsvFile | NpzFile, dataset_idx: int) -> None:
+        self.path = file.path
+        self._file = file
+        self._dataset_idx = dataset_idx
+
+    def add(self, result: FrameResult, image_id: int) -> None:
+        """Takes the poses of a frame."""
+        own = [pose for pose in result.poses if pose.dataset_idx == self._dataset_idx]
+        self._file.add(replace(result, poses=own), image_id)
+
+    def close(self) -> None:
+        """Completes the file."""
+        self._file.close()
+
+
 class MmposeFolder:
     """A JSON file per image or video with the fields of MMPose's inferencer.
 
@@ -223,6 +242,7 @@ class MmposeFolder:
                 ],
                 'bbox_score': rounded(pose.bbox_score),
                 **{name: rounded(values) for name, values in said_of(pose).items()},
+                **({'category_id': pose.category_id} if result.heads else {}),
             }
             for pose in result.poses
         ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.detectors import Detector
-from mmpose.structures import Boxes, DatasetMeta, Frame, PoseResult
+from mmpose.structures import Boxes, DatasetMeta, Frame, PoseResult, per_dataset
 from mmpose.tracking import PoseTracker, boxes_from_poses, refine_boxes, suppress_duplicates
 from mmpose.visualization import draw_results
 
@@ -43,17 +44,26 @@ class FrameResult:
         dataset_meta: Skeleton of the poses.
         problem: Why the frame could not be read; its image is the one before it then. Empty for
             a good frame.
+        heads: Name and skeleton of each head of a model with a head per category, by
+            ``dataset_idx`` of the poses; empty for any other model.
     """
 
     frame: Frame
     poses: list[PoseResult]
     dataset_meta: DatasetMeta
     problem: str = ''
+    heads: tuple[tuple[str, DatasetMeta], ...] = ()
 
     def draw(self, options: DrawOptions | None = None) -> NDArray[np.uint8]:
         """Returns the image (H, W, 3), uint8 BGR, with the poses."""
-        drawing = asdict(options or DrawOptions())
-        return draw_results(self.frame.image_bgr, self.poses, self.dataset_meta, **drawing)
+        drawing, image = asdict(options or DrawOptions()), self.frame.image_bgr
+        if not self.heads:
+            return draw_results(image, self.poses, self.dataset_meta, **drawing)
+        for number, (_, dataset_meta) in enumerate(self.heads):
+            own = [pose for pose in self.poses if pose.dataset_idx == number]
+            image = draw_results(image, own, dataset_meta, **drawing)
+            drawing['black_background'] = False  # which the first has made
+        return image
 
 
 @dataclass(eq=False)
@@ -82,7 +92,7 @@ class SequenceEstimator:
         detector: Finds the instances.
         predictor: Estimates their poses.
         det_every: Frames from one detection to the next.
-        tracker: Gives track ids; None gives none.
+        trackers: Give track ids, one for each ``dataset_idx``; none gives none.
         max_instances: Boxes of a frame at most, those with the highest scores; None takes all.
         refine: How often poses are estimated again, in the boxes around their keypoints; poses
             that become the same are one then.
@@ -93,14 +103,14 @@ class SequenceEstimator:
         detector: Detector,
         predictor: PosePredictor,
         det_every: int = 1,
-        tracker: PoseTracker | None = None,
+        trackers: Sequence[PoseTracker] = (),
         max_instances: int | None = None,
         refine: int = 0,
     ) -> None:
         self.detector = detector
         self.predictor = predictor
         self.det_every = det_every
-        self.tracker = tracker
+        self.trackers = trackers
         self.max_instances = max_instances
         self.refine = refine
         self._num_until_detection = 0
@@ -152,13 +162,28 @@ class SequenceEstimator:
         for _ in range(self.refine):
             pairs = zip(poses, frames, strict=True)
             boxes = [refine_boxes(own, frame.image_wh) for own, frame in pairs]
-            found, meta = self.predictor(frames, boxes), self.predictor.backend.dataset_meta
-            poses = [suppress_duplicates(own, meta, by_score=True) for own in found]
+            best = partial(self._without_duplicates, by_score=True)
+            poses = [per_dataset(own, best) for own in self.predictor(frames, boxes)]
         for job, own in zip(good, poses, strict=True):
             if job.is_guessed:
-                own = suppress_duplicates(own, self.predictor.backend.dataset_meta)
-            job.poses = own if self.tracker is None else self.tracker(own, job.frame.time_s)
+                own = per_dataset(own, self._without_duplicates)
+            if self.trackers:
+                own = per_dataset(own, partial(self._tracked, job.frame.time_s))
+            job.poses = own
             self._last = [job.poses, self._last[0]]
+
+    def _without_duplicates(
+        self, number: int, poses: list[PoseResult], by_score: bool = False
+    ) -> list[PoseResult]:
+        backends = [head.backend for head in self.predictor.heads] or [self.predictor.backend]
+        return suppress_duplicates(poses, backends[number].dataset_meta, by_score)
+
+    def _tracked(self, time_s: float, number: int, poses: list[PoseResult]) -> list[PoseResult]:
+        num = len(self.trackers)  # no id is in two of them
+        return [
+            replace(pose, track_id=num * ((pose.track_id or 1) - 1) + number + 1)
+            for pose in self.trackers[number](poses, time_s)
+        ]
 
     def _chosen(self, boxes: Boxes, frame: Frame) -> Boxes:
         boxes = boxes.select(boxes.is_usable(frame.image_wh))

@@ -79,7 +79,7 @@ class CocoWholeBodyMetric(OksMetric):
     def evaluate_detections(
         self, detections: KeypointDetections, sigmas: np.ndarray
     ) -> dict[str, float]:
-        gt = load_ground_truth(self._annotation_file(), WHOLEBODY_FIELDS)
+        gt = load_ground_truth(self._annotation_file(), WHOLEBODY_FIELDS, layout=self._layout())
         return evaluate_wholebody(gt, detections, sigmas)
 
 

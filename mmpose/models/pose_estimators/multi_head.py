@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -42,6 +42,8 @@ class MultiHeadPoseEstimator(PoseEstimator):
             ``new_expert_from``. Keypoints with the same name start from it.
         clean: Whether a head sees the samples of its own dataset only, with their batch
             statistics and a mean over them.
+        categories: Categories of each head, name to id, where the datasets are categories of one
+            annotation file; inference then gives each box to the head of its category.
 
     Attributes:
         metas: Skeleton per dataset.
@@ -59,6 +61,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
         names: Sequence[str] | None = None,
         pretrained_metainfo: Sequence[str | DatasetMeta] | None = None,
         clean: bool = False,
+        categories: Sequence[Mapping[str, int]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(backbone, pretrained_metainfo=pretrained_metainfo or (), **kwargs)
@@ -70,6 +73,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
         )
         self.heads = nn.ModuleList(MODELS.build(head) for head in heads)
         self.clean = clean
+        self.categories = None if categories is None else [dict(own) for own in categories]
         self._check()
         self._set_head_options()
         for i, dataset_meta in enumerate(self.metas):
@@ -210,6 +214,8 @@ class MultiHeadPoseEstimator(PoseEstimator):
             raise ValueError(
                 f'the names of the datasets are {self.names}, but they must differ; set model.names'
             )
+        if self.categories is not None:
+            self._check_categories(self.categories)
         num_expert = getattr(self.backbone, 'num_expert', num)
         if num_expert != num:
             raise ValueError(
@@ -223,6 +229,16 @@ class MultiHeadPoseEstimator(PoseEstimator):
             )
         for i, (head, dataset_meta) in enumerate(zip(self.heads, self.metas, strict=True)):
             self._check_head(i, head, dataset_meta)
+
+    def _check_categories(self, categories: list[dict[str, int]]) -> None:
+        ids = [number for own in categories for number in own.values()]
+        names = [name for own in categories for name in own]
+        is_one_each = len(set(ids)) == len(set(names)) == len(ids)
+        if len(categories) != len(self.heads) or not all(categories) or not is_one_each:
+            raise ValueError(
+                f'model.categories is {categories} for {len(self.heads)} heads; give each head a '
+                'dict of its categories, name to id, and a category one head'
+            )
 
     def _check_head(self, index: int, head: nn.Module, dataset_meta: DatasetMeta) -> None:
         if head.num_keypoints != dataset_meta.num_keypoints:
