@@ -103,6 +103,11 @@ class PosePredictor:
                 poses[i].append(result)
         return poses
 
+    def crops(self, frame: Frame, boxes: Boxes) -> Tensor:
+        """Returns the network inputs (N, 3, h, w) uint8 BGR of the boxes of a frame."""
+        windows = [self._window(bbox_xywh) for bbox_xywh in boxes.xywh]
+        return self._crops([frame.image_bgr] * len(windows), windows)
+
     def _predict(self, instances: list[tuple[Frame, Boxes, int]]) -> list[PoseResult]:
         windows = [self._window(boxes.xywh[row]) for _, boxes, row in instances]
         inputs = self._crops([frame.image_bgr for frame, _, _ in instances], windows)
