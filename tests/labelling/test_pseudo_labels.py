@@ -49,7 +49,7 @@ def test_what_is_accepted_is_written(images, tmp_path):
     for place, annotation in zip(DOTS.values(), content['annotations'], strict=True):
         points = np.array(annotation['keypoints']).reshape(17, 3)
         assert points[SURE, 2].tolist() == [2] * len(SURE)
-        np.testing.assert_allclose(points[SURE, :2], [place] * len(SURE), atol=0.3)  # px, of crops
+        np.testing.assert_allclose(points[SURE, :2], [place] * len(SURE), atol=0.7)  # px: the dot is seen in crops
         assert not points[UNSURE + BLIND].any()
         confidence = np.array(annotation['keypoint_confidence'])
         np.testing.assert_allclose(confidence, np.where(points[:, 2] > 0, 0.9, 0), atol=1e-3)
@@ -140,7 +140,7 @@ def test_views_of_several_boxes():
     boxes = Boxes.from_xywh([[30, 10, 60, 80], [40, 20, 50, 50]], [1.0, 0.5])
     [poses] = inferencer.predictor([frame], [boxes])
     found = predict_views(inferencer.predictor, FrameResult(frame, poses, COCO))
-    np.testing.assert_allclose(found.keypoints[:, 0], [[60, 40]] * 2, atol=0.3)  # px
+    np.testing.assert_allclose(found.keypoints[:, 0], [[60, 40]] * 2, atol=0.7)  # px
     assert (found.agreement[:, SURE] > 0.99).all() and (found.agreement[:, BLIND] < 0.5).all()
     np.testing.assert_array_equal(found.boxes.xywh, boxes.xywh)
     empty = predict_views(inferencer.predictor, FrameResult(frame, [], COCO))
