@@ -42,11 +42,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from mmpose.labelling.pseudo_labels import Acceptance, PseudoLabeller  # torch after the flags
+    from mmpose.labelling.pseudo_labels import Acceptance, write_pseudo_labels  # torch
 
-    rules = Acceptance(args.threshold, args.agreement, args.min_track)
-    labeller = PseudoLabeller(inferencer_of(args), rules, args.every)
-    print(labeller(args.input, args.out, {'model': ' '.join(args.model)}))
+    rules = Acceptance(args.threshold, args.agreement, args.min_track, args.every)
+    about = {'model': ' '.join(args.model)}
+    print(write_pseudo_labels(inferencer_of(args), args.input, args.out, rules, about))
 
 
 if __name__ == '__main__':

@@ -23,8 +23,14 @@ from mmpose.backends import PoseBackend
 from mmpose.dataset_tools.convert import convert_annotations
 from mmpose.dataset_tools.convert.label_studio import config_path
 from mmpose.labelling.label_file import LabelFile
-from mmpose.labelling.pseudo_labels import image_root
-from mmpose.labelling.views import Array, ViewedPoses, keypoint_similarity, open_files, view_all
+from mmpose.labelling.views import (
+    Array,
+    ViewedPoses,
+    image_root,
+    keypoint_similarity,
+    open_files,
+    view_all,
+)
 from mmpose.structures import DatasetMeta, Frame, PoseResult
 from mmpose.structures.output_files import OutputFiles
 from mmpose.visualization import draw_results
@@ -93,7 +99,7 @@ class ImagePicker:
         """Writes the picked images and their predictions, and returns a summary.
 
         That is ``picked.csv``, the images in ``images/``, ``contact_sheet.jpg``, the predictions in
-        ``predictions.json`` (COCO), and with ``tool`` as a file for it.
+        ``predictions.json`` (COCO), and for an annotation tool.
 
         Args:
             inputs: Images, folders and patterns of them.
@@ -110,19 +116,15 @@ class ImagePicker:
             raise ValueError(f'{num} images are to be picked, expected 1 or more')
         [source, *_] = open_files(inputs)
         if source.fps is not None:
-            raise ValueError(
-                f"'{source.name}' is a video; expected images (pose pseudo-label --every N and "
-                'ffmpeg make images of its frames)'
-            )
+            raise ValueError(f"'{source.name}' is a video; expected images, such as ffmpeg makes")
         names = paths_of(source)
-        folder = image_root(names)
+        table, sheet, predictions = paths = [
+            out_dir / name for name in ('picked.csv', 'contact_sheet.jpg', 'predictions.json')
+        ]
+        if tool:
+            target = out_dir / TOOL_FILES[tool]
+            paths += [target, config_path(target)][: 2 if tool == 'label_studio' else 1]
         with OutputFiles(names) as files:
-            paths = [
-                out_dir / name for name in ('picked.csv', 'contact_sheet.jpg', 'predictions.json')
-            ]
-            if tool:
-                paths.append(out_dir / TOOL_FILES[tool])
-                paths += [config_path(paths[-1])] * (tool == 'label_studio')
             for path in paths:
                 files.claim(path)
             found = [
@@ -132,20 +134,38 @@ class ImagePicker:
             ]
             if not found:
                 raise ValueError(f'{len(names)} images were looked at, and {self.inferencer.hint}')
-            order = farthest_first(
-                np.array([one.feature for one in found]),
-                np.array([one.uncertainty for one in found]),
-                min(num, len(found)),
-            )
-            picked = [found[row] for row in order.tolist()]
-            self._write(picked, folder, out_dir, files, about)
+            features = np.array([one.feature for one in found])
+            uncertainty = np.array([one.uncertainty for one in found])
+            order = farthest_first(features, uncertainty, min(num, len(found)))
+            picked = {
+                Path(found[row].path).relative_to(image_root(names)): found[row]
+                for row in order.tolist()
+            }
+            labels = LabelFile(self.dataset_meta, about)
+            for name, one in picked.items():
+                copy = files.claim(out_dir / 'images' / name)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(one.path, copy)
+                is_likely = one.poses.keypoint_scores >= self.kpt_threshold
+                labels.add(name.as_posix(), one.poses, is_likely)
+            labels.write(predictions)
+            self._draw(list(picked.values()), sheet)
+            with table.open('w', encoding='utf-8', newline='') as file:
+                rows = csv.writer(file)
+                rows.writerow(['rank', 'image', 'uncertainty', 'similarity'])
+                for rank, (name, one) in enumerate(picked.items(), 1):
+                    numbers = f'{one.uncertainty:.4f}', f'{one.similarity:.4f}'
+                    rows.writerow([rank, name.as_posix(), *numbers])
             if tool:
-                predictions, target = paths[2:4]
+                if not labels.annotations:
+                    raise ValueError(
+                        f'no predicted keypoint has a score of {self.kpt_threshold}, so there is '
+                        f'nothing to write for {tool}; lower --kpt-thr or label from scratch'
+                    )
                 convert_annotations(predictions, target, 'coco', tool, overwrite=True)
         lines = [f'{len(picked)} of {len(found)} images with instances ({len(names)} in all)']
         lines += [f'wrote {path}' for path in (*paths, out_dir / 'images')]
-        lines += [f'note: {problem}' for problem in self.inferencer.problems]
-        return '\n'.join(lines)
+        return '\n'.join(lines + [f'note: {problem}' for problem in self.inferencer.problems])
 
     def _candidate(self, frame: Frame, poses: ViewedPoses) -> Candidate:
         certainty = poses.keypoint_scores.clip(0, 1) * poses.agreement
@@ -162,43 +182,17 @@ class ImagePicker:
             frame.name, poses, 1 - float(sure[worst]), float(similarity[worst].mean()), feature
         )
 
-    def _write(
-        self,
-        picked: Sequence[Candidate],
-        folder: Path,
-        out_dir: Path,
-        files: OutputFiles,
-        about: Mapping[str, Any],
-    ) -> None:
-        labels = LabelFile(self.dataset_meta, about)
-        rows, tiles, titles = [], [], []
+    def _draw(self, picked: Sequence[Candidate], path: Path) -> None:
+        tiles, titles = [], []
         for rank, one in enumerate(picked, 1):
-            name = Path(one.path).relative_to(folder)
-            target = files.claim(out_dir / 'images' / name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(one.path, target)
             poses = one.poses
-            labels.add(name.as_posix(), poses, poses.keypoint_scores >= self.kpt_threshold)
-            tiles.append(self._draw(one))
+            each = zip(poses.keypoints, poses.keypoint_scores, poses.boxes.xywh, strict=True)
+            results = [PoseResult(one.path, row, 1, *own) for row, own in enumerate(each)]
+            image = read_image(one.path)
+            tiles.append(draw_results(image, results, self.dataset_meta, self.kpt_threshold))
             titles.append(f'{rank}: {one.uncertainty:.2f}')
-            rows.append(
-                [rank, name.as_posix(), round(one.uncertainty, 4), round(one.similarity, 4)]
-            )
-        labels.write(out_dir / 'predictions.json')
-        with (out_dir / 'picked.csv').open('w', encoding='utf-8', newline='') as file:
-            csv.writer(file).writerows([['rank', 'image', 'uncertainty', 'similarity'], *rows])
         columns = math.ceil(math.sqrt(len(tiles)))
-        write_image(
-            out_dir / 'contact_sheet.jpg', make_grid(tiles, columns, titles=titles, tile_hw=TILE_HW)
-        )
-
-    def _draw(self, one: Candidate) -> NDArray[np.uint8]:
-        poses = one.poses
-        results = [
-            PoseResult(one.path, row, 1, poses.keypoints[row], poses.keypoint_scores[row], bbox)
-            for row, bbox in enumerate(poses.boxes.xywh)
-        ]
-        return draw_results(read_image(one.path), results, self.dataset_meta, self.kpt_threshold)
+        write_image(path, make_grid(tiles, columns, titles=titles, tile_hw=TILE_HW))
 
 
 def farthest_first(features: Array, weights: Array, num: int) -> NDArray[np.int64]:

@@ -6,9 +6,11 @@ data distillation (Radosavovic et al., CVPR 2018); where they disagree, nobody k
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import os
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +128,7 @@ def view_all(
                 yield result.frame, predict_views(inferencer.predictor, result)
 
 
-def open_files(inputs: Iterable[str]) -> list[Source]:
+def open_files(inputs: Sequence[str]) -> list[Source]:
     """Returns the sources of images and videos.
 
     Raises:
@@ -134,7 +136,6 @@ def open_files(inputs: Iterable[str]) -> list[Source]:
         ValueError: If an input is a camera or an address, which has no files to label, or images
             and videos are mixed.
     """
-    inputs = list(inputs)
     for text in inputs:
         if is_stream(text):
             raise ValueError(f"'{text}' is a camera or an address; expected images or videos")
@@ -149,3 +150,8 @@ def open_files(inputs: Iterable[str]) -> list[Source]:
 
 def _triples(pose: PoseResult) -> Array:
     return np.column_stack([pose.keypoints, pose.keypoint_scores])
+
+
+def image_root(names: Sequence[str]) -> Path:
+    """Returns the folder that all images are in, themselves or in folders below."""
+    return Path(os.path.commonpath([os.path.dirname(name) or '.' for name in names]))

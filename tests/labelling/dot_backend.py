@@ -1,4 +1,4 @@
-"""A stub of a network that is sure of some keypoints, unsure of others, and blind to a third kind."""
+"""A stub of a network: sure of some keypoints, unsure of others, and blind to a third kind."""
 
 from types import SimpleNamespace
 

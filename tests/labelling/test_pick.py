@@ -48,7 +48,8 @@ def test_the_least_sure_come_first_and_none_twice(images, tmp_path):
     np.testing.assert_array_equal(copied, IMAGES['blue'])
     assert cv2.imread(str(tmp_path / 'out/contact_sheet.jpg')).shape[1] > 2 * 200
     rows, _ = pick(images, tmp_path / 'all', num=50)
-    assert len(rows) == 4 and rows[-1]['image'] in ('red_b.png', 'sure.png')
+    assert len(rows) == 4
+    assert rows[-1]['image'] in ('red_b.png', 'sure.png')
 
 
 @pytest.mark.parametrize('tool', TOOL_FILES)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmpose.apis.inference import FrameResult
 from mmpose.config.mixture import add_pseudo_labels
 from mmpose.datasets import CocoDataset, CombinedDataset, collate_poses
-from mmpose.labelling.pseudo_labels import Acceptance, PseudoLabeller
+from mmpose.labelling.pseudo_labels import Acceptance, write_pseudo_labels
 from mmpose.labelling.views import keypoint_similarity, predict_views
-from mmpose.apis.inference import FrameResult
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import Boxes, Frame
 from tests.checkpoint_tools.checkpoint_files import plain_config, plain_model
@@ -34,9 +34,11 @@ def images(tmp_path):
     return folder
 
 
-def label(images, out, rules=None, inferencer=None, **options):
-    labeller = PseudoLabeller(inferencer or dot_inferencer(), rules, **options)
-    text = labeller([str(images)], out, {'model': 'dots'})
+def label(images, out, inferencer=None, **rules):
+    inferencer = inferencer or dot_inferencer()
+    text = write_pseudo_labels(
+        inferencer, [str(images)], out, Acceptance(**rules), {'model': 'dots'}
+    )
     return json.loads(out.read_text()), text
 
 
@@ -44,28 +46,33 @@ def test_what_is_accepted_is_written(images, tmp_path):
     content, text = label(images, tmp_path / 'new/labels.json')
     assert [x['file_name'] for x in content['images']] == sorted(DOTS)
     assert [(x['width'], x['height']) for x in content['images']] == [(160, 120)] * 2
-    assert content['info']['model'] == 'dots' and content['info']['threshold'] == 0.6
+    assert content['info']['model'] == 'dots'
+    assert content['info']['threshold'] == 0.6
     assert content['categories'][0]['keypoints'] == list(COCO.keypoint_names)
     for place, annotation in zip(DOTS.values(), content['annotations'], strict=True):
         points = np.array(annotation['keypoints']).reshape(17, 3)
         assert points[SURE, 2].tolist() == [2] * len(SURE)
-        np.testing.assert_allclose(points[SURE, :2], [place] * len(SURE), atol=0.7)  # px: the dot is seen in crops
+        np.testing.assert_allclose(
+            points[SURE, :2], [place] * len(SURE), atol=0.7
+        )  # px: the dot is seen in crops
         assert not points[UNSURE + BLIND].any()
         confidence = np.array(annotation['keypoint_confidence'])
         np.testing.assert_allclose(confidence, np.where(points[:, 2] > 0, 0.9, 0), atol=1e-3)
-        assert annotation['num_keypoints'] == len(SURE) and annotation['bbox'] == [0, 0, 160, 120]
-    assert '2 of 2 instances' in text and f'--pseudo-labels {tmp_path}' in text
+        assert annotation['num_keypoints'] == len(SURE)
+        assert annotation['bbox'] == [0, 0, 160, 120]
+    assert '2 of 2 instances' in text
+    assert f'--pseudo-labels {tmp_path}' in text
 
 
 @pytest.mark.parametrize(
     ('rules', 'expected'),
     [
-        (Acceptance(0.5, 0.0), SURE + BLIND),  # views need not agree
-        (Acceptance(0.6, 0.8), SURE),
+        (dict(threshold=0.5, agreement=0.0), SURE + BLIND),  # views need not agree
+        (dict(threshold=0.6, agreement=0.8), SURE),
     ],
 )
 def test_rules(images, tmp_path, rules, expected):
-    content, _ = label(images, tmp_path / 'labels.json', rules)
+    content, _ = label(images, tmp_path / 'labels.json', **rules)
     visible = np.array(content['annotations'][0]['keypoints'])[2::3]
     assert np.flatnonzero(visible).tolist() == sorted(expected)
 
@@ -86,7 +93,7 @@ def test_bad_rules(options, words):
 def test_empty_pseudo_labels(images, tmp_path):
     out = tmp_path / 'labels.json'
     with pytest.raises(ValueError, match=r'of 34 keypoints of 2 instances none .*score 0%'):
-        label(images, out, Acceptance(0.95))
+        label(images, out, threshold=0.95)
     (tmp_path / 'boxes.json').write_text(json.dumps({name: [] for name in DOTS}))
     with pytest.raises(ValueError, match='no pseudo-label: 2 inputs, and no instance was found'):
         label(images, out, inferencer=dot_inferencer(detector=str(tmp_path / 'boxes.json')))
@@ -120,18 +127,19 @@ def test_a_video_becomes_images_where_its_track_is_smooth(tmp_path):
     assert sorted(x.name for x in (tmp_path / 'labels_frames').iterdir()) == kept
     assert len({x['track_id'] for x in content['annotations']}) == 1
     with pytest.raises(ValueError, match=r'track 0%'):
-        label(tmp_path / 'walk.avi', tmp_path / 'b.json', Acceptance(min_track=13), every=1)
+        label(tmp_path / 'walk.avi', tmp_path / 'b.json', min_track=13, every=1)
     content, _ = label(tmp_path / 'walk.avi', tmp_path / 'c.json', every=4)
     assert [x['file_name'] for x in content['images']] == ['walk_000004.jpg', 'walk_000008.jpg']
 
 
 def test_images_and_videos_apart(images, tmp_path):
     write_video(tmp_path / 'walk.avi', [(50, 60)] * 3)
-    labeller = PseudoLabeller(dot_inferencer())
-    with pytest.raises(ValueError, match='images and videos came together'):
-        labeller([str(images), str(tmp_path / 'walk.avi')], tmp_path / 'x.json', {})
-    with pytest.raises(ValueError, match="'webcam' is a camera"):
-        labeller(['webcam'], tmp_path / 'x.json', {})
+    for inputs, words in (
+        ([str(images), str(tmp_path / 'walk.avi')], 'images and videos came together'),
+        (['webcam'], "'webcam' is a camera"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            write_pseudo_labels(dot_inferencer(), inputs, tmp_path / 'x.json', Acceptance(), {})
 
 
 def test_views_of_several_boxes():
@@ -141,10 +149,12 @@ def test_views_of_several_boxes():
     [poses] = inferencer.predictor([frame], [boxes])
     found = predict_views(inferencer.predictor, FrameResult(frame, poses, COCO))
     np.testing.assert_allclose(found.keypoints[:, 0], [[60, 40]] * 2, atol=0.7)  # px
-    assert (found.agreement[:, SURE] > 0.99).all() and (found.agreement[:, BLIND] < 0.5).all()
+    assert (found.agreement[:, SURE] > 0.99).all()
+    assert (found.agreement[:, BLIND] < 0.5).all()
     np.testing.assert_array_equal(found.boxes.xywh, boxes.xywh)
     empty = predict_views(inferencer.predictor, FrameResult(frame, [], COCO))
-    assert empty.keypoints.shape == (0, 17, 2) and empty.agreement.shape == (0, 17)
+    assert empty.keypoints.shape == (0, 17, 2)
+    assert empty.agreement.shape == (0, 17)
 
 
 def test_similarity_is_that_of_oks():
@@ -225,5 +235,5 @@ def test_labels_and_pseudo_labels_share_one_head(images, tmp_path):
         add_pseudo_labels(cfg, tmp_path / 'labels.json', images)
     cfg = Config(dict(model=plain_config(), train_dataloader=dict(dataset=labelled)))
     for paths in ((tmp_path / 'none.json', images), (tmp_path / 'labels.json', tmp_path / 'none')):
-        with pytest.raises(FileNotFoundError, match='none.*does not exist'):
+        with pytest.raises(FileNotFoundError, match=r'none.*does not exist'):
             add_pseudo_labels(cfg, *paths)
