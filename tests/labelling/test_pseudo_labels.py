@@ -15,7 +15,7 @@ from mmpose.datasets import CocoDataset, CombinedDataset, collate_poses
 from mmpose.labelling.pseudo_labels import Acceptance, write_pseudo_labels
 from mmpose.labelling.views import keypoint_similarity, predict_views
 from mmpose.metainfo import load_metainfo
-from mmpose.structures import Boxes, Frame
+from mmpose.structures import Boxes, Frame, PoseResult
 from tests.checkpoint_tools.checkpoint_files import plain_config, plain_model
 from tests.datasets import tiny_coco
 from tests.labelling.dot_backend import BLIND, SURE, UNSURE, dot_inferencer, image_with_dot
@@ -237,3 +237,26 @@ def test_labels_and_pseudo_labels_share_one_head(images, tmp_path):
     for paths in ((tmp_path / 'none.json', images), (tmp_path / 'labels.json', tmp_path / 'none')):
         with pytest.raises(FileNotFoundError, match=r'none.*does not exist'):
             add_pseudo_labels(cfg, *paths)
+
+
+def test_left_and_right_change_places_in_the_mirror_image():
+    rng = np.random.default_rng(0)
+    frame, box = Frame(0, image_with_dot((60, 40)), 'x.png'), [30.0, 10.0, 60.0, 80.0]
+    truth, scores = rng.uniform(20, 90, (17, 2)), rng.uniform(size=17)
+    partners = COCO.flip_indices
+
+    def pose(points, own_scores, bbox):
+        return PoseResult('x.png', 0, 1, points, own_scores, np.array(bbox, np.float32))
+
+    def perfect(frames, boxes):
+        np.testing.assert_array_equal(frames[0].image_bgr, frame.image_bgr[:, ::-1])
+        np.testing.assert_array_equal(frames[1].image_bgr, frame.image_bgr)
+        np.testing.assert_allclose(boxes[0].xywh, [[159 - 90, 10, 60, 80]])
+        np.testing.assert_allclose(boxes[1].xywh, [[60 - 34.5, 50 - 46, 69, 92]], atol=1e-4)
+        mirrored = np.column_stack([159 - truth[partners, 0], truth[partners, 1]])
+        return [[pose(mirrored, scores[partners], box)], [pose(truth, scores, box)]]
+
+    found = predict_views(perfect, FrameResult(frame, [pose(truth, scores, box)], COCO))
+    np.testing.assert_allclose(found.keypoints[0], truth)
+    np.testing.assert_allclose(found.keypoint_scores[0], scores)
+    np.testing.assert_allclose(found.agreement[0], 1)
