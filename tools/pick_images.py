@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from mmpose.apis.cli import run_tool
-from mmpose.labelling.command import add_model_arguments, inferencer_of, model_of
+from mmpose.labelling.command import about_model, add_model_arguments, inferencer_of, model_of
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,8 +46,7 @@ def main() -> None:
         words = model_of(args.model2, '--model2')
         second = load_backend(*words, inferencer.predictor.backend.device, flip_test=False)
     picker = ImagePicker(inferencer, second, args.kpt_thr)
-    about = {'model': ' '.join(args.model)}
-    print(picker(args.input, args.num, args.out, about, args.to))
+    print(picker(args.input, args.num, args.out, about_model(args), args.to))
 
 
 if __name__ == '__main__':

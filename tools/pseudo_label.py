@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from mmpose.apis.cli import run_tool
-from mmpose.labelling.command import add_model_arguments, inferencer_of
+from mmpose.labelling.command import about_model, add_model_arguments, inferencer_of
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,8 +45,7 @@ def main() -> None:
     from mmpose.labelling.pseudo_labels import Acceptance, write_pseudo_labels  # torch
 
     rules = Acceptance(args.threshold, args.agreement, args.min_track, args.every)
-    about = {'model': ' '.join(args.model)}
-    print(write_pseudo_labels(inferencer_of(args), args.input, args.out, rules, about))
+    print(write_pseudo_labels(inferencer_of(args), args.input, args.out, rules, about_model(args)))
 
 
 if __name__ == '__main__':

@@ -52,3 +52,10 @@ def model_of(words: list[str], flag: str) -> tuple[str, str | None]:
     if len(words) > 2:
         raise ValueError(f'{flag} takes a model and a checkpoint, but {len(words)} came: {words}')
     return words[0], words[1] if len(words) == 2 else None
+
+
+def about_model(args: argparse.Namespace) -> dict[str, str]:
+    """Returns where the poses come from, for ``info`` in a file of labels: files, or names."""
+    model, checkpoint = model_of(args.model, '--model')
+    found = {'model': model, 'checkpoint': checkpoint, 'detector': args.det}
+    return {name: text for name, text in found.items() if text is not None}

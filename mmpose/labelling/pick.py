@@ -8,8 +8,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -93,7 +91,7 @@ class ImagePicker:
         inputs: Sequence[str],
         num: int,
         out_dir: Path,
-        about: Mapping[str, Any],
+        about: Mapping[str, str],
         tool: str | None = None,
     ) -> str:
         """Writes the picked images and their predictions, and returns a summary.
@@ -104,7 +102,7 @@ class ImagePicker:
         Args:
             inputs: Images, folders and patterns of them.
             num: Images to pick.
-            about: Of the model, for ``info`` in the file of predictions.
+            about: See ``about_model``; what is a file is not written over.
             tool: ``cvat`` or ``label_studio``.
 
         Raises:
@@ -124,7 +122,7 @@ class ImagePicker:
         if tool:
             target = out_dir / TOOL_FILES[tool]
             paths += [target, config_path(target)][: 2 if tool == 'label_studio' else 1]
-        with OutputFiles(names) as files:
+        with OutputFiles([*names, *about.values()]) as files:
             for path in paths:
                 files.claim(path)
             found = [

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -117,7 +115,7 @@ def write_pseudo_labels(
     inputs: Sequence[str],
     out: Path,
     rules: Acceptance,
-    about: Mapping[str, Any],
+    about: Mapping[str, str],
 ) -> str:
     """Writes the pseudo-labels of images or videos, and returns a summary.
 
@@ -128,7 +126,7 @@ def write_pseudo_labels(
         inputs: Images, folders and patterns of them; or videos.
         out: File of the labels.
         rules: What is accepted.
-        about: Of the model, for ``info`` in the file.
+        about: See ``about_model``; what is a file is not written over.
 
     Raises:
         FileExistsError: If an output would replace a file of the user.
@@ -142,7 +140,7 @@ def write_pseudo_labels(
     labels = LabelFile(inferencer.dataset_meta, {**about, **vars(rules)})
     counts, problems = np.zeros(6, np.int64), []  # poses, keypoints, passed, passed each of TESTS
     stems = FreeNames()
-    with OutputFiles(names) as files:
+    with OutputFiles([*names, *about.values()]) as files:
         files.claim(out)
         for source in sources:
             stem = stems.take(stem_of(source.name), '') if is_video else ''

@@ -106,6 +106,15 @@ def test_no_file_of_the_user_is_replaced(images, tmp_path):
     with pytest.raises(FileExistsError, match='no command of this project has made it'):
         label(images, out)
     assert out.read_text() == 'mine'
+    label(images, tmp_path / 'boxes.json')
+    with pytest.raises(FileExistsError, match='is an input of this command'):
+        write_pseudo_labels(
+            dot_inferencer(),
+            [str(images)],
+            tmp_path / 'boxes.json',
+            Acceptance(),
+            {'detector': str(tmp_path / 'boxes.json')},
+        )
 
 
 def write_video(path, places):
