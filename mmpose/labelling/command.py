@@ -35,7 +35,9 @@ def inferencer_of(args: argparse.Namespace) -> PoseInferencer:
         ValueError: If there is no such model or detector, or the model is an exported file.
     """
     from mmpose.apis.inference.inferencer import PoseInferencer  # loads torch
+    from mmpose.labelling.views import open_files
 
+    open_files(args.input)  # raises now, before a model is loaded
     return PoseInferencer(
         *model_of(args.model, '--model'),
         flip_test=False,
