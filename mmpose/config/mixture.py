@@ -67,13 +67,14 @@ def add_pseudo_labels(cfg: Config, ann_file: str | Path, image_folder: str | Pat
 
     Raises:
         FileNotFoundError: If the file or the folder is missing.
-        ValueError: If the config has several heads or a mixture already.
+        ValueError: If the config has several heads, experts or a mixture already.
     """
     labelled = cfg.train_dataloader.dataset
-    if 'heads' in cfg.model or 'datasets' in labelled:
+    if 'heads' in cfg.model or 'datasets' in labelled or 'num_expert' in cfg.model.backbone:
         raise ValueError(
             f'--pseudo-labels {ann_file} are for a model with one head and one training dataset, '
-            f'and {cfg.filename} has several; list the file among train_dataloader.dataset.datasets'
+            f'and {cfg.filename} has several, or experts; list the file among '
+            'train_dataloader.dataset.datasets'
         )
     for path, is_there in (
         (ann_file, Path(ann_file).is_file()),

@@ -18,6 +18,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=('MODEL', 'CHECKPOINT'),
         help='name, config or work dir of a training; and a checkpoint',
     )
+    parser.add_argument('--dataset', help='which head of a model of several datasets, e.g. ap10k')
     parser.add_argument(
         '--det', help='whole-image, a .json with boxes, torchvision, ...; see pose infer --help'
     )
@@ -40,6 +41,7 @@ def inferencer_of(args: argparse.Namespace) -> PoseInferencer:
     open_files(args.input)  # raises now, before a model is loaded
     return PoseInferencer(
         *model_of(args.model, '--model'),
+        dataset=args.dataset,
         flip_test=False,
         detector=args.det,
         categories=args.det_cat,
