@@ -85,11 +85,10 @@ def add_pseudo_labels(cfg: Config, ann_file: str | Path, image_folder: str | Pat
                 f'--pseudo-labels: {path} does not exist; give the file that pose pseudo-label '
                 'has written, then the folder of its images'
             )
-    shared = {
-        key: labelled[key] for key in ('metainfo', 'pipeline', 'on_bad_image') if key in labelled
-    }
+    shared = {key: labelled[key] for key in ('pipeline', 'on_bad_image') if key in labelled}
     pseudo = dict(
         type='CocoDataset',
+        metainfo=cfg.model.get('metainfo', 'coco'),
         **shared,
         ann_file=str(Path(ann_file).resolve()),
         data_prefix=dict(img=str(Path(image_folder).resolve())),
