@@ -23,6 +23,8 @@ TOOLS = {
     'new-dataset': ('new_dataset.py', 'a config and a skeleton from annotations of your own'),
     'check-dataset': ('check_dataset.py', 'find what is wrong in a dataset before training'),
     'browse': ('browse_dataset.py', 'draw the samples that a model trains on'),
+    'pseudo-label': ('pseudo_label.py', 'labels of what a model is sure of, to train on'),
+    'pick': ('pick_images.py', 'which images to label next, with predictions to correct'),
     'annotations': ('dataset_converters/convert_annotations.py', 'change the labelling tool'),
     'migrate-config': ('migrate_config.py', 'a config of MMPose in our words'),
     'migrate-metainfo': ('migrate_metainfo.py', 'a skeleton of MMPose as a table'),

@@ -41,6 +41,7 @@ RANKS = {
     'mmpose.apis': 6,
     'mmpose.analysis': 7,
     'mmpose.export': 7,
+    'mmpose.labelling': 7,
     'realtime_pose': 8,
     'benchmarks': 9,
     'mmpose.__main__': 10,

@@ -28,6 +28,12 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='scale the learning rate with the total batch',
     )
+    parser.add_argument(
+        '--pseudo-labels',
+        nargs=2,
+        metavar=('FILE', 'IMAGES'),
+        help='train on these too: what pose pseudo-label has written, and the folder of the images',
+    )
     return parser.parse_args()
 
 
@@ -35,8 +41,11 @@ def main() -> None:
     args = parse_args()
     from mmpose.apis.train import prepare_training, run_training
     from mmpose.config.load import load_config
+    from mmpose.config.mixture import add_pseudo_labels
 
     cfg = load_config(args.config, args.cfg_options, args.data_root)
+    if args.pseudo_labels:
+        add_pseudo_labels(cfg, *args.pseudo_labels)
     prepare_training(
         cfg,
         work_dir=args.work_dir,

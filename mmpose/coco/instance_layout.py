@@ -12,7 +12,8 @@ from mmpose.coco.json_fields import Json
 CENTER_SCALE, CENTER_ZOOM, IMAGE = 'center_scale', 'center_zoom', 'image'
 SCALE_PX = 200.0  # MPII and the face data sets state the side of a window in units of 200 px
 ZOOM_PX = 256.0  # MPII-TRB states the zoom that makes the window 256 px
-CONFIDENCE = 'keypoint_confidence'  # extra array of parts: (N, K), 0 to 1
+# extra array of parts: (N, K), 0 to 1; and a field of an annotation, of pseudo-labels: K numbers
+CONFIDENCE = 'keypoint_confidence'
 PART_END = '_kpts'  # of the fields of COCO-WholeBody that hold parts of a body
 
 

@@ -222,6 +222,9 @@ class AnnotationReader:
         columns = {'ann_id': ids, 'category_id': category, 'area': area, 'bbox_xywh': boxes,
                    'iscrowd': crowd, 'num_labelled': counts, 'visibility': visibility,
                    'keypoints': points[..., :2] - self.layout.first_pixel}  # fmt: skip
+        has_none = self.layout.is_part or self.purpose != 'training'
+        if not has_none and any(CONFIDENCE in item for item in rows.items):
+            columns[CONFIDENCE] = self._confidences(rows, visibility)
         keep = ~rows.bad
         if self.purpose == 'training':
             keep &= ~(crowd | unlabelled)
@@ -301,6 +304,22 @@ class AnnotationReader:
         if self.report is not None:
             good &= visibility <= 2
             self._note(rows, ~np.asarray(good.all(axis=1)), 'bad_visibility', found, expected)
+
+    def _confidences(self, rows: Columns, visibility: Floats) -> Floats:
+        """Confidences (N, K) of pseudo-labels; 1 for an annotation without, 0 if not labelled."""
+        is_bare = np.array([value is None for value in rows.values(CONFIDENCE)], np.bool_)
+        found = rows.lists(CONFIDENCE, visibility.shape[1], is_bare)
+        found = np.where(visibility > 0, np.where(is_bare[:, None], 1, found), 0)
+        # a keypoint of 0.5 or less would be trained as one that is not there; see Codec.encode
+        good = ((found > 0.5) & (found <= 1)) | (visibility == 0)
+        rows.check(
+            np.asarray(good.all(axis=1)),
+            lambda row: f"field '{CONFIDENCE}' has {found[row, good[row].argmin()]:g}",
+            'a number above 0.5, up to 1, for every labelled keypoint (give a less certain one '
+            'visibility 0)',
+            'bad_keypoints',
+        )
+        return found
 
     def _name_of(self, keypoint: int) -> str:
         assert self.dataset_meta is not None
@@ -449,6 +468,9 @@ class AnnotationReader:
                    'keypoints': np.zeros((0, num, 2), self._float)}  # fmt: skip
         parts, self._parts = self._parts or [nothing], []
         columns = parts[0]
+        if any(CONFIDENCE in part for part in parts):
+            nothing[CONFIDENCE] = nothing['visibility']
+            parts = [{CONFIDENCE: np.sign(part['visibility']), **part} for part in parts]
         if len(parts) > 1:
             columns = {name: np.concatenate([part[name] for part in parts]) for name in nothing}
         is_labelled = columns['visibility'].any(axis=1)
@@ -464,6 +486,8 @@ class AnnotationReader:
         is_evaluation = self.purpose == 'evaluation'
         if self.layout.is_part:
             self._extras[CONFIDENCE] = np.minimum(visibility, 1).astype(np.float32)
+        if CONFIDENCE in columns:
+            self._extras[CONFIDENCE] = columns.pop(CONFIDENCE).astype(np.float32)
         return KeypointGroundTruth(
             image_ids=id_array(self.images.ids),
             category_ids=self._category_ids(columns['ann_id'], columns['category_id'], image_id),

@@ -1,4 +1,4 @@
-"""Mixture configs, composed of the config fragments of single datasets."""
+"""Mixtures of datasets in a config: composed of fragments, or of labels and pseudo-labels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from mmengine.config import Config
 
 from mmpose.config.load import read_config
 
@@ -52,3 +54,43 @@ def compose_mixture(folder: str | Path, table: Sequence[tuple[str, str, str]]) -
         },
         metrics={phase: [one[f'{phase}_evaluator'] for one in data] for phase in ('val', 'test')},
     )
+
+
+def add_pseudo_labels(cfg: Config, ann_file: str | Path, image_folder: str | Path) -> None:
+    """Mixes pseudo-labels into the training data of a model with one head.
+
+    Args:
+        cfg: The config; changed in place. Its training dataset becomes a ``CombinedDataset`` of
+            that dataset and of the pseudo-labels, with one pipeline, in their natural shares.
+        ann_file: What ``pose pseudo-label`` wrote, or another COCO keypoint file.
+        image_folder: What the file names in it start from.
+
+    Raises:
+        FileNotFoundError: If the file or the folder is missing.
+        ValueError: If the config has several heads, experts or a mixture already.
+    """
+    labelled = cfg.train_dataloader.dataset
+    if 'heads' in cfg.model or 'datasets' in labelled or 'num_expert' in cfg.model.backbone:
+        raise ValueError(
+            f'--pseudo-labels {ann_file} are for a model with one head and one training dataset, '
+            f'and {cfg.filename} has several, or experts; list the file among '
+            'train_dataloader.dataset.datasets'
+        )
+    for path, is_there in (
+        (ann_file, Path(ann_file).is_file()),
+        (image_folder, Path(image_folder).is_dir()),
+    ):
+        if not is_there:
+            raise FileNotFoundError(
+                f'--pseudo-labels: {path} does not exist; give the file that pose pseudo-label '
+                'has written, then the folder of its images'
+            )
+    shared = {key: labelled[key] for key in ('pipeline', 'on_bad_image') if key in labelled}
+    pseudo = dict(
+        type='CocoDataset',
+        metainfo=cfg.model.get('metainfo', 'coco'),
+        **shared,
+        ann_file=str(Path(ann_file).resolve()),
+        data_prefix=dict(img=str(Path(image_folder).resolve())),
+    )
+    cfg.train_dataloader.dataset = dict(type='CombinedDataset', datasets=[labelled, pseudo])

@@ -137,12 +137,14 @@ class PosePredictor:
                     by_row[row] = replace(pose, ann_id=row, dataset_idx=number)
         return [[by_row[row] for row in sorted(by_row)] for by_row in poses]
 
+    def crops(self, frame: Frame, boxes: Boxes) -> Tensor:
+        """Returns the network inputs (N, C, h, w) uint8 BGR of the boxes of a frame."""
+        instances = [(frame, boxes, row) for row in range(len(boxes))]
+        return self._inputs(instances, [self._window(bbox_xywh) for bbox_xywh in boxes.xywh])
+
     def _predict(self, instances: list[tuple[Frame, Boxes, int]]) -> list[PoseResult]:
         windows = [self._window(boxes.xywh[row]) for _, boxes, row in instances]
-        inputs = self._crops([frame.image_bgr for frame, _, _ in instances], windows)
-        if getattr(self.backend, 'has_condition', False):
-            inputs = torch.cat([inputs, _conditions(instances, windows).to(inputs.device)], dim=1)
-        prediction = self.backend.predict(inputs, self.with_heatmaps)
+        prediction = self.backend.predict(self._inputs(instances, windows), self.with_heatmaps)
         results = batch_to_results(
             prediction.keypoints,
             prediction.keypoint_scores,
@@ -157,6 +159,14 @@ class PosePredictor:
             replace(result, heatmaps=own.numpy(), window=window)
             for result, own, window in zip(results, maps, windows, strict=True)
         ]
+
+    def _inputs(
+        self, instances: list[tuple[Frame, Boxes, int]], windows: list[CropWindow]
+    ) -> Tensor:
+        crops = self._crops([frame.image_bgr for frame, _, _ in instances], windows)
+        if not getattr(self.backend, 'has_condition', False):
+            return crops
+        return torch.cat([crops, _conditions(instances, windows).to(crops.device)], dim=1)
 
     def _crops(self, images: list[np.ndarray], windows: list[CropWindow]) -> Tensor:
         """Returns (B, 3, h, w) uint8, a crop of each image; of images that follow each other only
