@@ -6,6 +6,7 @@ from mmpose.datasets.transforms.compose import Compose
 from mmpose.datasets.transforms.formatting import GenerateTarget, PackPoseInputs
 from mmpose.datasets.transforms.loading import BadImageError, LoadImage, MissingImageError
 from mmpose.datasets.transforms.photometric import Albumentation, PhotometricDistortion
+from mmpose.datasets.transforms.teacher import AddTeacherKeypoints
 from mmpose.datasets.transforms.window import (
     GetBBoxCenterScale,
     RandomFlip,
@@ -14,6 +15,7 @@ from mmpose.datasets.transforms.window import (
 )
 
 __all__ = [
+    'AddTeacherKeypoints',
     'Albumentation',
     'BadImageError',
     'Compose',

@@ -30,10 +30,19 @@ class TopdownPoseEstimator(PoseEstimator):
         pretrained_metainfo: Skeleton of ``pretrained``, where that is a pose model whose head is
             to be loaded too (the first of several, or that of the backbone's
             ``default_dataset``). Keypoints with the same name in both skeletons start from it.
+        teacher: Config of what a training learns from besides the annotations, see
+            ``attach_teacher``; of no effect otherwise.
+
+    Attributes:
+        teacher: The teacher of a training, see ``mmpose/models/distillation.py``. It is no part of
+            the network.
+        takes_teacher: Whether the losses of the class ask it.
 
     Raises:
         ValueError: If the head has another number of keypoints than the skeleton.
     """
+
+    takes_teacher = True
 
     def __init__(
         self,
@@ -41,6 +50,7 @@ class TopdownPoseEstimator(PoseEstimator):
         head: Config,
         metainfo: str | DatasetMeta = 'coco',
         pretrained_metainfo: str | DatasetMeta | None = None,
+        teacher: Config | None = None,
         **kwargs: Any,
     ) -> None:
         metas = [] if pretrained_metainfo is None else [pretrained_metainfo]
@@ -61,6 +71,8 @@ class TopdownPoseEstimator(PoseEstimator):
             )
         flips = torch.from_numpy(self.dataset_meta.flip_indices.copy())
         self.register_buffer('flip_indices', flips, persistent=False)
+        self.teacher: Any = None
+        self._teacher_config = teacher
 
     def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
         """Returns the only head with its skeleton."""
@@ -71,8 +83,19 @@ class TopdownPoseEstimator(PoseEstimator):
         return self.head(self.extract_feat(inputs, dataset_idx))
 
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Returns the losses of the head."""
+        """Returns the losses of the head, and of a teacher if there is one."""
         features = self.extract_feat(inputs, self.condition_of(batch))
+        if self._teacher_config is None:
+            return self._head_loss(features, batch)
+        if self.teacher is None:
+            raise ValueError(
+                'model.teacher is set but not loaded; train by tools/train.py or run_training, or '
+                'call attach_teacher(model, config.model.teacher)'
+            )
+        targets, losses = self.teacher.teach(inputs, batch, features)
+        return self._head_loss(features, {**batch, **targets}) | losses
+
+    def _head_loss(self, features: Any, batch: Batch) -> dict[str, Tensor]:
         keypoints, keypoints_visible = batch['keypoints'], batch['keypoints_visible']
         wanted = list(signature(self.head.loss).parameters)
         if 'batch_data_samples' in wanted:
