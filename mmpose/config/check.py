@@ -337,6 +337,7 @@ def _check_teacher(cfg: Config) -> Iterator[str]:
     is_file = bool(teacher.get('predictions'))
     if is_file == bool(teacher.get('config')):
         yield 'model.teacher needs one of config (a network) and predictions (a file of poses)'
+        return
     others = TEACHER_OF_NETWORK if is_file else {'metainfo'}
     for key in sorted(key for key in others & teacher.keys() if teacher[key]):
         what = 'predictions' if is_file else 'config'
