@@ -138,7 +138,9 @@ def run_training(cfg: Config, launcher: str = 'none') -> PoseRunner:
             add_teacher_poses(cfg)
         runner = PoseRunner.from_cfg(cfg)
         if teacher:
-            runner.logger.info(attach_teacher(runner.bare_model, teacher, cfg.get('trust_checkpoint', False)))
+            runner.logger.info(
+                attach_teacher(runner.bare_model, teacher, cfg.get('trust_checkpoint', False))
+            )
         if teacher and teacher.get('predictions'):
             runner.logger.info(describe_coverage(runner.train_dataloader.dataset))
         runner.train()

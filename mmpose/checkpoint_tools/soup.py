@@ -58,9 +58,7 @@ class Validation:
         metrics = self.runner.test()
         option = 'default_hooks.checkpoint.save_best'
         self.name = watched_metric(self.runner, metrics, self.metric, option)
-        self.greater = (
-            greater_is_better(self.name) if self.rule is None else self.rule == 'greater'
-        )
+        self.greater = greater_is_better(self.name) if self.rule is None else self.rule == 'greater'
         return float(metrics[self.name])
 
 
@@ -162,7 +160,9 @@ def find_checkpoints(paths: Sequence[str]) -> list[Path]:
     for path in map(Path, paths):
         found = sorted(path.glob('*.pth')) if path.is_dir() else [path]
         if not found or not all(file.is_file() for file in found):
-            raise FileNotFoundError(f"there is no checkpoint '{path}'; name .pth files or a work dir")
+            raise FileNotFoundError(
+                f"there is no checkpoint '{path}'; name .pth files or a work dir"
+            )
         files += found
     return list(dict.fromkeys(files))
 

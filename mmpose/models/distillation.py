@@ -182,8 +182,8 @@ def _check_crops(model: TopdownPoseEstimator, student: TopdownPoseEstimator) -> 
     ]
     if norms[0] != norms[1]:
         raise ValueError(
-            f'the teacher normalises images otherwise (RGB, mean, std: {norms[0]}) than the student '
-            f'({norms[1]}); set model.data_preprocessor as the teacher has it, {INSTEAD}'
+            f'the teacher normalises images otherwise (RGB, mean, std: {norms[0]}) than the '
+            f'student ({norms[1]}); set model.data_preprocessor as the teacher has it, {INSTEAD}'
         )
 
 

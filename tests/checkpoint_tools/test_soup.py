@@ -42,7 +42,9 @@ def test_ingredients_are_tried_from_the_best_on_and_kept_if_nothing_is_lost(grea
     soup, bowl, said = stir({'a': 3.0, 'b': 1.4, 'c': 0.5, 'dd': -8.0}, greater=greater)
     # b, c and a alone are off by 0.4, 0.5 and 2; b with c by 0.05; with a by 0.63; with d by 2.0
     assert [path.name for path in soup.ingredients] == ['b', 'c']
-    np.testing.assert_allclose(bowl.tried[4:], [0.95, (1.4 + 0.5 + 3) / 3, (1.9 - 8) / 3], rtol=1e-6)
+    np.testing.assert_allclose(
+        bowl.tried[4:], [0.95, (1.4 + 0.5 + 3) / 3, (1.9 - 8) / 3], rtol=1e-6
+    )
     np.testing.assert_allclose(soup.state['weight'], 0.95)
     assert soup.state['num_batches_tracked'] == 1
     sign = -1 if greater else 1

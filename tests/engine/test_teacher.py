@@ -82,7 +82,7 @@ def test_poses_of_a_file_teach_as_their_network_does_in_mean(data_root, teacher,
     with np.load(file) as found:
         others = {**found, 'ann_id': found['ann_id'] + 10_000}
     np.savez(file, **others)
-    with pytest.raises(ValueError, match='none of an annotation in .*train2017.json; predict on'):
+    with pytest.raises(ValueError, match=r'none of an annotation in .*train2017\.json; predict on'):
         train(data_root, tmp_path / 'none', overrides)
 
 
@@ -122,6 +122,6 @@ def test_soup_that_helps_is_a_plain_checkpoint(data_root, teacher, tmp_path, mon
             torch.testing.assert_close(tensor, (states[0][key] + states[1][key]) / 2)
     assert init_model(read_recorded_config(teacher / 'config.py'), str(out)) is not None
     other = {'model.backbone.embed_dim': 48, 'model.head.in_channels': 48}
+    cfg = load_config(teacher / 'config.py', SMALL | other, data_root)
     with pytest.raises(ValueError, match='embed_dim is 96 in the file and 48 in the model'):
-        cfg = load_config(teacher / 'config.py', SMALL | other, data_root)
         run_soup(cfg, [str(x) for x in files], str(out), work_dir=str(tmp_path / 'logs'))

@@ -83,7 +83,9 @@ def _read_poses(path: Path, meta: DatasetMeta) -> tuple[NDArray[np.int64], NDArr
         with np.load(path) as columns:
             missing = {'ann_id', 'keypoints', 'keypoint_scores'} - set(columns)
             if missing:
-                raise ValueError(f'{path} has no {sorted(missing)}; write it by tools/test.py --dump')
+                raise ValueError(
+                    f'{path} has no {sorted(missing)}; write it by tools/test.py --dump'
+                )
             names = ('ann_id', 'keypoints', 'keypoint_scores')
             ids, points, scores = (columns[name] for name in names)
     if points.shape[1] != meta.num_keypoints:
