@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.config import Config
 
 from mmpose.backends.load import load_backend
-from mmpose.backends.model_names import find_model
+from mmpose.backends.model_names import ModelSource, find_model
 from mmpose.backends.pytorch import TorchBackend
 from mmpose.datasets.transforms import AddTeacherKeypoints
 from mmpose.models.distillation import NetworkTeacher, PoseTeacher
@@ -39,22 +40,28 @@ def attach_teacher(
     if options.get('predictions'):
         model.teacher = PoseTeacher(model, **weights)
         return f'teacher: the poses of {options["predictions"]}'
-    wanted = (options['config'], options.get('checkpoint'), options.get('dataset'))
-    source = find_model(*wanted)
+    try:
+        backend, source = _load(options, model.flip_indices.device, trust)
+        model.teacher = NetworkTeacher(backend.model, model, **weights)
+    except (ValueError, FileNotFoundError) as error:
+        raise type(error)(f'model.teacher: {error}') from error
+    return f'teacher: {source.config} with {source.checkpoint}, frozen'
+
+
+def _load(
+    options: Mapping[str, Any], device: torch.device, trust: bool
+) -> tuple[TorchBackend, ModelSource]:
+    wanted, dataset = (options['config'], options.get('checkpoint')), options.get('dataset')
+    source = find_model(*wanted, dataset)
     if source.checkpoint is None:
-        raise ValueError(
-            f"model.teacher.config is '{source.name}', which has no weights; set "
-            'model.teacher.checkpoint'
-        )
-    device = model.flip_indices.device
-    backend = load_backend(*wanted[:2], device, wanted[2], flip_test=False, trust_checkpoint=trust)
+        raise ValueError(f"'{source.name}' has no weights; set model.teacher.checkpoint")
+    backend = load_backend(*wanted, device, dataset, flip_test=False, trust_checkpoint=trust)
     if not isinstance(backend, TorchBackend):
         raise ValueError(
-            f"model.teacher.config is '{source.name}', an exported file; give the config and the "
-            'checkpoint that it was made of'
+            f"'{source.name}' is an exported file; give the config and the checkpoint that it was "
+            'made of'
         )
-    model.teacher = NetworkTeacher(backend.model, model, **weights)
-    return f'teacher: {source.config} with {source.checkpoint}, frozen'
+    return backend, source
 
 
 def add_teacher_poses(cfg: Config) -> None:

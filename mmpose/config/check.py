@@ -325,6 +325,9 @@ def _check_teacher(cfg: Config) -> Iterator[str]:
     teacher = model.get('teacher')
     if teacher is None:
         return
+    if not isinstance(teacher, Mapping):
+        yield f'model.teacher is {teacher!r}; expected a dict such as dict(config={teacher!r})'
+        return
     kind = MODELS.get(str(model.get('type', '')))
     if not getattr(kind, 'takes_teacher', False):
         yield (

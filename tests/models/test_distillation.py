@@ -2,7 +2,7 @@
 
 import copy
 import re
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -11,9 +11,11 @@ from multi_head_model import make_batch, make_single
 
 from mmpose.backends.teacher import attach_teacher
 from mmpose.config.check import check_config
+from mmpose.config.load import load_config
 from mmpose.metainfo import load_metainfo
 from mmpose.metainfo.keypoint_names import places_of
 from mmpose.models.distillation import NetworkTeacher, PoseTeacher, pairwise_token_loss
+from mmpose.registry import MODELS
 
 INPUTS = torch.randn(2, 3, 64, 48, generator=torch.Generator().manual_seed(1))
 SIZES = dict(input_size=(48, 64), heatmap_size=(12, 16), blur_kernel_size=3)
@@ -191,8 +193,13 @@ def test_teachers_that_do_not_fit_are_refused(teacher, student, message):
 def test_a_teacher_that_was_not_loaded_is_no_silent_one():
     with pytest.raises(ValueError, match=r'model.teacher is set but not loaded.*attach_teacher'):
         make_student()(INPUTS, make_batch([0, 0]), mode='loss')
-    with pytest.raises(ValueError, match='has no weights; set model'):
-        attach_teacher(make_student(), dict(config='ViTPose_tiny_toy_128x96'))
+    for options, error, message in (
+        (dict(config='ViTPose_tiny_toy_128x96'), ValueError, "'ViT.*' has no weights; set model"),
+        (dict(config='nowhere'), ValueError, "no file and no model 'nowhere'"),
+        (dict(config='.'), FileNotFoundError, "the folder '.' has no config.py"),
+    ):
+        with pytest.raises(error, match=f'^model.teacher: .*{message}'):
+            attach_teacher(make_student(), options)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +207,7 @@ def test_a_teacher_that_was_not_loaded_is_no_silent_one():
     [
         (dict(teacher=dict(config='a', predictions='b')), 'needs one of config'),
         (dict(teacher=dict(checkpoint='a')), 'needs one of config'),
+        (dict(teacher='a'), r"teacher is 'a'; expected a dict such as dict\(config='a'\)"),
         (dict(teacher=dict(config='a', weight=1)), r'has weight, expected checkpoint, config'),
         (dict(teacher=dict(predictions='b', token_weight=1)), 'token_weight has no meaning'),
         (dict(teacher=dict(config='b', metainfo='coco')), 'metainfo has no meaning.*config'),
@@ -228,3 +236,21 @@ def test_features_of_different_grids_are_compared_on_the_coarser_one():
     assert pairwise_token_loss(fine, 3 * coarse, (8, 6)).item() < 1e-10
     assert pairwise_token_loss(fine, fine.flip(-1), (8, 6)).item() > 1e-3
     assert pairwise_token_loss(fine, fine.flip(-1), (1, 1)).item() < 1e-10
+
+
+def test_vitpose_teaches_the_next_smaller_one_on_coco():
+    """The commands of docs/distillation.md, with one block each and random weights."""
+    tiny = {'model.backbone.embed_dim': 192, 'model.head.in_channels': 192}
+    sizes = [('base', {}), ('small', {'model.teacher.config': 'vitpose-b'})]
+    sizes += [('small', tiny | {'model.teacher.config': 'work_dirs/small'})]
+    models = []
+    for size, options in sizes:
+        options = {'model.backbone.depth': 1, **options}
+        cfg = load_config(f'ViTPose_{size}_coco_256x192', options)
+        models.append(MODELS.build(cfg.model))
+    for teacher, student in pairwise(models):
+        taught(teacher, student, token_weight=0.01)
+        batch = make_batch([0])
+        losses = student(torch.zeros(1, 3, 256, 192), batch, mode='loss')
+        assert losses['loss_token'] > 0
+        assert losses['loss_teacher'] > 0
