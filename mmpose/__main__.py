@@ -30,6 +30,7 @@ TOOLS = {
     'migrate-metainfo': ('migrate_metainfo.py', 'a skeleton of MMPose as a table'),
     'convert': ('convert_checkpoint.py', 'a checkpoint from one format to another'),
     'inspect': ('inspect_checkpoint.py', 'what a checkpoint holds and which config fits'),
+    'soup': ('model_soup.py', 'average the weights of checkpoints if validation gains by it'),
     'split': ('model_split.py', 'a model of several datasets in one for each'),
     'publish': ('publish_model.py', 'the weights of a run with a model card'),
     'benchmark': ('benchmark.py', 'measure loader, training and inference beside baselines'),

@@ -14,9 +14,12 @@ from mmengine.config import Config
 
 from mmpose.apis.train import METRICS_FILE, RESULTS_FILE, RESULTS_PREFIX, set_work_dir
 from mmpose.backends.packed import fuse_batch_norms
+from mmpose.checkpoint_tools.soup import Soup, Validation, find_checkpoints, greedy_soup
 from mmpose.config.load import DATA_PREFIX, DATA_ROOT_VARIABLE
+from mmpose.engine.checkpoint_files import write_atomically
 from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.runner import TEST_CONFIG, PoseRunner
+from mmpose.engine.sharding import to_cpu
 from mmpose.evaluation.functional import format_scores
 from mmpose.evaluation.metrics import PerDatasetMetric, PredictionDump, primary_metric
 from mmpose.evaluation.metrics.metric_info import metric_types, with_type
@@ -212,6 +215,64 @@ def run_test(
         files.record()
     leave_distributed()
     return metrics
+
+
+def run_soup(
+    cfg: Config,
+    checkpoints: Sequence[str],
+    out: str,
+    *,
+    top: int | None = None,
+    work_dir: str | None = None,
+    launcher: str = 'none',
+    trust_checkpoint: bool = False,
+) -> Soup:
+    """Averages checkpoints greedily and writes the mean if it is better than each of them.
+
+    The metric is that by which the config keeps its best checkpoint, or the primary one, on the
+    validation data.
+
+    Args:
+        cfg: The config; changed in place.
+        checkpoints: Files, or folders of them. Of a run with an ``EMAHook`` the averaged weights
+            count, as in a test.
+        out: File that gets the mean.
+        top: How many of the best are tried; None for all.
+        work_dir: Folder for logs; ``work_dirs/<config name>`` by default.
+        launcher: How the ranks are started.
+        trust_checkpoint: Whether checkpoints may run code when they are read.
+
+    Raises:
+        ValueError: If the config has no validation data, ``top`` is below 2, or a checkpoint is of
+            another network.
+    """
+    if cfg.get('val_dataloader') is None:
+        raise ValueError(f'{cfg.filename} has no val_dataloader, whose data decide about a soup')
+    if top is not None and top < 2:
+        raise ValueError(f'--top is {top}; expected 2 or more checkpoints')
+    paths = find_checkpoints(checkpoints)
+    file = writing(out, inputs=[cfg.filename, *paths])
+    kept = cfg.default_hooks.get('checkpoint') or {}
+    evaluator, cfg.test_dataloader = cfg.val_evaluator, cfg.val_dataloader
+    prepare_test(cfg, '', work_dir=work_dir, trust_checkpoint=trust_checkpoint)
+    cfg.load_from, cfg.test_evaluator, cfg.launcher = None, evaluator, launcher
+    init_distributed(launcher)
+    runner = PoseRunner.from_cfg(cfg)
+    metric = kept.get('save_best') or 'auto'
+    validation = Validation(runner, metric, kept.get('rule'), trust_checkpoint)
+    soup = greedy_soup(paths, validation, top, runner.logger.info)
+    names = ', '.join(path.name for path in soup.ingredients)
+    found = f'{validation.name} {soup.score:.4f}, {soup.ingredients[0].name} alone '
+    found += f'{soup.best_score:.4f}'
+    if not soup.is_better:
+        runner.logger.info(f'no mean is better than the best checkpoint ({found}); nothing written')
+    elif runner.rank == 0:
+        meta = {'soup': names, 'dataset_meta': runner.bare_model.dataset_meta.name}
+        write_atomically(to_cpu({'state_dict': soup.state, 'meta': meta}), Path(out))
+        file.record()
+        runner.logger.info(f'{out}: mean of {names} ({found})')
+    leave_distributed()
+    return soup
 
 
 def _all_metrics(evaluators: Any) -> list[dict[str, Any]]:

@@ -34,7 +34,11 @@ from mmpose.models import MultiHeadPoseEstimator, TopdownPoseEstimator
 from mmpose.models.backbones.vit_moe import plain_config
 from mmpose.registry import CODECS, MODELS
 
-TRAINING_ONLY = ('pretrained', 'pretrained_metainfo')  # keys of a model that inference ignores
+TRAINING_ONLY = (
+    'pretrained',
+    'pretrained_metainfo',
+    'teacher',
+)  # keys of a model that inference ignores
 
 
 def load_backend(

@@ -27,7 +27,7 @@ CARD_FILE = 'README.md'
 # what of a config says how a model is used and was trained, and nothing of the machine
 KEPT = ('model', 'val_pipeline', 'val_dataloader', 'train_dataloader', 'train_cfg')
 KEPT += ('optim_wrapper', 'param_scheduler')
-STARTS = ('pretrained', 'pretrained_metainfo', 'trust_checkpoint')  # of a training
+STARTS = ('pretrained', 'pretrained_metainfo', 'teacher', 'trust_checkpoint')  # of a training
 
 
 def save_folder(

@@ -11,7 +11,7 @@ from mmpose.datasets.transforms.condition import CONDITION_CHANS
 from mmpose.evaluation.metrics import PerDatasetMetric
 from mmpose.evaluation.metrics.metric_info import metric_class, metric_classes, with_type
 from mmpose.metainfo import load_metainfo
-from mmpose.registry import CODECS, DATASETS
+from mmpose.registry import CODECS, DATASETS, MODELS
 
 Config = Mapping[str, Any]
 
@@ -27,6 +27,8 @@ TOP_LEVEL_KEYS = {
     'val_pipeline', 'vis_backends', 'visualizer', 'work_dir',
 }
 # fmt: on
+TEACHER_OF_NETWORK = {'config', 'checkpoint', 'dataset', 'token_weight'}
+TEACHER_KEYS = {*TEACHER_OF_NETWORK, 'loss_weight', 'metainfo', 'predictions'}
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -208,6 +210,11 @@ def _check_visibility(cfg: Config) -> Iterator[str]:
             'model.visibility_head is for models of one dataset, but the model has '
             f'{len(model["heads"])} heads; remove it'
         )
+    if model.get('teacher'):
+        yield (
+            'model.visibility_head is all that is trained where it is, but model.teacher teaches '
+            'heatmaps; remove one of them'
+        )
     for part in _parts(cfg, 'train_dataloader') if loader else ():
         if not part.config.get('with_visibility'):
             yield (
@@ -366,6 +373,37 @@ def _check_mixture_metric(
             yield from _check_evaluator(phase, child, part.config)
 
 
+def _check_teacher(cfg: Config) -> Iterator[str]:
+    model = cfg.get('model') or {}
+    teacher = model.get('teacher')
+    if teacher is None:
+        return
+    if not isinstance(teacher, Mapping):
+        yield f'model.teacher is {teacher!r}; expected a dict such as dict(config={teacher!r})'
+        return
+    kind = MODELS.get(str(model.get('type', '')))
+    if not getattr(kind, 'takes_teacher', False):
+        yield (
+            f'model.teacher is set but {model.get("type")} learns from none; remove it, or take '
+            "model.type='TopdownPoseEstimator'"
+        )
+    unknown = sorted(teacher.keys() - TEACHER_KEYS)
+    if unknown:
+        yield f'model.teacher has {", ".join(unknown)}, expected {", ".join(sorted(TEACHER_KEYS))}'
+    is_file = bool(teacher.get('predictions'))
+    if is_file == bool(teacher.get('config')):
+        yield 'model.teacher needs one of config (a network) and predictions (a file of poses)'
+        return
+    others = TEACHER_OF_NETWORK if is_file else {'metainfo'}
+    for key in sorted(key for key in others & teacher.keys() if teacher[key]):
+        what = 'predictions' if is_file else 'config'
+        yield f'model.teacher.{key} has no meaning together with model.teacher.{what}; remove it'
+    for key in ('loss_weight', 'token_weight'):
+        value = teacher.get(key, 0)
+        if not isinstance(value, (int, float)) or not 0 <= value < float('inf'):
+            yield f'model.teacher.{key} is {value!r}; expected a number that is not negative'
+
+
 def _as_list(configs: Any) -> list[Config]:
     return [configs] if isinstance(configs, Mapping) else list(configs)
 
@@ -419,4 +457,5 @@ _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_skeletons,
     _check_categories,
     _check_evaluators,
+    _check_teacher,
 )

@@ -43,6 +43,7 @@ SAMPLE_KEYS = {
     'rotation': 'float, degrees. Rotation of the window; 0 if absent.',
     'flipped': 'bool. The coordinates are those of the mirrored image; False if absent.',
     'crop': 'CropWindow. The window as it was cropped.',
+    'teacher_keypoints': '(K, 3) float32, in px, and score. Poses of a teacher, if there is one.',
 }
 
 # Keys that are of no use to a model.

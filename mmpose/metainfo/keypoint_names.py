@@ -206,6 +206,29 @@ def match_keypoints(source: Sequence[str], target: Sequence[str]) -> list[Pair]:
     return [(pairs[j], j) for j in sorted(pairs)]
 
 
+def places_of(names: Sequence[str], source: Sequence[str], where: str) -> list[int]:
+    """Returns the place in another skeleton of each keypoint; points that are only near are none.
+
+    Args:
+        names: Keypoints to find.
+        source: Keypoints among which to look.
+        where: What the others are, for the message.
+
+    Raises:
+        ValueError: If some are not there; the message names them.
+    """
+    keys, wanted = parse_names(source), parse_names(names)
+    places = {
+        j: i
+        for i, j in match_keypoints(source, names)
+        if source[i] == names[j] or point_key(keys[i]) == point_key(wanted[j])
+    }
+    missing = [name for j, name in enumerate(names) if j not in places]
+    if missing:
+        raise ValueError(f'{where} has no {", ".join(missing)}; expected all keypoints by name')
+    return [places[j] for j in range(len(names))]
+
+
 def point_key(name: KeypointName) -> Key:
     """Returns the key of a point, equal for all its names: ``root`` and ``pelvis``."""
     return _table().same.get(name.key, name.key)

@@ -7,6 +7,7 @@ from mmpose.datasets.transforms.condition import AddCondition
 from mmpose.datasets.transforms.formatting import GenerateTarget, PackPoseInputs
 from mmpose.datasets.transforms.loading import BadImageError, LoadImage, MissingImageError
 from mmpose.datasets.transforms.photometric import Albumentation, PhotometricDistortion
+from mmpose.datasets.transforms.teacher import AddTeacherKeypoints
 from mmpose.datasets.transforms.window import (
     GetBBoxCenterScale,
     RandomFlip,
@@ -16,6 +17,7 @@ from mmpose.datasets.transforms.window import (
 
 __all__ = [
     'AddCondition',
+    'AddTeacherKeypoints',
     'Albumentation',
     'BadImageError',
     'Compose',

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from mmpose.codecs import Codec
 from mmpose.codecs.peaks import find_peaks
 from mmpose.models.heads.base import PoseHead
+from mmpose.models.losses import KeypointMSELoss
 from mmpose.registry import CODECS, MODELS
 
 # Kernel of a transposed convolution -> (padding, output padding) that double the size exactly.
@@ -133,7 +134,12 @@ class HeatmapHead(PoseHead):
         return feats if isinstance(feats, Tensor) else feats[-1]
 
     def loss(
-        self, feats: Tensor, keypoints: Tensor, keypoints_visible: Tensor
+        self,
+        feats: Tensor,
+        keypoints: Tensor,
+        keypoints_visible: Tensor,
+        teacher_heatmaps: Tensor | None = None,
+        teacher_weights: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Returns training loss and accuracy; targets are drawn on the device of the features.
 
@@ -141,10 +147,13 @@ class HeatmapHead(PoseHead):
             feats: (B, in_channels, H', W').
             keypoints: (B, K, 2), input px.
             keypoints_visible: (B, K).
+            teacher_heatmaps: (B, K, H, W). Further targets, of a teacher.
+            teacher_weights: (B, K). Of these.
 
         Returns:
             loss_heatmap: Scalar to be minimised.
             acc_pose: Scalar, see `heatmap_accuracy`; for watching only.
+            loss_teacher: Scalar to be minimised; with ``teacher_heatmaps`` only.
 
         Raises:
             ValueError: If K is not that of the head.
@@ -162,7 +171,10 @@ class HeatmapHead(PoseHead):
         step = self.decoder.num_channels(1)  # score maps come first in each keypoint's group
         accuracy = heatmap_accuracy(heatmaps.detach()[:, ::step], targets[:, ::step], weights)
         loss = self.loss_module(heatmaps, targets, weights)
-        return {'loss_heatmap': loss, 'acc_pose': accuracy}
+        losses = {'loss_heatmap': loss, 'acc_pose': accuracy}
+        if teacher_heatmaps is not None:
+            losses['loss_teacher'] = KeypointMSELoss()(heatmaps, teacher_heatmaps, teacher_weights)
+        return losses
 
     def decode(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Returns keypoints (B, K, 2), input px, and scores (B, K) of heatmaps (B, C, H, W)."""

@@ -54,6 +54,8 @@ class PGVLPoseEstimator(TopdownPoseEstimator):
         ValueError: If widths or keypoints do not fit each other.
     """
 
+    takes_teacher = False
+
     def __init__(
         self,
         backbone: Config,

@@ -36,15 +36,22 @@ class TopdownPoseEstimator(PoseEstimator):
         visibility_head: Config of a ``VisibilityHead``, which says whether keypoints are visible.
             It is then all that is trained: ``pretrained`` is a pose model, of the same skeleton
             unless ``pretrained_metainfo`` says otherwise, whose poses stay as they are.
+        teacher: Config of what a training learns from besides the annotations, see
+            ``attach_teacher``; of no effect otherwise.
 
     Attributes:
         calibration: What makes probabilities of scores, in a model whose checkpoint
             ``tools/calibrate.py`` has written; None in any other.
+        teacher: The teacher of a training, see ``mmpose/models/distillation.py``. It is no part of
+            the network.
+        takes_teacher: Whether the losses of the class ask it.
 
     Raises:
         ValueError: If the head has another number of keypoints than the skeleton, or the model
             cannot have a visibility head.
     """
+
+    takes_teacher = True
 
     def __init__(
         self,
@@ -53,6 +60,7 @@ class TopdownPoseEstimator(PoseEstimator):
         metainfo: str | DatasetMeta = 'coco',
         pretrained_metainfo: str | DatasetMeta | None = None,
         visibility_head: Config | None = None,
+        teacher: Config | None = None,
         **kwargs: Any,
     ) -> None:
         if visibility_head and kwargs.get('pretrained') and pretrained_metainfo is None:
@@ -79,6 +87,8 @@ class TopdownPoseEstimator(PoseEstimator):
         self.visibility_head = self._build_visibility_head(visibility_head)
         for part in self._frozen_parts():
             part.requires_grad_(False).eval()
+        self.teacher: Any = None
+        self._teacher_config = teacher
 
     def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
         """Returns the only head with its skeleton."""
@@ -102,7 +112,10 @@ class TopdownPoseEstimator(PoseEstimator):
             self.calibration.to(self.flip_indices.device)
 
     def loss(self, inputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Returns the losses of the head, or those of the visibility head where there is one."""
+        """Returns the losses of the head, and of a teacher if there is one.
+
+        Where there is a visibility head, its losses are all.
+        """
         if self.visibility_head is not None:
             with torch.no_grad():
                 features = self.extract_feat(inputs, self.condition_of(batch))
@@ -113,6 +126,17 @@ class TopdownPoseEstimator(PoseEstimator):
             print_log('the scores are calibrated no more, as training changes them', 'current')
             self.calibration = None
         features = self.extract_feat(inputs, self.condition_of(batch))
+        if self._teacher_config is None:
+            return self._head_loss(features, batch)
+        if self.teacher is None:
+            raise ValueError(
+                'model.teacher is set but not loaded; train by tools/train.py or run_training, or '
+                'call attach_teacher(model, config.model.teacher)'
+            )
+        targets, losses = self.teacher.teach(inputs, batch, features)
+        return self._head_loss(features, {**batch, **targets}) | losses
+
+    def _head_loss(self, features: Any, batch: Batch) -> dict[str, Tensor]:
         keypoints, keypoints_visible = batch['keypoints'], batch['keypoints_visible']
         wanted = list(signature(self.head.loss).parameters)
         if 'batch_data_samples' in wanted:

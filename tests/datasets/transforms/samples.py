@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,19 @@ def write_image(folder: Path, image: np.ndarray, name: str = 'x.png') -> str:
     quality = [cv2.IMWRITE_JPEG_QUALITY, 98] if name.endswith('.jpg') else []
     assert cv2.imwrite(path, image, quality)
     return path
+
+
+def write_poses(path: Path, ann_ids: list[int], num_keypoints: int = 17) -> str:
+    """Writes drawn poses, one an annotation, as a result file or an ``.npz``; returns its path."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(20, 80, (len(ann_ids), num_keypoints, 3))
+    points[..., 2] = rng.random((len(ann_ids), num_keypoints))
+    if path.suffix == '.npz':
+        columns = dict(keypoints=points[..., :2], keypoint_scores=points[..., 2])
+        np.savez(path, ann_id=np.array(ann_ids), **columns)
+    else:
+        common = dict(image_id=1, category_id=1, score=1.0)
+        poses = zip(ann_ids, points, strict=True)
+        rows = [dict(common, ann_id=i, keypoints=pose.ravel().tolist()) for i, pose in poses]
+        path.write_text(json.dumps(rows))
+    return str(path)
