@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import gc
 import logging
 import os
 import sys
@@ -172,8 +173,9 @@ class PoseRunner(Runner):
             model = convert_sync_batchnorm(model, 'torch')
         if self._train_dataloader is None:
             return model
-        if strategy == 'fsdp':
-            return shard_model(model)
+        return shard_model(model) if strategy == 'fsdp' else self._replicate(model)
+
+    def _replicate(self, model: nn.Module) -> MMDistributedDataParallel:
         on_gpu = next(model.parameters()).is_cuda
         return MMDistributedDataParallel(
             model,
@@ -183,6 +185,13 @@ class PoseRunner(Runner):
             static_graph=self.cfg.get('static_graph', False),
             find_unused_parameters=self.cfg.get('find_unused_parameters', False),
         )
+
+    def rewrap_model(self) -> None:
+        """Lets DDP, if it is in use, wait for the gradients of what trains now, and of no more."""
+        if isinstance(self.model, MMDistributedDataParallel):
+            self.model = self.bare_model
+            gc.collect()  # the old wrapper, whose hooks on the gradients end with it
+            self.model = self._replicate(self.model)
 
     def _init_model_weights(self) -> None:
         """Nothing is left to do: :meth:`wrap_model` has initialised, and DDP has shared."""
