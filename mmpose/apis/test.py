@@ -54,7 +54,8 @@ def prepare_test(
     set_work_dir(cfg, work_dir, TEST_CONFIG)
     cfg.load_from, cfg.resume = checkpoint, False
     cfg.trust_checkpoint = trust_checkpoint
-    cfg.model.pretrained = None
+    if not cfg.model.get('lora'):  # a file of adapters alone is put on its backbone
+        cfg.model.pretrained = None
     if 'pretrained_metainfo' in cfg.model:
         cfg.model.pretrained_metainfo = None
     evaluators = cfg.test_evaluator
