@@ -20,6 +20,7 @@ TOOLS = {
     'evaluate-detector': ('evaluate_detector.py', 'evaluate a detector or its boxes'),
     'export': ('export.py', 'write a model for another runtime'),
     'new-dataset': ('new_dataset.py', 'a config and a skeleton from annotations of your own'),
+    'estimate-sigmas': ('estimate_sigmas.py', 'sigmas of keypoints from repeated labels'),
     'check-dataset': ('check_dataset.py', 'find what is wrong in a dataset before training'),
     'browse': ('browse_dataset.py', 'draw the samples that a model trains on'),
     'annotations': ('dataset_converters/convert_annotations.py', 'change the labelling tool'),
