@@ -38,7 +38,9 @@ def parse_args() -> argparse.Namespace:
     )
     args = parser.parse_args()
     if args.folds is not None and (args.no_validate or args.launcher != 'none'):
-        parser.error('--folds evaluates each fold, in one process; omit --no-validate and --launcher')
+        parser.error(
+            '--folds evaluates each fold, in one process; omit --no-validate and --launcher'
+        )
     return args
 
 

@@ -58,6 +58,9 @@ def prepare_test(
         cfg.model.pretrained = None
     if 'pretrained_metainfo' in cfg.model:
         cfg.model.pretrained_metainfo = None
+    hooks = cfg.get('custom_hooks') or []
+    if any(one.get('type') == 'EMAHook' for one in hooks):  # a checkpoint has its average
+        cfg.custom_hooks = [one for one in hooks if one.get('type') != 'EMAHook']
     evaluators = cfg.test_evaluator
     evaluators = [evaluators] if isinstance(evaluators, dict) else list(evaluators)
     if metrics:

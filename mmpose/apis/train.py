@@ -248,7 +248,7 @@ def _file_to_split(cfg: Config) -> Path:
     kind = DATASETS.get(str(dataset.get('type', '')))
     if getattr(kind, 'layout', None) != 'coco' or dataset.get('indices') is not None:
         raise ValueError(
-            f'--folds splits one annotation file in COCO\'s layout, but train_dataloader.dataset is '
+            f"--folds splits one annotation file in COCO's layout, but train_dataloader.dataset is "
             f'{dataset.get("type")}{" with indices" if dataset.get("indices") else ""}; write such '
             'a file of the images to train on'
         )

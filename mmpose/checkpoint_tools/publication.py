@@ -116,7 +116,8 @@ def publish_checkpoint(
         'config': card.config,
         'commit': card.commit or _recorded_commit(read),
         'epoch': read.meta.get('epoch'),
-        'weights': 'averaged (EMA)' if is_averaged else 'as trained',
+        'weights': ('averaged (EMA)' if is_averaged else 'as trained')
+        + (', adapters (LoRA) and heads without their backbone' if adapter else ''),
         'format': read.format_name,
         'model': _model_words(read),
         **({'metric': card.metric} if card.metric else {}),
@@ -137,7 +138,9 @@ def publish_checkpoint(
         return Publication(commit or weights, card_file, sha256, left_out)
     kept = {key: value for key, value in plain_values(read.meta).items() if key in KEPT_META}
     target = Path(target)
-    part = _write(state, target, kept | {'source_sha256': read.sha256, 'averaged': is_averaged} | base)
+    part = _write(
+        state, target, kept | {'source_sha256': read.sha256, 'averaged': is_averaged} | base
+    )
     sha256 = checkpoint_sha256(part)
     final = target.with_name(f'{target.stem}-{sha256[:HASH_DIGITS]}{target.suffix}')
     card_file = final.with_suffix('.md')

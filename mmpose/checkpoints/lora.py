@@ -105,8 +105,8 @@ def join_base(
     if sha256 != base_sha256(base):
         raise ValueError(
             'these are adapters for another backbone than that of the model, with '
-            f'model.pretrained={pretrained!r}; set model.backbone and model.pretrained to those '
-            'that they were trained on'
+            f'model.pretrained={pretrained!r}; take the config of their training, with its '
+            'model.lora and model.pretrained'
         )
     return _base_of(base) | adapters
 

@@ -1,10 +1,9 @@
-"""Low-rank adapters (LoRA): small trained matrices beside the frozen linear layers of a backbone."""
+"""Low-rank adapters (LoRA): small trained matrices beside frozen linear layers of a backbone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -97,9 +96,7 @@ def add_lora(
     for name, layer in layers.items():
         place, _, last = name.rpartition('.')
         if last in wanted:
-            setattr(
-                backbone.get_submodule(place), last, LoRALinear(layer, rank, alpha, dropout)
-            )
+            setattr(backbone.get_submodule(place), last, LoRALinear(layer, rank, alpha, dropout))
 
 
 def merge_lora(model: nn.Module) -> int:

@@ -49,7 +49,9 @@ def test_the_spread_of_drawn_labels_comes_back(count, tmp_path):
     # 800 squared distances or more, each with two degrees of freedom: 3.5 % at one sigma
     np.testing.assert_allclose(found.dataset_meta.sigmas, SPREAD, rtol=0.1)
     assert found.num_instances == 400
-    assert found.num_repeats.tolist() == [400 * (count - 1) * (1 if i == 0 else 2) for i in range(17)]
+    assert found.num_repeats.tolist() == [
+        400 * (count - 1) * (1 if i == 0 else 2) for i in range(17)
+    ]
     assert found.dataset_meta.sigmas[1] == found.dataset_meta.sigmas[2]  # the eyes share a value
 
 
@@ -65,7 +67,7 @@ def test_keypoints_of_one_label_keep_their_sigma_and_the_table_is_written(tmp_pa
     read = load_metainfo(tmp_path / 'new.csv')
     np.testing.assert_allclose(read.sigmas, found.dataset_meta.sigmas)
     assert read.keypoint_names == META.keypoint_names
-    with pytest.raises(ValueError, match='a skeleton table is a .csv file'):
+    with pytest.raises(ValueError, match=r'a skeleton table is a \.csv file'):
         write_sigmas(found, tmp_path / 'new.json', files)
     with pytest.raises(FileExistsError):
         write_sigmas(found, Path(tmp_path, 'mine.csv'), [write_text(tmp_path / 'mine.csv')])
@@ -80,7 +82,10 @@ def write_text(path):
     ('second', 'message'),
     [
         (annotator(1), 'all their labels are equal'),
-        (annotator(2, names=[f'other_{i}.jpg' for i in range(200)]), 'no keypoint is labelled twice'),
+        (
+            annotator(2, names=[f'other_{i}.jpg' for i in range(200)]),
+            'no keypoint is labelled twice',
+        ),
     ],
 )
 def test_nothing_to_estimate(second, message, tmp_path):

@@ -5,10 +5,12 @@ import shutil
 import pytest
 import torch
 
+from mmpose.apis.test import prepare_test, run_test
 from mmpose.backends import init_model
 from mmpose.checkpoint_tools import convert_checkpoint, publish_checkpoint
 from mmpose.checkpoint_tools.publication import Card
 from mmpose.checkpoints.io import read_checkpoint
+from mmpose.config.load import load_config
 from tests.engine.training import EACH_ITERATION, train
 
 FREEZE = {'custom_hooks': [dict(type='FreezeHook', until={'backbone': 1})]}
@@ -66,7 +68,13 @@ def test_a_file_of_adapters_and_its_merged_model(base, adapted, tmp_path):
         model = init_model(adapted / 'config.py', weights)
         assert not [name for name in model.state_dict() if 'lora' in name]
         found = model.backend.predict(crops).keypoints
-        torch.testing.assert_close(torch.as_tensor(found), torch.as_tensor(wanted), atol=1e-3, rtol=0)
+        torch.testing.assert_close(
+            torch.as_tensor(found), torch.as_tensor(wanted), atol=1e-3, rtol=0
+        )
+
+    cfg = load_config(adapted / 'config.py')
+    prepare_test(cfg, str(alone), work_dir=str(tmp_path / 'test'))
+    assert 'coco/AP' in run_test(cfg)
 
     other = tmp_path / 'other.pth'
     content = read_checkpoint(base)

@@ -10,7 +10,7 @@ from mmpose.backends.packed import can_pack, pack
 from mmpose.checkpoints.lora import adapter_state, fit_adapters, join_base, merge_adapters
 from mmpose.config.check import check_config
 from mmpose.models import TopdownPoseEstimator
-from mmpose.models.lora import LoRALinear, add_lora, merge_lora
+from mmpose.models.lora import LoRALinear, merge_lora
 
 CODEC = dict(type='UDPHeatmap', input_size=(64, 64), heatmap_size=(16, 16), blur_kernel_size=3)
 DECONV = dict(deconv_out_channels=(16, 16), deconv_kernel_sizes=(4, 4))
@@ -24,7 +24,9 @@ def build(backbone=VIT, lora=None, seed=0):
     torch.manual_seed(seed)
     width = 192 if backbone['type'] == 'TimmBackbone' else 48
     head = dict(in_channels=width, out_channels=17, decoder=CODEC, **DECONV)
-    model = TopdownPoseEstimator(backbone=backbone, head=dict(type='HeatmapHead', **head), lora=lora)
+    model = TopdownPoseEstimator(
+        backbone=backbone, head=dict(type='HeatmapHead', **head), lora=lora
+    )
     for name, parameter in model.named_parameters():
         if name.endswith('lora_B'):
             nn.init.normal_(parameter, std=0.1)
@@ -103,7 +105,7 @@ def test_adapters_are_told_from_their_backbone():
         join_base(alone, other, sha256, 'base.pth')
     with pytest.raises(ValueError, match='without the backbone'):
         merge_adapters(alone)
-    with pytest.raises(ValueError, match='no checkpoint of a run with model.lora'):
+    with pytest.raises(ValueError, match=r'no checkpoint of a run with model\.lora'):
         adapter_state(build().state_dict())
     fresh, _ = fit_adapters(build().state_dict(), state)
     model.load_state_dict(fresh)
