@@ -27,6 +27,7 @@ from mmpose.visualization import read_scalars
 HASH_DIGITS = 8
 EMA_KEY = 'ema_state_dict'
 EMA_PREFIX = 'module.'
+ADAPTER_NOTE = ', adapters (LoRA) and heads without their backbone'
 KEPT_META = ('epoch', 'iter', 'seed', 'cfg', 'dataset_meta', 'mmpose_version', 'time')
 WEIGHT_KEYS = ('state_dict', 'model', 'module')
 
@@ -103,12 +104,9 @@ def publish_checkpoint(
     read = read_source(source, trust)
     content = read_checkpoint(source, trust)
     state = choose_weights(content, ema, str(source))
-    base = {}
     with naming(source):
-        if adapter:
-            state, base[BASE_KEY] = adapter_state(state)
-        else:
-            state = merge_adapters(state)
+        state, sha256 = adapter_state(state) if adapter else (merge_adapters(state), None)
+    base = {BASE_KEY: sha256} if sha256 else {}
     is_averaged = EMA_KEY in content and ema is not False
     is_bare = not any(key in content for key in WEIGHT_KEYS)
     left_out = () if is_bare else tuple(x for x in content if x not in (*WEIGHT_KEYS, 'meta'))
@@ -116,8 +114,7 @@ def publish_checkpoint(
         'config': card.config,
         'commit': card.commit or _recorded_commit(read),
         'epoch': read.meta.get('epoch'),
-        'weights': ('averaged (EMA)' if is_averaged else 'as trained')
-        + (', adapters (LoRA) and heads without their backbone' if adapter else ''),
+        'weights': ('averaged (EMA)' if is_averaged else 'as trained') + ADAPTER_NOTE * adapter,
         'format': read.format_name,
         'model': _model_words(read),
         **({'metric': card.metric} if card.metric else {}),
