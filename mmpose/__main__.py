@@ -21,6 +21,7 @@ TOOLS = {
     'calibrate': ('calibrate.py', 'make probabilities of the scores of a checkpoint'),
     'export': ('export.py', 'write a model for another runtime'),
     'new-dataset': ('new_dataset.py', 'a config and a skeleton from annotations of your own'),
+    'estimate-sigmas': ('estimate_sigmas.py', 'sigmas of keypoints from repeated labels'),
     'check-dataset': ('check_dataset.py', 'find what is wrong in a dataset before training'),
     'browse': ('browse_dataset.py', 'draw the samples that a model trains on'),
     'pseudo-label': ('pseudo_label.py', 'labels of what a model is sure of, to train on'),

@@ -8,6 +8,7 @@ import argparse
 from mmpose.apis.cli import run_tool
 
 MODELS = ('tiny', 'small', 'base', 'large', 'huge')
+RECIPES = ('standard', 'small_data')
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,6 +25,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='folder to write to; default: the name')
     parser.add_argument('--size', default='256x192', help='height x width of the crops')
     parser.add_argument('--model', default='small', choices=MODELS)
+    parser.add_argument(
+        '--recipe',
+        default='standard',
+        choices=RECIPES,
+        help='small_data: for some dozens of images',
+    )
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
     return parser.parse_args()
 
@@ -43,6 +50,7 @@ def main() -> None:
         size=args.size,
         model=args.model,
         seed=args.seed,
+        recipe=args.recipe,
         overwrite=args.overwrite,
     )
     print('\n'.join(f'note: {note}' for note in made.notes))

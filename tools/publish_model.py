@@ -32,6 +32,12 @@ def parse_args() -> argparse.Namespace:
         'evaluates by default',
     )
     parser.add_argument(
+        '--adapter',
+        action='store_true',
+        help='only the adapters (model.lora) and heads, into NAME.safetensors; they need the same '
+        'model.pretrained',
+    )
+    parser.add_argument(
         '--trust-checkpoint',
         action='store_true',
         help='read a file that runs code when it is read; only for files you trust',
@@ -41,6 +47,8 @@ def parse_args() -> argparse.Namespace:
         parser.error('give NAME.pth, NAME.safetensors or a folder to write, or --push-to-hub')
     if args.push_to_hub and Path(args.target or '').suffix in ('.pth', '.safetensors'):
         parser.error(f'--push-to-hub uploads a folder; omit {args.target}, or name a folder')
+    if args.adapter and Path(args.target or '').suffix != '.safetensors':
+        parser.error(f'--adapter writes NAME.safetensors, not {args.target}')
     if args.private and not args.push_to_hub:
         parser.error('--private is of --push-to-hub ORG/NAME')
     return args
@@ -55,7 +63,7 @@ def main() -> None:
         args.config, args.dataset, args.metric, args.commit, args.licence or DEFAULT_LICENCE
     )
     trust, hub = args.trust_checkpoint, (args.push_to_hub, args.private)
-    done = publish_checkpoint(args.source, args.target, card, args.ema, trust, *hub)
+    done = publish_checkpoint(args.source, args.target, card, args.ema, trust, *hub, args.adapter)
     if done.left_out:
         print(f'left out: {", ".join(done.left_out)}')
     print(f'weights: {done.weights}\nsha256: {done.sha256}')

@@ -57,9 +57,13 @@ def prepare_test(
     set_work_dir(cfg, work_dir, TEST_CONFIG)
     cfg.load_from, cfg.resume = checkpoint, False
     cfg.trust_checkpoint = trust_checkpoint
-    cfg.model.pretrained = None
+    if not cfg.model.get('lora'):  # a file of adapters alone is put on its backbone
+        cfg.model.pretrained = None
     if 'pretrained_metainfo' in cfg.model:
         cfg.model.pretrained_metainfo = None
+    hooks = cfg.get('custom_hooks') or []
+    if any(one.get('type') == 'EMAHook' for one in hooks):  # a checkpoint has its average
+        cfg.custom_hooks = [one for one in hooks if one.get('type') != 'EMAHook']
     evaluators = cfg.test_evaluator
     evaluators = [evaluators] if isinstance(evaluators, dict) else list(evaluators)
     if metrics:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import re
+import statistics
+import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import get_rank
 
 from mmpose.backends.teacher import add_teacher_poses, attach_teacher, describe_coverage
+from mmpose.dataset_tools.folds import split_into_folds
 from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.runner import TEST_CONFIG, TRAIN_CONFIG, PoseRunner
 from mmpose.engine.work_dir_lock import work_dir_lock
+from mmpose.registry import DATASETS
+from mmpose.structures.output_files import writing
 
 RESULTS_PREFIX = 'result'  # outfile_prefix of the metrics, in the work dir
 RESULTS_FILE = f'{RESULTS_PREFIX}_keypoints.json'
 METRICS_FILE = 'metrics.json'
+FOLDS_FILE = 'folds.json'
+NOTHING = -1  # of COCO's metrics where there is nothing of a size
 
 
 def prepare_training(
@@ -86,8 +97,7 @@ def set_work_dir(cfg: Config, work_dir: str | None, config_name: str) -> None:
         FileExistsError: If that is the config itself as its user has written it, or if no run has
             made the folder but it has files of the names that a run writes.
     """
-    default = Path('work_dirs', Path(cfg.filename or 'run').stem)
-    cfg.work_dir = str(work_dir or cfg.get('work_dir') or default)
+    cfg.work_dir = str(work_dir or cfg.get('work_dir') or _default_work_dir(cfg))
     target, source = Path(cfg.work_dir, config_name), Path(cfg.filename or '')
     if source.is_file() and target.is_file() and target.samefile(source):
         if _is_recorded(source):
@@ -104,6 +114,10 @@ def set_work_dir(cfg: Config, work_dir: str | None, config_name: str) -> None:
                 f"'{target.with_name(name)}' exists, and no run has made it; remove it, or choose "
                 'another --work-dir'
             )
+
+
+def _default_work_dir(cfg: Config) -> Path:
+    return Path('work_dirs', Path(cfg.filename or 'run').stem)
 
 
 def _is_recorded(config: Path) -> bool:
@@ -146,3 +160,118 @@ def run_training(cfg: Config, launcher: str = 'none') -> PoseRunner:
         runner.train()
         leave_distributed()
     return runner
+
+
+def run_folds(
+    load: Callable[[], Config],
+    num_folds: int,
+    seed: int = 0,
+    work_dir: str | None = None,
+    resume: str | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Trains once for each fold of the training set, and evaluates on the images left out.
+
+    The figures are those of the last evaluation, not of the best one, which would be chosen on the
+    images that it is measured on.
+
+    Args:
+        load: Gives the config, anew for each fold.
+        num_folds: k, number of folds.
+        seed: Seed of the split and of each training.
+        work_dir: Gets a work dir ``fold_i`` for each, and ``folds.json``.
+        resume: Whether to leave out what is done and to go on with what was interrupted.
+        options: Further ones of ``prepare_training``.
+
+    Returns:
+        What ``folds.json`` holds: values by metric, their mean and standard deviation.
+
+    Raises:
+        ValueError: If the training set is not one file in COCO's layout.
+        FileExistsError: If there are folds of an earlier run that is not to be resumed.
+    """
+    cfg = load()
+    folder = Path(work_dir or cfg.get('work_dir') or _default_work_dir(cfg))
+    folds, about = split_into_folds(_file_to_split(cfg), num_folds, seed)
+    report = folder / FOLDS_FILE
+    if resume not in (None, 'auto'):
+        raise ValueError(f"--resume is '{resume}', but folds go on from their own; give no path")
+    if resume is None and any(folder.glob('fold_*')):
+        raise FileExistsError(
+            f"'{folder}' has folds of an earlier run; add --resume, or choose another --work-dir"
+        )
+    files = writing(report, inputs=[cfg.filename])
+    scores = [
+        _train_fold(load(), fold, folder / f'fold_{i}', seed=seed, **options)
+        for i, fold in enumerate(folds)
+    ]
+    table = {
+        name: dict(
+            mean=statistics.fmean(one[name] for one in scores),
+            std=statistics.stdev(one[name] for one in scores),
+            folds=[one[name] for one in scores],
+        )
+        for name in scores[0]
+        if all(one.get(name, NOTHING) != NOTHING for one in scores)
+    }
+    content = {'about': about, 'metrics': table}
+    report.write_text(json.dumps(content, indent=2) + '\n')
+    files.record()
+    return content
+
+
+def _train_fold(
+    cfg: Config, fold: dict[str, Any], folder: Path, **options: Any
+) -> dict[str, float]:
+    """Trains one fold, unless it is done, and returns its metrics."""
+    done = folder / METRICS_FILE
+    if done.is_file():
+        return json.loads(done.read_text())
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {part: (folder / f'{part}.json').resolve() for part in fold}
+    for part, path in paths.items():
+        path.write_text(json.dumps(fold[part]))
+    own, val = cfg.train_dataloader.dataset, cfg.val_dataloader
+    val.dataset = {**copy.deepcopy(own), 'pipeline': val.dataset.pipeline, 'test_mode': True}
+    own.ann_file, val.dataset.ann_file = str(paths['train']), str(paths['val'])
+    evaluators = cfg.val_evaluator
+    for evaluator in [evaluators] if isinstance(evaluators, dict) else evaluators:
+        evaluator.pop('ann_file', None)  # a metric takes that of its dataset
+    has_begun = any(folder.glob('*.pth'))  # else it starts as the config says, from load_from
+    prepare_training(cfg, work_dir=str(folder), resume='auto' if has_begun else None, **options)
+    cfg.experiment_name = f'{folder} {time.time()}'  # of what a process has once
+    runner = run_training(cfg)
+    scalars = runner.message_hub.log_scalars
+    metrics = {
+        name.removeprefix('val/'): float(buffer.current())
+        for name, buffer in scalars.items()
+        if name.startswith('val/') and not name.endswith('time')
+    }
+    metrics = metrics or runner.val()  # of a training that was complete when it was interrupted
+    done.write_text(json.dumps(metrics, indent=2) + '\n')
+    return metrics
+
+
+def _file_to_split(cfg: Config) -> Path:
+    """Returns the annotation file of a training set that can be split."""
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    kind = DATASETS.get(str(dataset.get('type', '')))
+    if getattr(kind, 'layout', None) != 'coco' or dataset.get('indices') is not None:
+        raise ValueError(
+            f"--folds splits one annotation file in COCO's layout, but train_dataloader.dataset is "
+            f'{dataset.get("type")}{" with indices" if dataset.get("indices") else ""}; write such '
+            'a file of the images to train on'
+        )
+    return Path(dataset.get('data_root', ''), dataset.ann_file)
+
+
+def format_folds(content: dict[str, Any]) -> str:
+    """Table of the metrics of all folds, with mean and standard deviation."""
+    metrics = content['metrics']
+    width = max(len(name) for name in metrics)
+    count = len(next(iter(metrics.values()))['folds'])
+    lines = [f'{"":<{width}}  {"mean":>7}  {"std":>7}' + ''.join(f'{i:>9}' for i in range(count))]
+    for name, row in metrics.items():
+        values = ''.join(f'{value:9.4f}' for value in row['folds'])
+        lines.append(f'{name:<{width}}  {row["mean"]:7.4f}  {row["std"]:7.4f}{values}')
+    return '\n'.join(lines)

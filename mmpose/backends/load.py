@@ -34,11 +34,8 @@ from mmpose.models import MultiHeadPoseEstimator, TopdownPoseEstimator
 from mmpose.models.backbones.vit_moe import plain_config
 from mmpose.registry import CODECS, MODELS
 
-TRAINING_ONLY = (
-    'pretrained',
-    'pretrained_metainfo',
-    'teacher',
-)  # keys of a model that inference ignores
+# keys of a model that inference ignores; adapters are merged as they are loaded
+TRAINING_ONLY = ('pretrained', 'pretrained_metainfo', 'lora', 'teacher')
 
 
 def load_backend(
@@ -195,6 +192,8 @@ def init_model(
         cfg.model.get('test_cfg', {}).pop('flip_test', None)
     rule = CropRule.from_config(cfg, dataset)
     model_cfg = {key: None if key in TRAINING_ONLY else value for key, value in cfg.model.items()}
+    if cfg.model.get('lora'):  # a file of adapters alone is put on its backbone
+        model_cfg['pretrained'] = cfg.model.get('pretrained')
     model = _build(model_cfg, checkpoint, dataset, trust_checkpoint)
     if checkpoint is None:
         name = cfg.filename or 'the config'

@@ -11,6 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mmpose.models import TopdownPoseEstimator
 from mmpose.models.backbones import ViT
+from mmpose.models.lora import merge_lora
 
 
 class PackedLinear(nn.Module):
@@ -61,6 +62,7 @@ def pack(model: TopdownPoseEstimator) -> TopdownPoseEstimator:
     backend = getattr(model, 'backend', None)
     packed = copy.deepcopy(model, {**shared, id(backend): None})
     fuse_batch_norms(packed)
+    merge_lora(packed)
     for module in packed.backbone.modules():
         for name, child in list(module.named_children()):
             if isinstance(child, nn.Linear):

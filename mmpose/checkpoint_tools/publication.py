@@ -15,6 +15,8 @@ from mmpose.checkpoint_tools.convert_file import SAFETENSORS, plain_values
 from mmpose.checkpoint_tools.source import Source, read_source
 from mmpose.checkpoints.download import HUB_FILES
 from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_checkpoint
+from mmpose.checkpoints.load import naming
+from mmpose.checkpoints.lora import BASE_KEY, adapter_state, merge_adapters
 from mmpose.checkpoints.model_card import DEFAULT_LICENCE, TrainingData, model_card, training_data
 from mmpose.checkpoints.model_folder import CARD_FILE, push_folder, save_folder, save_safetensors
 from mmpose.config.load import load_config, read_recorded_config
@@ -25,6 +27,7 @@ from mmpose.visualization import read_scalars
 HASH_DIGITS = 8
 EMA_KEY = 'ema_state_dict'
 EMA_PREFIX = 'module.'
+ADAPTER_NOTE = ', adapters (LoRA) and heads without their backbone'
 KEPT_META = ('epoch', 'iter', 'seed', 'cfg', 'dataset_meta', 'mmpose_version', 'time')
 WEIGHT_KEYS = ('state_dict', 'model', 'module')
 
@@ -73,6 +76,7 @@ def publish_checkpoint(
     trust: bool = False,
     repo_id: str | None = None,
     private: bool | None = None,
+    adapter: bool = False,
 ) -> Publication:
     """Writes the weights of a training checkpoint for others, and a model card.
 
@@ -85,6 +89,8 @@ def publish_checkpoint(
         ema: True takes the averaged weights of an ``EMAHook``, False the last trained ones; None
             takes those that tools/test.py evaluates, which are the averaged ones if there are any.
         repo_id, private: See ``push_folder``; None does not upload.
+        adapter: Whether to write only the adapters (``model.lora``) and heads, for a target in
+            safetensors, instead of weights with the adapters merged.
 
     Raises:
         ValueError: If there are no weights of the kind asked for, or the name has another ending.
@@ -98,6 +104,9 @@ def publish_checkpoint(
     read = read_source(source, trust)
     content = read_checkpoint(source, trust)
     state = choose_weights(content, ema, str(source))
+    with naming(source):
+        state, sha256 = adapter_state(state) if adapter else (merge_adapters(state), None)
+    base = {BASE_KEY: sha256} if sha256 else {}
     is_averaged = EMA_KEY in content and ema is not False
     is_bare = not any(key in content for key in WEIGHT_KEYS)
     left_out = () if is_bare else tuple(x for x in content if x not in (*WEIGHT_KEYS, 'meta'))
@@ -105,7 +114,7 @@ def publish_checkpoint(
         'config': card.config,
         'commit': card.commit or _recorded_commit(read),
         'epoch': read.meta.get('epoch'),
-        'weights': 'averaged (EMA)' if is_averaged else 'as trained',
+        'weights': ('averaged (EMA)' if is_averaged else 'as trained') + ADAPTER_NOTE * adapter,
         'format': read.format_name,
         'model': _model_words(read),
         **({'metric': card.metric} if card.metric else {}),
@@ -126,7 +135,9 @@ def publish_checkpoint(
         return Publication(commit or weights, card_file, sha256, left_out)
     kept = {key: value for key, value in plain_values(read.meta).items() if key in KEPT_META}
     target = Path(target)
-    part = _write(state, target, kept | {'source_sha256': read.sha256, 'averaged': is_averaged})
+    part = _write(
+        state, target, kept | {'source_sha256': read.sha256, 'averaged': is_averaged} | base
+    )
     sha256 = checkpoint_sha256(part)
     final = target.with_name(f'{target.stem}-{sha256[:HASH_DIGITS]}{target.suffix}')
     card_file = final.with_suffix('.md')

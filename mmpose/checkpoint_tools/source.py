@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mmpose.checkpoints.describe import Architecture, describe_weights
 from mmpose.checkpoints.formats import Converted, StateDict, has_name
 from mmpose.checkpoints.io import checkpoint_sha256, read_checkpoint
 from mmpose.checkpoints.load import convert_content, naming
+from mmpose.checkpoints.lora import fit_adapters
 from mmpose.config.load import load_config
 from mmpose.config.overrides import parse_value
 
@@ -86,6 +87,9 @@ def read_source(path: str | Path, trust: bool = False, config: str | Path | None
     num_heads, input_hw = _known_sizes(content.get('huggingface_config'), model_config)
     asked_heads = num_heads if config is not None else None
     converted = convert_content(content, path, asked_heads)
+    with naming(path):
+        state, notes = fit_adapters(converted.state, {})
+    converted = replace(converted, state=state, notes=(*converted.notes, *notes))
     is_pose = converted.format not in PRETRAIN_FORMATS
     shape = None
     # a backbone of a plugin has our names and an architecture of its own

@@ -121,6 +121,17 @@ def extract_state_dict(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     return {name.removeprefix('module.'): tensor for name, tensor in tensors.items()}
 
 
+def safetensors_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Returns what a safetensors file says about itself; nothing for a file of another kind."""
+    local = local_copy(path)
+    if not local.endswith('.safetensors'):
+        return {}
+    from safetensors import safe_open
+
+    with safe_open(local, 'pt') as file:
+        return file.metadata() or {}
+
+
 def _read_folder(folder: str, trust: bool) -> dict[str, Any]:
     files = weight_files(folder)
     if os.path.basename(files[0]) == DEEPSPEED_FILE:

@@ -20,7 +20,13 @@ from mmpose.checkpoints.compare import explain_difference, require_same
 from mmpose.checkpoints.convert import FORMAT_NAMES, convert_state_dict
 from mmpose.checkpoints.formats import Converted, StateDict, first_names, split_backbone
 from mmpose.checkpoints.heads import fit_heads
-from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_checkpoint
+from mmpose.checkpoints.io import (
+    checkpoint_sha256,
+    extract_state_dict,
+    read_checkpoint,
+    safetensors_metadata,
+)
+from mmpose.checkpoints.lora import BASE_KEY, fit_adapters, is_adapter_alone, join_base
 from mmpose.checkpoints.resize import fit_embeddings
 
 BackboneFit = Callable[[StateDict, nn.Module], tuple[StateDict, Sequence[str]]]
@@ -101,6 +107,8 @@ def fill_backbone(
         for fit in BACKBONE_FITS:
             state, changes = fit(state, backbone)
             notes += changes
+        state, changes = fit_adapters(state, target)
+        notes += changes
 
     fresh = [x for x in target if x.startswith('last_norm.') and x not in state and is_pretrained]
     wanted = {name: tensor for name, tensor in target.items() if name not in fresh}
@@ -138,6 +146,8 @@ def load_model(
     """
     converted = convert_file(path, trust, getattr(model.backbone, 'num_heads', None))
     source = f"'{path}' ({FORMAT_NAMES[converted.format]})"
+    if is_adapter_alone(converted.state):
+        converted = _with_base(converted, model, path, trust)
     if not any(name.startswith('backbone.') for name in converted.state):
         raise ValueError(
             f'{source} is no pose model, its weights are {first_names(converted.state, 2)}; to '
@@ -149,6 +159,7 @@ def load_model(
     with naming(path):
         dataset = getattr(model.backbone, 'default_dataset', None) or 0
         given, idle, notes_on_model = fit_model(converted.state, model)
+        given, lora_notes = fit_adapters(given, target)
         fitted, other_heads, head_notes = fit_heads(given, target, dataset)
         inner, others = split_backbone(fitted)
         inner, notes = fit_embeddings(inner, model.backbone)
@@ -174,9 +185,23 @@ def load_model(
         | other_heads
         | dict.fromkeys(unfit, 'does not fit the model'),
         missing=tuple(name for name in target if name not in state),
-        notes=(*converted.notes, *notes, *head_notes, *notes_on_model),
+        notes=(*converted.notes, *lora_notes, *notes, *head_notes, *notes_on_model),
         sha256=logged_sha256(path),
     )
+
+
+def _with_base(
+    converted: Converted, model: nn.Module, path: str | os.PathLike[str], trust: bool
+) -> Converted:
+    """Returns adapters together with their backbone, which is loaded into the model on the way."""
+    pretrained = getattr(model, 'pretrained', None)
+    if pretrained is not None:
+        load_backbone(model.backbone, pretrained, trust or model.trust_checkpoint)
+    with naming(path):
+        sha256 = safetensors_metadata(path).get(BASE_KEY)
+        state = join_base(converted.state, model.state_dict(), sha256, pretrained)
+    note = f'the backbone below the adapters is that of model.pretrained={pretrained!r}'
+    return replace(converted, state=state, notes=(*converted.notes, note))
 
 
 def convert_file(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any, NamedTuple
 
 from mmpose.config.renamed_words import find_renamed
@@ -441,6 +442,24 @@ def _check_evaluator(phase: str, evaluator: Config, dataset: Config) -> Iterator
         )
 
 
+def _check_lora(cfg: Config) -> Iterator[str]:
+    model = cfg.get('model') or {}
+    lora = model.get('lora')
+    if not lora:
+        return
+    from mmpose.models.lora import add_lora  # loads every network
+
+    known = list(signature(add_lora).parameters)[1:]
+    for key in sorted(set(lora) - set(known)):
+        yield f"model.lora has no '{key}'; expected {', '.join(known)}"
+    sources = (model.get('pretrained'), model['backbone'].get('pretrained'), cfg.get('load_from'))
+    if not any(sources) and not cfg.get('resume'):
+        yield (
+            'model.lora freezes the backbone, whose weights would stay random; set '
+            'model.pretrained to those that the adapters are for'
+        )
+
+
 _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_keys,
     _check_types,
@@ -458,4 +477,5 @@ _CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_categories,
     _check_evaluators,
     _check_teacher,
+    _check_lora,
 )

@@ -29,6 +29,7 @@ MODELS = {
 PIPELINE = 'topdown_udp_'
 AUGMENTED_SIZE = '256x192'  # its augmentation is ViTPose's; that of 128x96 is for endless data
 PROBED_IMAGES = 20
+RECIPES = ('standard', 'small_data')
 HERE = '{{ fileDirname }}'  # the folder of a config, wherever it is moved
 WIDTH = 100
 
@@ -70,6 +71,7 @@ def create_dataset(
     size: str = '256x192',
     model: str = 'small',
     seed: int = 0,
+    recipe: str = 'standard',
     overwrite: bool = False,
 ) -> NewDataset:
     """Writes a skeleton table, a config and annotation files for a file in COCO's layout.
@@ -88,6 +90,8 @@ def create_dataset(
         val_share: Share of the images that is set apart.
         size: Height x width of the crops; one of the pipelines in ``configs/_base_``.
         model: tiny, small, base, large or huge.
+        recipe: standard, or small_data: colours are distorted, weights averaged, lower layers learn
+            more slowly, and the training stops when it no longer gets better.
         overwrite: Whether files may be replaced.
 
     Raises:
@@ -98,6 +102,8 @@ def create_dataset(
     ann = Path(ann).resolve()
     out = Path(out or name).resolve()
     _check_options(name, size, model, val_share)
+    if recipe not in RECIPES:
+        raise ValueError(f"--recipe is '{recipe}', expected one of {RECIPES}")
     notes: list[str] = []
     data = read_annotations(ann, notes)
     folders = {'train': _image_folder(ann, img_dir, data)}
@@ -120,7 +126,8 @@ def create_dataset(
             f'the images stay in {folders["train"]}: move them along with {out}, so that the way '
             'from one to the other stays the same, or set data_prefix in the config'
         )
-    plan = plan_training(sum(map(is_labelled, parts['train']['annotations'])), model)
+    num_samples = sum(map(is_labelled, parts['train']['annotations']))
+    plan = plan_training(num_samples, model, small_data=recipe == 'small_data')
 
     out.mkdir(parents=True, exist_ok=True)
     for part, content in parts.items():
@@ -211,6 +218,8 @@ def compose_config(
         for step in [*augmented['train_pipeline'][:-1], pipeline['train_pipeline'][-1]]
         if skeleton.has_halves or step['type'] != 'RandomHalfBody'
     ]
+    if plan.small_data:
+        pipeline['train_pipeline'].append(dict(type='PhotometricDistortion'))
     runtime = read_config(base / 'default_runtime.py')
     runtime.merge_from_dict(plan.config)
     network = read_config(base / 'models' / f'{MODELS[model][0]}.py').model

@@ -14,6 +14,9 @@ WARM_UP_SHARE, MAX_WARM_UP = 0.05, 500
 NUM_VALIDATIONS = 20
 MAX_LOG_INTERVAL = 50
 MAX_PREVIEW_INTERVAL = 1000
+PATIENCE = 8  # evaluations, of NUM_VALIDATIONS
+AVERAGED_SHARE = 0.1  # of the iterations, over which the weights of a small set are averaged
+SMALL_LAYER_DECAY = 0.8  # of models whose recipe has none
 
 Json = dict[str, Any]
 
@@ -57,6 +60,8 @@ class TrainingPlan:
         max_epochs: Epochs.
         num_samples: Samples of an epoch.
         lr: Learning rate for this batch.
+        small_data: Whether the weights are averaged, lower layers learn more slowly, and the
+            training stops early.
     """
 
     recipe: Recipe
@@ -64,6 +69,7 @@ class TrainingPlan:
     max_epochs: int
     num_samples: int
     lr: float
+    small_data: bool = False
 
     @property
     def num_iters(self) -> int:
@@ -91,9 +97,10 @@ class TrainingPlan:
         optimizer = dict(
             type='AdamW', lr=self.lr, betas=(0.9, recipe.beta2), weight_decay=recipe.weight_decay
         )
+        layer_decay = recipe.layer_decay or (SMALL_LAYER_DECAY if self.small_data else None)
         by_layer = dict(
             constructor='LayerDecayOptimWrapperConstructor',
-            paramwise_cfg=dict(layer_decay_rate=recipe.layer_decay),
+            paramwise_cfg=dict(layer_decay_rate=layer_decay),
         )
         # mmengine's warm-up reaches the full rate one iteration before its end
         warm_up = dict(begin=0, end=self.warm_up_iters + 1, start_factor=0.001, by_epoch=False)
@@ -102,7 +109,7 @@ class TrainingPlan:
             optim_wrapper=dict(
                 type='OptimWrapper',
                 optimizer=optimizer,
-                **(by_layer if recipe.layer_decay else {}),
+                **(by_layer if layer_decay else {}),
                 clip_grad=dict(max_norm=1.0, norm_type=2),
             ),
             param_scheduler=[
@@ -121,10 +128,18 @@ class TrainingPlan:
                 checkpoint=dict(interval=interval),
                 preview=dict(interval=min(MAX_PREVIEW_INTERVAL, max(self.num_iters // 4, 1))),
             ),
+            **(dict(custom_hooks=self._hooks()) if self.small_data else {}),
         )
 
+    def _hooks(self) -> list[Json]:
+        momentum = 1 / max(AVERAGED_SHARE * self.num_iters, 1)
+        return [
+            dict(type='EMAHook', momentum=float(f'{momentum:.2g}')),
+            dict(type='PoseEarlyStoppingHook', patience=PATIENCE),
+        ]
 
-def plan_training(num_samples: int, model: str) -> TrainingPlan:
+
+def plan_training(num_samples: int, model: str, small_data: bool = False) -> TrainingPlan:
     """Returns the plan of a training.
 
     The batch of a small set is so small that an epoch has several, there are so many epochs that
@@ -134,6 +149,7 @@ def plan_training(num_samples: int, model: str) -> TrainingPlan:
     Args:
         num_samples: Samples of the training set.
         model: Key of ``RECIPES``.
+        small_data: See ``TrainingPlan``.
     """
     recipe = RECIPES[model]
     batch_size = recipe.max_batch
@@ -142,4 +158,4 @@ def plan_training(num_samples: int, model: str) -> TrainingPlan:
     per_epoch = -(-num_samples // batch_size)
     lr = recipe.lr * (batch_size / recipe.max_batch) ** 0.5
     max_epochs = max(MIN_EPOCHS, -(-MIN_ITERS // per_epoch))
-    return TrainingPlan(recipe, batch_size, max_epochs, num_samples, float(f'{lr:.2g}'))
+    return TrainingPlan(recipe, batch_size, max_epochs, num_samples, float(f'{lr:.2g}'), small_data)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 import errno
+import gc
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from mmengine.config import config as mmengine_config
 from mmengine.device import get_device
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import EMAHook
-from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
+from mmengine.model import convert_sync_batchnorm
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from mmengine.utils import get_git_hash
 from mmengine.utils.dl_utils import collect_env
@@ -58,6 +58,7 @@ from mmpose.engine.sharding import (
     full_state,
     is_sharded,
     load_full_state,
+    replicate_model,
     shard_model,
     to_cpu,
 )
@@ -172,17 +173,14 @@ class PoseRunner(Runner):
             model = convert_sync_batchnorm(model, 'torch')
         if self._train_dataloader is None:
             return model
-        if strategy == 'fsdp':
-            return shard_model(model)
-        on_gpu = next(model.parameters()).is_cuda
-        return MMDistributedDataParallel(
-            model,
-            device_ids=[int(os.environ['LOCAL_RANK'])] if on_gpu else None,
-            broadcast_buffers=False,
-            gradient_as_bucket_view=True,
-            static_graph=self.cfg.get('static_graph', False),
-            find_unused_parameters=self.cfg.get('find_unused_parameters', False),
-        )
+        return shard_model(model) if strategy == 'fsdp' else replicate_model(model, self.cfg)
+
+    def rewrap_model(self) -> None:
+        """Lets DDP, if it is in use, wait for the gradients of what trains now, and of no more."""
+        if self.model is not self.bare_model:
+            self.model = self.bare_model
+            gc.collect()  # the old wrapper, whose hooks on the gradients end with it
+            self.model = replicate_model(self.model, self.cfg)
 
     def _init_model_weights(self) -> None:
         """Nothing is left to do: :meth:`wrap_model` has initialised, and DDP has shared."""

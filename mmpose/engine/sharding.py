@@ -1,4 +1,4 @@
-"""Fully sharded training (FSDP2) for backbones that do not fit a GPU with their optimizer.
+"""A model over several ranks: replicated (DDP), or sharded (FSDP2) where it does not fit a GPU.
 
 ``strategy = 'fsdp'`` in a config, or ``--cfg-options strategy=fsdp``, shards every block of the
 backbone and then the rest. Checkpoints are gathered and have the keys of the plain model, so they
@@ -7,13 +7,33 @@ load anywhere.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from mmengine.model import MMDistributedDataParallel
 from torch import nn
 from torch.optim import Optimizer
 
 STRATEGIES = ('ddp', 'fsdp')
+
+
+def replicate_model(model: nn.Module, cfg: Mapping[str, Any]) -> MMDistributedDataParallel:
+    """Wraps a model in DDP, which averages the gradients of what trains at this moment.
+
+    Args:
+        cfg: Of the run; ``static_graph`` and ``find_unused_parameters`` are read.
+    """
+    on_gpu = next(model.parameters()).is_cuda
+    return MMDistributedDataParallel(
+        model,
+        device_ids=[int(os.environ['LOCAL_RANK'])] if on_gpu else None,
+        broadcast_buffers=False,
+        gradient_as_bucket_view=True,
+        static_graph=cfg.get('static_graph', False),
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
 
 
 def shard_model(model: nn.Module) -> nn.Module:

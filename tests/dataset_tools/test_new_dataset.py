@@ -8,13 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.hooks import EMAHook
 
 from mmpose.apis.train import prepare_training, run_training
 from mmpose.config.load import load_config
 from mmpose.dataset_tools.new_annotations import split_by_image
 from mmpose.dataset_tools.new_dataset import MODELS, create_dataset, training_commands
+from mmpose.engine import PoseEarlyStoppingHook
 from mmpose.metainfo import load_metainfo
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, HOOKS
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'new_dataset.py'
 NAMES = ['nose', 'tailBase', 'L_Front Paw', 'R_Front Paw', 'kneeL', 'kneeR', 'elbow_left',
@@ -298,3 +300,20 @@ def test_ids_that_name_nothing(tmp_path, section, key, change, message):
     change_ids(path, section, key, change)
     with pytest.raises(ValueError, match=message):
         create_dataset(path, 'mine', tmp_path / 'project')
+
+
+def test_the_recipe_for_small_data(tmp_path):
+    standard = load_config(create_dataset(write(tmp_path), 'a', tmp_path / 'a').config)
+    recipe = dict(recipe='small_data', model='tiny')
+    cfg = load_config(create_dataset(write(tmp_path), 'b', tmp_path / 'b', **recipe).config)
+    assert not standard.custom_hooks
+    average, stopping = (HOOKS.build(one) for one in cfg.custom_hooks)
+    assert isinstance(average, EMAHook)
+    assert isinstance(stopping, PoseEarlyStoppingHook)
+    assert [one.type for one in cfg.train_dataloader.dataset.pipeline][
+        -1
+    ] == 'PhotometricDistortion'
+    assert 'PhotometricDistortion' not in [one.type for one in cfg.val_dataloader.dataset.pipeline]
+    assert cfg.optim_wrapper.paramwise_cfg.layer_decay_rate == 0.8
+    with pytest.raises(ValueError, match="--recipe is 'tiny', expected one of"):
+        create_dataset(write(tmp_path), 'c', tmp_path / 'c', recipe='tiny')

@@ -3,7 +3,10 @@
 import json
 
 import pytest
-from conftest import CONFIG, SMALL, losses, run, train_options
+import torch
+from conftest import CONFIG, ROOT, SMALL, losses, run, train_options
+
+from mmpose.checkpoints.io import read_checkpoint
 
 
 @pytest.fixture(scope='module')
@@ -56,3 +59,26 @@ def test_sharded_training_saves_a_plain_checkpoint_and_resumes(toy, tmp_path):
         *('--work-dir', tmp_path, '--data-root', toy.parent, '--cfg-options', *SMALL),
     )
     assert 'coco/AP' in tested.stdout
+
+
+FREEZING_CONFIG = """
+_base_ = ['{base}']
+custom_imports = dict(imports=['mmcv_custom', 'same_hook'], allow_failed_imports=False)
+custom_hooks = [dict(type='FreezeHook', until=dict(backbone=1)), dict(type='SameHook')]
+"""
+
+
+def test_two_ranks_unfreeze_together(toy, tmp_path):
+    config = tmp_path / 'freezing.py'
+    config.write_text(FREEZING_CONFIG.format(base=ROOT / CONFIG))
+    options = train_options(toy, 'train_cfg.max_epochs=2', 'default_hooks.checkpoint.interval=1')
+    work_dir = tmp_path / 'run'
+    done = run(
+        *('bash', 'tools/dist_train.sh', config, 2, '--work-dir', work_dir),
+        *(*options[1:], 'default_hooks.checkpoint.max_keep_ckpts=-1'),
+    )
+    assert 'from epoch 1 on: backbone is frozen' in done.stdout
+    assert 'from epoch 2 on: backbone trains' in done.stdout
+    states = [read_checkpoint(work_dir / f'epoch_{i}.pth')['state_dict'] for i in (1, 2)]
+    name = 'backbone.blocks.0.mlp.fc1.weight'
+    assert not torch.equal(states[0][name], states[1][name])

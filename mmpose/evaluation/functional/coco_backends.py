@@ -121,7 +121,9 @@ def _annotations(gt: KeypointGroundTruth) -> dict[str, Any]:
     values = zip(*(column.tolist() for column in columns.values()), strict=True)
     return {
         'images': [{'id': image_id} for image_id in gt.image_ids.tolist()],
-        'categories': [{'id': category, 'name': str(category)} for category in gt.category_ids.tolist()],
+        'categories': [
+            {'id': category, 'name': str(category)} for category in gt.category_ids.tolist()
+        ],
         'annotations': [dict(zip(columns, row, strict=True)) for row in values],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -78,6 +79,7 @@ class ForeignBackbone(nn.Module):
         Raises:
             ValueError: If the backbone has no such parameter.
         """
+        name = re.sub(r'\.lora_[AB]$', '.weight', name)
         if name not in self._depths:
             raise ValueError(f"{type(self).__name__} has no parameter '{name}'")
         return self._depths[name]

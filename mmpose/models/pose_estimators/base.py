@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from mmengine.model import BaseModel
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmpose.checkpoints.model_folder import push_folder, save_folder
 from mmpose.checkpoints.pretrained import load_pretrained
 from mmpose.metainfo import load_metainfo
 from mmpose.models.heads import PoseHead
+from mmpose.models.lora import add_lora
 from mmpose.registry import MODELS
 from mmpose.structures import DatasetMeta, PoseResult
 
@@ -46,13 +48,18 @@ class PoseEstimator(BaseModel):
             has them.
         use_dataset_keypoint_weights: Whether the weights in the skeletons multiply those of the
             targets, as MMPose's ``GenerateTarget`` does if asked to.
+        lora: Arguments of ``add_lora``, for low-rank adapters beside a frozen backbone; None has
+            none.
 
     Attributes:
         loaded_parts: Names of the parts that ``init_weights`` has loaded from ``pretrained``.
+        rests_frozen_norms: Whether batch norms with frozen weights keep their statistics too.
 
     Raises:
         ValueError: If ``test_cfg`` contradicts ``flip_test`` or has an unknown option.
     """
+
+    rests_frozen_norms = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> PoseEstimator:
         """Returns an instance that knows the config that builds it, as ``init_args``."""
@@ -72,9 +79,13 @@ class PoseEstimator(BaseModel):
         pretrained_metainfo: Sequence[str | DatasetMeta] = (),
         test_cfg: Config | None = None,
         use_dataset_keypoint_weights: bool = False,
+        lora: Config | None = None,
     ) -> None:
         super().__init__(MODELS.build(data_preprocessor or dict(type='PoseDataPreprocessor')))
         self.backbone = MODELS.build(backbone)
+        if lora is not None:
+            add_lora(self.backbone, **lora)
+            self.rests_frozen_norms = True
         self.neck = MODELS.build(neck) if neck is not None else None
         self.flip_test = _flip_test_of(flip_test, test_cfg)
         self._flip_options = {k: v for k, v in (test_cfg or {}).items() if k != 'flip_test'}
@@ -135,6 +146,14 @@ class PoseEstimator(BaseModel):
             self.loaded_parts = load_pretrained(
                 self, self.pretrained, self.trust_checkpoint, self.pretrained_metas
             )
+
+    def train(self, mode: bool = True) -> PoseEstimator:
+        """Sets training mode, in which batch norms may rest where their weights are frozen."""
+        super().train(mode)
+        for module in self.modules() if self.rests_frozen_norms else ():
+            if isinstance(module, _BatchNorm) and module.affine and not module.weight.requires_grad:
+                module.eval()
+        return self
 
     def _set_head_options(self) -> None:
         """Hands flip options and the weights of keypoints to the heads, once they are built."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmpose.checkpoints.heads import select_dataset
+from mmpose.checkpoints.lora import merge_adapters
 from mmpose.metainfo import load_metainfo
 from mmpose.models.backbones.vit_moe import plain_config
 from mmpose.models.heads import PoseHead
@@ -180,7 +181,7 @@ class MultiHeadPoseEstimator(PoseEstimator):
             test_cfg=self._flip_options,
             **self._shared,
         )
-        model.load_state_dict(select_dataset(self.state_dict(), index))
+        model.load_state_dict(select_dataset(merge_adapters(self.state_dict()), index))
         return model.to(next(self.parameters()).device).train(self.training)
 
     def _rows_by_dataset(self, dataset_idx: Tensor) -> list[list[int]]:
