@@ -74,6 +74,11 @@ def calibrate_checkpoint(
         FileExistsError: If an output is an input, or somebody else's file.
         ValueError: If the model or the data are of several datasets, or the data cannot tell.
     """
+    if not (cfg.get('val_dataloader') and cfg.get('val_evaluator')):
+        raise ValueError(
+            'the config has no val_dataloader or val_evaluator (as that of a run with '
+            'train_cfg.val_interval=0), on which scores are calibrated; give the config it is from'
+        )
     if 'heads' in cfg.model or 'datasets' in cfg.val_dataloader.dataset:
         raise ValueError(
             'the config is for several datasets, but scores are calibrated on one; take the model '

@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
 import torch
 from conftest import SMALL, tool
 
+from mmpose.analysis.calibration import calibrate_checkpoint
+from mmpose.config.load import load_config
+
 VISIBILITY = 'ViTPose_tiny_visibility_toy_128x96'
-FLAGS = 'person_keypoints_{}2017.json'
 
 
 def test_visibility_and_calibration(toy, trained, tmp_path):
@@ -29,7 +32,6 @@ def test_visibility_and_calibration(toy, trained, tmp_path):
     assert 0 <= report['visibility_auroc'] <= 1
     assert target.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
 
-    tool('test', config, target, '--data-root', toy.parent, '--work-dir', tmp_path / 'test')
     out = tmp_path / 'poses'
     tool('infer', toy / 'val2017', '--model', config, target, '--det', 'whole-image',
          '--out', out, '--save-jsonl')  # fmt: skip
@@ -38,20 +40,22 @@ def test_visibility_and_calibration(toy, trained, tmp_path):
 
 
 def test_calibration_says_what_is_wrong(toy, trained, tmp_path):
-    config, checkpoint = trained / 'config.py', trained / 'epoch_2.pth'
-    common = ['calibrate', config, checkpoint, '--data-root', toy.parent]
-    on_training = ['val_dataloader.dataset.ann_file=annotations/person_keypoints_train2017.json',
-                   'val_dataloader.dataset.data_prefix.img=train2017/']  # fmt: skip
-    out = ['--out', tmp_path / 'a.pth', '--cfg-options', *on_training]
-    assert 'warning: ' in tool(*common, *out).stdout
-    for arguments, sentence in {
-        ('--out', checkpoint): 'is an input of this command',
-        ('--out', tmp_path / 'a.bin'): 'should end in .pth',
-        ('--out', tmp_path / 'b.pth', '--cfg-options', 'val_dataloader.dataset.indices=1'): (
-            'the validation set has one image'
-        ),
-    }.items():
-        done = tool(*common, *arguments, check=False)
-        assert done.returncode == 1
-        assert sentence in done.stdout, done.stdout
-        assert 'Traceback' not in done.stdout
+    checkpoint = str(trained / 'epoch_2.pth')
+
+    def calibrate(out, **options):
+        named = {f'val_dataloader.{key}': value for key, value in options.items()}
+        cfg = load_config(trained / 'config.py', named, toy.parent)
+        return calibrate_checkpoint(cfg, checkpoint, out)
+
+    for out, options, error, sentence in (
+        (checkpoint, {}, FileExistsError, 'is an input of this command'),
+        (tmp_path / 'a.bin', {}, ValueError, 'should end in .pth'),
+        (tmp_path / 'a.pth', {'dataset.indices': 1}, ValueError, 'the validation set has one'),
+    ):
+        with pytest.raises(error, match=sentence):
+            calibrate(out, **options)
+    training = {'ann_file': 'annotations/person_keypoints_train2017.json',
+                'data_prefix.img': 'train2017/', 'bbox_file': 'boxes.json'}  # fmt: skip
+    with pytest.warns(UserWarning, match='is what the model was trained on'):
+        said = calibrate(tmp_path / 'a.pth', **{f'dataset.{key}': x for key, x in training.items()})
+    assert said.startswith('the annotated boxes are taken, not those of boxes.json')
