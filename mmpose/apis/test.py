@@ -58,8 +58,8 @@ def prepare_test(
     cfg.load_from, cfg.resume = checkpoint, False
     cfg.trust_checkpoint = trust_checkpoint
     cfg.model.pretrained = None
-    if 'pretrained_metainfo' in cfg.model:
-        cfg.model.pretrained_metainfo = None
+    for key in {'pretrained_metainfo', 'teacher'} & cfg.model.keys():
+        cfg.model[key] = None
     evaluators = cfg.test_evaluator
     evaluators = [evaluators] if isinstance(evaluators, dict) else list(evaluators)
     if metrics:
