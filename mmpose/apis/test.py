@@ -59,8 +59,8 @@ def prepare_test(
     cfg.trust_checkpoint = trust_checkpoint
     if not cfg.model.get('lora'):  # a file of adapters alone is put on its backbone
         cfg.model.pretrained = None
-    if 'pretrained_metainfo' in cfg.model:
-        cfg.model.pretrained_metainfo = None
+    for key in {'pretrained_metainfo', 'teacher'} & cfg.model.keys():
+        cfg.model[key] = None
     hooks = cfg.get('custom_hooks') or []
     if any(one.get('type') == 'EMAHook' for one in hooks):  # a checkpoint has its average
         cfg.custom_hooks = [one for one in hooks if one.get('type') != 'EMAHook']
@@ -233,18 +233,14 @@ def run_soup(
 ) -> Soup:
     """Averages checkpoints greedily and writes the mean if it is better than each of them.
 
-    The metric is that by which the config keeps its best checkpoint, or the primary one, on the
-    validation data.
+    The metric is that by which the config keeps its best checkpoint, on the validation data.
 
     Args:
         cfg: The config; changed in place.
-        checkpoints: Files, or folders of them. Of a run with an ``EMAHook`` the averaged weights
-            count, as in a test.
+        checkpoints: Files, or folders of them.
         out: File that gets the mean.
         top: How many of the best are tried; None for all.
-        work_dir: Folder for logs; ``work_dirs/<config name>`` by default.
-        launcher: How the ranks are started.
-        trust_checkpoint: Whether checkpoints may run code when they are read.
+        work_dir, launcher, trust_checkpoint: See ``prepare_test`` and ``run_test``.
 
     Raises:
         ValueError: If the config has no validation data, ``top`` is below 2, or a checkpoint is of
@@ -262,19 +258,17 @@ def run_soup(
     cfg.load_from, cfg.test_evaluator, cfg.launcher = None, evaluator, launcher
     init_distributed(launcher)
     runner = PoseRunner.from_cfg(cfg)
-    metric = kept.get('save_best') or 'auto'
-    validation = Validation(runner, metric, kept.get('rule'), trust_checkpoint)
+    validation = Validation(runner, kept.get('save_best') or 'auto', kept.get('rule'))
     soup = greedy_soup(paths, validation, top, runner.logger.info)
-    names = ', '.join(path.name for path in soup.ingredients)
-    found = f'{validation.name} {soup.score:.4f}, {soup.ingredients[0].name} alone '
-    found += f'{soup.best_score:.4f}'
+    best, *_ = names = [str(path) for path in soup.ingredients]
+    found = f'{validation.name} {soup.score:.4f}, {best} alone {soup.best_score:.4f}'
     if not soup.is_better:
         runner.logger.info(f'no mean is better than the best checkpoint ({found}); nothing written')
     elif runner.rank == 0:
         meta = {'soup': names, 'dataset_meta': runner.bare_model.dataset_meta.name}
         write_atomically(to_cpu({'state_dict': soup.state, 'meta': meta}), Path(out))
         file.record()
-        runner.logger.info(f'{out}: mean of {names} ({found})')
+        runner.logger.info(f'{out}: mean of {", ".join(names)} ({found})')
     leave_distributed()
     return soup
 

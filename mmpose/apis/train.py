@@ -15,7 +15,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import get_rank
 
-from mmpose.backends.teacher import add_teacher_poses, attach_teacher, describe_coverage
+from mmpose.backends.teacher import add_teacher_poses, attach_teacher
 from mmpose.dataset_tools.folds import split_into_folds
 from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.runner import TEST_CONFIG, TRAIN_CONFIG, PoseRunner
@@ -147,16 +147,10 @@ def run_training(cfg: Config, launcher: str = 'none') -> PoseRunner:
     init_distributed(launcher)
     cfg.launcher = launcher
     with work_dir_lock(cfg.work_dir) if get_rank() == 0 else nullcontext():
-        teacher = cfg.model.get('teacher')
-        if teacher:
-            add_teacher_poses(cfg)
+        add_teacher_poses(cfg)
         runner = PoseRunner.from_cfg(cfg)
-        if teacher:
-            runner.logger.info(
-                attach_teacher(runner.bare_model, teacher, cfg.get('trust_checkpoint', False))
-            )
-        if teacher and teacher.get('predictions'):
-            runner.logger.info(describe_coverage(runner.train_dataloader.dataset))
+        if cfg.model.get('teacher'):
+            runner.logger.info(attach_teacher(runner, cfg.model.teacher))
         runner.train()
         leave_distributed()
     return runner

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -22,34 +22,25 @@ class Validation:
     """Scores of weights on the data that a runner tests on.
 
     Args:
-        runner: Builds no training; it has loaded nothing yet.
+        runner: Builds no training.
         metric: Name of the metric, or ``auto`` for the primary one.
         rule: ``greater`` or ``less``, what is better; None follows from the metric.
-        trust: Whether checkpoints may run code when they are read.
 
     Attributes:
         name: Of the metric, once something is evaluated.
         greater: Whether greater is better, likewise.
     """
 
-    def __init__(
-        self, runner: PoseRunner, metric: str = 'auto', rule: str | None = None, trust: bool = False
-    ) -> None:
+    def __init__(self, runner: PoseRunner, metric: str, rule: str | None = None) -> None:
         self.runner = runner
-        self.metric = metric
+        self.name = metric
         self.rule = rule
-        self.trust = trust
-        self.name = ''
         self.greater = True
 
     def load(self, path: Path) -> State:
-        """Returns the weights of a checkpoint under our names, as a test of it has them.
-
-        Raises:
-            ValueError: If they are of another network.
-        """
+        """Returns the weights of a checkpoint as a test has them; refuses another network."""
         model = self.runner.bare_model
-        load_model(model, path, self.trust)
+        load_model(model, path, self.runner.cfg.get('trust_checkpoint', False))
         return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
     def evaluate(self, state: State) -> float:
@@ -57,25 +48,24 @@ class Validation:
         self.runner.bare_model.load_state_dict(state)
         metrics = self.runner.test()
         option = 'default_hooks.checkpoint.save_best'
-        self.name = watched_metric(self.runner, metrics, self.metric, option)
-        self.greater = greater_is_better(self.name) if self.rule is None else self.rule == 'greater'
+        self.name = watched_metric(self.runner, metrics, self.name, option)
+        self.greater = self.rule == 'greater' if self.rule else greater_is_better(self.name)
         return float(metrics[self.name])
 
 
-@dataclass(frozen=True)
-class Soup:
+class Soup(NamedTuple):
     """Result of a greedy soup.
 
     Attributes:
-        state: The averaged weights; those of the best checkpoint if there is only one ingredient.
+        state: The averaged weights.
         ingredients: Checkpoints that were averaged, the best first.
-        score: Of the average on the validation data.
+        score: Of the mean on the validation data.
         best_score: Of the best checkpoint alone.
-        is_better: Whether the average beats the best checkpoint.
+        is_better: Whether the mean beats the best checkpoint.
     """
 
     state: State
-    ingredients: tuple[Path, ...]
+    ingredients: list[Path]
     score: float
     best_score: float
     is_better: bool
@@ -89,10 +79,8 @@ def greedy_soup(
 ) -> Soup:
     """Greedy soup (Wortsman et al., ICML 2022, algorithm 1).
 
-    Checkpoints are tried from the best to the worst; one becomes an ingredient if the mean of all
-    ingredients with it is not worse on the validation data than without it. Running statistics of
-    batch norms are averaged as weights are; what counts (``num_batches_tracked``) is that of the
-    best checkpoint.
+    From the best checkpoint to the worst, one becomes an ingredient if the mean with it is not
+    worse on the validation data than without it. Statistics of batch norms are averaged too.
 
     Args:
         files: Checkpoints of one network.
@@ -109,10 +97,10 @@ def greedy_soup(
         state = validation.load(path)
         same = seen.setdefault(_digest(state), path)
         if same != path:
-            say(f'{path.name}: left out, it has the weights of {same.name}')
+            say(f'{path}: left out, it has the weights of {same.name}')
             continue
         scores[path] = validation.evaluate(state)
-        say(f'{path.name}: {validation.name} {scores[path]:.4f}')
+        say(f'{path}: {validation.name} {scores[path]:.4f}')
     sign = 1 if validation.greater else -1
     finite = [path for path in scores if math.isfinite(scores[path])]
     ranked = sorted(finite, key=lambda path: -sign * scores[path])[:top]
@@ -127,21 +115,16 @@ def greedy_soup(
         candidate = add_to_mean(mean, validation.load(path), len(ingredients))
         new = validation.evaluate(candidate)
         is_kept = sign * new >= sign * score
-        say(f'mean with {path.name}: {new:.4f}, {"kept" if is_kept else "not kept"}')
+        say(f'mean with {path}: {new:.4f}, {"kept" if is_kept else "not kept"}')
         if is_kept:
             mean, score = candidate, new
             ingredients.append(path)
     gains = is_better(score, scores[best], validation.greater)
-    return Soup(mean, tuple(ingredients), score, scores[best], gains)
+    return Soup(mean, ingredients, score, scores[best], gains)
 
 
 def add_to_mean(mean: State, state: State, num: int) -> State:
-    """Returns the mean of ``num`` + 1 states from that of ``num`` and one more.
-
-    Args:
-        mean: Mean of ``num`` states; its integers are kept.
-        state: Of the same names and shapes.
-    """
+    """Returns the mean of ``num`` + 1 states from that of ``num`` and one more; integers stay."""
     return {
         name: ((x.double() * num + state[name].double()) / (num + 1)).to(x.dtype)
         if x.is_floating_point()
@@ -160,9 +143,7 @@ def find_checkpoints(paths: Sequence[str]) -> list[Path]:
     for path in map(Path, paths):
         found = sorted(path.glob('*.pth')) if path.is_dir() else [path]
         if not found or not all(file.is_file() for file in found):
-            raise FileNotFoundError(
-                f"there is no checkpoint '{path}'; name .pth files or a work dir"
-            )
+            raise FileNotFoundError(f"there is no checkpoint '{path}'; name .pth files or a folder")
         files += found
     return list(dict.fromkeys(files))
 
@@ -171,5 +152,5 @@ def _digest(state: State) -> str:
     digest = hashlib.sha256()
     for tensor in state.values():
         if tensor.is_floating_point():
-            digest.update(tensor.detach().cpu().float().numpy().tobytes())
+            digest.update(tensor.cpu().float().numpy().tobytes())
     return digest.hexdigest()

@@ -396,9 +396,8 @@ def _check_teacher(cfg: Config) -> Iterator[str]:
         yield 'model.teacher needs one of config (a network) and predictions (a file of poses)'
         return
     others = TEACHER_OF_NETWORK if is_file else {'metainfo'}
-    for key in sorted(key for key in others & teacher.keys() if teacher[key]):
-        what = 'predictions' if is_file else 'config'
-        yield f'model.teacher.{key} has no meaning together with model.teacher.{what}; remove it'
+    for key in sorted(key for key in others if teacher.get(key)):
+        yield f'model.teacher.{key} has no meaning {"with" if is_file else "without"} predictions'
     for key in ('loss_weight', 'token_weight'):
         value = teacher.get(key, 0)
         if not isinstance(value, (int, float)) or not 0 <= value < float('inf'):

@@ -207,15 +207,10 @@ def match_keypoints(source: Sequence[str], target: Sequence[str]) -> list[Pair]:
 
 
 def places_of(names: Sequence[str], source: Sequence[str], where: str) -> list[int]:
-    """Returns the place in another skeleton of each keypoint; points that are only near are none.
-
-    Args:
-        names: Keypoints to find.
-        source: Keypoints among which to look.
-        where: What the others are, for the message.
+    """Returns the place of each keypoint in another skeleton; points that are only near are none.
 
     Raises:
-        ValueError: If some are not there; the message names them.
+        ValueError: If some are not there; the message names them and ``where``.
     """
     keys, wanted = parse_names(source), parse_names(names)
     places = {

@@ -21,7 +21,7 @@ def test_a_student_and_a_soup(toy, trained, tmp_path):
     wide = ['--data-root', toy.parent, '--work-dir', tmp_path / 'logs', '--soup', soup]
     out = tool('model_soup', student / 'config.py', student, *wide).stdout
     assert 'epoch_1.pth: coco/AP ' in out or 'epoch_1.pth: left out' in out
-    assert 'mean with epoch_' in out or 'mean with best_' in out
+    assert 'mean with ' in out
     assert soup.exists() != ('nothing written' in out)
     bad = tool('model_soup', trained / 'config.py', student, *wide, check=False)
     assert bad.returncode == 1

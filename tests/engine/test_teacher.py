@@ -61,6 +61,7 @@ def test_the_recorded_config_tests_and_infers_without_the_teacher(data_root, tea
     assert model.teacher is None
     prepare_test(cfg, str(tmp_path / 'epoch_2.pth'), work_dir=str(tmp_path / 'test'))
     assert run_test(cfg)
+    assert 'gone' not in (tmp_path / 'test/test_config.py').read_text()
 
 
 def test_poses_of_a_file_teach_as_their_network_does_in_mean(data_root, teacher, tmp_path):

@@ -14,6 +14,8 @@ from mmpose.metainfo.keypoint_names import places_of
 from mmpose.registry import TRANSFORMS
 from mmpose.structures import DatasetMeta, transform_points
 
+COLUMNS = ('ann_id', 'keypoints', 'keypoint_scores')  # of a dump of predictions
+
 
 @TRANSFORMS.register_module()
 class AddTeacherKeypoints:
@@ -33,8 +35,7 @@ class AddTeacherKeypoints:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no such file, has poses of another skeleton, several poses of an
-            annotation, or lacks keypoints of the training.
+        ValueError: If it has another layout or skeleton, or several poses of an annotation.
     """
 
     reads = ('ann_id', 'dataset_meta', 'crop')
@@ -76,18 +77,15 @@ def _read_poses(path: Path, meta: DatasetMeta) -> tuple[NDArray[np.int64], NDArr
     """Returns ids of annotations (N,) and x, y, score (N, K, 3), img px."""
     if path.suffix != '.npz':
         found = load_detections(path, meta.num_keypoints, ('ann_id',))
-        ids, points, scores = found.extras['ann_id'], found.keypoints, found.keypoint_scores
+        columns = [found.extras['ann_id'], found.keypoints, found.keypoint_scores]
     elif not path.is_file():
         raise FileNotFoundError(f"model.teacher.predictions: there is no file '{path}'")
     else:
-        with np.load(path) as columns:
-            missing = {'ann_id', 'keypoints', 'keypoint_scores'} - set(columns)
-            if missing:
-                raise ValueError(
-                    f'{path} has no {sorted(missing)}; write it by tools/test.py --dump'
-                )
-            names = ('ann_id', 'keypoints', 'keypoint_scores')
-            ids, points, scores = (columns[name] for name in names)
+        with np.load(path) as stored:
+            if not set(COLUMNS) <= set(stored):
+                raise ValueError(f'{path} lacks one of {COLUMNS}; write it by tools/test.py --dump')
+            columns = [stored[name] for name in COLUMNS]
+    ids, points, scores = columns
     if points.shape[1] != meta.num_keypoints:
         raise ValueError(
             f"{path} has poses of {points.shape[1]} keypoints but '{meta.name}' has "

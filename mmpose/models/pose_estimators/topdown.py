@@ -131,7 +131,7 @@ class TopdownPoseEstimator(PoseEstimator):
         if self.teacher is None:
             raise ValueError(
                 'model.teacher is set but not loaded; train by tools/train.py or run_training, or '
-                'call attach_teacher(model, config.model.teacher)'
+                'call attach_teacher(runner, config.model.teacher)'
             )
         targets, losses = self.teacher.teach(inputs, batch, features)
         return self._head_loss(features, {**batch, **targets}) | losses

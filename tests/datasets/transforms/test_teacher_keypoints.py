@@ -88,5 +88,5 @@ def test_bad_files_get_a_sentence(tmp_path, make, options, error, message, name)
 
 def test_columns_are_asked_for(tmp_path):
     np.savez(tmp_path / 'poses.npz', ann_id=[1])
-    with pytest.raises(ValueError, match=r"has no \['keypoint_scores', 'keypoints'\].*--dump"):
+    with pytest.raises(ValueError, match=r"lacks one of \('ann_id', 'keypoints', .*--dump"):
         AddTeacherKeypoints(str(tmp_path / 'poses.npz'))
