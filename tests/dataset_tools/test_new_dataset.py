@@ -303,9 +303,10 @@ def test_ids_that_name_nothing(tmp_path, section, key, change, message):
 
 
 def test_the_recipe_for_small_data(tmp_path):
-    standard = load_config(create_dataset(write(tmp_path), 'a', tmp_path / 'a').config)
+    path = write(tmp_path)
+    standard = load_config(create_dataset(path, 'a', tmp_path / 'a').config)
     recipe = dict(recipe='small_data', model='tiny')
-    cfg = load_config(create_dataset(write(tmp_path), 'b', tmp_path / 'b', **recipe).config)
+    cfg = load_config(create_dataset(path, 'b', tmp_path / 'b', **recipe).config)
     assert not standard.custom_hooks
     average, stopping = (HOOKS.build(one) for one in cfg.custom_hooks)
     assert isinstance(average, EMAHook)
@@ -316,4 +317,4 @@ def test_the_recipe_for_small_data(tmp_path):
     assert 'PhotometricDistortion' not in [one.type for one in cfg.val_dataloader.dataset.pipeline]
     assert cfg.optim_wrapper.paramwise_cfg.layer_decay_rate == 0.8
     with pytest.raises(ValueError, match="--recipe is 'tiny', expected one of"):
-        create_dataset(write(tmp_path), 'c', tmp_path / 'c', recipe='tiny')
+        create_dataset(path, 'c', tmp_path / 'c', recipe='tiny')
