@@ -13,6 +13,7 @@ from mmpose.apis.inference.inferencer import _smoothed
 from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.sequence import DrawOptions, FrameResult, SequenceEstimator
 from mmpose.backends import CategoryHead, Prediction
+from mmpose.backends.metadata import ExportedDataset, ExportMetadata
 from mmpose.detectors import build_detector, choose_categories
 from mmpose.models import MultiHeadPoseEstimator
 from mmpose.structures import Boxes, Frame
@@ -204,3 +205,15 @@ def test_a_category_has_one_head(categories):
     model = SimpleNamespace(heads=[0, 0])
     with pytest.raises(ValueError, match=r'model\.categories is .* for 2 heads; give each head'):
         MultiHeadPoseEstimator._check_categories(model, categories)
+
+
+@pytest.mark.parametrize('categories', [None, {'horse': 9, 'my cow': 2}])
+def test_an_exported_program_says_its_categories(categories):
+    dataset = ExportedDataset('animals', True, 1.25, False, SKELETONS[9], {}, categories)
+    sizes = dict(input_size=(48, 64), mean=(0.0,), std=(1.0,), batch_size=None)
+    about = dict(config='zoo', checkpoint_sha256='', channel_order='rgb', precision='fp32')
+    text = ExportMetadata(
+        **about, **sizes, decoded=False, flip_test=False, datasets=(dataset,)
+    ).to_json()
+    assert ExportMetadata.from_json(text, 'file').datasets[0].categories == categories
+    assert ('categories' in text) == (categories is not None), 'plain files stay as they were'
