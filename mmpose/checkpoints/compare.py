@@ -76,4 +76,5 @@ def _describe(state: StateDict) -> dict[str, object]:
         'number of heads': num_heads_of(state),
         'number of deconvolutions in the head': None if final_layer is None else len(deconvs),
         'head.out_channels': None if final_layer is None else len(final_layer),
+        'model.visibility_head': 'there' if 'visibility_head.weight' in state else 'missing',
     }

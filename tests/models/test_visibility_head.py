@@ -179,6 +179,12 @@ def test_checkpoint_brings_its_calibration(tmp_path):
     assert not any('calibration' in name for name in loaded.state_dict())
 
 
+def test_checkpoint_of_another_model_says_what_is_missing(tmp_path):
+    torch.save({'state_dict': with_head().state_dict()}, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='visibility_head is there in the file and missing in the'):
+        load_model(build(), tmp_path / 'a.pth')
+
+
 def test_sigma_px_grows_with_the_window():
     model = with_head().eval()
     inputs, batch = torch.randn(2, 3, 64, 48), batch_of()
