@@ -181,7 +181,8 @@ def run_folds(
         What ``folds.json`` holds: values by metric, their mean and standard deviation.
 
     Raises:
-        ValueError: If the training set is not one file in COCO's layout.
+        ValueError: If the training set is not one file in COCO's layout, or the folds that are to
+            be resumed are others.
         FileExistsError: If there are folds of an earlier run that is not to be resumed.
     """
     cfg = load()
@@ -218,7 +219,12 @@ def _train_fold(
     cfg: Config, fold: dict[str, Any], folder: Path, **options: Any
 ) -> dict[str, float]:
     """Trains one fold, unless it is done, and returns its metrics."""
-    done = folder / METRICS_FILE
+    done, earlier = folder / METRICS_FILE, folder / 'val.json'
+    if earlier.is_file() and json.loads(earlier.read_text()) != fold['val']:
+        raise ValueError(
+            f"'{folder}' is of another split; give the --folds and --seed of that run, or another "
+            '--work-dir'
+        )
     if done.is_file():
         return json.loads(done.read_text())
     folder.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,9 @@ PIPELINE = 'topdown_udp_'
 AUGMENTED_SIZE = '256x192'  # its augmentation is ViTPose's; that of 128x96 is for endless data
 PROBED_IMAGES = 20
 RECIPES = ('standard', 'small_data')
+# ViTPose's augmentation is for many more iterations than a small set is trained
+TOO_STRONG = ('RandomShiftBboxCenter', 'RandomHalfBody')
+MILD = {'RandomBBoxTransform': dict(scale_factor=0.25, rotate_factor=30)}
 HERE = '{{ fileDirname }}'  # the folder of a config, wherever it is moved
 WIDTH = 100
 
@@ -90,8 +93,8 @@ def create_dataset(
         val_share: Share of the images that is set apart.
         size: Height x width of the crops; one of the pipelines in ``configs/_base_``.
         model: tiny, small, base, large or huge.
-        recipe: standard, or small_data: colours are distorted, weights averaged, lower layers learn
-            more slowly, and the training stops when it no longer gets better.
+        recipe: standard, or small_data: mild augmentation, averaged weights, and a training that
+            stops when it no longer gets better.
         overwrite: Whether files may be replaced.
 
     Raises:
@@ -214,12 +217,11 @@ def compose_config(
     pipeline = read_config(base / 'pipelines' / f'{PIPELINE}{size}.py').to_dict()
     augmented = read_config(base / 'pipelines' / f'{PIPELINE}{AUGMENTED_SIZE}.py').to_dict()
     pipeline['train_pipeline'] = [
-        step
+        {**step, **MILD.get(step['type'], {})} if plan.small_data else step
         for step in [*augmented['train_pipeline'][:-1], pipeline['train_pipeline'][-1]]
-        if skeleton.has_halves or step['type'] != 'RandomHalfBody'
+        if not (plan.small_data and step['type'] in TOO_STRONG)
+        and (skeleton.has_halves or step['type'] != 'RandomHalfBody')
     ]
-    if plan.small_data:
-        pipeline['train_pipeline'].append(dict(type='PhotometricDistortion'))
     runtime = read_config(base / 'default_runtime.py')
     runtime.merge_from_dict(plan.config)
     network = read_config(base / 'models' / f'{MODELS[model][0]}.py').model

@@ -16,7 +16,6 @@ MAX_LOG_INTERVAL = 50
 MAX_PREVIEW_INTERVAL = 1000
 PATIENCE = 8  # evaluations, of NUM_VALIDATIONS
 AVERAGED_SHARE = 0.1  # of the iterations, over which the weights of a small set are averaged
-SMALL_LAYER_DECAY = 0.8  # of models whose recipe has none
 
 Json = dict[str, Any]
 
@@ -60,8 +59,7 @@ class TrainingPlan:
         max_epochs: Epochs.
         num_samples: Samples of an epoch.
         lr: Learning rate for this batch.
-        small_data: Whether the weights are averaged, lower layers learn more slowly, and the
-            training stops early.
+        small_data: Whether the weights are averaged, and the training stops early.
     """
 
     recipe: Recipe
@@ -97,10 +95,9 @@ class TrainingPlan:
         optimizer = dict(
             type='AdamW', lr=self.lr, betas=(0.9, recipe.beta2), weight_decay=recipe.weight_decay
         )
-        layer_decay = recipe.layer_decay or (SMALL_LAYER_DECAY if self.small_data else None)
         by_layer = dict(
             constructor='LayerDecayOptimWrapperConstructor',
-            paramwise_cfg=dict(layer_decay_rate=layer_decay),
+            paramwise_cfg=dict(layer_decay_rate=recipe.layer_decay),
         )
         # mmengine's warm-up reaches the full rate one iteration before its end
         warm_up = dict(begin=0, end=self.warm_up_iters + 1, start_factor=0.001, by_epoch=False)
@@ -109,7 +106,7 @@ class TrainingPlan:
             optim_wrapper=dict(
                 type='OptimWrapper',
                 optimizer=optimizer,
-                **(by_layer if layer_decay else {}),
+                **(by_layer if recipe.layer_decay else {}),
                 clip_grad=dict(max_norm=1.0, norm_type=2),
             ),
             param_scheduler=[

@@ -80,6 +80,9 @@ def test_folds_are_trained_and_done_ones_are_kept(data_root, tmp_path):
 
     with pytest.raises(FileExistsError, match='add --resume'):
         run_folds(load, 2, work_dir=str(tmp_path))
+    for other in (dict(num_folds=3), dict(num_folds=2, seed=1)):
+        with pytest.raises(ValueError, match='is of another split'):
+            run_folds(load, work_dir=str(tmp_path), resume='auto', **other)
     before = [path.stat().st_mtime_ns for path in weights]
     (tmp_path / 'fold_1/metrics.json').unlink()  # as if it had been interrupted
     assert run_folds(load, 2, work_dir=str(tmp_path), resume='auto').keys() == content.keys()

@@ -311,10 +311,13 @@ def test_the_recipe_for_small_data(tmp_path):
     average, stopping = (HOOKS.build(one) for one in cfg.custom_hooks)
     assert isinstance(average, EMAHook)
     assert isinstance(stopping, PoseEarlyStoppingHook)
-    assert [one.type for one in cfg.train_dataloader.dataset.pipeline][
-        -1
-    ] == 'PhotometricDistortion'
-    assert 'PhotometricDistortion' not in [one.type for one in cfg.val_dataloader.dataset.pipeline]
-    assert cfg.optim_wrapper.paramwise_cfg.layer_decay_rate == 0.8
+    steps, wide = (
+        {one.type: one for one in each.train_dataloader.dataset.pipeline}
+        for each in (cfg, standard)
+    )
+    assert not {'RandomShiftBboxCenter', 'RandomHalfBody'} & set(steps)
+    assert 'RandomFlip' in steps
+    assert steps['RandomBBoxTransform'].rotate_factor == 30
+    assert wide['RandomBBoxTransform'].rotate_factor == 80
     with pytest.raises(ValueError, match="--recipe is 'tiny', expected one of"):
         create_dataset(path, 'c', tmp_path / 'c', recipe='tiny')
