@@ -78,6 +78,15 @@ def is_labelled(ann: Json) -> bool:
     return any(ann.get('keypoints') or ()) and not ann.get('iscrowd')
 
 
+def boxes_are_images(data: Json) -> bool:
+    """Says whether the box of each sample is its whole image."""
+    wh = {image['id']: [image.get('width'), image.get('height')] for image in data['images']}
+    samples = [ann for ann in data['annotations'] if is_labelled(ann)]
+    return bool(samples) and all(
+        list(ann.get('bbox') or ()) == [0, 0, *wh[ann['image_id']]] for ann in samples
+    )
+
+
 def _unify_image_ids(path: Path, data: Json, notes: list[str]) -> None:
     uses = [(image, 'id') for image in data['images']]
     uses += [(ann, 'image_id') for ann in data['annotations']]

@@ -13,7 +13,12 @@ from typing import Any
 from mmpose.coco.json_fields import Json
 from mmpose.config.load import load_config, read_config
 from mmpose.config.names import CONFIGS
-from mmpose.dataset_tools.new_annotations import is_labelled, read_annotations, split_by_image
+from mmpose.dataset_tools.new_annotations import (
+    boxes_are_images,
+    is_labelled,
+    read_annotations,
+    split_by_image,
+)
 from mmpose.dataset_tools.new_skeleton import Skeleton, propose_skeleton, write_skeleton
 from mmpose.dataset_tools.training_plan import TrainingPlan, plan_training
 
@@ -27,7 +32,9 @@ MODELS = {
 }
 PIPELINE = 'topdown_udp_'
 AUGMENTED_SIZE = '256x192'  # its augmentation is ViTPose's; that of 128x96 is for endless data
+SIZE_STEP = 32  # px; patches of 16, and a crop that is even in them
 PROBED_IMAGES = 20
+WHOLE_IMAGE_METRICS = [dict(type='EPE'), dict(type='PCKAccuracy', thr=0.05)]
 HERE = '{{ fileDirname }}'  # the folder of a config, wherever it is moved
 WIDTH = 100
 
@@ -89,7 +96,7 @@ def create_dataset(
             such a folder, else that of ``ann``.
         val_img_dir: The same for ``val_ann``; ``img_dir`` by default.
         val_share: Share of the images that is set apart.
-        size: Height x width of the crops; one of the pipelines in ``configs/_base_``.
+        size: Height x width of the crops, multiples of 32 px.
         model: tiny, small, base, large or huge.
         overwrite: Whether files may be replaced.
 
@@ -121,6 +128,12 @@ def create_dataset(
             f'the images stay in {folders["train"]}: move them along with {out}, so that the way '
             'from one to the other stays the same, or set data_prefix in the config'
         )
+    is_whole_image = boxes_are_images(data)
+    if is_whole_image:
+        notes.append(
+            'the boxes are the whole images, whose size makes AP accept almost anything, so the '
+            'config measures EPE, the mean distance in px, and PCK within 0.05 of the longer side'
+        )
     plan = plan_training(sum(map(is_labelled, parts['train']['annotations'])), model)
 
     out.mkdir(parents=True, exist_ok=True)
@@ -129,7 +142,7 @@ def create_dataset(
     write_skeleton(table, skeleton, ann.name)
     title = f'ViTPose-{model.capitalize()} on {name}, {len(skeleton.names)} keypoints, {size}.'
     files = {part: (path.name, folders[part]) for part, path in part_paths.items()}
-    content = compose_config(name, model, size, skeleton, plan, out, files)
+    content = compose_config(name, model, size, skeleton, plan, out, files, is_whole_image)
     config.write_text(_as_text(title, content), encoding='utf-8')
     load_config(config)  # the proof that it fits together
     return NewDataset(config, table, len(skeleton.names), plan, notes, written)
@@ -150,13 +163,12 @@ def _check_options(name: str, size: str, model: str, val_share: float) -> None:
         raise ValueError(f"--model is '{model}', expected one of {sorted(MODELS)}")
     if not 0 < val_share < 1:
         raise ValueError(f'--val-share is {val_share}, expected a share between 0 and 1')
-    sizes = [
-        path.stem.removeprefix(PIPELINE)
-        for path in sorted((CONFIGS / '_base_' / 'pipelines').glob(f'{PIPELINE}*.py'))
-    ]
-    sizes = [text for text in sizes if re.fullmatch(r'\d+x\d+', text)]
-    if size not in sizes:
-        raise ValueError(f"--size is '{size}' (height x width), expected one of {sizes}")
+    sides = list(map(int, size.split('x'))) if re.fullmatch(r'\d{1,4}x\d{1,4}', size) else [0]
+    if len(sides) != 2 or not all(side and side % SIZE_STEP == 0 for side in sides):
+        raise ValueError(
+            f"--size is '{size}', expected height x width in multiples of {SIZE_STEP} px, such as "
+            '256x192 for upright people or 192x256 for animals seen from the side'
+        )
 
 
 def _image_folder(ann: Path, img_dir: str | Path | None, data: Json) -> Path:
@@ -188,6 +200,7 @@ def compose_config(
     plan: TrainingPlan,
     out: Path,
     files: dict[str, tuple[str, Path]],
+    is_whole_image: bool = False,
 ) -> Json:
     """Returns the parts of a config in their order.
 
@@ -198,10 +211,10 @@ def compose_config(
         plan: Training plan.
         out: Folder of the config.
         files: Annotation file and image folder of train and val.
+        is_whole_image: Whether the boxes are the images, whose area is no measure for OKS.
     """
     base = CONFIGS / '_base_'
-    pipeline = read_config(base / 'pipelines' / f'{PIPELINE}{size}.py').to_dict()
-    augmented = read_config(base / 'pipelines' / f'{PIPELINE}{AUGMENTED_SIZE}.py').to_dict()
+    pipeline, augmented = _pipeline(size), _pipeline(AUGMENTED_SIZE)
     pipeline['train_pipeline'] = [
         step
         for step in [*augmented['train_pipeline'][:-1], pipeline['train_pipeline'][-1]]
@@ -222,10 +235,24 @@ def compose_config(
         'train_dataloader': loaders['train'],
         'val_dataloader': loaders['val'],
         'test_dataloader': Variable('val_dataloader'),
-        'val_evaluator': dict(type='CocoMetric'),
+        'val_evaluator': WHOLE_IMAGE_METRICS if is_whole_image else dict(type='CocoMetric'),
         'test_evaluator': Variable('val_evaluator'),
         'model': network.to_dict(),
     }
+
+
+def _pipeline(size: str) -> Json:
+    """Returns the fragment of a size, or that of ``AUGMENTED_SIZE`` with another size in it."""
+    folder = CONFIGS / '_base_' / 'pipelines'
+    path = folder / f'{PIPELINE}{size}.py'
+    if path.is_file():
+        return read_config(path).to_dict()
+    pipeline = read_config(folder / f'{PIPELINE}{AUGMENTED_SIZE}.py').to_dict()
+    height, width = map(int, size.split('x'))
+    pipeline['codec'].update(input_size=(width, height), heatmap_size=(width // 4, height // 4))
+    for part in ('train_pipeline', 'val_pipeline'):
+        pipeline[part][-1]['input_size'] = (width, height)
+    return pipeline
 
 
 def _loader(part: str, plan: TrainingPlan, ann: str, images: Path, out: Path) -> Json:

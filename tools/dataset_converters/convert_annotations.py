@@ -37,6 +37,11 @@ def parse_args() -> argparse.Namespace:
         help='margin of boxes made from keypoints, as a fraction of the longer side',
     )
     parser.add_argument(
+        '--whole-image',
+        action='store_true',
+        help='boxes that must be made are the whole image: one animal, and no detector for it',
+    )
+    parser.add_argument(
         '--overwrite', action='store_true', help='replace files that exist, none that is read'
     )
     return parser.parse_args()
@@ -53,6 +58,7 @@ def main() -> None:
         metainfo=args.metainfo,
         split=args.split,
         box_margin=args.box_margin,
+        whole_image=args.whole_image,
         overwrite=args.overwrite,
     )
     for note in labels.notes:
