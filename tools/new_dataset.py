@@ -5,6 +5,7 @@ python tools/new_dataset.py --ann my.json --name mine --img-dir images/ [--val-a
 
 import argparse
 
+from mmpose.__main__ import as_typed
 from mmpose.apis.cli import run_tool
 
 MODELS = ('tiny', 'small', 'base', 'large', 'huge')
@@ -22,7 +23,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--seed', type=int, default=0, help='seed of that split')
     parser.add_argument('--out', help='folder to write to; default: the name')
-    parser.add_argument('--size', default='256x192', help='height x width of the crops')
+    parser.add_argument(
+        '--size', default='256x192', help='height x width of the crops, multiples of 32'
+    )
     parser.add_argument('--model', default='small', choices=MODELS)
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
     return parser.parse_args()
@@ -49,8 +52,9 @@ def main() -> None:
     print('\n'.join(f'wrote {path}' for path in made.written))
     print(made.plan.length)
     print(f'\nnow look through {made.table}, then:')
-    print(f'python tools/check_dataset.py {made.config}')
-    print('\n'.join(training_commands(made, args.model)))
+    commands = [f'python tools/check_dataset.py {made.config}']
+    commands += training_commands(made, args.model)
+    print('\n'.join(map(as_typed, commands)))
 
 
 if __name__ == '__main__':

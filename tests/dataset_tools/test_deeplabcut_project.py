@@ -106,6 +106,7 @@ def test_boxes_that_are_the_whole_image(tmp_path):
     assert cfg.val_pipeline[-1].input_size == cfg.train_pipeline[-1].input_size == (96, 64)
     assert [one['type'] for one in cfg.val_evaluator] == ['EPE', 'PCKAccuracy']
     assert any('measures EPE' in note for note in made.notes)
+    assert cfg.default_hooks.checkpoint.save_best == 'EPE'
     cfg.work_dir = str(tmp_path / 'run')
     prepare_training(cfg)  # builds, and checks what contradicts itself
 
