@@ -21,6 +21,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--val-share', type=float, default=0.1, help='share set apart without --val-ann'
     )
+    parser.add_argument(
+        '--val-folder', nargs='+', default=(), help='folders of images, such as videos, set apart'
+    )
     parser.add_argument('--seed', type=int, default=0, help='seed of that split')
     parser.add_argument('--out', help='folder to write to; default: the name')
     parser.add_argument(
@@ -43,6 +46,7 @@ def main() -> None:
         img_dir=args.img_dir,
         val_img_dir=args.val_img_dir,
         val_share=args.val_share,
+        val_folders=args.val_folder,
         size=args.size,
         model=args.model,
         seed=args.seed,

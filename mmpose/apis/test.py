@@ -14,6 +14,7 @@ from mmengine.config import Config
 
 from mmpose.apis.train import METRICS_FILE, RESULTS_FILE, RESULTS_PREFIX, set_work_dir
 from mmpose.backends.packed import fuse_batch_norms
+from mmpose.checkpoints.io import run_checkpoint
 from mmpose.config.load import DATA_PREFIX, DATA_ROOT_VARIABLE
 from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.runner import TEST_CONFIG, PoseRunner
@@ -42,6 +43,7 @@ def prepare_test(
 
     Args:
         cfg: The config; changed in place.
+        checkpoint: File, address or checkpoint folder; or work dir, for its best or last one.
         work_dir: Folder for logs and results; ``work_dirs/<config name>`` by default.
         metrics: Metrics instead of those of the config: class names or their aliases
             (mAP, PCK, PCKh); the first that the config has, or else the first.
@@ -52,6 +54,8 @@ def prepare_test(
         trust_checkpoint: Whether the checkpoint may run code.
     """
     set_work_dir(cfg, work_dir, TEST_CONFIG)
+    if os.path.isdir(checkpoint):
+        checkpoint = run_checkpoint(checkpoint) or checkpoint
     cfg.load_from, cfg.resume = checkpoint, False
     cfg.trust_checkpoint = trust_checkpoint
     cfg.model.pretrained = None

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mmpose.dataset_tools.new_annotations import (
     boxes_are_images,
     is_labelled,
     read_annotations,
+    split_by_folder,
     split_by_image,
 )
 from mmpose.dataset_tools.new_skeleton import Skeleton, propose_skeleton, write_skeleton
@@ -77,6 +79,7 @@ def create_dataset(
     img_dir: str | Path | None = None,
     val_img_dir: str | Path | None = None,
     val_share: float = 0.1,
+    val_folders: Sequence[str] = (),
     size: str = '256x192',
     model: str = 'small',
     seed: int = 0,
@@ -96,6 +99,7 @@ def create_dataset(
             such a folder, else that of ``ann``.
         val_img_dir: The same for ``val_ann``; ``img_dir`` by default.
         val_share: Share of the images that is set apart.
+        val_folders: Folders of images that are set apart instead, as file names start.
         size: Height x width of the crops, multiples of 32 px.
         model: tiny, small, base, large or huge.
         overwrite: Whether files may be replaced.
@@ -112,13 +116,18 @@ def create_dataset(
     data = read_annotations(ann, notes)
     folders = {'train': _image_folder(ann, img_dir, data)}
     skeleton = propose_skeleton(ann, data, notes)
+    if val_ann and val_folders:
+        raise ValueError('--val-ann and --val-folder exclude each other; give one')
     if val_ann:
         parts = {'train': data, 'val': read_annotations(Path(val_ann), notes)}
         folders['val'] = _image_folder(Path(val_ann), val_img_dir or folders['train'], parts['val'])
     else:
-        parts = split_by_image(ann, data, val_share, seed)
         folders['val'] = folders['train']
-        notes.append(_split_note(parts, seed))
+        if val_folders:
+            parts = split_by_folder(ann, data, val_folders)
+        else:
+            parts = split_by_image(ann, data, val_share, seed)
+        notes.append(_split_note(parts, val_folders, seed))
     table, config = out / f'{name}.csv', out / f'{name}.py'
     part_paths = {part: out / f'{name}_{part}.json' for part in parts}
     written = [table, config, *part_paths.values()]
@@ -148,11 +157,13 @@ def create_dataset(
     return NewDataset(config, table, len(skeleton.names), plan, notes, written)
 
 
-def _split_note(parts: dict[str, Json], seed: int) -> str:
+def _split_note(parts: dict[str, Json], val_folders: Sequence[str], seed: int) -> str:
     counts = ' and '.join(f'{len(content["images"])} for {part}' for part, content in parts.items())
+    if val_folders:
+        return f'the images were split by folder: {counts}, those of {", ".join(val_folders)}'
     return (
         f'the images were split at random (seed {seed}): {counts}; if they are frames of videos, '
-        'neighbours landed on both sides: split by video instead and give --val-ann'
+        'neighbours landed on both sides: split by video instead with --val-folder or --val-ann'
     )
 
 

@@ -116,6 +116,25 @@ def test_boxes_that_are_the_whole_image(tmp_path):
     assert load_config(made.config).val_evaluator == dict(type='CocoMetric')
 
 
+def test_a_video_is_held_out(tmp_path):
+    project, ann = make_project(tmp_path / 'project'), tmp_path / 'p.json'
+    convert_annotations(project, ann, 'deeplabcut', 'coco')
+    options = dict(img_dir=project, out=tmp_path / 'mice', model='tiny')
+    made = create_dataset(ann, 'mice', val_folders=['labeled-data/m2/'], **options)
+    for part, video in (('train', 'm1'), ('val', 'm2')):
+        images = json.loads((tmp_path / f'mice/mice_{part}.json').read_text())['images']
+        assert {image['file_name'].split('/')[1] for image in images} == {video}
+    assert any('split by folder: 4 for train and 4 for val' in note for note in made.notes)
+    for folders, message in (
+        (['m2'], r"no image is in --val-folder 'm2'; the folders are \['labeled-data/m1'"),
+        (['labeled-data'], 'no image of train has keypoints'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            create_dataset(ann, 'other', val_folders=folders, **options)
+    with pytest.raises(ValueError, match='exclude each other'):
+        create_dataset(ann, 'other', val_ann=ann, val_folders=['m2'], **options)
+
+
 def two_files(project):
     (project / 'labeled-data/m1/CollectedData_Bob.csv').write_text(labels_of([]))
     return project
