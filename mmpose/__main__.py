@@ -80,14 +80,6 @@ def _run() -> None:
         sys.exit(f"error: there is no command '{name}'; did you mean {' or '.join(near)}?")
 
 
-def as_typed(text: str) -> str:
-    """Returns a text with its commands as this process was called: by script, or by ``pose``."""
-    if sys.argv[0].startswith('pose '):
-        for name, (script, _) in TOOLS.items():
-            text = text.replace(f'python tools/{script}', f'pose {name}')
-    return text
-
-
 def _usage() -> str:
     rows = [*((name, text) for name, (_, text) in TOOLS.items()), LIVE, CONFIGS]
     lines = [f'  {name:<18} {text}' for name, text in rows]

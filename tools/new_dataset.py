@@ -5,7 +5,6 @@ python tools/new_dataset.py --ann my.json --name mine --img-dir images/ [--val-a
 
 import argparse
 
-from mmpose.__main__ import as_typed
 from mmpose.apis.cli import run_tool
 
 MODELS = ('tiny', 'small', 'base', 'large', 'huge')
@@ -36,7 +35,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from mmpose.dataset_tools.new_dataset import create_dataset, training_commands  # loads torch
+    from mmpose.dataset_tools.new_dataset import (  # loads torch
+        create_dataset,
+        tool_call,
+        training_commands,
+    )
 
     made = create_dataset(
         args.ann,
@@ -56,9 +59,8 @@ def main() -> None:
     print('\n'.join(f'wrote {path}' for path in made.written))
     print(made.plan.length)
     print(f'\nnow look through {made.table}, then:')
-    commands = [f'python tools/check_dataset.py {made.config}']
-    commands += training_commands(made, args.model)
-    print('\n'.join(map(as_typed, commands)))
+    print(f'{tool_call("check_dataset", "check-dataset")} {made.config}')
+    print('\n'.join(training_commands(made, args.model)))
 
 
 if __name__ == '__main__':

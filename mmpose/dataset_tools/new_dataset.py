@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,18 +117,10 @@ def create_dataset(
     data = read_annotations(ann, notes)
     folders = {'train': _image_folder(ann, img_dir, data)}
     skeleton = propose_skeleton(ann, data, notes)
-    if val_ann and val_folders:
-        raise ValueError('--val-ann and --val-folder exclude each other; give one')
+    parts = _split(ann, data, val_ann, val_folders, val_share, seed, notes)
+    folders['val'] = folders['train']
     if val_ann:
-        parts = {'train': data, 'val': read_annotations(Path(val_ann), notes)}
         folders['val'] = _image_folder(Path(val_ann), val_img_dir or folders['train'], parts['val'])
-    else:
-        folders['val'] = folders['train']
-        if val_folders:
-            parts = split_by_folder(ann, data, val_folders)
-        else:
-            parts = split_by_image(ann, data, val_share, seed)
-        notes.append(_split_note(parts, val_folders, seed))
     table, config = out / f'{name}.csv', out / f'{name}.py'
     part_paths = {part: out / f'{name}_{part}.json' for part in parts}
     written = [table, config, *part_paths.values()]
@@ -155,6 +148,28 @@ def create_dataset(
     config.write_text(_as_text(title, content), encoding='utf-8')
     load_config(config)  # the proof that it fits together
     return NewDataset(config, table, len(skeleton.names), plan, notes, written)
+
+
+def _split(
+    ann: Path,
+    data: Json,
+    val_ann: str | Path | None,
+    val_folders: Sequence[str],
+    val_share: float,
+    seed: int,
+    notes: list[str],
+) -> dict[str, Json]:
+    """Returns the contents of train and val."""
+    if val_ann and val_folders:
+        raise ValueError('--val-ann and --val-folder exclude each other; give one')
+    if val_ann:
+        return {'train': data, 'val': read_annotations(Path(val_ann), notes)}
+    if val_folders:
+        parts = split_by_folder(ann, data, val_folders)
+    else:
+        parts = split_by_image(ann, data, val_share, seed)
+    notes.append(_split_note(parts, val_folders, seed))
+    return parts
 
 
 def _split_note(parts: dict[str, Json], val_folders: Sequence[str], seed: int) -> str:
@@ -311,13 +326,18 @@ def _format(value: Any, used: int, indent: str = '') -> str:
     return f'{brackets[0]}\n{body}{indent}{brackets[1]}'
 
 
+def tool_call(script: str, name: str) -> str:
+    """Returns how a tool is called: by ``pose`` if that is what runs, else by its script."""
+    return f'pose {name}' if sys.argv[0].startswith('pose ') else f'python tools/{script}.py'
+
+
 def training_commands(made: NewDataset, model: str) -> list[str]:
     """Returns the commands that train a new dataset from published weights, where there are any.
 
     Args:
         model: Key of ``MODELS``.
     """
-    command = f'python tools/train.py {shlex.quote(str(made.config))}'
+    command = f'{tool_call("train", "train")} {shlex.quote(str(made.config))}'
     weights = MODELS[model][1]
     if weights is None:
         return [command]
@@ -325,7 +345,8 @@ def training_commands(made: NewDataset, model: str) -> list[str]:
     if 'plus' in weights:  # of several datasets; ours has the part of one
         target = made.config.parent / 'weights'
         commands.append(
-            f'python tools/model_split.py --source {weights} --target {shlex.quote(str(target))}'
+            f'{tool_call("model_split", "split")} --source {weights} --target '
+            f'{shlex.quote(str(target))}'
         )
         weights = str(target / 'coco.pth')
     options = shlex.quote(f'model.pretrained={weights}')
