@@ -5,7 +5,7 @@ set -uo pipefail
 trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 trap 'exit 143' TERM INT
 python realtime_pose/interface/gradio_app.py &
-streamlit run realtime_pose/interface/streamlit_app.py &
+python realtime_pose/interface/streamlit_app.py &
 wait -n
 echo "a page has ended with status $?; so does the container" >&2
 exit 1

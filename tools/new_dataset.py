@@ -21,9 +21,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--val-share', type=float, default=0.1, help='share set apart without --val-ann'
     )
+    parser.add_argument(
+        '--val-folder', nargs='+', default=(), help='folders of images, such as videos, set apart'
+    )
     parser.add_argument('--seed', type=int, default=0, help='seed of that split')
     parser.add_argument('--out', help='folder to write to; default: the name')
-    parser.add_argument('--size', default='256x192', help='height x width of the crops')
+    parser.add_argument(
+        '--size', default='256x192', help='height x width of the crops, multiples of 32'
+    )
     parser.add_argument('--model', default='small', choices=MODELS)
     parser.add_argument(
         '--recipe',
@@ -37,7 +42,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from mmpose.dataset_tools.new_dataset import create_dataset, training_commands  # loads torch
+    from mmpose.dataset_tools.new_dataset import (  # loads torch
+        create_dataset,
+        tool_call,
+        training_commands,
+    )
 
     made = create_dataset(
         args.ann,
@@ -47,6 +56,7 @@ def main() -> None:
         img_dir=args.img_dir,
         val_img_dir=args.val_img_dir,
         val_share=args.val_share,
+        val_folders=args.val_folder,
         size=args.size,
         model=args.model,
         seed=args.seed,
@@ -57,7 +67,7 @@ def main() -> None:
     print('\n'.join(f'wrote {path}' for path in made.written))
     print(made.plan.length)
     print(f'\nnow look through {" and ".join(map(str, made.tables))}, then:')
-    print(f'python tools/check_dataset.py {made.config}')
+    print(f'{tool_call("check_dataset", "check-dataset")} {made.config}')
     print('\n'.join(training_commands(made, args.model)))
 
 

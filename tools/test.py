@@ -8,7 +8,7 @@ from mmpose.apis.cli import add_common_arguments, run_tool
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Evaluate a pose model.')
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    parser.add_argument('checkpoint', help='checkpoint: file, URL or work dir')
     add_common_arguments(parser)
     parser.add_argument('--out', help='JSON file for the predictions, as the COCO server takes it')
     parser.add_argument('--dump', help='.npz file for every prediction before suppression')

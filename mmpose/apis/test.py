@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmpose.apis.train import METRICS_FILE, RESULTS_FILE, RESULTS_PREFIX, set_work_dir
 from mmpose.backends.packed import fuse_batch_norms
 from mmpose.checkpoint_tools.soup import Soup, Validation, find_checkpoints, greedy_soup
+from mmpose.checkpoints.io import run_checkpoint
 from mmpose.config.load import DATA_PREFIX, DATA_ROOT_VARIABLE
 from mmpose.engine.checkpoint_files import write_atomically
 from mmpose.engine.distributed import init_distributed, leave_distributed
@@ -45,6 +46,7 @@ def prepare_test(
 
     Args:
         cfg: The config; changed in place.
+        checkpoint: File, address or checkpoint folder; or work dir, for its best or last one.
         work_dir: Folder for logs and results; ``work_dirs/<config name>`` by default.
         metrics: Metrics instead of those of the config: class names or their aliases
             (mAP, PCK, PCKh); the first that the config has, or else the first.
@@ -55,6 +57,8 @@ def prepare_test(
         trust_checkpoint: Whether the checkpoint may run code.
     """
     set_work_dir(cfg, work_dir, TEST_CONFIG)
+    if os.path.isdir(checkpoint):
+        checkpoint = run_checkpoint(checkpoint) or checkpoint
     cfg.load_from, cfg.resume = checkpoint, False
     cfg.trust_checkpoint = trust_checkpoint
     if not cfg.model.get('lora'):  # a file of adapters alone is put on its backbone

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmpose.checkpoints.download import HUB_SCHEME
 from mmpose.checkpoints.folder import CONFIG_FILE, OUR_KEY, folder_config
-from mmpose.checkpoints.io import LAST_CHECKPOINT, local_copy
+from mmpose.checkpoints.io import local_copy, run_checkpoint
 from mmpose.config.names import CONFIGS, canonical_name, config_stems, model_names
 
 # Models of the Hugging Face hub in safetensors; the other published weights are .pth files on
@@ -110,13 +110,8 @@ def _of_folder(folder: Path, weights: str | None, dataset: str | None) -> ModelS
             f'tools/train.py, and no {CONFIG_FILE} of save_pretrained'
         )
     if weights is None:
-        best = sorted(folder.glob('best_*.pth'), key=lambda file: file.stat().st_mtime)
-        last = folder / LAST_CHECKPOINT
-        if best:
-            weights = str(best[-1])
-        elif last.is_file():
-            weights = str(folder / Path(last.read_text(encoding='utf-8').strip()).name)
-        else:
+        weights = run_checkpoint(folder)
+        if weights is None:
             raise FileNotFoundError(f"the work dir '{folder}' has no checkpoint yet")
     return ModelSource(config, weights, dataset, str(folder))
 

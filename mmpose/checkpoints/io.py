@@ -1,5 +1,6 @@
 """Reading checkpoints: files, folders, safetensors, TorchScript archives and addresses."""
 
+import glob
 import hashlib
 import os
 import zipfile
@@ -73,6 +74,15 @@ def local_copy(path: str | os.PathLike[str]) -> str:
         with open(pointer, encoding='utf-8') as file:
             return os.path.join(folder, os.path.basename(file.read().strip()))
     return local
+
+
+def run_checkpoint(work_dir: str | os.PathLike[str]) -> str | None:
+    """Returns the newest best checkpoint of a work dir, else the last; None if there is none."""
+    best = glob.glob(os.path.join(glob.escape(os.fspath(work_dir)), 'best_*.pth'))
+    if best:
+        return max(best, key=os.path.getmtime)
+    has_last = os.path.isfile(os.path.join(work_dir, LAST_CHECKPOINT))
+    return local_copy(os.path.join(work_dir, 'latest.pth')) if has_last else None
 
 
 def checkpoint_sha256(path: str | os.PathLike[str]) -> str:

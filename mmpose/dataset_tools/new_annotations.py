@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,44 @@ def split_by_image(path: Path, data: Json, share: float, seed: int) -> dict[str,
     for group, least in zip(groups, (1, 0), strict=True):
         count = min(max(round(share * len(group)), least), max(len(group) - 1, 0))
         chosen |= {group[i] for i in rng.permutation(len(group))[:count]}
+    return _parts(data, chosen)
+
+
+def split_by_folder(path: Path, data: Json, folders: Sequence[str]) -> dict[str, Json]:
+    """Sets the images of some folders apart, such as the frames of a video.
+
+    Args:
+        path: The file, for messages.
+        data: Content in COCO's layout.
+        folders: Folders for validation, as file names start.
+
+    Returns:
+        The contents of 'train' and 'val'.
+
+    Raises:
+        ValueError: If a folder has no image, or one part no labelled keypoints.
+    """
+    names = {image['id']: PurePosixPath(str(image['file_name'])) for image in data['images']}
+    found = {
+        f: {i for i, name in names.items() if PurePosixPath(f) in name.parents} for f in folders
+    }
+    known = sorted({str(name.parent) for name in names.values()})
+    for folder, ids in found.items():
+        if not ids:
+            raise ValueError(
+                f"{path}: no image is in --val-folder '{folder}'; the folders are {known[:10]}"
+            )
+    parts = _parts(data, set().union(*found.values()))
+    for part, content in parts.items():
+        if not any(map(is_labelled, content['annotations'])):
+            raise ValueError(
+                f'{path}: with --val-folder {" ".join(folders)} no image of {part} has keypoints; '
+                f'the folders are {known[:10]}'
+            )
+    return parts
+
+
+def _parts(data: Json, chosen: set[Any]) -> dict[str, Json]:
     rest = {key: value for key, value in data.items() if key not in ('images', 'annotations')}
     return {
         part: {
@@ -76,6 +115,15 @@ def split_by_image(path: Path, data: Json, share: float, seed: int) -> dict[str,
 def is_labelled(ann: Json) -> bool:
     """Says whether an annotation is a sample to train on."""
     return any(ann.get('keypoints') or ()) and not ann.get('iscrowd')
+
+
+def boxes_are_images(data: Json) -> bool:
+    """Says whether the box of each sample is its whole image."""
+    wh = {image['id']: [image.get('width'), image.get('height')] for image in data['images']}
+    samples = [ann for ann in data['annotations'] if is_labelled(ann)]
+    return bool(samples) and all(
+        list(ann.get('bbox') or ()) == [0, 0, *wh[ann['image_id']]] for ann in samples
+    )
 
 
 def _unify_image_ids(path: Path, data: Json, notes: list[str]) -> None:

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shlex
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,13 @@ from typing import Any
 from mmpose.coco.json_fields import Json
 from mmpose.config.load import load_config, read_config
 from mmpose.config.names import CONFIGS
-from mmpose.dataset_tools.new_annotations import is_labelled, read_annotations, split_by_image
+from mmpose.dataset_tools.new_annotations import (
+    boxes_are_images,
+    is_labelled,
+    read_annotations,
+    split_by_folder,
+    split_by_image,
+)
 from mmpose.dataset_tools.new_categories import Name, check_parts, propose_heads, with_heads
 from mmpose.dataset_tools.new_skeleton import Skeleton, write_skeleton
 from mmpose.dataset_tools.training_plan import TrainingPlan, plan_training
@@ -28,11 +36,13 @@ MODELS = {
 }
 PIPELINE = 'topdown_udp_'
 AUGMENTED_SIZE = '256x192'  # its augmentation is ViTPose's; that of 128x96 is for endless data
+SIZE_STEP = 32  # px; patches of 16, and a crop that is even in them
 PROBED_IMAGES = 20
 RECIPES = ('standard', 'small_data')
 # ViTPose's augmentation is for many more iterations than a small set is trained
 TOO_STRONG = ('RandomShiftBboxCenter', 'RandomHalfBody')
 MILD = {'RandomBBoxTransform': dict(scale_factor=0.25, rotate_factor=30)}
+WHOLE_IMAGE_METRICS = [dict(type='EPE'), dict(type='PCKAccuracy', thr=0.02)]
 HERE = '{{ fileDirname }}'  # the folder of a config, wherever it is moved
 WIDTH = 100
 
@@ -71,6 +81,7 @@ def create_dataset(
     img_dir: str | Path | None = None,
     val_img_dir: str | Path | None = None,
     val_share: float = 0.1,
+    val_folders: Sequence[str] = (),
     size: str = '256x192',
     model: str = 'small',
     seed: int = 0,
@@ -91,7 +102,8 @@ def create_dataset(
             such a folder, else that of ``ann``.
         val_img_dir: The same for ``val_ann``; ``img_dir`` by default.
         val_share: Share of the images that is set apart.
-        size: Height x width of the crops; one of the pipelines in ``configs/_base_``.
+        val_folders: Folders of images that are set apart instead, as file names start.
+        size: Height x width of the crops, multiples of 32 px.
         model: tiny, small, base, large or huge.
         recipe: standard, or small_data: mild augmentation, averaged weights, and a training that
             stops when it no longer gets better.
@@ -104,31 +116,23 @@ def create_dataset(
     """
     ann = Path(ann).resolve()
     out = Path(out or name).resolve()
-    _check_options(name, size, model, val_share)
-    if recipe not in RECIPES:
-        raise ValueError(f"--recipe is '{recipe}', expected one of {RECIPES}")
+    _check_options(name, size, model, val_share, recipe)
     notes: list[str] = []
     data = read_annotations(ann, notes)
     folders = {'train': _image_folder(ann, img_dir, data)}
     heads = propose_heads(ann, data, notes)
     skeletons = {out / f'{name}{one.suffix}.csv': one.skeleton for one in heads}
+    parts = _split(ann, data, val_ann, val_folders, val_share, seed, notes)
+    folders['val'] = folders['train']
     if val_ann:
-        parts = {'train': data, 'val': read_annotations(Path(val_ann), notes)}
         folders['val'] = _image_folder(Path(val_ann), val_img_dir or folders['train'], parts['val'])
-    else:
-        parts = split_by_image(ann, data, val_share, seed)
-        folders['val'] = folders['train']
-        notes.append(_split_note(parts, seed))
     check_parts(parts, heads)
     config = out / f'{name}.py'
     part_paths = {part: out / f'{name}_{part}.json' for part in parts}
     written = [*skeletons, config, *part_paths.values()]
     _check_free(written, [ann, *([Path(val_ann)] if val_ann else [])], overwrite)
-    if any(out not in (folder, *folder.parents) for folder in folders.values()):
-        notes.append(
-            f'the images stay in {folders["train"]}: move them along with {out}, so that the way '
-            'from one to the other stays the same, or set data_prefix in the config'
-        )
+    is_whole_image = boxes_are_images(data) and len(heads) == 1
+    notes += _notes_on_images(out, folders, is_whole_image)
     num_samples = sum(map(is_labelled, parts['train']['annotations']))
     plan = plan_training(num_samples, model, small_data=recipe == 'small_data')
 
@@ -137,40 +141,80 @@ def create_dataset(
         part_paths[part].write_text(json.dumps(content), encoding='utf-8')
     for table, one in skeletons.items():
         write_skeleton(table, one, ann.name)
-    counts = ' + '.join(str(len(one.names)) for one in skeletons.values())
     # whose halves count; where another has none, its part of the config has no such augmentation
     skeleton = max(skeletons.values(), key=lambda one: one.has_halves)
-    title = f'ViTPose-{model.capitalize()} on {name}, {counts} keypoints, {size}.'
     files = {part: (path.name, folders[part]) for part, path in part_paths.items()}
-    content = compose_config(name, model, size, skeleton, plan, out, files)
+    content = compose_config(name, model, size, skeleton, plan, out, files, is_whole_image)
     content = with_heads(content, heads, [f'{HERE}/{table.name}' for table in skeletons])
+    counts = ' + '.join(str(len(one.names)) for one in skeletons.values())
+    title = f'ViTPose-{model.capitalize()} on {name}, {counts} keypoints, {size}.'
     config.write_text(_as_text(title, content), encoding='utf-8')
     load_config(config)  # the proof that it fits together
     return NewDataset(config, list(skeletons), len(heads[0].skeleton.names), plan, notes, written)
 
 
-def _split_note(parts: dict[str, Json], seed: int) -> str:
+def _notes_on_images(out: Path, folders: dict[str, Path], is_whole_image: bool) -> list[str]:
+    notes = []
+    if any(out not in (folder, *folder.parents) for folder in folders.values()):
+        notes.append(
+            f'the images stay in {folders["train"]}: move them along with {out}, so that the way '
+            'from one to the other stays the same, or set data_prefix in the config'
+        )
+    if is_whole_image:
+        notes.append(
+            'the boxes are the whole images, whose size makes AP accept almost anything, so the '
+            'config measures EPE, the mean distance in px, and PCK within 0.02 of the longer side'
+        )
+    return notes
+
+
+def _split(
+    ann: Path,
+    data: Json,
+    val_ann: str | Path | None,
+    val_folders: Sequence[str],
+    val_share: float,
+    seed: int,
+    notes: list[str],
+) -> dict[str, Json]:
+    """Returns the contents of train and val."""
+    if val_ann and val_folders:
+        raise ValueError('--val-ann and --val-folder exclude each other; give one')
+    if val_ann:
+        return {'train': data, 'val': read_annotations(Path(val_ann), notes)}
+    if val_folders:
+        parts = split_by_folder(ann, data, val_folders)
+    else:
+        parts = split_by_image(ann, data, val_share, seed)
+    notes.append(_split_note(parts, val_folders, seed))
+    return parts
+
+
+def _split_note(parts: dict[str, Json], val_folders: Sequence[str], seed: int) -> str:
     counts = ' and '.join(f'{len(content["images"])} for {part}' for part, content in parts.items())
+    if val_folders:
+        return f'the images were split by folder: {counts}, those of {", ".join(val_folders)}'
     return (
         f'the images were split at random (seed {seed}): {counts}; if they are frames of videos, '
-        'neighbours landed on both sides: split by video instead and give --val-ann'
+        'neighbours landed on both sides: split by video instead with --val-folder or --val-ann'
     )
 
 
-def _check_options(name: str, size: str, model: str, val_share: float) -> None:
+def _check_options(name: str, size: str, model: str, val_share: float, recipe: str) -> None:
     if not re.fullmatch(r'[A-Za-z]\w*', name):
         raise ValueError(f"--name is '{name}', expected letters, digits and _ only")
     if model not in MODELS:
         raise ValueError(f"--model is '{model}', expected one of {sorted(MODELS)}")
+    if recipe not in RECIPES:
+        raise ValueError(f"--recipe is '{recipe}', expected one of {RECIPES}")
     if not 0 < val_share < 1:
         raise ValueError(f'--val-share is {val_share}, expected a share between 0 and 1')
-    sizes = [
-        path.stem.removeprefix(PIPELINE)
-        for path in sorted((CONFIGS / '_base_' / 'pipelines').glob(f'{PIPELINE}*.py'))
-    ]
-    sizes = [text for text in sizes if re.fullmatch(r'\d+x\d+', text)]
-    if size not in sizes:
-        raise ValueError(f"--size is '{size}' (height x width), expected one of {sizes}")
+    sides = list(map(int, size.split('x'))) if re.fullmatch(r'\d{1,4}x\d{1,4}', size) else [0]
+    if len(sides) != 2 or not all(side and side % SIZE_STEP == 0 for side in sides):
+        raise ValueError(
+            f"--size is '{size}', expected height x width in multiples of {SIZE_STEP} px, such as "
+            '256x192 for upright people or 192x256 for animals seen from the side'
+        )
 
 
 def _image_folder(ann: Path, img_dir: str | Path | None, data: Json) -> Path:
@@ -202,6 +246,7 @@ def compose_config(
     plan: TrainingPlan,
     out: Path,
     files: dict[str, tuple[str, Path]],
+    is_whole_image: bool = False,
 ) -> Json:
     """Returns the parts of a config in their order.
 
@@ -212,10 +257,10 @@ def compose_config(
         plan: Training plan.
         out: Folder of the config.
         files: Annotation file and image folder of train and val.
+        is_whole_image: Whether the boxes are the images, whose area is no measure for OKS.
     """
     base = CONFIGS / '_base_'
-    pipeline = read_config(base / 'pipelines' / f'{PIPELINE}{size}.py').to_dict()
-    augmented = read_config(base / 'pipelines' / f'{PIPELINE}{AUGMENTED_SIZE}.py').to_dict()
+    pipeline, augmented = _pipeline(size), _pipeline(AUGMENTED_SIZE)
     pipeline['train_pipeline'] = [
         {**step, **MILD.get(step['type'], {})} if plan.small_data else step
         for step in [*augmented['train_pipeline'][:-1], pipeline['train_pipeline'][-1]]
@@ -224,6 +269,8 @@ def compose_config(
     ]
     runtime = read_config(base / 'default_runtime.py')
     runtime.merge_from_dict(plan.config)
+    if is_whole_image:
+        runtime.default_hooks.checkpoint.save_best = 'EPE'
     network = read_config(base / 'models' / f'{MODELS[model][0]}.py').model
     network.metainfo = Name('metainfo')
     network.backbone.img_size = pipeline['codec']['input_size'][::-1]
@@ -237,10 +284,24 @@ def compose_config(
         'train_dataloader': loaders['train'],
         'val_dataloader': loaders['val'],
         'test_dataloader': Name('val_dataloader'),
-        'val_evaluator': dict(type='CocoMetric'),
+        'val_evaluator': WHOLE_IMAGE_METRICS if is_whole_image else dict(type='CocoMetric'),
         'test_evaluator': Name('val_evaluator'),
         'model': network.to_dict(),
     }
+
+
+def _pipeline(size: str) -> Json:
+    """Returns the fragment of a size, or that of ``AUGMENTED_SIZE`` with another size in it."""
+    folder = CONFIGS / '_base_' / 'pipelines'
+    path = folder / f'{PIPELINE}{size}.py'
+    if path.is_file():
+        return read_config(path).to_dict()
+    pipeline = read_config(folder / f'{PIPELINE}{AUGMENTED_SIZE}.py').to_dict()
+    height, width = map(int, size.split('x'))
+    pipeline['codec'].update(input_size=(width, height), heatmap_size=(width // 4, height // 4))
+    for part in ('train_pipeline', 'val_pipeline'):
+        pipeline[part][-1]['input_size'] = (width, height)
+    return pipeline
 
 
 def _loader(part: str, plan: TrainingPlan, ann: str, images: Path, out: Path) -> Json:
@@ -288,13 +349,18 @@ def _format(value: Any, used: int, indent: str = '') -> str:
     return f'{brackets[0]}\n{body}{indent}{brackets[1]}'
 
 
+def tool_call(script: str, name: str) -> str:
+    """Returns how a tool is called: by ``pose`` if that is what runs, else by its script."""
+    return f'pose {name}' if sys.argv[0].startswith('pose ') else f'python tools/{script}.py'
+
+
 def training_commands(made: NewDataset, model: str) -> list[str]:
     """Returns the commands that train a new dataset from published weights, where there are any.
 
     Args:
         model: Key of ``MODELS``.
     """
-    command = f'python tools/train.py {shlex.quote(str(made.config))}'
+    command = f'{tool_call("train", "train")} {shlex.quote(str(made.config))}'
     weights = MODELS[model][1]
     if weights is None:
         return [command]
@@ -302,7 +368,8 @@ def training_commands(made: NewDataset, model: str) -> list[str]:
     if 'plus' in weights:  # of several datasets; ours has the part of one
         target = made.config.parent / 'weights'
         commands.append(
-            f'python tools/model_split.py --source {weights} --target {shlex.quote(str(target))}'
+            f'{tool_call("model_split", "split")} --source {weights} --target '
+            f'{shlex.quote(str(target))}'
         )
         weights = str(target / 'coco.pth')
     options = shlex.quote(f'model.pretrained={weights}')

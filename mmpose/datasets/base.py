@@ -20,8 +20,13 @@ from mmpose.datasets.annotation_cache import load_or_build
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.crop_buffer import CropBuffer, num_crop_steps
 from mmpose.datasets.instance_masks import unpack_masks
-from mmpose.datasets.sample import FROM_ANNOTATION, FROM_DATASET, Sample
-from mmpose.datasets.samplers import SampleIndex
+from mmpose.datasets.sample import (
+    FROM_ANNOTATION,
+    FROM_DATASET,
+    Sample,
+    SampleIndex,
+    as_sample_index,
+)
 from mmpose.datasets.transforms import BadImageError, Compose
 from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.metainfo import load_metainfo
@@ -180,19 +185,12 @@ class KeypointDataset(Dataset[Sample]):
             index: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
 
         Raises:
-            TypeError: For an int in a worker of a loader, whose augmentation would never change.
+            TypeError: For an int in training, whose augmentation would never change.
         """
         # A forked worker has the threads of OpenCV in name only: using them hangs it.
         if get_worker_info() is not None and cv2.getNumThreads() > 1:
             cv2.setNumThreads(0)
-        if not isinstance(index, SampleIndex):
-            if get_worker_info() is not None and not self.test_mode:
-                raise TypeError(
-                    f'sample {index} was drawn as {type(index).__name__}, which has the same '
-                    'augmentation in every epoch; draw with PoseSampler, and let a dataset that '
-                    'wraps this one hand its SampleIndex on'
-                )
-            index = SampleIndex(int(index))
+        index = as_sample_index(index, self.test_mode)
         for attempt in range(MAX_REPLACEMENTS):
             try:
                 return self._prepare(index)

@@ -11,8 +11,7 @@ from torch.utils.data import Dataset
 
 from mmpose.datasets.base import KeypointDataset
 from mmpose.datasets.crop_buffer import CropBuffer
-from mmpose.datasets.sample import Sample
-from mmpose.datasets.samplers import SampleIndex
+from mmpose.datasets.sample import Sample, SampleIndex, as_sample_index
 from mmpose.registry import DATASETS
 
 
@@ -72,9 +71,11 @@ class CombinedDataset(Dataset[Sample]):
 
         Args:
             index: What a ``PoseSampler`` yields; an int stands for epoch 0 and seed 0.
+
+        Raises:
+            TypeError: For an int in training, whose augmentation would never change.
         """
-        if not isinstance(index, SampleIndex):
-            index = SampleIndex(int(index))
+        index = as_sample_index(index, any(part.test_mode for part in self.parts if part))
         part, own = self._locate(index.index)
         return part[index._replace(index=own)]
 

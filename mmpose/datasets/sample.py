@@ -11,10 +11,12 @@ one step. So ``center``, ``bbox_xywh`` and ``crop`` of a flipped sample speak of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
+from torch.utils.data import get_worker_info
 
 Sample = dict[str, Any]
 
@@ -88,3 +90,37 @@ class SampleIndex(NamedTuple):
         for steps, step, repeat in self.ahead:
             place, index = self.place + steps, self.index + step
             yield SampleIndex(index, self.epoch, self.seed, repeat, place)
+
+
+_IS_TRAINING_DRAW: ContextVar[bool] = ContextVar('is_training_draw', default=False)
+
+
+def training_draws(batches: Iterable[Any]) -> Iterator[Any]:
+    """Yields the batches of a loader; while it makes one, `as_sample_index` refuses integers."""
+    iterator, end = iter(batches), object()
+    while True:
+        token = _IS_TRAINING_DRAW.set(True)
+        try:
+            batch = next(iterator, end)
+        finally:
+            _IS_TRAINING_DRAW.reset(token)
+        if batch is end:
+            return
+        yield batch
+
+
+def as_sample_index(index: int | SampleIndex, test_mode: bool) -> SampleIndex:
+    """Returns the index of a sample; an integer stands for epoch 0 and seed 0.
+
+    Raises:
+        TypeError: For an integer in training, whose augmentation would never change.
+    """
+    if isinstance(index, SampleIndex):
+        return index
+    if not test_mode and (_IS_TRAINING_DRAW.get() or get_worker_info() is not None):
+        raise TypeError(
+            f'sample {index} was drawn as {type(index).__name__}, which has the same augmentation '
+            'in every epoch; draw with PoseSampler, and let a dataset that wraps this one hand its '
+            'SampleIndex on'
+        )
+    return SampleIndex(int(index))

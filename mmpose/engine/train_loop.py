@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from mmengine.dist import broadcast
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
+from mmpose.datasets.sample import training_draws
 from mmpose.datasets.samplers import EpochSampler, PoseSampler
 from mmpose.engine.training_length import TrainingLength, warm_up_iters
 from mmpose.engine.worker_count import iterate_and_choose
@@ -142,7 +143,9 @@ class PoseTrainLoop(EpochBasedTrainLoop):
     def _batches_left(self) -> Iterator[Any]:
         """Yields the batches that are left in the epoch."""
         loader = self.dataloader
-        ways = [iterate_and_choose, iter] if getattr(loader, 'chooses_workers', False) else [iter]
+        ways: list[Callable] = [training_draws]
+        if getattr(loader, 'chooses_workers', False):
+            ways.insert(0, iterate_and_choose)
         for draw in ways:
             done = min(self.batches_done * loader.batch_size, len(loader.sampler))
             loader.sampler.set_start(done)

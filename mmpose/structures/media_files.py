@@ -31,7 +31,10 @@ def find_files(path: str | Path) -> list[str]:
     Raises:
         FileNotFoundError: If there is none.
     """
+    deeper = ''
     if Path(path).is_dir():
+        if any(file.is_dir() for file in Path(path).iterdir()):
+            deeper = f"; folders in it are not searched: for them give the pattern '{path}/**/*'"
         found = [str(file) for file in Path(path).iterdir() if file.is_file()]
     else:
         found = [name for name in glob.glob(str(path), recursive=True) if Path(name).is_file()]
@@ -39,7 +42,7 @@ def find_files(path: str | Path) -> list[str]:
     found = [name for name in found if Path(name).suffix.lower() in kinds]
     if not found:
         raise FileNotFoundError(
-            f"there is no image or video in '{path}'; looked for {', '.join(sorted(kinds))}"
+            f"there is no image or video in '{path}'; looked for {', '.join(sorted(kinds))}{deeper}"
         )
     return sorted(found, key=_natural_key)
 

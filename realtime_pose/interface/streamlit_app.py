@@ -1,4 +1,7 @@
-"""Streamlit app: ``streamlit run realtime_pose/interface/streamlit_app.py``, localhost:8501.
+"""Streamlit app: ``python realtime_pose/interface/streamlit_app.py``, localhost:8501.
+
+``streamlit run`` on this file shows the same page, but reads it at the first visit only: until
+then, what strangers send leaves tracebacks in the log.
 
 One pipeline for all visitors runs in background threads; the page shows its last frame, a few times
 per second, in fragments that do not rerun the whole script.
@@ -8,7 +11,9 @@ from __future__ import annotations
 
 import atexit
 import base64
+import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -48,14 +53,27 @@ NAMED = {
 SIZES = ('640x480', '1280x720', '320x240')
 
 
+def serve() -> None:
+    """Runs Streamlit's server on this page with the arguments of the process."""
+    from streamlit.web.cli import main_run
+
+    quiet_logs()
+    main_run([str(Path(__file__).resolve()), *sys.argv[1:]])
+
+
+def quiet_logs() -> None:
+    """Takes the tracebacks of what strangers send out of the logs of the server."""
+    for name in ('uvicorn.error', 'streamlit.web.server.starlette.starlette_websocket'):
+        without_tracebacks(name)
+
+
 def shared_session() -> LiveSession:
     """Returns the session that all visitors share, with its one model."""
     import streamlit as st
 
     @st.cache_resource
     def made() -> LiveSession:
-        for name in ('uvicorn.error', 'streamlit.web.server.starlette.starlette_websocket'):
-            without_tracebacks(name)
+        quiet_logs()
         session = LiveSession(ServerOptions.of_environment())
         atexit.register(session.stop)  # completes a recording when the server ends
         return session
@@ -301,9 +319,13 @@ def latency_chart(latency_ms: Sequence[float]) -> str:
 
 
 def main() -> None:
-    """Draws the page."""
+    """Draws the page; outside of a server, starts one."""
     import streamlit as st
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+    if get_script_run_ctx(suppress_warning=True) is None:
+        serve()
+        return
     st.set_page_config(page_title='Live pose', layout='wide')
     language = st.sidebar.radio('Language / Idioma', list(LANGUAGES), horizontal=True, key='lang')
     say = partial(text, language=language)

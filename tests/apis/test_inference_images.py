@@ -103,6 +103,7 @@ def test_inputs(folder, inputs, numbers):
     ('inputs', 'error', 'words'),
     [
         ('nothing.jpg', FileNotFoundError, "there is no image, video or folder 'nothing.jpg'"),
+        ('{}/..', FileNotFoundError, r"folders in it are not searched: .* '.*/\*\*/\*'"),
         ('nothing*.jpg', FileNotFoundError, r"there is no image or video in 'nothing\*.jpg'"),
         ('{}/shot3.png', ValueError, 'shot3.png .* cannot be decoded'),
         ([], ValueError, 'the list of inputs is empty'),

@@ -1,11 +1,12 @@
 """Other annotations and boxes for an evaluation, as VLPose's command line names them."""
 
+import copy
 from pathlib import Path
 
 import pytest
 
 from mmpose.apis import load_config
-from mmpose.apis.test import choose_test_data
+from mmpose.apis.test import choose_test_data, prepare_test
 from mmpose.config.check import check_config
 
 BODY = Path(__file__).parents[2] / 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap'
@@ -28,6 +29,16 @@ def test_one_scenario_with_its_boxes(cfg):
     assert dataset.bbox_file == f'/mnt/sets/{BOXES}'
     assert cfg.val_dataloader.dataset.ann_file.endswith('validation_humanart.json')
     assert not check_config(cfg)
+
+
+def test_a_work_dir_stands_for_its_best_checkpoint(cfg, tmp_path):
+    run = tmp_path / 'run'
+    run.mkdir()
+    for checkpoint in ('epoch_2.pth', 'best_EPE_epoch_1.pth'):
+        (run / checkpoint).touch()
+        (run / 'last_checkpoint').write_text('epoch_2.pth')
+        ready = prepare_test(copy.deepcopy(cfg), str(run), work_dir=str(tmp_path / 'test'))
+        assert ready.load_from == str(run / checkpoint)
 
 
 def test_paths_are_relative_to_data(cfg, monkeypatch):

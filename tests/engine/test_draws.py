@@ -52,6 +52,17 @@ class Twice(torch.utils.data.Dataset):
         return self.dataset[index.index % len(self.dataset)]
 
 
+@DATASETS.register_module()
+class Same(Twice):
+    """A wrapper that hands on what it is asked for."""
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        return self.dataset[index]
+
+
 def run(data_root, tmp_path, prepare, **overrides):
     NoteDraws.seen = []
 
@@ -105,9 +116,23 @@ def test_other_ways_are_refused(prepare, message, data_root, tmp_path):
         run(data_root, tmp_path, prepare)
 
 
-def test_a_wrapper_of_plain_integers_is_refused(data_root, tmp_path):
+@pytest.mark.parametrize('num_workers', [0, 1])
+@pytest.mark.parametrize('is_mixture', [False, True])
+def test_a_wrapper_of_plain_integers_is_refused(num_workers, is_mixture, data_root, tmp_path):
     def wrap(cfg):
-        cfg.train_dataloader.dataset = dict(type='Twice', dataset=cfg.train_dataloader.dataset)
+        dataset = cfg.train_dataloader.dataset
+        if is_mixture:
+            dataset = dict(type='CombinedDataset', datasets=[dataset])
+        cfg.train_dataloader.dataset = dict(type='Twice', dataset=dataset)
 
     with pytest.raises(TypeError, match=r'drawn as int.*dataset that wraps this one hand its'):
-        run(data_root, tmp_path, wrap, **{'train_dataloader.num_workers': 1})
+        run(data_root, tmp_path, wrap, **{'train_dataloader.num_workers': num_workers})
+
+
+def test_a_wrapper_that_hands_its_index_on_draws_anew(data_root, tmp_path):
+    def wrap(cfg):
+        cfg.train_dataloader.dataset = dict(type='Same', dataset=cfg.train_dataloader.dataset)
+        cfg.train_cfg = dict(by_epoch=True, max_epochs=2)
+
+    seen = run(data_root, tmp_path, wrap, **{'train_dataloader.num_workers': 0})
+    assert len({(ann_id, rotation) for _, ann_id, rotation in seen}) == len(seen) == 16

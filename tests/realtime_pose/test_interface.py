@@ -1,5 +1,7 @@
 import base64
+import contextlib
 import io
+import os
 import socket
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from headless_browser import wait_until
 from live_parts import StubEstimator
 
 from mmpose.video import VideoFile
@@ -279,6 +282,40 @@ def test_streamlit_serves_this_machine_only(tmp_path):
     finally:
         server.terminate()
         server.communicate(timeout=20)
+
+
+def test_what_strangers_send_before_a_visit_leaves_no_traceback(tmp_path):
+    pytest.importorskip('streamlit', minversion='1.61', reason='it needs requirements/app.txt')
+    client = pytest.importorskip('websockets.sync.client', reason='a stranger sends by it')
+    with socket.create_server(('127.0.0.1', 0)) as probe:
+        port = probe.getsockname()[1]
+    with (tmp_path / 'log').open('wb') as log:
+        server = subprocess.Popen(
+            [
+                sys.executable,
+                'realtime_pose/interface/streamlit_app.py',
+                '--server.port',
+                str(port),
+            ],
+            cwd=ROOT,
+            env=os.environ | {'PYTHONPATH': str(ROOT)},
+            stdout=log,
+            stderr=log,
+        )
+    text = (tmp_path / 'log').read_text
+    try:
+        wait_until(lambda: 'URL' in text() or server.poll() is not None, 'the server')
+        for sent in (b'\xff' * 50, 'text'):  # no message of Streamlit; no bytes
+            with client.connect(f'ws://127.0.0.1:{port}/_stcore/stream') as stranger:
+                stranger.send(sent)
+                with contextlib.suppress(Exception):
+                    stranger.recv(timeout=2)
+        wait_until(lambda: 'KeyError' in text(), 'the complaint')
+    finally:
+        server.terminate()
+        server.communicate(timeout=20)
+    assert 'Error deserializing back message: DecodeError' in text()
+    assert 'Traceback' not in text()
 
 
 def test_streamlit_shows_nothing_where_it_would_answer_to_any_name(monkeypatch):

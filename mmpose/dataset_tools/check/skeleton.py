@@ -8,7 +8,7 @@ import numpy as np
 
 from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
-from mmpose.metainfo.keypoint_names import find_partners, parse_names
+from mmpose.metainfo.keypoint_names import KeypointName, find_partners, parse_names
 from mmpose.structures import DatasetMeta
 
 # Sides of a pair are compared with those of the other pairs from this many instances on, and
@@ -48,7 +48,7 @@ def check_skeleton(dataset_meta: DatasetMeta, log: IssueLog, needs_sigmas: bool 
         entry, found = f'keypoint {names[i]}', f"swap '{names[j] if i != j else '-'}'"
         if by_name[i] != i and by_name[i] != j:
             expected = f"'{names[by_name[i]]}'"
-        elif i != j and own.side and other.side and own.mirrored.key != other.key:
+        elif i != j and own.side and other.side and _unnumbered(own.mirrored) != _unnumbered(other):
             expected = 'the same keypoint of the other side'
         else:
             continue
@@ -57,6 +57,11 @@ def check_skeleton(dataset_meta: DatasetMeta, log: IssueLog, needs_sigmas: bool 
     if issue and (needs_sigmas or dataset_meta.sigmas is not None):
         found, expected = issue
         log.add(Issue('sigmas', 'all', f'skeleton {dataset_meta.name}', 'sigma', found, expected))
+
+
+def _unnumbered(name: KeypointName) -> tuple[str, ...]:
+    """Returns the key of a name without its numbers: paw2LF and paw3RF may well be a pair."""
+    return tuple(word for word in name.key if not word.isdecimal())
 
 
 def _sigma_issue(dataset_meta: DatasetMeta) -> tuple[str, str] | None:

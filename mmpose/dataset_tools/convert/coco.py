@@ -16,6 +16,7 @@ from mmpose.dataset_tools.convert.label_set import (
     LabelledInstance,
     LabelSet,
     count_notes,
+    exact,
     neutral_names,
     tidy,
 )
@@ -112,7 +113,7 @@ def _annotation(ann_id: int, instance: LabelledInstance) -> Json:
         'area': tidy(bbox[2] * bbox[3]),
         'iscrowd': 0,
         'num_keypoints': int(labelled.sum()),
-        'keypoints': [tidy(value) for value in keypoints.ravel()],
+        'keypoints': [exact(value) for value in keypoints.ravel().tolist()],
     }
 
 

@@ -40,12 +40,14 @@ def convert_annotations(
     metainfo: str | None = None,
     split: str = 'train',
     box_margin: float = 0.0,
+    whole_image: bool = False,
     overwrite: bool = False,
 ) -> LabelSet:
     """Writes annotations in another format and returns what was written.
 
     Args:
-        source: File, or folder for 'labelme' and 'ultralytics'.
+        source: File, or folder for 'labelme' and 'ultralytics'; 'deeplabcut' takes either.
+        target: The same.
         source_format: One of ``FORMATS``.
         target_format: One of ``FORMATS``.
         images: Folder of the images; needed where the format stores no image sizes, and where
@@ -54,6 +56,8 @@ def convert_annotations(
         split: Split of an 'ultralytics' dataset that is read or written.
         box_margin: How far boxes that must be made stand off the keypoints, as a fraction of
             their longer side.
+        whole_image: Whether boxes that must be made are the whole image, as inference takes it
+            without a detector.
         overwrite: Whether files that exist may be replaced; never those that were read.
 
     Raises:
@@ -61,6 +65,8 @@ def convert_annotations(
             wrong in which file.
     """
     source, target, folder = Path(source), Path(target), ImageFolder(images)
+    if whole_image and box_margin:
+        raise ValueError(f'box_margin {box_margin:g} and whole_image exclude each other; give one')
     if not source.exists():
         raise FileNotFoundError(f'{source} does not exist')
     read, _ = _format(source_format, split)
@@ -68,7 +74,7 @@ def convert_annotations(
     labels = _with_safe_names(read(source, folder), folder, source)
     if metainfo is not None:
         labels = with_skeleton(labels, load_metainfo(metainfo))
-    labels = with_boxes(labels, box_margin)
+    labels = with_boxes(labels, box_margin, whole_image)
     contents = write(labels, target)
     _refuse_sources(contents, source, source_format)
     write_files(contents, target if target_format in FOLDERS else target.parent, overwrite)
@@ -94,6 +100,8 @@ def _with_safe_names(labels: LabelSet, folder: ImageFolder, source: Path) -> Lab
 def _refuse_sources(paths: Iterable[Path], source: Path, source_format: str) -> None:
     """Raises a FileExistsError if a file that is to be written may have been read."""
     suffixes = FOLDERS.get(source_format, ())
+    if source_format == 'deeplabcut' and source.is_dir():
+        suffixes = ('.csv',)  # of all videos
     folder = (source if source.is_dir() else source.parent).resolve()
     read = [path for path in (source, config_path(source)) if path.exists()]
     for path in paths:

@@ -1,4 +1,4 @@
-"""DeepLabCut: ``CollectedData_<scorer>.csv`` of a project with one animal or several.
+"""DeepLabCut: a project, or one ``CollectedData_<scorer>.csv``, with one animal or several.
 
 Header rows are scorer, (individuals,) bodyparts, coords; a row per image follows, whose first
 column or first three columns are the path. A third coordinate ``visible`` with COCO's values is
@@ -15,89 +15,171 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmpose.dataset_tools.convert.files import ImageFolder, read_text
+from mmpose.dataset_tools.convert.files import ImageFolder, read_text, read_yaml
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
     VISIBLE,
     Draft,
     LabelledImage,
+    LabelledInstance,
     LabelSet,
     Point,
     assemble,
     count_notes,
-    tidy,
+    exact,
 )
 
 CATEGORY = 'animal'
 UNIQUE = 'single'  # individual that stands for body parts of the scene, not of an animal
 HEADERS = (['scorer', 'bodyparts', 'coords'], ['scorer', 'individuals', 'bodyparts', 'coords'])
+CONFIG = 'config.yaml'  # of a project
+PREFIX, SCORER = 'CollectedData_', 'converted'  # name of a file of labels
+LABELS = 'labeled-data'  # folder of a project with a folder per video
 PATH_COLUMNS = 3  # labeled-data, video, image: how newer versions split the path
 
 
-class _Columns(NamedTuple):
-    """Header rows of a CSV file: per column, and where the coordinates start."""
+class _Table(NamedTuple):
+    """A CSV file: header rows, a text per column; names of images and their cells.
 
-    start: int
-    depth: int
+    Attributes:
+        used: Columns that belong to an animal.
+        num_columns: Columns with coordinates.
+    """
+
     individuals: list[str]
     parts: list[str]
     coords: list[str]
+    used: list[int]
+    num_columns: int
+    rows: list[tuple[str, list[str]]]
 
 
 def read_deeplabcut(source: Path, images: ImageFolder) -> LabelSet:
-    """Returns the labels of a ``CollectedData_<scorer>.csv``.
+    """Returns the labels of a project, or of one ``CollectedData_<scorer>.csv``.
 
     Empty cells mean not labelled. The format has neither boxes nor image sizes, and its
-    individuals all have the category 'animal'.
+    individuals all have the category 'animal'. Skeleton links come from the ``config.yaml`` in
+    the folder of the images, which is that of the project.
+
+    Args:
+        source: The file; or the folder of a project, of which the files of all videos are read.
+        images: Folder that the names of images start from. If it has no path, the nearest folder
+            above the file from which the name of its first image leads to one.
 
     Raises:
-        ValueError: If the file is malformed; the message names the row.
+        FileNotFoundError: If there is no file, or an image is missing.
+        ValueError: If a file is malformed; the message names the row.
     """
-    if source.suffix == '.h5':
-        raise ValueError(f'{source} is HDF5; convert the CollectedData .csv that stands beside it')
-    rows = [row for row in csv.reader(io.StringIO(read_text(source))) if row]
-    columns = _columns(source, rows)
-    used = [
-        i for i in range(columns.start, len(columns.coords)) if columns.individuals[i] != UNIQUE
-    ]
-    left_out = Counter(
-        {f"columns of individual '{UNIQUE}'": len(columns.coords) - columns.start - len(used)}
-    )
     found: list[LabelledImage] = []
     drafts: list[Draft] = []
-    for row in rows[columns.depth :]:
-        name = '/'.join(cell.replace('\\', '/') for cell in row[: columns.start] if cell)
-        where = f"{source}: row '{name}'"
-        if len(row) != len(columns.coords):
-            raise ValueError(f'{where} has {len(row)} cells, expected {len(columns.coords)}')
-        cells: dict[str, dict[str, dict[str, float]]] = {}
-        for i in used:
-            of_animal = cells.setdefault(columns.individuals[i], {})
-            of_part = of_animal.setdefault(columns.parts[i], {})
-            of_part[columns.coords[i]] = _number(row[i], where)
-        for animal in cells.values():
-            points = {part: _point(values) for part, values in animal.items()}
-            labelled = {part: point for part, point in points.items() if point[2]}
-            drafts += [Draft(len(found), CATEGORY, labelled)] if labelled else []
-        found.append(LabelledImage(name, images.wh(name, source)))
-    names = list(dict.fromkeys(columns.parts[i] for i in used))
-    return assemble(source, names, found, drafts, (), count_notes(left_out))
+    names: dict[str, None] = {}
+    left_out: Counter[str] = Counter()
+    notes: list[str] = []
+    for path in _label_files(source):
+        table = _read_table(path)
+        names |= dict.fromkeys(table.parts[i] for i in table.used)
+        left_out[f"columns of individual '{UNIQUE}'"] += table.num_columns - len(table.used)
+        if images.path is None and (root := _image_root(path, table)):
+            images = ImageFolder(root)
+            notes.append(f'names of images start from {root}')
+        for name, row in table.rows:
+            drafts += _drafts(len(found), table, row, f"{path}: row '{name}'")
+            found.append(LabelledImage(name, images.wh(name, path)))
+    skeleton_links = _skeleton_links(images.path, list(names), left_out)
+    notes += count_notes(left_out)
+    return assemble(source, list(names), found, drafts, skeleton_links, notes)
 
 
 def write_deeplabcut(labels: LabelSet, target: Path) -> dict[Path, str]:
-    """Returns the text of a CSV file; with individuals if an image has more than one instance.
+    """Returns the texts of CSV files; with individuals if an image has more than one instance.
 
     DeepLabCut has no visibility, so occluded keypoints are written like visible ones. If there
     are some, a second file, ``NAME_visible.csv``, keeps the difference in the extended layout.
+
+    Args:
+        target: One file ``CollectedData_<scorer>.csv``; or the folder of a project, which gets
+            one beside the images of each video, by the scorer in its ``config.yaml``.
     """
-    texts = {target: _table(labels, ['x', 'y'])}
-    if any((instance.keypoints[:, 2] == OCCLUDED).any() for instance in labels.instances):
-        extended = target.with_name(f'{target.stem}_visible{target.suffix}')
-        texts[extended] = _table(labels, ['x', 'y', 'visible'])
+    grouped = labels.of_image()
+    animals = [f'individual{i + 1}' for i in range(max(map(len, grouped)))]
+    files: dict[Path, list[int]] = {}
+    for row, image in enumerate(labels.images):
+        path = target
+        if target.suffix != '.csv':
+            folder = (target / image.file_name).parent
+            path = folder / f'{PREFIX}{_project_scorer(target)}.csv'
+        files.setdefault(path, []).append(row)
+    texts = {}
+    for path, rows in files.items():
+        is_named = path.name.startswith(PREFIX)
+        scorer = path.stem.removeprefix(PREFIX) if is_named else SCORER
+        of_file = [(labels.images[i].file_name, grouped[i]) for i in rows]
+        heads = [(scorer, animal, part) for animal in animals for part in labels.keypoint_names]
+        texts[path] = _csv_text(heads, of_file, ['x', 'y'])
+        points = [instance.keypoints[:, 2] for _, found in of_file for instance in found]
+        if any((visibility == OCCLUDED).any() for visibility in points):
+            extended = path.with_name(f'{path.stem}_visible{path.suffix}')
+            texts[extended] = _csv_text(heads, of_file, ['x', 'y', 'visible'])
     return texts
 
 
-def _columns(source: Path, rows: list[list[str]]) -> _Columns:
+def _project_scorer(project: Path) -> str:
+    config = project / CONFIG
+    content = read_yaml(config) if config.is_file() else None
+    return str(content.get('scorer') or SCORER) if isinstance(content, dict) else SCORER
+
+
+def _label_files(source: Path) -> list[Path]:
+    """Returns the CSV file of each video of a project, or the one file that was given."""
+    if source.suffix == '.h5':
+        raise ValueError(f'{source} is HDF5; convert the CollectedData .csv that stands beside it')
+    if not source.is_dir():
+        return [source]
+    below = source / LABELS
+    folders = sorted(p for p in below.iterdir() if p.is_dir()) if below.is_dir() else []
+    paths = []
+    for folder in (source, below, *folders):
+        files = sorted(folder.glob(f'{PREFIX.rstrip("_")}*.csv'))
+        extended = [file.name.replace('_visible.csv', '.csv') for file in files]
+        files = [file for file in files if extended.count(file.name) < 2]  # it has all of them
+        if len(files) > 1:
+            raise ValueError(
+                f'{folder} has {len(files)} files of labels, {files[0].name} and {files[1].name}; '
+                'give the one to convert in place of the folder'
+            )
+        paths += files
+    if not paths:
+        raise FileNotFoundError(
+            f'{source} has no CollectedData_<scorer>.csv, neither there nor in {LABELS}/VIDEO/; '
+            'give the folder of a project or such a file'
+        )
+    return paths
+
+
+def _image_root(path: Path, table: _Table) -> Path | None:
+    """Returns the nearest folder above a file from which its first image is found."""
+    name = table.rows[0][0] if table.rows else ''
+    return next((p for p in path.resolve().parents if name and (p / name).is_file()), None)
+
+
+def _skeleton_links(
+    project: Path | None, names: list[str], left_out: Counter[str]
+) -> list[tuple[int, int]]:
+    """Returns the links in ``config.yaml`` of a project, if it has one; counts unknown names."""
+    config = None if project is None else project / CONFIG
+    content = read_yaml(config) if config and config.is_file() else None
+    pairs = content.get('skeleton') if isinstance(content, dict) else None
+    links = []
+    for pair in pairs if isinstance(pairs, list) else ():
+        if isinstance(pair, list) and len(pair) == 2 and all(end in names for end in pair):
+            links.append((names.index(pair[0]), names.index(pair[1])))
+        else:
+            left_out[f'skeleton links of {config} between other names'] += 1
+    return links
+
+
+def _read_table(source: Path) -> _Table:
+    rows = [row for row in csv.reader(io.StringIO(read_text(source))) if row]
     depth = next((len(h) for h in HEADERS if [row[0] for row in rows[: len(h)]] == h), 0)
     if not depth:
         raise ValueError(
@@ -112,26 +194,57 @@ def _columns(source: Path, rows: list[list[str]]) -> _Columns:
             'predictions with a likelihood are no labels'
         )
     individuals = rows[1] if depth == len(HEADERS[1]) else [CATEGORY] * len(coords)
-    return _Columns(start, depth, individuals, rows[depth - 2], coords)
+    used = [i for i in range(start, len(coords)) if individuals[i] != UNIQUE]
+    named = []
+    for row in rows[depth:]:
+        name = '/'.join(cell.replace('\\', '/') for cell in row[:start] if cell)
+        if len(row) != len(coords):
+            raise ValueError(f"{source}: row '{name}' has {len(row)} cells, expected {len(coords)}")
+        named.append((name, row))
+    return _Table(individuals, rows[depth - 2], coords, used, len(coords) - start, named)
 
 
-def _table(labels: LabelSet, axes: list[str]) -> str:
-    """Returns the CSV text with these coordinates of every keypoint."""
-    grouped = labels.of_image()
-    num_animals = max(len(instances) for instances in grouped)
-    animals = [f'individual{i + 1}' for i in range(num_animals)]
-    heads = [(a, part, axis) for a in animals for part in labels.keypoint_names for axis in axes]
-    rows = [['scorer', *['converted'] * len(heads)]]
-    rows += [['individuals', *(head[0] for head in heads)]] if num_animals > 1 else []
-    rows += [['bodyparts', *(head[1] for head in heads)], ['coords', *(head[2] for head in heads)]]
-    for image, instances in zip(labels.images, grouped, strict=True):
+def _drafts(image: int, table: _Table, row: list[str], where: str) -> list[Draft]:
+    """Returns the animals of a row of which something is labelled."""
+    cells: dict[str, dict[str, dict[str, float]]] = {}
+    for i in table.used:
+        of_animal = cells.setdefault(table.individuals[i], {})
+        of_part = of_animal.setdefault(table.parts[i], {})
+        of_part[table.coords[i]] = _number(row[i], where)
+    drafts = []
+    for animal in cells.values():
+        points = {part: _point(values) for part, values in animal.items()}
+        labelled = {part: point for part, point in points.items() if point[2]}
+        drafts += [Draft(image, CATEGORY, labelled)] if labelled else []
+    return drafts
+
+
+def _csv_text(
+    heads: list[tuple[str, str, str]],
+    images: list[tuple[str, list[LabelledInstance]]],
+    axes: list[str],
+) -> str:
+    """Returns the text of a file with these coordinates of every keypoint.
+
+    Args:
+        heads: Scorer, individual and body part of each keypoint of each individual.
+        images: Names, and their instances.
+    """
+    names = ('scorer', 'individuals', 'bodyparts')
+    rows = [
+        [name, *(text for text in texts for _ in axes)]
+        for name, texts in zip(names, zip(*heads, strict=True), strict=True)
+        if name != 'individuals' or len(set(texts)) > 1
+    ]
+    rows.append(['coords', *axes * len(heads)])
+    for name, instances in images:
         cells = [
-            str(tidy(value)) if point[2] else ''
+            str(exact(value)) if point[2] else ''
             for instance in instances
             for point in instance.keypoints
             for value in point[: len(axes)]
         ]
-        rows.append([image.file_name, *cells, *[''] * (len(heads) - len(cells))])
+        rows.append([name, *cells, *[''] * (len(heads) * len(axes) - len(cells))])
     text = io.StringIO()
     csv.writer(text, lineterminator='\n').writerows(rows)
     return text.getvalue()

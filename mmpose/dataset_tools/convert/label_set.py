@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import cos, radians, sin
@@ -216,27 +217,41 @@ def with_skeleton(labels: LabelSet, dataset_meta: DatasetMeta) -> LabelSet:
     )
 
 
-def with_boxes(labels: LabelSet, margin: float = 0.0) -> LabelSet:
+def with_boxes(labels: LabelSet, margin: float = 0.0, whole_image: bool = False) -> LabelSet:
     """Returns the labels with a box for every instance, for formats that have none.
 
     A missing box is the smallest one around the labelled keypoints, at least 1 px wide and high,
     grown on each side by ``margin`` times its longer side and clipped to the image.
+
+    Args:
+        whole_image: Whether a missing box is the whole image instead.
+
+    Raises:
+        ValueError: If several instances of an image would get the whole image.
     """
+    made = [instance.image for instance in labels.instances if instance.bbox_xywh is None]
+    if not made:
+        return labels
+    if whole_image:
+        image, count = Counter(made).most_common(1)[0]
+        if count > 1:
+            raise ValueError(
+                f"'{labels.images[image].file_name}' has {count} instances without a box, and one "
+                'crop shows one instance; leave --whole-image out and give --box-margin'
+            )
+        how = 'is the whole image'
+    else:
+        how = f'is drawn round the labelled keypoints with --box-margin {margin:g}'
     instances = []
-    num_made = 0
     for instance in labels.instances:
         if instance.bbox_xywh is None:
             wh = labels.images[instance.image].wh
-            instance = replace(instance, bbox_xywh=box_around(instance.keypoints, wh, margin))
-            num_made += 1
+            box = (0.0, 0.0, *map(float, wh)) if whole_image else None
+            box = box or box_around(instance.keypoints, wh, margin)
+            instance = replace(instance, bbox_xywh=box)
         instances.append(instance)
-    notes = labels.notes
-    if num_made:
-        notes += (
-            f'{num_made} of {len(instances)} instances have no box; theirs is drawn round the '
-            f'labelled keypoints with --box-margin {margin:g}',
-        )
-    return replace(labels, instances=tuple(instances), notes=notes)
+    note = f'{len(made)} of {len(instances)} instances have no box; theirs {how}'
+    return replace(labels, instances=tuple(instances), notes=(*labels.notes, note))
 
 
 def box_around(keypoints: NDArray[np.float64], wh: tuple[int, int], margin: float) -> Box:
@@ -273,6 +288,11 @@ def turned_box(bbox_xywh: Box, degrees: float, pivot_xy: tuple[float, float]) ->
                 )
             )
     return box_of_corners(corners)
+
+
+def exact(value: float) -> float | int:
+    """Returns a number that reads back to the same bits, without a needless '.0'."""
+    return int(value) if value == int(value) else float(value)
 
 
 def tidy(value: float, digits: int = 3) -> float | int:
