@@ -19,6 +19,7 @@ from mmpose.backends import init_model
 from mmpose.checkpoint_tools.convert_file import plain_values
 from mmpose.checkpoints.io import checkpoint_sha256, read_checkpoint
 from mmpose.datasets import KeypointDataset
+from mmpose.datasets.coco import DETECTED_BOXES
 from mmpose.engine.checkpoint_files import write_atomically
 from mmpose.engine.runner import PoseRunner
 from mmpose.evaluation.functional import find_instances
@@ -46,7 +47,6 @@ from mmpose.structures.output_files import writing
 from mmpose.structures.progress import track
 from mmpose.visualization.reliability import plot_reliability
 
-DETECTED = ('bbox_file', 'bbox_score_thr', 'bbox_format')  # of a dataset of detected boxes
 IN_TWO_SIGMA = 1 - np.exp(-2)  # of a Gaussian in the plane
 
 
@@ -233,7 +233,7 @@ def _target_of(checkpoint: str, out: str | Path | None) -> Path:
 def _take_annotated_boxes(dataset: dict[str, Any]) -> list[str]:
     """Drops detected boxes, whose poses have no annotation, and returns a sentence on it."""
     name = dataset.get('bbox_file')
-    for key in DETECTED:
+    for key in DETECTED_BOXES:
         dataset.pop(key, None)
     return [f'the annotated boxes are taken, not those of {name}'] if name else []
 

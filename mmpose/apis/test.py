@@ -17,6 +17,7 @@ from mmpose.backends.packed import fuse_batch_norms
 from mmpose.checkpoint_tools.soup import Soup, Validation, find_checkpoints, greedy_soup
 from mmpose.checkpoints.io import run_checkpoint
 from mmpose.config.load import DATA_PREFIX, DATA_ROOT_VARIABLE
+from mmpose.datasets.coco import DETECTED_BOXES
 from mmpose.engine.checkpoint_files import write_atomically
 from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.engine.runner import TEST_CONFIG, PoseRunner
@@ -143,10 +144,10 @@ def choose_test_data(
 
 def _with_boxes(dataset: dict[str, Any], bbox_file: str, folder: str) -> dict[str, Any]:
     """Returns the config of a dataset with the boxes of a file, or with its annotated ones."""
-    rest = {k: copy.deepcopy(v) for k, v in dataset.items() if not k.startswith('bbox_')}
+    rest = {k: copy.deepcopy(v) for k, v in dataset.items() if k not in DETECTED_BOXES}
     if bbox_file == ANNOTATED:
         return rest
-    kept = {key: value for key, value in dataset.items() if key.startswith('bbox_')}
+    kept = {key: dataset[key] for key in DETECTED_BOXES if key in dataset}
     return {**rest, **kept, 'bbox_file': os.path.join(folder, bbox_file)}
 
 

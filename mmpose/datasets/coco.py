@@ -27,6 +27,7 @@ from mmpose.structures import DatasetMeta
 BBOX_FORMATS = ('xywh', 'xyxy')
 # Of a file with corners, this share of the boxes at least leaves the image when read as a size.
 MIN_OUTSIDE_SHARE = 0.2
+DETECTED_BOXES = ('bbox_file', 'bbox_score_thr', 'bbox_format')  # arguments of detected boxes
 
 
 @DATASETS.register_module()

@@ -116,22 +116,20 @@ class PoseInferencer:
         with_heatmaps: bool = False,
         trust_checkpoint: bool = False,
     ) -> None:
-        counts = {
-            'batch_size': batch_size,
-            'det_every': det_every,
-            'max_instances': max_instances or 1,
+        least = {
+            'batch_size': (batch_size, 1),
+            'det_every': (det_every, 1),
+            'max_instances': (max_instances or 1, 1),
+            'refine': (refine, 0),
         }
-        for name, value in counts.items():
-            if value < 1:
-                raise ValueError(f'{name} is {value}, expected 1 or more')
-        if refine < 0:
-            raise ValueError(f'refine is {refine}, expected 0 or more')
+        for name, (value, lowest) in least.items():
+            if value < lowest:
+                raise ValueError(f'{name} is {value}, expected {lowest} or more')
         if not tracking and (smoothing or max_gap):
             raise ValueError(
                 'smoothing and max_gap follow instances by their numbers; set tracking'
             )
         where = pick_device(None if device is None else str(device))
-        heads: list[CategoryHead] = []
         options = {
             'dataset': dataset,
             'dtype': dtype,
@@ -141,13 +139,12 @@ class PoseInferencer:
             'trust_checkpoint': trust_checkpoint,
         }
         if isinstance(model, (str, Path)):
-            backend = load_backend(model, checkpoint, where, **options)
-            if dataset is None:
-                load = partial(load_backend, model, checkpoint, where, **options)
-                heads = category_heads(backend, load)
+            load = partial(load_backend, model, checkpoint, where, **options)
+            backend: PoseBackend = load()
+            heads = category_heads(backend, load) if dataset is None else []
         else:
             options['checkpoint'] = checkpoint
-            backend = _backend_of(model, options, None if device is None else where)
+            backend, heads = _backend_of(model, options, None if device is None else where), []
         self.dataset_meta: DatasetMeta = backend.dataset_meta
         self.heads = tuple((head.name, head.backend.dataset_meta) for head in heads)
         if heads:
@@ -162,8 +159,7 @@ class PoseInferencer:
         self._searched = detector, categories, bbox_threshold
         crop_device = where if where.type == 'cuda' else None
         self.predictor = PosePredictor(backend, batch_size, with_heatmaps, crop_device, heads)
-        self.max_instances = max_instances
-        self.refine = refine
+        self.max_instances, self.refine = max_instances, refine
         self.det_every = det_every
         self._tracking = oks_weight, tracking_threshold
         self.tracking = tracking
