@@ -4,8 +4,8 @@
 Examples:
     python tools/dataset_converters/convert_annotations.py annotations.xml train.json \
         --from cvat --to coco
-    python tools/dataset_converters/convert_annotations.py CollectedData_me.csv train.json \
-        --from deeplabcut --to coco --images path/to/project --box-margin 0.1
+    python tools/dataset_converters/convert_annotations.py path/to/project train.json \
+        --from deeplabcut --to coco --box-margin 0.1
     python tools/dataset_converters/convert_annotations.py train.json yolo \
         --from coco --to ultralytics
 """
@@ -20,11 +20,16 @@ from mmpose.dataset_tools.convert import FORMATS, convert_annotations
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Convert keypoint annotations.')
-    parser.add_argument('input', help='file; folder for labelme and ultralytics')
-    parser.add_argument('output', help='file; folder for labelme and ultralytics')
+    parser.add_argument(
+        'input', help='file; folder for labelme and ultralytics; either for deeplabcut'
+    )
+    parser.add_argument('output', help='the same')
     parser.add_argument('--from', dest='source_format', required=True, choices=FORMATS)
     parser.add_argument('--to', dest='target_format', required=True, choices=FORMATS)
-    parser.add_argument('--images', help='folder of the images, for formats without image sizes')
+    parser.add_argument(
+        '--images',
+        help='folder of the images, for formats without image sizes; deeplabcut finds its own',
+    )
     parser.add_argument(
         '--metainfo',
         help='skeleton that gives keypoint names, order and skeleton links: a name or a .csv',
