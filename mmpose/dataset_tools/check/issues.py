@@ -75,7 +75,9 @@ KINDS: dict[str, Kind] = {
         WARNING, 'the same image is in both splits (under 1 %)', 'remove it from one of them'
     ),
     'near_leak': Kind(
-        WARNING, 'looks like a re-encoded copy in both splits', 'look at both, remove one'
+        WARNING,
+        'looks like a re-encoded copy in both splits',
+        'look at both: remove one, or hold out a whole video',
     ),
     'duplicate_image': Kind(
         WARNING, 'same picture under two names', 'keep one; annotations may contradict each other'
