@@ -29,6 +29,7 @@ skeleton:
   - tailbase
 - - objectA
   - bodypart3
+- [[snout], tailbase]
 """
 
 
@@ -71,7 +72,7 @@ def test_a_project_goes_in_and_out_without_losing_a_bit(tmp_path):
     assert labels.skeleton_links == ((0, 3),)
     notes = '\n'.join(labels.notes)
     assert f'names of images start from {project}' in notes
-    assert 'left out: 1 skeleton links of' in notes
+    assert 'left out: 2 skeleton links of' in notes
 
     back = tmp_path / 'back'
     back.mkdir()
@@ -89,6 +90,10 @@ def test_a_single_file_finds_its_images_and_its_scorer(tmp_path):
         back = tmp_path / 'CollectedData_Ada.csv'
         convert_annotations(tmp_path / 'p.json', back, 'coco', 'deeplabcut', overwrite=True)
         assert back.read_text() == (folder / 'CollectedData.csv').read_text()
+    other = tmp_path / 'other'
+    convert_annotations(tmp_path / 'p.json', other, 'coco', 'deeplabcut')
+    again = convert_annotations(other, tmp_path / 'a.json', 'deeplabcut', 'coco', images=folder)
+    assert len(again.images) == 4
 
 
 def test_boxes_that_are_the_whole_image(tmp_path):

@@ -138,7 +138,7 @@ def _label_files(source: Path) -> list[Path]:
     below = source / LABELS
     folders = sorted(p for p in below.iterdir() if p.is_dir()) if below.is_dir() else []
     paths = []
-    for folder in (source, *folders):
+    for folder in (source, below, *folders):
         files = sorted(folder.glob(f'{PREFIX.rstrip("_")}*.csv'))
         extended = [file.name.replace('_visible.csv', '.csv') for file in files]
         files = [file for file in files if extended.count(file.name) < 2]  # it has all of them
@@ -171,7 +171,7 @@ def _skeleton_links(
     pairs = content.get('skeleton') if isinstance(content, dict) else None
     links = []
     for pair in pairs if isinstance(pairs, list) else ():
-        if isinstance(pair, list) and len(pair) == 2 and set(pair) <= set(names):
+        if isinstance(pair, list) and len(pair) == 2 and all(end in names for end in pair):
             links.append((names.index(pair[0]), names.index(pair[1])))
         else:
             left_out[f'skeleton links of {config} between other names'] += 1
