@@ -18,7 +18,6 @@ from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.sequence import FrameJob, FrameResult, SequenceEstimator
 from mmpose.apis.inference.sources import Input, Source, open_sources
 from mmpose.backends import (
-    CategoryHead,
     PoseBackend,
     TorchBackend,
     category_heads,
