@@ -58,9 +58,7 @@ class Model:
     def normalize(self, crops):
         """Input of the network (N, 3, h, w) from crops (N, h, w, 3) uint8 BGR."""
         if len(self.about['mean']) > 3:
-            raise ValueError(
-                'the network reads the boxes of all people as well; see docs/crowds.md'
-            )
+            raise ValueError('the network reads the boxes of all people too; see docs/crowds.md')
         if self.about['channel_order'] == 'rgb':
             crops = crops[..., ::-1]
         crops = (crops.astype(np.float32) - self.about['mean']) / self.about['std']

@@ -85,7 +85,7 @@ def _check_types(cfg: Config) -> Iterator[str]:
         built += [(part.where, part.config)]
         built += [(f'{part.where}.pipeline.{i}', step) for i, step in enumerate(steps)]
     for where, config in built:
-        is_there = config or where == 'model'
+        is_there = config or (where == 'model' and 'model' in cfg)
         if is_there and isinstance(config, Mapping) and 'type' not in config:
             yield f'{where} has no type; set {where}.type to the name of a class that is registered'
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -57,23 +58,42 @@ def boxes_from_poses(
     return Boxes.from_xywh(xywh, scores, categories)
 
 
-def refine_boxes(poses: Sequence[PoseResult], image_wh: tuple[int, int]) -> Boxes:
-    """Returns the boxes of poses anew, around their certain keypoints, in the order of the poses.
+def refine_boxes(
+    poses: Sequence[PoseResult],
+    image_wh: tuple[int, int],
+    margin: float = 0.125,
+    min_score: float = 0.3,
+) -> Boxes:
+    """Returns the boxes of poses where they contradict the poses, otherwise as they were.
 
-    Scores are kept, and so is the box of a pose of which less than half of the keypoints are
-    certain, which would shrink to a part of the instance.
+    A side moves out to the outermost certain keypoint. Where all keypoints are certain it moves in
+    as well, to ``margin`` around them: how far a box goes beyond the keypoints depends on the
+    skeleton (to the toes, to the top of the head), so a side in between stays. The order of the
+    poses and their scores are kept.
 
     Args:
-        image_wh: Size of the image, px.
+        image_wh: Size of the image, px; a box that would lie outside of it is not taken.
+        margin: Largest distance of a side from the keypoints, over their extent.
+        min_score: Keypoints with a lower score are not certain.
     """
-    xywh = []
-    for pose in poses:
-        min_keypoints = max(len(pose.keypoints) // 2, 1)
-        box = boxes_from_poses([pose], min_keypoints=min_keypoints)
-        is_better = len(box) and box.is_usable(image_wh)[0]
-        xywh.append(box.xywh[0] if is_better else pose.bbox_xywh)
-    scores, categories = ([getattr(x, k) for x in poses] for k in ('bbox_score', 'category_id'))
-    return Boxes.from_xywh(xywh, scores, categories)
+    boxes = Boxes.from_xywh(
+        [pose.bbox_xywh for pose in poses],
+        [pose.bbox_score for pose in poses],
+        [pose.category_id for pose in poses],
+    )
+    refined = boxes.xywh.copy()
+    for box, pose in zip(refined, poses, strict=True):
+        is_sure = pose.keypoint_scores >= min_score
+        if not is_sure.any():
+            continue
+        low, high = (f(pose.keypoints[is_sure], axis=0) for f in (np.min, np.max))
+        first, last = np.minimum(box[:2], low), np.maximum(box[:2] + box[2:], high)
+        if is_sure.all():
+            first = np.maximum(first, low - margin * (high - low))
+            last = np.minimum(last, high + margin * (high - low))
+        box[:] = np.concatenate([first, last - first])
+    good = replace(boxes, xywh=refined).is_usable(image_wh)
+    return replace(boxes, xywh=np.where(good[:, None], refined, boxes.xywh))
 
 
 def suppress_duplicates(

@@ -70,16 +70,26 @@ def test_bad_arguments(name):
         boxes_from_poses([], **{name: 0})
 
 
-def test_refined_boxes_fit_the_sure_keypoints_and_keep_the_scores():
+def test_refined_boxes_move_where_they_contradict_the_pose():
     pose = person(300, 100, category_id=17)
-    moved = pose.bbox_xywh + np.array([-30, 20, 60, 40], np.float32)
-    sloppy = replace(pose, bbox_xywh=moved, bbox_score=0.4)
+    low, high = pose.keypoints.min(0), pose.keypoints.max(0)
+    margin = 0.125 * (high - low)
+    wide = np.concatenate([low - 40, high - low + 80])
+    cut_off = np.array([0, 60])
+    cut = np.concatenate([low + cut_off, high - low - cut_off])
     half = np.where(np.arange(17) < 7, 0.9, 0.1).astype(np.float32)
-    unsure = replace(sloppy, keypoint_scores=half)  # head and shoulders, which are not the person
-    outside = replace(sloppy, keypoints=pose.keypoints - 1000)
-    boxes = refine_boxes([sloppy, unsure, outside], (640, 480))
-    np.testing.assert_allclose(boxes.xywh[0], boxes_from_poses([pose]).xywh[0])
-    np.testing.assert_array_equal(boxes.xywh[1:], [sloppy.bbox_xywh] * 2)
-    assert boxes.scores.tolist() == pytest.approx([0.4] * 3)
-    assert boxes.category_ids.tolist() == [17] * 3
+    fitted = [*(low - margin), *(high - low + 2 * margin)]
+    cases = {
+        'good': (pose.bbox_xywh, pose.keypoint_scores, pose.bbox_xywh),
+        'too large': (wide, pose.keypoint_scores, fitted),
+        'cut off': (cut, pose.keypoint_scores, [*low, *(high - low)]),
+        'too large, but half unsure': (wide, half, wide),
+        'nothing sure': (cut, half * 0, cut),
+    }
+    for name, (box, scores, wanted) in cases.items():
+        given = replace(pose, bbox_xywh=np.float32(box), keypoint_scores=scores, bbox_score=0.4)
+        boxes = refine_boxes([given, given], (640, 480))
+        np.testing.assert_allclose(boxes.xywh, [wanted] * 2, atol=1e-3, err_msg=name)
+        assert boxes.scores.tolist() == pytest.approx([0.4] * 2)
+        assert boxes.category_ids.tolist() == [17] * 2
     assert len(refine_boxes([], (640, 480))) == 0
