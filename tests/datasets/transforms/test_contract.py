@@ -29,8 +29,10 @@ CODEC = {
     'heatmap_size': (12, 16),
     'blur_kernel_size': 3,
 }
+CROPPED = {'AddCondition', 'AddTeacherKeypoints'}  # read what is cropped
 IDLE = {'GenerateTarget', 'PackPoseInputs'}  # steps of MMPose that have no work here
 ARGUMENTS = {
+    'AddCondition': {'jitter': 0.1},
     'GenerateTarget': {'encoder': CODEC},
     'TopdownAffine': {'input_size': (24, 32)},
     'Albumentation': {'transforms': [{'type': 'Blur', 'p': 0.5}, {'type': 'ToGray', 'p': 0.5}]},
@@ -51,8 +53,10 @@ def build(name):
 def sample(tmp_path, request):
     image = make_sample()['image']
     sample = make_sample(image_file=write_image(tmp_path, image))
-    if request.node.callspec.params['name'] == 'AddTeacherKeypoints':  # reads what is cropped
+    if request.node.callspec.params['name'] in CROPPED:
         sample['crop'] = CropWindow(sample['center'], sample['scale'], (24, 32))
+        sample['image'] = sample['image'][:32, :24]
+        sample['others_xywh'] = np.float32([[10, 10, 30, 40]])
     return sample
 
 
@@ -71,13 +75,14 @@ def same(a, b):
 
 
 def test_the_table_is_complete():
-    assert len(OURS) == 12
+    assert len(OURS) == 13
     assert {name for name in OURS if name.startswith('Random')} | {
+        'AddCondition',
         'Albumentation',
         'RandomHalfBody',
         'PhotometricDistortion',
     } == IS_RANDOM
-    assert len(SAMPLE_KEYS) <= 22
+    assert len(SAMPLE_KEYS) <= 25
     assert {*FROM_DATASET, *FROM_ANNOTATION, *NOT_PACKED} <= SAMPLE_KEYS.keys()
 
 
