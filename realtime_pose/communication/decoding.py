@@ -56,7 +56,8 @@ def _message(value: dict[str, Any]) -> PoseMessage:
 def _person(value: dict[str, Any], index: int) -> Person:
     points = _array(value['keypoints'], 3)
     joints, rotations, root = (value[name] for name in ('keypoints_3d', 'rotations', 'root'))
-    _check_counts(f'message.people[{index}]', len(points), keypoints_3d=joints)
+    said = {name: value[name] for name in ('sigma_px', 'visibility') if name in value}
+    _check_counts(f'message.people[{index}]', len(points), keypoints_3d=joints, **said)
     if (rotations is None) != (root is None):
         raise ValueError(f'message.people[{index}] needs both of rotations and root, or neither')
     return Person(
@@ -71,6 +72,7 @@ def _person(value: dict[str, Any], index: int) -> Person:
         if rotations is None
         else {name: _array(rotation) for name, rotation in rotations.items()},
         root=None if root is None else _array(root),
+        **{name: _array(values) for name, values in said.items()},
     )
 
 

@@ -39,6 +39,9 @@ class Person:
             ``triangulated (exact)``; None without 3D.
         rotations: Bone name -> (4,) local rotation of the rig relative to its rest pose.
         root: (3,), m. Position of the bone ``hips``; given with ``rotations``.
+        sigma_px: (K,), img px. Standard deviation of each keypoint along an axis; None, like the
+            next, of models that do not say it.
+        visibility: (K, 3). Probabilities of visible, occluded and outside the crop.
     """
 
     id: int
@@ -50,6 +53,8 @@ class Person:
     method_3d: str | None = None
     rotations: Mapping[str, Array] | None = None
     root: Array | None = None
+    sigma_px: Array | None = None
+    visibility: Array | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the person in the fields of the schema."""
@@ -57,6 +62,10 @@ class Person:
         pixels = np.asarray(self.keypoints, np.float64)
         scores = np.asarray(self.scores, np.float64)
         points = np.column_stack([np.round(pixels, PIXEL_DIGITS), np.round(scores, 4)])
+        said = {
+            'sigma_px': _rounded(self.sigma_px, PIXEL_DIGITS),
+            'visibility': _rounded(self.visibility, 4),
+        }
         return {
             'id': int(self.id),
             'score': round(float(self.score), 4),
@@ -71,6 +80,7 @@ class Person:
                 for name, rotation in self.rotations.items()
             },
             'root': _rounded(self.root, METRE_DIGITS),
+            **{name: values for name, values in said.items() if values is not None},
         }
 
 

@@ -90,10 +90,12 @@ def _object_type(schema: Schema, definitions: dict[str, Schema]) -> Any:
     if 'properties' not in schema:
         others = schema.get('additionalProperties')
         return dict[str, Any if others is None else _type_of(others, definitions)]  # type: ignore[misc]
-    assert set(schema['required']) == set(schema['properties'])
     assert schema['additionalProperties'] is False
-    fields = [(name, _type_of(x, definitions)) for name, x in schema['properties'].items()]
-    return defstruct('Fields', fields, forbid_unknown_fields=True)
+    fields = [
+        (name, _type_of(x, definitions), *[None] * (name not in schema['required']))
+        for name, x in schema['properties'].items()
+    ]
+    return defstruct('Fields', fields, forbid_unknown_fields=True, kw_only=True)
 
 
 def _limited(found: Any, schema: Schema, keywords: dict[str, str]) -> Any:

@@ -377,10 +377,12 @@ class MessageStage:
 def _person(pose: PoseResult, solution: IKSolution | None) -> Person:
     person = Person(
         id=pose.track_id or 0,
-        score=float(pose.keypoint_scores.mean()),
+        score=float(pose.keypoint_scores.mean() if pose.pose_score is None else pose.pose_score),
         bbox_xywh=pose.bbox_xywh,
         keypoints=pose.keypoints,
         scores=pose.keypoint_scores,
+        sigma_px=pose.sigma_px,
+        visibility=pose.visibility,
     )
     if solution is None or solution.method == '2d' or not np.isfinite(solution.joints_3d).any():
         return person

@@ -54,6 +54,22 @@ def test_round_trip_of_a_message():
         assert got.id == sent.id
 
 
+def test_what_a_model_says_of_its_keypoints_is_sent_only_if_it_says_it():
+    said = {'sigma_px': np.linspace(0.5, 9, 17), 'visibility': np.full((17, 3), 1 / 3)}
+    plain, person = make_person(), dataclasses.replace(make_person(), **said)
+    assert not said.keys() & json.loads(dump_json(plain.to_dict())).keys()
+    text = dataclasses.replace(make_message(), people=(plain, person)).to_json()
+    first, second = decode_message(text).people
+    assert first.sigma_px is None
+    assert first.visibility is None
+    np.testing.assert_allclose(second.sigma_px, said['sigma_px'], atol=0.0051)
+    np.testing.assert_allclose(second.visibility, said['visibility'], atol=0.000051)
+    short = json.loads(text)
+    short['people'][1]['visibility'].pop()
+    with pytest.raises(ValueError, match=r'people\[1\].visibility has 16 entries for 17'):
+        decode_message(json.dumps(short))
+
+
 def test_unknown_numbers_are_null():
     person = make_person()
     person.keypoints[3] = NAN
