@@ -209,7 +209,7 @@ def test_a_category_has_one_head(categories):
 
 @pytest.mark.parametrize('categories', [None, {'horse': 9, 'my cow': 2}])
 def test_an_exported_program_says_its_categories(categories):
-    dataset = ExportedDataset('animals', True, 1.25, False, SKELETONS[9], {}, categories)
+    dataset = ExportedDataset('animals', True, 1.25, False, SKELETONS[9], {}, categories=categories)
     sizes = dict(input_size=(48, 64), mean=(0.0,), std=(1.0,), batch_size=None)
     about = dict(config='zoo', checkpoint_sha256='', channel_order='rgb', precision='fp32')
     text = ExportMetadata(

@@ -19,6 +19,7 @@ class Predictor:
     """Sees the person nearest to the middle of a box, the more exactly the better the box fits."""
 
     backend = SimpleNamespace(dataset_meta=load_metainfo('coco'))
+    heads = ()
 
     def __init__(self):
         self.calls = []
