@@ -100,7 +100,9 @@ def _check_areas(backend: str, use_area: bool) -> None:
 
 
 def _summary(evaluator: Any) -> dict[str, float]:
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        # hotcoco notes that a sigma of float32 is another number than its own
+        warnings.filterwarnings('ignore', message='hotcoco: kpt_oks_sigmas')
         for step in (evaluator.evaluate, evaluator.accumulate, evaluator.summarize):
             step()
     values = zip(STATISTICS, evaluator.stats[:10], strict=True)
@@ -167,7 +169,5 @@ def _hotcoco(annotations: Any, results: Any, sigmas: npt.NDArray[np.floating]) -
     evaluator = COCOeval(gt, gt.load_res(results), 'keypoints')
     params = evaluator.params
     params.kpt_oks_sigmas = np.asarray(sigmas, float).tolist()
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # that the sigmas are not its own, to the last digit
-        evaluator.params = params
+    evaluator.params = params
     return evaluator
