@@ -9,10 +9,12 @@ from typing import TypeVar
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmpose.models.frozen import FrozenParts
+
 T = TypeVar('T')
 
 
-class ForeignBackbone(nn.Module):
+class ForeignBackbone(FrozenParts):
     """Backbone around a ``model`` of another library, which gives one feature map or several.
 
     Attributes:
@@ -49,21 +51,16 @@ class ForeignBackbone(nn.Module):
         for name, parameter in self.model.named_parameters():
             if stages[name] <= frozen_stages:
                 parameter.requires_grad_(False)
-        self._frozen = [
-            module
-            for module in self.model.modules()
+        self._frozen_names = [  # of modules, which a change to SyncBatchNorm replaces
+            name
+            for name, module in self.model.named_modules()
             if (own := list(module.parameters())) and not any(p.requires_grad for p in own)
         ]
 
-    def train(self, mode: bool = True) -> ForeignBackbone:
-        """Sets training mode everywhere but in the frozen parts, which stay in eval mode."""
-        super().train(mode)
-        for module in self._frozen:
-            module.eval()
-        for module in self.modules() if self._norm_eval else ():
-            if isinstance(module, _BatchNorm):
-                module.eval()
-        return self
+    def _frozen_modules(self) -> list[nn.Module]:
+        norms = [one for one in self.modules() if isinstance(one, _BatchNorm)]
+        frozen = [self.model.get_submodule(name) for name in self._frozen_names]
+        return frozen + norms if self._norm_eval else frozen
 
     @property
     def num_layers(self) -> int:

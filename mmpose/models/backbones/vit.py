@@ -12,11 +12,12 @@ from torch.utils.checkpoint import checkpoint
 from mmpose.checkpoints.resize import resize_pos_embed
 from mmpose.models.backbones.patch_embed import ConvStem, PatchEmbed
 from mmpose.models.backbones.vit_layers import NORM_EPS, Attention, Block, Mlp
+from mmpose.models.frozen import FrozenParts
 from mmpose.registry import MODELS
 
 
 @MODELS.register_module()
-class ViT(nn.Module):
+class ViT(FrozenParts):
     """Plain vision transformer whose tokens come back as one feature map.
 
     ViTPose: simple vision transformer baselines for human pose estimation, Xu et al. 2022. There
@@ -195,13 +196,6 @@ class ViT(nn.Module):
             elif isinstance(module, nn.LayerNorm):
                 module.reset_parameters()
 
-    def train(self, mode: bool = True) -> 'ViT':
-        """Sets training mode everywhere but in the frozen parts, which stay in eval mode."""
-        super().train(mode)
-        for module in self._frozen_modules():
-            module.eval()
-        return self
-
     @property
     def num_layers(self) -> int:
         """Number of depths for layer-wise learning rates: embeddings, blocks, everything after."""
@@ -251,8 +245,7 @@ class ViT(nn.Module):
         return modules
 
     def _freeze(self) -> None:
-        for module in self._frozen_modules():
-            module.requires_grad_(False).eval()
+        super()._freeze()
         if self.frozen_stages >= 0 or self.freeze_ffn:
             self.pos_embed.requires_grad_(False)
 

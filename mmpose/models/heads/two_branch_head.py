@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmpose.models.frozen import FrozenParts
 from mmpose.models.heads.heatmap_head import HeatmapHead, deconv_sizes
 from mmpose.registry import MODELS
 
@@ -59,7 +60,7 @@ class TwoBranchLayers(nn.Sequential):
 
 
 @MODELS.register_module()
-class TwoBranchHead(HeatmapHead):
+class TwoBranchHead(FrozenParts, HeatmapHead):
     """A ``HeatmapHead`` whose classic decoder is the main branch beside a new one.
 
     It takes a pair of feature maps: those of the image and those that have read a sentence.
@@ -89,15 +90,7 @@ class TwoBranchHead(HeatmapHead):
             )
         self.freeze_main_branch = freeze_main_branch
         self.freeze_final_layer = freeze_final_layer
-        for module in self._frozen_modules():
-            module.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> TwoBranchHead:
-        """Sets training mode everywhere but in the frozen parts, whose statistics stay."""
-        super().train(mode)
-        for module in self._frozen_modules():
-            module.eval()
-        return self
+        self._freeze()
 
     def _chosen(self, feats: Any) -> Any:
         """Returns both maps: the layers read the pair."""

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mmpose.checkpoints.pretrained import load_text_encoder
+from mmpose.models.frozen import freeze
 from mmpose.models.language.bert_tokenizer import BertTokenizer
-from mmpose.models.language.frozen import TextCache, freeze
+from mmpose.models.language.text_cache import TextCache
 from mmpose.registry import MODELS
 
 NORM_EPS = 1e-12  # of BERT

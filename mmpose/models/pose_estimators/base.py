@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmpose.checkpoints.model_folder import push_folder, save_folder
 from mmpose.checkpoints.pretrained import load_pretrained
 from mmpose.metainfo import load_metainfo
+from mmpose.models.frozen import FrozenParts
 from mmpose.models.heads import PoseHead
 from mmpose.models.lora import add_lora
 from mmpose.registry import MODELS
@@ -29,7 +30,7 @@ NUM_COLORS = 3
 TEST_OPTIONS = {'flip_test', 'flip_mode', 'shift_heatmap'}
 
 
-class PoseEstimator(BaseModel):
+class PoseEstimator(FrozenParts, BaseModel):
     """Base class of pose estimators: a backbone and a neck, behind which a subclass puts heads.
 
     A subclass says what its heads are, ``named_heads``, and what the three modes of :meth:`forward`
@@ -147,13 +148,10 @@ class PoseEstimator(BaseModel):
                 self, self.pretrained, self.trust_checkpoint, self.pretrained_metas
             )
 
-    def train(self, mode: bool = True) -> PoseEstimator:
-        """Sets training mode, in which batch norms may rest where their weights are frozen."""
-        super().train(mode)
-        for module in self.modules() if self.rests_frozen_norms else ():
-            if isinstance(module, _BatchNorm) and module.affine and not module.weight.requires_grad:
-                module.eval()
-        return self
+    def _frozen_modules(self) -> list[nn.Module]:
+        norms = [module for module in self.modules() if isinstance(module, _BatchNorm)]
+        frozen = [norm for norm in norms if norm.affine and not norm.weight.requires_grad]
+        return frozen if self.rests_frozen_norms else []
 
     def _set_head_options(self) -> None:
         """Hands flip options and the weights of keypoints to the heads, once they are built."""

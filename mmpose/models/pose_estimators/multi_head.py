@@ -81,20 +81,12 @@ class MultiHeadPoseEstimator(PoseEstimator):
             flips = torch.from_numpy(dataset_meta.flip_indices.copy())
             self.register_buffer(f'flip_indices_{i}', flips, persistent=False)
         self.trained_head: int | None = getattr(self.backbone, 'trained_expert', None)
-        for part in self._frozen_parts():
-            part.requires_grad_(False).eval()
+        self._freeze()
 
     @property
     def dataset_meta(self) -> DatasetMeta:
         """Skeleton of the first dataset, by which a checkpoint of the model is named."""
         return self.metas[0]
-
-    def train(self, mode: bool = True) -> MultiHeadPoseEstimator:
-        """Sets training mode everywhere but in the frozen parts, which stay in eval mode."""
-        super().train(mode)
-        for part in self._frozen_parts():
-            part.eval()
-        return self
 
     def named_heads(self) -> list[tuple[str, PoseHead, DatasetMeta]]:
         """Returns the heads in the order of their datasets, with a name and their skeleton."""
@@ -196,10 +188,10 @@ class MultiHeadPoseEstimator(PoseEstimator):
             rows[index].append(row)
         return rows
 
-    def _frozen_parts(self) -> list[nn.Module]:
-        """Returns what stays as it is while one expert and its head are trained."""
+    def _frozen_modules(self) -> list[nn.Module]:
         if self.trained_head is None:
-            return []
+            return super()._frozen_modules()
+        # one expert and its head are trained, all else stays as it is
         others = [head for i, head in enumerate(self.heads) if i != self.trained_head]
         return others if self.neck is None else [*others, self.neck]
 

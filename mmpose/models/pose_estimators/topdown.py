@@ -85,8 +85,7 @@ class TopdownPoseEstimator(PoseEstimator):
         self.register_buffer('flip_indices', flips, persistent=False)
         self.calibration: ScoreCalibration | None = None
         self.visibility_head = self._build_visibility_head(visibility_head)
-        for part in self._frozen_parts():
-            part.requires_grad_(False).eval()
+        self._freeze()
         self.teacher: Any = None
         self._teacher_config = teacher
 
@@ -97,13 +96,6 @@ class TopdownPoseEstimator(PoseEstimator):
     def forward_heads(self, inputs: Tensor, dataset_idx: Tensor | None = None) -> Tensor:
         """Returns the raw output of the head (heatmaps) for normalised images (B, 3, h, w)."""
         return self.head(self.extract_feat(inputs, dataset_idx))
-
-    def train(self, mode: bool = True) -> TopdownPoseEstimator:
-        """Sets training mode everywhere but in the frozen parts, which stay in eval mode."""
-        super().train(mode)
-        for part in self._frozen_parts():
-            part.eval()
-        return self
 
     def prepare_for(self, state: Mapping[str, Tensor]) -> None:
         """Builds what a checkpoint brings along: the calibration of its scores."""
@@ -195,9 +187,9 @@ class TopdownPoseEstimator(PoseEstimator):
         flipped = self.forward_heads(inputs.flip(-1), dataset_idx)
         return self.head.average_flipped(output, flipped, self.flip_indices)
 
-    def _frozen_parts(self) -> list[nn.Module]:
+    def _frozen_modules(self) -> list[nn.Module]:
         if self.visibility_head is None:
-            return []
+            return super()._frozen_modules()
         return [part for name, part in self.named_children() if name != 'visibility_head']
 
     def _build_visibility_head(self, config: Config | None) -> nn.Module | None:

@@ -1,4 +1,4 @@
-"""Frozen modules, which never learn, and a cache of the features that they make of texts."""
+"""Cache of the features that a text encoder makes of texts, while its weights cannot change."""
 
 from collections.abc import Callable, Hashable
 
@@ -7,34 +7,6 @@ from torch import Tensor, nn
 
 Features = Tensor | tuple[Tensor, ...]
 _MAX_ENTRIES = 256  # far above the texts of any config; bounds a server that is sent free text
-
-
-class _StayInEval:
-    """Replacement of ``train`` of a frozen module; a class, so that copies work."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-
-    def __call__(self, mode: bool = True) -> nn.Module:
-        """Puts the module in eval mode, whatever was asked for."""
-        return type(self.module).train(self.module, False)
-
-
-def freeze(module: nn.Module, keep_eval: bool = True) -> nn.Module:
-    """Stops a module from learning and returns it; the names in its state stay.
-
-    Its parameters need no gradient. It is put in eval mode and stays there when ``train()`` of a
-    model around it is called, so that dropout, stochastic depth and batch statistics are off.
-
-    Args:
-        module: Any module. Freezing it twice does no harm.
-        keep_eval: False lets it follow ``train()``, as the published training code of many
-            language-vision models does: their frozen text encoders drop tokens while training.
-    """
-    module.requires_grad_(False).eval()
-    if keep_eval:
-        module.train = _StayInEval(module)  # type: ignore[method-assign, assignment]
-    return module
 
 
 class TextCache(nn.Module):
