@@ -431,6 +431,18 @@ def test_hrnet_gives_the_finest_branch_as_mmpose_does():
     assert not any(m.training for m in model.modules() if isinstance(m, nn.BatchNorm2d))
 
 
+@pytest.mark.parametrize('norm_eval', [False, True])
+def test_frozen_batch_norms_rest_after_a_change_to_sync_batch_norm(norm_eval):
+    pytest.importorskip('timm', reason='timm is not installed')
+    model = TimmBackbone('resnet10t', frozen_stages=1, norm_eval=norm_eval)
+    model = nn.SyncBatchNorm.convert_sync_batchnorm(model).train()
+
+    norms = {n: m for n, m in model.named_modules() if isinstance(m, nn.SyncBatchNorm)}
+    frozen = {n for n in norms if not norms[n].weight.requires_grad}
+    assert 0 < len(frozen) < len(norms)
+    assert {n for n in norms if not norms[n].training} == (set(norms) if norm_eval else frozen)
+
+
 @pytest.mark.parametrize(
     ('config', 'message'),
     [
