@@ -13,11 +13,14 @@ from typing import Any
 
 import mmpose
 from benchmarks.machine import rss_mib
+from benchmarks.mmpose1_baseline import MMPose1Baseline
 from benchmarks.report import Report
 from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import DATASETS
 
+PARSED, CACHED = 'parsed', 'opened from the cache'
+CODEC = {'type': 'UDPHeatmap', 'input_size': (192, 256), 'heatmap_size': (48, 64)}  # any will do
 IMAGES_PER_ANNOTATION = 118_287 / 262_465  # of COCO train2017
 # The new process reads its arguments as JSON and answers with JSON.
 CHILD = """
@@ -28,7 +31,11 @@ print(json.dumps(measure_here(**json.load(sys.stdin))))
 
 
 def report_annotations(
-    report: Report, dataset_cfg: dict[str, Any], repeat: int, num_generated: int | None
+    report: Report,
+    dataset_cfg: dict[str, Any],
+    repeat: int,
+    num_generated: int | None,
+    baseline_python: str | None = None,
 ) -> None:
     """Measures parsing of the annotations and opening them from the cache.
 
@@ -37,6 +44,7 @@ def report_annotations(
         dataset_cfg: Config of the dataset.
         repeat: Number of times they are opened; they are parsed once.
         num_generated: Number of annotations of a generated file to measure as well, or None.
+        baseline_python: Python interpreter with MMPose 1.x, which reads the generated file as well.
     """
     with tempfile.TemporaryDirectory() as folder:
         _report_one(report, 'annotations', dataset_cfg, Path(folder, 'cache'), repeat)
@@ -44,6 +52,12 @@ def report_annotations(
             generated = generate_annotations(dataset_cfg, num_generated, Path(folder))
             name = f'{num_generated} generated annotations'
             _report_one(report, name, generated, Path(folder, 'cache'), repeat)
+            if baseline_python is not None:
+                with MMPose1Baseline(baseline_python, CODEC, generated) as baseline:
+                    theirs = report.add(f'{name}, {baseline.name}', 's', baseline.seconds)
+                for ours in (PARSED, CACHED):
+                    found = report.find(f'{name}, {ours}')
+                    report.add_ratio(f'{baseline.name} / {found.name}', theirs, found)
 
 
 def _report_one(
@@ -51,8 +65,9 @@ def _report_one(
 ) -> None:
     parsed = probe_annotations(dataset_cfg, cache, 1)
     opened = probe_annotations(dataset_cfg, cache, repeat)
-    report.add(f'{name}, parsed', 's', parsed['open'])
-    report.add(f'{name}, opened from the cache', 's', opened['open'])
+    first = report.add(f'{name}, {PARSED}', 's', parsed['open'])
+    later = report.add(f'{name}, {CACHED}', 's', opened['open'])
+    report.add_ratio(f'{name}, parsed / from the cache', first, later)
     report.add(f'{name}, every sample visited', 's', opened['visit'])
     report.add(f'{name}, memory', 'MiB', opened['added'])
     report.add(f'{name}, memory not shared', 'MiB', opened['added_private'])

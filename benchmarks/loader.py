@@ -88,7 +88,7 @@ def benchmark_loader(
         if baseline is not None:
             _report_baseline(report, baseline, measured[baseline.name], num_samples, len(dataset))
         _report_workers(report, loader_cfg, dataset, num_samples, repeat)
-    report_annotations(report, loader_cfg['dataset'], repeat, num_annotations)
+    report_annotations(report, loader_cfg['dataset'], repeat, num_annotations, baseline_python)
     return report
 
 
@@ -271,6 +271,8 @@ def _report_workers(
     wave = max(workers, 1)
     waves = max(MIN_WAVES, -(-num_samples // (wave * size)))
     config = copy.deepcopy(loader_cfg)
+    # repeated persons of an image would find their crops in a buffer
+    config.get('sampler', {}).pop('image_buffer', None)
     # a small dataset is repeated, so that no epoch ends while the clock runs
     config['dataset']['indices'] = np.resize(
         np.arange(len(dataset)), (waves + 1) * wave * size

@@ -31,6 +31,7 @@ class MMPose1Baseline:
     Attributes:
         name: Name and version, for the table.
         num_samples: Number of training samples.
+        seconds: Seconds that reading the annotations took.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class MMPose1Baseline:
             raise
         self.name = f'MMPose {about["version"]}'
         self.num_samples: int = about['num_samples']
+        self.seconds: float = about['seconds']
 
     def __enter__(self) -> MMPose1Baseline:
         return self

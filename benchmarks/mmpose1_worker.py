@@ -44,16 +44,18 @@ class Worker:
         init_default_scope('mmpose')
         self.version = mmpose.__version__
         self.codec = KEYPOINT_CODECS.build(dict(setup['codec']))
-        self.dataset = None
+        self.dataset, self.seconds = None, 0.0
         if setup['dataset'] is not None:
             pipeline = make_pipeline(setup['codec'])
+            begin = time.perf_counter()
             self.dataset = DATASETS.build(dict(setup['dataset'], pipeline=pipeline))
             self.dataset.full_init()
+            self.seconds = time.perf_counter() - begin
 
     def describe(self) -> Answer:
-        """Returns the version and the number of training samples."""
+        """Returns the version, the number of training samples, and the seconds to open them."""
         samples = 0 if self.dataset is None else len(self.dataset)
-        return {'version': self.version, 'num_samples': samples}
+        return {'version': self.version, 'num_samples': samples, 'seconds': self.seconds}
 
     def load(self, request: Request) -> Answer:
         """Returns the seconds for loading ``indices``, in batches, and those of each step."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import json_tricks
 import torch
 
 from benchmarks.machine import describe_machine
+from mmpose.version import code_commit
 
-SIGNIFICANT_DIGITS = 4
+SIGNIFICANT_DIGITS, STORED_DIGITS = 4, 6
 COLUMNS = ('', 'median', 'min', 'max', 'unit')
 BUSY_CORES = 0.2
 
@@ -26,11 +30,13 @@ class Measurement:
         name: Name of the quantity.
         unit: Unit of the values, e.g. ``samples/s``.
         values: One value per round, in order; never empty.
+        of: Names of the two quantities of a ratio: of which, to which.
     """
 
     name: str
     unit: str
     values: tuple[float, ...]
+    of: tuple[str, str] | None = None
 
     @property
     def median(self) -> float:
@@ -39,14 +45,16 @@ class Measurement:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what the JSON file holds."""
-        return {
+        values = [float(f'{value:.{STORED_DIGITS}g}') for value in self.values]
+        found = {
             'name': self.name,
             'unit': self.unit,
-            'median': self.median,
-            'min': min(self.values),
-            'max': max(self.values),
-            'values': list(self.values),
+            'median': median(values),
+            'min': min(values),
+            'max': max(values),
+            'values': values,
         }
+        return found if self.of is None else {**found, 'of': list(self.of)}
 
     def to_row(self) -> tuple[str, ...]:
         """Returns the cells of the table, ``COLUMNS``; a single value has no spread."""
@@ -65,6 +73,9 @@ class Report:
         settings: Settings of the run.
         measurements: Results in the order of the table.
         notes: Caveats of the results.
+        command: What was typed.
+        date: Day on which it was.
+        commit: Commit of the checkout; None for an installed package.
     """
 
     benchmark: str
@@ -72,6 +83,9 @@ class Report:
     settings: dict[str, Any]
     measurements: list[Measurement] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    command: str = field(default_factory=lambda: shlex.join(['python', *sys.argv]))
+    date: str = field(default_factory=lambda: time.strftime('%Y-%m-%d'))
+    commit: str | None = field(default_factory=code_commit)
 
     def add(self, name: str, unit: str, values: Sequence[float] | float) -> Measurement:
         """Appends a measurement and returns it.
@@ -91,10 +105,15 @@ class Report:
         """Appends the ratio of ``ours`` to ``other``, round by round, and returns it.
 
         The two candidates of a round ran one after the other, so that a temporary slowdown of the
-        machine affects both.
+        machine affects both. A quantity with a single value is compared by its median alone.
         """
-        pairs = zip(ours.values, other.values, strict=True)
-        return self.add(name, 'x', [mine / theirs for mine, theirs in pairs])
+        if min(len(ours.values), len(other.values)) == 1:
+            values: tuple[float, ...] = (ours.median / other.median,)
+        else:
+            pairs = zip(ours.values, other.values, strict=True)
+            values = tuple(mine / theirs for mine, theirs in pairs)
+        self.measurements.append(Measurement(name, 'x', values, (ours.name, other.name)))
+        return self.measurements[-1]
 
     def find(self, name: str) -> Measurement:
         """Returns the measurement of that name."""
@@ -107,6 +126,9 @@ class Report:
         """Returns what the JSON file holds."""
         return {
             'benchmark': self.benchmark,
+            'command': self.command,
+            'date': self.date,
+            'commit': self.commit,
             'machine': self.machine,
             'settings': self.settings,
             'figures': [measurement.to_dict() for measurement in self.measurements],
@@ -115,17 +137,29 @@ class Report:
 
     def write(self, path: str | Path) -> None:
         """Writes the report as JSON; the folder is made if needed."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        text = json_tricks.dumps(self.to_dict(), primitives=True, indent=2)
-        Path(path).write_text(text + '\n')
+        write_report(path, self.to_dict())
 
     def format(self) -> str:
         """Returns the machine, the settings, an aligned table and the notes."""
         settings = ', '.join(f'{key} {value}' for key, value in self.settings.items())
         machine = ', '.join(f'{key} {value}' for key, value in self.machine.items())
-        rows = [measurement.to_row() for measurement in self.measurements]
+        rows = [(*x.to_row()[:-1], self._describe_unit(x)) for x in self.measurements]
         lines = [f'{self.benchmark}: {settings}', machine, '', *align([COLUMNS, *rows])]
         return '\n'.join([*lines, *(f'note: {note}' for note in self.notes)])
+
+    def _describe_unit(self, measurement: Measurement) -> str:
+        if measurement.of is None:
+            return measurement.unit
+        ours, other = map(self.find, measurement.of)
+        medians = f'{format_number(ours.median)} / {format_number(other.median)}'
+        return f'{measurement.unit} = {medians} {other.unit}'
+
+
+def write_report(path: str | Path, content: dict[str, Any]) -> None:
+    """Writes what ``Report.to_dict`` has returned as JSON; the folder is made if needed."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=1, sort_keys=True)
+    Path(path).write_text(text + '\n', encoding='utf-8')
 
 
 def start_report(benchmark: str, device: torch.device, settings: dict[str, Any]) -> Report:

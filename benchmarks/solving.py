@@ -12,6 +12,7 @@ from benchmarks.timing import interleave, stopwatch
 from realtime_pose.capture.synthetic import MAX_PEOPLE, SyntheticSource
 from realtime_pose.ik import SimpleIKSolver
 
+AT_ONCE, ONE_BY_ONE = '{} at once', '{} one by one'
 NOISE_PX = 3.0  # of keypoints; without it the solver is done after a few steps
 
 
@@ -26,7 +27,7 @@ def benchmark_solving(
         num_frames: Frames of a round, of 30 per second.
 
     Returns:
-        Milliseconds per frame: of all people at once, and of one after the other.
+        Milliseconds per frame: of all people at once, and of one after the other; their ratio.
 
     Raises:
         ValueError: If a number of people is less than 1.
@@ -38,11 +39,14 @@ def benchmark_solving(
     candidates: dict[str, Callable[[], float]] = {}
     for count in num_people:
         frames = _keypoints(count, num_frames)
-        candidates[f'{count} at once'] = stopwatch(_run(frames, at_once=True))
+        candidates[AT_ONCE.format(count)] = stopwatch(_run(frames, at_once=True))
         if count > 1:
-            candidates[f'{count} one by one'] = stopwatch(_run(frames, at_once=False))
+            candidates[ONE_BY_ONE.format(count)] = stopwatch(_run(frames, at_once=False))
     for name, seconds in interleave(candidates, repeat).items():
         report.add(name, 'ms/frame', [1000 * value / num_frames for value in seconds])
+    for count in filter(lambda count: count > 1, num_people):
+        names = ONE_BY_ONE.format(count), AT_ONCE.format(count)
+        report.add_ratio(' / '.join(names), *map(report.find, names))
     return report
 
 

@@ -1,8 +1,9 @@
-"""Measures a part: python tools/benchmark.py {loader,codec,eval,forward,train,live,table} ..."""
+"""Measures a part: python tools/benchmark.py {loader,codec,eval,forward,train,live,...} ..."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmpose.apis.cli import run_tool
@@ -63,9 +64,18 @@ def parse_args() -> argparse.Namespace:
     live.add_argument('--people', type=int, nargs='+', default=[1, 8], help='per frame (1 8)')
     live.set_defaults(config=None)
     table = commands.add_parser('table', help='markdown tables of JSON reports')
-    table.add_argument('reports', nargs='+', help='files of --out, or check.json of check_gpus.py')
-    table.add_argument('--write', metavar='PAGE', help='put them between the marks of this page')
-    return parser.parse_args()
+    table.add_argument('reports', nargs='*', help='files of --out, or check.json of check_gpus.py')
+    table.add_argument('--write', metavar='PAGE', help='make those of the files its marks name')
+    every = commands.add_parser('all', parents=[baseline], help='the figures of docs/benchmarks.md')
+    every.add_argument('names', nargs='*', metavar='NAME', help='some of them, as loader; all')
+    every.add_argument('--data-root', default='data', help='folder that holds coco/')
+    every.add_argument(
+        '--out-dir', default='benchmarks/figures', help='folder of reports (benchmarks/figures)'
+    )
+    args = parser.parse_args()
+    if args.benchmark == 'table' and bool(args.reports) == bool(args.write):
+        parser.error('table needs reports to print, or --write PAGE')
+    return args
 
 
 def read_config(args: argparse.Namespace) -> Config:
@@ -155,18 +165,31 @@ def run_live(args: argparse.Namespace) -> Report:
 
 
 def print_tables(args: argparse.Namespace) -> None:
-    from benchmarks.tables import format_file, write_between_marks
+    from benchmarks.tables import fill_page, format_file
 
-    text = '\n\n'.join(format_file(path).strip() for path in args.reports)
     if args.write:
-        write_between_marks(args.write, text)
-    print(text)
+        Path(args.write).write_text(fill_page(args.write), encoding='utf-8')
+    else:
+        print('\n\n'.join(format_file(path).strip() for path in args.reports))
+
+
+def run_all(args: argparse.Namespace) -> None:
+    from benchmarks.recorded import record
+    from benchmarks.tables import format_ratios
+
+    reports = record(
+        args.names,
+        data_root=args.data_root,
+        baseline_python=args.baseline_python,
+        folder=args.out_dir,
+    )
+    print(format_ratios(reports))
 
 
 def main() -> None:
     args = parse_args()
-    if args.benchmark == 'table':
-        print_tables(args)
+    if args.benchmark in ('table', 'all'):
+        print_tables(args) if args.benchmark == 'table' else run_all(args)
         return
     from mmpose.structures.output_files import writing
 

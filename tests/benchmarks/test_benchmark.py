@@ -110,7 +110,7 @@ COMMANDS = {
     'live': (
         ['--people', '1', '2'],
         None,
-        dict.fromkeys(('1 at once', '2 at once', '2 one by one'), 'ms/frame'),
+        {'1 at once': 'ms/frame', '2 one by one': 'ms/frame', '2 one by one / 2 at once': 'x'},
     ),
 }
 
@@ -133,6 +133,8 @@ def test_command_prints_a_table_and_writes_json(
     assert found['benchmark'] == command
     assert found['settings']['repeat'] == 1
     assert {'cpu', 'cores', 'threads', 'torch', 'device'} <= found['machine'].keys()
+    assert f'benchmark.py {command} ' in found['command']
+    assert {'date', 'commit'} <= found.keys()
     units = {measurement['name']: measurement['unit'] for measurement in found['figures']}
     assert expected.items() <= units.items()
     for measurement in found['figures']:
@@ -323,7 +325,7 @@ def test_codec_without_a_plain_version_is_timed_alone():
 # a stand-in for a Python with MMPose 1.x: twice as slow as a clock that it invents
 STAND_IN = """#!{python}
 import json, sys
-answer = {{'version': '1.9', 'num_samples': 5}}
+answer = {{'version': '1.9', 'num_samples': 5, 'seconds': 3.0}}
 for line in sys.stdin:
     request = json.loads(line)
     if request.get('do') == 'load':
@@ -351,11 +353,16 @@ def test_baseline_is_interleaved(stand_in, toy, in_process):
     assert found.find('decode, MMPose 1.9').values == (4, 4)
     ours = found.find('decode, ours').values
     assert found.find('decode, ours / MMPose 1.9').values == tuple(x / 4 for x in ours)
-    found = benchmark_loader(cfg, repeat=1, num_samples=8, baseline_python=stand_in)
+    options = dict(baseline_python=stand_in, num_annotations=50)
+    found = benchmark_loader(cfg, repeat=2, num_samples=8, **options)
     assert found.find('MMPose 1.9').median == 2
     assert found.find('  LoadImage (MMPose 1.9)').median == 250
     ratio = found.find('ours, one process / MMPose 1.9').median
     assert ratio == found.find('one process').median / 2
+    parsed = found.find('50 generated annotations, parsed')
+    ratio = found.find('MMPose 1.9 / 50 generated annotations, parsed')
+    assert ratio.values == (3 / parsed.median,)
+    assert ratio.of == ('50 generated annotations, MMPose 1.9', parsed.name)
     assert any(note.startswith('MMPose 1.9 finds 5 samples') for note in found.notes)
 
 
@@ -479,6 +486,7 @@ def test_report_calculates_and_aligns():
     assert ours.median == 25
     assert ratio.values == (10, 2, 10, 11)
     assert ratio.to_dict()['median'] == 10
+    assert ratio.to_dict()['of'] == ['ours', 'a longer name']
     found.notes.append('be careful')
     assert found.format().splitlines() == [
         'codec: batch 2',
@@ -487,7 +495,7 @@ def test_report_calculates_and_aligns():
         '               median    min    max  unit',
         'ours            25.00  10.00  99.00  persons/s',
         'a longer name   4.000  2.000  9.000  persons/s',
-        'ratio           10.00  2.000  11.00  x',
+        'ratio           10.00  2.000  11.00  x = 25.00 / 4.000 persons/s',
         'size            12346                GFLOP',
         'note: be careful',
     ]

@@ -15,7 +15,6 @@ from benchmarks import gpu_measures, gpu_trainings, tables
 from benchmarks.gpu_trainings import Workplace
 
 ROOT = Path(__file__).parents[2]
-MACHINE = dict(device='CPU', cpu='X', cores=2, python='3.11', torch='2.9')
 
 
 def stage_names(tmp_path):
@@ -156,64 +155,6 @@ def test_the_command_ends_with_what_failed(failed, tmp_path, monkeypatch, capsys
         runpy.run_path(str(ROOT / 'tools/check_gpus.py'), run_name='__main__')
     assert asked[0].parent == tmp_path
     assert str(asked[0]) in capsys.readouterr().out
-
-
-FIGURE = dict(name='speed', unit='images/s', median=2.0, min=1.0, max=3.0)
-BENCHMARK = dict(
-    benchmark='train', machine=MACHINE, settings={'batch': 4}, figures=[FIGURE], notes=['slow']
-)
-CHECK = dict(
-    machine=MACHINE,
-    has_gpu=True,
-    stages=[
-        dict(name='step, S', status='ok', seconds=1.0, text='a|b', rows=[{'model': 'S', 'x': 1.5}]),
-        dict(
-            name='step, B', status='ok', seconds=1.0, text='', rows=[{'model': 'B', 'y': 12345.6}]
-        ),
-    ],
-)
-PAGE = f'# Head\n\n{tables.BEGIN}\nold\n{tables.END}\n\ntail\n'
-
-
-def run_table(monkeypatch, *words):
-    monkeypatch.setattr(sys, 'argv', ['benchmark.py', 'table', *map(str, words)])
-    runpy.run_path(str(ROOT / 'tools/benchmark.py'), run_name='__main__')
-
-
-def test_tables_replace_what_is_between_the_marks(tmp_path, monkeypatch, capsys):
-    page = tmp_path / 'page.md'
-    page.write_text(PAGE)
-    for name, content in (('a', BENCHMARK), ('b', CHECK)):
-        (tmp_path / f'{name}.json').write_text(json.dumps(content))
-    for _ in range(2):
-        run_table(monkeypatch, tmp_path / 'a.json', tmp_path / 'b.json', '--write', page)
-    text = page.read_text()
-    assert text.startswith('# Head\n')
-    assert text.endswith(f'{tables.END}\n\ntail\n')
-    assert 'old' not in text
-    assert '| speed | 2.000 | 1.000 | 3.000 | images/s |' in text
-    assert '- slow' in text
-    assert '| step, S | ok | 1.0 | a\\|b |' in text
-    assert '| model | x | y |\n| --- | --- | --- |\n| S | 1.500 |  |\n| B |  | 12346 |' in text
-    assert '| speed |' in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ('report', 'page', 'message'),
-    [
-        ('{}', PAGE, 'a.json is no report of tools/benchmark.py --out'),
-        ('no json', PAGE, 'a.json is no report'),
-        (json.dumps(BENCHMARK), 'no marks', "page.md needs the lines '<!-- figures: begin -->'"),
-        (json.dumps(BENCHMARK), PAGE * 2, 'page.md needs the lines'),
-    ],
-)
-def test_what_has_no_place_is_refused(report, page, message, tmp_path, monkeypatch, capsys):
-    (tmp_path / 'a.json').write_text(report)
-    (tmp_path / 'page.md').write_text(page)
-    with pytest.raises(SystemExit):
-        run_table(monkeypatch, tmp_path / 'a.json', '--write', tmp_path / 'page.md')
-    assert message in capsys.readouterr().err
-    assert (tmp_path / 'page.md').read_text() == page
 
 
 def test_a_part_that_is_not_compiled_is_a_failure(place):
