@@ -3,11 +3,14 @@
 Those of several datasets, of PGVL, and the small ones of VLPose resume too.
 """
 
+import ast
 import math
 
 import pytest
 import torch
+from mmengine.config import config as mmengine_config
 from test_configs import LEAVES, name_of
+from yapf.yapflib import yapf_api
 
 from mmpose.apis import load_config
 from mmpose.apis.test import prepare_test, run_test
@@ -36,6 +39,8 @@ TINY = {
     'model.pretrained': None,
     'model.pretrained_metainfo': None,
     'default_hooks.preview.interval': 0,
+    'default_hooks.bad_cases.num_worst': 1,  # of each group a picture, which takes longest here
+    'default_hooks.bad_cases.num_random': 1,
     'train_cfg.max_epochs': 1,
     'train_cfg.val_interval': 1,
     'train_dataloader.batch_size': 4,
@@ -62,6 +67,20 @@ def data_root(tmp_path_factory):
         return root
 
     return root_for
+
+
+@pytest.fixture(autouse=True)
+def _plain_config_texts(monkeypatch):
+    """Leaves config texts as ast writes them: yapf takes longer for a mixture than its training.
+
+    That the formatted text of every leaf is read back is for test_configs.py.
+    """
+    owner = mmengine_config if hasattr(mmengine_config, 'FormatCode') else yapf_api
+
+    def format_plainly(code, **options):
+        return ast.unparse(ast.parse(code)) + '\n', True
+
+    monkeypatch.setattr(owner, 'FormatCode', format_plainly)
 
 
 def parts_of(cfg):
