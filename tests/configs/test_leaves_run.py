@@ -3,20 +3,18 @@
 Those of several datasets, of PGVL, and the small ones of VLPose resume too.
 """
 
-import ast
 import math
 
 import pytest
 import torch
-from mmengine.config import config as mmengine_config
 from test_configs import LEAVES, name_of
-from yapf.yapflib import yapf_api
 
 from mmpose.apis import load_config
 from mmpose.apis.test import prepare_test, run_test
 from mmpose.apis.train import prepare_training, run_training
-from toy_pose import ToySpec, generate_toy_dataset
 from mmpose.registry import MODELS
+from tests.end_to_end.plain_config_texts import OWNER, format_plainly
+from toy_pose import ToySpec, generate_toy_dataset
 
 # data root below data/: format; where two datasets share a folder, the one that holds both
 FORMATS = {
@@ -71,16 +69,7 @@ def data_root(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _plain_config_texts(monkeypatch):
-    """Leaves config texts as ast writes them: yapf takes longer for a mixture than its training.
-
-    That the formatted text of every leaf is read back is for test_configs.py.
-    """
-    owner = mmengine_config if hasattr(mmengine_config, 'FormatCode') else yapf_api
-
-    def format_plainly(code, **options):
-        return ast.unparse(ast.parse(code)) + '\n', True
-
-    monkeypatch.setattr(owner, 'FormatCode', format_plainly)
+    monkeypatch.setattr(OWNER, 'FormatCode', format_plainly)
 
 
 def parts_of(cfg):
