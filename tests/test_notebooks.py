@@ -15,6 +15,7 @@ SMALL = {
     'NUM_TRAIN, EPOCHS = 5600, 3': 'NUM_TRAIN, EPOCHS = 48, 1',
     'EPOCHS = 20': 'EPOCHS = 1',
     'num-train 80': 'num-train 32',
+    'num-val 100': 'num-val 10',
 }
 COMMAND = re.compile(r'^!(?:.*\\\n)*.*$', re.MULTILINE)
 CHECK = '\nassert not globals().get("_exit_code"), "a command has failed"'

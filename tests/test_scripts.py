@@ -321,10 +321,10 @@ QUICK_TESTS = (
 @pytest.mark.parametrize(
     ('arguments', 'broken', 'status', 'ran'),
     [
-        ([], '', 0, ['ruff check', 'ruff format --check', 'mypy', ALL_TESTS]),
-        ([], 'mypy', 1, ['ruff check', 'ruff format --check', 'mypy', ALL_TESTS]),
-        ([], 'pytest', 1, ['ruff check', 'ruff format --check', 'mypy', ALL_TESTS]),
-        (['--quick'], '', 0, ['ruff check', 'ruff format --check', 'mypy', QUICK_TESTS]),
+        ([], '', 0, ['ruff check', 'ruff format --check', ALL_TESTS, 'mypy']),
+        ([], 'mypy', 1, ['ruff check', 'ruff format --check', ALL_TESTS, 'mypy']),
+        ([], 'pytest', 1, ['ruff check', 'ruff format --check', ALL_TESTS, 'mypy']),
+        (['--quick'], '', 0, ['ruff check', 'ruff format --check', QUICK_TESTS, 'mypy']),
         (['tests/codecs', '-k', 'udp'], '', 0, ['pytest tests/codecs -k udp']),
     ],
 )

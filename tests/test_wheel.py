@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LEAF = 'ViTPose_tiny_toy_128x96'
 SMALL = [
     'train_cfg.max_epochs=1', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
-    'train_dataloader.batch_size=4',
+    'train_dataloader.batch_size=4', 'default_hooks.bad_cases.num_worst=1',
+    'default_hooks.bad_cases.num_random=1',
 ]  # fmt: skip
 
 

@@ -32,13 +32,21 @@ if [[ $# -eq 0 ]]; then
     say "ruff"
     "$PYTHON" -m ruff check || failed+=" 'ruff check'"
     "$PYTHON" -m ruff format --check || failed+=" 'ruff format --check'"
-    say "mypy"
-    "$PYTHON" -m mypy || failed+=" 'mypy'"
+    say "mypy, which runs beside the tests"
+    types="$(mktemp)"
+    "$PYTHON" -m mypy >"$types" 2>&1 &
+    mypy=$!
+    trap 'kill "$mypy" 2>/dev/null || true; rm -f "$types"' EXIT
     # a file stays in one process, which makes its fixtures once
     parallel=(-n "${WORKERS:-auto}" --maxprocesses 8 --dist loadfile)
 fi
 say "pytest"
 status=0
 "$PYTHON" -m pytest "${parallel[@]}" "${chosen[@]}" "$@" || status=$?
+if [[ -n "${mypy:-}" ]]; then
+    say "mypy"
+    wait "$mypy" || failed+=" 'mypy'"
+    cat "$types"
+fi
 [[ -z "$failed" ]] || fail "see above for what these found:$failed"
 exit "$status"

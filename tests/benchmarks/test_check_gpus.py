@@ -9,10 +9,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from benchmarks import check_gpus as check
 from benchmarks import gpu_measures, gpu_trainings, tables
+from benchmarks.gpu_measures import read_config
 from benchmarks.gpu_trainings import Workplace
+from mmpose.config.load import load_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,8 +25,51 @@ def stage_names(tmp_path):
     return list(check.make_stages(place, check.Worker(1.0), []))
 
 
+class Here:
+    """Stands for the worker process: the functions run in this one."""
+
+    def __init__(self, limit_s):
+        pass
+
+    def __call__(self, function, *args):
+        return function(*args)
+
+    def close(self):
+        pass
+
+
+def read_tiny(name, has_gpu, **more):
+    """Config of a model of a check: ViTPose-S as it is, all others narrow or of one block."""
+    if name == 'ViTPose-S':
+        return read_config(name, has_gpu, **more)
+    backbone = {'embed_dim': 24, 'depth': 1, 'num_heads': 2}
+    narrow = {f'model.backbone.{key}': value for key, value in backbone.items()}
+    for head in [f'heads.{i}' for i in range(6)] if name == 'ViTPose+-B' else ['head']:
+        narrow[f'model.{head}.in_channels'] = 24
+        narrow[f'model.{head}.deconv_out_channels'] = (8, 8)
+    of_language = {
+        'PGVL-B': {'model.backbone.depth': 1, 'model.text_encoder.layers': 1},
+        'VLPose-B': {'model.backbone.depth': 1, 'model.text_encoder.depth': 1},
+    }
+    path = ROOT / gpu_measures.COCO / gpu_measures.MODELS[name]
+    return load_config(path, of_language.get(name, narrow), **more)
+
+
+@pytest.fixture
+def tiny_networks(monkeypatch):
+    monkeypatch.setattr(check, 'Worker', Here)
+    monkeypatch.setattr(gpu_measures, 'read_config', read_tiny)
+    backends = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [backend.allow_tf32 for backend in backends]
+    yield
+    for backend, is_allowed in zip(backends, before, strict=True):  # a stage turns it off
+        backend.allow_tf32 = is_allowed
+
+
 @pytest.mark.parametrize('kind', ['commands', 'networks'])
-def test_every_stage_runs_at_a_tiny_size(kind, tmp_path, capsys):
+def test_every_stage_runs_at_a_tiny_size(kind, tmp_path, capsys, request):
+    if kind == 'networks':  # the others have the real worker
+        request.getfixturevalue('tiny_networks')
     names = [name for name in stage_names(tmp_path) if kind_of(name) == kind]
     report = check.check_gpus(tmp_path / 'out', names)
     stages = {stage['name']: stage for stage in report['stages']}

@@ -12,8 +12,9 @@ from test_configs import LEAVES, name_of
 from mmpose.apis import load_config
 from mmpose.apis.test import prepare_test, run_test
 from mmpose.apis.train import prepare_training, run_training
-from toy_pose import ToySpec, generate_toy_dataset
 from mmpose.registry import MODELS
+from tests.end_to_end.plain_config_texts import OWNER, format_plainly
+from toy_pose import ToySpec, generate_toy_dataset
 
 # data root below data/: format; where two datasets share a folder, the one that holds both
 FORMATS = {
@@ -36,6 +37,8 @@ TINY = {
     'model.pretrained': None,
     'model.pretrained_metainfo': None,
     'default_hooks.preview.interval': 0,
+    'default_hooks.bad_cases.num_worst': 1,  # of each group a picture, which takes longest here
+    'default_hooks.bad_cases.num_random': 1,
     'train_cfg.max_epochs': 1,
     'train_cfg.val_interval': 1,
     'train_dataloader.batch_size': 4,
@@ -62,6 +65,11 @@ def data_root(tmp_path_factory):
         return root
 
     return root_for
+
+
+@pytest.fixture(autouse=True)
+def _plain_config_texts(monkeypatch):
+    monkeypatch.setattr(OWNER, 'FormatCode', format_plainly)
 
 
 def parts_of(cfg):

@@ -1,15 +1,21 @@
 """The real commands on a small generated dataset."""
 
+import atexit
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap/toy/ViTPose_tiny_toy_128x96.py'
+# pictures take longer than all else here
+FEW_PICTURES = ['default_hooks.bad_cases.num_worst=1', 'default_hooks.bad_cases.num_random=1']
 # a network that learns nothing but runs in seconds
 SMALL = [
     'model.backbone.embed_dim=48',
@@ -24,6 +30,7 @@ SMALL = [
     'default_hooks.logger.interval=1',
     'default_hooks.throughput.interval=1',
     'default_hooks.preview.interval=0',
+    *FEW_PICTURES,
 ]
 
 
@@ -56,8 +63,56 @@ def run(*command, check=True, **options):
     return done
 
 
-def tool(name, *arguments, **options):
-    return run(sys.executable, f'tools/{name}.py', *arguments, **options)
+def tool(name, *arguments, fresh=False, **options):
+    """Runs a tool in a fork of a process that has imported PyTorch, or as its users start it.
+
+    Args:
+        fresh: Whether it is started as its users do, which a test of each tool does.
+    """
+    if fresh:
+        return run(sys.executable, f'tools/{name}.py', *arguments, **options)
+    return _run_forked([f'tools/{name}.py', *arguments], [environment()], **options)
+
+
+def ranks(num, name, *arguments, **options):
+    """Runs a tool in several ranks, as ``tools/dist_*.sh`` do, but in forks as above."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        port = str(server.getsockname()[1])
+    common = {'WORLD_SIZE': str(num), 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port}
+    environments = [
+        {**environment(), **common, 'RANK': str(rank), 'LOCAL_RANK': str(rank)}
+        for rank in range(num)
+    ]
+    words = [f'tools/{name}.py', '--launcher', 'pytorch', *arguments]
+    return _run_forked(words, environments, **options)
+
+
+def _run_forked(words, environments, check=True):
+    server = _fork_server()
+    with tempfile.NamedTemporaryFile('r', errors='replace') as log:
+        command = [str(word) for word in words]
+        request = {'command': command, 'log': log.name, 'environments': environments}
+        server.stdin.write(json.dumps(request) + '\n')
+        server.stdin.flush()
+        codes = json.loads(server.stdout.readline())
+        done = subprocess.CompletedProcess(command, next(filter(None, codes), 0), log.read())
+    if check:
+        assert not any(codes), (codes, done.stdout[-6000:])
+    return done
+
+
+@cache
+def _fork_server():
+    process = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name('fork_server.py')],
+        cwd=ROOT,
+        env=environment(),
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    atexit.register(process.communicate)  # which closes its stdin, and it ends
+    return process
 
 
 def losses(work_dir):
@@ -79,7 +134,8 @@ def train_options(toy, *more):
 def toy(tmp_path_factory):
     """The folder of a toy dataset of some dozens of people; its name is as in the config."""
     folder = tmp_path_factory.mktemp('data') / 'toy'
-    tool('make_toy_dataset', '--out', folder, '--num-train', 16, '--num-val', 9, '--seed', 1)
+    counts = ['--num-train', 16, '--num-val', 9, '--seed', 1]
+    tool('make_toy_dataset', '--out', folder, *counts, fresh=True)
     return folder
 
 
@@ -88,5 +144,5 @@ def trained(toy, tmp_path_factory):
     """The work dir of a run of two epochs in one process."""
     work_dir = tmp_path_factory.mktemp('trained')
     options = train_options(toy, *SAVE_EACH_ITERATION)
-    tool('train', *options, 'train_cfg.max_epochs=2', '--work-dir', work_dir)
+    tool('train', *options, 'train_cfg.max_epochs=2', '--work-dir', work_dir, fresh=True)
     return work_dir

@@ -25,7 +25,8 @@ def test_conditioned_model_from_training_to_inference(tmp_path):
     checkpoint = run / (run / 'last_checkpoint').read_text()
     boxes = root / 'crowdpose/annotations/det_for_crowd_test_0.1_0.5.json'
     found = [root / 'crowdpose/images', '--model', run / 'config.py', checkpoint, '--det', boxes]
-    tool('infer', *found, '--refine', 1, '--save-json', '--out', tmp_path / 'out', '--no-progress')
+    out = ['--save-json', '--out', tmp_path / 'out', '--no-progress']
+    tool('infer', *found, '--refine', 1, *out, fresh=True)
     results = json.loads((tmp_path / 'out/results.json').read_text())
     detected = [x for x in json.loads(boxes.read_text()) if x['score'] >= 0.3]
     assert 0 < len(results) <= len(detected)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import tool
+from conftest import FEW_PICTURES, tool
 
 BODY = 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap'
 WHOLE = 'configs/wholebody/2d_kpt_sview_rgb_img/topdown_heatmap'
@@ -42,6 +42,7 @@ TINY = [
     'train_cfg.val_interval=1',
     'train_dataloader.dataset.indices=8',
     'default_hooks.preview.interval=1',
+    *FEW_PICTURES,
 ]
 
 

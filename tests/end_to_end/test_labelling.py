@@ -3,8 +3,7 @@
 import json
 
 import numpy as np
-
-from tests.end_to_end.conftest import losses, tool, train_options
+from conftest import losses, tool, train_options
 
 
 def test_loop(toy, tmp_path):
@@ -24,12 +23,13 @@ def test_loop(toy, tmp_path):
     images = [str(path) for path in sorted((toy / 'val2017').iterdir())[:4]]
     boxes = ['--det', toy / 'annotations/person_keypoints_val2017.json']
     model = ['--model', tmp_path / 'run', *boxes]
-    done = tool('pseudo_label', *images, *model, '--out', tmp_path / 'l.json', check=False)
+    done = tool('pseudo_label', *images, *model, '--out', tmp_path / 'l.json', check=False,
+                fresh=True)  # fmt: skip
     assert done.returncode == 1
     assert 'error: no pseudo-label: of ' in done.stdout
     assert not (tmp_path / 'l.json').exists()
     out = tmp_path / 'picked'
     pick = [*images, *model, '--model2', tmp_path / 'run', '--num', 2, '--out', out]
-    tool('pick_images', *pick, '--to', 'cvat', '--kpt-thr', '-1')
+    tool('pick_images', *pick, '--to', 'cvat', '--kpt-thr', '-1', fresh=True)
     assert (out / 'annotations.xml').read_text().count('<image ') == 2
     assert len(list((out / 'images').iterdir())) == 2

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import run, tool
+from conftest import FEW_PICTURES, ranks, run, tool
 
 CONFIG = (
     'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap/crowdpose/PGVL_v2_ViTB_crowdpose_256X192.py'
@@ -24,6 +24,7 @@ SMALL = [
     'val_dataloader.num_workers=0',
     'default_hooks.preview.interval=0',
     'train_cfg.val_interval=1',
+    *FEW_PICTURES,
 ]
 
 
@@ -43,15 +44,14 @@ def test_two_ranks_train_resume_and_test_like_one(data_root, tmp_path):
     done = run(*command, '--work-dir', tmp_path, '--seed', 3, *options(1))
     assert 'the text encoder starts from random weights' in done.stdout
     assert 'loss_feature' in done.stdout
-    done = run(*command, '--work-dir', tmp_path, '--resume', *options(2))
+    common = ['--data-root', data_root, '--work-dir']
+    done = ranks(2, 'train', CONFIG, *common, tmp_path, '--resume', *options(2))
     assert 'resumed from' in done.stdout
     metrics = []
-    for ranks, devices in ((1, '0'), (2, '0,1')):
-        work_dir = tmp_path / str(ranks)
-        run(
-            *('bash', 'tools/dist_test.sh', CONFIG, tmp_path / 'epoch_2.pth', ranks, devices),
-            *('--work-dir', work_dir, '--data-root', data_root, '--cfg-options', *SMALL),
-        )
+    for num in (1, 2):
+        work_dir = tmp_path / str(num)
+        test = ['test', CONFIG, tmp_path / 'epoch_2.pth', *common, work_dir]
+        ranks(num, *test, '--cfg-options', *SMALL)
         metrics.append(json.loads((work_dir / 'metrics.json').read_text()))
     assert metrics[0] == pytest.approx(metrics[1], abs=1e-6)
 

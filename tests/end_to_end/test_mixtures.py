@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import losses, run, tool
+from conftest import FEW_PICTURES, losses, ranks, tool
 
 COCO = 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap/coco'
 SIX = f'{COCO}/vitPose+_small_coco+aic+mpii+ap10k+apt36k+wholebody_256x192_udp.py'
@@ -42,6 +42,7 @@ def tiny(num_heads):
         'train_cfg.val_interval=1',
         'default_hooks.logger.interval=1',
         'default_hooks.preview.interval=1',
+        *FEW_PICTURES,
     ]
 
 
@@ -89,13 +90,13 @@ def check_test(checkpoint, data_root, work_dir):
 
 
 def test_three_datasets_in_two_processes(data_root, tmp_path):
-    command = ['bash', 'tools/dist_train.sh', THREE, 2, '--work-dir', tmp_path]
+    command = [2, 'train', THREE, '--work-dir', tmp_path]
     options = ['--data-root', data_root, '--seed', 0, '--cfg-options', *tiny(3)]
     # one crop a rank and step, so that every batch lacks two datasets
     options += ['train_dataloader.batch_size=1', 'train_cfg.max_epochs=1']
-    trained = run(*command, *options, 'train_cfg.max_iters=2')
+    trained = ranks(*command, *options, 'train_cfg.max_iters=2')
     assert sorted(losses(tmp_path)) == [1, 2]
-    resumed = run(*command, '--resume', *options)
+    resumed = ranks(*command, '--resume', *options)
     assert 'resumed from' in resumed.stdout
     metrics = trained.stdout + resumed.stdout
     assert all(FIGURES[name] in metrics for name in ('coco', 'aic', 'mpii'))
@@ -115,11 +116,11 @@ OTHERS = [
 
 @pytest.mark.parametrize(('config', 'names'), OTHERS, ids=[f'{i}' for i in range(4)])
 def test_mixture_in_two_processes(config, names, data_root, tmp_path):
-    command = ['bash', 'tools/dist_train.sh', config, 2, '--work-dir', tmp_path]
+    command = [2, 'train', config, '--work-dir', tmp_path]
     options = ['--data-root', data_root, '--seed', 0, '--cfg-options', *tiny(len(names))]
     options += [f'train_dataloader.dataset.datasets.{i}.indices=3' for i in range(len(names))]
-    run(*command, *options, 'train_cfg.max_epochs=1')
-    resumed = run(*command, '--resume', *options, 'train_cfg.max_epochs=2')
+    ranks(*command, *options, 'train_cfg.max_epochs=1')
+    resumed = ranks(*command, '--resume', *options, 'train_cfg.max_epochs=2')
     assert 'resumed from' in resumed.stdout
     assert (tmp_path / 'last_checkpoint').read_text() == 'epoch_2.pth'
     for name in names:

@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import tool
+from conftest import FEW_PICTURES, tool
 
 SMALL = [
     'model.backbone.embed_dim=24', 'model.backbone.depth=1', 'model.backbone.num_heads=2',
@@ -11,6 +11,7 @@ SMALL = [
     *(f'{phase}_dataloader.{option}' for phase in ('train', 'val', 'test')
       for option in ('num_workers=0', 'persistent_workers=False', 'batch_size=8')),
     'train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'default_hooks.preview.interval=0',
+    *FEW_PICTURES,
 ]  # fmt: skip
 NUM_KEYPOINTS = {1: 17, 2: 20}
 
@@ -22,7 +23,7 @@ def test_one_file_one_model_a_head_per_category(tmp_path):
     val = data / 'annotations/val.json'
     made = tool('new_dataset', '--ann', data / 'annotations/train.json', '--val-ann', val,
                 '--name', 'zoo', '--img-dir', data / 'images', '--out', project,
-                '--model', 'tiny', '--size', '128x96')  # fmt: skip
+                '--model', 'tiny', '--size', '128x96', fresh=True)  # fmt: skip
     assert 'person (17 keypoints), quadruped (20 keypoints)' in made.stdout
     config = project / 'zoo.py'
     trained = tool('train', config, '--work-dir', run, '--cfg-options', *SMALL)
@@ -31,7 +32,7 @@ def test_one_file_one_model_a_head_per_category(tmp_path):
     assert 'person/AP' in trained.stdout
     assert 'quadruped/AP' in trained.stdout
     exported = tmp_path / 'zoo.onnx'
-    tool('export', config, checkpoint, '--out', exported, '--cfg-options', *SMALL)
+    tool('export', config, checkpoint, '--out', exported, '--cfg-options', *SMALL, fresh=True)
 
     truth = json.loads(val.read_text())
     expected = [(one['image_id'], one['category_id']) for one in truth['annotations']]

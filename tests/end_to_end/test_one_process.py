@@ -108,17 +108,19 @@ def test_results_evaluate_to_the_same_numbers_without_the_model(toy, trained, tm
         *('test', CONFIG, trained / 'epoch_2.pth', '--data-root', toy.parent),
         *('--work-dir', tmp_path, '--out', results, '--dump', tmp_path / 'all.npz'),
         *('--show-dir', tmp_path / 'drawn', '--cfg-options', *SMALL),
+        fresh=True,
     )
     assert 'coco/AP' in tested.stdout
     annotations = toy / 'annotations/person_keypoints_val2017.json'
     metrics = tmp_path / 'metrics_again.json'
-    tool('evaluate', results, '--dataset', 'coco', '--ann', annotations, '--out', metrics)
+    against = ['--dataset', 'coco', '--ann', annotations]
+    tool('evaluate', results, *against, '--out', metrics, fresh=True)
     ours = json.loads((tmp_path / 'metrics.json').read_text())
     again = json.loads(metrics.read_text())
     assert ours == pytest.approx({f'coco/{key}': again[key] for key in again}, abs=1e-6)
     assert len(list((tmp_path / 'drawn').glob('*.jpg'))) == 9
     assert (tmp_path / 'all.npz').is_file()
-    summary = tool('summarize', tmp_path)
+    summary = tool('summarize', tmp_path, fresh=True)
     assert (tmp_path / 'predictions.png').is_file(), summary.stdout
 
 

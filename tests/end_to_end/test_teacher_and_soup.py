@@ -15,11 +15,11 @@ def test_a_student_and_a_soup(toy, trained, tmp_path):
     assert f'teacher: {trained}/config.py with ' in out
     records = [json.loads(x) for x in next(student.glob('*/vis_data/scalars.json')).open()]
     assert all(x['loss'] > x['loss_teacher'] > 0 for x in records if 'loss' in x)
-    tool('publish_model', student / 'epoch_1.pth', tmp_path / 'plain')
+    tool('publish_model', student / 'epoch_1.pth', tmp_path / 'plain', fresh=True)
     assert 'teacher' not in (tmp_path / 'plain/config.json').read_text()
 
     wide = ['--data-root', toy.parent, '--work-dir', tmp_path / 'logs', '--soup', soup]
-    out = tool('model_soup', student / 'config.py', student, *wide).stdout
+    out = tool('model_soup', student / 'config.py', student, *wide, fresh=True).stdout
     assert 'epoch_1.pth: coco/AP ' in out or 'epoch_1.pth: left out' in out
     assert 'mean with ' in out
     assert soup.exists() != ('nothing written' in out)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from conftest import CONFIG, ROOT, SMALL, losses, run, train_options
+from conftest import CONFIG, ROOT, SMALL, losses, ranks, run, train_options
 
 from mmpose.checkpoints.io import read_checkpoint
 
@@ -25,12 +25,14 @@ def test_two_ranks_train_with_one_log(two_ranks):
 
 def test_two_ranks_test_like_one(two_ranks, toy, tmp_path):
     metrics = []
-    for ranks in (1, 2):
-        work_dir = tmp_path / str(ranks)
-        run(
-            *('bash', 'tools/dist_test.sh', CONFIG, two_ranks / 'epoch_1.pth', ranks),
-            *('--work-dir', work_dir, '--data-root', toy.parent, '--cfg-options', *SMALL),
-        )
+    files = [CONFIG, two_ranks / 'epoch_1.pth']
+    for num in (1, 2):
+        work_dir = tmp_path / str(num)
+        options = ['--work-dir', work_dir, '--data-root', toy.parent, '--cfg-options', *SMALL]
+        if num == 1:
+            ranks(num, 'test', *files, *options)
+        else:
+            run('bash', 'tools/dist_test.sh', *files, num, *options)
         metrics.append(json.loads((work_dir / 'metrics.json').read_text()))
         results = json.loads((work_dir / 'result_keypoints.json').read_text())
         annotations = json.loads((toy / 'annotations/person_keypoints_val2017.json').read_text())
@@ -40,23 +42,21 @@ def test_two_ranks_test_like_one(two_ranks, toy, tmp_path):
 
 def test_two_ranks_resume(two_ranks, toy, tmp_path):
     options = train_options(toy, 'train_cfg.max_epochs=2')
-    done = run(
-        *('bash', 'tools/dist_train.sh', options[0], 2, '--work-dir', two_ranks),
-        *(*options[1:3], '--resume', *options[3:]),
-    )
+    command = [2, 'train', options[0], '--work-dir', two_ranks]
+    done = ranks(*command, '--resume', *options[1:])
     assert 'resumed from' in done.stdout
     assert (two_ranks / 'epoch_2.pth').is_file()
 
 
 def test_sharded_training_saves_a_plain_checkpoint_and_resumes(toy, tmp_path):
     options = train_options(toy, 'strategy=fsdp', 'train_cfg.max_epochs=1')
-    command = ['bash', 'tools/dist_train.sh', options[0], 2, '--work-dir', tmp_path]
-    run(*command, *options[1:])
-    done = run(*command, '--resume', *options[1:], 'train_cfg.max_epochs=2')
+    command = [2, 'train', options[0], '--work-dir', tmp_path]
+    ranks(*command, *options[1:])
+    done = ranks(*command, '--resume', *options[1:], 'train_cfg.max_epochs=2')
     assert 'resumed from' in done.stdout
-    tested = run(
-        *('bash', 'tools/dist_test.sh', CONFIG, tmp_path / 'epoch_2.pth', 1),
-        *('--work-dir', tmp_path, '--data-root', toy.parent, '--cfg-options', *SMALL),
+    tested = ranks(
+        *(1, 'test', CONFIG, tmp_path / 'epoch_2.pth', '--work-dir', tmp_path),
+        *('--data-root', toy.parent, '--cfg-options', *SMALL),
     )
     assert 'coco/AP' in tested.stdout
 
@@ -73,8 +73,8 @@ def test_two_ranks_unfreeze_together(toy, tmp_path):
     config.write_text(FREEZING_CONFIG.format(base=ROOT / CONFIG))
     options = train_options(toy, 'train_cfg.max_epochs=2', 'default_hooks.checkpoint.interval=1')
     work_dir = tmp_path / 'run'
-    done = run(
-        *('bash', 'tools/dist_train.sh', config, 2, '--work-dir', work_dir),
+    done = ranks(
+        *(2, 'train', config, '--work-dir', work_dir),
         *(*options[1:], 'default_hooks.checkpoint.max_keep_ckpts=-1'),
     )
     assert 'from epoch 1 on: backbone is frozen' in done.stdout

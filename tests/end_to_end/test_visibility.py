@@ -24,7 +24,7 @@ def test_visibility_and_calibration(toy, trained, tmp_path):
 
     config, target = work_dir / 'config.py', tmp_path / 'calibrated.pth'
     options = ['--data-root', toy.parent, '--out', target]
-    said = tool('calibrate', config, work_dir / 'epoch_1.pth', *options).stdout
+    said = tool('calibrate', config, work_dir / 'epoch_1.pth', *options, fresh=True).stdout
     report = json.loads(target.with_suffix('.json').read_text())
     error = report['expected_calibration_error']
     assert f'{error["before"]:.4f} before, {error["after"]:.4f} after' in said

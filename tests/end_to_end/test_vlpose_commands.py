@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import run, tool
+from conftest import FEW_PICTURES, ranks, tool
 
 pytest.importorskip('transformers', reason='transformers is not installed')
 
@@ -24,6 +24,7 @@ TINY = [
     'val_dataloader.num_workers=0',
     'train_cfg.val_interval=1',
     'default_hooks.preview.interval=0',
+    *FEW_PICTURES,
 ]
 
 
@@ -36,11 +37,11 @@ def root(tmp_path_factory):
 
 
 def test_two_ranks_train_and_resume_and_one_tests(root, tmp_path):
-    command = ['bash', 'tools/dist_train.sh', f'{PUBLISHED}vit-S_dp50.py', 2]
+    command = [2, 'train', f'{PUBLISHED}vit-S_dp50.py']
     options = ['--data-root', root, '--work-dir', tmp_path, '--cfg-options', *TINY]
-    trained = run(*command, *options, 'train_cfg.max_epochs=1')
+    trained = ranks(*command, *options, 'train_cfg.max_epochs=1')
     assert 'frozen parts stay as drawn at random: text_encoder, head' in trained.stdout
-    resumed = run(*command, '--resume', *options, 'train_cfg.max_epochs=2')
+    resumed = ranks(*command, '--resume', *options, 'train_cfg.max_epochs=2')
     assert 'resumed from' in resumed.stdout
     assert 'frozen parts stay' not in resumed.stdout
     tool(
