@@ -7,15 +7,16 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from inspect import signature
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.dataset_tools.browse import dataset_parts
 from mmpose.dataset_tools.check.coco_layout import read_coco_split
-from mmpose.dataset_tools.check.copies import check_copies_within, check_leak
+from mmpose.dataset_tools.check.copies import Facts, check_copies_within, check_leak
 from mmpose.dataset_tools.check.geometry import check_geometry
-from mmpose.dataset_tools.check.images import Fingerprints, check_images
+from mmpose.dataset_tools.check.images import check_images
 from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.page import write_page
 from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
@@ -94,7 +95,7 @@ def check_dataset(cfg: Config, with_images: bool = True, workers: int | None = N
     """
     log = IssueLog()
     workers = workers or min(os.cpu_count() or 1, 16)
-    splits, statistics, prints = [], [], []
+    splits, statistics, decoded = [], [], []
     skeletons: set[str] = set()
     for name, dataset in _dataset_configs(cfg):
         split, num_samples = _read_split(name, dataset, log)
@@ -104,11 +105,10 @@ def check_dataset(cfg: Config, with_images: bool = True, workers: int | None = N
         padding, input_size, apply_exif = _crop_options(dataset)
         check_geometry(split, log, padding, input_size)
         sides = check_sides(split, log)
-        prints.append(_fingerprints(split, log, workers, apply_exif) if with_images else None)
-        num_checked = 0 if prints[-1] is None else len(prints[-1].images)
+        decoded.append(_decode_images(split, log, workers, apply_exif) if with_images else {})
         splits.append(split)
-        statistics.append(gather_statistics(split, num_checked, num_samples, sides))
-    _compare_splits(splits, prints, log)
+        statistics.append(gather_statistics(split, len(decoded[-1]), num_samples, sides))
+    _compare_splits(splits, decoded, log)
     return CheckReport(log, splits, statistics, _length(cfg, statistics))
 
 
@@ -197,22 +197,19 @@ def _crop_options(dataset: Config) -> tuple[float, tuple[int, int] | None, bool]
     )
 
 
-def _fingerprints(
-    split: Split, log: IssueLog, workers: int, apply_exif: bool
-) -> Fingerprints | None:
+def _decode_images(split: Split, log: IssueLog, workers: int, apply_exif: bool) -> Facts:
     if not split.image_folder.is_dir():
         found, expected = 'no such folder', f'a folder with {len(split.store.image_ids)} images'
         folder = str(split.image_folder)
         log.add(Issue('missing_image', split.name, folder, '', found, expected))
-        return None
-    prints = check_images(split, log, workers, apply_exif)
-    check_copies_within(split, prints, log)
-    return prints
+        return {}
+    decoded = check_images(split, log, workers, apply_exif)
+    check_copies_within(split, decoded, log)
+    return decoded
 
 
-def _compare_splits(splits: list[Split], prints: list[Fingerprints | None], log: IssueLog) -> None:
-    known = [(a, b) for a, b in zip(splits, prints, strict=True) if b is not None]
-    for train, train_prints in known:
-        for other, other_prints in known:
-            if train.name.startswith('train') and not other.name.startswith('train'):
-                check_leak(train, train_prints, other, other_prints, log)
+def _compare_splits(splits: list[Split], decoded: list[Facts], log: IssueLog) -> None:
+    pairs = product(zip(splits, decoded, strict=True), repeat=2)
+    for (train, train_facts), (other, other_facts) in pairs:
+        if train.name.startswith('train') and not other.name.startswith('train'):
+            check_leak(train, train_facts, other, other_facts, log)

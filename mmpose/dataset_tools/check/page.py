@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from mmpose.dataset_tools.check.issues import KINDS, NOTE, Issue, IssueLog
+from mmpose.dataset_tools.check.issues import ERROR, KINDS, NOTE, WARNING, Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics
 from mmpose.visualization import HtmlReport, draw_pose
@@ -31,7 +32,9 @@ def write_page(
         statistics: Counts, one entry per split.
     """
     report = HtmlReport(title)
-    report.summary(f'{log.status}. {_summary(log)}', STATUS_STYLES[log.status])
+    totals = Counter(issue.severity for issue in log.issues)
+    numbers = f'{totals[ERROR]} errors, {totals[WARNING]} warnings'
+    report.summary(f'{log.status}. {numbers}', STATUS_STYLES[log.status])
     _write_overview(report, log, statistics)
     by_name = {split.name: split for split in splits}
     for kind, count in log.counts.items():
@@ -40,14 +43,6 @@ def write_page(
     for part in statistics:
         _write_statistics(report, part)
     return report.write(path)
-
-
-def _summary(log: IssueLog) -> str:
-    totals = {'error': 0, 'warning': 0}
-    for kind, count in log.counts.items():
-        if KINDS[kind].severity in totals:
-            totals[KINDS[kind].severity] += count
-    return ', '.join(f'{count} {name}s' for name, count in totals.items())
 
 
 def _write_overview(report: HtmlReport, log: IssueLog, statistics: Sequence[Statistics]) -> None:
@@ -66,10 +61,10 @@ def _write_overview(report: HtmlReport, log: IssueLog, statistics: Sequence[Stat
         report.text('Nothing was found.')
         return
     report.heading('What was found')
-    kinds = [(kind, KINDS[kind]) for kind in log.counts]
+    kinds = [(*KINDS[kind], count) for kind, count in log.counts.items()]
     report.table(
         ['severity', 'issue', 'count', 'what to do'],
-        [(about.severity, about.title, log.counts[kind], about.remedy) for kind, about in kinds],
+        [(severity, title, count, remedy) for severity, title, remedy, count in kinds],
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmpose.dataset_tools.check.issues import Issue
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.structures import DatasetMeta
 
@@ -46,10 +47,6 @@ class Split:
             keypoints_visible=nothing[..., 0],
         )
 
-    def image_name(self, row: int) -> str:
-        """Returns the file name of the image of an instance."""
-        return self.store.file_name(self.store.image_index[row])
-
     def image_path(self, image: int) -> Path:
         """Returns the path of an image by its row."""
         return self.image_folder / self.store.file_name(image)
@@ -57,3 +54,15 @@ class Split:
     def entry(self, row: int) -> str:
         """Returns what an instance is called in reports."""
         return f'annotation {self.store.ann_ids[row]}'
+
+    def issue_of(self, kind: str, row: int, found: str, expected: str) -> Issue:
+        """Returns an issue of an instance by its row."""
+        image = self.store.file_name(self.store.image_index[row])
+        entry = self.entry(row)
+        return Issue(kind, self.name, str(self.ann_file), entry, found, expected, image)
+
+    def issue_of_image(self, kind: str, image: int, found: str, expected: str) -> Issue:
+        """Returns an issue of an image by its row."""
+        path, entry = self.image_path(image), f'image {self.store.image_ids[image]}'
+        name = self.store.file_name(image)
+        return Issue(kind, self.name, str(path), entry, found, expected, name)
