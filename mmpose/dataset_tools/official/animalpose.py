@@ -17,7 +17,7 @@ from pathlib import Path
 from mmpose.coco.json_fields import Json
 from mmpose.dataset_tools.convert.files import plain_name, read_image_wh
 from mmpose.dataset_tools.official.ap10k import split_by_group
-from mmpose.dataset_tools.official.files import category, coco_layout, write_json
+from mmpose.dataset_tools.official.files import category, coco_layout, read_names, write_json
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 from mmpose.structures.progress import track
@@ -73,23 +73,19 @@ def convert_animalpose(
         chosen = _listed(Path(val_list), trainval)
     else:
         chosen = split_by_group(trainval.species, TRAIN_SHARES, seed)
-    sets = {
-        'train': trainval.select({key for key, name in chosen.items() if name == 'train'}),
-        'val': trainval.select({key for key, name in chosen.items() if name == 'val'}),
-        'trainval': trainval,
-        'test': test,
+    images = {
+        'train': [image for key, image in trainval.images.items() if chosen[key] == 'train'],
+        'val': [image for key, image in trainval.images.items() if chosen[key] == 'val'],
+        'trainval': trainval.images.values(),
+        'test': test.images.values(),
     }
-    categories = [category(dataset_meta, 'animal')]
-    write_json(
-        {
-            Path(out) / f'animalpose_{name}.json': coco_layout(
-                list(part.images.values()), part.animals, categories
-            )
-            for name, part in sets.items()
-            if part.animals
-        }
-    )
-    return {name: len(part.animals) for name, part in sets.items()}
+    contents = {}
+    for name, own in images.items():
+        animals = test.animals if name == 'test' else trainval.animals
+        contents[name] = coco_layout(own, animals, [category(dataset_meta, 'animal')])
+    files = {f'animalpose_{name}.json': x for name, x in contents.items() if x['annotations']}
+    write_json({Path(out) / name: content for name, content in files.items()})
+    return {name: len(content['annotations']) for name, content in contents.items()}
 
 
 @dataclass
@@ -99,11 +95,6 @@ class _Part:
     images: dict[str, Json] = field(default_factory=dict)
     species: dict[str, str] = field(default_factory=dict)
     animals: list[Json] = field(default_factory=list)
-
-    def select(self, names: set[object]) -> _Part:
-        images = {name: image for name, image in self.images.items() if name in names}
-        ids = {image['id'] for image in images.values()}
-        return _Part(images, {}, [a for a in self.animals if a['image_id'] in ids])
 
 
 def read_animal(path: Path, dataset_meta: DatasetMeta) -> tuple[str, Json]:
@@ -166,10 +157,8 @@ def _read_part(
         image = _find_image(root, [place.format(species=species) for place in places], name, path)
         if image not in part.images:
             width, height = read_image_wh(root / image)
-            number = first_id + len(part.images)
-            part.images[image] = {
-                'id': number, 'file_name': image, 'width': width, 'height': height,
-            }  # fmt: skip
+            ids = {'id': first_id + len(part.images), 'file_name': image}
+            part.images[image] = {**ids, 'width': width, 'height': height}
             part.species[image] = species
         ids = {'id': len(part.animals) + 1, 'image_id': part.images[image]['id']}
         part.animals.append({**ids, 'category_id': 1, **animal})
@@ -187,8 +176,7 @@ def _find_image(root: Path, folders: list[str], name: str, path: Path) -> str:
 
 
 def _listed(path: Path, part: _Part) -> Mapping[str, str]:
-    names = {line.strip() for line in path.read_text(encoding='utf-8').splitlines()} - {''}
-    stems = {Path(name).stem for name in names}
+    stems = {Path(name).stem for name in read_names(path)}
     known = Counter(Path(name).stem for name in part.images)
     unclear = sorted(stem for stem in stems if known[stem] > 1)
     if unclear:

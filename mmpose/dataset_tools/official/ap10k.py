@@ -13,10 +13,7 @@ import numpy as np
 
 from mmpose.coco.json_fields import Json, describe, identifier, integer
 from mmpose.coco.json_file import load_coco
-from mmpose.dataset_tools.official.files import coco_layout, write_json
-
-# Of the images of each species: Yu et al., AP-10K, NeurIPS 2021.
-SPLIT_SHARES = {'train': 0.7, 'val': 0.1, 'test': 0.2}
+from mmpose.dataset_tools.official.files import SPLIT_SHARES, write_split
 
 
 def split_ap10k(
@@ -44,16 +41,8 @@ def split_ap10k(
         _merge(categories, sections['categories'], path, 'category')
     species = species_of_images(images, annotations)
     chosen = split_by_group(dict(sorted(species.items())), SPLIT_SHARES, seed)
-    counts, contents = {}, {}
-    for name in SPLIT_SHARES:
-        own = [image for key, image in sorted(images.items()) if chosen.get(key) == name]
-        keys = {image['id'] for image in own}
-        anns = [a for _, a in sorted(annotations.items()) if a['image_id'] in keys]
-        path = Path(out) / f'ap10k-{name}-split{number}.json'
-        contents[path] = coco_layout(own, anns, [item for _, item in sorted(categories.items())])
-        counts[name] = len(own)
-    write_json(contents)
-    return counts
+    lists = ([item for _, item in sorted(x.items())] for x in (images, annotations, categories))
+    return write_split(Path(out) / f'ap10k-{{}}-split{number}.json', chosen, *lists)
 
 
 def check_ap10k(ann_files: Sequence[str | Path]) -> dict[str, int]:
@@ -113,8 +102,7 @@ def split_by_group(
         ends[0] = max(ends[0], 1)
         order = rng.permutation(len(keys))
         for name, start, end in zip(shares, [0, *ends[:-1]], ends, strict=True):
-            for i in order[start:end]:
-                chosen[keys[i]] = name
+            chosen |= {keys[i]: name for i in order[start:end]}
     return chosen
 
 

@@ -1,15 +1,17 @@
-"""JSON files of the converters."""
+"""Files of the converters: JSON, and lists of names."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from mmpose.coco.json_fields import Json
-from mmpose.dataset_tools.convert.files import write_files
+from mmpose.dataset_tools.convert.files import read_text, write_files
 from mmpose.structures import DatasetMeta
+
+# Of the images of each species in AP-10K: Yu et al., NeurIPS 2021.
+SPLIT_SHARES = {'train': 0.7, 'val': 0.1, 'test': 0.2}
 
 
 def write_json(contents: Mapping[Path, object]) -> None:
@@ -22,15 +24,42 @@ def write_json(contents: Mapping[Path, object]) -> None:
     write_files(texts, next(iter(texts)).parent)
 
 
-def coco_layout(
-    images: Sequence[Json], annotations: Sequence[Json], categories: Sequence[Json]
-) -> dict[str, Any]:
-    """Returns the content of a COCO file."""
-    return {
-        'images': list(images),
-        'annotations': list(annotations),
-        'categories': list(categories),
+def write_split(
+    pattern: Path,
+    set_of: Mapping[int | str, str],
+    images: Sequence[Json],
+    annotations: Sequence[Json],
+    categories: Sequence[Json],
+) -> dict[str, int]:
+    """Writes a COCO file for each set of images; returns the number of images in each.
+
+    Args:
+        pattern: Path of a file, with ``{}`` for the set.
+        set_of: Set of each image by its id; an image without one is in no file.
+    """
+    sets = {
+        name: coco_layout(
+            (i for i in images if set_of.get(i['id']) == name), annotations, categories
+        )
+        for name in SPLIT_SHARES
     }
+    write_json({Path(str(pattern).format(name)): content for name, content in sets.items()})
+    return {name: len(content['images']) for name, content in sets.items()}
+
+
+def coco_layout(
+    images: Iterable[Json], annotations: Sequence[Json], categories: Sequence[Json]
+) -> Json:
+    """Returns the content of a COCO file: images, and of the annotations those on them."""
+    own = list(images)
+    ids = {image['id'] for image in own}
+    found = [ann for ann in annotations if ann.get('image_id') in ids]
+    return {'images': own, 'annotations': found, 'categories': list(categories)}
+
+
+def read_names(path: Path) -> set[str]:
+    """Returns the lines of a text file that are not empty, without the blanks around them."""
+    return {line.strip() for line in read_text(path).splitlines()} - {''}
 
 
 def category(dataset_meta: DatasetMeta, name: str, category_id: int = 1) -> Json:
