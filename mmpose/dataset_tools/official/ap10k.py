@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from mmpose.coco.json_fields import Json, describe, identifier, integer
 from mmpose.coco.json_file import load_coco
 from mmpose.dataset_tools.official.files import SPLIT_SHARES, write_split
+
+Key = TypeVar('Key', bound=Hashable)
 
 
 def split_ap10k(
@@ -42,7 +45,7 @@ def split_ap10k(
     species = species_of_images(images, annotations)
     chosen = split_by_group(dict(sorted(species.items())), SPLIT_SHARES, seed)
     lists = ([item for _, item in sorted(x.items())] for x in (images, annotations, categories))
-    return write_split(Path(out) / f'ap10k-{{}}-split{number}.json', chosen, *lists)
+    return write_split(Path(out), f'ap10k-{{}}-split{number}.json', chosen, *lists)
 
 
 def check_ap10k(ann_files: Sequence[str | Path]) -> dict[str, int]:
@@ -82,8 +85,8 @@ def check_ap10k(ann_files: Sequence[str | Path]) -> dict[str, int]:
 
 
 def split_by_group(
-    groups: Mapping[Hashable, Hashable], shares: Mapping[str, float], seed: int
-) -> dict[Hashable, str]:
+    groups: Mapping[Key, Hashable], shares: Mapping[str, float], seed: int
+) -> dict[Key, str]:
     """Returns the set of each key, so that every group is divided in the same proportion.
 
     Args:
@@ -92,11 +95,11 @@ def split_by_group(
         shares: Share of each set; they add up to 1. A group too small for all sets fills the
             first ones first.
     """
-    members: dict[Hashable, list[Hashable]] = defaultdict(list)
+    members: dict[Hashable, list[Key]] = defaultdict(list)
     for key, group in groups.items():
         members[group].append(key)
     rng = np.random.default_rng(seed)
-    chosen: dict[Hashable, str] = {}
+    chosen: dict[Key, str] = {}
     for keys in members.values():
         ends = np.round(np.cumsum(list(shares.values())) * len(keys)).astype(int)
         ends[0] = max(ends[0], 1)

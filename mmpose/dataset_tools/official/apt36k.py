@@ -78,7 +78,8 @@ def split_apt36k(
     species = {clip: clip.rpartition('/')[0] for clip in sorted(set(clips.values()))}
     chosen = split_by_group(species, SPLIT_SHARES, seed)
     counts = write_split(
-        Path(out) / f'{{}}_annotations_{number}.json',
+        Path(out),
+        f'{{}}_annotations_{number}.json',
         {key: chosen[clip] for key, clip in clips.items()},
         list(images.values()),
         sections['annotations'],

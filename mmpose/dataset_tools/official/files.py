@@ -25,7 +25,8 @@ def write_json(contents: Mapping[Path, object]) -> None:
 
 
 def write_split(
-    pattern: Path,
+    out: Path,
+    pattern: str,
     set_of: Mapping[int | str, str],
     images: Sequence[Json],
     annotations: Sequence[Json],
@@ -34,7 +35,8 @@ def write_split(
     """Writes a COCO file for each set of images; returns the number of images in each.
 
     Args:
-        pattern: Path of a file, with ``{}`` for the set.
+        out: Folder to write into.
+        pattern: Name of a file, with ``{}`` for the set.
         set_of: Set of each image by its id; an image without one is in no file.
     """
     sets = {
@@ -43,7 +45,7 @@ def write_split(
         )
         for name in SPLIT_SHARES
     }
-    write_json({Path(str(pattern).format(name)): content for name, content in sets.items()})
+    write_json({out / pattern.format(name): content for name, content in sets.items()})
     return {name: len(content['images']) for name, content in sets.items()}
 
 
