@@ -50,24 +50,17 @@ def read_coco(source: Path, images: ImageFolder) -> LabelSet:
         )
         for row in np.flatnonzero(labelled)
     ]
-    if not instances:
-        raise ValueError(f'{source}: there is no instance with labelled keypoints')
     sizes = np.asarray(reader.images.wh).reshape(-1, 2).tolist()
     left_out = {
         'crowds': int(found.iscrowd.sum()),
         'annotations without keypoints': int((~labelled & ~found.iscrowd).sum()),
     }
-    return LabelSet(
-        tuple(names),
-        skeleton_links,
-        tuple(str(reader.categories.get(i, {}).get('name', i)) for i in used),
-        tuple(
-            LabelledImage(name, tuple(wh) if all(wh) else images.wh(name, source))
-            for name, wh in zip(reader.images.names, sizes, strict=True)
-        ),
-        tuple(instances),
-        tuple(count_notes(left_out)),
-    )
+    categories = [str(reader.categories.get(i, {}).get('name', i)) for i in used]
+    sized = [
+        LabelledImage(name, tuple(wh) if all(wh) else images.wh(name, source))
+        for name, wh in zip(reader.images.names, sizes, strict=True)
+    ]
+    return LabelSet(names, skeleton_links, categories, sized, instances, count_notes(left_out))
 
 
 def write_coco(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -75,9 +68,7 @@ def write_coco(labels: LabelSet, target: Path) -> dict[Path, str]:
 
     ``area`` is that of the box, since no other format stores the area of the outline.
     """
-    skeleton_links = [
-        [a + 1, b + 1] for a, b in labels.skeleton_links
-    ]  # COCO counts keypoints from 1
+    links = [[a + 1, b + 1] for a, b in labels.skeleton_links]  # COCO counts keypoints from 1
     data = {
         'images': [
             {'id': i + 1, 'file_name': name, 'width': wh[0], 'height': wh[1]}
@@ -92,7 +83,7 @@ def write_coco(labels: LabelSet, target: Path) -> dict[Path, str]:
                 'name': name,
                 'supercategory': name,
                 'keypoints': list(labels.keypoint_names),
-                'skeleton': skeleton_links,
+                'skeleton': links,
             }
             for i, name in enumerate(labels.categories)
         ],
@@ -117,7 +108,7 @@ def _annotation(ann_id: int, instance: LabelledInstance) -> Json:
     }
 
 
-def _skeleton(source: Path, data: Json) -> tuple[list[str], tuple[tuple[int, int], ...]]:
+def _skeleton(source: Path, data: Json) -> tuple[list[str], list[tuple[int, int]]]:
     """Returns the keypoint names and limbs that all categories share."""
     skeletons: dict[tuple[str, ...], Json] = {}
     for entry in data['categories']:
@@ -133,11 +124,11 @@ def _skeleton(source: Path, data: Json) -> tuple[list[str], tuple[tuple[int, int
         lengths = {len(entry.get('keypoints') or ()) for entry in data['annotations']} - {0}
         if len(lengths) != 1 or (length := lengths.pop()) % 3:
             raise ValueError(f"{source}: no category has 'keypoints', expected the keypoint names")
-        return neutral_names(length // 3), ()
+        return neutral_names(length // 3), []
     names, entry = next(iter(skeletons.items()))
     if len(set(names)) < len(names):
-        return neutral_names(len(names)), ()
-    skeleton_links = tuple((int(a) - 1, int(b) - 1) for a, b in entry.get('skeleton') or ())
+        return neutral_names(len(names)), []
+    skeleton_links = [(int(a) - 1, int(b) - 1) for a, b in entry.get('skeleton') or ()]
     if any(not 0 <= end < len(names) for limb in skeleton_links for end in limb):
         raise ValueError(
             f"{source}: category '{entry.get('name')}' has a limb outside of keypoints "

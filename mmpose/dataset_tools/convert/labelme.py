@@ -58,7 +58,7 @@ def read_labelme(source: Path, images: ImageFolder) -> LabelSet:
         drafts += _file_drafts(path, data['shapes'], len(found), left_out)
         found.append(_image(path, data, root, images))
     names, notes = listed_names(drafts, root / POSE_CONFIG, _config_names)
-    return assemble(source, names, found, drafts, (), [*count_notes(left_out), *notes])
+    return assemble(names, found, drafts, (), [*count_notes(left_out), *notes])
 
 
 def write_labelme(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -67,12 +67,7 @@ def write_labelme(labels: LabelSet, target: Path) -> dict[Path, str]:
     Put the images beside the JSON files to open them.
     """
     texts = {}
-    for image, instances in zip(labels.images, labels.of_image(), strict=True):
-        path = (target / image.file_name).with_suffix('.json')
-        if path in texts:
-            raise ValueError(
-                f"'{image.file_name}' and another image would both have the file {path}; rename one"
-            )
+    for path, (image, instances) in labels.by_path(target, '.json').items():
         content: Json = {
             'version': '5.0.1',
             'flags': {},
