@@ -12,7 +12,7 @@ from pathlib import Path
 from mmpose.coco.json_fields import Json, numbers
 from mmpose.coco.json_stream import stream_json
 from mmpose.dataset_tools.convert.files import ImageFolder, read_image_wh
-from mmpose.dataset_tools.official.files import category, coco_layout, write_json
+from mmpose.dataset_tools.official.files import category, write_json
 from mmpose.metainfo import load_metainfo
 from mmpose.structures.progress import track
 
@@ -61,7 +61,8 @@ def convert_aic(ann_file: str | Path, image_dir: str | Path, out: str | Path) ->
                 left_out += 1
     if not people:
         raise ValueError(f'{path} holds no person with a box')
-    write_json({Path(out): coco_layout(images, people, [category(dataset_meta, 'person')])})
+    categories = [category(dataset_meta, 'person')]
+    write_json({Path(out): dict(images=images, annotations=people, categories=categories)})
     return {'images': len(images), 'persons': len(people), 'left_out': left_out}
 
 

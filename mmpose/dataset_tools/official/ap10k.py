@@ -16,6 +16,7 @@ from mmpose.coco.json_fields import Json, describe, identifier, integer
 from mmpose.coco.json_file import load_coco
 from mmpose.dataset_tools.official.files import SPLIT_SHARES, write_split
 
+SECTIONS = {'images': 'image', 'annotations': 'annotation', 'categories': 'category'}
 Key = TypeVar('Key', bound=Hashable)
 
 
@@ -34,18 +35,15 @@ def split_ap10k(
         FileNotFoundError: If a file does not exist.
         ValueError: If one is malformed, or an id stands for different things in two files.
     """
-    images: dict[int | str, Json] = {}
-    annotations: dict[int | str, Json] = {}
-    categories: dict[int | str, Json] = {}
+    whole: dict[str, dict[int | str, Json]] = {name: {} for name in SECTIONS}
     for path in map(Path, ann_files):
         sections = load_coco(path, needs_categories=True)
-        _merge(images, sections['images'], path, 'image')
-        _merge(annotations, sections['annotations'], path, 'annotation')
-        _merge(categories, sections['categories'], path, 'category')
-    species = species_of_images(images, annotations)
+        for name, what in SECTIONS.items():
+            _merge(whole[name], sections[name], path, what)
+    species = species_of_images(whole['images'], whole['annotations'])
     chosen = split_by_group(dict(sorted(species.items())), SPLIT_SHARES, seed)
-    lists = ([item for _, item in sorted(x.items())] for x in (images, annotations, categories))
-    return write_split(Path(out), f'ap10k-{{}}-split{number}.json', chosen, *lists)
+    content = {name: [item for _, item in sorted(x.items())] for name, x in whole.items()}
+    return write_split(Path(out), f'ap10k-{{}}-split{number}.json', chosen, content)
 
 
 def check_ap10k(ann_files: Sequence[str | Path]) -> dict[str, int]:

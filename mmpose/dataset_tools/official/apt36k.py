@@ -77,14 +77,10 @@ def split_apt36k(
     clips = {key: image['file_name'].rpartition('/')[0] for key, image in images.items()}
     species = {clip: clip.rpartition('/')[0] for clip in sorted(set(clips.values()))}
     chosen = split_by_group(species, SPLIT_SHARES, seed)
-    counts = write_split(
-        Path(out),
-        f'{{}}_annotations_{number}.json',
-        {key: chosen[clip] for key, clip in clips.items()},
-        list(images.values()),
-        sections['annotations'],
-        sections['categories'],
-    )
+    set_of = {key: chosen[clip] for key, clip in clips.items()}
+    parts = ('annotations', 'categories')
+    content = {'images': list(images.values()), **{name: sections[name] for name in parts}}
+    counts = write_split(Path(out), f'{{}}_annotations_{number}.json', set_of, content)
     return {**counts, 'missing': len(missing)}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmpose.coco.json_fields import Json
 from mmpose.dataset_tools.convert.files import read_text, write_files
+from mmpose.dataset_tools.new_annotations import with_images
 from mmpose.structures import DatasetMeta
 
 # Of the images of each species in AP-10K: Yu et al., NeurIPS 2021.
@@ -25,12 +26,7 @@ def write_json(contents: Mapping[Path, object]) -> None:
 
 
 def write_split(
-    out: Path,
-    pattern: str,
-    set_of: Mapping[int | str, str],
-    images: Sequence[Json],
-    annotations: Sequence[Json],
-    categories: Sequence[Json],
+    out: Path, pattern: str, set_of: Mapping[int | str, str], content: Json
 ) -> dict[str, int]:
     """Writes a COCO file for each set of images; returns the number of images in each.
 
@@ -38,25 +34,14 @@ def write_split(
         out: Folder to write into.
         pattern: Name of a file, with ``{}`` for the set.
         set_of: Set of each image by its id; an image without one is in no file.
+        content: Images, annotations and categories of all sets.
     """
     sets = {
-        name: coco_layout(
-            (i for i in images if set_of.get(i['id']) == name), annotations, categories
-        )
+        name: with_images(content, {image for image, own in set_of.items() if own == name})
         for name in SPLIT_SHARES
     }
-    write_json({out / pattern.format(name): content for name, content in sets.items()})
-    return {name: len(content['images']) for name, content in sets.items()}
-
-
-def coco_layout(
-    images: Iterable[Json], annotations: Sequence[Json], categories: Sequence[Json]
-) -> Json:
-    """Returns the content of a COCO file: images, and of the annotations those on them."""
-    own = list(images)
-    ids = {image['id'] for image in own}
-    found = [ann for ann in annotations if ann.get('image_id') in ids]
-    return {'images': own, 'annotations': found, 'categories': list(categories)}
+    write_json({out / pattern.format(name): part for name, part in sets.items()})
+    return {name: len(part['images']) for name, part in sets.items()}
 
 
 def read_names(path: Path) -> set[str]:
