@@ -33,25 +33,6 @@ WEIGHT_KEYS = ('state_dict', 'model', 'module')
 
 
 @dataclass(frozen=True)
-class Card:
-    """Entries of a model card; None if nobody said it.
-
-    Attributes:
-        config: Config file, as a command names it.
-        dataset: Data that the model was trained on.
-        metric: Value with its name.
-        commit: Commit of the code that trained it.
-        licence: Under which the weights are given away.
-    """
-
-    config: str | None = None
-    dataset: str | None = None
-    metric: str | None = None
-    commit: str | None = None
-    licence: str = DEFAULT_LICENCE
-
-
-@dataclass(frozen=True)
 class Publication:
     """Files of a published checkpoint.
 
@@ -71,26 +52,33 @@ class Publication:
 def publish_checkpoint(
     source: str | Path,
     target: str | Path | None,
-    card: Card,
     ema: bool | None = None,
     trust: bool = False,
     repo_id: str | None = None,
     private: bool | None = None,
     adapter: bool = False,
+    config: str | None = None,
+    dataset: str | None = None,
+    metric: str | None = None,
+    commit: str | None = None,
+    licence: str | None = None,
 ) -> Publication:
     """Writes the weights of a training checkpoint for others, and a model card.
 
     Args:
         source: Checkpoint of a run.
         target: ``NAME.pth`` or ``NAME.safetensors``; eight digits of the hash are added to the
-            name. A folder gets what ``save_folder`` writes; its config is ``card.config``, or lies
+            name. A folder gets what ``save_folder`` writes; its config is ``config``, or lies
             beside the checkpoint. None only uploads such a folder.
-        card: What the user says of the model; the rest is taken from the run.
         ema: True takes the averaged weights of an ``EMAHook``, False the last trained ones; None
             takes those that tools/test.py evaluates, which are the averaged ones if there are any.
         repo_id, private: See ``push_folder``; None does not upload.
         adapter: Whether to write only the adapters (``model.lora``) and heads, for a target in
             safetensors, instead of weights with the adapters merged.
+        config: Config file for the card, as a command names it.
+        dataset, metric, commit: Training data, value with its name and commit of the code, for the
+            card; None takes them from the run.
+        licence: Under which the weights are given away; None is ``DEFAULT_LICENCE``.
 
     Raises:
         ValueError: If there are no weights of the kind asked for, or the name has another ending.
@@ -111,28 +99,28 @@ def publish_checkpoint(
     is_bare = not any(key in content for key in WEIGHT_KEYS)
     left_out = () if is_bare else tuple(x for x in content if x not in (*WEIGHT_KEYS, 'meta'))
     facts = {
-        'config': card.config,
-        'commit': card.commit or _recorded_commit(read),
+        'config': config,
+        'commit': commit or _recorded_commit(read),
         'epoch': read.meta.get('epoch'),
         'weights': ('averaged (EMA)' if is_averaged else 'as trained') + ADAPTER_NOTE * adapter,
         'format': read.format_name,
         'model': _model_words(read),
-        **({'metric': card.metric} if card.metric else {}),
+        **({'metric': metric} if metric else {}),
     }
-    cfg = _config_of_run(source, card.config, is_needed=not suffix)
+    cfg = _config_of_run(source, config, is_needed=not suffix)
     about = {
-        'data': [TrainingData(card.dataset)] if card.dataset else training_data(cfg),
-        'metrics': {} if card.metric else _recorded_metrics(read),
-        'licence': card.licence,
+        'data': [TrainingData(dataset)] if dataset else training_data(cfg),
+        'metrics': {} if metric else _recorded_metrics(read),
+        'licence': licence or DEFAULT_LICENCE,
     }
     if not suffix:
         with TemporaryDirectory() as spare:
             folder = save_folder(target or spare, state, cfg, repo_id, facts, **about)
             weights = folder / HUB_FILES[1]
             sha256 = checkpoint_sha256(weights)
-            commit = push_folder(folder, repo_id, private) if repo_id else None
-        card_file = folder / CARD_FILE if target else None
-        return Publication(commit or weights, card_file, sha256, left_out)
+            address = push_folder(folder, repo_id, private) if repo_id else None
+        card = folder / CARD_FILE if target else None
+        return Publication(address or weights, card, sha256, left_out)
     kept = {key: value for key, value in plain_values(read.meta).items() if key in KEPT_META}
     target = Path(target)
     part = _write(
@@ -140,13 +128,13 @@ def publish_checkpoint(
     )
     sha256 = checkpoint_sha256(part)
     final = target.with_name(f'{target.stem}-{sha256[:HASH_DIGITS]}{target.suffix}')
-    card_file = final.with_suffix('.md')
-    use = f'`python tools/test.py {card.config or "CONFIG"} {final.name}`'
+    card = final.with_suffix('.md')
+    use = f'`python tools/test.py {config or "CONFIG"} {final.name}`'
     text = model_card(final.name, {**facts, 'sha256': sha256}, use, **about)
-    with writing(card_file, final, inputs=[source]):
+    with writing(card, final, inputs=[source]):
         os.replace(part, final)
-        card_file.write_text(text, encoding='utf-8')
-    return Publication(final, card_file, sha256, left_out)
+        card.write_text(text, encoding='utf-8')
+    return Publication(final, card, sha256, left_out)
 
 
 def _write(state: dict[str, Tensor], target: Path, meta: dict[str, Any]) -> Path:
