@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from mmpose.codecs import Codec
 from mmpose.datasets import CocoDataset, KeypointDataset, SampleIndex
 from mmpose.datasets.sample import Sample
+from mmpose.datasets.transforms import LoadImage
 from mmpose.datasets.transforms.condition import shaded
-from mmpose.registry import CODECS, DATASETS, TRANSFORMS
+from mmpose.registry import CODECS, DATASETS
 from mmpose.structures.output_files import OutputFiles
 from mmpose.structures.progress import track
 from mmpose.visualization import draw_pose, make_grid, overlay_heatmaps
@@ -119,8 +121,7 @@ def draw_views(
     crops = [_draw_crop(sample) for sample in samples]
     grids = [make_grid(crops, views, PAD, titles=[f'view {i + 1}' for i in range(views)])]
     if codec is not None:
-        targets = [_draw_targets(sample, codec) for sample in samples]
-        titles = [_count_targets(sample, codec) for sample in samples]
+        targets, titles = zip(*(_draw_targets(sample, codec) for sample in samples), strict=True)
         grids.append(make_grid(targets, views, PAD, titles=titles))
     images, names = _draw_annotation(dataset, row, crops[0].shape[1])
     image_grid = [
@@ -140,11 +141,10 @@ def _draw_annotation(
         Two pictures of the same width or less, and their titles.
     """
     sample = dataset.get_sample(row)
-    loading = next(
-        (step for step in dataset.pipeline.transforms if type(step).__name__ == 'LoadImage'), None
-    )
-    exif = True if loading is None else loading.apply_exif
-    image = TRANSFORMS.build({'type': 'LoadImage', 'apply_exif': exif})(dict(sample))['image']
+    steps = (copy(step) for step in dataset.pipeline.transforms if isinstance(step, LoadImage))
+    loading = next(steps, LoadImage())
+    loading.reduced_for_wh = None
+    image = loading(dict(sample))['image']
     whole_wh = np.array(image.shape[1::-1])
     box = sample['bbox_xywh'].astype(np.float64)
     margin = BOX_MARGIN * box[2:].max()
@@ -181,27 +181,16 @@ def _draw_crop(sample: Sample) -> Image:
     return draw_pose(_resize(image, scale), points, visible, dataset_meta)
 
 
-def _draw_targets(sample: Sample, codec: Codec) -> Image:
-    """Returns a crop under its target heatmaps."""
-    image = shaded(sample['image'])
-    heatmaps, _ = _encode(sample, codec)
-    heated = overlay_heatmaps(image, heatmaps, use_udp=codec.use_udp)
-    return _resize(heated, TILE_HEIGHT / image.shape[0])
-
-
-def _encode(sample: Sample, codec: Codec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Returns one heatmap per keypoint (K, H, W), without offsets, and the weights (K,)."""
+def _draw_targets(sample: Sample, codec: Codec) -> tuple[Image, str]:
+    """Returns a crop under its target heatmaps, and how many keypoints have one."""
+    image, visible = shaded(sample['image']), sample['keypoints_visible']
     heatmaps, weights = codec.encode(
-        torch.as_tensor(sample['keypoints'])[None],
-        torch.as_tensor(sample['keypoints_visible'])[None],
+        torch.as_tensor(sample['keypoints'])[None], torch.as_tensor(visible)[None]
     )
-    per_keypoint = codec.num_channels(1)
-    return heatmaps[0, ::per_keypoint].numpy(), weights[0].numpy()
-
-
-def _count_targets(sample: Sample, codec: Codec) -> str:
-    _, weights = _encode(sample, codec)
-    return f'target: {(weights > 0).sum()} of {(sample["keypoints_visible"] > 0).sum()} keypoints'
+    without_offsets = heatmaps[0, :: codec.num_channels(1)].numpy()  # (K, H, W)
+    heated = overlay_heatmaps(image, without_offsets, use_udp=codec.use_udp)
+    title = f'target: {(weights > 0).sum()} of {(visible > 0).sum()} keypoints'
+    return _resize(heated, TILE_HEIGHT / image.shape[0]), title
 
 
 def _resize(image: Image, scale: float) -> Image:
