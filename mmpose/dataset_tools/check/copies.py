@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.dataset_tools.check.images import THUMB, ImageFacts
-from mmpose.dataset_tools.check.issues import IssueLog
 from mmpose.dataset_tools.check.split import Split
 
 BANDS = 4  # of 16 bits: pictures are compared when they agree in one of them
@@ -20,7 +19,7 @@ LEAK_SHARE = 0.01
 Facts = Mapping[int, ImageFacts]  # of each image of a split that could be decoded, by its row
 
 
-def check_copies_within(split: Split, decoded: Facts, log: IssueLog) -> None:
+def check_copies_within(split: Split, decoded: Facts) -> None:
     """Finds files with the same content, and names that are listed twice, in one split."""
     names = [split.store.file_name(image) for image in range(len(split.store.image_ids))]
     first_of: dict[str, int] = {}
@@ -28,18 +27,16 @@ def check_copies_within(split: Split, decoded: Facts, log: IssueLog) -> None:
         other = first_of.setdefault(name, image)
         if other != image:
             found = f'the file of image {split.store.image_ids[other]} again'
-            log.add(split.issue_of_image('duplicate_file_name', image, found, 'one entry per file'))
+            split.report_image('duplicate_file_name', image, found, 'one entry per file')
     seen: dict[bytes, int] = {}
     for image, facts in decoded.items():
         other = seen.setdefault(facts.digest, image)
         if names[other] != names[image]:
             found = f'the content of {names[other]}'
-            log.add(split.issue_of_image('duplicate_image', image, found, 'another picture'))
+            split.report_image('duplicate_image', image, found, 'another picture')
 
 
-def check_leak(
-    train: Split, train_facts: Facts, other: Split, other_facts: Facts, log: IssueLog
-) -> None:
+def check_leak(train: Split, train_facts: Facts, other: Split, other_facts: Facts) -> None:
     """Finds images of another split in the training images, byte by byte or re-encoded."""
     expected = 'a picture that is not trained on'
     by_digest = {facts.digest: image for image, facts in train_facts.items()}
@@ -51,14 +48,14 @@ def check_leak(
     kind = 'leak' if len(exact) >= LEAK_SHARE * max(len(other.store.image_ids), 1) else 'few_leaks'
     for image, copy in exact.items():
         found = f'the same file as {train.image_path(copy)} in train'
-        log.add(other.issue_of_image(kind, image, found, expected))
+        other.report_image(kind, image, found, expected)
     near: dict[int, tuple[int, int]] = {}
     for image, copy, bits in _near_pairs(other_facts, train_facts):
         if image not in exact and bits < near.get(image, (65, 0))[0]:
             near[image] = (bits, copy)
     for image, (bits, copy) in sorted(near.items()):
         found = f'a picture like {train.image_path(copy)} in train ({bits} of 64 bits differ)'
-        log.add(other.issue_of_image('near_leak', image, found, expected))
+        other.report_image('near_leak', image, found, expected)
 
 
 def _near_pairs(a: Facts, b: Facts) -> Iterator[tuple[int, int, int]]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.dataset_tools.check.issues import IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.structures import fix_aspect_ratio, xywh_to_center_wh
 
@@ -21,12 +20,11 @@ IMAGE_TOLERANCE = 1.0
 
 
 def check_geometry(
-    split: Split, log: IssueLog, padding: float = 1.25, input_size: Sequence[int] | None = None
+    split: Split, padding: float = 1.25, input_size: Sequence[int] | None = None
 ) -> None:
     """Finds boxes and keypoints that cannot be right.
 
     Args:
-        log: Gets every issue.
         padding: Factor on the box that gives the crop window.
         input_size: Width and height of the crop, px, which give the aspect of the window.
     """
@@ -37,20 +35,18 @@ def check_geometry(
     box, points = store.bbox_xywh, store.keypoints.astype(np.float64)
     labelled = store.keypoints_visible > 0
     is_sized = (image_wh > 0).all(axis=1)
-    _check_boxes(split, log, image_wh, is_sized)
+    _check_boxes(split, image_wh, is_sized)
     beyond_box = _distance_outside(points, box[:, None, :2], (box[:, :2] + box[:, 2:])[:, None])
     far = beyond_box > BOX_TOLERANCE * box[:, 2:].max(axis=1)[:, None]
-    _report_points(split, log, 'keypoint_outside_box', far & labelled, 'inside the box', _box_text)
+    _report_points(split, 'keypoint_outside_box', far & labelled, 'inside the box', _box_text)
     beyond_image = _distance_outside(points, 0.0, image_wh[:, None] - 1)
     out = (beyond_image > IMAGE_TOLERANCE) & labelled & is_sized[:, None]
-    _report_points(split, log, 'keypoint_outside_image', out, 'inside the image', _image_text)
-    _check_crops(split, log, padding, input_size)
-    _check_copies(split, log)
+    _report_points(split, 'keypoint_outside_image', out, 'inside the image', _image_text)
+    _check_crops(split, padding, input_size)
+    _check_copies(split)
 
 
-def _check_boxes(
-    split: Split, log: IssueLog, image_wh: NDArray[np.float64], is_sized: NDArray[np.bool_]
-) -> None:
+def _check_boxes(split: Split, image_wh: NDArray[np.float64], is_sized: NDArray[np.bool_]) -> None:
     box = split.store.bbox_xywh
     box_area = box[:, 2] * box[:, 3]
     first, last = np.maximum(box[:, :2], 0), np.minimum(box[:, :2] + box[:, 2:], image_wh)
@@ -58,7 +54,7 @@ def _check_boxes(
     empty = (box_area == 0) | (split.store.area <= 0)
     for row in np.flatnonzero(empty):
         found = f'{_box_text(split, row)}, area {split.store.area[row]:g}'
-        log.add(split.issue_of('empty_box', row, found, 'a box and an area above 0'))
+        split.report_instance('empty_box', row, found, 'a box and an area above 0')
     outside = is_sized & ~empty & (inside == 0)
     share = 1 - inside / np.maximum(box_area, 1e-9)
     # Boxes that the reader makes, such as the squares of MPII, leave the image by design.
@@ -67,12 +63,10 @@ def _check_boxes(
         for row in np.flatnonzero(rows):
             found = f'{_box_text(split, row)} and {_image_text(split, row)}'
             found += f', {share[row]:.0%} outside' if leaves[row] else ''
-            log.add(split.issue_of(kind, row, found, 'a box inside the image'))
+            split.report_instance(kind, row, found, 'a box inside the image')
 
 
-def _check_crops(
-    split: Split, log: IssueLog, padding: float, input_size: Sequence[int] | None
-) -> None:
+def _check_crops(split: Split, padding: float, input_size: Sequence[int] | None) -> None:
     """Finds instances none of whose keypoints are in the upright window of validation."""
     labelled = split.store.keypoints_visible > 0
     center, box_wh = xywh_to_center_wh(split.store.bbox_xywh)
@@ -84,10 +78,10 @@ def _check_crops(
     has_some = labelled.any(axis=1) & (window_wh > 0).all(axis=1)
     for row in np.flatnonzero(has_some & ~inside.any(axis=1)):
         found = f'none of {labelled[row].sum()} labelled keypoints in the crop round '
-        log.add(split.issue_of('empty_target', row, found + _box_text(split, row), 'at least one'))
+        split.report_instance('empty_target', row, found + _box_text(split, row), 'at least one')
 
 
-def _check_copies(split: Split, log: IssueLog) -> None:
+def _check_copies(split: Split) -> None:
     """Finds annotations with the same keypoints on the same image."""
     store = split.store
     first_of: dict[tuple[int, bytes, bytes], int] = {}
@@ -97,7 +91,7 @@ def _check_copies(split: Split, log: IssueLog) -> None:
         if other != row:
             found = f'the keypoints of {split.entry(other)} again'
             expected = 'one annotation of an instance'
-            log.add(split.issue_of('duplicate_annotation', row, found, expected))
+            split.report_instance('duplicate_annotation', row, found, expected)
 
 
 def _distance_outside(
@@ -109,7 +103,6 @@ def _distance_outside(
 
 def _report_points(
     split: Split,
-    log: IssueLog,
     kind: str,
     bad: NDArray[np.bool_],
     expected: str,
@@ -121,7 +114,7 @@ def _report_points(
         x, y = split.store.keypoints[row, first]
         more = f' and {len(others)} more' if others else ''
         point = f'{split.dataset_meta.keypoint_names[first]} at ({x:g}, {y:g})'
-        log.add(split.issue_of(kind, row, f'{point}{more}; {place(split, row)}', expected))
+        split.report_instance(kind, row, f'{point}{more}; {place(split, row)}', expected)
 
 
 def _box_text(split: Split, row: int) -> str:

@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.dataset_tools.check.issues import IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.structures.progress import track
 
@@ -50,13 +49,10 @@ class ImageFacts:
     is_flat: bool = True
 
 
-def check_images(
-    split: Split, log: IssueLog, workers: int, apply_exif: bool = True
-) -> dict[int, ImageFacts]:
+def check_images(split: Split, workers: int, apply_exif: bool = True) -> dict[int, ImageFacts]:
     """Decodes every image of a split in threads.
 
     Args:
-        log: Gets every issue.
         workers: Number of threads.
         apply_exif: Whether training turns images by their EXIF orientation.
 
@@ -67,10 +63,10 @@ def check_images(
     num = len(split.store.image_ids)
     for image, facts in track(_inspect_all(split, workers), f'{split.name} images', num):
         if facts.issue:
-            log.add(split.issue_of_image(facts.issue, image, facts.found, 'a whole image'))
+            split.report_image(facts.issue, image, facts.found, 'a whole image')
         else:
             kept[image] = facts
-            _check_orientation(split, log, image, facts, apply_exif)
+            _check_orientation(split, image, facts, apply_exif)
     return kept
 
 
@@ -148,9 +144,7 @@ def _is_cut(data: bytes) -> bool:
     return False
 
 
-def _check_orientation(
-    split: Split, log: IssueLog, image: int, facts: ImageFacts, apply_exif: bool
-) -> None:
+def _check_orientation(split: Split, image: int, facts: ImageFacts, apply_exif: bool) -> None:
     """Finds another size than the annotated one, and images that are stored turned."""
     turned = facts.orientation > 4
     used_wh = facts.wh[::-1] if turned and apply_exif else facts.wh
@@ -165,7 +159,7 @@ def _check_orientation(
                 if apply_exif
                 else '; set LoadImage.apply_exif=True'
             )
-        log.add(split.issue_of_image('image_size', image, found, expected))
+        split.report_image('image_size', image, found, expected)
     if facts.orientation != 1:
         found = f'EXIF orientation {facts.orientation}'
-        log.add(split.issue_of_image('exif_rotation', image, found, '1 (upright)'))
+        split.report_image('exif_rotation', image, found, '1 (upright)')

@@ -82,7 +82,7 @@ def _sigma_issue(dataset_meta: DatasetMeta) -> tuple[str, str] | None:
     return None
 
 
-def check_sides(split: Split, log: IssueLog) -> list[PairSides]:
+def check_sides(split: Split) -> list[PairSides]:
     """Compares on which side of the image the two keypoints of each pair are, over all instances.
 
     Whether one annotation has left and right exchanged cannot be known: it may show an instance
@@ -112,7 +112,7 @@ def check_sides(split: Split, log: IssueLog) -> list[PairSides]:
         entry = f'keypoints {pair.left} and {pair.right}'
         found = f'{pair.left} on the right side of {pair.share:.0%} of {pair.num_seen} instances'
         expected = f'about {usual:.0%}, as the other pairs'
-        log.add(Issue('left_right', split.name, str(split.ann_file), entry, found, expected))
+        split.report('left_right', entry, found, expected)
     return sides
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmpose.dataset_tools.check.issues import Issue
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.structures import DatasetMeta
 
@@ -21,6 +21,7 @@ class Split:
         ann_file: Annotation file.
         image_folder: Folder that the file names start from.
         dataset_meta: The skeleton of the config.
+        log: Gets what is wrong in it.
         store: The instances; straight from the file, crowds and unlabelled ones left out, unless
             ``from_reader``. Empty until they are read.
         categories: Name of each category id.
@@ -33,6 +34,7 @@ class Split:
     ann_file: Path
     image_folder: Path
     dataset_meta: DatasetMeta
+    log: IssueLog
     store: AnnotationStore = field(init=False)
     categories: dict[int, str] = field(default_factory=dict)
     from_reader: bool = False
@@ -55,14 +57,25 @@ class Split:
         """Returns what an instance is called in reports."""
         return f'annotation {self.store.ann_ids[row]}'
 
-    def issue_of(self, kind: str, row: int, found: str, expected: str) -> Issue:
-        """Returns an issue of an instance by its row."""
-        image = self.store.file_name(self.store.image_index[row])
-        entry = self.entry(row)
-        return Issue(kind, self.name, str(self.ann_file), entry, found, expected, image)
+    def report(
+        self,
+        kind: str,
+        entry: str,
+        found: str,
+        expected: str,
+        image: str = '',
+        file: Path | None = None,
+    ) -> None:
+        """Logs an issue; the file is that of the annotations if no other is named."""
+        path = str(file or self.ann_file)
+        self.log.add(Issue(kind, self.name, path, entry, found, expected, image))
 
-    def issue_of_image(self, kind: str, image: int, found: str, expected: str) -> Issue:
-        """Returns an issue of an image by its row."""
-        path, entry = self.image_path(image), f'image {self.store.image_ids[image]}'
-        name = self.store.file_name(image)
-        return Issue(kind, self.name, str(path), entry, found, expected, name)
+    def report_instance(self, kind: str, row: int, found: str, expected: str) -> None:
+        """Logs an issue of an instance by its row."""
+        image = self.store.file_name(self.store.image_index[row])
+        self.report(kind, self.entry(row), found, expected, image)
+
+    def report_image(self, kind: str, image: int, found: str, expected: str) -> None:
+        """Logs an issue of an image by its row."""
+        entry, name = f'image {self.store.image_ids[image]}', self.store.file_name(image)
+        self.report(kind, entry, found, expected, name, self.image_path(image))
