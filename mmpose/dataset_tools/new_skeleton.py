@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mmpose.coco.category_choice import by_skeleton
 from mmpose.coco.json_fields import Json
 from mmpose.metainfo import load_metainfo
 from mmpose.metainfo.info_dict import meta_from_info, meta_table, read_info
@@ -112,39 +113,39 @@ def migrate_skeleton(source: str, out: str, overwrite: bool = False) -> str:
 
 
 def _num_keypoints(path: Path, data: Json) -> int:
-    for ann in data['annotations']:
-        values = ann.get('keypoints')
-        if values:
-            if len(values) % 3:
-                raise ValueError(
-                    f'{path}: annotation {ann.get("id")} has {len(values)} numbers in keypoints, '
-                    'expected x, y and visibility of each'
-                )
-            return len(values) // 3
-    raise ValueError(f'{path}: no annotation has keypoints; this layout needs them')
+    ann = next((ann for ann in data['annotations'] if ann.get('keypoints')), None)
+    if ann is None:
+        raise ValueError(f'{path}: no annotation has keypoints; this layout needs them')
+    num, rest = divmod(len(ann['keypoints']), 3)
+    if rest:
+        raise ValueError(
+            f'{path}: annotation {ann.get("id")} has {len(ann["keypoints"])} numbers in keypoints, '
+            'expected x, y and visibility of each'
+        )
+    return num
 
 
 def _category(path: Path, data: Json, num: int, notes: list[str]) -> Json:
     """Returns the category that describes the keypoints; an empty one if none does."""
-    listed = data['categories']
-    named = [category for category in listed if category.get('keypoints')]
-    for category in named:
-        if category['keypoints'] != named[0]['keypoints']:
-            raise ValueError(
-                f"{path}: categories '{named[0].get('name')}' and '{category.get('name')}' have "
-                'different keypoints, but only one of them has labelled annotations; remove the '
-                'other under categories'
-            )
-        if len(category['keypoints']) != num:
-            raise ValueError(
-                f"{path}: category '{category.get('name')}' names {len(category['keypoints'])} "
-                f'keypoints but the annotations have {num}; fix the list under categories'
-            )
+    listed, skeletons = data['categories'], by_skeleton(data['categories'])
+    if len(skeletons) > 1:
+        (first, *_), (second, *_) = skeletons[:2]
+        raise ValueError(
+            f"{path}: categories '{first.get('name')}' and '{second.get('name')}' have different "
+            'keypoints, but only one of them has labelled annotations; remove the other under '
+            'categories'
+        )
+    category: Json = skeletons[0][0] if skeletons else {}
+    if category and len(category['keypoints']) != num:
+        raise ValueError(
+            f"{path}: category '{category.get('name')}' names {len(category['keypoints'])} "
+            f'keypoints but the annotations have {num}; fix the list under categories'
+        )
     if len(listed) > 1:
         names = [str(category.get('name', category.get('id'))) for category in listed]
         shown = ', '.join(names[:10]) + (', ...' if len(names) > 10 else '')
         notes.append(f'{len(listed)} categories share one skeleton: {shown}')
-    return named[0] if named else {}
+    return category
 
 
 def _names(category: Json, num: int, notes: list[str]) -> list[str]:

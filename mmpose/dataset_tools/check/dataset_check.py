@@ -112,14 +112,10 @@ def check_dataset(cfg: Config, with_images: bool = True, workers: int | None = N
     for (train, train_facts), (other, other_facts) in pairs:
         if train.name.startswith('train') and not other.name.startswith('train'):
             check_leak(train, train_facts, other, other_facts)
-    return CheckReport(log, splits, statistics, _length(cfg, statistics))
-
-
-def _length(cfg: Config, statistics: list[Statistics]) -> str:
-    train = [part.num_samples for part in statistics if part.split == 'train']
-    if 'train_cfg' not in cfg or train in ([], [None]):
-        return ''
-    return str(TrainingLength.from_config(cfg, train[0]))
+    num = next((part.num_samples for part in statistics if part.split == 'train'), None)
+    has_length = 'train_cfg' in cfg and num is not None
+    length = str(TrainingLength.from_config(cfg, num)) if has_length else ''
+    return CheckReport(log, splits, statistics, length)
 
 
 def _dataset_configs(cfg: Config) -> Iterator[tuple[str, Config]]:

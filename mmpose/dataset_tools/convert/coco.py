@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmpose.coco.category_choice import by_skeleton
 from mmpose.coco.json_fields import Json
 from mmpose.coco.json_file import load_coco
 from mmpose.coco.reader import AnnotationReader
@@ -110,12 +111,9 @@ def _annotation(ann_id: int, instance: LabelledInstance) -> Json:
 
 def _skeleton(source: Path, data: Json) -> tuple[list[str], list[tuple[int, int]]]:
     """Returns the keypoint names and limbs that all categories share."""
-    skeletons: dict[tuple[str, ...], Json] = {}
-    for entry in data['categories']:
-        if entry.get('keypoints'):
-            skeletons.setdefault(tuple(entry['keypoints']), entry)
+    skeletons = by_skeleton(data['categories'])
     if len(skeletons) > 1:
-        first, second = list(skeletons.values())[:2]
+        (first, *_), (second, *_) = skeletons[:2]
         raise ValueError(
             f"{source}: categories '{first.get('name')}' and '{second.get('name')}' have "
             'different keypoints; split the file and convert one skeleton at a time'
@@ -125,7 +123,8 @@ def _skeleton(source: Path, data: Json) -> tuple[list[str], list[tuple[int, int]
         if len(lengths) != 1 or (length := lengths.pop()) % 3:
             raise ValueError(f"{source}: no category has 'keypoints', expected the keypoint names")
         return neutral_names(length // 3), []
-    names, entry = next(iter(skeletons.items()))
+    entry = skeletons[0][0]
+    names = list(map(str, entry['keypoints']))
     if len(set(names)) < len(names):
         return neutral_names(len(names)), []
     skeleton_links = [(int(a) - 1, int(b) - 1) for a, b in entry.get('skeleton') or ()]
@@ -134,4 +133,4 @@ def _skeleton(source: Path, data: Json) -> tuple[list[str], list[tuple[int, int]
             f"{source}: category '{entry.get('name')}' has a limb outside of keypoints "
             f"1..{len(names)} in 'skeleton'"
         )
-    return list(names), skeleton_links
+    return names, skeleton_links

@@ -47,10 +47,9 @@ def read_cvat(source: Path, images: ImageFolder) -> LabelSet:
     """Returns the labels of an export as 'CVAT for images 1.1' (``annotations.xml``).
 
     A skeleton is an instance; a box in its group is its box, of several that which holds its
-    points. Where there are no skeletons, points
-    are: single points are keypoints of their label, and those of one group are an instance; a
-    shape of several points is an instance with neutral keypoint names. ``outside`` means not
-    labelled, ``occluded`` means labelled but not visible.
+    points. Where there are no skeletons, points are: single points are keypoints of their label,
+    and those of one group are an instance; a shape of several points is an instance with neutral
+    keypoint names. ``outside`` means not labelled, ``occluded`` means labelled but not visible.
 
     Raises:
         ValueError: If the file is malformed or is an export for video.
@@ -73,21 +72,17 @@ def read_cvat(source: Path, images: ImageFolder) -> LabelSet:
         wh = (int(width), int(height)) if width and height else images.wh(name, source)
         found.append(LabelledImage(name, wh))
         tasks.setdefault(name, []).append(element.get('task_id') or 'unknown')
-    _refuse_equal_names(source, tasks)
+    twice = [name for name, ids in tasks.items() if len(ids) > 1]
+    if twice:
+        raise ValueError(
+            f"{source}: {len(twice)} image names occur in several tasks, first '{twice[0]}' in the "
+            f'tasks {", ".join(tasks[twice[0]])}; export and convert each task apart'
+        )
     names, skeleton_links = _skeleton(source, root)
     appeared = order_of_appearance(drafts)
     if not names or not set(appeared) <= set(names):
         names, skeleton_links = _point_labels(root, appeared), []
     return assemble(names, found, drafts, skeleton_links, count_notes(left_out))
-
-
-def _refuse_equal_names(source: Path, tasks: dict[str, list[str]]) -> None:
-    twice = {name: ids for name, ids in tasks.items() if len(ids) > 1}
-    for name, ids in twice.items():
-        raise ValueError(
-            f"{source}: {len(twice)} image names occur in several tasks, first '{name}' in the "
-            f'tasks {", ".join(ids)}; export and convert each task apart'
-        )
 
 
 def write_cvat(labels: LabelSet, target: Path) -> dict[Path, str]:

@@ -292,7 +292,6 @@ def exact(value: float) -> float | int:
     return int(value) if value == int(value) else float(value)
 
 
-def tidy(value: float, digits: int = 3) -> float | int:
-    """Returns a number as JSON should show it: rounded, and without a needless '.0'."""
-    rounded = round(float(value), digits)
-    return int(rounded) if rounded == int(rounded) else rounded
+def tidy(value: float) -> float | int:
+    """Returns a number as JSON should show it: of three digits, and without a needless '.0'."""
+    return exact(round(float(value), 3))

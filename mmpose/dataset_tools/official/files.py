@@ -49,10 +49,10 @@ def read_names(path: Path) -> set[str]:
     return {line.strip() for line in read_text(path).splitlines()} - {''}
 
 
-def category(dataset_meta: DatasetMeta, name: str, category_id: int = 1) -> Json:
+def category(dataset_meta: DatasetMeta, name: str) -> Json:
     """Returns the entry of ``categories`` for a skeleton; its links count from 1, as in COCO."""
     return {
-        'id': category_id,
+        'id': 1,
         'name': name,
         'supercategory': 'person' if name == 'person' else 'animal',
         'keypoints': list(dataset_meta.keypoint_names),
