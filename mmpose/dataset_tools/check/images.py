@@ -6,6 +6,7 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def exif_orientation(data: bytes) -> int:
     order = {b'II': '<', b'MM': '>'}.get(data[start : start + 2])
     if order is None:
         return 1
-    try:
+    with suppress(struct.error):
         (offset,) = struct.unpack_from(f'{order}I', data, start + 4)
         (count,) = struct.unpack_from(f'{order}H', data, start + offset)
         for i in range(count):
@@ -130,8 +131,6 @@ def exif_orientation(data: bytes) -> int:
             tag, _, _, value = struct.unpack_from(f'{order}HHIH', data, at)
             if tag == ORIENTATION_TAG:
                 return value if 1 <= value <= 8 else 1
-    except struct.error:
-        pass
     return 1
 
 

@@ -109,11 +109,8 @@ def image_name(task: Json, where: str) -> str:
     if not isinstance(address, str) or not address:
         raise ValueError(f"{where}: 'data' is {data!r}, expected the address of an 'image'")
     parts = urlsplit(address)
-    folder_query = parse_qs(parts.query).get('d')
-    if folder_query:
-        return folder_query[0]
-    path = unquote(parts.path)
-    return path.lstrip('/')
+    local_files = parse_qs(parts.query).get('d')
+    return local_files[0] if local_files else unquote(parts.path).lstrip('/')
 
 
 def original_names(names: Iterable[str]) -> list[str]:
@@ -157,10 +154,9 @@ def _task_drafts(
             parents[region.get('from_id')] = region.get('to_id')
             parents[region.get('to_id')] = region.get('from_id')
         if region.get('type') == 'choices':
-            chosen = {
-                str(choice).lower() for choice in (region.get('value') or {}).get('choices', ())
-            }
-            hidden |= {region.get('id')} if chosen & HIDDEN else set()
+            choices = (region.get('value') or {}).get('choices', ())
+            if HIDDEN & {str(choice).lower() for choice in choices}:
+                hidden.add(region.get('id'))
     boxes, points = [], []
     for region in regions:
         kind, key = str(region.get('type')), region.get('id')

@@ -184,11 +184,8 @@ def _find(roots: Sequence[Path], place: str, where: object) -> Path | None:
     """
     name = _inner(place, where)
     for root in roots:
-        if is_absolute(name):
-            found = find_below(root, name, MIN_PARTS)
-        else:
-            found = root / name if (root / name).exists() else None
-        if found is not None:
+        found = find_below(root, name, MIN_PARTS) if is_absolute(name) else root / name
+        if found is not None and found.exists():
             return found
     return None
 
@@ -203,10 +200,10 @@ def _images_in(folder: Path) -> list[Path]:
 def _listed(path: Path, roots: Sequence[Path]) -> list[Path]:
     """Returns the images that a text file lists, one path per line."""
     files = []
-    for i, line in enumerate(read_text(path).splitlines()):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
-        where = f'{path}: line {i + 1}'
+        where = f'{path}: line {number}'
         found = _find([*roots, path.parent], line.strip(), where)
         if found is None or found.suffix.lower() not in IMAGE_SUFFIXES:
             raise FileNotFoundError(

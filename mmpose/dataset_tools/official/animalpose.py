@@ -159,11 +159,9 @@ def _read_part(
 
 def _find_image(root: Path, folders: list[str], name: str, path: Path) -> str:
     name = plain_name(name, path)
-    for folder in folders:
-        for suffix in SUFFIXES:
-            found = f'{folder}/{name}{suffix}'
-            if (root / found).is_file():
-                return found
+    for found in (f'{folder}/{name}{suffix}' for folder in folders for suffix in SUFFIXES):
+        if (root / found).is_file():
+            return found
     raise FileNotFoundError(f"{path}: image '{name}' is in none of {folders} below {root}")
 
 
