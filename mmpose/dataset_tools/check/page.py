@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 from mmpose.dataset_tools.check.issues import ERROR, KINDS, NOTE, WARNING, Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics
-from mmpose.visualization import HtmlReport, draw_pose
+from mmpose.visualization import HtmlReport, Viewport, draw_pose
 
 STATUS_STYLES = {'OK': 'good', 'WARNINGS': 'warn', 'DO NOT TRAIN': 'bad'}
 FIRST_ROWS = 20
@@ -99,16 +100,19 @@ def draw_issue(split: Split, issue: Issue) -> np.ndarray | None:
     image = cv2.imread(str(path)) if path.is_file() else None
     if image is None:
         return None
-    scale = PICTURE_HEIGHT / image.shape[0]
-    width = max(1, round(image.shape[1] * scale))
-    image = cv2.resize(image, (width, PICTURE_HEIGHT), interpolation=cv2.INTER_AREA)
+    view = Viewport.around(image, (), PICTURE_HEIGHT, inf, inf)
     rows = [row for row in range(len(split.store.ann_ids)) if split.entry(row) == issue.entry]
     if not rows:
-        return image
-    points = (split.store.keypoints[rows[0]] + 0.5) * scale - 0.5
-    box = split.store.bbox_xywh[rows[0]] * scale
-    seen = split.store.keypoints_visible[rows[0]]
-    return draw_pose(image, points, seen, split.dataset_meta, bbox_xywh=box, label=issue.entry)
+        return view.image_bgr
+    points, box = split.store.keypoints[rows[0]], split.store.bbox_xywh[rows[0]]
+    return draw_pose(
+        view.image_bgr,
+        view.points(points),
+        split.store.keypoints_visible[rows[0]],
+        split.dataset_meta,
+        bbox_xywh=view.box(box),
+        label=issue.entry,
+    )
 
 
 def _write_statistics(report: HtmlReport, part: Statistics) -> None:
