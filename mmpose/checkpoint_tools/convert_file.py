@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from mmpose.checkpoint_tools.forward import (
     heatmaps_of_config,
@@ -131,14 +133,23 @@ def _write(read: Source, state: StateDict, shape: Architecture, target: Path, to
         save_safetensors(state, target / 'model.safetensors')
         for name, content in files.items():
             (target / name).write_text(json.dumps(content, indent=2) + '\n')
-    elif to == 'safetensors':
-        text = {'source_sha256': read.sha256}
-        if isinstance(read.meta.get('cfg'), str):
-            text['cfg'] = read.meta['cfg']
-        save_safetensors(state, target, text)
+        return
+    meta = plain_values(read.meta)
+    if to == 'safetensors':
+        meta = {'cfg': meta['cfg']} if isinstance(meta.get('cfg'), str) else {}
+    save_weights(state, target, meta | {'source_sha256': read.sha256})
+
+
+def save_weights(state: Mapping[str, Tensor], path: Path, meta: Mapping[str, Any]) -> None:
+    """Writes weights and facts about them: ``.safetensors``, whose facts are texts, or ``.pth``.
+
+    The tensors have memory of their own then: a file holds nothing of others.
+    """
+    if path.suffix == SAFETENSORS:
+        save_safetensors(state, path, {key: str(value) for key, value in meta.items()})
     else:
-        meta = plain_values(read.meta) | {'source_sha256': read.sha256}
-        torch.save({'state_dict': state, 'meta': meta}, target)
+        own = {name: x.detach().cpu().clone().contiguous() for name, x in state.items()}
+        torch.save({'state_dict': own, 'meta': dict(meta)}, path)
 
 
 def _keep_unfolded(read: Source, target: Path) -> None:
@@ -152,7 +163,7 @@ def _keep_unfolded(read: Source, target: Path) -> None:
 
 def _heatmaps_of_both(
     read: Source, target: Path, shape: Architecture, config: str | Path | None, trust: bool
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+) -> tuple[list[Tensor], list[Tensor]]:
     after = read_source(target, config=config)
     after_shape = after.require_pose_model()
     states = [(read.state, shape), (after.state, replace(shape, heads=after_shape.heads))]

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from mmpose.checkpoint_tools.convert_file import SAFETENSORS, plain_values
+from mmpose.checkpoint_tools.convert_file import SAFETENSORS, plain_values, save_weights
 from mmpose.checkpoint_tools.source import Source, read_source
 from mmpose.checkpoints.download import HUB_FILES
 from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_checkpoint
 from mmpose.checkpoints.load import naming
 from mmpose.checkpoints.lora import BASE_KEY, adapter_state, merge_adapters
 from mmpose.checkpoints.model_card import DEFAULT_LICENCE, TrainingData, model_card, training_data
-from mmpose.checkpoints.model_folder import CARD_FILE, push_folder, save_folder, save_safetensors
+from mmpose.checkpoints.model_folder import CARD_FILE, push_folder, save_folder
 from mmpose.config.load import load_config, read_recorded_config
 from mmpose.engine.runner import TRAIN_CONFIG
 from mmpose.structures.output_files import writing
@@ -122,31 +120,21 @@ def publish_checkpoint(
         card = folder / CARD_FILE if target else None
         return Publication(address or weights, card, sha256, left_out)
     kept = {key: value for key, value in plain_values(read.meta).items() if key in KEPT_META}
+    kept |= {'source_sha256': read.sha256, 'averaged': is_averaged, **base}
     target = Path(target)
-    part = _write(
-        state, target, kept | {'source_sha256': read.sha256, 'averaged': is_averaged} | base
-    )
-    sha256 = checkpoint_sha256(part)
-    final = target.with_name(f'{target.stem}-{sha256[:HASH_DIGITS]}{target.suffix}')
-    card = final.with_suffix('.md')
-    use = f'`python tools/test.py {config or "CONFIG"} {final.name}`'
-    text = model_card(final.name, {**facts, 'sha256': sha256}, use, **about)
-    with writing(card, final, inputs=[source]):
-        os.replace(part, final)
-        card.write_text(text, encoding='utf-8')
-    return Publication(final, card, sha256, left_out)
-
-
-def _write(state: dict[str, Tensor], target: Path, meta: dict[str, Any]) -> Path:
-    """Writes weights beside their final name and returns the file."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f'weights.part{target.suffix}')
-    if target.suffix == SAFETENSORS:
-        save_safetensors(state, part, {key: str(value) for key, value in meta.items()})
-    else:
-        own = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
-        torch.save({'state_dict': own, 'meta': meta}, part)
-    return part
+    with TemporaryDirectory(dir=target.parent) as spare:
+        part = Path(spare, target.name)
+        save_weights(state, part, kept)
+        sha256 = checkpoint_sha256(part)
+        final = target.with_name(f'{target.stem}-{sha256[:HASH_DIGITS]}{target.suffix}')
+        card = final.with_suffix('.md')
+        use = f'`python tools/test.py {config or "CONFIG"} {final.name}`'
+        text = model_card(final.name, {**facts, 'sha256': sha256}, use, **about)
+        with writing(card, final, inputs=[source]):
+            part.replace(final)
+            card.write_text(text, encoding='utf-8')
+    return Publication(final, card, sha256, left_out)
 
 
 def _config_of_run(source: str | Path, config: str | None, is_needed: bool) -> Any:

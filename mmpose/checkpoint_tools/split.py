@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import torch
-
+from mmpose.checkpoint_tools.convert_file import save_weights
 from mmpose.checkpoint_tools.source import Source, read_source
 from mmpose.checkpoints.adapters.vitpose_plus import num_experts as count_experts
 from mmpose.checkpoints.formats import StateDict
@@ -70,9 +69,7 @@ def split_checkpoint(
     with writing(*states, inputs=[source]):
         folder.mkdir(parents=True, exist_ok=True)
         for path, state in states.items():
-            # tensors with memory of their own: a file holds nothing of the others
-            own = {name: tensor.clone().contiguous() for name, tensor in state.items()}
-            torch.save({'state_dict': own, 'meta': {'dataset': path.stem, **origin}}, path)
+            save_weights(state, path, {'dataset': path.stem, **origin})
     return SplitReport(read, {path.stem: path for path in states}, notes)
 
 

@@ -363,6 +363,15 @@ def test_publication(tmp_path, suffix, ema, is_averaged):
         assert row in card
 
 
+def test_publication_leaves_nothing_where_it_is_refused(tmp_path):
+    path, _, _ = run_checkpoint(tmp_path)
+    done = publish_checkpoint(path, tmp_path / 'out/pose.pth')
+    done.card.write_text('by hand')
+    with pytest.raises(FileExistsError, match='no command of this project has made it'):
+        publish_checkpoint(path, tmp_path / 'out/pose.pth')
+    assert {x.name for x in (tmp_path / 'out').iterdir()} == {done.weights.name, done.card.name}
+
+
 def test_publication_of_weights_alone(tmp_path):
     path = tmp_path / 'x.pth'
     torch.save(plain_state(), path)
