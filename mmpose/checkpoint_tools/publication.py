@@ -87,8 +87,7 @@ def publish_checkpoint(
             f"'{target}' names no weights; it has to end in .pth or {SAFETENSORS}, or to be a "
             'folder, whose name has no dot'
         )
-    read = read_source(source, trust)
-    content = read_checkpoint(source, trust)
+    read, content = read_source(source, trust), read_checkpoint(source, trust)
     state = choose_weights(content, ema, str(source))
     with naming(source):
         state, sha256 = adapter_state(state) if adapter else (merge_adapters(state), None)
@@ -96,15 +95,9 @@ def publish_checkpoint(
     is_averaged = EMA_KEY in content and ema is not False
     is_bare = not any(key in content for key in WEIGHT_KEYS)
     left_out = () if is_bare else tuple(x for x in content if x not in (*WEIGHT_KEYS, 'meta'))
-    facts = {
-        'config': config,
-        'commit': commit or _recorded_commit(read),
-        'epoch': read.meta.get('epoch'),
-        'weights': ('averaged (EMA)' if is_averaged else 'as trained') + ADAPTER_NOTE * adapter,
-        'format': read.format_name,
-        'model': _model_words(read),
-        **({'metric': metric} if metric else {}),
-    }
+    weights = ('averaged (EMA)' if is_averaged else 'as trained') + ADAPTER_NOTE * adapter
+    given = {'metric': metric} if metric else {}
+    facts = {'config': config, **_facts(read, commit, weights), **given}
     cfg = _config_of_run(source, config, is_needed=not suffix)
     about = {
         'data': [TrainingData(dataset)] if dataset else training_data(cfg),
@@ -114,11 +107,10 @@ def publish_checkpoint(
     if not suffix:
         with TemporaryDirectory() as spare:
             folder = save_folder(target or spare, state, cfg, repo_id, facts, **about)
-            weights = folder / HUB_FILES[1]
-            sha256 = checkpoint_sha256(weights)
+            sha256 = checkpoint_sha256(folder / HUB_FILES[1])
             address = push_folder(folder, repo_id, private) if repo_id else None
         card = folder / CARD_FILE if target else None
-        return Publication(address or weights, card, sha256, left_out)
+        return Publication(address or folder / HUB_FILES[1], card, sha256, left_out)
     kept = {key: value for key, value in plain_values(read.meta).items() if key in KEPT_META}
     kept |= {'source_sha256': read.sha256, 'averaged': is_averaged, **base}
     target = Path(target)
@@ -201,12 +193,19 @@ def _recorded_commit(read: Source) -> str | None:
     return None
 
 
-def _model_words(read: Source) -> str | None:
-    if read.shape is None:
-        return None
-    height, width = read.shape.input_hw
-    heads = ', '.join(f'{head.out_channels} heatmaps' for head in read.shape.heads) or 'no head'
-    return (
-        f'embed_dim {read.shape.embed_dim}, depth {read.shape.depth}, input {height}x{width} '
-        f'(height x width), {heads}'
-    )
+def _facts(read: Source, commit: str | None, weights: str) -> dict[str, Any]:
+    shape, model = read.shape, None
+    if shape is not None:
+        height, width = shape.input_hw
+        heads = ', '.join(f'{head.out_channels} heatmaps' for head in shape.heads) or 'no head'
+        model = (
+            f'embed_dim {shape.embed_dim}, depth {shape.depth}, input {height}x{width} '
+            f'(height x width), {heads}'
+        )
+    return {
+        'commit': commit or _recorded_commit(read),
+        'epoch': read.meta.get('epoch'),
+        'weights': weights,
+        'format': read.format_name,
+        'model': model,
+    }

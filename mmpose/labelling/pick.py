@@ -117,13 +117,7 @@ def pick_images(
         ]
         if not found:
             raise ValueError(f'{len(names)} images were looked at, and {inferencer.hint}')
-        features = np.array([one.feature for one in found])
-        uncertainty = np.array([one.uncertainty for one in found])
-        order = farthest_first(features, uncertainty, min(num, len(found)))
-        picked = {
-            Path(found[row].path).relative_to(image_root(names)): found[row]
-            for row in order.tolist()
-        }
+        picked = _choose(found, num, image_root(names))
         labels = LabelFile(dataset_meta, about)
         for name, one in picked.items():
             copy = files.claim(out_dir / 'images' / name)
@@ -132,12 +126,7 @@ def pick_images(
             labels.add(name.as_posix(), one.poses, one.poses.keypoint_scores >= kpt_threshold)
         labels.write(predictions)
         _draw(list(picked.values()), dataset_meta, kpt_threshold, sheet)
-        with table.open('w', encoding='utf-8', newline='') as file:
-            rows = csv.writer(file)
-            rows.writerow(['rank', 'image', 'uncertainty', 'similarity'])
-            for rank, (name, one) in enumerate(picked.items(), 1):
-                numbers = f'{one.uncertainty:.4f}', f'{one.similarity:.4f}'
-                rows.writerow([rank, name.as_posix(), *numbers])
+        _write_table(picked, table)
         if tool:
             if not labels.annotations:
                 raise ValueError(
@@ -165,6 +154,23 @@ def _candidate(
     return Candidate(
         frame.name, poses, 1 - float(sure[worst]), float(similarity[worst].mean()), feature
     )
+
+
+def _choose(found: Sequence[Candidate], num: int, root: Path) -> dict[Path, Candidate]:
+    """Returns the candidates to pick in their order, by their names below a folder."""
+    features = np.array([one.feature for one in found])
+    uncertainty = np.array([one.uncertainty for one in found])
+    order = farthest_first(features, uncertainty, min(num, len(found))).tolist()
+    return {Path(found[row].path).relative_to(root): found[row] for row in order}
+
+
+def _write_table(picked: Mapping[Path, Candidate], path: Path) -> None:
+    with path.open('w', encoding='utf-8', newline='') as file:
+        rows = csv.writer(file)
+        rows.writerow(['rank', 'image', 'uncertainty', 'similarity'])
+        for rank, (name, one) in enumerate(picked.items(), 1):
+            numbers = f'{one.uncertainty:.4f}', f'{one.similarity:.4f}'
+            rows.writerow([rank, name.as_posix(), *numbers])
 
 
 def _draw(
