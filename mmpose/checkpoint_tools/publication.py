@@ -23,6 +23,7 @@ from mmpose.structures.output_files import writing
 from mmpose.visualization import read_scalars
 
 HASH_DIGITS = 8
+PART = 'weights.part'  # a .pth holds the name it was written by, so its hash is one for all names
 EMA_KEY = 'ema_state_dict'
 EMA_PREFIX = 'module.'
 ADAPTER_NOTE = ', adapters (LoRA) and heads without their backbone'
@@ -116,7 +117,7 @@ def publish_checkpoint(
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent) as spare:
-        part = Path(spare, target.name)
+        part = Path(spare, f'{PART}{target.suffix}')
         save_weights(state, part, kept)
         sha256 = checkpoint_sha256(part)
         final = target.with_name(f'{target.stem}-{sha256[:HASH_DIGITS]}{target.suffix}')

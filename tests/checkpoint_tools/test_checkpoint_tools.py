@@ -370,6 +370,7 @@ def test_publication_leaves_nothing_where_it_is_refused(tmp_path):
     with pytest.raises(FileExistsError, match='no command of this project has made it'):
         publish_checkpoint(path, tmp_path / 'out/pose.pth')
     assert {x.name for x in (tmp_path / 'out').iterdir()} == {done.weights.name, done.card.name}
+    assert publish_checkpoint(path, tmp_path / 'other.pth').sha256 == done.sha256
 
 
 def test_publication_of_weights_alone(tmp_path):
