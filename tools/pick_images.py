@@ -38,15 +38,19 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from mmpose.backends import load_backend  # torch is loaded after the flags
-    from mmpose.labelling.pick import ImagePicker
+    from mmpose.labelling.pick import pick_images
 
     inferencer = inferencer_of(args)
     second = None
     if args.model2:
         words = model_of(args.model2, '--model2')
         second = load_backend(*words, inferencer.predictor.backend.device, flip_test=False)
-    picker = ImagePicker(inferencer, second, args.kpt_thr)
-    print(picker(args.input, args.num, args.out, about_model(args), args.to))
+    about = about_model(args)
+    print(
+        pick_images(
+            inferencer, args.input, args.num, args.out, about, args.to, second, args.kpt_thr
+        )
+    )
 
 
 if __name__ == '__main__':

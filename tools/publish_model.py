@@ -57,13 +57,21 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from mmpose.checkpoint_tools import publish_checkpoint
-    from mmpose.checkpoint_tools.publication import DEFAULT_LICENCE, Card
 
-    card = Card(
-        args.config, args.dataset, args.metric, args.commit, args.licence or DEFAULT_LICENCE
+    done = publish_checkpoint(
+        args.source,
+        args.target,
+        ema=args.ema,
+        trust=args.trust_checkpoint,
+        repo_id=args.push_to_hub,
+        private=args.private,
+        adapter=args.adapter,
+        config=args.config,
+        dataset=args.dataset,
+        metric=args.metric,
+        commit=args.commit,
+        licence=args.licence,
     )
-    trust, hub = args.trust_checkpoint, (args.push_to_hub, args.private)
-    done = publish_checkpoint(args.source, args.target, card, args.ema, trust, *hub, args.adapter)
     if done.left_out:
         print(f'left out: {", ".join(done.left_out)}')
     print(f'weights: {done.weights}\nsha256: {done.sha256}')

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from mmpose.checkpoint_tools.forward import (
     heatmaps_of_config,
@@ -30,8 +32,6 @@ TARGETS = tuple(EXPORTERS)
 TOLERANCE = 1e-4  # of heatmaps, whose peaks are near 1
 FOLDER_TARGET = 'huggingface'
 SAFETENSORS = '.safetensors'
-# ImageNet's, in the range 0 to 1, of every published model
-PIXEL_MEAN, PIXEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,13 @@ def convert_checkpoint(
     state, notes = EXPORTERS[to]({name: x.contiguous() for name, x in read.state.items()})
     notes = (*read.converted.notes, *notes)
     if shape.is_guess:
-        notes = (*notes, _guess_note(shape))
-    labels = _label_names(read, shape)
+        note = (
+            f'the number of attention heads is not visible in weights; {shape.num_heads} was '
+            f'taken, as published for a width of {shape.embed_dim} (--config says it exactly)'
+        )
+        notes = (*notes, note)
     try:
-        _write(read, state, shape, target, to, labels)
+        _write(read, state, shape, target, to)
         before, after = _heatmaps_of_both(read, target, shape, config, trust)
         difference = largest_difference(before, after)
         if not difference <= TOLERANCE:
@@ -96,16 +99,11 @@ def convert_checkpoint(
         if to == 'mmpose1x':
             _keep_unfolded(read, target)
     except BaseException:
-        _remove(target)
+        if target.is_dir():
+            shutil.rmtree(target)
+        target.unlink(missing_ok=True)
         raise
     return Conversion(read, target, checkpoint_sha256(target), difference, len(after), notes)
-
-
-def _guess_note(shape: Architecture) -> str:
-    return (
-        f'the number of attention heads is not visible in weights; {shape.num_heads} was taken, as '
-        f'published for a width of {shape.embed_dim} (--config says it exactly)'
-    )
 
 
 def _check_target(target: Path, to: str) -> None:
@@ -124,32 +122,34 @@ def _check_target(target: Path, to: str) -> None:
         raise ValueError(f"'{target}' looks like a file, but --to {to} writes a folder")
 
 
-def _write(
-    read: Source,
-    state: StateDict,
-    shape: Architecture,
-    target: Path,
-    to: str,
-    labels: tuple[str, ...],
-) -> None:
+def _write(read: Source, state: StateDict, shape: Architecture, target: Path, to: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if to == FOLDER_TARGET:
         files = {
-            CONFIG_FILE: huggingface_config(shape, labels),
+            CONFIG_FILE: huggingface_config(shape, _label_names(read, shape)),
             'preprocessor_config.json': _preprocessor_config(shape),
         }
         target.mkdir()
         save_safetensors(state, target / 'model.safetensors')
         for name, content in files.items():
             (target / name).write_text(json.dumps(content, indent=2) + '\n')
-    elif to == 'safetensors':
-        text = {'source_sha256': read.sha256}
-        if isinstance(read.meta.get('cfg'), str):
-            text['cfg'] = read.meta['cfg']
-        save_safetensors(state, target, text)
+        return
+    meta = plain_values(read.meta)
+    if to == 'safetensors':
+        meta = {'cfg': meta['cfg']} if isinstance(meta.get('cfg'), str) else {}
+    save_weights(state, target, meta | {'source_sha256': read.sha256})
+
+
+def save_weights(state: Mapping[str, Tensor], path: Path, meta: Mapping[str, Any]) -> None:
+    """Writes weights and facts about them: ``.safetensors``, whose facts are texts, or ``.pth``.
+
+    The tensors have memory of their own then: a file holds nothing of others.
+    """
+    if path.suffix == SAFETENSORS:
+        save_safetensors(state, path, {key: str(value) for key, value in meta.items()})
     else:
-        meta = plain_values(read.meta) | {'source_sha256': read.sha256}
-        torch.save({'state_dict': state, 'meta': meta}, target)
+        own = {name: x.detach().cpu().clone().contiguous() for name, x in state.items()}
+        torch.save({'state_dict': own, 'meta': dict(meta)}, path)
 
 
 def _keep_unfolded(read: Source, target: Path) -> None:
@@ -163,7 +163,7 @@ def _keep_unfolded(read: Source, target: Path) -> None:
 
 def _heatmaps_of_both(
     read: Source, target: Path, shape: Architecture, config: str | Path | None, trust: bool
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+) -> tuple[list[Tensor], list[Tensor]]:
     after = read_source(target, config=config)
     after_shape = after.require_pose_model()
     states = [(read.state, shape), (after.state, replace(shape, heads=after_shape.heads))]
@@ -211,14 +211,7 @@ def _preprocessor_config(shape: Architecture) -> dict[str, Any]:
         'do_normalize': True,
         'do_rescale': True,
         'rescale_factor': 1 / 255,
-        'image_mean': list(PIXEL_MEAN),
-        'image_std': list(PIXEL_STD),
+        'image_mean': [0.485, 0.456, 0.406],  # ImageNet's, of every published model
+        'image_std': [0.229, 0.224, 0.225],
         'size': {'height': height, 'width': width},
     }
-
-
-def _remove(target: Path) -> None:
-    if target.is_dir():
-        shutil.rmtree(target)
-    else:
-        target.unlink(missing_ok=True)

@@ -115,8 +115,8 @@ def _use_lines(source: Source, shape: Architecture, config_root: Path) -> list[s
     if not matches:
         what = 'multi-dataset config' if lines else 'config'
         return [*lines, f'config: no {what} of the repository has this model']
-    lines.append(f'config: {matches[0].path}')
-    lines += [f'  or {match.path}' for match in matches[1:MAX_CONFIGS]]
+    lines.append(f'config: {matches[0]}')
+    lines += [f'  or {match}' for match in matches[1:MAX_CONFIGS]]
     if len(matches) > MAX_CONFIGS:
         lines.append(f'  and {len(matches) - MAX_CONFIGS} more')
-    return [*lines, 'test:', f'  python tools/test.py {matches[0].path} {path}']
+    return [*lines, 'test:', f'  python tools/test.py {matches[0]} {path}']

@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from mmpose.checkpoint_tools.convert_file import SAFETENSORS, plain_values
+from mmpose.checkpoint_tools.convert_file import SAFETENSORS, plain_values, save_weights
 from mmpose.checkpoint_tools.source import Source, read_source
 from mmpose.checkpoints.download import HUB_FILES
 from mmpose.checkpoints.io import checkpoint_sha256, extract_state_dict, read_checkpoint
 from mmpose.checkpoints.load import naming
 from mmpose.checkpoints.lora import BASE_KEY, adapter_state, merge_adapters
 from mmpose.checkpoints.model_card import DEFAULT_LICENCE, TrainingData, model_card, training_data
-from mmpose.checkpoints.model_folder import CARD_FILE, push_folder, save_folder, save_safetensors
+from mmpose.checkpoints.model_folder import CARD_FILE, push_folder, save_folder
 from mmpose.config.load import load_config, read_recorded_config
 from mmpose.engine.runner import TRAIN_CONFIG
 from mmpose.structures.output_files import writing
 from mmpose.visualization import read_scalars
 
 HASH_DIGITS = 8
+PART = 'weights.part'  # a .pth holds the name it was written by, so its hash is one for all names
 EMA_KEY = 'ema_state_dict'
 EMA_PREFIX = 'module.'
 ADAPTER_NOTE = ', adapters (LoRA) and heads without their backbone'
 KEPT_META = ('epoch', 'iter', 'seed', 'cfg', 'dataset_meta', 'mmpose_version', 'time')
 WEIGHT_KEYS = ('state_dict', 'model', 'module')
-
-
-@dataclass(frozen=True)
-class Card:
-    """Entries of a model card; None if nobody said it.
-
-    Attributes:
-        config: Config file, as a command names it.
-        dataset: Data that the model was trained on.
-        metric: Value with its name.
-        commit: Commit of the code that trained it.
-        licence: Under which the weights are given away.
-    """
-
-    config: str | None = None
-    dataset: str | None = None
-    metric: str | None = None
-    commit: str | None = None
-    licence: str = DEFAULT_LICENCE
 
 
 @dataclass(frozen=True)
@@ -71,26 +51,33 @@ class Publication:
 def publish_checkpoint(
     source: str | Path,
     target: str | Path | None,
-    card: Card,
     ema: bool | None = None,
     trust: bool = False,
     repo_id: str | None = None,
     private: bool | None = None,
     adapter: bool = False,
+    config: str | None = None,
+    dataset: str | None = None,
+    metric: str | None = None,
+    commit: str | None = None,
+    licence: str | None = None,
 ) -> Publication:
     """Writes the weights of a training checkpoint for others, and a model card.
 
     Args:
         source: Checkpoint of a run.
         target: ``NAME.pth`` or ``NAME.safetensors``; eight digits of the hash are added to the
-            name. A folder gets what ``save_folder`` writes; its config is ``card.config``, or lies
+            name. A folder gets what ``save_folder`` writes; its config is ``config``, or lies
             beside the checkpoint. None only uploads such a folder.
-        card: What the user says of the model; the rest is taken from the run.
         ema: True takes the averaged weights of an ``EMAHook``, False the last trained ones; None
             takes those that tools/test.py evaluates, which are the averaged ones if there are any.
         repo_id, private: See ``push_folder``; None does not upload.
         adapter: Whether to write only the adapters (``model.lora``) and heads, for a target in
             safetensors, instead of weights with the adapters merged.
+        config: Config file for the card, as a command names it.
+        dataset, metric, commit: Training data, value with its name and commit of the code, for the
+            card; None takes them from the run.
+        licence: Under which the weights are given away; None is ``DEFAULT_LICENCE``.
 
     Raises:
         ValueError: If there are no weights of the kind asked for, or the name has another ending.
@@ -101,8 +88,7 @@ def publish_checkpoint(
             f"'{target}' names no weights; it has to end in .pth or {SAFETENSORS}, or to be a "
             'folder, whose name has no dot'
         )
-    read = read_source(source, trust)
-    content = read_checkpoint(source, trust)
+    read, content = read_source(source, trust), read_checkpoint(source, trust)
     state = choose_weights(content, ema, str(source))
     with naming(source):
         state, sha256 = adapter_state(state) if adapter else (merge_adapters(state), None)
@@ -110,55 +96,38 @@ def publish_checkpoint(
     is_averaged = EMA_KEY in content and ema is not False
     is_bare = not any(key in content for key in WEIGHT_KEYS)
     left_out = () if is_bare else tuple(x for x in content if x not in (*WEIGHT_KEYS, 'meta'))
-    facts = {
-        'config': card.config,
-        'commit': card.commit or _recorded_commit(read),
-        'epoch': read.meta.get('epoch'),
-        'weights': ('averaged (EMA)' if is_averaged else 'as trained') + ADAPTER_NOTE * adapter,
-        'format': read.format_name,
-        'model': _model_words(read),
-        **({'metric': card.metric} if card.metric else {}),
-    }
-    cfg = _config_of_run(source, card.config, is_needed=not suffix)
+    weights = ('averaged (EMA)' if is_averaged else 'as trained') + ADAPTER_NOTE * adapter
+    given = {'metric': metric} if metric else {}
+    facts = {'config': config, **_facts(read, commit, weights), **given}
+    cfg = _config_of_run(source, config, is_needed=not suffix)
     about = {
-        'data': [TrainingData(card.dataset)] if card.dataset else training_data(cfg),
-        'metrics': {} if card.metric else _recorded_metrics(read),
-        'licence': card.licence,
+        'data': [TrainingData(dataset)] if dataset else training_data(cfg),
+        'metrics': {} if metric else _recorded_metrics(read),
+        'licence': licence or DEFAULT_LICENCE,
     }
     if not suffix:
         with TemporaryDirectory() as spare:
             folder = save_folder(target or spare, state, cfg, repo_id, facts, **about)
-            weights = folder / HUB_FILES[1]
-            sha256 = checkpoint_sha256(weights)
-            commit = push_folder(folder, repo_id, private) if repo_id else None
-        card_file = folder / CARD_FILE if target else None
-        return Publication(commit or weights, card_file, sha256, left_out)
+            sha256 = checkpoint_sha256(folder / HUB_FILES[1])
+            address = push_folder(folder, repo_id, private) if repo_id else None
+        card = folder / CARD_FILE if target else None
+        return Publication(address or folder / HUB_FILES[1], card, sha256, left_out)
     kept = {key: value for key, value in plain_values(read.meta).items() if key in KEPT_META}
+    kept |= {'source_sha256': read.sha256, 'averaged': is_averaged, **base}
     target = Path(target)
-    part = _write(
-        state, target, kept | {'source_sha256': read.sha256, 'averaged': is_averaged} | base
-    )
-    sha256 = checkpoint_sha256(part)
-    final = target.with_name(f'{target.stem}-{sha256[:HASH_DIGITS]}{target.suffix}')
-    card_file = final.with_suffix('.md')
-    use = f'`python tools/test.py {card.config or "CONFIG"} {final.name}`'
-    text = model_card(final.name, {**facts, 'sha256': sha256}, use, **about)
-    with writing(card_file, final, inputs=[source]):
-        os.replace(part, final)
-        card_file.write_text(text, encoding='utf-8')
-    return Publication(final, card_file, sha256, left_out)
-
-
-def _write(state: dict[str, Tensor], target: Path, meta: dict[str, Any]) -> Path:
-    """Writes weights beside their final name and returns the file."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f'weights.part{target.suffix}')
-    if target.suffix == SAFETENSORS:
-        save_safetensors(state, part, {key: str(value) for key, value in meta.items()})
-    else:
-        own = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
-        torch.save({'state_dict': own, 'meta': meta}, part)
-    return part
+    with TemporaryDirectory(dir=target.parent) as spare:
+        part = Path(spare, f'{PART}{target.suffix}')
+        save_weights(state, part, kept)
+        sha256 = checkpoint_sha256(part)
+        final = target.with_name(f'{target.stem}-{sha256[:HASH_DIGITS]}{target.suffix}')
+        card = final.with_suffix('.md')
+        use = f'`python tools/test.py {config or "CONFIG"} {final.name}`'
+        text = model_card(final.name, {**facts, 'sha256': sha256}, use, **about)
+        with writing(card, final, inputs=[source]):
+            part.replace(final)
+            card.write_text(text, encoding='utf-8')
+    return Publication(final, card, sha256, left_out)
 
 
 def _config_of_run(source: str | Path, config: str | None, is_needed: bool) -> Any:
@@ -225,12 +194,19 @@ def _recorded_commit(read: Source) -> str | None:
     return None
 
 
-def _model_words(read: Source) -> str | None:
-    if read.shape is None:
-        return None
-    height, width = read.shape.input_hw
-    heads = ', '.join(f'{head.out_channels} heatmaps' for head in read.shape.heads) or 'no head'
-    return (
-        f'embed_dim {read.shape.embed_dim}, depth {read.shape.depth}, input {height}x{width} '
-        f'(height x width), {heads}'
-    )
+def _facts(read: Source, commit: str | None, weights: str) -> dict[str, Any]:
+    shape, model = read.shape, None
+    if shape is not None:
+        height, width = shape.input_hw
+        heads = ', '.join(f'{head.out_channels} heatmaps' for head in shape.heads) or 'no head'
+        model = (
+            f'embed_dim {shape.embed_dim}, depth {shape.depth}, input {height}x{width} '
+            f'(height x width), {heads}'
+        )
+    return {
+        'commit': commit or _recorded_commit(read),
+        'epoch': read.meta.get('epoch'),
+        'weights': weights,
+        'format': read.format_name,
+        'model': model,
+    }

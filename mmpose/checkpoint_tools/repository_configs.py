@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +11,10 @@ from mmpose.config.load import read_config
 from mmpose.config.names import BASE_FOLDER, CONFIGS
 
 
-@dataclass(frozen=True)
-class ConfigMatch:
-    """A config whose model takes the weights strictly.
+def matching_configs(shape: Architecture, hint: str = '', root: Path = CONFIGS) -> list[str]:
+    """Returns the configs whose model takes weights strictly, the likeliest first.
 
-    Attributes:
-        path: As a command from the root of the repository names it.
-        metainfo: Name of its skeleton.
-        words: Of the file name, by which variants are told apart.
-    """
-
-    path: str
-    metainfo: str
-    words: tuple[str, ...]
-
-
-def matching_configs(
-    shape: Architecture, hint: str = '', root: Path = CONFIGS
-) -> list[ConfigMatch]:
-    """Returns the configs whose model has a given architecture, the likeliest first.
+    They are named as a command from the root of the repository names them.
 
     Args:
         shape: Of a checkpoint.
@@ -43,10 +27,7 @@ def matching_configs(
             continue
         model = read_config(path).get('model')
         if model is not None and _fits(model, shape):
-            name = str(Path(root.name) / path.relative_to(root))
-            metainfo = model.get('metainfo', 'coco')
-            words = tuple(path.stem.lower().split('_'))
-            matches.append(ConfigMatch(name, str(metainfo), words))
+            matches.append(str(Path(root.name) / path.relative_to(root)))
     return sorted(matches, key=lambda match: _rank(match, hint.lower()))
 
 
@@ -66,17 +47,16 @@ def _fits(model: dict[str, Any], shape: Architecture) -> bool:
     if backbone.get('type') not in ('ViT', 'ViTMoE') or (height, width) != shape.input_hw:
         return False
     part = backbone.get('part_features') or shape.embed_dim // 4
-    own = (
-        backbone.get('embed_dim', 768),
-        backbone.get('depth', 12),
-        backbone.get('stem', 'patch'),
-        backbone.get('num_experts', backbone.get('num_expert', 0)) or 0,
-        part if shape.num_experts else 0,
-        backbone.get('condition_chans', 0),
-    )
-    wanted = (shape.embed_dim, shape.depth, shape.stem, shape.num_experts, shape.part_features)
-    wanted += (shape.condition_chans,)
-    if own != wanted or not _language_fits(model, shape):
+    own = {
+        'embed_dim': backbone.get('embed_dim', 768),
+        'depth': backbone.get('depth', 12),
+        'stem': backbone.get('stem', 'patch'),
+        'num_experts': backbone.get('num_experts', backbone.get('num_expert', 0)) or 0,
+        'part_features': part if shape.num_experts else 0,
+        'condition_chans': backbone.get('condition_chans', 0),
+    }
+    is_equal = all(getattr(shape, name) == value for name, value in own.items())
+    if not is_equal or not _language_fits(model, shape):
         return False
     if not shape.is_guess and backbone.get('num_heads', 12) != shape.num_heads:
         return False
@@ -110,8 +90,8 @@ def _head_fits(head: dict[str, Any], shape: HeadShape, may_be_wider: bool) -> bo
     )
 
 
-def _rank(match: ConfigMatch, hint: str) -> tuple[bool, bool, bool, int, str]:
-    folder = Path(match.path).parent.name.replace('-', '_').split('_')[-1]
-    is_hinted = folder in hint
-    is_variant = any(word in match.words for word in ('adamw', 'toy')) or match.words[0] == 'hap'
-    return not is_hinted, folder != 'coco', is_variant, len(match.path), match.path
+def _rank(path: str, hint: str) -> tuple[bool, bool, bool, int, str]:
+    folder = Path(path).parent.name.replace('-', '_').split('_')[-1]
+    words = Path(path).stem.lower().split('_')
+    is_variant = not {'adamw', 'toy'}.isdisjoint(words) or words[0] == 'hap'
+    return folder not in hint, folder != 'coco', is_variant, len(path), path

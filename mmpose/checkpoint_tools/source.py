@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mmpose.checkpoints.io import checkpoint_sha256, read_checkpoint
 from mmpose.checkpoints.load import convert_content, naming
 from mmpose.checkpoints.lora import fit_adapters
 from mmpose.config.load import load_config
-from mmpose.config.overrides import parse_value
+from mmpose.config.overrides import evaluate_literal
 
 
 @dataclass(frozen=True)
@@ -112,14 +113,11 @@ def recorded_model_config(meta: dict[str, Any]) -> dict[str, Any] | None:
     text = meta.get('cfg') or meta.get('config')
     if not isinstance(text, str):
         return None
-    try:
-        statements = ast.parse(text).body
-    except SyntaxError:
-        return None
-    for statement in statements:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == 'model':
-            value = parse_value(ast.unparse(statement.value))
-            return value if isinstance(value, dict) else None
+    with suppress(SyntaxError, ValueError):
+        for statement in ast.parse(text).body:
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == 'model':
+                value = evaluate_literal(statement.value)
+                return value if isinstance(value, dict) else None
     return None
 
 

@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import torch
-
+from mmpose.checkpoint_tools.convert_file import save_weights
 from mmpose.checkpoint_tools.source import Source, read_source
 from mmpose.checkpoints.adapters.vitpose_plus import num_experts as count_experts
 from mmpose.checkpoints.formats import StateDict
 from mmpose.checkpoints.heads import num_heads_of, select_dataset
 from mmpose.structures.output_files import writing
 
-
-@dataclass(frozen=True)
-class Part:
-    """A dataset of the published models.
-
-    Attributes:
-        name: Of the file that is written.
-        num_keypoints: K, rows of its final layer; None if the head has no others.
-    """
-
-    name: str
-    num_keypoints: int | None
-
-
-# The order of experts and heads in the published models: ViTPose+ has all six, HAP and the
-# multi-task models of ViTPose the first three.
-PARTS = (
-    Part('coco', 17),
-    Part('aic', 14),
-    Part('mpii', 16),
-    Part('ap10k', 17),
-    Part('apt36k', 17),
-    Part('wholebody', 133),
-)
+# Datasets of the published models, and the rows of their final layers, in the order of experts and
+# heads: ViTPose+ has all six, HAP and the multi-task models of ViTPose the first three.
+PARTS = {'coco': 17, 'aic': 14, 'mpii': 16, 'ap10k': 17, 'apt36k': 17, 'wholebody': 133}
 KNOWN_COUNTS = (3, 6)
-MULTI_TASK = 'multi-task model without experts'
 
 
 @dataclass(frozen=True)
@@ -80,25 +57,26 @@ def split_checkpoint(
     if target is None and Path(source).is_dir():
         folder = Path(source)
     states: dict[Path, StateDict] = {}
-    for index, part in enumerate(parts):
-        path = folder / f'{part.name}.pth'
+    for index, (name, num_keypoints) in enumerate(parts.items()):
+        path = folder / f'{name}.pth'
         if path.resolve() == Path(source).resolve():
             raise ValueError(
-                f"the model of '{part.name}' would overwrite the source '{source}'; set --target "
-                'to another folder'
+                f"the model of '{name}' would overwrite the source '{source}'; set --target to "
+                'another folder'
             )
-        states[path] = select_dataset(read.state, index, part.num_keypoints)
+        states[path] = select_dataset(read.state, index, num_keypoints)
+    origin = {'split_from': Path(read.path).name, 'source_sha256': read.sha256}
     with writing(*states, inputs=[source]):
         folder.mkdir(parents=True, exist_ok=True)
         for path, state in states.items():
-            # tensors with memory of their own: a file holds nothing of the others
-            own = {name: tensor.clone().contiguous() for name, tensor in state.items()}
-            torch.save({'state_dict': own, 'meta': _meta(read, path.stem)}, path)
+            save_weights(state, path, {'dataset': path.stem, **origin})
     return SplitReport(read, {path.stem: path for path in states}, notes)
 
 
-def plan_split(source: Source) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+def plan_split(source: Source) -> tuple[dict[str, int | None], tuple[str, ...]]:
     """Returns the datasets of a checkpoint in the order of its experts and heads, and notes.
+
+    With each come the rows of its final layer, or None if the head has no others.
 
     Raises:
         ValueError: If there is nothing to split, or their number is none that was published.
@@ -120,20 +98,22 @@ def plan_split(source: Source) -> tuple[tuple[Part, ...], tuple[str, ...]]:
             f'{what} has {counts}, expected 3 (coco, aic, mpii) or 6 (and ap10k, apt36k, '
             'wholebody); which dataset each belongs to is not known'
         )
-    parts = tuple(Part(name, None) for name in names) or PARTS[:number]
+    rows = dict.fromkeys(names) if names else PARTS
+    parts: dict[str, int | None] = dict(islice(rows.items(), number))
     if num_experts and num_heads == 1:
+        first, *others = parts
         note = (
-            f'the file has the head of {parts[0].name} only (as those of Hugging Face), so that '
-            f'{", ".join(part.name for part in parts[1:])} cannot be written'
+            f'the file has the head of {first} only (as those of Hugging Face), so that '
+            f'{", ".join(others)} cannot be written'
         )
-        return parts[:1], (note,)
+        return {first: parts[first]}, (note,)
     if num_heads != number:
         raise ValueError(
             f'{what} has {num_experts} experts but {num_heads} heads, expected one head per '
             'expert; the heads of some datasets are missing'
         )
-    notes = () if num_experts else (f'{MULTI_TASK}: all files share one backbone',)
-    return parts, notes
+    note = 'multi-task model without experts: all files share one backbone'
+    return parts, () if num_experts else (note,)
 
 
 def _recorded_names(source: Source, number: int) -> tuple[str, ...]:
@@ -143,11 +123,3 @@ def _recorded_names(source: Source, number: int) -> tuple[str, ...]:
         return ()
     is_safe = all(isinstance(name, str) and re.fullmatch(r'[\w+-]+', name) for name in names)
     return tuple(names) if is_safe else ()
-
-
-def _meta(source: Source, dataset: str) -> dict[str, Any]:
-    return {
-        'dataset': dataset,
-        'split_from': Path(source.path).name,
-        'source_sha256': source.sha256,
-    }

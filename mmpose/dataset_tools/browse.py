@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mmpose.codecs import Codec
 from mmpose.datasets import CocoDataset, KeypointDataset, SampleIndex
 from mmpose.datasets.sample import Sample
+from mmpose.datasets.transforms import LoadImage
 from mmpose.datasets.transforms.condition import shaded
-from mmpose.registry import CODECS, DATASETS, TRANSFORMS
+from mmpose.registry import CODECS, DATASETS
 from mmpose.structures.output_files import OutputFiles
 from mmpose.structures.progress import track
-from mmpose.visualization import draw_pose, make_grid, overlay_heatmaps
+from mmpose.visualization import Viewport, draw_pose, make_grid, overlay_heatmaps
 
 TILE_HEIGHT = 384
 PAD = 6
@@ -116,11 +119,10 @@ def draw_views(
         seed: Seed of the augmentation.
     """
     samples = [dataset[SampleIndex(row, epoch=epoch, seed=seed)] for epoch in range(views)]
-    crops = [_draw_crop(sample) for sample in samples]
+    crops = [_draw_sample(_view(shaded(sample['image'])), sample) for sample in samples]
     grids = [make_grid(crops, views, PAD, titles=[f'view {i + 1}' for i in range(views)])]
     if codec is not None:
-        targets = [_draw_targets(sample, codec) for sample in samples]
-        titles = [_count_targets(sample, codec) for sample in samples]
+        targets, titles = zip(*(_draw_targets(sample, codec) for sample in samples), strict=True)
         grids.append(make_grid(targets, views, PAD, titles=titles))
     images, names = _draw_annotation(dataset, row, crops[0].shape[1])
     image_grid = [
@@ -140,71 +142,34 @@ def _draw_annotation(
         Two pictures of the same width or less, and their titles.
     """
     sample = dataset.get_sample(row)
-    loading = next(
-        (step for step in dataset.pipeline.transforms if type(step).__name__ == 'LoadImage'), None
-    )
-    exif = True if loading is None else loading.apply_exif
-    image = TRANSFORMS.build({'type': 'LoadImage', 'apply_exif': exif})(dict(sample))['image']
-    whole_wh = np.array(image.shape[1::-1])
-    box = sample['bbox_xywh'].astype(np.float64)
-    margin = BOX_MARGIN * box[2:].max()
-    first = np.clip(np.floor(box[:2] - margin), 0, whole_wh - 1).astype(int)
-    last = np.clip(np.ceil(box[:2] + box[2:] + margin), first + 1, whole_wh).astype(int)
-    widest = round(IMAGE_WIDTH_IN_CROPS * crop_width)
-    whole = _draw_region(image, sample, np.zeros(2, int), whole_wh, widest)
-    around = _draw_region(image, sample, first, last, whole.shape[1])
+    steps = (copy(step) for step in dataset.pipeline.transforms if isinstance(step, LoadImage))
+    loading = next(steps, LoadImage())
+    loading.reduced_for_wh = None
+    image, box = loading(dict(sample))['image'], sample['bbox_xywh']
+    whole = _view(image, most_width=round(IMAGE_WIDTH_IN_CROPS * crop_width))
+    margin, width = BOX_MARGIN * box[2:].max(), whole.image_bgr.shape[1]
+    around = _view(image, box, most_width=width, margin=float(margin))
+    pictures = [_draw_sample(view, sample, bbox_xywh=view.box(box)) for view in (whole, around)]
     title = f'{Path(sample["image_file"]).name}, annotation {sample["ann_id"]}'
-    return [whole, around], [title, 'around the box']
+    return pictures, [title, 'around the box']
 
 
-def _draw_region(
-    image: Image, sample: Sample, first: NDArray[np.int_], last: NDArray[np.int_], widest: int
-) -> Image:
-    """Returns the pixels from first to last (x, y), excluded, with the annotation."""
-    region = image[first[1] : last[1], first[0] : last[0]]
-    scale = min(TILE_HEIGHT / region.shape[0], widest / region.shape[1])
-    points = (sample['keypoints'] - first + 0.5) * scale - 0.5
-    box = sample['bbox_xywh'] * scale
-    box[:2] -= first * scale
-    large = _resize(region, scale)
-    return draw_pose(
-        large, points, sample['keypoints_visible'], sample['dataset_meta'], bbox_xywh=box
-    )
+def _view(image: Image, boxes: ArrayLike = (), most_width: float = inf, **options: Any) -> Viewport:
+    return Viewport.around(image, boxes, TILE_HEIGHT, most_width, most_scale=inf, **options)
 
 
-def _draw_crop(sample: Sample) -> Image:
-    """Returns a crop with its keypoints."""
-    image = shaded(sample['image'])
-    scale = TILE_HEIGHT / image.shape[0]
-    points = (sample['keypoints'] + 0.5) * scale - 0.5
-    visible, dataset_meta = sample['keypoints_visible'], sample['dataset_meta']
-    return draw_pose(_resize(image, scale), points, visible, dataset_meta)
+def _draw_sample(view: Viewport, sample: Sample, bbox_xywh: ArrayLike | None = None) -> Image:
+    points, visible = view.points(sample['keypoints']), sample['keypoints_visible']
+    return draw_pose(view.image_bgr, points, visible, sample['dataset_meta'], bbox_xywh=bbox_xywh)
 
 
-def _draw_targets(sample: Sample, codec: Codec) -> Image:
-    """Returns a crop under its target heatmaps."""
-    image = shaded(sample['image'])
-    heatmaps, _ = _encode(sample, codec)
-    heated = overlay_heatmaps(image, heatmaps, use_udp=codec.use_udp)
-    return _resize(heated, TILE_HEIGHT / image.shape[0])
-
-
-def _encode(sample: Sample, codec: Codec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Returns one heatmap per keypoint (K, H, W), without offsets, and the weights (K,)."""
+def _draw_targets(sample: Sample, codec: Codec) -> tuple[Image, str]:
+    """Returns a crop under its target heatmaps, and how many keypoints have one."""
+    image, visible = shaded(sample['image']), sample['keypoints_visible']
     heatmaps, weights = codec.encode(
-        torch.as_tensor(sample['keypoints'])[None],
-        torch.as_tensor(sample['keypoints_visible'])[None],
+        torch.as_tensor(sample['keypoints'])[None], torch.as_tensor(visible)[None]
     )
-    per_keypoint = codec.num_channels(1)
-    return heatmaps[0, ::per_keypoint].numpy(), weights[0].numpy()
-
-
-def _count_targets(sample: Sample, codec: Codec) -> str:
-    _, weights = _encode(sample, codec)
-    return f'target: {(weights > 0).sum()} of {(sample["keypoints_visible"] > 0).sum()} keypoints'
-
-
-def _resize(image: Image, scale: float) -> Image:
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return cv2.resize(image, size, interpolation=method)
+    without_offsets = heatmaps[0, :: codec.num_channels(1)].numpy()  # (K, H, W)
+    heated = overlay_heatmaps(image, without_offsets, use_udp=codec.use_udp)
+    title = f'target: {(weights > 0).sum()} of {(visible > 0).sum()} keypoints'
+    return _view(heated).image_bgr, title

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmpose.coco.json_fields import Json
 from mmpose.coco.json_file import load_coco
-from mmpose.dataset_tools.new_annotations import is_labelled
+from mmpose.dataset_tools.new_annotations import is_labelled, with_images
 
 
 def split_into_folds(path: Path, num_folds: int, seed: int) -> tuple[list[dict[str, Json]], str]:
@@ -44,20 +44,14 @@ def split_into_folds(path: Path, num_folds: int, seed: int) -> tuple[list[dict[s
         )
     rng = np.random.default_rng(seed)
     rest = [group for group in groups if group not in with_labels]
-    fold_of: dict[object, int] = {}
+    ids_of: list[set[object]] = [set() for _ in range(num_folds)]
     for part in (with_labels, rest):  # each shared out evenly
         for place, row in enumerate(rng.permutation(len(part)).tolist()):
-            fold_of |= dict.fromkeys(part[row], place % num_folds)
+            ids_of[place % num_folds].update(part[row])
+    everything = set().union(*ids_of)
     folds = [
-        {part: _choose(data, fold_of, fold, part == 'val') for part in ('train', 'val')}
-        for fold in range(num_folds)
+        {'train': with_images(data, everything - ids), 'val': with_images(data, ids)}
+        for ids in ids_of
     ]
     unit = f'{len(groups)} folders' if is_by_folder else f'{len(groups)} images'
     return folds, f'{unit} of {path} in {num_folds} folds, drawn with seed {seed}'
-
-
-def _choose(data: Json, fold_of: dict[object, int], fold: int, is_val: bool) -> Json:
-    images = [one for one in data['images'] if (fold_of[one['id']] == fold) == is_val]
-    chosen = {one['id'] for one in images}
-    annotations = [one for one in data['annotations'] if one['image_id'] in chosen]
-    return {**data, 'images': images, 'annotations': annotations}

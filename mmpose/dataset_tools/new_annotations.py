@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -101,15 +101,15 @@ def split_by_folder(path: Path, data: Json, folders: Sequence[str]) -> dict[str,
 
 
 def _parts(data: Json, chosen: set[Any]) -> dict[str, Json]:
-    rest = {key: value for key, value in data.items() if key not in ('images', 'annotations')}
-    return {
-        part: {
-            **rest,
-            'images': [i for i in data['images'] if (i['id'] in chosen) == is_val],
-            'annotations': [a for a in data['annotations'] if (a['image_id'] in chosen) == is_val],
-        }
-        for part, is_val in (('train', False), ('val', True))
-    }
+    rest = {image['id'] for image in data['images']} - chosen
+    return {'train': with_images(data, rest), 'val': with_images(data, chosen)}
+
+
+def with_images(data: Json, ids: Collection[object]) -> Json:
+    """Returns the content of a file with some of its images, and the annotations on them."""
+    images = [image for image in data['images'] if image['id'] in ids]
+    annotations = [ann for ann in data['annotations'] if ann.get('image_id') in ids]
+    return {**data, 'images': images, 'annotations': annotations}
 
 
 def is_labelled(ann: Json) -> bool:

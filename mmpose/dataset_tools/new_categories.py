@@ -11,7 +11,8 @@ from typing import Any
 from mmpose.coco.category_choice import by_skeleton, of_categories
 from mmpose.coco.json_fields import Json
 from mmpose.dataset_tools.new_annotations import is_labelled
-from mmpose.dataset_tools.new_skeleton import Skeleton, propose_skeleton
+from mmpose.dataset_tools.new_skeleton import lack_of_halves, propose_skeleton
+from mmpose.structures import DatasetMeta
 
 
 @dataclass
@@ -23,11 +24,13 @@ class NewHead:
             empty where there is one head only.
         categories: Name and id of each; empty where there is one head only.
         skeleton: Proposed skeleton.
+        notes: Sentences about what was guessed in it.
     """
 
     name: str
     categories: dict[str, int]
-    skeleton: Skeleton
+    skeleton: DatasetMeta
+    notes: list[str]
 
     @property
     def suffix(self) -> str:
@@ -49,7 +52,7 @@ def propose_heads(path: Path, data: Json, notes: list[str]) -> list[NewHead]:
     groups = by_skeleton(data['categories'])
     kept = [group for group in groups if any(map(is_labelled, _own(data, group)))]
     if len(kept) < 2:
-        return [NewHead('', {}, propose_skeleton(path, data, notes))]
+        return [NewHead('', {}, propose_skeleton(path, data, notes), notes)]
     chosen = [one['id'] for group in kept for one in group]
     for one in data['categories']:
         if one['id'] not in chosen:
@@ -62,8 +65,8 @@ def propose_heads(path: Path, data: Json, notes: list[str]) -> list[NewHead]:
         part = {**data, 'categories': group, 'annotations': _own(data, group)}
         skeleton = propose_skeleton(path, part, own)
         notes += [f'{name}: {note}' for note in own]
-        heads.append(NewHead(name, {_name_of(one): one['id'] for one in group}, skeleton))
-    known = ', '.join(f'{head.name} ({len(head.skeleton.names)} keypoints)' for head in heads)
+        heads.append(NewHead(name, {_name_of(one): one['id'] for one in group}, skeleton, own))
+    known = ', '.join(f'{head.name} ({head.skeleton.num_keypoints} keypoints)' for head in heads)
     notes.append(f'a head for each list of keypoints: {known}')
     return heads
 
@@ -107,7 +110,7 @@ def with_heads(content: Json, heads: Sequence[NewHead], tables: Sequence[str]) -
     head = network.pop('head')
     network['names'] = Name('names')
     network['categories'] = [one.categories for one in heads]
-    network['heads'] = [{**head, 'out_channels': len(one.skeleton.names)} for one in heads]
+    network['heads'] = [{**head, 'out_channels': one.skeleton.num_keypoints} for one in heads]
     evaluator = dict(type='PerDatasetMetric', names=Name('names'))
     evaluator['metrics'] = [content['val_evaluator'] for _ in heads]
     changed = {'metainfo': list(tables), 'val_evaluator': evaluator, 'model': network}
@@ -137,7 +140,7 @@ def _part(dataset: Json, number: int, head: NewHead) -> Json:
     ids = list(head.categories.values())
     own = dict(metainfo=Name(f'metainfo[{number}]'), category=ids if ids[1:] else ids[0])
     pipeline = dataset['pipeline']
-    if not head.skeleton.has_halves and not dataset.get('test_mode'):
+    if lack_of_halves(head.skeleton) and not dataset.get('test_mode'):
         steps = f"[step for step in {pipeline} if step['type'] != 'RandomHalfBody']"
         own['pipeline'] = Name(steps)
     return {**dataset, **own}

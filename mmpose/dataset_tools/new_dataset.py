@@ -8,7 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from mmpose.dataset_tools.new_annotations import (
     split_by_image,
 )
 from mmpose.dataset_tools.new_categories import Name, check_parts, propose_heads, with_heads
-from mmpose.dataset_tools.new_skeleton import Skeleton, write_skeleton
+from mmpose.dataset_tools.new_skeleton import lack_of_halves
 from mmpose.dataset_tools.training_plan import TrainingPlan, plan_training
+from mmpose.metainfo.info_dict import meta_table
+from mmpose.structures import DatasetMeta
 
 # Model: its fragment, and published weights to start from.
 MODELS = {
@@ -54,7 +56,6 @@ class NewDataset:
     Attributes:
         config: The config.
         tables: The skeleton table; where categories have different keypoints, one for each list.
-        num_keypoints: K of the first.
         plan: Batch, epochs and rate of the training.
         notes: Sentences about what was guessed or done.
         written: All files.
@@ -62,15 +63,9 @@ class NewDataset:
 
     config: Path
     tables: list[Path]
-    num_keypoints: int
     plan: TrainingPlan
     notes: list[str]
-    written: list[Path] = field(default_factory=list)
-
-    @property
-    def table(self) -> Path:
-        """The first skeleton table."""
-        return self.tables[0]
+    written: list[Path]
 
 
 def create_dataset(
@@ -121,7 +116,7 @@ def create_dataset(
     data = read_annotations(ann, notes)
     folders = {'train': _image_folder(ann, img_dir, data)}
     heads = propose_heads(ann, data, notes)
-    skeletons = {out / f'{name}{one.suffix}.csv': one.skeleton for one in heads}
+    tables = [out / f'{name}{one.suffix}.csv' for one in heads]
     parts = _split(ann, data, val_ann, val_folders, val_share, seed, notes)
     folders['val'] = folders['train']
     if val_ann:
@@ -129,7 +124,7 @@ def create_dataset(
     check_parts(parts, heads)
     config = out / f'{name}.py'
     part_paths = {part: out / f'{name}_{part}.json' for part in parts}
-    written = [*skeletons, config, *part_paths.values()]
+    written = [*tables, config, *part_paths.values()]
     _check_free(written, [ann, *([Path(val_ann)] if val_ann else [])], overwrite)
     is_whole_image = boxes_are_images(data) and len(heads) == 1
     notes += _notes_on_images(out, folders, is_whole_image)
@@ -139,18 +134,20 @@ def create_dataset(
     out.mkdir(parents=True, exist_ok=True)
     for part, content in parts.items():
         part_paths[part].write_text(json.dumps(content), encoding='utf-8')
-    for table, one in skeletons.items():
-        write_skeleton(table, one, ann.name)
+    for table, head in zip(tables, heads, strict=True):
+        comment = ''.join(f'# {line}.\n' for line in (f'Proposed from {ann.name}', *head.notes))
+        table.write_text(meta_table(head.skeleton, comment), encoding='utf-8')
+    skeletons = [head.skeleton for head in heads]
     # whose halves count; where another has none, its part of the config has no such augmentation
-    skeleton = max(skeletons.values(), key=lambda one: one.has_halves)
+    skeleton = min(skeletons, key=lambda one: bool(lack_of_halves(one)))
     files = {part: (path.name, folders[part]) for part, path in part_paths.items()}
     content = compose_config(name, model, size, skeleton, plan, out, files, is_whole_image)
-    content = with_heads(content, heads, [f'{HERE}/{table.name}' for table in skeletons])
-    counts = ' + '.join(str(len(one.names)) for one in skeletons.values())
+    content = with_heads(content, heads, [f'{HERE}/{table.name}' for table in tables])
+    counts = ' + '.join(str(one.num_keypoints) for one in skeletons)
     title = f'ViTPose-{model.capitalize()} on {name}, {counts} keypoints, {size}.'
     config.write_text(_as_text(title, content), encoding='utf-8')
     load_config(config)  # the proof that it fits together
-    return NewDataset(config, list(skeletons), len(heads[0].skeleton.names), plan, notes, written)
+    return NewDataset(config, tables, plan, notes, written)
 
 
 def _notes_on_images(out: Path, folders: dict[str, Path], is_whole_image: bool) -> list[str]:
@@ -184,20 +181,19 @@ def _split(
         return {'train': data, 'val': read_annotations(Path(val_ann), notes)}
     if val_folders:
         parts = split_by_folder(ann, data, val_folders)
+        how, hint = 'by folder', f', those of {", ".join(val_folders)}'
     else:
         parts = split_by_image(ann, data, val_share, seed)
-    notes.append(_split_note(parts, val_folders, seed))
-    return parts
-
-
-def _split_note(parts: dict[str, Json], val_folders: Sequence[str], seed: int) -> str:
+        how, hint = (
+            f'at random (seed {seed})',
+            (
+                '; if they are frames of videos, neighbours landed on both sides: split by video '
+                'instead with --val-folder or --val-ann'
+            ),
+        )
     counts = ' and '.join(f'{len(content["images"])} for {part}' for part, content in parts.items())
-    if val_folders:
-        return f'the images were split by folder: {counts}, those of {", ".join(val_folders)}'
-    return (
-        f'the images were split at random (seed {seed}): {counts}; if they are frames of videos, '
-        'neighbours landed on both sides: split by video instead with --val-folder or --val-ann'
-    )
+    notes.append(f'the images were split {how}: {counts}{hint}')
+    return parts
 
 
 def _check_options(name: str, size: str, model: str, val_share: float, recipe: str) -> None:
@@ -242,7 +238,7 @@ def compose_config(
     name: str,
     model: str,
     size: str,
-    skeleton: Skeleton,
+    skeleton: DatasetMeta,
     plan: TrainingPlan,
     out: Path,
     files: dict[str, tuple[str, Path]],
@@ -265,7 +261,7 @@ def compose_config(
         {**step, **MILD.get(step['type'], {})} if plan.small_data else step
         for step in [*augmented['train_pipeline'][:-1], pipeline['train_pipeline'][-1]]
         if not (plan.small_data and step['type'] in TOO_STRONG)
-        and (skeleton.has_halves or step['type'] != 'RandomHalfBody')
+        and not (step['type'] == 'RandomHalfBody' and lack_of_halves(skeleton))
     ]
     runtime = read_config(base / 'default_runtime.py')
     runtime.merge_from_dict(plan.config)
@@ -274,7 +270,7 @@ def compose_config(
     network = read_config(base / 'models' / f'{MODELS[model][0]}.py').model
     network.metainfo = Name('metainfo')
     network.backbone.img_size = pipeline['codec']['input_size'][::-1]
-    network.head.update(out_channels=len(skeleton.names), decoder=Name('codec'))
+    network.head.update(out_channels=skeleton.num_keypoints, decoder=Name('codec'))
     loaders = {part: _loader(part, plan, *files[part], out) for part in files}
     return {
         **runtime.to_dict(),
@@ -305,14 +301,11 @@ def _pipeline(size: str) -> Json:
 
 
 def _loader(part: str, plan: TrainingPlan, ann: str, images: Path, out: Path) -> Json:
-    is_val = part == 'val'
-    return dict(
-        batch_size=plan.batch_size,
+    loader: Json = dict(
+        batch_size=plan.length.batch_size,
         num_workers=2,
         persistent_workers=True,
-        sampler=dict(
-            type='PoseSampler', shuffle=not is_val, **(dict(round_up=False) if is_val else {})
-        ),
+        sampler=dict(type='PoseSampler', shuffle=part == 'train'),
         dataset=dict(
             type='CocoDataset',
             metainfo=Name('metainfo'),
@@ -320,9 +313,12 @@ def _loader(part: str, plan: TrainingPlan, ann: str, images: Path, out: Path) ->
             ann_file=ann,
             data_prefix=dict(img=Path(os.path.relpath(images, out)).as_posix()),
             pipeline=Name(f'{part}_pipeline'),
-            **(dict(test_mode=True) if is_val else {}),
         ),
     )
+    if part == 'val':
+        loader['sampler']['round_up'] = False
+        loader['dataset']['test_mode'] = True
+    return loader
 
 
 def _as_text(title: str, content: Json) -> str:

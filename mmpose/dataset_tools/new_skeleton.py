@@ -1,15 +1,16 @@
-"""Skeleton proposal for a file in COCO's layout, and its table."""
+"""Skeleton proposal for a file in COCO's layout; skeleton tables from files of MMPose."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from mmpose.coco.category_choice import by_skeleton
+from mmpose.coco.json_fields import Json
 from mmpose.metainfo import load_metainfo
-from mmpose.metainfo.info_dict import meta_from_info, meta_table, read_info, table_text
+from mmpose.metainfo.info_dict import meta_from_info, meta_table, read_info
 from mmpose.metainfo.keypoint_names import (
     body_half,
     find_partners,
@@ -17,39 +18,19 @@ from mmpose.metainfo.keypoint_names import (
     parse_name,
     parse_names,
 )
+from mmpose.structures import DatasetMeta
 
 MIN_HALF = 3  # keypoints of a half of the body
 NEUTRAL_SIGMA = 0.06  # about the mean of COCO's seventeen
-COLORS = {'left': '#00ff00', 'right': '#ff8000', '': '#3399ff'}
-
-Json = dict[str, Any]
+COLORS = {'left': (0, 255, 0), 'right': (255, 128, 0), '': (51, 153, 255)}
 
 
-@dataclass
-class Skeleton:
-    """Proposed skeleton of K keypoints.
-
-    Attributes:
-        names: K unique names.
-        partners: K indices of mirror partners; itself if none.
-        parts: K times 'upper', 'lower' or '-'.
-        sigmas: K falloff constants.
-        skeleton_links: Pairs of indices.
-        notes: Sentences about what was guessed.
-        has_halves: Whether upper and lower body can be shown each on its own.
-    """
-
-    names: list[str]
-    partners: list[int]
-    parts: list[str]
-    sigmas: list[float]
-    skeleton_links: list[tuple[int, int]]
-    notes: list[str] = field(default_factory=list)
-    has_halves: bool = True
-
-
-def propose_skeleton(path: Path, data: Json, notes: list[str]) -> Skeleton:
+def propose_skeleton(path: Path, data: Json, notes: list[str]) -> DatasetMeta:
     """Returns a skeleton for the content of a file in COCO's layout.
+
+    Args:
+        path: The file, for messages.
+        notes: Gets a sentence about everything that was guessed.
 
     Raises:
         ValueError: If its categories have different keypoints, or nothing has any.
@@ -65,42 +46,38 @@ def propose_skeleton(path: Path, data: Json, notes: list[str]) -> Skeleton:
         else 'no left/right pair was found in the names: a flip leaves every keypoint what it is; '
         'if that is wrong, fill in the column swap of the table'
     )
-    sigmas = _sigmas(names, notes)
-    parts = [body_half(name) for name in parse_names(names)]
-    return Skeleton(
-        names=names,
-        partners=partners,
-        parts=parts,
-        sigmas=sigmas,
-        skeleton_links=_skeleton_links(path, category, names, notes),
-        notes=notes,
-        has_halves=_has_halves(names, parts, notes),
-    )
-
-
-def write_skeleton(path: Path, skeleton: Skeleton, source: str) -> None:
-    """Writes a table that ``load_metainfo`` reads.
-
-    Args:
-        skeleton: What it holds.
-        source: Where it comes from, for its first line.
-    """
-    names, partners = skeleton.names, skeleton.partners
-    sides = [name.side for name in parse_names(names)]
-    rows = [
-        [name, names[j] if j != i else '-', part, '1.0', f'{sigma:g}', COLORS[side]]
-        for i, (name, j, part, sigma, side) in enumerate(
-            zip(names, partners, skeleton.parts, skeleton.sigmas, sides, strict=True)
+    info: Json = {'dataset_name': path.stem, 'sigmas': _sigmas(names, notes)}
+    parsed = parse_names(names)
+    info['keypoint_info'] = {
+        i: dict(name=names[i], swap=names[j], type=body_half(name), color=COLORS[name.side])
+        for i, (name, j) in enumerate(zip(parsed, partners, strict=True))
+    }
+    info['skeleton_info'] = {}
+    for i, (a, b) in enumerate(_skeleton_links(path, category, names, notes)):
+        sides = {parsed[a].side, parsed[b].side} - {''}
+        color = COLORS[sides.pop() if len(sides) == 1 else '']
+        info['skeleton_info'][i] = dict(link=(names[a], names[b]), color=color)
+    proposed = meta_from_info(info)
+    if reason := lack_of_halves(proposed):
+        notes.append(
+            f'{reason}, so the config has no half-body augmentation, which would show that part '
+            'alone; fill in the column part of the table and add RandomHalfBody if there is an '
+            'upper body'
         )
-    ]
-    skeleton_links = []
-    for a, b in skeleton.skeleton_links:
-        side = sides[a] if sides[a] == sides[b] else sides[a] or sides[b]
-        is_across = sides[a] and sides[b] and sides[a] != sides[b]
-        skeleton_links.append([names[a], names[b], COLORS['' if is_across else side]])
-    notes = ''.join(f'# {note}.\n' for note in skeleton.notes)
-    text = table_text(f'# Proposed from {source}.\n{notes}', rows, skeleton_links)
-    path.write_text(text, encoding='utf-8')
+    return proposed
+
+
+def lack_of_halves(dataset_meta: DatasetMeta) -> str:
+    """Returns why half-body augmentation would not mean what it says; '' where it would."""
+    upper = [dataset_meta.keypoint_names[i] for i in dataset_meta.upper_body_ids]
+    num = dataset_meta.num_keypoints
+    if not upper:
+        return 'no name is of an upper body'
+    if all(is_of_head(parse_name(name)) for name in upper):
+        return f'the only names of an upper body are of the head ({", ".join(upper)})'
+    if min(len(upper), num - len(upper)) < MIN_HALF:
+        return f'{len(upper)} of {num} keypoints are of an upper body'
+    return ''
 
 
 def migrate_skeleton(source: str, out: str, overwrite: bool = False) -> str:
@@ -136,39 +113,39 @@ def migrate_skeleton(source: str, out: str, overwrite: bool = False) -> str:
 
 
 def _num_keypoints(path: Path, data: Json) -> int:
-    for ann in data['annotations']:
-        values = ann.get('keypoints') if isinstance(ann, dict) else None
-        if values:
-            if len(values) % 3:
-                raise ValueError(
-                    f'{path}: annotation {ann.get("id")} has {len(values)} numbers in keypoints, '
-                    'expected x, y and visibility of each'
-                )
-            return len(values) // 3
-    raise ValueError(f'{path}: no annotation has keypoints; this layout needs them')
+    ann = next((ann for ann in data['annotations'] if ann.get('keypoints')), None)
+    if ann is None:
+        raise ValueError(f'{path}: no annotation has keypoints; this layout needs them')
+    num, rest = divmod(len(ann['keypoints']), 3)
+    if rest:
+        raise ValueError(
+            f'{path}: annotation {ann.get("id")} has {len(ann["keypoints"])} numbers in keypoints, '
+            'expected x, y and visibility of each'
+        )
+    return num
 
 
 def _category(path: Path, data: Json, num: int, notes: list[str]) -> Json:
     """Returns the category that describes the keypoints; an empty one if none does."""
-    listed = [c for c in data.get('categories') or [] if isinstance(c, dict)]
-    named = [category for category in listed if category.get('keypoints')]
-    for category in named:
-        if category['keypoints'] != named[0]['keypoints']:
-            raise ValueError(
-                f"{path}: categories '{named[0].get('name')}' and '{category.get('name')}' have "
-                'different keypoints, but only one of them has labelled annotations; remove the '
-                'other under categories'
-            )
-        if len(category['keypoints']) != num:
-            raise ValueError(
-                f"{path}: category '{category.get('name')}' names {len(category['keypoints'])} "
-                f'keypoints but the annotations have {num}; fix the list under categories'
-            )
+    listed, skeletons = data['categories'], by_skeleton(data['categories'])
+    if len(skeletons) > 1:
+        (first, *_), (second, *_) = skeletons[:2]
+        raise ValueError(
+            f"{path}: categories '{first.get('name')}' and '{second.get('name')}' have different "
+            'keypoints, but only one of them has labelled annotations; remove the other under '
+            'categories'
+        )
+    category: Json = skeletons[0][0] if skeletons else {}
+    if category and len(category['keypoints']) != num:
+        raise ValueError(
+            f"{path}: category '{category.get('name')}' names {len(category['keypoints'])} "
+            f'keypoints but the annotations have {num}; fix the list under categories'
+        )
     if len(listed) > 1:
         names = [str(category.get('name', category.get('id'))) for category in listed]
         shown = ', '.join(names[:10]) + (', ...' if len(names) > 10 else '')
         notes.append(f'{len(listed)} categories share one skeleton: {shown}')
-    return named[0] if named else {}
+    return category
 
 
 def _names(category: Json, num: int, notes: list[str]) -> list[str]:
@@ -191,25 +168,6 @@ def _names(category: Json, num: int, notes: list[str]) -> list[str]:
             notes.append(f"keypoint '{given}' is called '{name}' in the table")
         names.append(name)
     return names
-
-
-def _has_halves(names: Sequence[str], parts: Sequence[str], notes: list[str]) -> bool:
-    """Says whether half-body augmentation means what it says, and notes where it does not."""
-    upper = [name for name, part in zip(names, parts, strict=True) if part == 'upper']
-    is_body = any(not is_of_head(parse_name(name)) for name in upper)
-    if len(upper) >= MIN_HALF and len(names) - len(upper) >= MIN_HALF and is_body:
-        return True
-    if not upper:
-        found = 'no name is of an upper body'
-    elif not is_body:
-        found = f'the only names of an upper body are of the head ({", ".join(upper)})'
-    else:
-        found = f'{len(upper)} of {len(names)} keypoints are of an upper body'
-    notes.append(
-        f'{found}, so the config has no half-body augmentation, which would show that part alone; '
-        'fill in the column part of the table and add RandomHalfBody if there is an upper body'
-    )
-    return False
 
 
 def _sigmas(names: Sequence[str], notes: list[str]) -> list[float]:

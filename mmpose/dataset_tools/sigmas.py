@@ -142,22 +142,19 @@ def _same_instances(sources: Sequence[KeypointGroundTruth]) -> Iterator[Labels]:
             rows_of.setdefault(names[source.image_id[row].item()], []).append(row)
         for name, rows in rows_of.items():
             known = groups.setdefault(name, [])
-            for row, place in _match(source, rows, known):
-                (known[place] if place is not None else _new(known)).append((source, row))
+            place_of = _match(source, rows, known)
+            for row in rows:
+                if row in place_of:
+                    known[place_of[row]].append((source, row))
+                else:
+                    known.append([(source, row)])
     for known in groups.values():
         yield from (labels for labels in known if len(labels) > 1)
 
 
-def _new(groups: list[Labels]) -> Labels:
-    groups.append([])
-    return groups[-1]
-
-
-def _match(
-    source: KeypointGroundTruth, rows: list[int], known: list[Labels]
-) -> list[tuple[int, int | None]]:
-    """Gives each row the place of the known instance whose box overlaps most, the best first."""
-    found: dict[int, int | None] = dict.fromkeys(rows)
+def _match(source: KeypointGroundTruth, rows: list[int], known: list[Labels]) -> dict[int, int]:
+    """Returns the place of the known instance whose box overlaps most, for rows that have one."""
+    found: dict[int, int] = {}
     if known:
         firsts = np.stack([labels[0][0].bbox_xywh[labels[0][1]] for labels in known])
         iou = box_iou_xywh(source.bbox_xywh[rows][:, None], firsts)  # (rows, known)
@@ -165,4 +162,4 @@ def _match(
             i, place = np.unravel_index(int(iou.argmax()), iou.shape)
             found[rows[int(i)]] = int(place)
             iou[i], iou[:, place] = 0, 0
-    return list(found.items())
+    return found

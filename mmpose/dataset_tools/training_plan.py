@@ -55,43 +55,22 @@ class TrainingPlan:
 
     Attributes:
         recipe: Optimizer of the model.
-        batch_size: Samples of an iteration.
-        max_epochs: Epochs.
-        num_samples: Samples of an epoch.
-        lr: Learning rate for this batch.
+        lr: Learning rate for the batch.
+        length: Batch, epochs and iterations.
         small_data: Whether the weights are averaged, and the training stops early.
     """
 
     recipe: Recipe
-    batch_size: int
-    max_epochs: int
-    num_samples: int
     lr: float
+    length: TrainingLength
     small_data: bool = False
-
-    @property
-    def num_iters(self) -> int:
-        """Iterations in all."""
-        return -(-self.num_samples // self.batch_size) * self.max_epochs
-
-    @property
-    def length(self) -> TrainingLength:
-        """The plan in numbers."""
-        return TrainingLength(
-            self.num_samples, self.batch_size, self.max_epochs, self.num_iters, self.warm_up_iters
-        )
-
-    @property
-    def warm_up_iters(self) -> int:
-        """Iterations before the full rate."""
-        return min(MAX_WARM_UP, max(round(WARM_UP_SHARE * self.num_iters), 1))
 
     @property
     def config(self) -> Json:
         """Parts of a config."""
-        recipe, epochs = self.recipe, self.max_epochs
-        interval = max(epochs // NUM_VALIDATIONS, 1)
-        log = min(MAX_LOG_INTERVAL, self.num_iters // epochs)
+        recipe, length = self.recipe, self.length
+        interval = max(length.num_epochs // NUM_VALIDATIONS, 1)
+        log = min(MAX_LOG_INTERVAL, length.num_iters // length.num_epochs)
         optimizer = dict(
             type='AdamW', lr=self.lr, betas=(0.9, recipe.beta2), weight_decay=recipe.weight_decay
         )
@@ -100,9 +79,14 @@ class TrainingPlan:
             paramwise_cfg=dict(layer_decay_rate=recipe.layer_decay),
         )
         # mmengine's warm-up reaches the full rate one iteration before its end
-        warm_up = dict(begin=0, end=self.warm_up_iters + 1, start_factor=0.001, by_epoch=False)
+        warm_up = dict(begin=0, end=length.warm_up_iters + 1, start_factor=0.001, by_epoch=False)
+        momentum = 1 / max(AVERAGED_SHARE * length.num_iters, 1)
+        hooks = [
+            dict(type='EMAHook', momentum=float(f'{momentum:.2g}')),
+            dict(type='PoseEarlyStoppingHook', patience=PATIENCE),
+        ]
         return dict(
-            train_cfg=dict(max_epochs=epochs, val_interval=interval),
+            train_cfg=dict(max_epochs=length.num_epochs, val_interval=interval),
             optim_wrapper=dict(
                 type='OptimWrapper',
                 optimizer=optimizer,
@@ -118,22 +102,15 @@ class TrainingPlan:
                     convert_to_iter_based=True,
                 ),
             ],
-            auto_scale_lr=dict(enable=False, base_batch_size=self.batch_size),
+            auto_scale_lr=dict(enable=False, base_batch_size=length.batch_size),
             default_hooks=dict(
                 logger=dict(interval=log),
                 throughput=dict(interval=log),
                 checkpoint=dict(interval=interval),
-                preview=dict(interval=min(MAX_PREVIEW_INTERVAL, max(self.num_iters // 4, 1))),
+                preview=dict(interval=min(MAX_PREVIEW_INTERVAL, max(length.num_iters // 4, 1))),
             ),
-            **(dict(custom_hooks=self._hooks()) if self.small_data else {}),
+            **(dict(custom_hooks=hooks) if self.small_data else {}),
         )
-
-    def _hooks(self) -> list[Json]:
-        momentum = 1 / max(AVERAGED_SHARE * self.num_iters, 1)
-        return [
-            dict(type='EMAHook', momentum=float(f'{momentum:.2g}')),
-            dict(type='PoseEarlyStoppingHook', patience=PATIENCE),
-        ]
 
 
 def plan_training(num_samples: int, model: str, small_data: bool = False) -> TrainingPlan:
@@ -154,5 +131,8 @@ def plan_training(num_samples: int, model: str, small_data: bool = False) -> Tra
         batch_size //= 2
     per_epoch = -(-num_samples // batch_size)
     lr = recipe.lr * (batch_size / recipe.max_batch) ** 0.5
-    max_epochs = max(MIN_EPOCHS, -(-MIN_ITERS // per_epoch))
-    return TrainingPlan(recipe, batch_size, max_epochs, num_samples, float(f'{lr:.2g}'), small_data)
+    epochs = max(MIN_EPOCHS, -(-MIN_ITERS // per_epoch))
+    num_iters = per_epoch * epochs
+    warm_up = min(MAX_WARM_UP, max(round(WARM_UP_SHARE * num_iters), 1))
+    length = TrainingLength(num_samples, batch_size, epochs, num_iters, warm_up)
+    return TrainingPlan(recipe, float(f'{lr:.2g}'), length, small_data)

@@ -59,139 +59,132 @@ class Candidate:
     feature: NDArray[np.float32]
 
 
-class ImagePicker:
-    """Picks images by uncertainty and diversity, and writes what an annotator needs.
+def pick_images(
+    inferencer: PoseInferencer,
+    inputs: Sequence[str],
+    num: int,
+    out_dir: Path,
+    about: Mapping[str, str],
+    tool: str | None = None,
+    second: PoseBackend | None = None,
+    kpt_threshold: float = 0.3,
+) -> str:
+    """Picks images by uncertainty and diversity, and returns a summary of what it has written.
+
+    That is ``picked.csv``, the images in ``images/``, ``contact_sheet.jpg``, the predictions in
+    ``predictions.json`` (COCO), and for an annotation tool.
 
     Args:
         inferencer: Of a PyTorch model without flip test.
+        inputs: Images, folders and patterns of them.
+        num: Images to pick.
+        about: See ``about_model``; what is a file is not written over.
+        tool: ``cvat`` or ``label_studio``.
         second: Another model of the same skeleton, or another checkpoint of the same model.
         kpt_threshold: Predicted keypoints with a lower score are left to the annotator.
 
     Raises:
-        ValueError: If the skeletons differ.
+        FileExistsError: If an output would replace a file of the user.
+        FileNotFoundError: If an input is missing.
+        ValueError: If there is no image with an instance, or the skeletons differ.
     """
-
-    def __init__(
-        self,
-        inferencer: PoseInferencer,
-        second: PoseBackend | None = None,
-        kpt_threshold: float = 0.3,
-    ) -> None:
-        self.inferencer = inferencer
-        self.dataset_meta: DatasetMeta = inferencer.dataset_meta
-        if second is not None and second.dataset_meta != self.dataset_meta:
-            raise ValueError(
-                f"--model has the skeleton '{self.dataset_meta.name}' and --model2 "
-                f"'{second.dataset_meta.name}'; expected two models of one skeleton"
-            )
-        self.second = None if second is None else PosePredictor(second)
-        self.kpt_threshold = kpt_threshold
-
-    def __call__(
-        self,
-        inputs: Sequence[str],
-        num: int,
-        out_dir: Path,
-        about: Mapping[str, str],
-        tool: str | None = None,
-    ) -> str:
-        """Writes the picked images and their predictions, and returns a summary.
-
-        That is ``picked.csv``, the images in ``images/``, ``contact_sheet.jpg``, the predictions in
-        ``predictions.json`` (COCO), and for an annotation tool.
-
-        Args:
-            inputs: Images, folders and patterns of them.
-            num: Images to pick.
-            about: See ``about_model``; what is a file is not written over.
-            tool: ``cvat`` or ``label_studio``.
-
-        Raises:
-            FileExistsError: If an output would replace a file of the user.
-            FileNotFoundError: If an input is missing.
-            ValueError: If there is no image with an instance.
-        """
-        if num < 1:
-            raise ValueError(f'{num} images are to be picked, expected 1 or more')
-        [source, *_] = open_files(inputs)
-        if source.fps is not None:
-            raise ValueError(f"'{source.name}' is a video; expected images, such as ffmpeg makes")
-        names = paths_of(source)
-        table, sheet, predictions = paths = [
-            out_dir / name for name in ('picked.csv', 'contact_sheet.jpg', 'predictions.json')
-        ]
-        if tool:
-            target = out_dir / TOOL_FILES[tool]
-            paths += [target, config_path(target)][: 2 if tool == 'label_studio' else 1]
-        with OutputFiles([*names, *about.values()]) as files:
-            for path in paths:
-                files.claim(path)
-            found = [
-                self._candidate(frame, poses)
-                for frame, poses in view_all(self.inferencer, source)
-                if len(poses.boxes)
-            ]
-            if not found:
-                raise ValueError(f'{len(names)} images were looked at, and {self.inferencer.hint}')
-            features = np.array([one.feature for one in found])
-            uncertainty = np.array([one.uncertainty for one in found])
-            order = farthest_first(features, uncertainty, min(num, len(found)))
-            picked = {
-                Path(found[row].path).relative_to(image_root(names)): found[row]
-                for row in order.tolist()
-            }
-            labels = LabelFile(self.dataset_meta, about)
-            for name, one in picked.items():
-                copy = files.claim(out_dir / 'images' / name)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(one.path, copy)
-                is_likely = one.poses.keypoint_scores >= self.kpt_threshold
-                labels.add(name.as_posix(), one.poses, is_likely)
-            labels.write(predictions)
-            self._draw(list(picked.values()), sheet)
-            with table.open('w', encoding='utf-8', newline='') as file:
-                rows = csv.writer(file)
-                rows.writerow(['rank', 'image', 'uncertainty', 'similarity'])
-                for rank, (name, one) in enumerate(picked.items(), 1):
-                    numbers = f'{one.uncertainty:.4f}', f'{one.similarity:.4f}'
-                    rows.writerow([rank, name.as_posix(), *numbers])
-            if tool:
-                if not labels.annotations:
-                    raise ValueError(
-                        f'no predicted keypoint has a score of {self.kpt_threshold}, so there is '
-                        f'nothing to write for {tool}; lower --kpt-thr or label from scratch'
-                    )
-                convert_annotations(predictions, target, 'coco', tool, overwrite=True)
-        lines = [f'{len(picked)} of {len(found)} images with instances ({len(names)} in all)']
-        lines += [f'wrote {path}' for path in (*paths, out_dir / 'images')]
-        return '\n'.join(lines + [f'note: {problem}' for problem in self.inferencer.problems])
-
-    def _candidate(self, frame: Frame, poses: ViewedPoses) -> Candidate:
-        certainty = poses.keypoint_scores.clip(0, 1) * poses.agreement
-        similarity = np.ones_like(certainty)
-        if self.second is not None:
-            [others] = self.second([frame], [poses.boxes])
-            keypoints = np.array([pose.keypoints for pose in others])
-            box = poses.boxes.xywh
-            similarity = keypoint_similarity(keypoints, poses.keypoints, box, self.dataset_meta)
-        sure = np.nan_to_num(certainty * similarity).mean(axis=1)
-        worst = int(sure.argmin())
-        feature = pooled_features(self.inferencer.predictor, frame, poses)
-        return Candidate(
-            frame.name, poses, 1 - float(sure[worst]), float(similarity[worst].mean()), feature
+    dataset_meta = inferencer.dataset_meta
+    if second is not None and second.dataset_meta != dataset_meta:
+        raise ValueError(
+            f"--model has the skeleton '{dataset_meta.name}' and --model2 "
+            f"'{second.dataset_meta.name}'; expected two models of one skeleton"
         )
+    if num < 1:
+        raise ValueError(f'{num} images are to be picked, expected 1 or more')
+    [source, *_] = open_files(inputs)
+    if source.fps is not None:
+        raise ValueError(f"'{source.name}' is a video; expected images, such as ffmpeg makes")
+    names = paths_of(source)
+    table, sheet, predictions = paths = [
+        out_dir / name for name in ('picked.csv', 'contact_sheet.jpg', 'predictions.json')
+    ]
+    if tool:
+        target = out_dir / TOOL_FILES[tool]
+        paths += [target, config_path(target)][: 2 if tool == 'label_studio' else 1]
+    with OutputFiles([*names, *about.values()]) as files:
+        for path in paths:
+            files.claim(path)
+        other = None if second is None else PosePredictor(second)
+        found = [
+            _candidate(inferencer, other, frame, poses)
+            for frame, poses in view_all(inferencer, source)
+            if len(poses.boxes)
+        ]
+        if not found:
+            raise ValueError(f'{len(names)} images were looked at, and {inferencer.hint}')
+        picked = _choose(found, num, image_root(names))
+        labels = LabelFile(dataset_meta, about)
+        for name, one in picked.items():
+            copy = files.claim(out_dir / 'images' / name)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(one.path, copy)
+            labels.add(name.as_posix(), one.poses, one.poses.keypoint_scores >= kpt_threshold)
+        labels.write(predictions)
+        _draw(list(picked.values()), dataset_meta, kpt_threshold, sheet)
+        _write_table(picked, table)
+        if tool:
+            if not labels.annotations:
+                raise ValueError(
+                    f'no predicted keypoint has a score of {kpt_threshold}, so there is nothing to '
+                    f'write for {tool}; lower --kpt-thr or label from scratch'
+                )
+            convert_annotations(predictions, target, 'coco', tool, overwrite=True)
+    lines = [f'{len(picked)} of {len(found)} images with instances ({len(names)} in all)']
+    lines += [f'wrote {path}' for path in (*paths, out_dir / 'images')]
+    return '\n'.join(lines + [f'note: {problem}' for problem in inferencer.problems])
 
-    def _draw(self, picked: Sequence[Candidate], path: Path) -> None:
-        tiles, titles = [], []
-        for rank, one in enumerate(picked, 1):
-            poses = one.poses
-            each = zip(poses.keypoints, poses.keypoint_scores, poses.boxes.xywh, strict=True)
-            results = [PoseResult(one.path, row, 1, *own) for row, own in enumerate(each)]
-            image = read_image(one.path)
-            tiles.append(draw_results(image, results, self.dataset_meta, self.kpt_threshold))
-            titles.append(f'{rank}: {one.uncertainty:.2f}')
-        columns = math.ceil(math.sqrt(len(tiles)))
-        write_image(path, make_grid(tiles, columns, titles=titles, tile_hw=TILE_HW))
+
+def _candidate(
+    inferencer: PoseInferencer, second: PosePredictor | None, frame: Frame, poses: ViewedPoses
+) -> Candidate:
+    certainty = poses.keypoint_scores.clip(0, 1) * poses.agreement
+    similarity = np.ones_like(certainty)
+    if second is not None:
+        [others] = second([frame], [poses.boxes])
+        keypoints, box = np.array([pose.keypoints for pose in others]), poses.boxes.xywh
+        similarity = keypoint_similarity(keypoints, poses.keypoints, box, inferencer.dataset_meta)
+    sure = np.nan_to_num(certainty * similarity).mean(axis=1)
+    worst = int(sure.argmin())
+    feature = pooled_features(inferencer.predictor, frame, poses)
+    return Candidate(
+        frame.name, poses, 1 - float(sure[worst]), float(similarity[worst].mean()), feature
+    )
+
+
+def _choose(found: Sequence[Candidate], num: int, root: Path) -> dict[Path, Candidate]:
+    """Returns the candidates to pick in their order, by their names below a folder."""
+    features = np.array([one.feature for one in found])
+    uncertainty = np.array([one.uncertainty for one in found])
+    order = farthest_first(features, uncertainty, min(num, len(found))).tolist()
+    return {Path(found[row].path).relative_to(root): found[row] for row in order}
+
+
+def _write_table(picked: Mapping[Path, Candidate], path: Path) -> None:
+    with path.open('w', encoding='utf-8', newline='') as file:
+        rows = csv.writer(file)
+        rows.writerow(['rank', 'image', 'uncertainty', 'similarity'])
+        for rank, (name, one) in enumerate(picked.items(), 1):
+            numbers = f'{one.uncertainty:.4f}', f'{one.similarity:.4f}'
+            rows.writerow([rank, name.as_posix(), *numbers])
+
+
+def _draw(
+    picked: Sequence[Candidate], dataset_meta: DatasetMeta, kpt_threshold: float, path: Path
+) -> None:
+    tiles, titles = [], []
+    for rank, one in enumerate(picked, 1):
+        poses = one.poses
+        each = zip(poses.keypoints, poses.keypoint_scores, poses.boxes.xywh, strict=True)
+        results = [PoseResult(one.path, row, 1, *own) for row, own in enumerate(each)]
+        tiles.append(draw_results(read_image(one.path), results, dataset_meta, kpt_threshold))
+        titles.append(f'{rank}: {one.uncertainty:.2f}')
+    columns = math.ceil(math.sqrt(len(tiles)))
+    write_image(path, make_grid(tiles, columns, titles=titles, tile_hw=TILE_HW))
 
 
 def farthest_first(features: Array, weights: Array, num: int) -> NDArray[np.int64]:

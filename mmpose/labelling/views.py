@@ -20,7 +20,7 @@ from mmpose.apis.inference.predictor import PosePredictor
 from mmpose.apis.inference.sequence import FrameResult
 from mmpose.apis.inference.sources import Source, is_stream, open_sources
 from mmpose.evaluation.functional.oks import keypoint_variances
-from mmpose.structures import Boxes, DatasetMeta, Frame, PoseResult, xywh_to_center_wh
+from mmpose.structures import Boxes, DatasetMeta, Frame, xywh_to_center_wh
 from mmpose.structures.progress import track
 
 Array = NDArray[np.floating]
@@ -94,10 +94,13 @@ def predict_views(predictor: PosePredictor, result: FrameResult) -> ViewedPoses:
     larger = np.concatenate([center - RESCALED / 2 * box_wh, RESCALED * box_wh], axis=1)
     turned = Frame(frame.index, np.ascontiguousarray(frame.image_bgr[:, ::-1]), frame.name)
     views = predictor([turned, frame], [Boxes.from_xywh(mirrored), Boxes.from_xywh(larger)])
-    num = result.dataset_meta.num_keypoints
-    points = np.array(
-        [[_triples(pose) for pose in view] for view in (poses, *views)], np.float64
-    ).reshape(3, len(poses), num, 3)
+    triples = [
+        np.column_stack([pose.keypoints, pose.keypoint_scores])
+        for view in (poses, *views)
+        for pose in view
+    ]
+    shape = 3, len(poses), result.dataset_meta.num_keypoints, 3
+    points = np.array(triples, np.float64).reshape(shape)  # (3 * N, K, 3) -> (3, N, K, 3)
     points[1] = points[1][:, result.dataset_meta.flip_indices]
     points[1, ..., 0] = last - points[1, ..., 0]
     mean = points.mean(axis=0)
@@ -146,10 +149,6 @@ def open_files(inputs: Sequence[str]) -> list[Source]:
             'names of the images in a file of labels start from one folder'
         )
     return sources
-
-
-def _triples(pose: PoseResult) -> Array:
-    return np.column_stack([pose.keypoints, pose.keypoint_scores])
 
 
 def image_root(names: Sequence[str]) -> Path:

@@ -195,7 +195,7 @@ def _hex(color: np.ndarray) -> str:
 
 
 def _quoted(name: str) -> str:
-    return f'"{name}"' if set(name) & set(',;\t"') else name
+    return '"' + name.replace('"', '""') + '"' if set(name) & set(',;\t"') else name
 
 
 def _align(rows: list[list[str]]) -> str:

@@ -31,10 +31,11 @@ class Viewport:
         image_bgr: Image,
         boxes_xywh: ArrayLike,
         height: int = 520,
-        most_width: int = 900,
+        most_width: float = 900,
         most_scale: float = 6.0,
+        margin: float | None = None,
     ) -> Viewport:
-        """Returns the viewport around boxes with a tenth of their extent as margin.
+        """Returns the viewport around boxes.
 
         Args:
             image_bgr: (H, W, 3) uint8, not changed.
@@ -42,13 +43,14 @@ class Viewport:
             height: Of the viewport, px, unless one of the following limits is reached first.
             most_width: px.
             most_scale: Largest enlargement of small instances.
+            margin: Beyond the boxes, img px; None is a tenth of their extent and 8.
         """
         size_wh = np.array(checked_image(image_bgr).shape[1::-1])
         boxes = np.asarray(boxes_xywh, np.float64).reshape(-1, 4)
         if not len(boxes):
             boxes = np.array([[0, 0, *size_wh]], np.float64)
         low, high = boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
-        margin = 0.1 * (high - low).max() + 8
+        margin = 0.1 * (high - low).max() + 8 if margin is None else margin
         first = np.clip(np.floor(low - margin), 0, size_wh - 1).astype(int)
         last = np.clip(np.ceil(high + margin), first + 1, size_wh).astype(int)
         part = image_bgr[first[1] : last[1], first[0] : last[0]]

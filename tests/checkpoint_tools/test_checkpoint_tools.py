@@ -32,7 +32,6 @@ from mmpose.checkpoint_tools import (
     publish_checkpoint,
     split_checkpoint,
 )
-from mmpose.checkpoint_tools.publication import Card
 from mmpose.checkpoints import load_model, read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -336,7 +335,7 @@ def test_publication(tmp_path, suffix, ema, is_averaged):
         "train_dataloader = dict(dataset=dict(type='CocoDataset', ann_file='a.json'))"
     )
 
-    done = publish_checkpoint(path, tmp_path / f'out/pose{suffix}', Card(str(config)), ema)
+    done = publish_checkpoint(path, tmp_path / f'out/pose{suffix}', ema, config=str(config))
 
     assert done.weights.name == f'pose-{done.sha256[:8]}{suffix}'
     assert sorted(x.name for x in done.weights.parent.iterdir()) == sorted(
@@ -364,19 +363,29 @@ def test_publication(tmp_path, suffix, ema, is_averaged):
         assert row in card
 
 
+def test_publication_leaves_nothing_where_it_is_refused(tmp_path):
+    path, _, _ = run_checkpoint(tmp_path)
+    done = publish_checkpoint(path, tmp_path / 'out/pose.pth')
+    done.card.write_text('by hand')
+    with pytest.raises(FileExistsError, match='no command of this project has made it'):
+        publish_checkpoint(path, tmp_path / 'out/pose.pth')
+    assert {x.name for x in (tmp_path / 'out').iterdir()} == {done.weights.name, done.card.name}
+    assert publish_checkpoint(path, tmp_path / 'other.pth').sha256 == done.sha256
+
+
 def test_publication_of_weights_alone(tmp_path):
     path = tmp_path / 'x.pth'
     torch.save(plain_state(), path)
     (tmp_path / 'config.py').write_text('import nothing')  # of nobody's run
-    card = Card(metric='AP 1', licence='MIT', commit='c')
-    done = publish_checkpoint(path, tmp_path / 'y.pth', card)
+    card = dict(metric='AP 1', licence='MIT', commit='c')
+    done = publish_checkpoint(path, tmp_path / 'y.pth', **card)
     assert done.left_out == ()
     assert '| metric | AP 1 |' in done.card.read_text()
     assert '| config | not recorded |' in done.card.read_text()
     with pytest.raises(ValueError, match='has no averaged weights'):
-        publish_checkpoint(path, tmp_path / 'y.pth', card, ema=True)
+        publish_checkpoint(path, tmp_path / 'y.pth', ema=True, **card)
     with pytest.raises(ValueError, match=r"y\.bin' names no weights"):
-        publish_checkpoint(path, tmp_path / 'y.bin', card)
+        publish_checkpoint(path, tmp_path / 'y.bin', **card)
 
 
 def test_publication_in_a_folder(tmp_path):
@@ -384,10 +393,10 @@ def test_publication_in_a_folder(tmp_path):
     path, averaged, trained = run_checkpoint(tmp_path)
     message = r"no config\.py of a run beside '.*epoch_2\.pth'; give --config"
     with pytest.raises(ValueError, match=message):
-        publish_checkpoint(path, tmp_path / 'out', Card())
+        publish_checkpoint(path, tmp_path / 'out')
     Config(dict(model=plain_config(), work_dir='x')).dump(str(tmp_path / 'config.py'))
     for ema, state in ((None, averaged), (False, trained)):
-        done = publish_checkpoint(path, tmp_path / 'out', Card(dataset='own', licence='MIT'), ema)
+        done = publish_checkpoint(path, tmp_path / 'out', ema, dataset='own', licence='MIT')
         assert done.weights == tmp_path / 'out/model.safetensors'
         assert_same(read_checkpoint(done.weights), state)
         load_model(plain_model(), tmp_path / 'out')
@@ -400,7 +409,7 @@ def test_publication_in_a_folder(tmp_path):
     ):
         assert row in card
     with pytest.raises(ValueError, match='or to be a folder, whose name has no dot'):
-        publish_checkpoint(path, tmp_path / 'out-1.0', Card())
+        publish_checkpoint(path, tmp_path / 'out-1.0')
 
 
 class Unsafe:

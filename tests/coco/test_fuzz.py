@@ -78,7 +78,7 @@ def evaluated(file, results):
 
 def checked(folder):
     log = IssueLog()
-    read_coco_split(Split('train', folder / 'ann.json', folder / 'images', META), log)
+    read_coco_split(Split('train', folder / 'ann.json', folder / 'images', META, log))
     return log
 
 

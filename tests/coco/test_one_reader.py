@@ -129,7 +129,7 @@ def written(folder, change) -> dict[str, str]:
 
 def checked(folder) -> IssueLog:
     log = IssueLog()
-    read_coco_split(Split('train', folder / 'ann.json', folder / 'images', META), log)
+    read_coco_split(Split('train', folder / 'ann.json', folder / 'images', META, log))
     return log
 
 

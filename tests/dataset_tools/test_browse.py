@@ -1,10 +1,13 @@
 """Pictures of samples: as many as asked for, the same for a seed, with targets at the keypoints."""
 
+from pathlib import Path
+
 import cv2
 import faulty_dataset
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.fileio import BaseStorageBackend, register_backend
 
 from mmpose.dataset_tools.browse import browse_dataset, build_annotated, draw_views
 from mmpose.registry import CODECS
@@ -14,6 +17,17 @@ CODECS_OF_CONFIGS = [
     dict(type='MSRAHeatmap', sigma=2),
     dict(type='UDPCombinedHeatmap'),
 ]
+
+
+@register_backend('under_another_name')
+class UnderAnotherName(BaseStorageBackend):
+    """A user's storage: files have a suffix of their own."""
+
+    def get(self, filepath):
+        return Path(f'{filepath}.stored').read_bytes()
+
+    def get_text(self, filepath, encoding='utf-8'):
+        return self.get(filepath).decode(encoding)
 
 
 @pytest.fixture
@@ -53,6 +67,16 @@ def test_views_differ_where_the_pipeline_augments(cfg):
         step = two.shape[1] - one.shape[1]
         first, second = two[40:400, -2 * step : -step - 6], two[40:400, -step:-6]
         assert np.array_equal(first, second) != augments
+
+
+def test_images_come_from_the_storage_of_the_pipeline(cfg, tmp_path):
+    (before,) = browse_dataset(cfg, tmp_path / 'a', split='val', num=1, views=1)
+    dataset = cfg.val_dataloader.dataset
+    for path in (tmp_path / 'data/val').iterdir():
+        path.rename(f'{path}.stored')
+    dataset.pipeline[0].backend_args = dict(backend='under_another_name')
+    (after,) = browse_dataset(cfg, tmp_path / 'b', split='val', num=1, views=1)
+    assert after.read_bytes() == before.read_bytes()
 
 
 @pytest.mark.parametrize('codec', CODECS_OF_CONFIGS, ids=lambda codec: codec['type'])

@@ -173,7 +173,8 @@ def test_a_pair_that_is_exchanged_in_the_whole_dataset():
     points = rng.normal(0, 1, (200, 17, 2)).astype(np.float32)
     points[:, 1::2, 0] += 4  # left joints on the right side of the image
     points[:, [9, 10]] = points[:, [10, 9]]
-    split = Split('train', Path('a.json'), Path('.'), meta)
+    log = IssueLog()
+    split = Split('train', Path('a.json'), Path('.'), meta, log)
     split.store = AnnotationStore.pack(
         file_names=['a'],
         image_ids=[1],
@@ -184,8 +185,7 @@ def test_a_pair_that_is_exchanged_in_the_whole_dataset():
         keypoints_visible=np.full((200, 17), 2),
         ann_ids=np.arange(200),
     )
-    log = IssueLog()
-    check_sides(split, log)
+    check_sides(split)
     assert [p.entry for p in log.issues] == ['keypoints left_wrist and right_wrist']
 
 

@@ -39,7 +39,7 @@ def test_a_head_for_each_list_of_keypoints(tmp_path):
     assert halves == [True, False], 'a beast has no upper body'
     model = MODELS.build(cfg.model)
     assert model.names == ['person', 'animal']
-    assert made.plan.num_samples == 15
+    assert made.plan.length.num_samples == 15
     assert not any('pretrained_metainfo' in x for x in training_commands(made, 'base'))
     report = check_dataset(cfg)
     assert [part.num_instances for part in report.statistics] == [5, 10, 1, 2]

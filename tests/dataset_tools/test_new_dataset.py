@@ -50,7 +50,7 @@ def write(folder, names=NAMES, num_images=6, **category):
 
 def test_the_table_that_is_proposed(tmp_path):
     made = create_dataset(write(tmp_path), 'mine', tmp_path / 'project')
-    meta = load_metainfo(made.table)
+    meta = load_metainfo(made.tables[0])
     assert meta.keypoint_names == (
         'nose', 'tailBase', 'L_Front_Paw', 'R_Front_Paw', 'kneeL', 'kneeR', 'elbow_left',
         'elbow_right',
@@ -71,17 +71,23 @@ def test_the_table_that_is_proposed(tmp_path):
 def test_sigmas_of_coco_where_it_has_all_joints(tmp_path):
     names = ['right_wrist', 'LeftWrist', 'nose']
     made = create_dataset(write(tmp_path, names, skeleton=None), 'mine', tmp_path / 'project')
-    meta, coco = load_metainfo(made.table), load_metainfo('coco')
+    meta, coco = load_metainfo(made.tables[0]), load_metainfo('coco')
     assert meta.sigmas.tolist() == pytest.approx(coco.sigmas[[10, 9, 0]].tolist())
     assert meta.flip_indices.tolist() == [1, 0, 2]
     assert any('those of COCO' in note for note in made.notes)
+
+
+def test_names_with_marks_of_tables_are_kept(tmp_path):
+    names = ['no"se', '"tail"', 'paw;left', "hoof's"]
+    made = create_dataset(write(tmp_path, names, skeleton=[[1, 2]]), 'mine', tmp_path / 'project')
+    assert load_metainfo(made.tables[0]).keypoint_names == tuple(names)
 
 
 def test_a_file_without_names(tmp_path):
     path = write(tmp_path, None, skeleton=[[0, 1], [1, 4]])
     # no keypoints under categories at all, hence no skeleton either
     made = create_dataset(path, 'mine', tmp_path / 'project')
-    meta = load_metainfo(made.table)
+    meta = load_metainfo(made.tables[0])
     assert meta.keypoint_names == ('k0', 'k1', 'k2', 'k3', 'k4')
     assert len(meta.skeleton_links) == 0
     assert any('k0 to k4' in note for note in made.notes)
@@ -89,7 +95,7 @@ def test_a_file_without_names(tmp_path):
 
 def test_a_skeleton_that_counts_from_zero(tmp_path):
     made = create_dataset(write(tmp_path, skeleton=[[0, 1], [6, 7]]), 'mine', tmp_path / 'p')
-    assert load_metainfo(made.table).skeleton_links.tolist() == [[0, 1], [6, 7]]
+    assert load_metainfo(made.tables[0]).skeleton_links.tolist() == [[0, 1], [6, 7]]
     assert any('from 0' in note for note in made.notes)
 
 
@@ -141,7 +147,7 @@ def test_categories_with_different_keypoints(tmp_path):
 def test_every_model_fits_together(tmp_path, model):
     made = create_dataset(write(tmp_path), 'mine', tmp_path / 'project', model=model)
     cfg = load_config(made.config)
-    assert cfg.model.head.out_channels == made.num_keypoints == 8
+    assert cfg.model.head.out_channels == 8
     assert cfg.optim_wrapper.optimizer.type == 'AdamW'
 
 

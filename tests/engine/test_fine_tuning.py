@@ -8,7 +8,6 @@ import torch
 from mmpose.apis.test import prepare_test, run_test
 from mmpose.backends import init_model
 from mmpose.checkpoint_tools import convert_checkpoint, publish_checkpoint
-from mmpose.checkpoint_tools.publication import Card
 from mmpose.checkpoints.io import read_checkpoint
 from mmpose.config.load import load_config
 from tests.engine.training import EACH_ITERATION, train
@@ -59,9 +58,9 @@ def test_a_file_of_adapters_and_its_merged_model(base, adapted, tmp_path):
     wanted = init_model(adapted / 'config.py', source).backend.predict(crops).keypoints
     assert torch.isfinite(torch.as_tensor(wanted)).all()
 
-    alone = publish_checkpoint(source, tmp_path / 'a.safetensors', Card(), adapter=True).weights
+    alone = publish_checkpoint(source, tmp_path / 'a.safetensors', adapter=True).weights
     assert alone.stat().st_size < 0.6 * base.stat().st_size
-    merged = publish_checkpoint(source, tmp_path / 'm.pth', Card()).weights
+    merged = publish_checkpoint(source, tmp_path / 'm.pth').weights
     assert not [name for name in state_of(merged) if 'lora' in name]
     convert_checkpoint(source, tmp_path / 'c.safetensors', 'safetensors', adapted / 'config.py')
     for weights in (alone, merged, tmp_path / 'c.safetensors'):

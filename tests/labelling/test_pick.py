@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmpose.dataset_tools.convert import convert_annotations
-from mmpose.labelling.pick import TOOL_FILES, ImagePicker, farthest_first
+from mmpose.labelling.pick import TOOL_FILES, farthest_first, pick_images
 from mmpose.metainfo import load_metainfo
 from tests.labelling.dot_backend import BLIND, DotBackend, dot_inferencer, image_with_dot
 
@@ -32,9 +32,9 @@ def images(tmp_path):
     return folder
 
 
-def pick(images, out, num=2, tool=None, second=None, **options):
-    picker = ImagePicker(dot_inferencer(), second, **options)
-    text = picker([str(images), str(images / 'more')], num, out, {'model': 'dots'}, tool)
+def pick(images, out, num=2, **options):
+    inputs, about = [str(images), str(images / 'more')], {'model': 'dots'}
+    text = pick_images(dot_inferencer(), inputs, num, out, about, **options)
     with (out / 'picked.csv').open() as file:
         return list(csv.DictReader(file)), text
 
@@ -111,19 +111,19 @@ def test_bad_input(images, tmp_path):
     other = DotBackend()
     other.dataset_meta = load_metainfo('mpii')
     with pytest.raises(ValueError, match="skeleton 'coco' and --model2 'mpii'"):
-        ImagePicker(dot_inferencer(), other)
+        pick(images, tmp_path / 'out', second=other)
     writer = cv2.VideoWriter(
         str(tmp_path / 'v.avi'), cv2.VideoWriter.fourcc(*'MJPG'), 25.0, (160, 120)
     )
     writer.write(IMAGES['sure'])
     writer.release()
     with pytest.raises(ValueError, match=r'v.avi. is a video; expected images'):
-        ImagePicker(dot_inferencer())([str(tmp_path / 'v.avi')], 1, tmp_path / 'out', {})
+        pick_images(dot_inferencer(), [str(tmp_path / 'v.avi')], 1, tmp_path / 'out', {})
     names = {f'{name}.png': [] for name in IMAGES}
     (tmp_path / 'boxes.json').write_text(json.dumps(names))
-    blind = ImagePicker(dot_inferencer(detector=str(tmp_path / 'boxes.json')))
+    blind = dot_inferencer(detector=str(tmp_path / 'boxes.json'))
     with pytest.raises(ValueError, match='3 images were looked at, and no instance was found'):
-        blind([str(images)], 1, tmp_path / 'out', {})
+        pick_images(blind, [str(images)], 1, tmp_path / 'out', {})
 
 
 def test_blind_keypoints_raise_the_uncertainty(images, tmp_path):

@@ -9,22 +9,20 @@ import numpy as np
 from mmpose.coco.columns import EntryProblem
 from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.coco.reader import AnnotationReader
-from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.datasets.annotations import AnnotationStore
 
 
 def read_coco_split(
     split: Split,
-    log: IssueLog,
     parts: Mapping[str, int] | None = None,
     layout: InstanceLayout | None = None,
 ) -> None:
     """Fills a split from its annotation file, as training reads it.
 
     Args:
-        split: Empty but for its names; changed in place.
-        log: Gets every problem, in the words in which training and evaluation refuse the file.
+        split: Empty but for its names; changed in place. Its log gets every problem, in the words
+            in which training and evaluation refuse the file.
         parts: Fields of an annotation that hold its keypoints, with the number in each; None for
             all in one.
         layout: Where the instances of an annotation stand.
@@ -53,5 +51,4 @@ def read_coco_split(
         # a malformed entry may have anything for an id
         image = problem.image if isinstance(problem.image, (str, int, np.integer)) else ''
         image = names.get(image, image if isinstance(image, str) else f'image_id {image}')
-        place = (problem.entry, problem.found, problem.expected, image)
-        log.add(Issue(problem.kind, split.name, str(split.ann_file), *place))
+        split.report(problem.kind, problem.entry, problem.found, problem.expected, image)

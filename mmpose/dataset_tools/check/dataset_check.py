@@ -7,16 +7,17 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from inspect import signature
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.dataset_tools.browse import dataset_parts
 from mmpose.dataset_tools.check.coco_layout import read_coco_split
-from mmpose.dataset_tools.check.copies import check_copies_within, check_leak
+from mmpose.dataset_tools.check.copies import Facts, check_copies_within, check_leak
 from mmpose.dataset_tools.check.geometry import check_geometry
-from mmpose.dataset_tools.check.images import Fingerprints, check_images
-from mmpose.dataset_tools.check.issues import Issue, IssueLog
+from mmpose.dataset_tools.check.images import check_images
+from mmpose.dataset_tools.check.issues import IssueLog
 from mmpose.dataset_tools.check.page import write_page
 from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
 from mmpose.dataset_tools.check.split import Split
@@ -94,7 +95,7 @@ def check_dataset(cfg: Config, with_images: bool = True, workers: int | None = N
     """
     log = IssueLog()
     workers = workers or min(os.cpu_count() or 1, 16)
-    splits, statistics, prints = [], [], []
+    splits, statistics, decoded = [], [], []
     skeletons: set[str] = set()
     for name, dataset in _dataset_configs(cfg):
         split, num_samples = _read_split(name, dataset, log)
@@ -102,21 +103,19 @@ def check_dataset(cfg: Config, with_images: bool = True, workers: int | None = N
             skeletons.add(split.dataset_meta.name)
             check_skeleton(split.dataset_meta, log, _needs_sigmas(cfg))
         padding, input_size, apply_exif = _crop_options(dataset)
-        check_geometry(split, log, padding, input_size)
-        sides = check_sides(split, log)
-        prints.append(_fingerprints(split, log, workers, apply_exif) if with_images else None)
-        num_checked = 0 if prints[-1] is None else len(prints[-1].images)
+        check_geometry(split, padding, input_size)
+        sides = check_sides(split)
+        decoded.append(_decode_images(split, workers, apply_exif) if with_images else {})
         splits.append(split)
-        statistics.append(gather_statistics(split, num_checked, num_samples, sides))
-    _compare_splits(splits, prints, log)
-    return CheckReport(log, splits, statistics, _length(cfg, statistics))
-
-
-def _length(cfg: Config, statistics: list[Statistics]) -> str:
-    train = [part.num_samples for part in statistics if part.split == 'train']
-    if 'train_cfg' not in cfg or train in ([], [None]):
-        return ''
-    return str(TrainingLength.from_config(cfg, train[0]))
+        statistics.append(gather_statistics(split, len(decoded[-1]), num_samples, sides))
+    pairs = product(zip(splits, decoded, strict=True), repeat=2)
+    for (train, train_facts), (other, other_facts) in pairs:
+        if train.name.startswith('train') and not other.name.startswith('train'):
+            check_leak(train, train_facts, other, other_facts)
+    num = next((part.num_samples for part in statistics if part.split == 'train'), None)
+    has_length = 'train_cfg' in cfg and num is not None
+    length = str(TrainingLength.from_config(cfg, num)) if has_length else ''
+    return CheckReport(log, splits, statistics, length)
 
 
 def _dataset_configs(cfg: Config) -> Iterator[tuple[str, Config]]:
@@ -151,21 +150,22 @@ def _read_split(name: str, dataset: Config, log: IssueLog) -> tuple[Split, int |
         ann_file=Path(os.path.abspath(root / dataset['ann_file'])),
         image_folder=Path(os.path.abspath(root / _image_prefix(dataset))),
         dataset_meta=load_metainfo(dataset.get('metainfo', usual)),
+        log=log,
     )
     is_coco = issubclass(kind, CocoDataset)
     if is_coco:
         names = {field.name for field in fields(InstanceLayout)} & set(dataset)
         layout = InstanceLayout(**{name: dataset[name] for name in names})
         split.from_reader = layout.makes_windows
-        read_coco_split(split, log, kind.parts, layout)
-    built = _build(split, dataset, log)
+        read_coco_split(split, kind.parts, layout)
+    built = _build(split, dataset)
     if built is not None and not is_coco:
-        whole = _build(split, {**dataset, 'test_mode': False}, log)
+        whole = _build(split, {**dataset, 'test_mode': False})
         _take_from_reader(split, whole or built)
     return split, None if built is None else len(built)
 
 
-def _build(split: Split, dataset: Config, log: IssueLog) -> KeypointDataset | None:
+def _build(split: Split, dataset: Config) -> KeypointDataset | None:
     """Builds the dataset of the config without its pipeline, as training would."""
     try:
         with warnings.catch_warnings():  # what they say is found and counted here anyway
@@ -173,8 +173,7 @@ def _build(split: Split, dataset: Config, log: IssueLog) -> KeypointDataset | No
             return DATASETS.build({**dataset, 'pipeline': []})
     except (ValueError, TypeError, KeyError, OSError) as error:
         found = f'{type(error).__name__}: {error}'
-        file = str(split.ann_file)
-        log.add(Issue('reader_refuses', split.name, file, '', found, 'a dataset to train on'))
+        split.report('reader_refuses', '', found, 'a dataset to train on')
         return None
 
 
@@ -197,22 +196,11 @@ def _crop_options(dataset: Config) -> tuple[float, tuple[int, int] | None, bool]
     )
 
 
-def _fingerprints(
-    split: Split, log: IssueLog, workers: int, apply_exif: bool
-) -> Fingerprints | None:
+def _decode_images(split: Split, workers: int, apply_exif: bool) -> Facts:
     if not split.image_folder.is_dir():
         found, expected = 'no such folder', f'a folder with {len(split.store.image_ids)} images'
-        folder = str(split.image_folder)
-        log.add(Issue('missing_image', split.name, folder, '', found, expected))
-        return None
-    prints = check_images(split, log, workers, apply_exif)
-    check_copies_within(split, prints, log)
-    return prints
-
-
-def _compare_splits(splits: list[Split], prints: list[Fingerprints | None], log: IssueLog) -> None:
-    known = [(a, b) for a, b in zip(splits, prints, strict=True) if b is not None]
-    for train, train_prints in known:
-        for other, other_prints in known:
-            if train.name.startswith('train') and not other.name.startswith('train'):
-                check_leak(train, train_prints, other, other_prints, log)
+        split.report('missing_image', '', found, expected, file=split.image_folder)
+        return {}
+    decoded = check_images(split, workers, apply_exif)
+    check_copies_within(split, decoded)
+    return decoded

@@ -6,6 +6,7 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.structures.progress import track
 
@@ -50,52 +50,25 @@ class ImageFacts:
     is_flat: bool = True
 
 
-@dataclass
-class Fingerprints:
-    """Fingerprints of the images of a split, one row per image that could be read.
-
-    Attributes:
-        images: (M,) int64. Rows of the split.
-        digests: M digests.
-        phashes: (M,) uint64.
-        thumbs: (M, 64) uint8.
-        is_flat: (M,) bool.
-    """
-
-    images: NDArray[np.int64]
-    digests: list[bytes]
-    phashes: NDArray[np.uint64]
-    thumbs: NDArray[np.uint8]
-    is_flat: NDArray[np.bool_]
-
-
-def check_images(
-    split: Split, log: IssueLog, workers: int, apply_exif: bool = True
-) -> Fingerprints:
+def check_images(split: Split, workers: int, apply_exif: bool = True) -> dict[int, ImageFacts]:
     """Decodes every image of a split in threads.
 
     Args:
-        log: Gets every issue.
         workers: Number of threads.
         apply_exif: Whether training turns images by their EXIF orientation.
 
     Returns:
-        Fingerprints of the images, to find them in other splits.
+        Facts about each image that could be decoded, by its row, to find it in other splits.
     """
-    kept: list[tuple[int, ImageFacts]] = []
+    kept = {}
     num = len(split.store.image_ids)
     for image, facts in track(_inspect_all(split, workers), f'{split.name} images', num):
-        if not facts.issue:
-            kept.append((image, facts))
-        _report(split, log, image, facts, apply_exif)
-    thumbs = b''.join(facts.thumb for _, facts in kept)
-    return Fingerprints(
-        images=np.array([image for image, _ in kept], np.int64),
-        digests=[facts.digest for _, facts in kept],
-        phashes=np.array([facts.phash for _, facts in kept], np.uint64),
-        thumbs=np.frombuffer(thumbs, np.uint8).reshape(-1, THUMB * THUMB),
-        is_flat=np.array([facts.is_flat for _, facts in kept], np.bool_),
-    )
+        if facts.issue:
+            split.report_image(facts.issue, image, facts.found, 'a whole image')
+        else:
+            kept[image] = facts
+            _check_orientation(split, image, facts, apply_exif)
+    return kept
 
 
 def _inspect_all(split: Split, workers: int) -> Iterator[tuple[int, ImageFacts]]:
@@ -150,7 +123,7 @@ def exif_orientation(data: bytes) -> int:
     order = {b'II': '<', b'MM': '>'}.get(data[start : start + 2])
     if order is None:
         return 1
-    try:
+    with suppress(struct.error):
         (offset,) = struct.unpack_from(f'{order}I', data, start + 4)
         (count,) = struct.unpack_from(f'{order}H', data, start + offset)
         for i in range(count):
@@ -158,8 +131,6 @@ def exif_orientation(data: bytes) -> int:
             tag, _, _, value = struct.unpack_from(f'{order}HHIH', data, at)
             if tag == ORIENTATION_TAG:
                 return value if 1 <= value <= 8 else 1
-    except struct.error:
-        pass
     return 1
 
 
@@ -172,13 +143,8 @@ def _is_cut(data: bytes) -> bool:
     return False
 
 
-def _report(split: Split, log: IssueLog, image: int, facts: ImageFacts, apply_exif: bool) -> None:
-    path, entry = str(split.image_path(image)), f'image {split.store.image_ids[image]}'
-    name = split.store.file_name(image)
-    if facts.issue:
-        expected = 'a whole image'
-        log.add(Issue(facts.issue, split.name, path, entry, facts.found, expected, name))
-        return
+def _check_orientation(split: Split, image: int, facts: ImageFacts, apply_exif: bool) -> None:
+    """Finds another size than the annotated one, and images that are stored turned."""
     turned = facts.orientation > 4
     used_wh = facts.wh[::-1] if turned and apply_exif else facts.wh
     annotated_wh = tuple(split.store.image_wh[image].tolist())
@@ -192,7 +158,7 @@ def _report(split: Split, log: IssueLog, image: int, facts: ImageFacts, apply_ex
                 if apply_exif
                 else '; set LoadImage.apply_exif=True'
             )
-        log.add(Issue('image_size', split.name, path, entry, found, expected, name))
+        split.report_image('image_size', image, found, expected)
     if facts.orientation != 1:
         found = f'EXIF orientation {facts.orientation}'
-        log.add(Issue('exif_rotation', split.name, path, entry, found, '1 (upright)', name))
+        split.report_image('exif_rotation', image, found, '1 (upright)')

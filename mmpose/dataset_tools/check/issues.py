@@ -190,8 +190,7 @@ class IssueLog:
     @property
     def status(self) -> str:
         """OK, WARNINGS or DO NOT TRAIN."""
-        severities = {issue.severity for issue in self.issues}
-        return STATUSES[next((s for s in (ERROR, WARNING) if s in severities), NOTE)]
+        return STATUSES[next((KINDS[kind].severity for kind in self.counts), NOTE)]
 
     def of_kind(self, kind: str) -> list[Issue]:
         """Returns the issues of one kind."""
@@ -210,7 +209,7 @@ class IssueLog:
                 lines.append(f'    ... and {count - first} more')
         return '\n'.join(lines)
 
-    def write(self, path: Path, about: Mapping[str, object]) -> Path:
+    def write(self, path: Path, about: Mapping[str, object]) -> None:
         """Writes every issue as JSON.
 
         Args:
@@ -223,4 +222,3 @@ class IssueLog:
             'issues': [{'severity': issue.severity, **asdict(issue)} for issue in self.issues],
         }
         path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
-        return path

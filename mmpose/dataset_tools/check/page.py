@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from mmpose.dataset_tools.check.issues import KINDS, NOTE, Issue, IssueLog
+from mmpose.dataset_tools.check.issues import ERROR, KINDS, NOTE, WARNING, Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics
-from mmpose.visualization import HtmlReport, draw_pose
+from mmpose.visualization import HtmlReport, Viewport, draw_pose
 
 STATUS_STYLES = {'OK': 'good', 'WARNINGS': 'warn', 'DO NOT TRAIN': 'bad'}
 FIRST_ROWS = 20
@@ -31,7 +33,9 @@ def write_page(
         statistics: Counts, one entry per split.
     """
     report = HtmlReport(title)
-    report.summary(f'{log.status}. {_summary(log)}', STATUS_STYLES[log.status])
+    totals = Counter(issue.severity for issue in log.issues)
+    numbers = f'{totals[ERROR]} errors, {totals[WARNING]} warnings'
+    report.summary(f'{log.status}. {numbers}', STATUS_STYLES[log.status])
     _write_overview(report, log, statistics)
     by_name = {split.name: split for split in splits}
     for kind, count in log.counts.items():
@@ -40,14 +44,6 @@ def write_page(
     for part in statistics:
         _write_statistics(report, part)
     return report.write(path)
-
-
-def _summary(log: IssueLog) -> str:
-    totals = {'error': 0, 'warning': 0}
-    for kind, count in log.counts.items():
-        if KINDS[kind].severity in totals:
-            totals[KINDS[kind].severity] += count
-    return ', '.join(f'{count} {name}s' for name, count in totals.items())
 
 
 def _write_overview(report: HtmlReport, log: IssueLog, statistics: Sequence[Statistics]) -> None:
@@ -66,10 +62,10 @@ def _write_overview(report: HtmlReport, log: IssueLog, statistics: Sequence[Stat
         report.text('Nothing was found.')
         return
     report.heading('What was found')
-    kinds = [(kind, KINDS[kind]) for kind in log.counts]
+    kinds = [(*KINDS[kind], count) for kind, count in log.counts.items()]
     report.table(
         ['severity', 'issue', 'count', 'what to do'],
-        [(about.severity, about.title, log.counts[kind], about.remedy) for kind, about in kinds],
+        [(severity, title, count, remedy) for severity, title, remedy, count in kinds],
     )
 
 
@@ -104,16 +100,19 @@ def draw_issue(split: Split, issue: Issue) -> np.ndarray | None:
     image = cv2.imread(str(path)) if path.is_file() else None
     if image is None:
         return None
-    scale = PICTURE_HEIGHT / image.shape[0]
-    width = max(1, round(image.shape[1] * scale))
-    image = cv2.resize(image, (width, PICTURE_HEIGHT), interpolation=cv2.INTER_AREA)
+    view = Viewport.around(image, (), PICTURE_HEIGHT, inf, inf)
     rows = [row for row in range(len(split.store.ann_ids)) if split.entry(row) == issue.entry]
     if not rows:
-        return image
-    points = (split.store.keypoints[rows[0]] + 0.5) * scale - 0.5
-    box = split.store.bbox_xywh[rows[0]] * scale
-    seen = split.store.keypoints_visible[rows[0]]
-    return draw_pose(image, points, seen, split.dataset_meta, bbox_xywh=box, label=issue.entry)
+        return view.image_bgr
+    points, box = split.store.keypoints[rows[0]], split.store.bbox_xywh[rows[0]]
+    return draw_pose(
+        view.image_bgr,
+        view.points(points),
+        split.store.keypoints_visible[rows[0]],
+        split.dataset_meta,
+        bbox_xywh=view.box(box),
+        label=issue.entry,
+    )
 
 
 def _write_statistics(report: HtmlReport, part: Statistics) -> None:

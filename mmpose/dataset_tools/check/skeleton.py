@@ -41,7 +41,7 @@ def check_skeleton(dataset_meta: DatasetMeta, log: IssueLog, needs_sigmas: bool 
         log: Gets every issue.
         needs_sigmas: Whether a metric weighs distances by them.
     """
-    names = dataset_meta.keypoint_names
+    names, file = dataset_meta.keypoint_names, f'skeleton {dataset_meta.name}'
     by_name, parsed = find_partners(names), parse_names(names)
     for i, j in enumerate(dataset_meta.flip_indices.tolist()):
         own, other = parsed[i], parsed[j]
@@ -52,11 +52,10 @@ def check_skeleton(dataset_meta: DatasetMeta, log: IssueLog, needs_sigmas: bool 
             expected = 'the same keypoint of the other side'
         else:
             continue
-        log.add(Issue('flip_pairs', 'all', f'skeleton {dataset_meta.name}', entry, found, expected))
+        log.add(Issue('flip_pairs', 'all', file, entry, found, expected))
     issue = _sigma_issue(dataset_meta)
     if issue and (needs_sigmas or dataset_meta.sigmas is not None):
-        found, expected = issue
-        log.add(Issue('sigmas', 'all', f'skeleton {dataset_meta.name}', 'sigma', found, expected))
+        log.add(Issue('sigmas', 'all', file, 'sigma', *issue))
 
 
 def _unnumbered(name: KeypointName) -> tuple[str, ...]:
@@ -83,7 +82,7 @@ def _sigma_issue(dataset_meta: DatasetMeta) -> tuple[str, str] | None:
     return None
 
 
-def check_sides(split: Split, log: IssueLog) -> list[PairSides]:
+def check_sides(split: Split) -> list[PairSides]:
     """Compares on which side of the image the two keypoints of each pair are, over all instances.
 
     Whether one annotation has left and right exchanged cannot be known: it may show an instance
@@ -92,8 +91,17 @@ def check_sides(split: Split, log: IssueLog) -> list[PairSides]:
     Returns:
         One entry per flip pair whose names tell left from right.
     """
-    sides = [_pair_sides(split, i, int(j)) for i, j in _pairs(split.dataset_meta)]
-    clear = [pair for pair in sides if _is_clear(pair)]
+    words = [name.side for name in parse_names(split.dataset_meta.keypoint_names)]
+    sides = [
+        _pair_sides(split, i, j)
+        for i, j in enumerate(split.dataset_meta.flip_indices.tolist())
+        if (words[i], words[j]) == ('left', 'right')
+    ]
+    clear = [
+        pair
+        for pair in sides
+        if pair.num_seen >= MIN_SIDES and abs(pair.share - 0.5) >= CLEAR_SHARE
+    ]
     wrong_way = [pair for pair in clear if pair.share < 0.5]
     if 2 * len(wrong_way) > len(clear):  # the dataset shows its subjects from behind
         wrong_way = [pair for pair in clear if pair.share > 0.5]
@@ -101,38 +109,17 @@ def check_sides(split: Split, log: IssueLog) -> list[PairSides]:
         return sides
     usual = np.mean([pair.share for pair in clear if pair not in wrong_way])
     for pair in wrong_way:
-        log.add(
-            Issue(
-                'left_right',
-                split.name,
-                str(split.ann_file),
-                f'keypoints {pair.left} and {pair.right}',
-                f'{pair.left} on the right side of {pair.share:.0%} of {pair.num_seen} instances',
-                f'about {usual:.0%}, as the other pairs',
-            )
-        )
+        entry = f'keypoints {pair.left} and {pair.right}'
+        found = f'{pair.left} on the right side of {pair.share:.0%} of {pair.num_seen} instances'
+        expected = f'about {usual:.0%}, as the other pairs'
+        split.report('left_right', entry, found, expected)
     return sides
-
-
-def _pairs(dataset_meta: DatasetMeta) -> list[tuple[int, int]]:
-    sides = [name.side for name in parse_names(dataset_meta.keypoint_names)]
-    return [
-        (i, j)
-        for i, j in enumerate(dataset_meta.flip_indices.tolist())
-        if (sides[i], sides[j]) == ('left', 'right')
-    ]
 
 
 def _pair_sides(split: Split, left: int, right: int) -> PairSides:
     names = split.dataset_meta.keypoint_names
-    both = (split.store.keypoints_visible[:, left] > 0) & (
-        split.store.keypoints_visible[:, right] > 0
-    )
+    both = (split.store.keypoints_visible[:, [left, right]] > 0).all(axis=1)
     gap = (split.store.keypoints[:, left, 0] - split.store.keypoints[:, right, 0])[both]
     gap = gap[gap != 0]
     share = float((gap > 0).mean()) if len(gap) else float('nan')
     return PairSides(names[left], names[right], len(gap), share)
-
-
-def _is_clear(pair: PairSides) -> bool:
-    return pair.num_seen >= MIN_SIDES and abs(pair.share - 0.5) >= CLEAR_SHARE

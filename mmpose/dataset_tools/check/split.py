@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.datasets.annotations import AnnotationStore
 from mmpose.structures import DatasetMeta
 
@@ -20,6 +21,7 @@ class Split:
         ann_file: Annotation file.
         image_folder: Folder that the file names start from.
         dataset_meta: The skeleton of the config.
+        log: Gets what is wrong in it.
         store: The instances; straight from the file, crowds and unlabelled ones left out, unless
             ``from_reader``. Empty until they are read.
         categories: Name of each category id.
@@ -32,6 +34,7 @@ class Split:
     ann_file: Path
     image_folder: Path
     dataset_meta: DatasetMeta
+    log: IssueLog
     store: AnnotationStore = field(init=False)
     categories: dict[int, str] = field(default_factory=dict)
     from_reader: bool = False
@@ -46,10 +49,6 @@ class Split:
             keypoints_visible=nothing[..., 0],
         )
 
-    def image_name(self, row: int) -> str:
-        """Returns the file name of the image of an instance."""
-        return self.store.file_name(self.store.image_index[row])
-
     def image_path(self, image: int) -> Path:
         """Returns the path of an image by its row."""
         return self.image_folder / self.store.file_name(image)
@@ -57,3 +56,26 @@ class Split:
     def entry(self, row: int) -> str:
         """Returns what an instance is called in reports."""
         return f'annotation {self.store.ann_ids[row]}'
+
+    def report(
+        self,
+        kind: str,
+        entry: str,
+        found: str,
+        expected: str,
+        image: str = '',
+        file: Path | None = None,
+    ) -> None:
+        """Logs an issue; the file is that of the annotations if no other is named."""
+        path = str(file or self.ann_file)
+        self.log.add(Issue(kind, self.name, path, entry, found, expected, image))
+
+    def report_instance(self, kind: str, row: int, found: str, expected: str) -> None:
+        """Logs an issue of an instance by its row."""
+        image = self.store.file_name(self.store.image_index[row])
+        self.report(kind, self.entry(row), found, expected, image)
+
+    def report_image(self, kind: str, image: int, found: str, expected: str) -> None:
+        """Logs an issue of an image by its row."""
+        entry, name = f'image {self.store.image_ids[image]}', self.store.file_name(image)
+        self.report(kind, entry, found, expected, name, self.image_path(image))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -100,6 +101,5 @@ def _count_categories(split: Split) -> list[tuple[int, str, int, float]]:
 def _count_sizes(split: Split) -> list[tuple[str, int]]:
     sizes = np.sqrt(split.store.bbox_xywh[:, 2] * split.store.bbox_xywh[:, 3])
     counts = np.bincount(np.searchsorted(SIZE_ENDS, sizes), minlength=len(SIZE_ENDS) + 1)
-    starts = (0, *SIZE_ENDS)
-    names = [f'{a} to {b} px' for a, b in zip(starts, SIZE_ENDS, strict=False)]
+    names = [f'{a} to {b} px' for a, b in pairwise((0, *SIZE_ENDS))]
     return list(zip([*names, f'over {SIZE_ENDS[-1]} px'], counts.tolist(), strict=True))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmpose.coco.category_choice import by_skeleton
 from mmpose.coco.json_fields import Json
 from mmpose.coco.json_file import load_coco
 from mmpose.coco.reader import AnnotationReader
@@ -50,24 +51,17 @@ def read_coco(source: Path, images: ImageFolder) -> LabelSet:
         )
         for row in np.flatnonzero(labelled)
     ]
-    if not instances:
-        raise ValueError(f'{source}: there is no instance with labelled keypoints')
     sizes = np.asarray(reader.images.wh).reshape(-1, 2).tolist()
     left_out = {
         'crowds': int(found.iscrowd.sum()),
         'annotations without keypoints': int((~labelled & ~found.iscrowd).sum()),
     }
-    return LabelSet(
-        tuple(names),
-        skeleton_links,
-        tuple(str(reader.categories.get(i, {}).get('name', i)) for i in used),
-        tuple(
-            LabelledImage(name, tuple(wh) if all(wh) else images.wh(name, source))
-            for name, wh in zip(reader.images.names, sizes, strict=True)
-        ),
-        tuple(instances),
-        tuple(count_notes(left_out)),
-    )
+    categories = [str(reader.categories.get(i, {}).get('name', i)) for i in used]
+    sized = [
+        LabelledImage(name, tuple(wh) if all(wh) else images.wh(name, source))
+        for name, wh in zip(reader.images.names, sizes, strict=True)
+    ]
+    return LabelSet(names, skeleton_links, categories, sized, instances, count_notes(left_out))
 
 
 def write_coco(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -75,9 +69,7 @@ def write_coco(labels: LabelSet, target: Path) -> dict[Path, str]:
 
     ``area`` is that of the box, since no other format stores the area of the outline.
     """
-    skeleton_links = [
-        [a + 1, b + 1] for a, b in labels.skeleton_links
-    ]  # COCO counts keypoints from 1
+    links = [[a + 1, b + 1] for a, b in labels.skeleton_links]  # COCO counts keypoints from 1
     data = {
         'images': [
             {'id': i + 1, 'file_name': name, 'width': wh[0], 'height': wh[1]}
@@ -92,7 +84,7 @@ def write_coco(labels: LabelSet, target: Path) -> dict[Path, str]:
                 'name': name,
                 'supercategory': name,
                 'keypoints': list(labels.keypoint_names),
-                'skeleton': skeleton_links,
+                'skeleton': links,
             }
             for i, name in enumerate(labels.categories)
         ],
@@ -117,14 +109,11 @@ def _annotation(ann_id: int, instance: LabelledInstance) -> Json:
     }
 
 
-def _skeleton(source: Path, data: Json) -> tuple[list[str], tuple[tuple[int, int], ...]]:
+def _skeleton(source: Path, data: Json) -> tuple[list[str], list[tuple[int, int]]]:
     """Returns the keypoint names and limbs that all categories share."""
-    skeletons: dict[tuple[str, ...], Json] = {}
-    for entry in data['categories']:
-        if entry.get('keypoints'):
-            skeletons.setdefault(tuple(entry['keypoints']), entry)
+    skeletons = by_skeleton(data['categories'])
     if len(skeletons) > 1:
-        first, second = list(skeletons.values())[:2]
+        (first, *_), (second, *_) = skeletons[:2]
         raise ValueError(
             f"{source}: categories '{first.get('name')}' and '{second.get('name')}' have "
             'different keypoints; split the file and convert one skeleton at a time'
@@ -133,14 +122,15 @@ def _skeleton(source: Path, data: Json) -> tuple[list[str], tuple[tuple[int, int
         lengths = {len(entry.get('keypoints') or ()) for entry in data['annotations']} - {0}
         if len(lengths) != 1 or (length := lengths.pop()) % 3:
             raise ValueError(f"{source}: no category has 'keypoints', expected the keypoint names")
-        return neutral_names(length // 3), ()
-    names, entry = next(iter(skeletons.items()))
+        return neutral_names(length // 3), []
+    entry = skeletons[0][0]
+    names = list(map(str, entry['keypoints']))
     if len(set(names)) < len(names):
-        return neutral_names(len(names)), ()
-    skeleton_links = tuple((int(a) - 1, int(b) - 1) for a, b in entry.get('skeleton') or ())
+        return neutral_names(len(names)), []
+    skeleton_links = [(int(a) - 1, int(b) - 1) for a, b in entry.get('skeleton') or ()]
     if any(not 0 <= end < len(names) for limb in skeleton_links for end in limb):
         raise ValueError(
             f"{source}: category '{entry.get('name')}' has a limb outside of keypoints "
             f"1..{len(names)} in 'skeleton'"
         )
-    return list(names), skeleton_links
+    return names, skeleton_links

@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from mmpose.dataset_tools.convert.coco import read_coco, write_coco
@@ -24,9 +23,18 @@ from mmpose.dataset_tools.convert.sleap import read_sleap, write_sleap
 from mmpose.dataset_tools.convert.ultralytics import read_ultralytics, write_ultralytics
 from mmpose.metainfo import load_metainfo
 
-Reader = Callable[[Path, ImageFolder], LabelSet]
-Writer = Callable[[LabelSet, Path], dict[Path, str] | dict[Path, bytes]]
-FORMATS = ('coco', 'cvat', 'label_studio', 'labelme', 'deeplabcut', 'sleap', 'ultralytics')
+Reader = Callable[..., LabelSet]
+Writer = Callable[..., dict[Path, str] | dict[Path, bytes]]
+FORMATS: dict[str, tuple[Reader, Writer]] = {
+    'coco': (read_coco, write_coco),
+    'cvat': (read_cvat, write_cvat),
+    'label_studio': (read_label_studio, write_label_studio),
+    'labelme': (read_labelme, write_labelme),
+    'deeplabcut': (read_deeplabcut, write_deeplabcut),
+    'sleap': (read_sleap, write_sleap),
+    'ultralytics': (read_ultralytics, write_ultralytics),
+}
+HAS_SPLITS = ('ultralytics',)
 # Formats of many files: what is read has one of these suffixes.
 FOLDERS = {'labelme': ('.json', '.yaml'), 'ultralytics': ('.txt', '.yaml')}
 
@@ -69,13 +77,18 @@ def convert_annotations(
         raise ValueError(f'box_margin {box_margin:g} and whole_image exclude each other; give one')
     if not source.exists():
         raise FileNotFoundError(f'{source} does not exist')
-    read, _ = _format(source_format, split)
-    _, write = _format(target_format, split)
-    labels = _with_safe_names(read(source, folder), folder, source)
+    for name in (source_format, target_format):
+        if name not in FORMATS:
+            raise ValueError(f"unknown annotation format '{name}', expected one of {list(FORMATS)}")
+    read, write = FORMATS[source_format][0], FORMATS[target_format][1]
+    labels = read(source, folder, *([split] if source_format in HAS_SPLITS else []))
+    if not labels.instances:
+        raise ValueError(f'{source}: there is no instance with labelled keypoints')
+    labels = _with_safe_names(labels, folder, source)
     if metainfo is not None:
         labels = with_skeleton(labels, load_metainfo(metainfo))
     labels = with_boxes(labels, box_margin, whole_image)
-    contents = write(labels, target)
+    contents = write(labels, target, *([split] if target_format in HAS_SPLITS else []))
     _refuse_sources(contents, source, source_format)
     write_files(contents, target if target_format in FOLDERS else target.parent, overwrite)
     return labels
@@ -94,7 +107,7 @@ def _with_safe_names(labels: LabelSet, folder: ImageFolder, source: Path) -> Lab
             f"{source}: {len(twice)} image names stand for several images each, first '{twice[0]}',"
             ' so labels would get onto the wrong picture; rename the images or convert them apart'
         )
-    return replace(labels, images=tuple(images))
+    return replace(labels, images=images)
 
 
 def _refuse_sources(paths: Iterable[Path], source: Path, source_format: str) -> None:
@@ -110,21 +123,3 @@ def _refuse_sources(paths: Iterable[Path], source: Path, source_format: str) -> 
             or (path.suffix in suffixes and path.resolve().is_relative_to(folder))
         ):
             raise FileExistsError(f'{path} is read by this conversion; choose another output')
-
-
-def _format(name: str, split: str) -> tuple[Reader, Writer]:
-    formats: dict[str, tuple[Reader, Writer]] = {
-        'coco': (read_coco, write_coco),
-        'cvat': (read_cvat, write_cvat),
-        'label_studio': (read_label_studio, write_label_studio),
-        'labelme': (read_labelme, write_labelme),
-        'deeplabcut': (read_deeplabcut, write_deeplabcut),
-        'sleap': (read_sleap, write_sleap),
-        'ultralytics': (
-            partial(read_ultralytics, split=split),
-            partial(write_ultralytics, split=split),
-        ),
-    }
-    if name not in formats:
-        raise ValueError(f"unknown annotation format '{name}', expected one of {list(formats)}")
-    return formats[name]

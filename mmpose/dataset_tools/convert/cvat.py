@@ -40,17 +40,16 @@ from mmpose.dataset_tools.convert.label_set import (
 
 Limbs = list[tuple[int, int]]
 BOX_LABEL = '{} box'  # CVAT has no box in a skeleton, so boxes have a label of their own
-ATTRIBUTE = r'\b{}="([^"]*)"'
+ATTRIBUTE = re.compile(r'\b([\w-]+)="([^"]*)"')
 
 
 def read_cvat(source: Path, images: ImageFolder) -> LabelSet:
     """Returns the labels of an export as 'CVAT for images 1.1' (``annotations.xml``).
 
     A skeleton is an instance; a box in its group is its box, of several that which holds its
-    points. Where there are no skeletons, points
-    are: single points are keypoints of their label, and those of one group are an instance; a
-    shape of several points is an instance with neutral keypoint names. ``outside`` means not
-    labelled, ``occluded`` means labelled but not visible.
+    points. Where there are no skeletons, points are: single points are keypoints of their label,
+    and those of one group are an instance; a shape of several points is an instance with neutral
+    keypoint names. ``outside`` means not labelled, ``occluded`` means labelled but not visible.
 
     Raises:
         ValueError: If the file is malformed or is an export for video.
@@ -73,21 +72,17 @@ def read_cvat(source: Path, images: ImageFolder) -> LabelSet:
         wh = (int(width), int(height)) if width and height else images.wh(name, source)
         found.append(LabelledImage(name, wh))
         tasks.setdefault(name, []).append(element.get('task_id') or 'unknown')
-    _refuse_equal_names(source, tasks)
+    twice = [name for name, ids in tasks.items() if len(ids) > 1]
+    if twice:
+        raise ValueError(
+            f"{source}: {len(twice)} image names occur in several tasks, first '{twice[0]}' in the "
+            f'tasks {", ".join(tasks[twice[0]])}; export and convert each task apart'
+        )
     names, skeleton_links = _skeleton(source, root)
     appeared = order_of_appearance(drafts)
     if not names or not set(appeared) <= set(names):
         names, skeleton_links = _point_labels(root, appeared), []
-    return assemble(source, names, found, drafts, skeleton_links, count_notes(left_out))
-
-
-def _refuse_equal_names(source: Path, tasks: dict[str, list[str]]) -> None:
-    twice = {name: ids for name, ids in tasks.items() if len(ids) > 1}
-    for name, ids in twice.items():
-        raise ValueError(
-            f"{source}: {len(twice)} image names occur in several tasks, first '{name}' in the "
-            f'tasks {", ".join(ids)}; export and convert each task apart'
-        )
+    return assemble(names, found, drafts, skeleton_links, count_notes(left_out))
 
 
 def write_cvat(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -98,7 +93,7 @@ def write_cvat(labels: LabelSet, target: Path) -> dict[Path, str]:
     SubElement(meta, 'size').text = str(len(labels.images))
     _write_labels(labels, SubElement(meta, 'labels'))
     group = 0
-    for i, ((name, wh), instances) in enumerate(zip(labels.images, labels.of_image(), strict=True)):
+    for i, ((name, wh), instances) in enumerate(labels.by_image()):
         size = {'width': str(wh[0]), 'height': str(wh[1])}
         image = SubElement(root, 'image', {'id': str(i), 'name': name, **size})
         for instance in instances:
@@ -155,7 +150,7 @@ def _point_drafts(
             loose.append(LoosePoint(_group(element), label, points[0]))
             continue
         named = dict(zip(neutral_names(len(points)), points, strict=True))
-        whole.append(Draft(row, label, named, None))
+        whole.append(Draft(row, label, named))
     return whole + group_instances(where, row, loose, boxes, left_out)
 
 
@@ -197,14 +192,11 @@ def _skeleton(source: Path, root: Element) -> tuple[list[str], Limbs]:
         svg = label.findtext('svg') or ''
         if not svg and label.findtext('type') != 'skeleton':
             continue
+        circles, lines = _svg_attributes(svg, 'circle'), _svg_attributes(svg, 'line')
         nodes = {
-            node: unescape(text)
-            for tag in re.findall(r'<circle\b[^>]*', svg)
-            for node, text in zip(
-                re.findall(ATTRIBUTE.format('data-node-id'), tag),
-                re.findall(ATTRIBUTE.format('data-label-name'), tag),
-                strict=False,
-            )
+            one['data-node-id']: unescape(one['data-label-name'])
+            for one in circles
+            if 'data-node-id' in one and 'data-label-name' in one
         }
         children = [
             child.findtext('name') or ''
@@ -212,11 +204,10 @@ def _skeleton(source: Path, root: Element) -> tuple[list[str], Limbs]:
             if child.findtext('parent') == name
         ]
         order = [nodes[node] for node in sorted(nodes, key=int)] or children
+        ends = [(one.get('data-node-from'), one.get('data-node-to')) for one in lines]
         skeleton_links = [
             (order.index(nodes[start]), order.index(nodes[end]))
-            for tag in re.findall(r'<line\b[^>]*', svg)
-            for start in re.findall(ATTRIBUTE.format('data-node-from'), tag)
-            for end in re.findall(ATTRIBUTE.format('data-node-to'), tag)
+            for start, end in ends
             if start in nodes and end in nodes
         ]
         skeletons.setdefault(tuple(order), (name, skeleton_links))
@@ -231,6 +222,11 @@ def _skeleton(source: Path, root: Element) -> tuple[list[str], Limbs]:
     return [], []
 
 
+def _svg_attributes(svg: str, tag: str) -> list[dict[str, str]]:
+    """Returns the attributes of each element of a kind, as they are written."""
+    return [dict(ATTRIBUTE.findall(text)) for text in re.findall(rf'<{tag}\b[^>]*', svg)]
+
+
 def _point_labels(root: Element, appeared: list[str]) -> list[str]:
     """Returns the names that appeared, in the order of the labels of the task."""
     listed = [label.findtext('name') or '' for label in root.iter('label')]
@@ -241,21 +237,17 @@ def _point_labels(root: Element, appeared: list[str]) -> list[str]:
 
 def _write_labels(labels: LabelSet, parent: Element) -> None:
     for category in labels.categories:
-        label = SubElement(parent, 'label')
-        SubElement(label, 'name').text = category
-        SubElement(label, 'type').text = 'skeleton'
-        SubElement(label, 'attributes')
-        SubElement(label, 'svg').text = _svg(labels)
+        _write_label(parent, name=category, type='skeleton', attributes=None, svg=_svg(labels))
         for name in labels.keypoint_names:
-            child = SubElement(parent, 'label')
-            SubElement(child, 'name').text = name
-            SubElement(child, 'type').text = 'points'
-            SubElement(child, 'attributes')
-            SubElement(child, 'parent').text = category
-        box = SubElement(parent, 'label')
-        SubElement(box, 'name').text = BOX_LABEL.format(category)
-        SubElement(box, 'type').text = 'rectangle'
-        SubElement(box, 'attributes')
+            _write_label(parent, name=name, type='points', attributes=None, parent=category)
+        box = BOX_LABEL.format(category)
+        _write_label(parent, name=box, type='rectangle', attributes=None)
+
+
+def _write_label(labels: Element, /, **children: str | None) -> None:
+    label = SubElement(labels, 'label')
+    for tag, text in children.items():
+        SubElement(label, tag).text = text
 
 
 def _svg(labels: LabelSet) -> str:
@@ -283,9 +275,8 @@ def _write_instance(
 ) -> None:
     category = labels.categories[instance.category]
     shared = {'source': 'manual', 'z_order': '0'}
-    skeleton = SubElement(
-        image, 'skeleton', {'label': category, 'group_id': str(group), 'occluded': '0', **shared}
-    )
+    own = {'group_id': str(group), 'occluded': '0', **shared}
+    skeleton = SubElement(image, 'skeleton', {'label': category, **own})
     for name, (x, y, visibility) in zip(labels.keypoint_names, instance.keypoints, strict=True):
         state = {
             'outside': str(int(visibility == UNLABELLED)),
@@ -297,14 +288,5 @@ def _write_instance(
         return
     left, top, width, height = instance.bbox_xywh
     corners = {'xtl': left, 'ytl': top, 'xbr': left + width, 'ybr': top + height}
-    SubElement(
-        image,
-        'box',
-        {
-            'label': BOX_LABEL.format(category),
-            'group_id': str(group),
-            'occluded': '0',
-            **shared,
-            **{key: f'{value:.2f}' for key, value in corners.items()},
-        },
-    )
+    place = {key: f'{value:.2f}' for key, value in corners.items()}
+    SubElement(image, 'box', {'label': BOX_LABEL.format(category), **own, **place})

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmpose.coco.json_fields import Json
 from mmpose.dataset_tools.convert.files import ImageFolder, read_text, read_yaml
 from mmpose.dataset_tools.convert.label_set import (
     OCCLUDED,
@@ -39,18 +40,16 @@ PATH_COLUMNS = 3  # labeled-data, video, image: how newer versions split the pat
 
 
 class _Table(NamedTuple):
-    """A CSV file: header rows, a text per column; names of images and their cells.
+    """A CSV file.
 
     Attributes:
-        used: Columns that belong to an animal.
-        num_columns: Columns with coordinates.
+        columns: Place, individual, body part and coordinate of each column of an animal.
+        num_left_out: Columns of coordinates of no animal.
+        rows: Names of images, and their cells.
     """
 
-    individuals: list[str]
-    parts: list[str]
-    coords: list[str]
-    used: list[int]
-    num_columns: int
+    columns: list[tuple[int, str, str, str]]
+    num_left_out: int
     rows: list[tuple[str, list[str]]]
 
 
@@ -77,8 +76,8 @@ def read_deeplabcut(source: Path, images: ImageFolder) -> LabelSet:
     notes: list[str] = []
     for path in _label_files(source):
         table = _read_table(path)
-        names |= dict.fromkeys(table.parts[i] for i in table.used)
-        left_out[f"columns of individual '{UNIQUE}'"] += table.num_columns - len(table.used)
+        names |= dict.fromkeys(part for _, _, part, _ in table.columns)
+        left_out[f"columns of individual '{UNIQUE}'"] += table.num_left_out
         if images.path is None and (root := _image_root(path, table)):
             images = ImageFolder(root)
             notes.append(f'names of images start from {root}')
@@ -87,7 +86,7 @@ def read_deeplabcut(source: Path, images: ImageFolder) -> LabelSet:
             found.append(LabelledImage(name, images.wh(name, path)))
     skeleton_links = _skeleton_links(images.path, list(names), left_out)
     notes += count_notes(left_out)
-    return assemble(source, list(names), found, drafts, skeleton_links, notes)
+    return assemble(list(names), found, drafts, skeleton_links, notes)
 
 
 def write_deeplabcut(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -100,20 +99,20 @@ def write_deeplabcut(labels: LabelSet, target: Path) -> dict[Path, str]:
         target: One file ``CollectedData_<scorer>.csv``; or the folder of a project, which gets
             one beside the images of each video, by the scorer in its ``config.yaml``.
     """
-    grouped = labels.of_image()
-    animals = [f'individual{i + 1}' for i in range(max(map(len, grouped)))]
-    files: dict[Path, list[int]] = {}
-    for row, image in enumerate(labels.images):
+    files: dict[Path, list[tuple[str, list[LabelledInstance]]]] = {}
+    project_scorer = _project_config(target).get('scorer') or SCORER
+    num_animals = 0
+    for (name, _), instances in labels.by_image():
         path = target
         if target.suffix != '.csv':
-            folder = (target / image.file_name).parent
-            path = folder / f'{PREFIX}{_project_scorer(target)}.csv'
-        files.setdefault(path, []).append(row)
+            path = (target / name).parent / f'{PREFIX}{project_scorer}.csv'
+        files.setdefault(path, []).append((name, instances))
+        num_animals = max(num_animals, len(instances))
+    animals = [f'individual{i + 1}' for i in range(num_animals)]
     texts = {}
-    for path, rows in files.items():
+    for path, of_file in files.items():
         is_named = path.name.startswith(PREFIX)
         scorer = path.stem.removeprefix(PREFIX) if is_named else SCORER
-        of_file = [(labels.images[i].file_name, grouped[i]) for i in rows]
         heads = [(scorer, animal, part) for animal in animals for part in labels.keypoint_names]
         texts[path] = _csv_text(heads, of_file, ['x', 'y'])
         points = [instance.keypoints[:, 2] for _, found in of_file for instance in found]
@@ -123,10 +122,11 @@ def write_deeplabcut(labels: LabelSet, target: Path) -> dict[Path, str]:
     return texts
 
 
-def _project_scorer(project: Path) -> str:
+def _project_config(project: Path) -> Json:
+    """Returns what the ``config.yaml`` of a project holds; nothing if there is none."""
     config = project / CONFIG
     content = read_yaml(config) if config.is_file() else None
-    return str(content.get('scorer') or SCORER) if isinstance(content, dict) else SCORER
+    return content if isinstance(content, dict) else {}
 
 
 def _label_files(source: Path) -> list[Path]:
@@ -166,9 +166,9 @@ def _skeleton_links(
     project: Path | None, names: list[str], left_out: Counter[str]
 ) -> list[tuple[int, int]]:
     """Returns the links in ``config.yaml`` of a project, if it has one; counts unknown names."""
-    config = None if project is None else project / CONFIG
-    content = read_yaml(config) if config and config.is_file() else None
-    pairs = content.get('skeleton') if isinstance(content, dict) else None
+    if project is None:
+        return []
+    config, pairs = project / CONFIG, _project_config(project).get('skeleton')
     links = []
     for pair in pairs if isinstance(pairs, list) else ():
         if isinstance(pair, list) and len(pair) == 2 and all(end in names for end in pair):
@@ -194,26 +194,26 @@ def _read_table(source: Path) -> _Table:
             'predictions with a likelihood are no labels'
         )
     individuals = rows[1] if depth == len(HEADERS[1]) else [CATEGORY] * len(coords)
-    used = [i for i in range(start, len(coords)) if individuals[i] != UNIQUE]
+    heads = zip(range(len(coords)), individuals, rows[depth - 2], coords, strict=False)
+    columns = [head for head in list(heads)[start:] if head[1] != UNIQUE]
     named = []
     for row in rows[depth:]:
         name = '/'.join(cell.replace('\\', '/') for cell in row[:start] if cell)
         if len(row) != len(coords):
             raise ValueError(f"{source}: row '{name}' has {len(row)} cells, expected {len(coords)}")
         named.append((name, row))
-    return _Table(individuals, rows[depth - 2], coords, used, len(coords) - start, named)
+    return _Table(columns, len(coords) - start - len(columns), named)
 
 
 def _drafts(image: int, table: _Table, row: list[str], where: str) -> list[Draft]:
     """Returns the animals of a row of which something is labelled."""
     cells: dict[str, dict[str, dict[str, float]]] = {}
-    for i in table.used:
-        of_animal = cells.setdefault(table.individuals[i], {})
-        of_part = of_animal.setdefault(table.parts[i], {})
-        of_part[table.coords[i]] = _number(row[i], where)
+    for i, animal, part, coord in table.columns:
+        of_part = cells.setdefault(animal, {}).setdefault(part, {})
+        of_part[coord] = _number(row[i], where)
     drafts = []
-    for animal in cells.values():
-        points = {part: _point(values) for part, values in animal.items()}
+    for parts in cells.values():
+        points = {part: _point(values) for part, values in parts.items()}
         labelled = {part: point for part, point in points.items() if point[2]}
         drafts += [Draft(image, CATEGORY, labelled)] if labelled else []
     return drafts

@@ -6,7 +6,7 @@ import json
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -158,28 +158,27 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """Returns what a JSON file holds, or raises a ValueError that names the file."""
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path} is not valid JSON: {error}') from None
+    return _parsed(path, 'JSON', json.loads, json.JSONDecodeError)
 
 
 def read_xml(path: Path) -> Element:
     """Returns the root of an XML file, or raises a ValueError that names the file."""
-    try:
-        return ElementTree.fromstring(read_text(path))
-    except ElementTree.ParseError as error:
-        raise ValueError(f'{path} is not valid XML: {error}') from None
+    return _parsed(path, 'XML', ElementTree.fromstring, ElementTree.ParseError)
 
 
 def read_yaml(path: Path) -> Any:
     """Returns what a YAML file holds, or raises a ValueError that names the file."""
     import yaml
 
+    return _parsed(path, 'YAML', yaml.safe_load, yaml.YAMLError)
+
+
+def _parsed(path: Path, kind: str, parse: Callable[[str], Any], refusal: type[Exception]) -> Any:
+    text = read_text(path)
     try:
-        return yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise ValueError(f'{path} is not valid YAML: {error}') from None
+        return parse(text)
+    except refusal as error:
+        raise ValueError(f'{path} is not valid {kind}: {error}') from None
 
 
 def write_files(

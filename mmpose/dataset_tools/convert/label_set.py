@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from itertools import product
 from math import cos, radians, sin
 from pathlib import Path
 from typing import NamedTuple
@@ -63,7 +64,7 @@ class LabelledInstance:
 
 @dataclass(frozen=True, eq=False)
 class LabelSet:
-    """Labelled images of one skeleton.
+    """Labelled images of one skeleton; lists that are given become tuples.
 
     Attributes:
         keypoint_names: (K,), unique.
@@ -75,15 +76,18 @@ class LabelSet:
         flip_indices: (K,) mirror partner of each keypoint; None if nobody said.
     """
 
-    keypoint_names: tuple[str, ...]
-    skeleton_links: tuple[tuple[int, int], ...]
-    categories: tuple[str, ...]
-    images: tuple[LabelledImage, ...]
-    instances: tuple[LabelledInstance, ...]
-    notes: tuple[str, ...] = ()
-    flip_indices: tuple[int, ...] | None = None
+    keypoint_names: Sequence[str]
+    skeleton_links: Sequence[tuple[int, int]]
+    categories: Sequence[str]
+    images: Sequence[LabelledImage]
+    instances: Sequence[LabelledInstance]
+    notes: Sequence[str] = ()
+    flip_indices: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            object.__setattr__(self, field.name, None if value is None else tuple(value))
         states = (UNLABELLED, OCCLUDED, VISIBLE)
         for instance in self.instances:
             values = instance.keypoints
@@ -96,11 +100,30 @@ class LabelSet:
                     'visibility of 0, 1 or 2'
                 )
 
-    def of_image(self) -> list[list[LabelledInstance]]:
-        """Returns the instances of each image."""
+    def by_image(self) -> list[tuple[LabelledImage, list[LabelledInstance]]]:
+        """Returns the images with the instances of each."""
         found: list[list[LabelledInstance]] = [[] for _ in self.images]
         for instance in self.instances:
             found[instance.image].append(instance)
+        return list(zip(self.images, found, strict=True))
+
+    def by_path(
+        self, folder: Path, suffix: str
+    ) -> dict[Path, tuple[LabelledImage, list[LabelledInstance]]]:
+        """Returns the same by the file of labels of each image, for formats that have such files.
+
+        Raises:
+            ValueError: If two images would have one file.
+        """
+        found: dict[Path, tuple[LabelledImage, list[LabelledInstance]]] = {}
+        for image, instances in self.by_image():
+            path = (folder / image.file_name).with_suffix(suffix)
+            if path in found:
+                raise ValueError(
+                    f"'{image.file_name}' and another image would both have the file {path}; "
+                    'rename one'
+                )
+            found[path] = image, instances
         return found
 
 
@@ -133,7 +156,6 @@ def listed_names(
 
 
 def assemble(
-    source: object,
     names: Sequence[str],
     images: Sequence[LabelledImage],
     drafts: Sequence[Draft],
@@ -143,39 +165,17 @@ def assemble(
     """Returns the label set of drafts.
 
     Args:
-        source: What was read, for messages.
-        names: (K,) keypoint names in order.
-
-    Raises:
-        ValueError: If there is no instance, or a keypoint has a name that is not among ``names``.
+        names: (K,) keypoint names in order, all that the drafts have among them.
     """
-    if not drafts:
-        raise ValueError(f'{source}: there is no instance with labelled keypoints')
     row = {name: i for i, name in enumerate(names)}
     categories = list(dict.fromkeys(draft.category for draft in drafts))
     instances = []
-    for draft in drafts:
+    for image, category, points, bbox_xywh in drafts:
         keypoints = np.zeros((len(names), 3))
-        for name, point in draft.points.items():
-            if name not in row:
-                raise ValueError(
-                    f"{source}: '{images[draft.image].file_name}' has a keypoint '{name}', "
-                    f'expected one of {list(names)}'
-                )
+        for name, point in points.items():
             keypoints[row[name]] = point
-        instances.append(
-            LabelledInstance(
-                draft.image, categories.index(draft.category), keypoints, draft.bbox_xywh
-            )
-        )
-    return LabelSet(
-        tuple(names),
-        tuple(skeleton_links),
-        tuple(categories),
-        tuple(images),
-        tuple(instances),
-        tuple(notes),
-    )
+        instances.append(LabelledInstance(image, categories.index(category), keypoints, bbox_xywh))
+    return LabelSet(names, skeleton_links, categories, images, instances, notes)
 
 
 def count_notes(left_out: Mapping[str, int]) -> list[str]:
@@ -211,9 +211,9 @@ def with_skeleton(labels: LabelSet, dataset_meta: DatasetMeta) -> LabelSet:
     return replace(
         labels,
         keypoint_names=dataset_meta.keypoint_names,
-        skeleton_links=tuple((int(a), int(b)) for a, b in dataset_meta.skeleton_links),
-        instances=tuple(instances),
-        flip_indices=tuple(int(i) for i in dataset_meta.flip_indices),
+        skeleton_links=[(a, b) for a, b in dataset_meta.skeleton_links.tolist()],
+        instances=instances,
+        flip_indices=dataset_meta.flip_indices.tolist(),
     )
 
 
@@ -246,12 +246,12 @@ def with_boxes(labels: LabelSet, margin: float = 0.0, whole_image: bool = False)
     for instance in labels.instances:
         if instance.bbox_xywh is None:
             wh = labels.images[instance.image].wh
-            box = (0.0, 0.0, *map(float, wh)) if whole_image else None
-            box = box or box_around(instance.keypoints, wh, margin)
+            whole = (0.0, 0.0, float(wh[0]), float(wh[1]))
+            box = whole if whole_image else box_around(instance.keypoints, wh, margin)
             instance = replace(instance, bbox_xywh=box)
         instances.append(instance)
     note = f'{len(made)} of {len(instances)} instances have no box; theirs {how}'
-    return replace(labels, instances=tuple(instances), notes=(*labels.notes, note))
+    return replace(labels, instances=instances, notes=(*labels.notes, note))
 
 
 def box_around(keypoints: NDArray[np.float64], wh: tuple[int, int], margin: float) -> Box:
@@ -276,18 +276,15 @@ def turned_box(bbox_xywh: Box, degrees: float, pivot_xy: tuple[float, float]) ->
     """Returns the upright box around a box that is turned clockwise about a point, img px."""
     if not degrees:
         return bbox_xywh
-    x, y, width, height = bbox_xywh
-    angle = radians(degrees)
-    corners = []
-    for across in (x - pivot_xy[0], x + width - pivot_xy[0]):
-        for down in (y - pivot_xy[1], y + height - pivot_xy[1]):
-            corners.append(
-                (
-                    pivot_xy[0] + cos(angle) * across - sin(angle) * down,
-                    pivot_xy[1] + sin(angle) * across + cos(angle) * down,
-                )
-            )
-    return box_of_corners(corners)
+    (x, y, width, height), (pivot_x, pivot_y) = bbox_xywh, pivot_xy
+    dx, dy = cos(radians(degrees)), sin(radians(degrees))
+    offsets = product((x - pivot_x, x + width - pivot_x), (y - pivot_y, y + height - pivot_y))
+    return box_of_corners(
+        [
+            (pivot_x + dx * across - dy * down, pivot_y + dy * across + dx * down)
+            for across, down in offsets
+        ]
+    )
 
 
 def exact(value: float) -> float | int:
@@ -295,7 +292,6 @@ def exact(value: float) -> float | int:
     return int(value) if value == int(value) else float(value)
 
 
-def tidy(value: float, digits: int = 3) -> float | int:
-    """Returns a number as JSON should show it: rounded, and without a needless '.0'."""
-    rounded = round(float(value), digits)
-    return int(rounded) if rounded == int(rounded) else rounded
+def tidy(value: float) -> float | int:
+    """Returns a number as JSON should show it: of three digits, and without a needless '.0'."""
+    return exact(round(float(value), 3))

@@ -79,22 +79,21 @@ def read_label_studio(source: Path, images: ImageFolder) -> LabelSet:
             "'Create relation between regions' and click on its rectangle"
         )
     names, notes = listed_names(drafts, config_path(source), _config_names)
-    return assemble(source, names, found, drafts, (), [*count_notes(left_out), *notes])
+    return assemble(names, found, drafts, (), [*count_notes(left_out), *notes])
 
 
 def write_label_studio(labels: LabelSet, target: Path) -> dict[Path, str]:
     """Returns the text of a task file for import, and of its labelling configuration."""
     tasks = []
-    grouped = labels.of_image()
-    for i, (image, instances) in enumerate(zip(labels.images, grouped, strict=True)):
+    for i, (image, instances) in enumerate(labels.by_image(), 1):
         result = [
             region
-            for j, instance in enumerate(instances)
-            for region in _instance_regions(labels, instance, image.wh, f'{i + 1}_{j + 1}')
+            for j, instance in enumerate(instances, 1)
+            for region in _instance_regions(labels, instance, image.wh, f'{i}_{j}')
         ]
-        annotations = [{'id': i + 1, 'was_cancelled': False, 'result': result}]
+        annotations = [{'id': i, 'was_cancelled': False, 'result': result}]
         data = {'image': image.file_name, 'width': image.wh[0], 'height': image.wh[1]}
-        tasks.append({'id': i + 1, 'data': data, 'annotations': annotations})
+        tasks.append({'id': i, 'data': data, 'annotations': annotations})
     return {target: json.dumps(tasks) + '\n', config_path(target): _config(labels)}
 
 
@@ -110,11 +109,8 @@ def image_name(task: Json, where: str) -> str:
     if not isinstance(address, str) or not address:
         raise ValueError(f"{where}: 'data' is {data!r}, expected the address of an 'image'")
     parts = urlsplit(address)
-    folder_query = parse_qs(parts.query).get('d')
-    if folder_query:
-        return folder_query[0]
-    path = unquote(parts.path)
-    return path.lstrip('/')
+    local_files = parse_qs(parts.query).get('d')
+    return local_files[0] if local_files else unquote(parts.path).lstrip('/')
 
 
 def original_names(names: Iterable[str]) -> list[str]:
@@ -158,10 +154,9 @@ def _task_drafts(
             parents[region.get('from_id')] = region.get('to_id')
             parents[region.get('to_id')] = region.get('from_id')
         if region.get('type') == 'choices':
-            chosen = {
-                str(choice).lower() for choice in (region.get('value') or {}).get('choices', ())
-            }
-            hidden |= {region.get('id')} if chosen & HIDDEN else set()
+            choices = (region.get('value') or {}).get('choices', ())
+            if HIDDEN & {str(choice).lower() for choice in choices}:
+                hidden.add(region.get('id'))
     boxes, points = [], []
     for region in regions:
         kind, key = str(region.get('type')), region.get('id')
@@ -232,8 +227,10 @@ def config_path(path: Path) -> Path:
 
 
 def _config(labels: LabelSet) -> str:
-    categories = [f'    <Label value="{escape(name)}"/>' for name in labels.categories]
-    points = [f'    <Label value="{escape(name)}"/>' for name in labels.keypoint_names]
+    categories, points = (
+        [f'    <Label value="{escape(name)}"/>' for name in names]
+        for names in (labels.categories, labels.keypoint_names)
+    )
     lines = [
         '<View>',
         '  <Image name="image" value="$image"/>',

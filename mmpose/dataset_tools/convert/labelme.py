@@ -58,7 +58,7 @@ def read_labelme(source: Path, images: ImageFolder) -> LabelSet:
         drafts += _file_drafts(path, data['shapes'], len(found), left_out)
         found.append(_image(path, data, root, images))
     names, notes = listed_names(drafts, root / POSE_CONFIG, _config_names)
-    return assemble(source, names, found, drafts, (), [*count_notes(left_out), *notes])
+    return assemble(names, found, drafts, (), [*count_notes(left_out), *notes])
 
 
 def write_labelme(labels: LabelSet, target: Path) -> dict[Path, str]:
@@ -67,12 +67,7 @@ def write_labelme(labels: LabelSet, target: Path) -> dict[Path, str]:
     Put the images beside the JSON files to open them.
     """
     texts = {}
-    for image, instances in zip(labels.images, labels.of_image(), strict=True):
-        path = (target / image.file_name).with_suffix('.json')
-        if path in texts:
-            raise ValueError(
-                f"'{image.file_name}' and another image would both have the file {path}; rename one"
-            )
+    for path, (image, instances) in labels.by_path(target, '.json').items():
         content: Json = {
             'version': '5.0.1',
             'flags': {},
@@ -103,11 +98,8 @@ def _file_drafts(path: Path, shapes: list[Any], row: int, left_out: Counter[str]
     points, boxes = [], []
     for i, shape in enumerate(shapes):
         where = f'{path}: shape {i}'
-        kind, label, group = (
-            (shape.get(key) for key in ('shape_type', 'label', 'group_id'))
-            if isinstance(shape, dict)
-            else (None, None, None)
-        )
+        fields = shape if isinstance(shape, dict) else {}
+        kind, label, group = (fields.get(key) for key in ('shape_type', 'label', 'group_id'))
         if kind not in ('point', *BOXES):
             left_out[f"shapes of type '{kind}'"] += 1
             continue
@@ -115,9 +107,12 @@ def _file_drafts(path: Path, shapes: list[Any], row: int, left_out: Counter[str]
             raise TypeError(f"{where}: field 'label' is {label!r}, expected a name")
         corners = _corners(shape, where, (1,) if kind == 'point' else (2, 4))
         if kind == 'point':
-            points.append(LoosePoint(group, label, (*corners[0], _visibility(shape))))
-            continue
-        boxes.append(LooseBox(group, label, box_of_corners(corners)))
+            flags = shape.get('flags') or {}
+            is_hidden = shape.get('difficult') or flags.get(OCCLUDED_FLAG)
+            visibility = OCCLUDED if is_hidden else VISIBLE
+            points.append(LoosePoint(group, label, (*corners[0], visibility)))
+        else:
+            boxes.append(LooseBox(group, label, box_of_corners(corners)))
     return group_instances(str(path), row, points, boxes, left_out)
 
 
@@ -134,11 +129,6 @@ def _corners(shape: Json, where: str, lengths: tuple[int, ...]) -> list[tuple[fl
             f'{shape["shape_type"]}'
         )
     return corners
-
-
-def _visibility(shape: Json) -> int:
-    flags = shape.get('flags') or {}
-    return OCCLUDED if shape.get('difficult') or flags.get(OCCLUDED_FLAG) else VISIBLE
 
 
 def _image(path: Path, data: Json, root: Path, images: ImageFolder) -> LabelledImage:

@@ -64,16 +64,9 @@ def read_sleap(source: Path, images: ImageFolder) -> LabelSet:
             (int(shape[2]), int(shape[1])) if shape and all(shape[1:3]) else images.wh(name, source)
         )
         found.append(LabelledImage(name, wh))
-    if not instances:
-        raise ValueError(f'{source}: there is no instance with labelled keypoints')
-    return LabelSet(
-        tuple(skeleton.node_names),
-        tuple((int(a), int(b)) for a, b in skeleton.edge_inds),
-        (skeleton.name or 'animal',),
-        tuple(found),
-        tuple(instances),
-        tuple(count_notes(left_out)),
-    )
+    links = [(int(a), int(b)) for a, b in skeleton.edge_inds]
+    categories = [skeleton.name or 'animal']
+    return LabelSet(skeleton.node_names, links, categories, found, instances, count_notes(left_out))
 
 
 def write_sleap(labels: LabelSet, target: Path) -> dict[Path, bytes]:
@@ -97,7 +90,7 @@ def write_sleap(labels: LabelSet, target: Path) -> dict[Path, bytes]:
             frame_idx=files[image.wh].index(image.file_name),
             instances=[_instance(instance, skeleton) for instance in instances],
         )
-        for image, instances in zip(labels.images, labels.of_image(), strict=True)
+        for image, instances in labels.by_image()
     ]
     project = sleap_io.Labels(frames, videos=list(videos.values()), skeletons=[skeleton])
     with TemporaryDirectory() as folder:

@@ -83,11 +83,9 @@ def read_ultralytics(source: Path, images: ImageFolder, split: str = 'train') ->
             f'{config_path}: there is no label of {len(pairs)} images in {base}, expected for '
             f'example {pairs[0][1] if pairs else "one image"}'
         )
-    categories = tuple(config['names'][category] for category in used)
-    notes = (f'file names of images are relative to {base}',)
-    return LabelSet(
-        tuple(_keypoint_names(config)), (), categories, tuple(found), tuple(instances), notes
-    )
+    categories = [config['names'][category] for category in used]
+    notes = [f'file names of images are relative to {base}']
+    return LabelSet(_keypoint_names(config), (), categories, found, instances, notes)
 
 
 def write_ultralytics(labels: LabelSet, target: Path, split: str = 'train') -> dict[Path, str]:
@@ -97,14 +95,8 @@ def write_ultralytics(labels: LabelSet, target: Path, split: str = 'train') -> d
     the skeleton, or is written where the keypoint names tell left from right.
     """
     texts = {target / CONFIG: _config(labels)}
-    for image, instances in zip(labels.images, labels.of_image(), strict=True):
-        path = (target / 'labels' / split / image.file_name).with_suffix('.txt')
-        if path in texts:
-            raise ValueError(
-                f"'{image.file_name}' and another image would both have the file {path}; rename one"
-            )
-        lines = [_line(instance, image.wh) for instance in instances]
-        texts[path] = ''.join(f'{line}\n' for line in lines)
+    for path, (image, instances) in labels.by_path(target / 'labels' / split, '.txt').items():
+        texts[path] = ''.join(f'{_line(instance, image.wh)}\n' for instance in instances)
     return texts
 
 
@@ -192,11 +184,8 @@ def _find(roots: Sequence[Path], place: str, where: object) -> Path | None:
     """
     name = _inner(place, where)
     for root in roots:
-        if is_absolute(name):
-            found = find_below(root, name, MIN_PARTS)
-        else:
-            found = root / name if (root / name).exists() else None
-        if found is not None:
+        found = find_below(root, name, MIN_PARTS) if is_absolute(name) else root / name
+        if found is not None and found.exists():
             return found
     return None
 
@@ -211,10 +200,10 @@ def _images_in(folder: Path) -> list[Path]:
 def _listed(path: Path, roots: Sequence[Path]) -> list[Path]:
     """Returns the images that a text file lists, one path per line."""
     files = []
-    for i, line in enumerate(read_text(path).splitlines()):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
-        where = f'{path}: line {i + 1}'
+        where = f'{path}: line {number}'
         found = _find([*roots, path.parent], line.strip(), where)
         if found is None or found.suffix.lower() not in IMAGE_SUFFIXES:
             raise FileNotFoundError(

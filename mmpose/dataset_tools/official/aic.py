@@ -12,7 +12,7 @@ from pathlib import Path
 from mmpose.coco.json_fields import Json, numbers
 from mmpose.coco.json_stream import stream_json
 from mmpose.dataset_tools.convert.files import ImageFolder, read_image_wh
-from mmpose.dataset_tools.official.files import category, coco_layout, write_json
+from mmpose.dataset_tools.official.files import category, write_json
 from mmpose.metainfo import load_metainfo
 from mmpose.structures.progress import track
 
@@ -54,15 +54,15 @@ def convert_aic(ann_file: str | Path, image_dir: str | Path, out: str | Path) ->
         width, height = read_image_wh(Path(image_dir) / name)
         images.append({'id': len(images) + 1, 'file_name': name, 'width': width, 'height': height})
         for person in _people(entry, where, dataset_meta.num_keypoints):
-            if min(person['bbox'][2:]) <= 0:
+            if min(person['bbox'][2:]) > 0:
+                ids = {'id': len(people) + 1, 'image_id': len(images), 'category_id': 1}
+                people.append({**ids, **person})
+            else:
                 left_out += 1
-                continue
-            people.append(
-                {'id': len(people) + 1, 'image_id': len(images), 'category_id': 1, **person}
-            )
     if not people:
         raise ValueError(f'{path} holds no person with a box')
-    write_json({Path(out): coco_layout(images, people, [category(dataset_meta, 'person')])})
+    categories = [category(dataset_meta, 'person')]
+    write_json({Path(out): dict(images=images, annotations=people, categories=categories)})
     return {'images': len(images), 'persons': len(people), 'left_out': left_out}
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
 from mmpose.coco.json_fields import Json
 from mmpose.dataset_tools.convert.files import plain_name, read_image_wh
+from mmpose.dataset_tools.new_annotations import with_images
 from mmpose.dataset_tools.official.ap10k import split_by_group
-from mmpose.dataset_tools.official.files import category, coco_layout, write_json
+from mmpose.dataset_tools.official.files import category, read_names, write_json
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 from mmpose.structures.progress import track
@@ -62,48 +61,26 @@ def convert_animalpose(
         ValueError: If an XML file is malformed or names an unknown keypoint.
     """
     root, dataset_meta = Path(root), load_metainfo('animalpose')
-    trainval = _read_part(root, PART1, PART1_IMAGES, dataset_meta, first_id=1)
-    test = _read_part(root, PART2, PART2_IMAGES, dataset_meta, first_id=1 + len(trainval.images))
-    if not trainval.animals and not test.animals:
+    trainval, species = _read_part(root, PART1, PART1_IMAGES, dataset_meta, first_id=1)
+    first_id = 1 + len(trainval['images'])
+    test, _ = _read_part(root, PART2, PART2_IMAGES, dataset_meta, first_id)
+    if not trainval['annotations'] and not test['annotations']:
         raise FileNotFoundError(
             f'{root} has neither {PART1[0]}/SPECIES/*.xml nor {PART2[0]}/SPECIES/*.xml; give the '
             'folder that holds the unpacked archives'
         )
     if val_list is not None:
-        chosen = _listed(Path(val_list), trainval)
+        chosen = _listed(Path(val_list), trainval['images'])
     else:
-        chosen = split_by_group(trainval.species, TRAIN_SHARES, seed)
+        chosen = split_by_group(species, TRAIN_SHARES, seed)
     sets = {
-        'train': trainval.select({key for key, name in chosen.items() if name == 'train'}),
-        'val': trainval.select({key for key, name in chosen.items() if name == 'val'}),
-        'trainval': trainval,
-        'test': test,
+        name: with_images(trainval, {image for image, own in chosen.items() if own == name})
+        for name in TRAIN_SHARES
     }
-    categories = [category(dataset_meta, 'animal')]
-    write_json(
-        {
-            Path(out) / f'animalpose_{name}.json': coco_layout(
-                list(part.images.values()), part.animals, categories
-            )
-            for name, part in sets.items()
-            if part.animals
-        }
-    )
-    return {name: len(part.animals) for name, part in sets.items()}
-
-
-@dataclass
-class _Part:
-    """Images by file name, the species of each, and the animals on them."""
-
-    images: dict[str, Json] = field(default_factory=dict)
-    species: dict[str, str] = field(default_factory=dict)
-    animals: list[Json] = field(default_factory=list)
-
-    def select(self, names: set[object]) -> _Part:
-        images = {name: image for name, image in self.images.items() if name in names}
-        ids = {image['id'] for image in images.values()}
-        return _Part(images, {}, [a for a in self.animals if a['image_id'] in ids])
+    sets |= {'trainval': trainval, 'test': test}
+    files = {f'animalpose_{name}.json': part for name, part in sets.items() if part['annotations']}
+    write_json({Path(out) / name: part for name, part in files.items()})
+    return {name: len(part['annotations']) for name, part in sets.items()}
 
 
 def read_animal(path: Path, dataset_meta: DatasetMeta) -> tuple[str, Json]:
@@ -153,8 +130,11 @@ def _read_part(
     places: tuple[str, ...],
     dataset_meta: DatasetMeta,
     first_id: int,
-) -> _Part:
-    part = _Part()
+) -> tuple[Json, dict[int, str]]:
+    """Returns the content of a COCO file, and the species of each image by its id."""
+    images: dict[str, Json] = {}
+    species_of: dict[int, str] = {}
+    animals: list[Json] = []
     files = [
         (species, path)
         for folder in folders
@@ -164,32 +144,32 @@ def _read_part(
     for species, path in track(files, 'files'):
         name, animal = read_animal(path, dataset_meta)
         image = _find_image(root, [place.format(species=species) for place in places], name, path)
-        if image not in part.images:
+        number = first_id + len(images)
+        if image not in images:
             width, height = read_image_wh(root / image)
-            number = first_id + len(part.images)
-            part.images[image] = {
-                'id': number, 'file_name': image, 'width': width, 'height': height,
-            }  # fmt: skip
-            part.species[image] = species
-        ids = {'id': len(part.animals) + 1, 'image_id': part.images[image]['id']}
-        part.animals.append({**ids, 'category_id': 1, **animal})
-    return part
+            size = {'width': width, 'height': height}
+            images[image] = {'id': number, 'file_name': image, **size}
+            species_of[number] = species
+        ids = {'id': len(animals) + 1, 'image_id': images[image]['id'], 'category_id': 1}
+        animals.append({**ids, **animal})
+    categories = [category(dataset_meta, 'animal')]
+    content = dict(images=list(images.values()), annotations=animals, categories=categories)
+    return content, species_of
 
 
 def _find_image(root: Path, folders: list[str], name: str, path: Path) -> str:
     name = plain_name(name, path)
-    for folder in folders:
-        for suffix in SUFFIXES:
-            found = f'{folder}/{name}{suffix}'
-            if (root / found).is_file():
-                return found
+    for found in (f'{folder}/{name}{suffix}' for folder in folders for suffix in SUFFIXES):
+        if (root / found).is_file():
+            return found
     raise FileNotFoundError(f"{path}: image '{name}' is in none of {folders} below {root}")
 
 
-def _listed(path: Path, part: _Part) -> Mapping[str, str]:
-    names = {line.strip() for line in path.read_text(encoding='utf-8').splitlines()} - {''}
-    stems = {Path(name).stem for name in names}
-    known = Counter(Path(name).stem for name in part.images)
+def _listed(path: Path, images: list[Json]) -> dict[int, str]:
+    """Returns the set of each image by its id: val if the file lists it."""
+    stems = {Path(name).stem for name in read_names(path)}
+    stem_of = {image['id']: Path(image['file_name']).stem for image in images}
+    known = Counter(stem_of.values())
     unclear = sorted(stem for stem in stems if known[stem] > 1)
     if unclear:
         raise ValueError(
@@ -201,7 +181,7 @@ def _listed(path: Path, part: _Part) -> Mapping[str, str]:
             f'{path}: {len(stems - known.keys())} of {len(stems)} images are not in the dataset, '
             f"first '{min(stems - known.keys())}'"
         )
-    return {name: 'val' if Path(name).stem in stems else 'train' for name in part.images}
+    return {image: 'val' if stem in stems else 'train' for image, stem in stem_of.items()}
 
 
 def _plain(name: str) -> str:

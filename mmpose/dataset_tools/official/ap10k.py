@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from mmpose.coco.json_fields import Json, describe, identifier, integer
 from mmpose.coco.json_file import load_coco
-from mmpose.dataset_tools.official.files import coco_layout, write_json
+from mmpose.dataset_tools.official.files import SPLIT_SHARES, write_split
 
-# Of the images of each species: Yu et al., AP-10K, NeurIPS 2021.
-SPLIT_SHARES = {'train': 0.7, 'val': 0.1, 'test': 0.2}
+SECTIONS = {'images': 'image', 'annotations': 'annotation', 'categories': 'category'}
+Key = TypeVar('Key', bound=Hashable)
 
 
 def split_ap10k(
@@ -34,26 +35,15 @@ def split_ap10k(
         FileNotFoundError: If a file does not exist.
         ValueError: If one is malformed, or an id stands for different things in two files.
     """
-    images: dict[int | str, Json] = {}
-    annotations: dict[int | str, Json] = {}
-    categories: dict[int | str, Json] = {}
+    whole: dict[str, dict[int | str, Json]] = {name: {} for name in SECTIONS}
     for path in map(Path, ann_files):
         sections = load_coco(path, needs_categories=True)
-        _merge(images, sections['images'], path, 'image')
-        _merge(annotations, sections['annotations'], path, 'annotation')
-        _merge(categories, sections['categories'], path, 'category')
-    species = species_of_images(images, annotations)
+        for name, what in SECTIONS.items():
+            _merge(whole[name], sections[name], path, what)
+    species = species_of_images(whole['images'], whole['annotations'])
     chosen = split_by_group(dict(sorted(species.items())), SPLIT_SHARES, seed)
-    counts, contents = {}, {}
-    for name in SPLIT_SHARES:
-        own = [image for key, image in sorted(images.items()) if chosen.get(key) == name]
-        keys = {image['id'] for image in own}
-        anns = [a for _, a in sorted(annotations.items()) if a['image_id'] in keys]
-        path = Path(out) / f'ap10k-{name}-split{number}.json'
-        contents[path] = coco_layout(own, anns, [item for _, item in sorted(categories.items())])
-        counts[name] = len(own)
-    write_json(contents)
-    return counts
+    content = {name: [item for _, item in sorted(x.items())] for name, x in whole.items()}
+    return write_split(Path(out), f'ap10k-{{}}-split{number}.json', chosen, content)
 
 
 def check_ap10k(ann_files: Sequence[str | Path]) -> dict[str, int]:
@@ -93,8 +83,8 @@ def check_ap10k(ann_files: Sequence[str | Path]) -> dict[str, int]:
 
 
 def split_by_group(
-    groups: Mapping[Hashable, Hashable], shares: Mapping[str, float], seed: int
-) -> dict[Hashable, str]:
+    groups: Mapping[Key, Hashable], shares: Mapping[str, float], seed: int
+) -> dict[Key, str]:
     """Returns the set of each key, so that every group is divided in the same proportion.
 
     Args:
@@ -103,18 +93,17 @@ def split_by_group(
         shares: Share of each set; they add up to 1. A group too small for all sets fills the
             first ones first.
     """
-    members: dict[Hashable, list[Hashable]] = defaultdict(list)
+    members: dict[Hashable, list[Key]] = defaultdict(list)
     for key, group in groups.items():
         members[group].append(key)
     rng = np.random.default_rng(seed)
-    chosen: dict[Hashable, str] = {}
+    chosen: dict[Key, str] = {}
     for keys in members.values():
         ends = np.round(np.cumsum(list(shares.values())) * len(keys)).astype(int)
         ends[0] = max(ends[0], 1)
         order = rng.permutation(len(keys))
         for name, start, end in zip(shares, [0, *ends[:-1]], ends, strict=True):
-            for i in order[start:end]:
-                chosen[keys[i]] = name
+            chosen |= {keys[i]: name for i in order[start:end]}
     return chosen
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 
 from mmpose.coco.json_fields import Json, describe, identifier
 from mmpose.coco.json_file import load_coco
 from mmpose.dataset_tools.convert.files import DRIVE, find_below, plain_name
-from mmpose.dataset_tools.official.ap10k import SPLIT_SHARES, split_by_group
-from mmpose.dataset_tools.official.files import coco_layout, write_json
+from mmpose.dataset_tools.official.ap10k import split_by_group
+from mmpose.dataset_tools.official.files import SPLIT_SHARES, write_split
 
 ARCHIVE = re.compile(r'AP-?T?-?36k', re.IGNORECASE)  # folder that holds one part of the images
 
@@ -75,10 +74,13 @@ def split_apt36k(
             f'first {missing[0].get("file_name")!r}; unpack all parts, correct the names of their '
             'folders, or pass --skip-missing'
         )
-    clips = {image['file_name'].rpartition('/')[0]: '' for image in images.values()}
-    species = {clip: clip.rpartition('/')[0] for clip in sorted(clips)}
+    clips = {key: image['file_name'].rpartition('/')[0] for key, image in images.items()}
+    species = {clip: clip.rpartition('/')[0] for clip in sorted(set(clips.values()))}
     chosen = split_by_group(species, SPLIT_SHARES, seed)
-    counts = _write(Path(out), number, images, sections, chosen)
+    set_of = {key: chosen[clip] for key, clip in clips.items()}
+    parts = ('annotations', 'categories')
+    content = {'images': list(images.values()), **{name: sections[name] for name in parts}}
+    counts = write_split(Path(out), f'{{}}_annotations_{number}.json', set_of, content)
     return {**counts, 'missing': len(missing)}
 
 
@@ -99,22 +101,3 @@ def relative_name(name: object, root: Path | None, where: str) -> str | None:
     parts = [part for part in DRIVE.sub('', plain).split('/') if part]
     archives = [i for i, part in enumerate(parts[:-1]) if ARCHIVE.match(part)]
     return '/'.join(parts[archives[-1] + 1 if archives else 0 :])
-
-
-def _write(
-    out: Path,
-    number: int,
-    images: Mapping[int | str, Json],
-    sections: Mapping[str, list[Json]],
-    chosen: Mapping[object, str],
-) -> dict[str, int]:
-    counts, contents = {}, {}
-    for name in SPLIT_SHARES:
-        own = [i for i in images.values() if chosen[i['file_name'].rpartition('/')[0]] == name]
-        keys = {image['id'] for image in own}
-        anns = [a for a in sections['annotations'] if a.get('image_id') in keys]
-        path = out / f'{name}_annotations_{number}.json'
-        contents[path] = coco_layout(own, anns, sections['categories'])
-        counts[name] = len(own)
-    write_json(contents)
-    return counts

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmpose.coco.json_fields import Json
-from mmpose.dataset_tools.official.files import write_json
+from mmpose.dataset_tools.official.files import read_names, write_json
 from mmpose.evaluation.functional.mpii import load_matlab
 
 NUM_JOINTS = 16
@@ -45,24 +45,24 @@ def convert_mpii(
         ValueError: If a file is not what it should be.
     """
     release = _read_release(Path(mat_file))
-    trainval: list[Json] = []
-    test: list[Json] = []
     is_train = np.atleast_1d(release.img_train)
     images = np.atleast_1d(release.annolist)
     if len(is_train) != len(images):
         raise ValueError(
             f"{mat_file}: 'annolist' has {len(images)} images, 'img_train' {len(is_train)}"
         )
+    sets: dict[str, list[Json]] = {'trainval': [], 'test': []}
     for image, is_labelled in zip(images, is_train, strict=True):
-        people = list(_people(image, bool(is_labelled), Path(mat_file)))
-        (trainval if is_labelled else test).extend(people)
-    sets = {'trainval': trainval, 'test': test}
+        people = _people(image, bool(is_labelled), Path(mat_file))
+        sets['trainval' if is_labelled else 'test'] += people
     if val_list is not None:
+        trainval = sets['trainval']
         names = _read_list(Path(val_list), {person['image'] for person in trainval})
         sets['train'] = [person for person in trainval if person['image'] not in names]
         sets['val'] = [person for person in trainval if person['image'] in names]
-    write_json({Path(out) / f'mpii_{name}.json': people for name, people in sets.items() if people})
-    return {name: len(people) for name, people in sets.items() if people}
+    sets = {name: people for name, people in sets.items() if people}
+    write_json({Path(out) / f'mpii_{name}.json': people for name, people in sets.items()})
+    return {name: len(people) for name, people in sets.items()}
 
 
 def _read_release(path: Path) -> Any:
@@ -122,9 +122,7 @@ def _scalar(item: Any, field: str) -> float | None:
 
 
 def _read_list(path: Path, known: set[str]) -> set[str]:
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist')
-    names = {line.strip() for line in path.read_text(encoding='utf-8').splitlines()} - {''}
+    names = read_names(path)
     if not names & known:
         raise ValueError(
             f'{path}: none of {len(names)} lines is the name of a labelled image such as '

@@ -73,7 +73,7 @@ def test_config_of_a_file_is_found(name):
     state = convert_state_dict(published_state(name)).state
     shape = describe_weights(state, is_pose=True)
     hint = Path(CONFIGS[name]).parent.name
-    found = [match.path for match in matching_configs(shape, hint)]
+    found = matching_configs(shape, hint)
     assert found[0] == f'configs/{CONFIGS[name]}'
     assert all('PGVL' in path for path in found)
 
