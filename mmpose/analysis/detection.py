@@ -92,7 +92,7 @@ def evaluate_detector(
     if out_file is not None:
         Path(out_file).parent.mkdir(parents=True, exist_ok=True)
         Path(out_file).write_text(json.dumps(records))
-    truth = _annotated(content, categories, ann_file)
+    truth = _annotated(content, categories)
     metrics = evaluate_boxes(truth, records, backend) if len(truth.annotations) else {}
     return DetectionRun(records, metrics, len(images))
 
@@ -143,9 +143,7 @@ def _read(ann_file: str | Path) -> dict[str, list[Any]]:
     return content
 
 
-def _annotated(
-    content: dict[str, list[Any]], categories: Sequence[str | int], ann_file: str | Path
-) -> AnnotatedBoxes:
+def _annotated(content: dict[str, list[Any]], categories: Sequence[str | int]) -> AnnotatedBoxes:
     wanted = {name for category in categories for name in names_of(category)}
     names = {one['id']: coco_spelling(one['name']) for one in content.get('categories', [])}
     counted = {number for number, name in names.items() if name in wanted or name not in COCO_IDS}
@@ -154,4 +152,4 @@ def _annotated(
         for one in content.get('annotations', [])
         if 'bbox' in one and (not names or one.get('category_id') in counted)
     ]
-    return AnnotatedBoxes(content['images'], annotations, str(ann_file))
+    return AnnotatedBoxes(content['images'], annotations)

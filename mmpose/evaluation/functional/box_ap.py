@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,12 +34,10 @@ class AnnotatedBoxes:
     Attributes:
         images: Records of COCO's layout, with ``id``.
         annotations: Records with ``image_id`` and ``bbox``, and perhaps ``area`` and ``iscrowd``.
-        source: The file, for messages.
     """
 
     images: Sequence[Record]
     annotations: Sequence[Record]
-    source: str
 
 
 def evaluate_boxes(
@@ -67,10 +62,8 @@ def evaluate_boxes(
         {'image_id': x['image_id'], 'category_id': 1, 'bbox': x['bbox'], 'score': x['score']}
         for x in detections
     ]
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        path = Path(folder, 'annotations.json')
-        path.write_text(json.dumps(_coco_content(truth)))
-        stats = _run_faster_coco_eval(str(path), records)
+    with contextlib.redirect_stdout(io.StringIO()):
+        stats = _run_faster_coco_eval(_coco_content(truth), records)
     return {name: float(value) for name, value in zip(BOX_METRICS, stats, strict=False)}
 
 
@@ -140,18 +133,17 @@ def _coco_content(truth: AnnotatedBoxes) -> Record:
         }
         for number, one in enumerate(truth.annotations, 1)
     ]
-    images = [{'id': one['id'], 'file_name': ''} for one in truth.images]
     return {
-        'images': images,
+        'images': [{'id': one['id'], 'file_name': ''} for one in truth.images],
         'annotations': annotations,
         'categories': [{'id': 1, 'name': 'object'}],
     }
 
 
-def _run_faster_coco_eval(path: str, records: list[Record]) -> Any:
+def _run_faster_coco_eval(content: Record, records: list[Record]) -> Any:
     from faster_coco_eval import COCO, COCOeval_faster
 
-    gt = COCO(path)
+    gt = COCO(content)
     evaluator = COCOeval_faster(gt, gt.loadRes(records), 'bbox')
     evaluator.evaluate()
     evaluator.accumulate()

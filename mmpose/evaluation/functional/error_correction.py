@@ -142,7 +142,8 @@ def _optimal_scores(
     gt: KeypointGroundTruth, dt: KeypointDetections, sigmas: npt.NDArray[np.floating]
 ) -> FloatArray:
     # anywhere near an unlabelled instance OKS is high, which says nothing about the pose
-    pairs = oks_pairs(gt.take(np.flatnonzero(counted(gt))), dt, sigmas, min_oks=0.0)
+    smallest = float(np.finfo(np.float64).tiny)
+    pairs = oks_pairs(gt.take(np.flatnonzero(counted(gt))), dt, sigmas, min_oks=smallest)
     scores = np.zeros(len(dt.scores))
     np.maximum.at(scores, pairs.detection, pairs.oks)
     return scores

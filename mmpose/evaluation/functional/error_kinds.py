@@ -21,19 +21,17 @@ from mmpose.coco.keypoint_arrays import (
     KeypointDetections,
     KeypointGroundTruth,
 )
+from mmpose.evaluation.functional.coco_matching import OksPairs, image_index
 from mmpose.evaluation.functional.error_matching import (
     EXPLAINED_OKS,
     FOUND_OKS,
     NONE,
-    OksPairs,
     counted,
-    image_index,
-    iterate_group_pairs,
     match_for_errors,
     oks_pairs,
 )
-from mmpose.evaluation.functional.oks import EPS, keypoint_variances
-from mmpose.evaluation.functional.ragged import segment_starts
+from mmpose.evaluation.functional.oks import keypoint_similarity, keypoint_variances
+from mmpose.evaluation.functional.ragged import iterate_group_pairs, segment_starts
 
 KEYPOINT_KINDS = ('good', 'jitter', 'inversion', 'swap', 'miss')
 GOOD, JITTER, INVERSION, SWAP, MISS = range(len(KEYPOINT_KINDS))
@@ -116,21 +114,6 @@ def find_errors(
         better=_better_detections(close.take(is_duplicate[close.detection]), matched, oks),
         is_missed=is_missed,
     )
-
-
-def keypoint_similarity(
-    points: FloatArray, targets: FloatArray, area: FloatArray, variances: FloatArray
-) -> FloatArray:
-    """ks = exp(-d^2 / (2 s^2 k^2)) of each keypoint: (P, K), in [0, 1].
-
-    Args:
-        points: (P, K, 2), image px.
-        targets: (P, K, 2), image px.
-        area: (P,), px^2. s^2, of the annotated instance that the targets belong to.
-        variances: (K,). k^2, of ``oks.keypoint_variances``.
-    """
-    squared = ((points - targets) ** 2).sum(axis=2)
-    return np.asarray(np.exp(-squared / variances / (area[:, None] + EPS) / 2))
 
 
 def _better_detections(close: OksPairs, matched: IntArray, oks: FloatArray) -> IntArray:

@@ -6,9 +6,6 @@ the outcome and one more pass for poses that are too bad for the evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -19,8 +16,8 @@ from mmpose.coco.keypoint_arrays import (
     KeypointDetections,
     KeypointGroundTruth,
 )
-from mmpose.evaluation.functional.oks import keypoint_variances, oks_to_ground_truth
-from mmpose.evaluation.functional.ragged import iterate_pairs
+from mmpose.evaluation.functional.coco_matching import OksPairs, find_pairs, group_index, pose_boxes
+from mmpose.evaluation.functional.oks import keypoint_variances
 
 NONE = -1  # no row
 FOUND_OKS = 0.5  # lowest threshold of the COCO evaluation
@@ -28,44 +25,9 @@ FOUND_OKS = 0.5  # lowest threshold of the COCO evaluation
 EXPLAINED_OKS = 0.1
 
 
-@dataclass(frozen=True)
-class OksPairs:
-    """Detections and annotations of the same image and category: P pairs.
-
-    Attributes:
-        detection: (P,). Row of the detection, ascending.
-        annotation: (P,). Row of the annotation.
-        oks: (P,).
-    """
-
-    detection: IntArray
-    annotation: IntArray
-    oks: FloatArray
-
-    def take(self, rows: npt.NDArray[np.generic]) -> OksPairs:
-        """Only these pairs, by index or mask."""
-        return OksPairs(self.detection[rows], self.annotation[rows], self.oks[rows])
-
-
 def counted(gt: KeypointGroundTruth) -> BoolArray:
     """Which annotations the COCO evaluation counts: (G,)."""
     return np.asarray((gt.num_labelled > 0) & ~gt.iscrowd)
-
-
-def image_index(
-    gt: KeypointGroundTruth, rows: KeypointGroundTruth | KeypointDetections
-) -> IntArray:
-    """Number of the image of each row among the sorted images of ``gt``: (N,)."""
-    return np.asarray(np.searchsorted(np.unique(gt.image_ids), rows.image_id), dtype=np.int64)
-
-
-def group_index(
-    gt: KeypointGroundTruth, rows: KeypointGroundTruth | KeypointDetections
-) -> IntArray:
-    """Number of the image and category of each row: (N,)."""
-    categories = np.unique(gt.category_ids)
-    category = np.searchsorted(categories, rows.category_id)
-    return np.asarray(image_index(gt, rows) * len(categories) + category, dtype=np.int64)
 
 
 def oks_pairs(
@@ -75,43 +37,9 @@ def oks_pairs(
     min_oks: float,
 ) -> OksPairs:
     """All pairs of the same image and category with an OKS of at least ``min_oks``."""
+    groups, boxes = (group_index(gt, gt), group_index(gt, dt)), pose_boxes(dt.keypoints)
     variances = keypoint_variances(sigmas)
-    kept = [OksPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
-    for detection, annotation in iterate_group_pairs(group_index(gt, dt), group_index(gt, gt)):
-        oks = oks_to_ground_truth(
-            dt.keypoints[detection],
-            gt.keypoints[annotation],
-            gt.keypoints_visible[annotation],
-            gt.area[annotation],
-            gt.bbox_xywh[annotation],
-            variances,
-        )
-        kept.append(OksPairs(detection, annotation, oks).take(oks >= min_oks))
-    return OksPairs(
-        np.concatenate([pairs.detection for pairs in kept]),
-        np.concatenate([pairs.annotation for pairs in kept]),
-        np.concatenate([pairs.oks for pairs in kept]),
-    )
-
-
-def iterate_group_pairs(
-    first_group: IntArray, second_group: IntArray
-) -> Iterator[tuple[IntArray, IntArray]]:
-    """Pairs of rows of the same group in chunks; all pairs of a first row are in one chunk.
-
-    Args:
-        first_group: (N,). Group of each first row, in any order.
-        second_group: (M,). Group of each second row, in any order.
-
-    Yields:
-        first: (P,). First rows, ascending.
-        second: (P,). Second rows.
-    """
-    order = np.argsort(second_group, kind='stable')
-    starts = np.searchsorted(second_group[order], first_group, side='left')
-    counts = np.searchsorted(second_group[order], first_group, side='right') - starts
-    for first, partner in iterate_pairs(starts, counts):
-        yield first, order[partner]
+    return find_pairs(gt, groups[0], gt.area, dt, groups[1], boxes, variances, min_oks)
 
 
 def match_for_errors(

@@ -20,16 +20,11 @@ from mmpose.evaluation.functional.coco_ap import (
     MAX_DETECTIONS,
     evaluate_coco,
 )
+from mmpose.evaluation.functional.coco_matching import group_index, image_index
 from mmpose.evaluation.functional.error_correction import CorrectedAP, measure_corrections
 from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, PoseErrors, find_errors
-from mmpose.evaluation.functional.error_matching import (
-    NONE,
-    counted,
-    group_index,
-    image_index,
-    iterate_group_pairs,
-)
-from mmpose.evaluation.functional.ragged import rank_in_group
+from mmpose.evaluation.functional.error_matching import NONE, counted
+from mmpose.evaluation.functional.ragged import best_in_groups, iterate_group_pairs
 from mmpose.structures import box_iou_xywh
 
 OVERLAP_IOU = 0.1  # of two boxes, as Ronchi and Perona (ICCV 2017) count crowding
@@ -99,10 +94,7 @@ def analyze_errors(
         gt = replace(gt, area=gt.bbox_xywh[:, 2:].prod(axis=1) * BOX_TO_OBJECT_AREA)
     # first, for its checks: what follows relies on them
     metrics = evaluate_coco(gt, dt, sigmas).summary()
-    group = group_index(gt, dt)
-    order = np.lexsort((-dt.scores, group))
-    kept = order[rank_in_group(group[order]) < MAX_DETECTIONS]
-    dt = dt.take(np.sort(kept))
+    dt = dt.take(np.sort(best_in_groups(group_index(gt, dt), dt.scores, MAX_DETECTIONS)))
     errors = find_errors(gt, dt, sigmas, flip_indices)
     return ErrorAnalysis(
         gt=gt,
