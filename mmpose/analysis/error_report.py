@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import json_tricks
 import numpy as np
-from numpy.typing import NDArray
 
 from mmpose.analysis.error_pictures import TITLES, draw_ap_bar, draw_errors, hidden_false_positives
 from mmpose.analysis.error_tables import (
@@ -119,7 +118,7 @@ def analyze_files(
 ) -> ErrorAnalysis:
     """Reads both files and finds the errors; arguments and errors as in :func:`read_files`."""
     gt, (dt,) = read_files([result_file], ann_file, dataset_meta, use_area, keypoints)
-    return analyze_errors(gt, dt, sigmas_of(dataset_meta), dataset_meta.flip_indices, use_area)
+    return analyze_errors(gt, dt, dataset_meta.sigmas, dataset_meta.flip_indices, use_area)
 
 
 def read_files(
@@ -142,7 +141,7 @@ def read_files(
         FileNotFoundError: If a file is missing.
         ValueError: If a file is malformed, or nobody is annotated.
     """
-    sigmas_of(dataset_meta)
+    dataset_meta.oks_sigmas()
     keypoints = dataset_meta.num_keypoints if keypoints is None else keypoints
     try:
         gt = load_ground_truth(ann_file, keypoints)
@@ -162,17 +161,6 @@ def read_files(
             f'{ann_file}: no annotation counts; expected some with num_keypoints above 0'
         )
     return gt, results
-
-
-def sigmas_of(dataset_meta: DatasetMeta) -> NDArray[np.floating]:
-    """Returns the OKS constants (K,) of a skeleton.
-
-    Raises:
-        ValueError: If it has none.
-    """
-    if dataset_meta.sigmas is None:
-        raise ValueError(f"skeleton '{dataset_meta.name}' has no sigmas, which OKS needs")
-    return dataset_meta.sigmas
 
 
 def image_names(ann_file: str | Path) -> dict[int | str, str]:

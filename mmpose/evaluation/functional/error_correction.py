@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -168,11 +169,8 @@ def _perfect_detections(
 def _joined(first: KeypointDetections, second: KeypointDetections) -> KeypointDetections:
     if not len(first.scores):  # an empty result file does not know the type of the ids
         return replace(second, source=first.source)
-    return replace(
-        first,
-        image_id=np.concatenate([first.image_id, second.image_id]),
-        category_id=np.concatenate([first.category_id, second.category_id]),
-        keypoints=np.concatenate([first.keypoints, second.keypoints]),
-        keypoint_scores=np.concatenate([first.keypoint_scores, second.keypoint_scores]),
-        scores=np.concatenate([first.scores, second.scores]),
-    )
+    names = ('image_id', 'category_id', 'keypoints', 'keypoint_scores', 'scores')
+    columns: dict[str, Any] = {
+        x: np.concatenate([getattr(first, x), getattr(second, x)]) for x in names
+    }
+    return KeypointDetections(**columns, source=first.source)

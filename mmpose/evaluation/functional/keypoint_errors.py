@@ -7,6 +7,7 @@ are labelled at least once, while errors are averaged over all labelled keypoint
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,12 @@ class DistanceMetric:
         if self.kind == 'auc':
             return area_under_curve(distances, self.num_thrs)
         return mean_distance(distances)
+
+
+def stated_lengths(metrics: Iterable[DistanceMetric]) -> tuple[str, ...]:
+    """Fields of the annotations that metrics divide by."""
+    norms = dict.fromkeys(one.norm for one in metrics)
+    return tuple(norm for norm in norms if isinstance(norm, str) and norm != BBOX)
 
 
 def keypoint_distances(

@@ -21,6 +21,7 @@ from mmpose.evaluation.functional import (
     nme_keypoints,
     write_pred_mat,
 )
+from mmpose.evaluation.functional.keypoint_errors import stated_lengths
 from mmpose.evaluation.metrics.instance_metric import InstanceMetric
 from mmpose.evaluation.metrics.pose_arrays import PoseColumns, to_detections
 from mmpose.registry import METRICS
@@ -46,8 +47,7 @@ class KeypointDistanceMetric(InstanceMetric):
         return {one.name: one.evaluate(keypoints, gt) for one in self.distance_metrics()}
 
     def extras(self) -> tuple[str, ...]:
-        norms = [one.norm for one in self.distance_metrics()]
-        return tuple(norm for norm in norms if isinstance(norm, str) and norm != BBOX)
+        return stated_lengths(self.distance_metrics())
 
     def _keypoint_pair(self, keypoints: Sequence[Keypoint]) -> tuple[int, int]:
         names = self._skeleton().keypoint_names
