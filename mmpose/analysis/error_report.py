@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import json_tricks
@@ -33,6 +34,7 @@ from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 from mmpose.structures.output_files import writing
 from mmpose.visualization import HtmlReport
+from mmpose.visualization.shapes import Image
 
 HOW_TO_READ = (
     'Left: the annotations. Right: the estimated poses. A dot in the colour of its kind, as in the '
@@ -40,6 +42,7 @@ HOW_TO_READ = (
     'right. Boxes: orange is a missed person, purple a false positive, blue a pose that scores '
     'above a better one of the same person.'
 )
+BAR_CAPTION = 'AP, what each correction adds in this order, and what is left (points)'
 JSON_FILE, PAGE_FILE, BAR_FILE = 'errors.json', 'errors.html', 'errors.png'
 
 
@@ -87,16 +90,14 @@ def report_errors(
         'skeleton': dataset_meta.name,
     }
     content = {**sources, **report_content(analysis, dataset_meta, worst)}
-    text = json_tricks.dumps(content, primitives=True, allow_nan=True, indent=2)
-    (out_dir / JSON_FILE).write_text(f'{text}\n')
-    gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
-    bar = draw_ap_bar(content['figures']['AP'], gains)
+    write_json(out_dir / JSON_FILE, content)
+    bar = ap_bar(content)
     cv2.imwrite(str(out_dir / BAR_FILE), bar)
     tables, summary = report_tables(content), report_summary(content)
     page = HtmlReport(f'Errors of {Path(result_file).name}')
     page.summary(summary)
     page.text(f'{result_file} against {ann_file}, skeleton {dataset_meta.name}.')
-    page.picture(bar, 'AP, what each correction adds in this order, and what is left (points)')
+    page.picture(bar, BAR_CAPTION)
     for table in tables:
         table.add_to(page)
     if image_folder is not None and worst:
@@ -105,8 +106,10 @@ def report_errors(
         add_pictures(page, analysis, worst, Path(image_folder), dataset_meta)
     page.write(out_dir / PAGE_FILE)
     files.record()
-    closing = _closing(out_dir, image_folder, worst)
-    return '\n\n'.join([summary, *map(format_table, tables), closing])
+    lines = [str(out_dir / name) for name in (PAGE_FILE, JSON_FILE, BAR_FILE)]
+    if image_folder is None and worst:
+        lines.append('no pictures of the worst images: --images names the folder they are in')
+    return '\n\n'.join([summary, *map(format_table, tables), '\n'.join(lines)])
 
 
 def analyze_files(
@@ -186,6 +189,30 @@ def check_images(folder: str | Path, names: Sequence[str], ann_file: str | Path)
             )
 
 
+def read_image(path: Path) -> Image:
+    """Reads an image, (H, W, 3) uint8 BGR.
+
+    Raises:
+        ValueError: If the file cannot be read as one.
+    """
+    pixels = cv2.imread(str(path))
+    if pixels is None:
+        raise ValueError(f'{path}: cannot be read as an image; write it again')
+    return pixels
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Writes the content of a report for programs."""
+    text = json_tricks.dumps(content, primitives=True, allow_nan=True, indent=2)
+    path.write_text(f'{text}\n')
+
+
+def ap_bar(content: dict[str, Any]) -> Image:
+    """Draws the bar of ``draw_ap_bar`` for the content of ``errors.json``."""
+    gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
+    return draw_ap_bar(content['figures']['AP'], gains)
+
+
 def add_pictures(
     page: HtmlReport,
     analysis: ErrorAnalysis,
@@ -204,20 +231,10 @@ def add_pictures(
         ValueError: If a file cannot be read as an image.
     """
     for image in images:
-        path = folder / image.file_name
-        pixels = cv2.imread(str(path))
-        if pixels is None:
-            raise ValueError(f'{path}: cannot be read as an image; write it again')
+        pixels = read_image(folder / image.file_name)
         picture = draw_errors(pixels, analysis, image.people, image.poses, dataset_meta)
         errors = [f'{num} {TITLES.get(k, k)}' for k, num in image.counts.items() if num]
         hidden = hidden_false_positives(analysis, image.poses)
         note = f' ({hidden} false positives with low scores not drawn)' if hidden else ''
         caption = f'{image.file_name}, loss {image.loss:.2f}: {", ".join(errors) or "no error"}'
         page.picture(picture, caption + note, quality)
-
-
-def _closing(out_dir: Path, image_folder: str | Path | None, worst: Sequence[WorstImage]) -> str:
-    lines = [f'{out_dir / name}' for name in (PAGE_FILE, JSON_FILE, BAR_FILE)]
-    if image_folder is None and worst:
-        lines.append('no pictures of the worst images: --images names the folder they are in')
-    return '\n'.join(lines)

@@ -14,7 +14,7 @@ from mmpose.analysis.error_pictures import TITLES
 from mmpose.evaluation.functional.coco_matching import image_index
 from mmpose.evaluation.functional.error_correction import CORRECTIONS
 from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS
-from mmpose.evaluation.functional.error_matching import NONE, counted
+from mmpose.evaluation.functional.error_matching import counted
 from mmpose.evaluation.functional.oks_errors import (
     ErrorAnalysis,
     GroupErrors,
@@ -96,21 +96,15 @@ def describe_images(
         file_names: By image id.
         images: Numbers of images in the ascending order of their ids.
     """
-    gt, dt, errors = analysis.gt, analysis.dt, analysis.errors
+    gt, dt = analysis.gt, analysis.dt
     losses = image_losses(analysis)
     image_ids = np.unique(gt.image_ids).tolist()
     gt_image, dt_image = image_index(gt, gt), image_index(gt, dt)
     described = []
     for image in images.tolist():
         people, poses = np.flatnonzero(gt_image == image), np.flatnonzero(dt_image == image)
-        counts = {
-            kind: int((errors.kinds[poses] == i).sum())
-            for i, kind in enumerate(KEYPOINT_KINDS)
-            if i
-        }
-        counts['score'] = int((errors.better[poses] != NONE).sum())
-        counts['false_positive'] = int(errors.is_false_positive[poses].sum())
-        counts['false_negative'] = int(errors.is_missed[people].sum())
+        counts = count_errors(analysis, people, poses)
+        del counts['good']
         name = file_names[image_ids[image]]
         described.append(
             WorstImage(image_ids[image], name, float(losses[image]), people, poses, counts)
@@ -158,16 +152,15 @@ def _kind_rows(
     ap, before = analysis.ap, analysis.ap.metrics['AP']
     rows = []
     for kind in CORRECTIONS:
-        rows.append(
-            {
-                'kind': kind,
-                'count': counts[kind],
-                'oks_lost': lost.get(kind),
-                'gain_alone': ap.alone[kind] - ap.metrics['AP'],
-                'gain_progressive': ap.progressive[kind] - before,
-                'ap_progressive': ap.progressive[kind],
-            }
-        )
+        row = {
+            'kind': kind,
+            'count': counts[kind],
+            'oks_lost': lost.get(kind),
+            'gain_alone': ap.alone[kind] - ap.metrics['AP'],
+            'gain_progressive': ap.progressive[kind] - before,
+            'ap_progressive': ap.progressive[kind],
+        }
+        rows.append(row)
         before = ap.progressive[kind]
     return rows
 

@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from mmpose.analysis.error_pictures import draw_ap_bar
-from mmpose.analysis.error_report import HOW_TO_READ, add_pictures, analyze_files
+from mmpose.analysis.error_report import (
+    BAR_CAPTION,
+    HOW_TO_READ,
+    add_pictures,
+    analyze_files,
+    ap_bar,
+)
 from mmpose.analysis.error_tables import (
     describe_images,
     find_worst_images,
@@ -23,6 +28,7 @@ from mmpose.datasets import KeypointDataset
 from mmpose.evaluation.functional.error_matching import counted
 from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
+from mmpose.evaluation.metrics.metric_info import with_type
 from mmpose.evaluation.metrics.oks_metric import OksMetric
 from mmpose.registry import METRICS
 from mmpose.visualization import HtmlReport, make_grid
@@ -47,10 +53,11 @@ def add_dataset(
         FileNotFoundError: If annotations or images are not on this machine.
         ValueError: If the results do not fit the annotations.
     """
-    metric = _oks_metric(tested)
-    if metric is None:
+    found = with_type(tested.metrics, OksMetric)
+    if not found:
         _add_predictions(page, tested, label, num_random)
         return
+    metric = found[0]
     dataset = build_annotated(tested.dataset)
     dataset_meta = dataset.dataset_meta
     kind = METRICS.get(metric['type'])
@@ -66,9 +73,7 @@ def add_dataset(
     content = report_content(analysis, dataset_meta, worst)
     page.heading(f'{label}Kinds of error')
     page.summary(report_summary(content))
-    gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
-    caption = 'AP, what each correction adds in this order, and what is left (points)'
-    page.picture(draw_ap_bar(content['figures']['AP'], gains), caption, lossless=True)
+    page.picture(ap_bar(content), BAR_CAPTION, lossless=True)
     kinds, keypoints, sizes, crowding, worst_table = report_tables(content)
     page.text(kinds.explanation)
     page.table(kinds.columns, kinds.rows)
@@ -86,14 +91,6 @@ def add_dataset(
     chosen = random_images(analysis, num_random, seed)
     described = describe_images(analysis, names, chosen)
     add_pictures(page, analysis, described, folder, dataset_meta, PICTURE_QUALITY)
-
-
-def _oks_metric(tested: Tested) -> dict[str, Any] | None:
-    """Returns the metric that matches poses by OKS, if there is one."""
-    for metric in tested.metrics:
-        if issubclass(METRICS.get(metric['type']), OksMetric):
-            return dict(metric)
-    return None
 
 
 def _add_predictions(page: HtmlReport, tested: Tested, label: str, num: int) -> None:

@@ -152,14 +152,11 @@ def smooth_curve(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw_figure(
     loss: Curve, curves: Mapping[str, Curve], unit: str, size_px: tuple[int, int]
 ) -> Figure:
-    """Returns a figure with a canvas of its own, so that pyplot's state stays as it is."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
     figure = Figure(figsize=(size_px[0] / DPI, size_px[1] / DPI), dpi=DPI, layout=layout)
-    FigureCanvasAgg(figure)
     panels = figure.subplots(bool(len(loss)) + bool(curves), sharex=True, squeeze=False)[:, 0]
     if len(loss):
         _draw_loss(panels[0], loss)
@@ -195,11 +192,16 @@ def _draw_metrics(axes: Axes, curves: Mapping[str, Curve], unit: str) -> None:
         color = COLORS[i % len(COLORS)]
         label = key
         if np.isfinite(values).any():
-            best = int(np.nanargmax(values))
-            label = f'{key}, best {values[best]:.4g} at {unit} {places[best]:g}'
-            axes.plot(places[best], values[best], 'o', color=color, markersize=8, zorder=3)
+            label = mark_best(axes, key, curve, int(np.nanargmax(values)), unit, color)
         axes.plot(places, values, color=color, linewidth=2, marker='.', label=label)
     axes.legend(frameon=False)
+
+
+def mark_best(axes: Axes, name: str, curve: Curve, best: int, unit: str, color: str) -> str:
+    """Marks the best point of a curve by its row, and returns the label that tells of it."""
+    place, value = curve[best]
+    axes.plot(place, value, 'o', color=color, markersize=8, zorder=3)
+    return f'{name}, best {value:.4g} at {unit} {place:.4g}'
 
 
 def decorate_axes(axes: Axes, title: str, y_label: str) -> None:

@@ -28,6 +28,7 @@ from mmpose.evaluation.functional.ragged import best_in_groups, iterate_group_pa
 from mmpose.structures import box_iou_xywh
 
 OVERLAP_IOU = 0.1  # of two boxes, as Ronchi and Perona (ICCV 2017) count crowding
+Rows = IntArray | slice
 MOST_OVERLAPS = 3  # the last row of the table holds this many and more
 
 
@@ -127,19 +128,25 @@ def lost_oks(analysis: ErrorAnalysis) -> dict[str, float]:
     return {**lost, 'false_negative': float(errors.is_missed.sum()) / num_instances}
 
 
-def count_errors(analysis: ErrorAnalysis) -> dict[str, int]:
+def count_errors(
+    analysis: ErrorAnalysis, people: Rows = slice(None), poses: Rows = slice(None)
+) -> dict[str, int]:
     """Keypoints of each kind, then detections and instances with errors.
+
+    Args:
+        people: Rows of the annotations that count.
+        poses: Rows of the detections that count.
 
     Returns:
         The kinds of ``KEYPOINT_KINDS``, ``score``, ``false_positive`` and ``false_negative``.
     """
     errors = analysis.errors
-    keypoints = {kind: int((errors.kinds == i).sum()) for i, kind in enumerate(KEYPOINT_KINDS)}
+    kinds = errors.kinds[poses]
     return {
-        **keypoints,
-        'score': int((errors.better != NONE).sum()),
-        'false_positive': int(errors.is_false_positive.sum()),
-        'false_negative': int(errors.is_missed.sum()),
+        **{kind: int((kinds == i).sum()) for i, kind in enumerate(KEYPOINT_KINDS)},
+        'score': int((errors.better[poses] != NONE).sum()),
+        'false_positive': int(errors.is_false_positive[poses].sum()),
+        'false_negative': int(errors.is_missed[people].sum()),
     }
 
 
