@@ -13,8 +13,12 @@ from mmpose.coco.keypoint_arrays import FloatArray, check_detections_fit
 from mmpose.evaluation.functional import KeypointDetections, KeypointGroundTruth, match_poses
 from mmpose.evaluation.functional.bootstrap import draw_images, resample_metrics
 from mmpose.evaluation.functional.eval_configs import find_eval_config
-from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
-from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors, image_losses
+from mmpose.evaluation.functional.oks_errors import (
+    ErrorAnalysis,
+    analyze_errors,
+    image_losses,
+    keypoint_average_precision,
+)
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS
 from mmpose.evaluation.functional.error_matching import counted
 from mmpose.evaluation.functional.oks_errors import (
     ErrorAnalysis,
-    GroupErrors,
     count_errors,
     crowding_table,
     image_losses,
@@ -132,8 +130,8 @@ def report_content(
                 dataset_meta.keypoint_names, keypoint_table(analysis).tolist(), strict=True
             )
         },
-        'sizes': {name: _group_row(group) for name, group in size_table(analysis).items()},
-        'crowding': {name: _group_row(group) for name, group in crowding_table(analysis).items()},
+        'sizes': size_table(analysis),
+        'crowding': crowding_table(analysis),
         'worst_images': [
             {
                 'image_id': image.image_id,
@@ -163,15 +161,6 @@ def _kind_rows(
         rows.append(row)
         before = ap.progressive[kind]
     return rows
-
-
-def _group_row(group: GroupErrors) -> dict[str, Any]:
-    return {
-        'people': group.num_instances,
-        'mean_oks': None if math.isnan(group.mean_oks) else group.mean_oks,
-        'missed_people': group.num_missed,
-        **dict(zip(KEYPOINT_KINDS, group.keypoints.tolist(), strict=True)),
-    }
 
 
 def report_tables(content: dict[str, Any]) -> list[Table]:

@@ -26,8 +26,7 @@ from mmpose.coco.keypoint_arrays import FloatArray
 from mmpose.dataset_tools.browse import build_annotated
 from mmpose.datasets import KeypointDataset
 from mmpose.evaluation.functional.error_matching import counted
-from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
-from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
+from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, keypoint_average_precision
 from mmpose.evaluation.metrics.metric_info import with_type
 from mmpose.evaluation.metrics.oks_metric import OksMetric
 from mmpose.registry import METRICS

@@ -19,6 +19,7 @@ from mmpose.evaluation.functional.coco_ap import (
     RECALL_POINTS,
     STATISTICS,
     MatchedPoses,
+    mean_of_given,
 )
 from mmpose.evaluation.functional.coco_matching import image_index
 from mmpose.structures.progress import track
@@ -90,10 +91,7 @@ def _mean(table: FloatArray, area_range: str, threshold: float | None) -> FloatA
     values = table[:, :, list(AREA_RANGES).index(area_range)]
     if threshold is not None:
         values = values[:, :, np.isclose(OKS_THRESHOLDS, threshold)]
-    is_given = ~np.isnan(values)
-    num = is_given.sum(axis=(1, 2))
-    total = np.where(is_given, values, 0).sum(axis=(1, 2))
-    return np.asarray(np.where(num > 0, total / np.maximum(num, 1), np.nan))
+    return mean_of_given(values, axis=(1, 2))
 
 
 def _accumulate(

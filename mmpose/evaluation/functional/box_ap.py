@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mmpose.evaluation.functional.coco_backends import run_evaluator
 from mmpose.structures import box_iou_xywh
 
 # Not xtcocotools: its overlap of boxes fails under NumPy 2.
@@ -62,8 +63,12 @@ def evaluate_boxes(
         {'image_id': x['image_id'], 'category_id': 1, 'bbox': x['bbox'], 'score': x['score']}
         for x in detections
     ]
+    from faster_coco_eval import COCO, COCOeval_faster
+
     with contextlib.redirect_stdout(io.StringIO()):
-        stats = _run_faster_coco_eval(_coco_content(truth), records)
+        gt = COCO(_coco_content(truth))
+        evaluator = COCOeval_faster(gt, gt.loadRes(records), 'bbox')
+    stats = run_evaluator(evaluator)
     return {name: float(value) for name, value in zip(BOX_METRICS, stats, strict=False)}
 
 
@@ -138,14 +143,3 @@ def _coco_content(truth: AnnotatedBoxes) -> Record:
         'annotations': annotations,
         'categories': [{'id': 1, 'name': 'object'}],
     }
-
-
-def _run_faster_coco_eval(content: Record, records: list[Record]) -> Any:
-    from faster_coco_eval import COCO, COCOeval_faster
-
-    gt = COCO(content)
-    evaluator = COCOeval_faster(gt, gt.loadRes(records), 'bbox')
-    evaluator.evaluate()
-    evaluator.accumulate()
-    evaluator.summarize()
-    return evaluator.stats

@@ -243,6 +243,14 @@ def _accumulate(matched: MatchedPoses) -> CocoScores:
     return CocoScores(category_ids, precision, recall)
 
 
+def mean_of_given(values: FloatArray, axis: int | tuple[int, ...]) -> FloatArray:
+    """Mean over some axes of what is not NaN; NaN where nothing is given."""
+    is_given = ~np.isnan(values)
+    num = is_given.sum(axis=axis)
+    total = np.where(is_given, values, 0).sum(axis=axis)
+    return np.asarray(np.where(num > 0, total / np.maximum(num, 1), np.nan))
+
+
 def precision_at_recalls(num_counted: IntArray, num_annotations: int) -> FloatArray:
     """Highest precision at each recall point or beyond it; 0 beyond the highest recall: (R,).
 

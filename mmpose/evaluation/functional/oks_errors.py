@@ -18,7 +18,10 @@ from mmpose.evaluation.functional.coco_ap import (
     AREA_RANGES,
     BOX_TO_OBJECT_AREA,
     MAX_DETECTIONS,
+    OKS_THRESHOLDS,
     evaluate_coco,
+    mean_of_given,
+    precision_at_recalls,
 )
 from mmpose.evaluation.functional.coco_matching import group_index, image_index
 from mmpose.evaluation.functional.error_correction import CorrectedAP, measure_corrections
@@ -29,6 +32,7 @@ from mmpose.structures import box_iou_xywh
 
 OVERLAP_IOU = 0.1  # of two boxes, as Ronchi and Perona (ICCV 2017) count crowding
 Rows = IntArray | slice
+GroupErrors = dict[str, int | float | None]
 MOST_OVERLAPS = 3  # the last row of the table holds this many and more
 
 
@@ -49,23 +53,6 @@ class ErrorAnalysis:
     errors: PoseErrors
     ap: CorrectedAP
     num_overlaps: IntArray
-
-
-@dataclass(frozen=True)
-class GroupErrors:
-    """Errors of some of the instances.
-
-    Attributes:
-        num_instances: Annotations that count.
-        num_missed: Those without a detection.
-        keypoints: (5,). Labelled keypoints of matched instances by ``KEYPOINT_KINDS``.
-        mean_oks: Over the instances; 0 for a missed one. NaN where there is nobody.
-    """
-
-    num_instances: int
-    num_missed: int
-    keypoints: IntArray
-    mean_oks: float
 
 
 def analyze_errors(
@@ -156,8 +143,45 @@ def keypoint_table(analysis: ErrorAnalysis) -> IntArray:
     return np.stack([(kinds == i).sum(axis=0) for i in range(len(KEYPOINT_KINDS))], axis=1)
 
 
+def keypoint_average_precision(analysis: ErrorAnalysis) -> FloatArray:
+    """AP of each keypoint: precision of right keypoints over recall, missed instances included.
+
+    Poses are matched to instances as the error analysis does, and ranked by their scores. A
+    keypoint of a matched pose is right at a threshold if its similarity to its own annotated place
+    reaches it: on the place of another instance it is wrong. It does not count where it is not
+    labelled. Thresholds, recall points and the mean over categories are those of COCO's AP.
+
+    Returns:
+        (K,) in [0, 1]; NaN for a keypoint that is never labelled.
+    """
+    gt, dt, errors = analysis.gt, analysis.dt, analysis.errors
+    # all keypoints of false positives, the labelled ones of others: (D, K)
+    is_counted = (errors.matched != NONE)[:, None] & (errors.kinds >= 0)
+    is_counted |= errors.is_false_positive[:, None]
+    values = np.full((len(gt.category_ids), gt.num_keypoints), np.nan)
+    for c, category in enumerate(gt.category_ids):
+        rows = np.flatnonzero(dt.category_id == category)
+        rows = rows[np.argsort(-dt.scores[rows], kind='stable')]
+        instances = counted(gt) & (gt.category_id == category)
+        num_labelled = gt.keypoints_visible[instances].sum(axis=0)  # (K,)
+        similarity = errors.similarity[rows]  # (d, K)
+        for k in np.flatnonzero(num_labelled):
+            own = similarity[is_counted[rows, k], k]  # 0 for a false positive
+            curves = [
+                precision_at_recalls(np.flatnonzero(own >= threshold) + 1, int(num_labelled[k]))
+                for threshold in OKS_THRESHOLDS
+            ]
+            values[c, k] = np.mean(curves)
+    return mean_of_given(values, axis=0)
+
+
 def size_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
-    """Errors of small, medium and large instances; the AP has metrics for the last two."""
+    """Errors of small, medium and large instances; the AP has metrics for the last two.
+
+    Returns:
+        ``people`` that count, their ``mean_oks`` (0 for a missed one; None where there is nobody),
+        ``missed_people``, and the keypoints of those who were found by ``KEYPOINT_KINDS``.
+    """
     area = analysis.gt.area
     low, high = AREA_RANGES['medium'][0], AREA_RANGES['large'][0]
     return {
@@ -168,7 +192,7 @@ def size_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
 
 
 def crowding_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
-    """Errors of instances by the number of others whose boxes overlap theirs."""
+    """Errors of instances by the number of others whose boxes overlap theirs; see size_table."""
     overlaps = np.minimum(analysis.num_overlaps, MOST_OVERLAPS)
     names = [*map(str, range(MOST_OVERLAPS)), f'{MOST_OVERLAPS} or more']
     return {name: _group(analysis, overlaps == i) for i, name in enumerate(names)}
@@ -217,11 +241,9 @@ def _group(analysis: ErrorAnalysis, is_member: BoolArray) -> GroupErrors:
     rows = rows[is_member[errors.matched[rows]]]
     kinds = errors.kinds[rows]
     num_instances = int((counted(analysis.gt) & is_member).sum())
-    return GroupErrors(
-        num_instances=num_instances,
-        num_missed=int((errors.is_missed & is_member).sum()),
-        keypoints=np.array(
-            [(kinds == i).sum() for i in range(len(KEYPOINT_KINDS))], dtype=np.int64
-        ),
-        mean_oks=float(errors.oks[rows].sum()) / num_instances if num_instances else float('nan'),
-    )
+    return {
+        'people': num_instances,
+        'mean_oks': float(errors.oks[rows].sum()) / num_instances if num_instances else None,
+        'missed_people': int((errors.is_missed & is_member).sum()),
+        **{kind: int((kinds == i).sum()) for i, kind in enumerate(KEYPOINT_KINDS)},
+    }
