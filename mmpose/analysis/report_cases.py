@@ -24,7 +24,6 @@ from mmpose.analysis.error_tables import (
 from mmpose.analysis.summary import GRID_COLUMNS, Tested, draw_predictions
 from mmpose.coco.keypoint_arrays import FloatArray
 from mmpose.dataset_tools.browse import build_annotated
-from mmpose.datasets import KeypointDataset
 from mmpose.evaluation.functional.error_matching import counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, keypoint_average_precision
 from mmpose.evaluation.metrics.metric_info import with_type
@@ -67,7 +66,8 @@ def add_dataset(
         metric.get('use_area', kind.use_area),
         kind.keypoint_fields,
     )
-    names = _file_names(dataset)
+    image_ids = dataset.store.image_ids.tolist()
+    names = {image_id: dataset.store.file_name(i) for i, image_id in enumerate(image_ids)}
     worst = find_worst_images(analysis, names, num_worst)
     content = report_content(analysis, dataset_meta, worst)
     page.heading(f'{label}Kinds of error')
@@ -102,11 +102,6 @@ def _add_predictions(page: HtmlReport, tested: Tested, label: str, num: int) -> 
     if drawn:
         grid = make_grid(drawn, GRID_COLUMNS, tile_hw=TILE_HW)
         page.picture(grid, 'the first images', PICTURE_QUALITY)
-
-
-def _file_names(dataset: KeypointDataset) -> dict[int | str, str]:
-    store = dataset.store
-    return {image_id: store.file_name(i) for i, image_id in enumerate(store.image_ids.tolist())}
 
 
 def _add_keypoints(

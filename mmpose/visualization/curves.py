@@ -52,7 +52,9 @@ def plot_training(
     records = read_scalars(scalars) if isinstance(scalars, str | Path) else list(scalars)
     train = [record for record in records if 'loss' in record]
     val = [record for record in records if 'loss' not in record]
-    keys = _metric_keys(val) if metrics is None else list(metrics)
+    named = sorted(key for key in _all_keys(val) if '/' in key)
+    primary = [key for key in named if key.endswith('/AP')] or named
+    keys = primary if metrics is None else list(metrics)
     unknown = sorted(set(keys) - _all_keys(val))
     if unknown:
         raise ValueError(f'no validation has {unknown}; there are {sorted(_all_keys(val))}')
@@ -101,11 +103,6 @@ def read_scalars(path: str | Path) -> list[dict[str, float]]:
 
 def _all_keys(records: Scalars) -> set[str]:
     return {key for record in records for key in record}
-
-
-def _metric_keys(val: Scalars) -> list[str]:
-    named = sorted(key for key in _all_keys(val) if '/' in key)
-    return [key for key in named if key.endswith('/AP')] or named
 
 
 def find_epoch_ends(train: Scalars, is_validated: bool) -> Curve | None:
