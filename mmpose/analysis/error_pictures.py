@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.evaluation.functional.error_kinds import GOOD, KEYPOINT_KINDS
-from mmpose.evaluation.functional.error_matching import NONE, counted
+from mmpose.evaluation.functional.error_kinds import GOOD, KEYPOINT_KINDS, NONE, counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, false_positive_costs
 from mmpose.structures import DatasetMeta
 from mmpose.visualization import Viewport

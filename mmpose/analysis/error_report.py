@@ -27,7 +27,7 @@ from mmpose.evaluation.functional import (
     load_detections,
     load_ground_truth,
 )
-from mmpose.evaluation.functional.error_matching import counted
+from mmpose.evaluation.functional.error_kinds import counted
 from mmpose.evaluation.functional.eval_configs import find_eval_config
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors
 from mmpose.metainfo import load_metainfo

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from mmpose.analysis.error_pictures import TITLES
 from mmpose.evaluation.functional.coco_matching import image_index
 from mmpose.evaluation.functional.error_correction import CORRECTIONS
-from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS
-from mmpose.evaluation.functional.error_matching import counted
+from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, counted
 from mmpose.evaluation.functional.oks_errors import (
     ErrorAnalysis,
     count_errors,

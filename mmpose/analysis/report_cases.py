@@ -24,7 +24,7 @@ from mmpose.analysis.error_tables import (
 from mmpose.analysis.summary import GRID_COLUMNS, Tested, draw_predictions
 from mmpose.coco.keypoint_arrays import FloatArray
 from mmpose.dataset_tools.browse import build_annotated
-from mmpose.evaluation.functional.error_matching import counted
+from mmpose.evaluation.functional.error_kinds import counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, keypoint_average_precision
 from mmpose.evaluation.metrics.metric_info import with_type
 from mmpose.evaluation.metrics.oks_metric import OksMetric

@@ -21,9 +21,10 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
 )
 from mmpose.evaluation.functional.coco_ap import evaluate_coco
-from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, PoseErrors
-from mmpose.evaluation.functional.error_matching import (
+from mmpose.evaluation.functional.error_kinds import (
     EXPLAINED_OKS,
+    KEYPOINT_KINDS,
+    PoseErrors,
     counted,
     match_for_errors,
     oks_pairs,

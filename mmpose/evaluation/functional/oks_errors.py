@@ -25,8 +25,13 @@ from mmpose.evaluation.functional.coco_ap import (
 )
 from mmpose.evaluation.functional.coco_matching import group_index, image_index
 from mmpose.evaluation.functional.error_correction import CorrectedAP, measure_corrections
-from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, PoseErrors, find_errors
-from mmpose.evaluation.functional.error_matching import NONE, counted
+from mmpose.evaluation.functional.error_kinds import (
+    KEYPOINT_KINDS,
+    NONE,
+    PoseErrors,
+    counted,
+    find_errors,
+)
 from mmpose.evaluation.functional.ragged import best_in_groups, iterate_group_pairs
 from mmpose.structures import box_iou_xywh
 
