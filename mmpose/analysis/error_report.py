@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from mmpose.analysis.error_tables import (
     report_tables,
 )
 from mmpose.coco.files import KeypointFields
+from mmpose.coco.json_file import read_json
 from mmpose.evaluation.functional import (
     KeypointDetections,
     KeypointGroundTruth,
@@ -168,7 +168,7 @@ def read_files(
 
 def image_names(ann_file: str | Path) -> dict[int | str, str]:
     """Returns the file names of an annotation file by image id."""
-    images = json.loads(Path(ann_file).read_text(encoding='utf-8'))['images']
+    images = read_json(Path(ann_file))['images']
     return {image['id']: str(image.get('file_name', image['id'])) for image in images}
 
 
