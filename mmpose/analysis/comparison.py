@@ -12,9 +12,13 @@ from mmpose.analysis.error_report import read_files
 from mmpose.coco.keypoint_arrays import FloatArray, check_detections_fit
 from mmpose.evaluation.functional import KeypointDetections, KeypointGroundTruth, match_poses
 from mmpose.evaluation.functional.bootstrap import draw_images, resample_metrics
-from mmpose.evaluation.functional.eval_configs import EvalConfig, find_eval_config
-from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
-from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors, image_losses
+from mmpose.evaluation.functional.eval_configs import find_eval_config
+from mmpose.evaluation.functional.oks_errors import (
+    ErrorAnalysis,
+    analyze_errors,
+    image_losses,
+    keypoint_average_precision,
+)
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 
@@ -101,7 +105,13 @@ def compare_files(
         ValueError: If a file is malformed or empty, they are of different images, or the dataset
             is not evaluated by AP over OKS.
     """
-    eval_config, dataset_meta = _eval_config(dataset)
+    eval_config = find_eval_config(dataset)
+    if eval_config.kind not in COMPARED_KINDS:
+        raise ValueError(
+            f"'{dataset}' is not evaluated by the AP over OKS that is compared here; "
+            'tools/evaluate.py gives its own metrics'
+        )
+    dataset_meta = load_metainfo(eval_config.skeleton)
     if num_resamples < 2:
         raise ValueError(f'--resamples is {num_resamples}; expected 2 or more')
     area = eval_config.use_area if use_area is None else use_area
@@ -130,16 +140,6 @@ def compare_files(
         num_resamples=num_resamples,
         notes=notes,
     )
-
-
-def _eval_config(dataset: str) -> tuple[EvalConfig, DatasetMeta]:
-    eval_config = find_eval_config(dataset)
-    if eval_config.kind not in COMPARED_KINDS:
-        raise ValueError(
-            f"'{dataset}' is not evaluated by the AP over OKS that is compared here; "
-            'tools/evaluate.py gives its own metrics'
-        )
-    return eval_config, load_metainfo(eval_config.skeleton)
 
 
 def _check_same_images(

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import json_tricks
 import numpy as np
 
 from mmpose.analysis.comparison import CONFIDENCE, Comparison, MetricChange, compare_files
 from mmpose.analysis.error_pictures import draw_both
-from mmpose.analysis.error_report import check_images, image_names
+from mmpose.analysis.error_report import check_images, image_names, read_image, write_json
 from mmpose.analysis.error_tables import Table, format_table, in_points
-from mmpose.coco.keypoint_arrays import IdArray
 from mmpose.structures.output_files import writing
 from mmpose.visualization import HtmlReport
 
 JSON_FILE, PAGE_FILE = 'comparison.json', 'comparison.html'
+FIGURES = ('first', 'second', 'difference', 'interval', 'share_better', 'p_value')
 SIGNIFICANT = 0.05  # p-value below which a difference is called one
 
 
@@ -51,28 +49,28 @@ def report_comparison(
     if image_folder is not None and out_dir is None:
         raise ValueError('--images puts pictures into the page, but --out names no folder for it')
     outputs = [] if out_dir is None else [Path(out_dir, x) for x in (JSON_FILE, PAGE_FILE)]
-    files = writing(*outputs, inputs=[first, second, ann_file])
+    made = writing(*outputs, inputs=[first, second, ann_file])
     found = compare_files(first, second, ann_file, dataset, use_area, num_resamples, seed)
     names = image_names(ann_file)
+    files = [names[image_id] for image_id in found.image_ids.tolist()]
     better, worse = changed_images(found, num_images)
     summary = comparison_summary(found)
     tables = [
         metric_table(found),
         keypoint_table(found),
-        _image_table('Images that got better', found, better, names),
-        _image_table('Images that got worse', found, worse, names),
+        _image_table('Images that got better', found, better, files),
+        _image_table('Images that got worse', found, worse, files),
     ]
     lines = [summary, *map(format_table, tables), *found.notes]
     if out_dir is None:
         return '\n\n'.join([*lines, '--out DIR writes a page, with --images FOLDER its pictures'])
     if image_folder is not None:
-        check_images(image_folder, _file_names(found, [*better, *worse], names), ann_file)
+        check_images(image_folder, [files[row] for row in (*better, *worse)], ann_file)
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    content = comparison_content(found, better, worse, names)
+    content = comparison_content(found, better, worse, files)
     sources = {'first': str(first), 'second': str(second), 'annotations': str(ann_file)}
-    text = json_tricks.dumps({**sources, **content}, primitives=True, allow_nan=True, indent=2)
-    (folder / JSON_FILE).write_text(f'{text}\n')
+    write_json(folder / JSON_FILE, {**sources, **content})
     page = HtmlReport(f'{found.names[1]} against {found.names[0]}')
     page.summary(summary, _status(found.metrics[0]))
     page.text(
@@ -84,9 +82,9 @@ def report_comparison(
         table.add_to(page)
         if image_folder is not None and table.heading.startswith('Images'):
             rows = better if table is tables[2] else worse
-            _add_pictures(page, found, rows, names, Path(image_folder))
+            _add_pictures(page, found, rows, files, Path(image_folder))
     page.write(folder / PAGE_FILE)
-    files.record()
+    made.record()
     return '\n\n'.join([*lines, f'{folder / PAGE_FILE}\n{folder / JSON_FILE}'])
 
 
@@ -170,12 +168,11 @@ def keypoint_table(found: Comparison) -> Table:
 
 
 def _image_table(
-    heading: str, found: Comparison, rows: Sequence[int], names: dict[int | str, str]
+    heading: str, found: Comparison, rows: Sequence[int], files: Sequence[str]
 ) -> Table:
-    files = _file_names(found, rows, names)
     cells = [
-        [file, *(f'{value:.2f}' for value in (first, second, first - second))]
-        for file, (first, second) in zip(files, found.losses[list(rows)].tolist(), strict=True)
+        [files[row], *(f'{value:.2f}' for value in (first, second, first - second))]
+        for row, (first, second) in zip(rows, found.losses[list(rows)].tolist(), strict=True)
     ]
     return Table(
         heading,
@@ -186,28 +183,22 @@ def _image_table(
     )
 
 
-def _file_names(found: Comparison, rows: Sequence[int], names: dict[int | str, str]) -> list[str]:
-    return [names[found.image_ids[row].item()] for row in rows]
-
-
 def comparison_content(
-    found: Comparison, better: Sequence[int], worse: Sequence[int], names: dict[int | str, str]
+    found: Comparison, better: Sequence[int], worse: Sequence[int], files: Sequence[str]
 ) -> dict[str, Any]:
-    """Returns the content of ``comparison.json``."""
+    """Returns the content of ``comparison.json``.
+
+    Args:
+        better, worse: Rows of images, of ``changed_images``.
+        files: File names by row.
+    """
     keypoint_ap = zip(found.dataset_meta.keypoint_names, found.keypoint_ap.tolist(), strict=True)
     return {
         'names': found.names,
         'num_images': len(found.image_ids),
         'num_resamples': found.num_resamples,
         'figures': {
-            metric.name: {
-                'first': metric.first,
-                'second': metric.second,
-                'difference': metric.difference,
-                'interval': metric.interval,
-                'share_better': metric.share_better,
-                'p_value': metric.p_value,
-            }
+            metric.name: {name: getattr(metric, name) for name in FIGURES}
             for metric in found.metrics
         },
         'joint_ap': {
@@ -215,10 +206,7 @@ def comparison_content(
             for name, values in keypoint_ap
         },
         **{
-            key: [
-                {'file_name': file, 'losses': found.losses[row]}
-                for file, row in zip(_file_names(found, rows, names), rows, strict=True)
-            ]
+            key: [{'file_name': files[row], 'losses': found.losses[row]} for row in rows]
             for key, rows in (('better', better), ('worse', worse))
         },
         'notes': found.notes,
@@ -229,23 +217,16 @@ def _add_pictures(
     page: HtmlReport,
     found: Comparison,
     rows: Sequence[int],
-    names: dict[int | str, str],
+    files: Sequence[str],
     folder: Path,
 ) -> None:
     analyses = dict(zip(found.names, found.analyses, strict=True))
     gt = found.analyses[0].gt
-    for row, file in zip(rows, _file_names(found, rows, names), strict=True):
-        pixels = cv2.imread(str(folder / file))
-        if pixels is None:
-            raise ValueError(f'{folder / file}: cannot be read as an image; write it again')
+    for row in rows:
         image_id = found.image_ids[row]
-        poses = [_rows_of(one.dt.image_id, image_id) for one in found.analyses]
-        picture = draw_both(
-            pixels, analyses, _rows_of(gt.image_id, image_id), poses, found.dataset_meta
-        )
+        people = np.flatnonzero(gt.image_id == image_id)
+        poses = [np.flatnonzero(one.dt.image_id == image_id) for one in found.analyses]
+        pixels = read_image(folder / files[row])
+        picture = draw_both(pixels, analyses, people, poses, found.dataset_meta)
         first, second = found.losses[row]
-        page.picture(picture, f'{file}: loss {first:.2f} -> {second:.2f}')
-
-
-def _rows_of(image_ids: IdArray, image_id: Any) -> np.ndarray:
-    return np.flatnonzero(image_ids == image_id)
+        page.picture(picture, f'{files[row]}: loss {first:.2f} -> {second:.2f}')

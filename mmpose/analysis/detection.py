@@ -15,6 +15,7 @@ from mmpose.coco.json_file import load_sections
 from mmpose.datasets.transforms import LoadImage
 from mmpose.detectors import BoxesFile, Detector, build_detector
 from mmpose.detectors.categories import COCO_IDS, coco_spelling, names_of
+from mmpose.evaluation.functional import format_scores
 from mmpose.evaluation.functional.box_ap import AnnotatedBoxes, choose_backend, evaluate_boxes
 from mmpose.structures import Frame
 from mmpose.structures.progress import track
@@ -78,21 +79,20 @@ def evaluate_detector(
     records = []
     found = _detect(find, images, Path(image_folder), batch_size)
     for image, boxes in track(found, 'detection', len(images)):
-        for xywh, score, category in zip(
-            boxes.xywh.tolist(), boxes.scores.tolist(), boxes.category_ids.tolist(), strict=True
-        ):
-            records.append(
-                {
-                    'image_id': image['id'],
-                    'category_id': category if category_id is None else category_id,
-                    'bbox': [round(value, 2) for value in xywh],
-                    'score': round(score, 5),
-                }
-            )
+        columns = (boxes.xywh.tolist(), boxes.scores.tolist(), boxes.category_ids.tolist())
+        records += [
+            {
+                'image_id': image['id'],
+                'category_id': category if category_id is None else category_id,
+                'bbox': [round(value, 2) for value in xywh],
+                'score': round(score, 5),
+            }
+            for xywh, score, category in zip(*columns, strict=True)
+        ]
     if out_file is not None:
         Path(out_file).parent.mkdir(parents=True, exist_ok=True)
         Path(out_file).write_text(json.dumps(records))
-    truth = _annotated(content, categories, ann_file)
+    truth = _annotated(content, categories)
     metrics = evaluate_boxes(truth, records, backend) if len(truth.annotations) else {}
     return DetectionRun(records, metrics, len(images))
 
@@ -102,10 +102,8 @@ def format_run(run: DetectionRun, out_file: str | Path | None = None) -> str:
     lines = [f'{len(run.records)} boxes in {run.num_images} images']
     if out_file is not None:
         lines[0] += f': {out_file}'
-    width = max((len(name) for name in run.metrics), default=0)
-    lines += [f'{name:<{width}}  {value:8.4f}' for name, value in run.metrics.items()]
-    if not run.metrics:
-        lines.append('nothing is annotated in the wanted categories, so the boxes are not rated')
+    unrated = 'nothing is annotated in the wanted categories, so the boxes are not rated'
+    lines.append(format_scores(run.metrics) if run.metrics else unrated)
     others = {record['category_id'] for record in run.records} - {PERSON}
     if others and out_file is not None:
         lines.append(
@@ -143,9 +141,7 @@ def _read(ann_file: str | Path) -> dict[str, list[Any]]:
     return content
 
 
-def _annotated(
-    content: dict[str, list[Any]], categories: Sequence[str | int], ann_file: str | Path
-) -> AnnotatedBoxes:
+def _annotated(content: dict[str, list[Any]], categories: Sequence[str | int]) -> AnnotatedBoxes:
     wanted = {name for category in categories for name in names_of(category)}
     names = {one['id']: coco_spelling(one['name']) for one in content.get('categories', [])}
     counted = {number for number, name in names.items() if name in wanted or name not in COCO_IDS}
@@ -154,4 +150,4 @@ def _annotated(
         for one in content.get('annotations', [])
         if 'bbox' in one and (not names or one.get('category_id') in counted)
     ]
-    return AnnotatedBoxes(content['images'], annotations, str(ann_file))
+    return AnnotatedBoxes(content['images'], annotations)

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.evaluation.functional.error_kinds import GOOD, KEYPOINT_KINDS
-from mmpose.evaluation.functional.error_matching import NONE, counted
+from mmpose.evaluation.functional.error_kinds import GOOD, KEYPOINT_KINDS, NONE, counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, false_positive_costs
 from mmpose.structures import DatasetMeta
 from mmpose.visualization import Viewport
 from mmpose.visualization.draw import draw_pose, put_label
-from mmpose.visualization.grid import make_grid, side_by_side
+from mmpose.visualization.grid import make_grid
+from mmpose.visualization.labels import Box, is_free
 from mmpose.visualization.shapes import (
     OUTLINE,
     Color,
@@ -90,10 +90,7 @@ def draw_errors(
         people: Rows of the annotations of this image.
         poses: Rows of the detections of this image.
     """
-    shown = poses[_is_shown(analysis)[poses]]
-    viewport = Viewport.around(image_bgr, _boxes(analysis, people, shown))
-    painter = _Painter(analysis, dataset_meta, viewport)
-    return side_by_side(painter.annotated(people), painter.estimated(people, shown))
+    return draw_both(image_bgr, {'prediction': analysis}, people, [poses], dataset_meta)
 
 
 def draw_both(
@@ -111,18 +108,13 @@ def draw_both(
         people: Rows of the annotations of this image.
         poses: Rows of the detections of this image, of each result.
     """
-    pairs = list(zip(analyses.values(), poses, strict=True))
-    shown = [rows[_is_shown(analysis)[rows]] for analysis, rows in pairs]
-    boxes = [
-        box
-        for analysis, rows in zip(analyses.values(), shown, strict=True)
-        for box in _boxes(analysis, people, rows)
-    ]
+    pairs = zip(analyses.values(), poses, strict=True)
+    shown = [(one, rows[_is_shown(one)[rows]]) for one, rows in pairs]
+    boxes = [box for one, rows in shown for box in _boxes(one, people, rows)]
     viewport = Viewport.around(image_bgr, boxes)
-    painters = [_Painter(analysis, dataset_meta, viewport) for analysis in analyses.values()]
-    tiles = [painters[0].annotated(people)]
-    for painter, rows in zip(painters, shown, strict=True):
-        tiles.append(painter.estimated(people, rows))
+    painters = [(_Painter(one, dataset_meta, viewport), rows) for one, rows in shown]
+    tiles = [painters[0][0].annotated(people)]
+    tiles += [painter.estimated(people, rows) for painter, rows in painters]
     return make_grid(tiles, columns=len(tiles), titles=['ground truth', *analyses])
 
 
@@ -157,7 +149,8 @@ class _Painter:
         return view
 
     def estimated(self, people: NDArray[np.integer], poses: NDArray[np.integer]) -> Image:
-        errors, view = self._errors, _shaded(self._viewport.image_bgr)
+        errors = self._errors
+        view = np.round(self._viewport.image_bgr * SHADE).astype(np.uint8)
         for row in poses:
             points = self._viewport.points(self._dt.keypoints[row])
             dataset_meta = self._invented if errors.is_false_positive[row] else self._grey
@@ -236,10 +229,6 @@ def _boxes(
     ]
 
 
-def _shaded(view: Image) -> Image:
-    return np.asarray(np.round(view * SHADE), dtype=np.uint8)
-
-
 def _extent_xywh(keypoints: NDArray[np.floating]) -> NDArray[np.floating]:
     low, high = keypoints.min(axis=0), keypoints.max(axis=0)
     return np.concatenate([low, high - low])
@@ -248,7 +237,7 @@ def _extent_xywh(keypoints: NDArray[np.floating]) -> NDArray[np.floating]:
 def _with_labels(view: Image, labels: list[tuple[str, NDArray[np.floating]]]) -> Image:
     """Writes the labels for which there is a free place beside their point."""
     cap_height = 8.0
-    used: list[NDArray[np.floating]] = []  # x1, y1, x2, y2 of each plate
+    used: list[Box] = []
     for text, point in labels:
         height, width = text_coverage(text, cap_height).shape
         plate_wh = np.array([width + 8, height + 5])
@@ -256,10 +245,8 @@ def _with_labels(view: Image, labels: list[tuple[str, NDArray[np.floating]]]) ->
         for place in places:
             low = np.array([point[0] + place[0], point[1] + place[1] - plate_wh[1]])
             low = np.clip(low, 0, np.maximum(view.shape[1::-1] - plate_wh, 0))
-            box = np.concatenate([low, low + plate_wh])
-            if not any(
-                (box[:2] < other[2:]).all() and (box[2:] > other[:2]).all() for other in used
-            ):
+            box = (*low, *plate_wh)
+            if is_free(box, used):
                 view = put_label(view, text, [low[0], low[1] + plate_wh[1]], cap_height)
                 used.append(box)
                 break

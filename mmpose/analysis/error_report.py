@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import json_tricks
 import numpy as np
-from numpy.typing import NDArray
 
 from mmpose.analysis.error_pictures import TITLES, draw_ap_bar, draw_errors, hidden_false_positives
 from mmpose.analysis.error_tables import (
@@ -21,19 +20,21 @@ from mmpose.analysis.error_tables import (
     report_tables,
 )
 from mmpose.coco.files import KeypointFields
+from mmpose.coco.json_file import read_json
 from mmpose.evaluation.functional import (
     KeypointDetections,
     KeypointGroundTruth,
     load_detections,
     load_ground_truth,
 )
-from mmpose.evaluation.functional.error_matching import counted
+from mmpose.evaluation.functional.error_kinds import counted
 from mmpose.evaluation.functional.eval_configs import find_eval_config
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, analyze_errors
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 from mmpose.structures.output_files import writing
 from mmpose.visualization import HtmlReport
+from mmpose.visualization.shapes import Image
 
 HOW_TO_READ = (
     'Left: the annotations. Right: the estimated poses. A dot in the colour of its kind, as in the '
@@ -41,6 +42,7 @@ HOW_TO_READ = (
     'right. Boxes: orange is a missed person, purple a false positive, blue a pose that scores '
     'above a better one of the same person.'
 )
+BAR_CAPTION = 'AP, what each correction adds in this order, and what is left (points)'
 JSON_FILE, PAGE_FILE, BAR_FILE = 'errors.json', 'errors.html', 'errors.png'
 
 
@@ -88,16 +90,14 @@ def report_errors(
         'skeleton': dataset_meta.name,
     }
     content = {**sources, **report_content(analysis, dataset_meta, worst)}
-    text = json_tricks.dumps(content, primitives=True, allow_nan=True, indent=2)
-    (out_dir / JSON_FILE).write_text(f'{text}\n')
-    gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
-    bar = draw_ap_bar(content['figures']['AP'], gains)
+    write_json(out_dir / JSON_FILE, content)
+    bar = ap_bar(content)
     cv2.imwrite(str(out_dir / BAR_FILE), bar)
     tables, summary = report_tables(content), report_summary(content)
     page = HtmlReport(f'Errors of {Path(result_file).name}')
     page.summary(summary)
     page.text(f'{result_file} against {ann_file}, skeleton {dataset_meta.name}.')
-    page.picture(bar, 'AP, what each correction adds in this order, and what is left (points)')
+    page.picture(bar, BAR_CAPTION)
     for table in tables:
         table.add_to(page)
     if image_folder is not None and worst:
@@ -106,8 +106,10 @@ def report_errors(
         add_pictures(page, analysis, worst, Path(image_folder), dataset_meta)
     page.write(out_dir / PAGE_FILE)
     files.record()
-    closing = _closing(out_dir, image_folder, worst)
-    return '\n\n'.join([summary, *map(format_table, tables), closing])
+    lines = [str(out_dir / name) for name in (PAGE_FILE, JSON_FILE, BAR_FILE)]
+    if image_folder is None and worst:
+        lines.append('no pictures of the worst images: --images names the folder they are in')
+    return '\n\n'.join([summary, *map(format_table, tables), '\n'.join(lines)])
 
 
 def analyze_files(
@@ -119,7 +121,7 @@ def analyze_files(
 ) -> ErrorAnalysis:
     """Reads both files and finds the errors; arguments and errors as in :func:`read_files`."""
     gt, (dt,) = read_files([result_file], ann_file, dataset_meta, use_area, keypoints)
-    return analyze_errors(gt, dt, sigmas_of(dataset_meta), dataset_meta.flip_indices, use_area)
+    return analyze_errors(gt, dt, dataset_meta.sigmas, dataset_meta.flip_indices, use_area)
 
 
 def read_files(
@@ -142,7 +144,7 @@ def read_files(
         FileNotFoundError: If a file is missing.
         ValueError: If a file is malformed, or nobody is annotated.
     """
-    sigmas_of(dataset_meta)
+    dataset_meta.oks_sigmas()
     keypoints = dataset_meta.num_keypoints if keypoints is None else keypoints
     try:
         gt = load_ground_truth(ann_file, keypoints)
@@ -164,20 +166,9 @@ def read_files(
     return gt, results
 
 
-def sigmas_of(dataset_meta: DatasetMeta) -> NDArray[np.floating]:
-    """Returns the OKS constants (K,) of a skeleton.
-
-    Raises:
-        ValueError: If it has none.
-    """
-    if dataset_meta.sigmas is None:
-        raise ValueError(f"skeleton '{dataset_meta.name}' has no sigmas, which OKS needs")
-    return dataset_meta.sigmas
-
-
 def image_names(ann_file: str | Path) -> dict[int | str, str]:
     """Returns the file names of an annotation file by image id."""
-    images = json.loads(Path(ann_file).read_text(encoding='utf-8'))['images']
+    images = read_json(Path(ann_file))['images']
     return {image['id']: str(image.get('file_name', image['id'])) for image in images}
 
 
@@ -198,6 +189,30 @@ def check_images(folder: str | Path, names: Sequence[str], ann_file: str | Path)
             )
 
 
+def read_image(path: Path) -> Image:
+    """Reads an image, (H, W, 3) uint8 BGR.
+
+    Raises:
+        ValueError: If the file cannot be read as one.
+    """
+    pixels = cv2.imread(str(path))
+    if pixels is None:
+        raise ValueError(f'{path}: cannot be read as an image; write it again')
+    return pixels
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Writes the content of a report for programs."""
+    text = json_tricks.dumps(content, primitives=True, allow_nan=True, indent=2)
+    path.write_text(f'{text}\n')
+
+
+def ap_bar(content: dict[str, Any]) -> Image:
+    """Draws the bar of ``draw_ap_bar`` for the content of ``errors.json``."""
+    gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
+    return draw_ap_bar(content['figures']['AP'], gains)
+
+
 def add_pictures(
     page: HtmlReport,
     analysis: ErrorAnalysis,
@@ -216,20 +231,10 @@ def add_pictures(
         ValueError: If a file cannot be read as an image.
     """
     for image in images:
-        path = folder / image.file_name
-        pixels = cv2.imread(str(path))
-        if pixels is None:
-            raise ValueError(f'{path}: cannot be read as an image; write it again')
+        pixels = read_image(folder / image.file_name)
         picture = draw_errors(pixels, analysis, image.people, image.poses, dataset_meta)
         errors = [f'{num} {TITLES.get(k, k)}' for k, num in image.counts.items() if num]
         hidden = hidden_false_positives(analysis, image.poses)
         note = f' ({hidden} false positives with low scores not drawn)' if hidden else ''
         caption = f'{image.file_name}, loss {image.loss:.2f}: {", ".join(errors) or "no error"}'
         page.picture(picture, caption + note, quality)
-
-
-def _closing(out_dir: Path, image_folder: str | Path | None, worst: Sequence[WorstImage]) -> str:
-    lines = [f'{out_dir / name}' for name in (PAGE_FILE, JSON_FILE, BAR_FILE)]
-    if image_folder is None and worst:
-        lines.append('no pictures of the worst images: --images names the folder they are in')
-    return '\n'.join(lines)

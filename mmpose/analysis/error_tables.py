@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.analysis.error_pictures import TITLES
+from mmpose.evaluation.functional.coco_matching import image_index
 from mmpose.evaluation.functional.error_correction import CORRECTIONS
-from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS
-from mmpose.evaluation.functional.error_matching import NONE, counted, image_index
+from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, counted
 from mmpose.evaluation.functional.oks_errors import (
     ErrorAnalysis,
-    GroupErrors,
     count_errors,
     crowding_table,
     image_losses,
@@ -95,21 +93,15 @@ def describe_images(
         file_names: By image id.
         images: Numbers of images in the ascending order of their ids.
     """
-    gt, dt, errors = analysis.gt, analysis.dt, analysis.errors
+    gt, dt = analysis.gt, analysis.dt
     losses = image_losses(analysis)
     image_ids = np.unique(gt.image_ids).tolist()
     gt_image, dt_image = image_index(gt, gt), image_index(gt, dt)
     described = []
     for image in images.tolist():
         people, poses = np.flatnonzero(gt_image == image), np.flatnonzero(dt_image == image)
-        counts = {
-            kind: int((errors.kinds[poses] == i).sum())
-            for i, kind in enumerate(KEYPOINT_KINDS)
-            if i
-        }
-        counts['score'] = int((errors.better[poses] != NONE).sum())
-        counts['false_positive'] = int(errors.is_false_positive[poses].sum())
-        counts['false_negative'] = int(errors.is_missed[people].sum())
+        counts = count_errors(analysis, people, poses)
+        del counts['good']
         name = file_names[image_ids[image]]
         described.append(
             WorstImage(image_ids[image], name, float(losses[image]), people, poses, counts)
@@ -137,8 +129,8 @@ def report_content(
                 dataset_meta.keypoint_names, keypoint_table(analysis).tolist(), strict=True
             )
         },
-        'sizes': {name: _group_row(group) for name, group in size_table(analysis).items()},
-        'crowding': {name: _group_row(group) for name, group in crowding_table(analysis).items()},
+        'sizes': size_table(analysis),
+        'crowding': crowding_table(analysis),
         'worst_images': [
             {
                 'image_id': image.image_id,
@@ -157,27 +149,17 @@ def _kind_rows(
     ap, before = analysis.ap, analysis.ap.metrics['AP']
     rows = []
     for kind in CORRECTIONS:
-        rows.append(
-            {
-                'kind': kind,
-                'count': counts[kind],
-                'oks_lost': lost.get(kind),
-                'gain_alone': ap.alone[kind] - ap.metrics['AP'],
-                'gain_progressive': ap.progressive[kind] - before,
-                'ap_progressive': ap.progressive[kind],
-            }
-        )
+        row = {
+            'kind': kind,
+            'count': counts[kind],
+            'oks_lost': lost.get(kind),
+            'gain_alone': ap.alone[kind] - ap.metrics['AP'],
+            'gain_progressive': ap.progressive[kind] - before,
+            'ap_progressive': ap.progressive[kind],
+        }
+        rows.append(row)
         before = ap.progressive[kind]
     return rows
-
-
-def _group_row(group: GroupErrors) -> dict[str, Any]:
-    return {
-        'people': group.num_instances,
-        'mean_oks': None if math.isnan(group.mean_oks) else group.mean_oks,
-        'missed_people': group.num_missed,
-        **dict(zip(KEYPOINT_KINDS, group.keypoints.tolist(), strict=True)),
-    }
 
 
 def report_tables(content: dict[str, Any]) -> list[Table]:

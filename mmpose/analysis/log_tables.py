@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.analysis.error_tables import Table, format_table
-from mmpose.analysis.logs import RunLog, primary_keys, read_runs
+from mmpose.analysis.error_tables import Table
+from mmpose.analysis.logs import RunLog, primary_keys
 from mmpose.evaluation.metrics import greater_is_better
 
 
@@ -77,14 +76,8 @@ def _mean(records: Sequence[dict[str, float]], key: str) -> float:
     return float(np.mean(values)) if values else float('nan')
 
 
-def report_train_time(paths: Sequence[str | Path], include_outliers: bool = False) -> str:
-    """Returns the training time of each run as text."""
-    runs = read_runs(paths)
-    return format_table(time_table(runs, include_outliers))
-
-
 def time_table(runs: Sequence[RunLog], include_outliers: bool = False) -> Table:
-    """Table of the training time of runs, a row each."""
+    """Table of the training time of runs, a row each; arguments as of ``measure_train_time``."""
     rows: list[list[Any]] = []
     for run in runs:
         time = measure_train_time(run, include_outliers)
@@ -121,17 +114,12 @@ def format_duration(seconds: float) -> str:
     return f'{hours}:{minutes:02d}:{rest:02d}'
 
 
-def report_metrics(paths: Sequence[str | Path], keys: Sequence[str] | None = None) -> str:
-    """Returns the best and the last value of metrics of runs as text.
+def metric_table(runs: Sequence[RunLog], keys: Sequence[str] | None = None) -> Table:
+    """Table of best and last values, a row for each metric of each run.
 
     Args:
         keys: The metrics; None takes the loss and the primary metric of each dataset.
     """
-    return format_table(metric_table(read_runs(paths), keys))
-
-
-def metric_table(runs: Sequence[RunLog], keys: Sequence[str] | None = None) -> Table:
-    """Table of best and last values, a row for each metric of each run."""
     rows: list[list[Any]] = []
     for run in runs:
         own = keys or [*(['loss'] * bool(run.train)), *(primary_keys(run) if run.val else ())]

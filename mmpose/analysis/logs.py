@@ -38,6 +38,11 @@ class RunLog:
         keys = dict.fromkeys(key for record in [*self.train, *self.val] for key in record)
         return [key for key in keys if key not in PLACES]
 
+    @property
+    def has_times(self) -> bool:
+        """Whether it has times of iterations."""
+        return any('time' in record for record in self.train)
+
     def curve(self, key: str) -> tuple[Curve, str]:
         """Returns the curve of a metric.
 

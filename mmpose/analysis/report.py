@@ -83,12 +83,13 @@ def write_report(
     page.tiles(_tiles(runs[0]) if len(runs) == 1 else _primary_metrics(runs))
     _add_metrics(page, runs)
     _add_curves(page, runs, notes)
-    for run in runs:
-        label = f'{run.name}: ' if len(runs) > 1 else ''
+    labelled = [(run, f'{run.name}: ' if len(runs) > 1 else '') for run in runs]
+    for run, label in labelled:
         _add_tests(page, run, label, num_worst, num_random, notes)
-    _add_time(page, runs)
-    for run in runs:
-        label = f'{run.name}: ' if len(runs) > 1 else ''
+    timed = [run.log for run in runs if run.log is not None and run.log.has_times]
+    if timed:
+        train_time_table(timed).add_to(page)
+    for run, label in labelled:
         _add_cost(page, run, label, notes)
         _add_config(page, run, label, base_config, base)
         _add_environment(page, run, label)
@@ -142,7 +143,7 @@ def _tiles(run: Run) -> dict[str, str]:
         for row in metric_table([run.log]).rows:
             if row[1] in ('loss', *primary_keys(run.log)[:1]):
                 tiles[f'{row[1]}, best at {row[3]}'] = row[2]
-        if any('time' in record for record in run.log.train):
+        if run.log.has_times:
             time = measure_train_time(run.log)
             tiles['training'] = format_duration(time.total)
             tiles['s an iteration'] = f'{time.mean:.3f}'
@@ -198,13 +199,6 @@ def _add_tests(
         except (FileNotFoundError, ValueError) as error:
             notes.append(f'{name}no errors and pictures: {error}')
             page.text(f'{name}no errors and pictures: {error}')
-
-
-def _add_time(page: HtmlReport, runs: Sequence[Run]) -> None:
-    logs = [run.log for run in runs if run.log is not None]
-    timed = [log for log in logs if any('time' in record for record in log.train)]
-    if timed:
-        train_time_table(timed).add_to(page)
 
 
 def _add_cost(page: HtmlReport, run: Run, label: str, notes: list[str]) -> None:

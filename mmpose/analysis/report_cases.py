@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from mmpose.analysis.error_pictures import draw_ap_bar
-from mmpose.analysis.error_report import HOW_TO_READ, add_pictures, analyze_files
+from mmpose.analysis.error_report import (
+    BAR_CAPTION,
+    HOW_TO_READ,
+    add_pictures,
+    analyze_files,
+    ap_bar,
+)
 from mmpose.analysis.error_tables import (
     describe_images,
     find_worst_images,
@@ -19,10 +24,9 @@ from mmpose.analysis.error_tables import (
 from mmpose.analysis.summary import GRID_COLUMNS, Tested, draw_predictions
 from mmpose.coco.keypoint_arrays import FloatArray
 from mmpose.dataset_tools.browse import build_annotated
-from mmpose.datasets import KeypointDataset
-from mmpose.evaluation.functional.error_matching import counted
-from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
-from mmpose.evaluation.functional.oks_errors import ErrorAnalysis
+from mmpose.evaluation.functional.error_kinds import counted
+from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, keypoint_average_precision
+from mmpose.evaluation.metrics.metric_info import with_type
 from mmpose.evaluation.metrics.oks_metric import OksMetric
 from mmpose.registry import METRICS
 from mmpose.visualization import HtmlReport, make_grid
@@ -47,10 +51,11 @@ def add_dataset(
         FileNotFoundError: If annotations or images are not on this machine.
         ValueError: If the results do not fit the annotations.
     """
-    metric = _oks_metric(tested)
-    if metric is None:
+    found = with_type(tested.metrics, OksMetric)
+    if not found:
         _add_predictions(page, tested, label, num_random)
         return
+    metric = found[0]
     dataset = build_annotated(tested.dataset)
     dataset_meta = dataset.dataset_meta
     kind = METRICS.get(metric['type'])
@@ -61,14 +66,13 @@ def add_dataset(
         metric.get('use_area', kind.use_area),
         kind.keypoint_fields,
     )
-    names = _file_names(dataset)
+    image_ids = dataset.store.image_ids.tolist()
+    names = {image_id: dataset.store.file_name(i) for i, image_id in enumerate(image_ids)}
     worst = find_worst_images(analysis, names, num_worst)
     content = report_content(analysis, dataset_meta, worst)
     page.heading(f'{label}Kinds of error')
     page.summary(report_summary(content))
-    gains = {row['kind']: row['gain_progressive'] for row in content['kinds']}
-    caption = 'AP, what each correction adds in this order, and what is left (points)'
-    page.picture(draw_ap_bar(content['figures']['AP'], gains), caption, lossless=True)
+    page.picture(ap_bar(content), BAR_CAPTION, lossless=True)
     kinds, keypoints, sizes, crowding, worst_table = report_tables(content)
     page.text(kinds.explanation)
     page.table(kinds.columns, kinds.rows)
@@ -88,14 +92,6 @@ def add_dataset(
     add_pictures(page, analysis, described, folder, dataset_meta, PICTURE_QUALITY)
 
 
-def _oks_metric(tested: Tested) -> dict[str, Any] | None:
-    """Returns the metric that matches poses by OKS, if there is one."""
-    for metric in tested.metrics:
-        if issubclass(METRICS.get(metric['type']), OksMetric):
-            return dict(metric)
-    return None
-
-
 def _add_predictions(page: HtmlReport, tested: Tested, label: str, num: int) -> None:
     """Adds the first images with their poses, where there is no OKS to split the errors by."""
     types = ', '.join(metric['type'] for metric in tested.metrics)
@@ -106,11 +102,6 @@ def _add_predictions(page: HtmlReport, tested: Tested, label: str, num: int) -> 
     if drawn:
         grid = make_grid(drawn, GRID_COLUMNS, tile_hw=TILE_HW)
         page.picture(grid, 'the first images', PICTURE_QUALITY)
-
-
-def _file_names(dataset: KeypointDataset) -> dict[int | str, str]:
-    store = dataset.store
-    return {image_id: store.file_name(i) for i, image_id in enumerate(store.image_ids.tolist())}
 
 
 def _add_keypoints(

@@ -143,18 +143,15 @@ def draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
     keypoints = next(filter(None, fields), dataset_meta.num_keypoints)
     poses = load_detections(tested.results_path, keypoints)
     files = _first_images(dataset, num)
-    for i in range(num):
-        if i >= len(files):
-            if tested.name:  # so that the next dataset begins a row
-                yield '', np.full((2, 2, 3), BACKGROUND, np.uint8)
-            continue
-        img_id, path = files[i]
+    for img_id, path in files:
         image = cv2.imread(path)
         if image is None:
             raise FileNotFoundError(f'{path} is missing or no image; it belongs to the test set')
         rows = np.flatnonzero(poses.image_id == img_id).tolist()
         results = [_to_result(poses, row) for row in rows]
         yield tested.name, draw_results(image, results, dataset_meta)
+    if tested.name:  # so that the next dataset begins a row
+        yield from [('', np.full((2, 2, 3), BACKGROUND, np.uint8))] * (num - len(files))
 
 
 def _first_images(dataset: KeypointDataset, num: int) -> list[tuple[Any, str]]:

@@ -49,10 +49,9 @@ class ImageTable:
             for row, name in enumerate(names):
                 if not isinstance(name, str) or not name:
                     rows.fail(row, f"field 'file_name' is {name!r}", 'a file name')
-        kind = type(self.ids[0] if self.ids else ids[0]) if ids else int
-        for row, image_id in enumerate(ids if set(map(type, ids)) != {kind} else ()):
-            if type(image_id) is not kind:
-                first = self.ids[0] if self.ids else ids[0]
+        first = (self.ids or ids or [0])[0]
+        for row, image_id in enumerate(ids if set(map(type, ids)) != {type(first)} else ()):
+            if type(image_id) is not type(first):
                 found = f"field 'id' is {image_id!r}, but the first image has {first!r}"
                 rows.fail(row, found, 'either all numbers or all strings')
         keep = np.flatnonzero(~rows.bad)

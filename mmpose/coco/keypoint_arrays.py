@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,65 @@ IdArray = npt.NDArray[Any]  # int64 or str: what the annotation file uses
 HEAD_SIZE = 'head_size'  # px, an extra of the ground truth
 
 
+Rows = TypeVar('Rows', bound='_Instances')
+
+
+class _Instances:
+    """Columns with a row per instance: (N, ...) each, but for those that all instances share."""
+
+    keypoints: FloatArray
+    image_id: IdArray
+    source: str
+    extras: Mapping[str, npt.NDArray[Any]]
+    shared: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def num_keypoints(self) -> int:
+        """K, keypoints per instance."""
+        return int(self.keypoints.shape[1])
+
+    def take(self: Rows, rows: IntArray) -> Rows:
+        """Only these instances, in this order; of the same set of images.
+
+        Args:
+            rows: (M,). Indices of instances.
+        """
+        taken: dict[str, Any] = {name: column[rows] for name, column in self._columns().items()}
+        taken['extras'] = {name: array[rows] for name, array in self.extras.items()}
+        copied = object.__new__(type(self))  # rows of what was checked need no other check
+        vars(copied).update(vars(self) | taken)
+        return copied
+
+    def _columns(self) -> dict[str, npt.NDArray[Any]]:
+        columns = {name: x for name, x in vars(self).items() if isinstance(x, np.ndarray)}
+        return {name: column for name, column in columns.items() if name not in self.shared}
+
+    def _check_columns(self, finite: tuple[str, ...]) -> None:
+        """Raises a ValueError for a wrong shape, or a number that should be finite and is not."""
+        shape = self.keypoints.shape
+        if len(shape) != 3 or shape[2] != 2:
+            raise ValueError(f'{self.source}: keypoints has shape {shape}; expected (N, K, 2)')
+        num, each = shape[:1], shape[:2]
+        shapes = {'keypoints_visible': each, 'keypoint_scores': each, 'bbox_xywh': (*num, 4)}
+        for name, column in self._columns().items():
+            expected = shapes.get(name, shape if name == 'keypoints' else num)
+            if column.shape != expected:
+                raise ValueError(
+                    f'{self.source}: {name} has shape {column.shape}; expected {expected}'
+                )
+        _check_rows(self.extras, shape[0], self.source)
+        for name in finite:
+            is_finite = np.isfinite(getattr(self, name))
+            if not is_finite.all():
+                row = int(np.argwhere(~is_finite)[0, 0])
+                raise ValueError(
+                    f'{self.source}: {name} of entry {row} (image_id {self.image_id[row]}) holds '
+                    'NaN or infinity; expected finite numbers'
+                )
+
+
 @dataclass(frozen=True)
-class KeypointGroundTruth:
+class KeypointGroundTruth(_Instances):
     """Annotated instances of a set of images: G instances of K keypoints.
 
     Attributes:
@@ -53,41 +110,17 @@ class KeypointGroundTruth:
     extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     image_extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
+    shared = ('image_ids', 'category_ids')
+
     def __post_init__(self) -> None:
-        num, num_keypoints = _pose_shape(self.keypoints, self.source)
-        expected = {
-            'ann_id': (num,),
-            'image_id': (num,),
-            'category_id': (num,),
-            'keypoints_visible': (num, num_keypoints),
-            'area': (num,),
-            'bbox_xywh': (num, 4),
-            'iscrowd': (num,),
-            'num_labelled': (num,),
-        }
-        _check_shapes(self, expected)
-        _check_rows(self.extras, num, self.source)
+        self._check_columns(('keypoints', 'bbox_xywh'))
         _check_rows(self.image_extras, len(self.image_ids), self.source)
-        _check_finite(self, ('keypoints', 'bbox_xywh'))
         _check_known(self, 'image_id', self.image_ids, f'the images of {self.source}')
         _check_known(self, 'category_id', self.category_ids, f'the categories of {self.source}')
 
-    @property
-    def num_keypoints(self) -> int:
-        """K, keypoints per instance."""
-        return int(self.keypoints.shape[1])
-
-    def take(self, rows: IntArray) -> KeypointGroundTruth:
-        """The same set of images with only these instances, in this order.
-
-        Args:
-            rows: (M,). Indices of instances.
-        """
-        return _take(self, rows, ('image_ids', 'category_ids'))
-
 
 @dataclass(frozen=True)
-class KeypointDetections:
+class KeypointDetections(_Instances):
     """Estimated poses: N instances of K keypoints.
 
     Attributes:
@@ -111,32 +144,7 @@ class KeypointDetections:
     extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        num, num_keypoints = _pose_shape(self.keypoints, self.source)
-        expected = {
-            'image_id': (num,),
-            'category_id': (num,),
-            'keypoint_scores': (num, num_keypoints),
-            'scores': (num,),
-        }
-        _check_shapes(self, expected)
-        _check_rows(self.extras, num, self.source)
-        _check_finite(self, ('keypoints', 'keypoint_scores', 'scores'))
-
-    @property
-    def num_keypoints(self) -> int:
-        """K, keypoints per pose."""
-        return int(self.keypoints.shape[1])
-
-    def take(self, rows: IntArray) -> KeypointDetections:
-        """Only these poses, in this order.
-
-        Args:
-            rows: (M,). Indices of poses.
-        """
-        return _take(self, rows)
-
-
-Arrays = TypeVar('Arrays', KeypointGroundTruth, KeypointDetections)
+        self._check_columns(('keypoints', 'keypoint_scores', 'scores'))
 
 
 def check_detections_fit(gt: KeypointGroundTruth, dt: KeypointDetections) -> None:
@@ -155,47 +163,10 @@ def check_detections_fit(gt: KeypointGroundTruth, dt: KeypointDetections) -> Non
     _check_known(dt, 'category_id', gt.category_ids, f'the categories of {gt.source}')
 
 
-def _take(arrays: Arrays, rows: IntArray, shared: tuple[str, ...] = ()) -> Arrays:
-    """Copy with these rows of all arrays but the shared ones."""
-    columns = {name: x for name, x in vars(arrays).items() if isinstance(x, np.ndarray)}
-    taken: dict[str, Any] = {name: x[rows] for name, x in columns.items() if name not in shared}
-    taken['extras'] = {name: array[rows] for name, array in arrays.extras.items()}
-    copied = object.__new__(type(arrays))  # rows of what was checked need no other check
-    vars(copied).update(vars(arrays) | taken)
-    return copied
-
-
-def _pose_shape(keypoints: FloatArray, source: str) -> tuple[int, int]:
-    if keypoints.ndim != 3 or keypoints.shape[2] != 2:
-        raise ValueError(f'{source}: keypoints has shape {keypoints.shape}; expected (N, K, 2)')
-    return keypoints.shape[0], keypoints.shape[1]
-
-
-def _check_shapes(
-    arrays: KeypointGroundTruth | KeypointDetections, expected: dict[str, tuple[int, ...]]
-) -> None:
-    for name, shape in expected.items():
-        actual = getattr(arrays, name).shape
-        if actual != shape:
-            raise ValueError(f'{arrays.source}: {name} has shape {actual}; expected {shape}')
-
-
 def _check_rows(extras: Mapping[str, npt.NDArray[Any]], num: int, source: str) -> None:
     for name, array in extras.items():
         if len(array) != num:
             raise ValueError(f"{source}: extra '{name}' has {len(array)} rows; expected {num}")
-
-
-def _check_finite(arrays: KeypointGroundTruth | KeypointDetections, names: tuple[str, ...]) -> None:
-    for name in names:
-        finite = np.isfinite(getattr(arrays, name))
-        if finite.all():
-            continue
-        row = int(np.argwhere(~finite)[0, 0])
-        raise ValueError(
-            f'{arrays.source}: {name} of entry {row} (image_id {arrays.image_id[row]}) holds NaN '
-            'or infinity; expected finite numbers'
-        )
 
 
 def _check_known(

@@ -296,7 +296,8 @@ class AnnotationReader:
 
         def found(row: int) -> str:
             column = int(good[row].argmin())
-            name = str(column) if self.dataset_meta is None else self._name_of(column)
+            meta = self.dataset_meta
+            name = str(column) if meta is None else meta.keypoint_names[column]
             return f"field 'keypoints' has visibility {visibility[row, column]:g} for {name}"
 
         expected = 'a number from 0 to 2' if self._has_parts else '0, 1 or 2'
@@ -320,10 +321,6 @@ class AnnotationReader:
             'bad_keypoints',
         )
         return found
-
-    def _name_of(self, keypoint: int) -> str:
-        assert self.dataset_meta is not None
-        return self.dataset_meta.keypoint_names[keypoint]
 
     def _boxes(self, rows: Columns, is_left_out: Bools) -> Floats:
         key = self.layout.bbox

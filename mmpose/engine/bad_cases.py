@@ -106,10 +106,8 @@ class AnnotationTable:
     ) -> None:
         if metric not in METRICS:
             raise ValueError(f"metric is '{metric}', expected one of {', '.join(METRICS)}")
-        if metric == 'oks' and dataset_meta.sigmas is None:
-            raise ValueError(
-                f"skeleton '{dataset_meta.name}' has no sigmas, which OKS needs; set metric='error'"
-            )
+        if metric == 'oks':
+            dataset_meta.oks_sigmas("; set metric='error'")
         self.dataset_meta = dataset_meta
         self.metric = (
             ('error' if dataset_meta.sigmas is None else 'oks') if metric == 'auto' else metric

@@ -45,7 +45,34 @@ def meta_from_info(info: Info) -> DatasetMeta:
             f'a skeleton has the keys {", ".join(info)}, but no {" and no ".join(missing)}; '
             'expected a dict as dataset_info and METAINFO of MMPose are, or the name of a table'
         )
-    where, points = f"skeleton '{info['dataset_name']}'", _in_order(info['keypoint_info'])
+    name, points = str(info['dataset_name']), _in_order(info['keypoint_info'])
+    points = [{**point, 'swap': point.get('swap') or None} for point in points]
+    links, sigmas = _in_order(info.get('skeleton_info', {})), info.get('sigmas')
+    weights = info.get('joint_weights') or [1.0] * len(points)
+    has_sigmas = sigmas is not None and len(sigmas) > 0
+    return build_meta(
+        name, f"skeleton '{name}'", points, links, weights, sigmas if has_sigmas else None
+    )
+
+
+def build_meta(
+    name: str,
+    where: str,
+    points: Sequence[Info],
+    links: Sequence[Info],
+    weights: Sequence[float],
+    sigmas: Sequence[float] | None,
+) -> DatasetMeta:
+    """Builds a skeleton from its keypoints and links in their order.
+
+    Args:
+        where: What messages begin with.
+        points: Each with ``name``, ``swap`` (None for none), ``type`` and ``color``.
+        links: Each with ``link``, two names, and ``color``.
+
+    Raises:
+        ValueError: If a name is none of a keypoint, or the parts contradict each other.
+    """
     names = [str(point['name']) for point in points]
     index = {name: i for i, name in enumerate(names)}
 
@@ -54,26 +81,20 @@ def meta_from_info(info: Info) -> DatasetMeta:
             raise ValueError(f"{where}: {what} names '{name}', which is not a keypoint")
         return index[name]
 
-    links = _in_order(info.get('skeleton_info', {}))
-    weights, sigmas = info.get('joint_weights') or [1.0] * len(names), info.get('sigmas')
-    has_sigmas = sigmas is not None and len(sigmas) > 0
+    flips = [
+        i if point['swap'] is None else find(point['swap'], f"the swap of '{names[i]}'")
+        for i, point in enumerate(points)
+    ]
+    pairs = [[find(name, 'a link') for name in x['link']] for x in links]
     return DatasetMeta(
-        name=str(info['dataset_name']),
+        name=name,
         keypoint_names=tuple(names),
-        flip_indices=np.array(
-            [
-                find(point.get('swap') or name, f"the swap of '{name}'")
-                for name, point in zip(names, points, strict=True)
-            ],
-            np.int64,
-        ),
+        flip_indices=np.array(flips, np.int64),
         upper_body_ids=tuple(i for i, x in enumerate(points) if x.get('type') == 'upper'),
         lower_body_ids=tuple(i for i, x in enumerate(points) if x.get('type') == 'lower'),
-        skeleton_links=np.array(
-            [[find(name, 'a link') for name in x['link']] for x in links], np.int64
-        ).reshape(-1, 2),
+        skeleton_links=np.array(pairs, np.int64).reshape(-1, 2),
         dataset_keypoint_weights=np.array(weights, np.float32),
-        sigmas=np.array(sigmas, np.float32) if has_sigmas else None,
+        sigmas=None if sigmas is None else np.array(sigmas, np.float32),
         keypoint_colors=_colors(points),
         skeleton_link_colors=_colors(links),
     )

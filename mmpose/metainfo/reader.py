@@ -26,9 +26,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from mmpose.metainfo.info_dict import NAMES, Info, meta_from_info, read_info
+from mmpose.metainfo.info_dict import NAMES, Info, build_meta, meta_from_info, read_info
 from mmpose.structures import DatasetMeta
 
 KEYPOINT_COLUMNS = ['name', 'swap', 'part', 'weight', 'sigma', 'color']
@@ -102,48 +100,22 @@ def _parse(path: Path, content: bytes) -> DatasetMeta:
     skeleton_links = _rows(path, 'skeleton_links', links, SKELETON_LINK_COLUMNS)
     if not keypoints:
         raise ValueError(f'{path}: the section [keypoints] is missing or empty')
-    return _build(path, keypoints, skeleton_links)
-
-
-def _build(path: Path, keypoints: list[Row], skeleton_links: list[Row]) -> DatasetMeta:
-    names = [row['name'] for row in keypoints]
-    index = {name: i for i, name in enumerate(names)}
-
-    def find(name: str, where: str) -> int:
-        if name not in index:
-            raise ValueError(f"{path}: {where} names '{name}', which is not a keypoint")
-        return index[name]
-
-    flips = [
-        i if row['swap'] == '-' else find(row['swap'], f"the swap of '{row['name']}'")
-        for i, row in enumerate(keypoints)
+    points = [
+        {
+            'name': row['name'],
+            'swap': None if row['swap'] == '-' else row['swap'],
+            'type': row['part'],
+            'color': _color(path, row),
+        }
+        for row in keypoints
     ]
-    pairs = [
-        (find(row['from'], 'a skeleton link'), find(row['to'], 'a skeleton link'))
-        for row in skeleton_links
+    lines = [
+        {'link': (row['from'], row['to']), 'color': _color(path, row)} for row in skeleton_links
     ]
-    sigmas = [row['sigma'] for row in keypoints]
-    has_sigmas = any(sigma != '-' for sigma in sigmas)
-    return DatasetMeta(
-        name=path.stem,
-        keypoint_names=tuple(names),
-        flip_indices=np.array(flips, np.int64),
-        upper_body_ids=tuple(i for i, row in enumerate(keypoints) if row['part'] == 'upper'),
-        lower_body_ids=tuple(i for i, row in enumerate(keypoints) if row['part'] == 'lower'),
-        skeleton_links=np.array(pairs, np.int64).reshape(-1, 2),
-        dataset_keypoint_weights=np.array(
-            [_number(path, row, 'weight', may_be_0=True) for row in keypoints], np.float32
-        ),
-        sigmas=(
-            np.array([_number(path, row, 'sigma') for row in keypoints], np.float32)
-            if has_sigmas
-            else None
-        ),
-        keypoint_colors=np.array([_color(path, row) for row in keypoints], np.uint8),
-        skeleton_link_colors=np.array(
-            [_color(path, row) for row in skeleton_links], np.uint8
-        ).reshape(-1, 3),
-    )
+    weights = [_number(path, row, 'weight', may_be_0=True) for row in keypoints]
+    has_sigmas = any(row['sigma'] != '-' for row in keypoints)
+    sigmas = [_number(path, row, 'sigma') for row in keypoints] if has_sigmas else None
+    return build_meta(path.stem, str(path), points, lines, weights, sigmas)
 
 
 def read_sections(path: Path, content: bytes) -> dict[str, list[Line]]:

@@ -46,6 +46,19 @@ class DatasetMeta:
         """K, the only home of this number."""
         return len(self.keypoint_names)
 
+    def oks_sigmas(self, advice: str = '') -> NDArray[np.float32]:
+        """Returns the sigmas, for what cannot do without.
+
+        Args:
+            advice: What to do where there are none.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if self.sigmas is None:
+            raise ValueError(f"skeleton '{self.name}' has no sigmas, which OKS needs{advice}")
+        return self.sigmas
+
     def metainfo(self) -> dict[str, Any]:
         """Returns what ``dataset.metainfo`` holds in MMPose 1.x, under the same names.
 

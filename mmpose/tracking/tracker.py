@@ -65,11 +65,8 @@ class PoseTracker:
                 raise ValueError(f'{name} is {value}, expected a number from 0 to 1')
         if not time_to_live_s >= 0:
             raise ValueError(f'time_to_live_s is {time_to_live_s}, expected 0 or more seconds')
-        if oks_weight and dataset_meta.sigmas is None:
-            raise ValueError(
-                f"skeleton '{dataset_meta.name}' has no sigmas, which OKS needs; track with "
-                'oks_weight=0'
-            )
+        if oks_weight:
+            dataset_meta.oks_sigmas('; track with oks_weight=0')
         self.dataset_meta = dataset_meta
         self.oks_weight = oks_weight
         self.min_similarity = min_similarity

@@ -52,7 +52,9 @@ def plot_training(
     records = read_scalars(scalars) if isinstance(scalars, str | Path) else list(scalars)
     train = [record for record in records if 'loss' in record]
     val = [record for record in records if 'loss' not in record]
-    keys = _metric_keys(val) if metrics is None else list(metrics)
+    named = sorted(key for key in _all_keys(val) if '/' in key)
+    primary = [key for key in named if key.endswith('/AP')] or named
+    keys = primary if metrics is None else list(metrics)
     unknown = sorted(set(keys) - _all_keys(val))
     if unknown:
         raise ValueError(f'no validation has {unknown}; there are {sorted(_all_keys(val))}')
@@ -103,11 +105,6 @@ def _all_keys(records: Scalars) -> set[str]:
     return {key for record in records for key in record}
 
 
-def _metric_keys(val: Scalars) -> list[str]:
-    named = sorted(key for key in _all_keys(val) if '/' in key)
-    return [key for key in named if key.endswith('/AP')] or named
-
-
 def find_epoch_ends(train: Scalars, is_validated: bool) -> Curve | None:
     """Returns (N, 2) epochs and the iterations at their ends, None if the records do not tell.
 
@@ -152,14 +149,11 @@ def smooth_curve(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw_figure(
     loss: Curve, curves: Mapping[str, Curve], unit: str, size_px: tuple[int, int]
 ) -> Figure:
-    """Returns a figure with a canvas of its own, so that pyplot's state stays as it is."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
     figure = Figure(figsize=(size_px[0] / DPI, size_px[1] / DPI), dpi=DPI, layout=layout)
-    FigureCanvasAgg(figure)
     panels = figure.subplots(bool(len(loss)) + bool(curves), sharex=True, squeeze=False)[:, 0]
     if len(loss):
         _draw_loss(panels[0], loss)
@@ -195,11 +189,16 @@ def _draw_metrics(axes: Axes, curves: Mapping[str, Curve], unit: str) -> None:
         color = COLORS[i % len(COLORS)]
         label = key
         if np.isfinite(values).any():
-            best = int(np.nanargmax(values))
-            label = f'{key}, best {values[best]:.4g} at {unit} {places[best]:g}'
-            axes.plot(places[best], values[best], 'o', color=color, markersize=8, zorder=3)
+            label = mark_best(axes, key, curve, int(np.nanargmax(values)), unit, color)
         axes.plot(places, values, color=color, linewidth=2, marker='.', label=label)
     axes.legend(frameon=False)
+
+
+def mark_best(axes: Axes, name: str, curve: Curve, best: int, unit: str, color: str) -> str:
+    """Marks the best point of a curve by its row, and returns the label that tells of it."""
+    place, value = curve[best]
+    axes.plot(place, value, 'o', color=color, markersize=8, zorder=3)
+    return f'{name}, best {value:.4g} at {unit} {place:.4g}'
 
 
 def decorate_axes(axes: Axes, title: str, y_label: str) -> None:

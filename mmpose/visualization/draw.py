@@ -127,7 +127,9 @@ def draw_results(
         result = results[number]
         points, values = _checked_pose(result.keypoints, result.keypoint_scores, dataset_meta)
         confident = (values > threshold) & np.isfinite(points).all(axis=1)
-        color = _instance_color(result, number, color_by)
+        color = None
+        if color_by == 'instance':
+            color = instance_color(number if result.track_id is None else result.track_id)
         own_style = base_style if color is None else base_style.in_color(color)
         if result.visibility is not None:
             likeliest = result.visibility.argmax(axis=1)
@@ -168,12 +170,6 @@ class _Painted:
     drawn: NDArray[np.bool_]
     place: Points
     plate: Color
-
-
-def _instance_color(result: PoseResult, number: int, color_by: str) -> Color | None:
-    if color_by == 'keypoint':
-        return None
-    return instance_color(number if result.track_id is None else result.track_id)
 
 
 def _write_labels(

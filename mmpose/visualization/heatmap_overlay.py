@@ -46,7 +46,7 @@ def overlay_heatmaps(
     image_wh = canvas.shape[1::-1]
     scale = _cell_size(heatmaps.shape[:0:-1], image_wh, use_udp)
     matrix = np.array([[scale[0], 0, 0], [0, scale[1], 0]])
-    _paint_heat(canvas, _warped(heatmaps, matrix, image_wh, peak, cv2.BORDER_REPLICATE), alpha)
+    _paint_heat(canvas, _warped(heatmaps / peak, matrix, image_wh, cv2.BORDER_REPLICATE), alpha)
     return canvas
 
 
@@ -55,7 +55,6 @@ def paint_result_heatmaps(
     results: Sequence[PoseResult],
     dataset_meta: DatasetMeta,
     keypoint: str,
-    peak: float = 1.0,
 ) -> None:
     """Paints the heatmaps of all results into the image; where they overlap, the maximum.
 
@@ -90,7 +89,7 @@ def paint_result_heatmaps(
         to_image[:, 2] -= first
         wh = (int(last[0] - first[0]), int(last[1] - first[1]))
         part = heat[first[1] : last[1], first[0] : last[0]]
-        np.maximum(part, _warped(maps, to_image, wh, peak, cv2.BORDER_CONSTANT), out=part)
+        np.maximum(part, _warped(maps, to_image, wh, cv2.BORDER_CONSTANT), out=part)
     _paint_heat(canvas, heat, ALPHA)
 
 
@@ -119,11 +118,10 @@ def _warped(
     heatmaps: NDArray[np.floating],
     matrix: NDArray[np.floating],
     size_wh: Sequence[int],
-    peak: float,
     border: int,
 ) -> NDArray[np.uint8]:
     """Returns the strongest heat of heatmaps (K, H, W) in an image, from 0 to 255."""
-    heat = np.clip(np.nan_to_num(heatmaps.astype(np.float32)).max(axis=0) / peak, 0, 1)
+    heat = np.clip(np.nan_to_num(heatmaps.astype(np.float32)).max(axis=0), 0, 1)
     levels = np.round(255 * heat).astype(np.uint8)  # bytes are warped faster than floats
     return np.asarray(
         cv2.warpAffine(levels, matrix, list(size_wh), flags=cv2.INTER_CUBIC, borderMode=border),

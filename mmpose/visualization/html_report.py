@@ -95,7 +95,6 @@ class HtmlReport:
         self._has_contents = has_contents
         self._parts: list[str] = []
         self._sections: list[str] = []
-        self.num_picture_bytes = 0
 
     def summary(self, text: str, status: str = '') -> None:
         """Adds a sentence in a coloured box; status is 'good', 'warn', 'bad' or ''."""
@@ -161,7 +160,6 @@ class HtmlReport:
         """
         kind, options = ('png', []) if lossless else ('jpeg', [cv2.IMWRITE_JPEG_QUALITY, quality])
         _, data = cv2.imencode(f'.{kind}', image_bgr, options)
-        self.num_picture_bytes += len(data)
         source = base64.b64encode(data.tobytes()).decode()
         text = html.escape(caption)
         self._parts.append(

@@ -24,6 +24,7 @@ from mmpose.visualization.shapes import (
     text_coverage,
 )
 
+Box = tuple[float, float, float, float]
 WHITE: Color = (255, 255, 255)
 # A plate lets the image through, unless it covers another one.
 PLATE_OPACITY, COVERING_OPACITY = 0.75, 1.0
@@ -73,7 +74,7 @@ def paint_labels(canvas: Image, labels: Iterable[Label]) -> None:
             _inside(canvas, label.anchor - [0, (1 + step) * plate_wh[1]], plate_wh)
             for step in (0, 1, -1, 2, -2, 3, -3)
         ]
-        free = next((place for place in places if _is_free((*place, *plate_wh), used)), None)
+        free = next((place for place in places if is_free((*place, *plate_wh), used)), None)
         left, top = free or places[0]
         used.append((left, top, *plate_wh))
         opacity = PLATE_OPACITY if free else COVERING_OPACITY
@@ -101,7 +102,7 @@ def paint_texts_beside(canvas: Image, labels: Iterable[Label]) -> None:
         )
         for place in places:
             left, top = _inside(canvas, np.array(place), (width, height))
-            if _is_free((left, top, width, height), used):
+            if is_free((left, top, width, height), used):
                 used.append((left, top, width, height))
                 rim = cv2.dilate(coverage, np.ones((3, 3), np.uint8))
                 blend(canvas, rim, (left, top), OUTLINE)
@@ -129,7 +130,8 @@ def _inside(canvas: Image, left_top: Points, size_wh: tuple[int, int]) -> tuple[
     return int(left), int(top)
 
 
-def _is_free(place: Rectangle, used: list[Rectangle]) -> bool:
+def is_free(place: Box, used: Iterable[Box]) -> bool:
+    """Whether a place, left, top, width and height, px, overlaps with none that is used."""
     left, top, width, height = place
     return not any(
         left < x + w and x < left + width and top < y + h and y < top + height

@@ -23,11 +23,9 @@ def plot_reliability(
         panels: By title, what ``reliability`` gives: table of bins (num_bins, 3) and error.
         out_png: Where the picture goes.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11.0, 5.2), dpi=DPI, layout='constrained')
-    FigureCanvasAgg(figure)
     rows = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (title, (table, error)) in zip(rows, panels.items(), strict=True):
         decorate_axes(axes, f'{title}: ECE {error:.3f}', 'share within the tolerance')

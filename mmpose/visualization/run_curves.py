@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmpose.visualization.curves import COLORS, DPI, INK, Curve, decorate_axes, smooth_curve
+from mmpose.visualization.curves import (
+    COLORS,
+    DPI,
+    INK,
+    Curve,
+    decorate_axes,
+    mark_best,
+    smooth_curve,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +68,6 @@ def plot_runs(
     Raises:
         ValueError: If there is no such style, backend or kind of file, or no display.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with _style(style):
@@ -69,7 +76,6 @@ def plot_runs(
             _show(panels, size, title, style is None, backend)
             return None
         figure = Figure(figsize=size, dpi=DPI, layout='constrained')
-        FigureCanvasAgg(figure)
         _fill(figure, panels, title, style is None)
         path = Path(out)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,8 +156,7 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, color: str, panel: Panel) -
     label = name
     if panel.marks_best:
         best = int(values.argmin() if panel.smaller_is_better else values.argmax())
-        label = f'{name}, best {values[best]:.4g} at {panel.unit} {places[best]:.4g}'
-        axes.plot(places[best], values[best], 'o', color=color, markersize=8, zorder=3)
+        label = mark_best(axes, name, curve, best, panel.unit, color)
     if len(values) >= NUM_SMOOTHED:
         axes.plot(places, values, color=color, alpha=0.25, linewidth=1)
         values = smooth_curve(values)

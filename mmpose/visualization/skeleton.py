@@ -155,8 +155,14 @@ def _paint_skeleton(
     alpha: float,
 ) -> None:
     if style.is_openpose:
-        _paint_layer(canvas, [_sticks(dots, drawn, style, stroke)], alpha * STICK_OPACITY)
-        _paint_layer(canvas, [_plain_dots(dots, drawn, style, stroke)], alpha)
+        rows, starts, ends, widths = _drawn_links(dots, drawn, style, stroke)
+        sticks = ellipse_corners(starts, ends, STICK_WIDTH * widths)
+        colors = [style.skeleton_link_colors[row] for row in rows]
+        _paint_layer(canvas, [(sticks, colors)], alpha * STICK_OPACITY)
+        shown = dots[drawn]
+        discs = capsule_corners(shown, shown, 2 * _dot_radii(shown, stroke))
+        colors = [style.dot_colors[i] for i in np.flatnonzero(drawn)]
+        _paint_layer(canvas, [(discs, colors)], alpha)
         return
     layer = [_links(dots, drawn, style, stroke), _rimmed_dots(dots, drawn, style, stroke)]
     _paint_layer(canvas, layer, alpha)
@@ -178,14 +184,6 @@ def _links(
     both = np.stack([widths + 2 * stroke.outline, widths], axis=1).ravel()  # (2 L,)
     corners = capsule_corners(starts.repeat(2, axis=0), ends.repeat(2, axis=0), both)
     return corners, [color for row in rows for color in (OUTLINE, style.skeleton_link_colors[row])]
-
-
-def _sticks(
-    dots: Points, drawn: NDArray[np.bool_], style: SkeletonStyle, stroke: _Stroke
-) -> tuple[NDArray[np.int32], list[Color]]:
-    rows, starts, ends, widths = _drawn_links(dots, drawn, style, stroke)
-    corners = ellipse_corners(starts, ends, STICK_WIDTH * widths)
-    return corners, [style.skeleton_link_colors[row] for row in rows]
 
 
 def _drawn_links(
@@ -217,14 +215,6 @@ def _rimmed_dots(
     colors = [color for fill in fills for color in (OUTLINE, *fill)]
     kept = np.flatnonzero(painted.ravel())
     return capsule_corners(centers, centers, 2 * discs[painted]), [colors[i] for i in kept]
-
-
-def _plain_dots(
-    dots: Points, drawn: NDArray[np.bool_], style: SkeletonStyle, stroke: _Stroke
-) -> tuple[NDArray[np.int32], list[Color]]:
-    ids = np.flatnonzero(drawn)
-    widths = 2 * _dot_radii(dots[ids], stroke)
-    return capsule_corners(dots[ids], dots[ids], widths), [style.dot_colors[i] for i in ids]
 
 
 def _dot_radii(points: Points, stroke: _Stroke) -> NDArray[np.float64]:

@@ -88,17 +88,15 @@ def skeleton_style(dataset_meta: DatasetMeta, style: str) -> SkeletonStyle:
     own = SkeletonStyle(
         np.stack([ids, ids], axis=1),  # (K, 2)
         dataset_meta.skeleton_links,
-        [_bgr(color) for color in dataset_meta.skeleton_link_colors.tolist()],
-        [_bgr(color) for color in dataset_meta.keypoint_colors.tolist()],
+        [(blue, green, red) for red, green, blue in dataset_meta.skeleton_link_colors.tolist()],
+        [(blue, green, red) for red, green, blue in dataset_meta.keypoint_colors.tolist()],
     )
     return own if style == 'mmpose' else _openpose_style(dataset_meta, own)
 
 
 def instance_color(number: int) -> Color:
     """Returns a bright BGR colour; those of numbers near each other differ most."""
-    hue = (0.08 + number * GOLDEN_RATIO) % 1
-    red, green, blue = colorsys.hsv_to_rgb(hue, (0.85, 0.6)[number // 5 % 2], 1)
-    return round(255 * blue), round(255 * green), round(255 * red)
+    return _hue((0.08 + number * GOLDEN_RATIO) % 1, (0.85, 0.6)[number // 5 % 2])
 
 
 def _openpose_style(dataset_meta: DatasetMeta, own: SkeletonStyle) -> SkeletonStyle:
@@ -120,10 +118,10 @@ def _openpose_style(dataset_meta: DatasetMeta, own: SkeletonStyle) -> SkeletonSt
         ends = OPENPOSE_KEYPOINTS[a], OPENPOSE_KEYPOINTS[b]
         if ends[0] in dot_of and ends[1] in dot_of:
             skeleton_links.append([dot_of[end] for end in ends])
-            skeleton_link_colors.append(_hue(i))
+            skeleton_link_colors.append(_hue(i * 20 / 360))
     for i, name in enumerate(OPENPOSE_KEYPOINTS):
         if name in dot_of:
-            dot_colors[dot_of[name]] = _hue(i)
+            dot_colors[dot_of[name]] = _hue(i * 20 / 360)
     return SkeletonStyle(
         sources,
         np.array([*skeleton_links, *own.skeleton_links[kept].tolist()], np.int64).reshape(-1, 2),
@@ -133,11 +131,6 @@ def _openpose_style(dataset_meta: DatasetMeta, own: SkeletonStyle) -> SkeletonSt
     )
 
 
-def _hue(index: int) -> Color:
-    red, green, blue = colorsys.hsv_to_rgb(index * 20 / 360, 1, 1)
+def _hue(hue: float, saturation: float = 1) -> Color:
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, 1)
     return round(255 * blue), round(255 * green), round(255 * red)
-
-
-def _bgr(color_rgb: list[int]) -> Color:
-    red, green, blue = color_rgb
-    return blue, green, red

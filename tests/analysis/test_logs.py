@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
+from mmpose.analysis.error_tables import format_table
 from mmpose.analysis.log_tables import (
     measure_train_time,
     metric_table,
-    report_metrics,
-    report_train_time,
+    time_table,
 )
 from mmpose.analysis.logs import plot_curves, primary_keys, read_run, read_runs
 from mmpose.visualization.run_curves import Panel, plot_runs
@@ -108,7 +108,7 @@ def test_time_leaves_the_start_of_workers_out(work_dirs, outliers, mean):
 def test_slowest_and_fastest_epochs_are_named(tmp_path):
     content = [train(e, i, 1.0, {1: 0.3, 2: 0.5, 3: 0.1}[e]) for e in (1, 2, 3) for i in (10, 20)]
     write(tmp_path / 'a/20260101_000000/vis_data/scalars.json', content)
-    line = report_train_time([tmp_path / 'a']).splitlines()[-1]
+    line = format_table(time_table([read_run(tmp_path / 'a')])).splitlines()[-1]
     assert '0.5000 (2)' in line
     assert '0.1000 (3)' in line
     assert line.split()[2] == '0.3000'
@@ -210,8 +210,8 @@ def test_what_is_no_run_is_refused(tmp_path):
         read_run(tmp_path / 'run')
     write(path, [{'loss': 1.0, 'step': 1}])
     with pytest.raises(ValueError, match="run logs no 'time' of iterations"):
-        report_train_time([tmp_path / 'run'])
-    assert 'loss' in report_metrics([tmp_path / 'run'])
+        time_table([read_run(tmp_path / 'run')])
+    assert metric_table([read_run(tmp_path / 'run')]).rows[0][1] == 'loss'
     other = write(tmp_path / 'other/scalars.json', [{'coco/AP': 0.5, 'step': 1}])
     with pytest.raises(ValueError, match=r'neither a loss nor a metric in common; .*run has loss'):
         plot_curves([tmp_path / 'run', other], out=tmp_path / 'x.png')

@@ -142,9 +142,12 @@ def test_keypoints_in_another_field(tmp_path):
     assert data.store.ann_ids.tolist() == [1]
     assert data.get_sample(0)['keypoints'][-1].tolist() == [30, 20]
     path = str(tmp_path / 'ann.json')
-    metrics = [
-        METRICS.build({'type': kind, 'ann_file': path}) for kind in ('PCKAccuracy', 'CocoMetric')
-    ]
+    content = json.loads((tmp_path / 'ann.json').read_text())
+    for image in content['images']:
+        image['crowdIndex'] = 0.5
+    (tmp_path / 'ann.json').write_text(json.dumps(content))
+    kinds = ('PCKAccuracy', 'CocoMetric', 'CrowdPoseMetric')
+    metrics = [METRICS.build({'type': kind, 'ann_file': path}) for kind in kinds]
     for metric in metrics:
         metric.dataset_meta = data.metainfo
     truth = metrics[0].ground_truth()
@@ -157,7 +160,8 @@ def test_keypoints_in_another_field(tmp_path):
         keypoint_scores=np.ones((1, 21)),
         scores=np.ones(1),
     )
-    assert metrics[1].evaluate_detections(poses, data.dataset_meta.sigmas)['AP'] == 1
+    for metric in metrics[1:]:
+        assert metric.evaluate_detections(poses, data.dataset_meta.sigmas)['AP'] == 1
 
 
 def test_names_in_another_order(tmp_path):

@@ -20,7 +20,7 @@ def detected(boxes, scores=None, image_id=1):
 
 
 def truth_of(annotations, num_images=1):
-    return AnnotatedBoxes([{'id': i + 1} for i in range(num_images)], annotations, 'file')
+    return AnnotatedBoxes([{'id': i + 1} for i in range(num_images)], annotations)
 
 
 BOXES = [(10.0, 10.0, 50.0, 80.0), (100.0, 20.0, 40.0, 90.0)]

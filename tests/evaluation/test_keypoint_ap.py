@@ -8,8 +8,7 @@ import pytest
 from benchmarks.synthetic_coco import make_synthetic_coco
 from mmpose.evaluation.functional import KeypointDetections, evaluate_coco
 from mmpose.evaluation.functional.coco_ap import OKS_THRESHOLDS
-from mmpose.evaluation.functional.keypoint_ap import keypoint_average_precision
-from mmpose.evaluation.functional.oks_errors import analyze_errors
+from mmpose.evaluation.functional.oks_errors import analyze_errors, keypoint_average_precision
 from mmpose.metainfo import load_metainfo
 
 META = load_metainfo('coco')

@@ -38,8 +38,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from mmpose.analysis.log_tables import report_metrics, report_train_time
-    from mmpose.analysis.logs import plot_curves
+    from mmpose.analysis.error_tables import format_table
+    from mmpose.analysis.log_tables import metric_table, time_table
+    from mmpose.analysis.logs import plot_curves, read_runs
     from mmpose.structures.output_files import writing
 
     if args.task == 'plot_curve':
@@ -48,9 +49,9 @@ def main() -> None:
                 args.runs, args.keys, args.out, args.title, args.legend, args.style, args.backend
             )
     elif args.task == 'cal_train_time':
-        text = report_train_time(args.runs, args.include_outliers)
+        text = format_table(time_table(read_runs(args.runs), args.include_outliers))
     else:
-        text = report_metrics(args.runs, args.keys)
+        text = format_table(metric_table(read_runs(args.runs), args.keys))
     print(text)
 
 

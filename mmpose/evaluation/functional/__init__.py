@@ -15,6 +15,7 @@ from mmpose.evaluation.functional.coco_backends import (
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
 from mmpose.evaluation.functional.eval_configs import (
     EVAL_CONFIGS,
+    evaluate_detections,
     evaluate_keypoints,
     evaluate_results,
     find_eval_config,
@@ -58,6 +59,7 @@ __all__ = [
     'area_under_curve',
     'evaluate_coco',
     'evaluate_crowdpose',
+    'evaluate_detections',
     'evaluate_files',
     'evaluate_humanart',
     'evaluate_keypoints',

@@ -19,7 +19,9 @@ from mmpose.evaluation.functional.coco_ap import (
     RECALL_POINTS,
     STATISTICS,
     MatchedPoses,
+    mean_of_given,
 )
+from mmpose.evaluation.functional.coco_matching import image_index
 from mmpose.structures.progress import track
 
 Statistics = Mapping[str, tuple[str, str, float | None]]
@@ -61,21 +63,17 @@ def _figures_of_chunk(
     matched: MatchedPoses, counts: IntArray, statistics: Statistics
 ) -> dict[str, FloatArray]:
     asked = {area_range for _, area_range, _ in statistics.values()}
-    shape = (len(counts), len(matched.category_ids), len(AREA_RANGES), len(OKS_THRESHOLDS))
+    num_categories = len(np.unique(matched.gt.category_ids))
+    shape = (len(counts), num_categories, len(AREA_RANGES), len(OKS_THRESHOLDS))
     tables = {'precision': np.full(shape, np.nan), 'recall': np.full(shape, np.nan)}
-    images = np.unique(matched.gt.image_ids)
-    gt_image = np.searchsorted(images, matched.gt.image_id)
-    dt, kept = matched.dt, matched.dt_rows
-    dt_image = np.searchsorted(images, dt.image_id[kept])
-    for c, category_id in enumerate(matched.category_ids):
-        rows = np.flatnonzero(dt.category_id[kept] == category_id)
-        rows = rows[np.argsort(-dt.scores[kept[rows]], kind='stable')]
+    num_images = len(np.unique(matched.gt.image_ids))
+    gt_image, dt_image = image_index(matched.gt, matched.gt), image_index(matched.gt, matched.dt)
+    for c, (rows, is_member) in enumerate(matched.by_category()):
         weights = counts[:, dt_image[rows]].astype(np.int32)  # (R, d)
         sums = np.cumsum(weights, axis=1, dtype=np.int32)
-        is_member = matched.gt.category_id == category_id
         for a in [i for i, name in enumerate(AREA_RANGES) if name in asked]:
             counted = gt_image[is_member & ~matched.gt_ignored[a]]
-            num = counts @ np.bincount(counted, minlength=len(images))  # (R,)
+            num = counts @ np.bincount(counted, minlength=num_images)  # (R,)
             for t in range(len(OKS_THRESHOLDS)):
                 is_true = matched.matches.is_true[a, t, rows]
                 is_counted = ~matched.matches.is_ignored[a, t, rows]
@@ -93,10 +91,7 @@ def _mean(table: FloatArray, area_range: str, threshold: float | None) -> FloatA
     values = table[:, :, list(AREA_RANGES).index(area_range)]
     if threshold is not None:
         values = values[:, :, np.isclose(OKS_THRESHOLDS, threshold)]
-    is_given = ~np.isnan(values)
-    num = is_given.sum(axis=(1, 2))
-    total = np.where(is_given, values, 0).sum(axis=(1, 2))
-    return np.asarray(np.where(num > 0, total / np.maximum(num, 1), np.nan))
+    return mean_of_given(values, axis=(1, 2))
 
 
 def _accumulate(

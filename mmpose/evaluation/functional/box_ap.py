@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mmpose.evaluation.functional.coco_backends import run_evaluator
 from mmpose.structures import box_iou_xywh
 
 # Not xtcocotools: its overlap of boxes fails under NumPy 2.
@@ -37,12 +35,10 @@ class AnnotatedBoxes:
     Attributes:
         images: Records of COCO's layout, with ``id``.
         annotations: Records with ``image_id`` and ``bbox``, and perhaps ``area`` and ``iscrowd``.
-        source: The file, for messages.
     """
 
     images: Sequence[Record]
     annotations: Sequence[Record]
-    source: str
 
 
 def evaluate_boxes(
@@ -67,10 +63,12 @@ def evaluate_boxes(
         {'image_id': x['image_id'], 'category_id': 1, 'bbox': x['bbox'], 'score': x['score']}
         for x in detections
     ]
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        path = Path(folder, 'annotations.json')
-        path.write_text(json.dumps(_coco_content(truth)))
-        stats = _run_faster_coco_eval(str(path), records)
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        gt = COCO(_coco_content(truth))
+        evaluator = COCOeval_faster(gt, gt.loadRes(records), 'bbox')
+    stats = run_evaluator(evaluator)
     return {name: float(value) for name, value in zip(BOX_METRICS, stats, strict=False)}
 
 
@@ -140,20 +138,8 @@ def _coco_content(truth: AnnotatedBoxes) -> Record:
         }
         for number, one in enumerate(truth.annotations, 1)
     ]
-    images = [{'id': one['id'], 'file_name': ''} for one in truth.images]
     return {
-        'images': images,
+        'images': [{'id': one['id'], 'file_name': ''} for one in truth.images],
         'annotations': annotations,
         'categories': [{'id': 1, 'name': 'object'}],
     }
-
-
-def _run_faster_coco_eval(path: str, records: list[Record]) -> Any:
-    from faster_coco_eval import COCO, COCOeval_faster
-
-    gt = COCO(path)
-    evaluator = COCOeval_faster(gt, gt.loadRes(records), 'bbox')
-    evaluator.evaluate()
-    evaluator.accumulate()
-    evaluator.summarize()
-    return evaluator.stats

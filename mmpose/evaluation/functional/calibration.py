@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mmpose.coco.keypoint_arrays import BoolArray, FloatArray, KeypointGroundTruth
 from mmpose.evaluation.functional.keypoint_errors import BBOX, distances_of, norm_lengths
-from mmpose.evaluation.functional.oks import EPS, keypoint_variances
+from mmpose.evaluation.functional.oks import keypoint_similarity, keypoint_variances
 
 NUM_BINS = 15  # Guo et al.
 OKS_TOLERANCE = 0.5  # similarity of a keypoint that counts as found
@@ -32,9 +32,8 @@ def keypoint_similarities(
     if sigmas is None:
         distances = distances_of(keypoints, gt, norm_lengths(gt, BBOX))
         return np.where(np.isnan(distances), np.nan, distances < PCK_TOLERANCE)
-    squared = np.square(keypoints - gt.keypoints).sum(axis=2)  # (N, K)
-    scale = 2 * keypoint_variances(sigmas) * (gt.area[:, None] + EPS)
-    return np.where(gt.keypoints_visible, np.exp(-squared / scale), np.nan)
+    found = keypoint_similarity(keypoints, gt.keypoints, gt.area, keypoint_variances(sigmas))
+    return np.where(gt.keypoints_visible, found, np.nan)
 
 
 def fit_calibration(scores: FloatArray, similarities: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ equal those of xtcocotools and faster-coco-eval.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,21 +24,22 @@ from mmpose.coco.keypoint_arrays import (
 )
 from mmpose.evaluation.functional.coco_matching import (
     Matches,
-    find_candidates,
+    find_pairs,
+    group_index,
     match_detections,
     pose_boxes,
 )
 from mmpose.evaluation.functional.oks import keypoint_variances
-from mmpose.evaluation.functional.ragged import rank_in_group
+from mmpose.evaluation.functional.ragged import best_in_groups, rank_in_group
 
 OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_POINTS = np.linspace(0, 1, 101)
 MAX_DETECTIONS = 20
-MAX_TABLE = 1 << 20  # ids within such a range are looked up, others are searched for
 BOX_TO_OBJECT_AREA = 0.53  # share of a box that an instance covers, for data without masks
 # object area in px^2, both ends included; keypoints have no small range
 AREA_RANGES = {'all': (0.0, 1e10), 'medium': (32.0**2, 96.0**2), 'large': (96.0**2, 1e10)}
 
+# table, area range and threshold (None for all) of each metric
 STATISTICS: dict[str, tuple[str, str, float | None]] = {
     'AP': ('precision', 'all', None),
     'AP .5': ('precision', 'all', 0.5),
@@ -68,27 +69,22 @@ class CocoScores:
     precision: FloatArray
     recall: FloatArray
 
-    def summary(
-        self,
-        category_id: int | None = None,
-        statistics: Mapping[str, tuple[str, str, float | None]] = STATISTICS,
-    ) -> dict[str, float]:
+    def summary(self, category_id: int | None = None) -> dict[str, float]:
         """Metrics averaged over categories or of one category.
 
         Args:
             category_id: The category; all of them if None.
-            statistics: Table, area range and threshold (None for all) of each metric.
 
         Returns:
-            A value in [0, 1] for each name of ``statistics``, by default ``AP``, ``AP .5``, ...,
-            ``AR (L)``; -1 where nothing is annotated.
+            A value in [0, 1] for each name of ``STATISTICS``: ``AP``, ``AP .5``, ..., ``AR (L)``;
+            -1 where nothing is annotated.
         """
         rows = np.ones(len(self.category_ids), dtype=np.bool_)
         if category_id is not None:
             rows = self.category_ids == category_id
         ranges = list(AREA_RANGES)
         metrics = {}
-        for name, (table, area_range, threshold) in statistics.items():
+        for name, (table, area_range, threshold) in STATISTICS.items():
             values = getattr(self, table)[rows, ranges.index(area_range)]
             if threshold is not None:
                 values = values[:, np.isclose(OKS_THRESHOLDS, threshold)]
@@ -102,18 +98,14 @@ class MatchedPoses:
     """Detections that were matched to annotations, of which any set of images can be scored.
 
     Attributes:
-        category_ids: (C,).
         gt: Ground truth in the order of the matching.
-        dt: The detections.
-        dt_rows: (D,). Rows of the detections that were kept, in the order of the matching.
-        matches: Outcome for ``dt_rows``.
+        dt: The detections that were kept, in the order of the matching.
+        matches: Outcome for ``dt``.
         gt_ignored: (A, G). True where an annotation does not count in an area range.
     """
 
-    category_ids: IntArray
     gt: KeypointGroundTruth
     dt: KeypointDetections
-    dt_rows: IntArray
     matches: Matches
     gt_ignored: BoolArray
 
@@ -128,17 +120,22 @@ class MatchedPoses:
         """
         if image_ids is None:
             return _accumulate(self)
-        kept = np.flatnonzero(np.isin(self.dt.image_id[self.dt_rows], image_ids))
         gt_rows = np.flatnonzero(np.isin(self.gt.image_id, image_ids))
+        dt_rows = np.flatnonzero(np.isin(self.dt.image_id, image_ids))
         part = MatchedPoses(
-            self.category_ids,
             self.gt.take(gt_rows),
-            self.dt,
-            self.dt_rows[kept],
-            self.matches.take(kept),
+            self.dt.take(dt_rows),
+            self.matches.take(dt_rows),
             self.gt_ignored[:, gt_rows],
         )
         return _accumulate(part)
+
+    def by_category(self) -> Iterator[tuple[IntArray, BoolArray]]:
+        """Yields the rows of each category's detections, best score first, and its annotations."""
+        for category_id in np.unique(self.gt.category_ids):
+            rows = np.flatnonzero(self.dt.category_id == category_id)
+            is_member = self.gt.category_id == category_id
+            yield rows[np.argsort(-self.dt.scores[rows], kind='stable')], is_member
 
 
 def evaluate_coco(
@@ -179,27 +176,22 @@ def match_poses(
             'came; evaluate with the skeleton of the annotations'
         )
     check_detections_fit(gt, dt)
+    group = group_index(gt, gt)
+    order = np.argsort(group, kind='stable')
+    gt, gt_group = gt.take(order), group[order]
+    group = group_index(gt, dt)
+    kept = best_in_groups(group, dt.scores, max_detections)
+    dt, dt_group = dt.take(kept), group[kept]
     boxes = pose_boxes(dt.keypoints)
-    dt_extents = _box_areas(boxes) if dt_extents is None else dt_extents
-    category_ids = np.unique(gt.category_ids)
-    gt_group = _groups(gt, gt, category_ids)
-    gt_order = np.argsort(gt_group, kind='stable')
-    gt, gt_group = gt.take(gt_order), gt_group[gt_order]
-    dt_group = _groups(dt, gt, category_ids)
-    dt_rows = np.argsort(-dt.scores, kind='stable')
-    small = np.min_scalar_type(len(category_ids) * len(gt.image_ids))  # 16 bits sort much faster
-    dt_rows = dt_rows[np.argsort(dt_group[dt_rows].astype(small), kind='stable')]
-    dt_rows = dt_rows[rank_in_group(dt_group[dt_rows]) < max_detections]
-    dt_group = dt_group[dt_rows]
+    dt_extents = _box_areas(boxes) if dt_extents is None else dt_extents[kept]
 
     gt_area = _object_areas(gt, use_area)
     variances, min_oks = keypoint_variances(sigmas), float(OKS_THRESHOLDS.min())
-    pairs = find_candidates(gt, gt_group, gt_area, dt, dt_rows, dt_group, boxes, variances, min_oks)
+    pairs = find_pairs(gt, gt_group, gt_area, dt, dt_group, boxes, variances, min_oks)
     gt_ignored = _outside_ranges(gt_area) | (gt.num_labelled == 0) | gt.iscrowd  # (A, G)
-    dt_outside = _outside_ranges(dt_extents[dt_rows])
-    dt_rank = rank_in_group(dt_group)
+    dt_rank, dt_outside = rank_in_group(dt_group), _outside_ranges(dt_extents)
     matches = match_detections(pairs, dt_rank, dt_outside, gt_ignored, gt.iscrowd, OKS_THRESHOLDS)
-    return MatchedPoses(category_ids, gt, dt, dt_rows, matches, gt_ignored)
+    return MatchedPoses(gt, dt, matches, gt_ignored)
 
 
 def extents(keypoints: FloatArray) -> FloatArray:
@@ -230,50 +222,33 @@ def _object_areas(gt: KeypointGroundTruth, use_area: bool) -> FloatArray:
     return gt.area
 
 
-def _groups(
-    arrays: KeypointGroundTruth | KeypointDetections,
-    gt: KeypointGroundTruth,
-    category_ids: IntArray,
-) -> IntArray:
-    """Number of the (image, category) of each row, images in ascending order of their ids."""
-    image = _places(arrays.image_id, np.unique(gt.image_ids))
-    category = np.searchsorted(category_ids, arrays.category_id)
-    return np.asarray(image * len(category_ids) + category, dtype=np.int64)
-
-
-def _places(values: IdArray, known: IdArray) -> IntArray:
-    """Places of values among sorted ones."""
-    if known.dtype.kind != 'i' or not len(known) or known[-1] - known[0] >= MAX_TABLE:
-        return np.searchsorted(known, values)
-    table = np.zeros(known[-1] - known[0] + 1, np.int64)
-    table[known - known[0]] = np.arange(len(known))
-    return np.asarray(table[values - known[0]])
-
-
 def _outside_ranges(area: FloatArray) -> BoolArray:
     """(N,) -> (A, N)."""
     return np.stack([(area < low) | (area > high) for low, high in AREA_RANGES.values()])
 
 
 def _accumulate(matched: MatchedPoses) -> CocoScores:
-    category_ids, dt_rows = matched.category_ids, matched.dt_rows
-    scores, categories = matched.dt.scores[dt_rows], matched.dt.category_id[dt_rows]
+    category_ids = np.unique(matched.gt.category_ids)
     shape = (len(category_ids), len(AREA_RANGES), len(OKS_THRESHOLDS))
     precision = np.full((*shape, len(RECALL_POINTS)), -1.0)
     recall = np.full(shape, -1.0)
-    for c, category_id in enumerate(category_ids):
-        rows = np.flatnonzero(categories == category_id)
-        rows = rows[np.argsort(-scores[rows], kind='stable')]
+    for c, (rows, is_member) in enumerate(matched.by_category()):
         matches = matched.matches.take(rows)
-        is_member = matched.gt.category_id == category_id
         num_annotations = (~matched.gt_ignored[:, is_member]).sum(axis=1)  # (A,)
         for a in np.flatnonzero(num_annotations):
             num_counted = np.cumsum(~matches.is_ignored[a], axis=1)  # (T, d)
             for t, hits in enumerate(map(np.flatnonzero, matches.is_true[a])):
-                curve = precision_at_recalls(num_counted[t, hits], num_annotations[a])
-                precision[c, a, t] = curve
+                precision[c, a, t] = precision_at_recalls(num_counted[t, hits], num_annotations[a])
                 recall[c, a, t] = len(hits) / num_annotations[a]
     return CocoScores(category_ids, precision, recall)
+
+
+def mean_of_given(values: FloatArray, axis: int | tuple[int, ...]) -> FloatArray:
+    """Mean over some axes of what is not NaN; NaN where nothing is given."""
+    is_given = ~np.isnan(values)
+    num = is_given.sum(axis=axis)
+    total = np.where(is_given, values, 0).sum(axis=axis)
+    return np.asarray(np.where(num > 0, total / np.maximum(num, 1), np.nan))
 
 
 def precision_at_recalls(num_counted: IntArray, num_annotations: int) -> FloatArray:

@@ -99,13 +99,18 @@ def _check_areas(backend: str, use_area: bool) -> None:
         )
 
 
-def _summary(evaluator: Any) -> dict[str, float]:
+def run_evaluator(evaluator: Any) -> Any:
+    """Statistics of one of pycocotools' kind, whose tables are not printed."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         # hotcoco notes that a sigma of float32 is another number than its own
         warnings.filterwarnings('ignore', message='hotcoco: kpt_oks_sigmas')
         for step in (evaluator.evaluate, evaluator.accumulate, evaluator.summarize):
             step()
-    values = zip(STATISTICS, evaluator.stats[:10], strict=True)
+    return evaluator.stats
+
+
+def _summary(evaluator: Any) -> dict[str, float]:
+    values = zip(STATISTICS, run_evaluator(evaluator)[:10], strict=True)
     return {name: float(value) for name, value in values}
 
 

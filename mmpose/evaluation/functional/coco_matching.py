@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mmpose.coco.keypoint_arrays import (
     BoolArray,
@@ -20,26 +21,31 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
 )
 from mmpose.evaluation.functional.oks import EPS, enlarged_box, oks_to_ground_truth
-from mmpose.evaluation.functional.ragged import iterate_pairs, segment_starts
+from mmpose.evaluation.functional.ragged import iterate_group_pairs, segment_starts
 
 CEILING = 1 - 1e-10  # an OKS of 1 must pass a threshold of 1 in spite of rounding
 POSES_PER_CHUNK = 2048  # 0.5 MB of 17 keypoints
+MAX_TABLE = 1 << 20  # ids within such a range are looked up, others are searched for
 COUNTED = 1 << 30  # added to the preference for an annotation that counts, above any rank
 
 
 @dataclass(frozen=True)
-class CandidatePairs:
-    """Pairs of a detection and an annotation of the same group: P pairs.
+class OksPairs:
+    """Pairs of a detection and an annotation of the same image and category: P pairs.
 
     Attributes:
-        detection: (P,). Index of the detection, ascending.
-        annotation: (P,). Index of the annotation, ascending within a detection.
+        detection: (P,). Row of the detection, ascending.
+        annotation: (P,). Row of the annotation, ascending within a detection.
         oks: (P,).
     """
 
     detection: IntArray
     annotation: IntArray
     oks: FloatArray
+
+    def take(self, rows: npt.NDArray[np.generic]) -> OksPairs:
+        """Only these pairs, by index or mask."""
+        return OksPairs(self.detection[rows], self.annotation[rows], self.oks[rows])
 
 
 @dataclass(frozen=True)
@@ -59,52 +65,68 @@ class Matches:
         return Matches(*(np.take(x, rows, axis=-1) for x in (self.is_true, self.is_ignored)))
 
 
-def find_candidates(
+def image_index(
+    gt: KeypointGroundTruth, rows: KeypointGroundTruth | KeypointDetections
+) -> IntArray:
+    """Number of the image of each row among the sorted images of ``gt``: (N,)."""
+    known = np.unique(gt.image_ids)
+    if known.dtype.kind != 'i' or not len(known) or known[-1] - known[0] >= MAX_TABLE:
+        return np.searchsorted(known, rows.image_id)
+    table = np.zeros(known[-1] - known[0] + 1, np.int64)
+    table[known - known[0]] = np.arange(len(known))
+    return np.asarray(table[rows.image_id - known[0]])
+
+
+def group_index(
+    gt: KeypointGroundTruth, rows: KeypointGroundTruth | KeypointDetections
+) -> IntArray:
+    """Number of the image and category of each row, ascending by image id: (N,)."""
+    categories = np.unique(gt.category_ids)
+    category = np.searchsorted(categories, rows.category_id)
+    return np.asarray(image_index(gt, rows) * len(categories) + category, dtype=np.int64)
+
+
+def find_pairs(
     gt: KeypointGroundTruth,
     gt_group: IntArray,
     gt_area: FloatArray,
     dt: KeypointDetections,
-    dt_rows: IntArray,
     dt_group: IntArray,
     dt_boxes: FloatArray,
     variances: FloatArray,
     min_oks: float,
-) -> CandidatePairs:
+) -> OksPairs:
     """Pairs of the same group with an OKS of at least ``min_oks``.
 
     Args:
-        gt: Ground truth sorted by group.
-        gt_group: (G,), ascending. Group (image and category) of each annotation.
+        gt: G annotations.
+        gt_group: (G,). Group (image and category) of each annotation.
         gt_area: (G,), px^2. Object area that the OKS takes.
-        dt: N detections.
-        dt_rows: (D,). Rows of the detections to match, sorted by group.
-        dt_group: (D,), ascending. Group of each detection.
-        dt_boxes: (4, N), image px. ``pose_boxes`` of the detections.
+        dt: D detections.
+        dt_group: (D,). Group of each detection.
+        dt_boxes: (4, D), image px. ``pose_boxes`` of the detections.
         variances: (K,), of ``oks.keypoint_variances``.
-        min_oks: Lowest threshold of the matching.
+        min_oks: Above 0.
     """
-    starts = np.searchsorted(gt_group, dt_group, side='left')
-    counts = np.searchsorted(gt_group, dt_group, side='right') - starts
-    kept = [CandidatePairs(starts[:0], starts[:0], np.zeros(0))]
-    low, high, reach = _reaches(gt, gt_area, float(variances.max()), min(min_oks, CEILING))
-    for detection, annotation in iterate_pairs(starts, counts):
-        poses = dt_rows[detection]
-        before = [low[i, annotation] - dt_boxes[i + 2, poses] for i in (0, 1)]
-        behind = [dt_boxes[i, poses] - high[i, annotation] for i in (0, 1)]
+    min_oks = min(min_oks, CEILING)
+    kept = [OksPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    low, high, reach = _reaches(gt, gt_area, float(variances.max()), min_oks)
+    for detection, annotation in iterate_group_pairs(dt_group, gt_group):
+        before = [low[i, annotation] - dt_boxes[i + 2, detection] for i in (0, 1)]
+        behind = [dt_boxes[i, detection] - high[i, annotation] for i in (0, 1)]
         gaps = map(np.maximum, before, behind)
         near = sum(gap.clip(0) ** 2 for gap in gaps) <= reach[annotation]
         detection, annotation = detection[near], annotation[near]
         oks = oks_to_ground_truth(
-            dt.keypoints[poses[near]],
+            dt.keypoints[detection],
             gt.keypoints[annotation],
             gt.keypoints_visible[annotation],
             gt_area[annotation],
             gt.bbox_xywh[annotation],
             variances,
         )
-        close = oks >= min(min_oks, CEILING)
-        kept.append(CandidatePairs(detection[close], annotation[close], oks[close]))
-    return CandidatePairs(
+        kept.append(OksPairs(detection, annotation, oks).take(oks >= min_oks))
+    return OksPairs(
         np.concatenate([pairs.detection for pairs in kept]),
         np.concatenate([pairs.annotation for pairs in kept]),
         np.concatenate([pairs.oks for pairs in kept]),
@@ -144,7 +166,7 @@ def _reaches(
 
 
 def match_detections(
-    pairs: CandidatePairs,
+    pairs: OksPairs,
     dt_rank: IntArray,
     dt_outside: BoolArray,
     gt_ignored: BoolArray,
@@ -190,7 +212,7 @@ def match_detections(
     return Matches(*(np.ascontiguousarray(x.transpose(1, 2, 0)) for x in (is_true, is_ignored)))
 
 
-def _preferences(pairs: CandidatePairs, gt_ignored: BoolArray) -> IntArray:
+def _preferences(pairs: OksPairs, gt_ignored: BoolArray) -> IntArray:
     """Rank of each pair among all pairs by (OKS, annotation), from 1, ``COUNTED`` on top."""
     order = np.lexsort((pairs.annotation, pairs.oks))
     rank = np.empty(len(order), dtype=np.int32)

@@ -11,14 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mmpose.coco.keypoint_arrays import FloatArray, KeypointDetections, KeypointGroundTruth
-from mmpose.evaluation.functional.coco_ap import STATISTICS, match_poses
+from mmpose.evaluation.functional.coco_ap import match_poses
 
 CROWD_INDEX = 'crowdIndex'  # field of an image, from 0 (nobody overlaps) to 1
 # crowd index from which an image is of the level on; the lower one ends there
 LEVELS = {'AP(E)': -np.inf, 'AP(M)': 0.2, 'AP(H)': 0.8}
-CROWD_STATISTICS = {
-    name: STATISTICS[name] for name in ('AP', 'AP .5', 'AP .75', 'AR', 'AR .5', 'AR .75')
-}
+OF_ALL_IMAGES = ('AP', 'AP .5', 'AP .75', 'AR', 'AR .5', 'AR .75')
 
 
 def evaluate_crowdpose(
@@ -41,7 +39,8 @@ def evaluate_crowdpose(
     """
     index = _crowd_indices(gt)
     matched = match_poses(gt, dt, sigmas, use_area=False)
-    metrics = matched.scores().summary(statistics=CROWD_STATISTICS)
+    summary = matched.scores().summary()
+    metrics = {name: summary[name] for name in OF_ALL_IMAGES}
     level = np.searchsorted(list(LEVELS.values()), index, side='right') - 1
     for number, name in enumerate(LEVELS):
         scores = matched.scores(gt.image_ids[level == number])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,10 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
 )
 from mmpose.evaluation.functional.coco_ap import evaluate_coco
-from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, PoseErrors
-from mmpose.evaluation.functional.error_matching import (
+from mmpose.evaluation.functional.error_kinds import (
     EXPLAINED_OKS,
+    KEYPOINT_KINDS,
+    PoseErrors,
     counted,
     match_for_errors,
     oks_pairs,
@@ -142,7 +144,8 @@ def _optimal_scores(
     gt: KeypointGroundTruth, dt: KeypointDetections, sigmas: npt.NDArray[np.floating]
 ) -> FloatArray:
     # anywhere near an unlabelled instance OKS is high, which says nothing about the pose
-    pairs = oks_pairs(gt.take(np.flatnonzero(counted(gt))), dt, sigmas, min_oks=0.0)
+    smallest = float(np.finfo(np.float64).tiny)
+    pairs = oks_pairs(gt.take(np.flatnonzero(counted(gt))), dt, sigmas, min_oks=smallest)
     scores = np.zeros(len(dt.scores))
     np.maximum.at(scores, pairs.detection, pairs.oks)
     return scores
@@ -167,11 +170,8 @@ def _perfect_detections(
 def _joined(first: KeypointDetections, second: KeypointDetections) -> KeypointDetections:
     if not len(first.scores):  # an empty result file does not know the type of the ids
         return replace(second, source=first.source)
-    return replace(
-        first,
-        image_id=np.concatenate([first.image_id, second.image_id]),
-        category_id=np.concatenate([first.category_id, second.category_id]),
-        keypoints=np.concatenate([first.keypoints, second.keypoints]),
-        keypoint_scores=np.concatenate([first.keypoint_scores, second.keypoint_scores]),
-        scores=np.concatenate([first.scores, second.scores]),
-    )
+    names = ('image_id', 'category_id', 'keypoints', 'keypoint_scores', 'scores')
+    columns: dict[str, Any] = {
+        x: np.concatenate([getattr(first, x), getattr(second, x)]) for x in names
+    }
+    return KeypointDetections(**columns, source=first.source)

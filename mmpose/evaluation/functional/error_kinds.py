@@ -1,4 +1,8 @@
-"""Kinds of error of each estimated keypoint, in the taxonomy of Ronchi and Perona.
+"""Which annotation a pose is for, and the kind of error of each of its keypoints.
+
+Poses are matched within an image and category, as in the COCO evaluation, but with the partner of
+each as the outcome and one more pass for poses that are too bad for the evaluation. The kinds are
+those of Ronchi and Perona.
 
 "Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation" (ICCV 2017), section 3. With
 the similarity ks = exp(-d^2 / (2 s^2 k^2)), a labelled keypoint of a matched pose is good within
@@ -21,23 +25,22 @@ from mmpose.coco.keypoint_arrays import (
     KeypointDetections,
     KeypointGroundTruth,
 )
-from mmpose.evaluation.functional.error_matching import (
-    EXPLAINED_OKS,
-    FOUND_OKS,
-    NONE,
+from mmpose.evaluation.functional.coco_matching import (
     OksPairs,
-    counted,
+    find_pairs,
+    group_index,
     image_index,
-    iterate_group_pairs,
-    match_for_errors,
-    oks_pairs,
+    pose_boxes,
 )
-from mmpose.evaluation.functional.oks import EPS, keypoint_variances
-from mmpose.evaluation.functional.ragged import segment_starts
+from mmpose.evaluation.functional.oks import keypoint_similarity, keypoint_variances
+from mmpose.evaluation.functional.ragged import iterate_group_pairs, segment_starts
 
 KEYPOINT_KINDS = ('good', 'jitter', 'inversion', 'swap', 'miss')
 GOOD, JITTER, INVERSION, SWAP, MISS = range(len(KEYPOINT_KINDS))
+NONE = -1  # no row
 NO_KIND = -1
+FOUND_OKS = 0.5  # lowest threshold of the COCO evaluation
+EXPLAINED_OKS = 0.1  # poses that are too bad for the evaluation are still explained down to here
 GOOD_SIMILARITY = 0.85  # section 3.1 of the paper, as is the next
 CLOSE_SIMILARITY = 0.5
 
@@ -118,21 +121,6 @@ def find_errors(
     )
 
 
-def keypoint_similarity(
-    points: FloatArray, targets: FloatArray, area: FloatArray, variances: FloatArray
-) -> FloatArray:
-    """ks = exp(-d^2 / (2 s^2 k^2)) of each keypoint: (P, K), in [0, 1].
-
-    Args:
-        points: (P, K, 2), image px.
-        targets: (P, K, 2), image px.
-        area: (P,), px^2. s^2, of the annotated instance that the targets belong to.
-        variances: (K,). k^2, of ``oks.keypoint_variances``.
-    """
-    squared = ((points - targets) ** 2).sum(axis=2)
-    return np.asarray(np.exp(-squared / variances / (area[:, None] + EPS) / 2))
-
-
 def _better_detections(close: OksPairs, matched: IntArray, oks: FloatArray) -> IntArray:
     """Best duplicate that beats the matched detection in OKS, by detection, -1 for none: (D,)."""
     better = np.full(len(matched), NONE, dtype=np.int64)
@@ -203,3 +191,61 @@ def _similarity_to_others(
         starts = segment_starts(first)
         highest[first[starts]] = np.maximum.reduceat(best, starts, axis=0)
     return highest
+
+
+def counted(gt: KeypointGroundTruth) -> BoolArray:
+    """Which annotations the COCO evaluation counts: (G,)."""
+    return np.asarray((gt.num_labelled > 0) & ~gt.iscrowd)
+
+
+def oks_pairs(
+    gt: KeypointGroundTruth,
+    dt: KeypointDetections,
+    sigmas: npt.NDArray[np.floating],
+    min_oks: float,
+) -> OksPairs:
+    """All pairs of the same image and category with an OKS of at least ``min_oks``."""
+    groups, boxes = (group_index(gt, gt), group_index(gt, dt)), pose_boxes(dt.keypoints)
+    variances = keypoint_variances(sigmas)
+    return find_pairs(gt, groups[0], gt.area, dt, groups[1], boxes, variances, min_oks)
+
+
+def match_for_errors(
+    pairs: OksPairs, scores: FloatArray, is_counted: BoolArray, iscrowd: BoolArray
+) -> IntArray:
+    """Annotation of each detection.
+
+    The matching is that of the COCO evaluation at OKS 0.5: detections choose in the order of their
+    scores, an annotation that counts before one that does not. What is left over on both sides is
+    then matched in the same way down to the lowest OKS of the pairs.
+
+    Args:
+        pairs: Pairs of the same image and category.
+        scores: (D,). Confidence of each detection.
+        is_counted: (G,). Annotations that the evaluation counts.
+        iscrowd: (G,). Annotations that any number of detections may have.
+
+    Returns:
+        (D,). Row of the annotation, -1 for none; it may be one that does not count.
+    """
+    rank = np.empty(len(scores), dtype=np.int64)
+    rank[np.argsort(-scores, kind='stable')] = np.arange(len(scores))
+    # within a detection the highest OKS first, then the last annotation, as COCO prefers
+    order = np.lexsort((-pairs.annotation, -pairs.oks, rank[pairs.detection]))
+    pairs = pairs.take(order)
+    counts = is_counted[pairs.annotation]
+    claimed = np.full(len(scores), NONE, dtype=np.int64)
+    is_free = np.ones(len(is_counted), dtype=np.bool_)
+    for usable in (counts & (pairs.oks >= FOUND_OKS), ~counts & (pairs.oks >= FOUND_OKS), counts):
+        _claim(pairs.take(usable), claimed, is_free, iscrowd)
+    return claimed
+
+
+def _claim(pairs: OksPairs, claimed: IntArray, is_free: BoolArray, iscrowd: BoolArray) -> None:
+    """Settles pairs in their order, in place; a crowd stays free."""
+    for detection, annotation in zip(
+        pairs.detection.tolist(), pairs.annotation.tolist(), strict=True
+    ):
+        if claimed[detection] == NONE and is_free[annotation]:
+            claimed[detection] = annotation
+            is_free[annotation] = iscrowd[annotation]

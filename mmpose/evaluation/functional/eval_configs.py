@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from mmpose.coco.files import load_detections, load_ground_truth
 from mmpose.coco.instance_layout import IMAGE, InstanceLayout
-from mmpose.coco.keypoint_arrays import HEAD_SIZE, FloatArray, KeypointGroundTruth
+from mmpose.coco.keypoint_arrays import HEAD_SIZE, KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_backends import evaluate_files
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
 from mmpose.evaluation.functional.instances import load_instances, pair_detections
-from mmpose.evaluation.functional.keypoint_errors import BBOX, DistanceMetric
+from mmpose.evaluation.functional.keypoint_errors import BBOX, DistanceMetric, stated_lengths
 from mmpose.evaluation.functional.mpii import (
     evaluate_mpii,
     load_mpii_annotations,
@@ -22,7 +25,6 @@ from mmpose.evaluation.functional.posetrack import evaluate_posetrack18, load_po
 from mmpose.evaluation.functional.wholebody import PART_SCORES, WHOLEBODY_FIELDS, evaluate_wholebody
 from mmpose.metainfo import load_metainfo
 from mmpose.metainfo.info_dict import NAMES
-from mmpose.structures import DatasetMeta
 
 
 @dataclass(frozen=True)
@@ -178,8 +180,8 @@ def evaluate_results(
     eval_config = find_eval_config(dataset)
     dataset_meta = load_metainfo(eval_config.skeleton)
     if eval_config.kind == 'keypoints':
-        extras, layout = _extras(eval_config), eval_config.layout
-        gt = load_instances(annotation_file, dataset_meta.num_keypoints, extras, layout)
+        extras, num = stated_lengths(eval_config.metrics), dataset_meta.num_keypoints
+        gt = load_instances(annotation_file, num, extras, eval_config.layout)
         return evaluate_keypoints(eval_config, gt, result_file)
     if eval_config.kind == 'mpii':
         gt = load_mpii_annotations(annotation_file)
@@ -187,10 +189,14 @@ def evaluate_results(
         return evaluate_mpii(
             dt.keypoints, pair_detections(mpii_ground_truth(gt, mat_file, annotation_file), dt)
         )
+    sigmas = dataset_meta.oks_sigmas().astype('float64')
     if eval_config.kind == 'coco':
         area = eval_config.use_area if use_area is None else use_area
-        return evaluate_files(annotation_file, result_file, _sigmas(dataset_meta), area, backend)
-    return _evaluate_detections(eval_config, dataset_meta, result_file, annotation_file)
+        return evaluate_files(annotation_file, result_file, sigmas, area, backend)
+    is_whole = eval_config.kind == 'coco_wholebody'
+    fields = WHOLEBODY_FIELDS if is_whole else dataset_meta.num_keypoints
+    dt = load_detections(result_file, fields, optional_extras=PART_SCORES if is_whole else ())
+    return evaluate_detections(eval_config.kind, annotation_file, dt, sigmas)
 
 
 def evaluate_keypoints(
@@ -208,34 +214,28 @@ def evaluate_keypoints(
     return {one.name: one.evaluate(dt.keypoints, paired) for one in eval_config.metrics}
 
 
-def _evaluate_detections(
-    eval_config: EvalConfig,
-    dataset_meta: DatasetMeta,
-    result_file: str | Path,
+def evaluate_detections(
+    kind: str,
     annotation_file: str | Path,
+    dt: KeypointDetections,
+    sigmas: npt.NDArray[np.floating],
+    layout: InstanceLayout | None = None,
 ) -> dict[str, float]:
-    num = dataset_meta.num_keypoints
-    if eval_config.kind == 'coco_wholebody':
-        gt = load_ground_truth(annotation_file, WHOLEBODY_FIELDS)
-        dt = load_detections(result_file, WHOLEBODY_FIELDS, optional_extras=PART_SCORES)
-        return evaluate_wholebody(gt, dt, _sigmas(dataset_meta))
-    dt = load_detections(result_file, num)
-    if eval_config.kind == 'posetrack18':
+    """Metrics of detections by a protocol of its own.
+
+    Args:
+        kind: ``coco_wholebody``, ``posetrack18``, ``crowdpose`` or ``humanart``.
+        sigmas: (K,). OKS constants of the skeleton.
+        layout: Where the instances of an annotation stand; PoseTrack18 has one layout only.
+    """
+    if kind == 'posetrack18':
         return evaluate_posetrack18(load_posetrack18(annotation_file), dt)
-    if eval_config.kind == 'crowdpose':
-        gt = load_ground_truth(annotation_file, num, image_extras=(CROWD_INDEX,))
-        return evaluate_crowdpose(gt, dt, _sigmas(dataset_meta))
-    gt = load_ground_truth(annotation_file, num, image_extras=(FILE_NAME,))
-    return evaluate_humanart(gt, dt, _sigmas(dataset_meta))
-
-
-def _extras(eval_config: EvalConfig) -> tuple[str, ...]:
-    """Fields of the annotations that the metrics divide by."""
-    norms = {one.norm for one in eval_config.metrics}
-    return tuple(norm for norm in norms if isinstance(norm, str) and norm != BBOX)
-
-
-def _sigmas(dataset_meta: DatasetMeta) -> FloatArray:
-    if dataset_meta.sigmas is None:
-        raise ValueError(f"skeleton '{dataset_meta.name}' has no sigmas, which OKS needs")
-    return dataset_meta.sigmas.astype('float64')
+    if kind == 'coco_wholebody':
+        gt = load_ground_truth(annotation_file, WHOLEBODY_FIELDS, layout=layout)
+        return evaluate_wholebody(gt, dt, sigmas)
+    evaluate, extra = {
+        'crowdpose': (evaluate_crowdpose, CROWD_INDEX),
+        'humanart': (evaluate_humanart, FILE_NAME),
+    }[kind]
+    gt = load_ground_truth(annotation_file, len(sigmas), image_extras=(extra,), layout=layout)
+    return evaluate(gt, dt, sigmas)

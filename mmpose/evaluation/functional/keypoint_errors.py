@@ -7,6 +7,7 @@ are labelled at least once, while errors are averaged over all labelled keypoint
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,6 @@ from mmpose.coco.keypoint_arrays import BoolArray, FloatArray, KeypointGroundTru
 
 BBOX = 'bbox'
 Norm = str | float | tuple[int, int]
-NO_KEYPOINT = -1.0  # the value when no keypoint is labelled
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ class DistanceMetric:
         if self.kind == 'auc':
             return area_under_curve(distances, self.num_thrs)
         return mean_distance(distances)
+
+
+def stated_lengths(metrics: Iterable[DistanceMetric]) -> tuple[str, ...]:
+    """Fields of the annotations that metrics divide by."""
+    norms = dict.fromkeys(one.norm for one in metrics)
+    return tuple(norm for norm in norms if isinstance(norm, str) and norm != BBOX)
 
 
 def keypoint_distances(
@@ -92,9 +98,7 @@ def pck_accuracy(distances: FloatArray, thr: float) -> float:
     Returns:
         Value in [0, 1]; -1 if no keypoint is labelled.
     """
-    accuracies = keypoint_accuracies(distances, thr)
-    labelled = accuracies[~np.isnan(accuracies)]
-    return float(labelled.mean()) if labelled.size else NO_KEYPOINT
+    return mean_of_known(keypoint_accuracies(distances, thr))
 
 
 def area_under_curve(distances: FloatArray, num_thrs: int = 20) -> float:
@@ -109,8 +113,7 @@ def area_under_curve(distances: FloatArray, num_thrs: int = 20) -> float:
     Returns:
         Value in [0, 1); -1 if no keypoint is labelled.
     """
-    thresholds = [1.0 * i / num_thrs for i in range(num_thrs)]
-    return float(np.mean([pck_accuracy(distances, thr) for thr in thresholds]))
+    return float(np.mean([pck_accuracy(distances, i / num_thrs) for i in range(num_thrs)]))
 
 
 def mean_distance(distances: FloatArray) -> float:
@@ -125,8 +128,13 @@ def mean_distance(distances: FloatArray) -> float:
     Returns:
         The mean; -1 if no keypoint is labelled.
     """
-    labelled = distances[np.isfinite(distances)]
-    return float(labelled.mean()) if labelled.size else NO_KEYPOINT
+    return mean_of_known(distances)
+
+
+def mean_of_known(values: FloatArray) -> float:
+    """Mean of the finite values of any shape; -1 if there is none."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else -1.0
 
 
 def distances_of(keypoints: FloatArray, gt: KeypointGroundTruth, norm: FloatArray) -> FloatArray:
@@ -151,32 +159,19 @@ def norm_lengths(gt: KeypointGroundTruth, norm: Norm) -> FloatArray:
     if norm == BBOX:
         return np.asarray(gt.bbox_xywh[:, 2:].max(axis=1))
     if isinstance(norm, str):
-        return extra_norm(gt, norm)
+        if norm not in gt.extras:
+            raise ValueError(
+                f"{gt.source}: the annotations have no '{norm}' (they have {sorted(gt.extras)}), "
+                'which is to normalise the errors; add it to each annotation or choose another norm'
+            )
+        return np.asarray(gt.extras[norm], dtype=np.float64).reshape(len(gt.ann_id))
     if isinstance(norm, tuple):
         return _keypoint_pair_norm(gt, *norm)
     return np.full(len(gt.ann_id), float(norm))
 
 
-def extra_norm(gt: KeypointGroundTruth, name: str) -> FloatArray:
-    """Normalisation length that the ground truth states, such as ``head_size``: (G,), px.
-
-    Raises:
-        ValueError: If the ground truth has no such length.
-    """
-    if name not in gt.extras:
-        raise ValueError(
-            f"{gt.source}: the annotations have no '{name}' (they have {sorted(gt.extras)}), which "
-            'is to normalise the errors; add it to each annotation or choose another norm'
-        )
-    return np.asarray(gt.extras[name], dtype=np.float64).reshape(len(gt.ann_id))
-
-
 def _keypoint_pair_norm(gt: KeypointGroundTruth, first: int, second: int) -> FloatArray:
-    """Distance between two annotated keypoints of each instance: (G,), px; 0 if one is unlabelled.
-
-    Raises:
-        ValueError: If the skeleton does not have these keypoints.
-    """
+    """Distance between two annotated keypoints: (G,), px; 0 where one is unlabelled."""
     for keypoint in (first, second):
         if not 0 <= keypoint < gt.num_keypoints:
             raise ValueError(

@@ -21,7 +21,12 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
 )
 from mmpose.coco.mpii_reader import FIRST_PIXEL, NUM_KEYPOINTS, head_size_of_boxes, read_mpii
-from mmpose.evaluation.functional.keypoint_errors import distances_of, extra_norm
+from mmpose.evaluation.functional.keypoint_errors import (
+    distances_of,
+    keypoint_accuracies,
+    mean_of_known,
+    norm_lengths,
+)
 
 MAT_FILE = 'mpii_gt_val.mat'
 # names in the mat file, in the order of the annotation file; the metrics need those of four letters
@@ -65,25 +70,17 @@ def evaluate_mpii(
             f'{gt.source}: poses have {keypoints.shape[1]} keypoints and annotations '
             f'{gt.num_keypoints}; MPII has {NUM_KEYPOINTS}'
         )
-    distances = distances_of(keypoints, gt, extra_norm(gt, HEAD_SIZE))
-    num_labelled = np.isfinite(distances).sum(axis=0)  # (16,)
-    num_correct = (distances <= thr).sum(axis=0)
-    per_keypoint = np.where(num_labelled > 0, num_correct / np.maximum(num_labelled, 1), np.nan)
-    metrics = {}
-    for name, members in KEYPOINT_GROUPS.items():
-        shares = per_keypoint[[MAT_JOINTS.index(member) for member in members]]
-        shares = shares[~np.isnan(shares)]
-        metrics[f'{name} PCK'] = 100 * float(shares.mean()) if shares.size else -1.0
-    metrics['PCK'] = _share_of_all(distances, thr)
-    metrics['PCK@0.1'] = _share_of_all(distances, 0.1)
-    return metrics
-
-
-def _share_of_all(distances: FloatArray, thr: float) -> float:
-    """Percentage over all labelled keypoints that count: (N, 16) -> one value."""
+    distances = distances_of(keypoints, gt, norm_lengths(gt, HEAD_SIZE))
+    accuracies = keypoint_accuracies(distances, np.nextafter(thr, np.inf))  # thr itself is correct
+    shares = {
+        f'{name} PCK': accuracies[[MAT_JOINTS.index(member) for member in members]]
+        for name, members in KEYPOINT_GROUPS.items()
+    }
     counted = distances[:, [name not in LEFT_OUT for name in MAT_JOINTS]]
-    counted = counted[np.isfinite(counted)]
-    return 100 * float((counted <= thr).mean()) if counted.size else -1.0
+    for name, limit in (('PCK', thr), ('PCK@0.1', 0.1)):
+        shares[name] = np.where(np.isnan(counted), np.nan, counted <= limit)
+    means = {name: mean_of_known(values) for name, values in shares.items()}
+    return {name: 100 * mean if mean >= 0 else mean for name, mean in means.items()}
 
 
 def load_mpii_annotations(path: str | Path) -> KeypointGroundTruth:

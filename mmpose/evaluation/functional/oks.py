@@ -25,6 +25,25 @@ def keypoint_variances(sigmas: npt.NDArray[np.floating]) -> FloatArray:
     return doubled**2
 
 
+def keypoint_similarity(
+    points: FloatArray, targets: FloatArray, area: FloatArray, variances: FloatArray
+) -> FloatArray:
+    """ks = exp(-d^2 / (2 s^2 k^2)) of each keypoint: (P, K), in [0, 1].
+
+    Args:
+        points: (P, K, 2), image px.
+        targets: (P, K, 2), image px.
+        area: (P,), px^2. s^2, of the annotated instance that the targets belong to.
+        variances: (K,). k^2, of ``keypoint_variances``.
+    """
+    delta = points - targets
+    np.square(delta, out=delta)
+    exponent = (delta[..., 0] + delta[..., 1]) / variances  # (P, K)
+    exponent /= area[:, None] + EPS
+    exponent /= -2
+    return np.asarray(np.exp(exponent))
+
+
 def oks_of_pairs(
     first: FloatArray, second: FloatArray, area: FloatArray, variances: FloatArray
 ) -> FloatArray:
@@ -36,7 +55,7 @@ def oks_of_pairs(
         area: (P,), px^2. Object area of each pair.
         variances: (K,), of ``keypoint_variances``.
     """
-    return np.asarray(np.exp(_negative_exponent(first, second, area, variances)).mean(axis=1))
+    return np.asarray(keypoint_similarity(first, second, area, variances).mean(axis=1))
 
 
 def oks_iou(
@@ -91,21 +110,10 @@ def oks_to_ground_truth(
         gt_keypoints = gt_keypoints.copy()
         low, high = enlarged_box(gt_bbox_xywh[unlabelled])
         gt_keypoints[unlabelled] = np.clip(poses[unlabelled], low[:, None], high[:, None])
-    similarity = np.exp(_negative_exponent(poses, gt_keypoints, gt_area, variances))  # (P, K)
+    similarity = keypoint_similarity(poses, gt_keypoints, gt_area, variances)  # (P, K)
     oks = np.einsum('pk,pk->p', similarity, visible) / np.maximum(num_visible, 1)
     oks[unlabelled] = similarity[unlabelled].mean(axis=1)
     return np.asarray(oks)
-
-
-def _negative_exponent(
-    first: FloatArray, second: FloatArray, area: FloatArray, variances: FloatArray
-) -> FloatArray:
-    delta = first - second
-    np.square(delta, out=delta)
-    squared = (delta[..., 0] + delta[..., 1]) / variances  # (P, K)
-    squared /= area[:, None] + EPS
-    squared /= -2
-    return np.asarray(squared)
 
 
 def enlarged_box(bbox_xywh: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -18,21 +18,26 @@ from mmpose.evaluation.functional.coco_ap import (
     AREA_RANGES,
     BOX_TO_OBJECT_AREA,
     MAX_DETECTIONS,
+    OKS_THRESHOLDS,
     evaluate_coco,
+    mean_of_given,
+    precision_at_recalls,
 )
+from mmpose.evaluation.functional.coco_matching import group_index, image_index
 from mmpose.evaluation.functional.error_correction import CorrectedAP, measure_corrections
-from mmpose.evaluation.functional.error_kinds import KEYPOINT_KINDS, PoseErrors, find_errors
-from mmpose.evaluation.functional.error_matching import (
+from mmpose.evaluation.functional.error_kinds import (
+    KEYPOINT_KINDS,
     NONE,
+    PoseErrors,
     counted,
-    group_index,
-    image_index,
-    iterate_group_pairs,
+    find_errors,
 )
-from mmpose.evaluation.functional.ragged import rank_in_group
+from mmpose.evaluation.functional.ragged import best_in_groups, iterate_group_pairs
 from mmpose.structures import box_iou_xywh
 
 OVERLAP_IOU = 0.1  # of two boxes, as Ronchi and Perona (ICCV 2017) count crowding
+Rows = IntArray | slice
+GroupErrors = dict[str, int | float | None]
 MOST_OVERLAPS = 3  # the last row of the table holds this many and more
 
 
@@ -53,23 +58,6 @@ class ErrorAnalysis:
     errors: PoseErrors
     ap: CorrectedAP
     num_overlaps: IntArray
-
-
-@dataclass(frozen=True)
-class GroupErrors:
-    """Errors of some of the instances.
-
-    Attributes:
-        num_instances: Annotations that count.
-        num_missed: Those without a detection.
-        keypoints: (5,). Labelled keypoints of matched instances by ``KEYPOINT_KINDS``.
-        mean_oks: Over the instances; 0 for a missed one. NaN where there is nobody.
-    """
-
-    num_instances: int
-    num_missed: int
-    keypoints: IntArray
-    mean_oks: float
 
 
 def analyze_errors(
@@ -99,10 +87,7 @@ def analyze_errors(
         gt = replace(gt, area=gt.bbox_xywh[:, 2:].prod(axis=1) * BOX_TO_OBJECT_AREA)
     # first, for its checks: what follows relies on them
     metrics = evaluate_coco(gt, dt, sigmas).summary()
-    group = group_index(gt, dt)
-    order = np.lexsort((-dt.scores, group))
-    kept = order[rank_in_group(group[order]) < MAX_DETECTIONS]
-    dt = dt.take(np.sort(kept))
+    dt = dt.take(np.sort(best_in_groups(group_index(gt, dt), dt.scores, MAX_DETECTIONS)))
     errors = find_errors(gt, dt, sigmas, flip_indices)
     return ErrorAnalysis(
         gt=gt,
@@ -135,19 +120,25 @@ def lost_oks(analysis: ErrorAnalysis) -> dict[str, float]:
     return {**lost, 'false_negative': float(errors.is_missed.sum()) / num_instances}
 
 
-def count_errors(analysis: ErrorAnalysis) -> dict[str, int]:
+def count_errors(
+    analysis: ErrorAnalysis, people: Rows = slice(None), poses: Rows = slice(None)
+) -> dict[str, int]:
     """Keypoints of each kind, then detections and instances with errors.
+
+    Args:
+        people: Rows of the annotations that count.
+        poses: Rows of the detections that count.
 
     Returns:
         The kinds of ``KEYPOINT_KINDS``, ``score``, ``false_positive`` and ``false_negative``.
     """
     errors = analysis.errors
-    keypoints = {kind: int((errors.kinds == i).sum()) for i, kind in enumerate(KEYPOINT_KINDS)}
+    kinds = errors.kinds[poses]
     return {
-        **keypoints,
-        'score': int((errors.better != NONE).sum()),
-        'false_positive': int(errors.is_false_positive.sum()),
-        'false_negative': int(errors.is_missed.sum()),
+        **{kind: int((kinds == i).sum()) for i, kind in enumerate(KEYPOINT_KINDS)},
+        'score': int((errors.better[poses] != NONE).sum()),
+        'false_positive': int(errors.is_false_positive[poses].sum()),
+        'false_negative': int(errors.is_missed[people].sum()),
     }
 
 
@@ -157,8 +148,45 @@ def keypoint_table(analysis: ErrorAnalysis) -> IntArray:
     return np.stack([(kinds == i).sum(axis=0) for i in range(len(KEYPOINT_KINDS))], axis=1)
 
 
+def keypoint_average_precision(analysis: ErrorAnalysis) -> FloatArray:
+    """AP of each keypoint: precision of right keypoints over recall, missed instances included.
+
+    Poses are matched to instances as the error analysis does, and ranked by their scores. A
+    keypoint of a matched pose is right at a threshold if its similarity to its own annotated place
+    reaches it: on the place of another instance it is wrong. It does not count where it is not
+    labelled. Thresholds, recall points and the mean over categories are those of COCO's AP.
+
+    Returns:
+        (K,) in [0, 1]; NaN for a keypoint that is never labelled.
+    """
+    gt, dt, errors = analysis.gt, analysis.dt, analysis.errors
+    # all keypoints of false positives, the labelled ones of others: (D, K)
+    is_counted = (errors.matched != NONE)[:, None] & (errors.kinds >= 0)
+    is_counted |= errors.is_false_positive[:, None]
+    values = np.full((len(gt.category_ids), gt.num_keypoints), np.nan)
+    for c, category in enumerate(gt.category_ids):
+        rows = np.flatnonzero(dt.category_id == category)
+        rows = rows[np.argsort(-dt.scores[rows], kind='stable')]
+        instances = counted(gt) & (gt.category_id == category)
+        num_labelled = gt.keypoints_visible[instances].sum(axis=0)  # (K,)
+        similarity = errors.similarity[rows]  # (d, K)
+        for k in np.flatnonzero(num_labelled):
+            own = similarity[is_counted[rows, k], k]  # 0 for a false positive
+            curves = [
+                precision_at_recalls(np.flatnonzero(own >= threshold) + 1, int(num_labelled[k]))
+                for threshold in OKS_THRESHOLDS
+            ]
+            values[c, k] = np.mean(curves)
+    return mean_of_given(values, axis=0)
+
+
 def size_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
-    """Errors of small, medium and large instances; the AP has metrics for the last two."""
+    """Errors of small, medium and large instances; the AP has metrics for the last two.
+
+    Returns:
+        ``people`` that count, their ``mean_oks`` (0 for a missed one; None where there is nobody),
+        ``missed_people``, and the keypoints of those who were found by ``KEYPOINT_KINDS``.
+    """
     area = analysis.gt.area
     low, high = AREA_RANGES['medium'][0], AREA_RANGES['large'][0]
     return {
@@ -169,7 +197,7 @@ def size_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
 
 
 def crowding_table(analysis: ErrorAnalysis) -> dict[str, GroupErrors]:
-    """Errors of instances by the number of others whose boxes overlap theirs."""
+    """Errors of instances by the number of others whose boxes overlap theirs; see size_table."""
     overlaps = np.minimum(analysis.num_overlaps, MOST_OVERLAPS)
     names = [*map(str, range(MOST_OVERLAPS)), f'{MOST_OVERLAPS} or more']
     return {name: _group(analysis, overlaps == i) for i, name in enumerate(names)}
@@ -218,11 +246,9 @@ def _group(analysis: ErrorAnalysis, is_member: BoolArray) -> GroupErrors:
     rows = rows[is_member[errors.matched[rows]]]
     kinds = errors.kinds[rows]
     num_instances = int((counted(analysis.gt) & is_member).sum())
-    return GroupErrors(
-        num_instances=num_instances,
-        num_missed=int((errors.is_missed & is_member).sum()),
-        keypoints=np.array(
-            [(kinds == i).sum() for i in range(len(KEYPOINT_KINDS))], dtype=np.int64
-        ),
-        mean_oks=float(errors.oks[rows].sum()) / num_instances if num_instances else float('nan'),
-    )
+    return {
+        'people': num_instances,
+        'mean_oks': float(errors.oks[rows].sum()) / num_instances if num_instances else None,
+        'missed_people': int((errors.is_missed & is_member).sum()),
+        **{kind: int((kinds == i).sum()) for i, kind in enumerate(KEYPOINT_KINDS)},
+    }

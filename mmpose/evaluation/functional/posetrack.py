@@ -8,7 +8,7 @@ Published results use the 15 keypoints of the challenge: the ears of the 17 are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,9 @@ from mmpose.coco.keypoint_arrays import (
     check_detections_fit,
 )
 from mmpose.coco.mpii_reader import head_size_of_boxes
-from mmpose.evaluation.functional.keypoint_errors import extra_norm
-from mmpose.evaluation.functional.ragged import iterate_pairs, segment_starts
+from mmpose.evaluation.functional.coco_matching import image_index
+from mmpose.evaluation.functional.keypoint_errors import mean_of_known, norm_lengths
+from mmpose.evaluation.functional.ragged import iterate_group_pairs, segment_starts
 
 NUM_KEYPOINTS = 17
 HEAD_BOX = 'bbox_head'  # field of an annotation: left, top, width, height
@@ -43,23 +44,6 @@ KEYPOINT_GROUPS = {
     'Ankl AP': (15, 16),
 }
 KEYPOINTS = tuple(keypoint for group in KEYPOINT_GROUPS.values() for keypoint in group)
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Pairs of a detection and an annotation of one image: P pairs in the order of detections.
-
-    Attributes:
-        detection: (P,).
-        annotation: (P,).
-        hits: (P, K). True where the keypoints of the two are close.
-        share: (P,). Hits per annotated keypoint.
-    """
-
-    detection: IntArray
-    annotation: IntArray
-    hits: BoolArray
-    share: FloatArray
 
 
 def load_posetrack18(path: str | Path) -> KeypointGroundTruth:
@@ -115,12 +99,7 @@ def evaluate_posetrack18(gt: KeypointGroundTruth, dt: KeypointDetections) -> dic
                 is_true[order, keypoint], int(num_annotated[keypoint])
             )
     groups = {**KEYPOINT_GROUPS, 'AP': KEYPOINTS}
-    return {name: _mean(ap[list(points)]) for name, points in groups.items()}
-
-
-def _mean(values: FloatArray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else -1.0
+    return {name: mean_of_known(ap[list(points)]) for name, points in groups.items()}
 
 
 def _in_ignored_regions(
@@ -158,51 +137,29 @@ def _true_keypoints(
 ) -> BoolArray:
     """(N, K). True where a keypoint is at that of the instance its pose is assigned to."""
     is_true = np.zeros(dt.keypoint_scores.shape, dtype=np.bool_)
-    pairs = _pairs(gt, dt, is_counted)
-    if len(pairs.detection) == 0:
+    reach = MAX_HEADS * norm_lengths(gt, HEAD_SIZE)
+    kept = []
+    for detection, annotation in iterate_group_pairs(image_index(gt, dt), image_index(gt, gt)):
+        delta = dt.keypoints[detection] - gt.keypoints[annotation]  # (P, K, 2)
+        hits = gt.keypoints_visible[annotation] & is_counted[detection]
+        hits &= np.hypot(delta[..., 0], delta[..., 1]) <= reach[annotation, None]
+        share = hits.sum(axis=1) / np.maximum(gt.keypoints_visible[annotation].sum(axis=1), 1)
+        # each detection keeps the instance that it shares most with, the first of equals
+        best = _first_maxima(detection, share)
+        kept.append((detection[best], annotation[best], hits[best], share[best]))
+    if not kept:
         return is_true
-    # each detection keeps the instance that it shares most with, the first of equals
-    best = _first_maxima(pairs.detection, pairs.share)
+    detection, annotation, hits, share = map(np.concatenate, zip(*kept, strict=True))
     # each instance keeps the detection that it shares most with, the first of equals
-    best = best[np.argsort(pairs.annotation[best], kind='stable')]
-    best = best[_first_maxima(pairs.annotation[best], pairs.share[best])]
-    is_true[pairs.detection[best]] = pairs.hits[best]
+    best = _first_maxima(annotation, share)
+    is_true[detection[best]] = hits[best]
     return is_true
 
 
-def _pairs(gt: KeypointGroundTruth, dt: KeypointDetections, is_counted: BoolArray) -> _Pairs:
-    order = np.argsort(gt.image_id, kind='stable')
-    starts = np.searchsorted(gt.image_id, dt.image_id, side='left', sorter=order)
-    counts = np.searchsorted(gt.image_id, dt.image_id, side='right', sorter=order) - starts
-    reach = MAX_HEADS * extra_norm(gt, HEAD_SIZE)
-    kept = [_Pairs(starts[:0], starts[:0], np.zeros((0, NUM_KEYPOINTS), np.bool_), np.zeros(0))]
-    for detection, place in iterate_pairs(starts, counts):
-        annotation = order[place]
-        delta = dt.keypoints[detection] - gt.keypoints[annotation]  # (P, K, 2)
-        distance = np.hypot(delta[..., 0], delta[..., 1])
-        hits = gt.keypoints_visible[annotation] & is_counted[detection]
-        hits &= distance <= reach[annotation, None]
-        share = hits.sum(axis=1) / np.maximum(gt.keypoints_visible[annotation].sum(axis=1), 1)
-        kept.append(_Pairs(detection, annotation, hits, share))
-    return _Pairs(
-        np.concatenate([pairs.detection for pairs in kept]),
-        np.concatenate([pairs.annotation for pairs in kept]),
-        np.concatenate([pairs.hits for pairs in kept]),
-        np.concatenate([pairs.share for pairs in kept]),
-    )
-
-
 def _first_maxima(groups: IntArray, values: FloatArray) -> IntArray:
-    """Row of the highest value of each group, the first of equals.
-
-    Args:
-        groups: (P,), equal values adjacent.
-        values: (P,).
-    """
-    starts = segment_starts(groups)
-    number = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(groups))))
-    order = np.lexsort((np.arange(len(groups)), -values, number))
-    return order[starts]
+    """Row of the highest value of each group (P,) of values (P,), the first of equals."""
+    order = np.lexsort((-values, groups))
+    return order[segment_starts(groups[order])]
 
 
 def _average_precision(is_true: BoolArray, num_annotated: int) -> float:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mmpose.coco.keypoint_arrays import IntArray
+from mmpose.coco.keypoint_arrays import FloatArray, IntArray
 
-PAIRS_PER_CHUNK = (
-    8192  # 17 keypoints of float64 coordinates: about 2 MB, which stays in the L2 cache
-)
+# 17 keypoints of float64 coordinates: about 2 MB, which stays in the L2 cache
+PAIRS_PER_CHUNK = 8192
 
 
 def segment_starts(sorted_groups: IntArray) -> IntArray:
@@ -54,6 +53,19 @@ def expand_ranges(starts: IntArray, counts: IntArray) -> IntArray:
     return np.asarray(np.arange(total) + np.repeat(starts - offsets, counts), dtype=np.int64)
 
 
+def best_in_groups(groups: IntArray, scores: FloatArray, num: int) -> IntArray:
+    """Rows of the ``num`` best scores of each group, by group and descending score.
+
+    Args:
+        groups: (N,), from 0.
+        scores: (N,). Of equal ones the earlier is better.
+    """
+    rows = np.argsort(-scores, kind='stable')
+    small = np.min_scalar_type(groups.max(initial=0))  # 16 bits sort much faster
+    rows = rows[np.argsort(groups[rows].astype(small), kind='stable')]
+    return rows[rank_in_group(groups[rows]) < num]
+
+
 def iterate_pairs(
     starts: IntArray, counts: IntArray, pairs_per_chunk: int = PAIRS_PER_CHUNK
 ) -> Iterator[tuple[IntArray, IntArray]]:
@@ -80,3 +92,24 @@ def iterate_pairs(
             expand_ranges(starts[first:last], counts[first:last]),
         )
         first, done = last, int(ends[last - 1])
+
+
+def iterate_group_pairs(
+    first_group: IntArray, second_group: IntArray
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """Pairs of rows of the same group in chunks; all pairs of a first row are in one chunk.
+
+    Args:
+        first_group: (N,). Group of each first row, in any order.
+        second_group: (M,). Group of each second row, in any order.
+
+    Yields:
+        first: (P,). First rows, ascending.
+        second: (P,). Second rows, ascending for each first one.
+    """
+    order = np.argsort(second_group, kind='stable')
+    ordered = second_group[order]
+    starts = np.searchsorted(ordered, first_group, side='left')
+    counts = np.searchsorted(ordered, first_group, side='right') - starts
+    for first, partner in iterate_pairs(starts, counts):
+        yield first, order[partner]

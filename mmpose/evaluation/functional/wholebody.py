@@ -9,7 +9,7 @@ read, and the size of a detection is that of the box around its 17 body keypoint
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,33 +27,18 @@ WHOLEBODY_FIELDS = {
 }
 
 
-@dataclass(frozen=True)
-class WholeBodyPart:
-    """Range of the 133 keypoints.
-
-    Attributes:
-        first: First keypoint of the part.
-        last: Keypoint after its last one.
-        score_name: Field of a result that ranks the part if it is there; ``score`` otherwise.
-    """
-
-    first: int
-    last: int
-    score_name: str
-
-
 WHOLE = 'whole'
+# keypoints of each part, and the field of a result that ranks it if it is there
 PARTS = {
-    'body': WholeBodyPart(0, 17, 'score'),
-    'foot': WholeBodyPart(17, 23, 'foot_score'),
-    'face': WholeBodyPart(23, 91, 'face_score'),
-    'left hand': WholeBodyPart(91, 112, 'lefthand_score'),
-    'right hand': WholeBodyPart(112, 133, 'righthand_score'),
-    WHOLE: WholeBodyPart(0, 133, 'wholebody_score'),
+    'body': (slice(0, 17), 'score'),
+    'foot': (slice(17, 23), 'foot_score'),
+    'face': (slice(23, 91), 'face_score'),
+    'left hand': (slice(91, 112), 'lefthand_score'),
+    'right hand': (slice(112, 133), 'righthand_score'),
+    WHOLE: (slice(0, 133), 'wholebody_score'),
 }
-PART_SCORES = tuple(part.score_name for part in PARTS.values() if part.score_name != 'score')
-NUM_BODY = PARTS['body'].last
-NUM_WHOLEBODY = PARTS[WHOLE].last
+PART_SCORES = tuple(name for _, name in PARTS.values() if name != 'score')
+NUM_BODY, NUM_WHOLEBODY = 17, 133
 
 
 def evaluate_wholebody(
@@ -81,33 +66,22 @@ def evaluate_wholebody(
             )
     body_extents = extents(dt.keypoints[:, :NUM_BODY])
     metrics = {}
-    for name, part in PARTS.items():
-        matched = match_poses(
-            _part_of_ground_truth(gt, part),
-            _part_of_detections(dt, part),
-            sigmas[part.first : part.last],
-            dt_extents=body_extents,
+    for name, (part, score_name) in PARTS.items():
+        keypoints_visible = gt.keypoints_visible[:, part]
+        part_gt = replace(
+            gt,
+            keypoints=gt.keypoints[:, part],
+            keypoints_visible=keypoints_visible,
+            num_labelled=keypoints_visible.sum(axis=1),
         )
+        part_dt = replace(
+            dt,
+            keypoints=dt.keypoints[:, part],
+            keypoint_scores=dt.keypoint_scores[:, part],
+            scores=np.asarray(dt.extras.get(score_name, dt.scores), dtype=np.float64),
+        )
+        matched = match_poses(part_gt, part_dt, sigmas[part], dt_extents=body_extents)
         summary = matched.scores().summary()
         start = '' if name == WHOLE else f'{name} '
         metrics.update({f'{start}{metric}': value for metric, value in summary.items()})
     return metrics
-
-
-def _part_of_ground_truth(gt: KeypointGroundTruth, part: WholeBodyPart) -> KeypointGroundTruth:
-    keypoints_visible = gt.keypoints_visible[:, part.first : part.last]
-    return replace(
-        gt,
-        keypoints=gt.keypoints[:, part.first : part.last],
-        keypoints_visible=keypoints_visible,
-        num_labelled=keypoints_visible.sum(axis=1),
-    )
-
-
-def _part_of_detections(dt: KeypointDetections, part: WholeBodyPart) -> KeypointDetections:
-    return replace(
-        dt,
-        keypoints=dt.keypoints[:, part.first : part.last],
-        keypoint_scores=dt.keypoint_scores[:, part.first : part.last],
-        scores=np.asarray(dt.extras.get(part.score_name, dt.scores), dtype=np.float64),
-    )

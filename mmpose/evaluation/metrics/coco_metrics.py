@@ -5,24 +5,18 @@ Each class reads its annotations and leaves the arithmetic to ``functional``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mmpose.evaluation.functional import (
     BACKENDS,
-    CROWD_INDEX,
-    FILE_NAME,
     WHOLEBODY_FIELDS,
     KeypointDetections,
     KeypointGroundTruth,
-    evaluate_crowdpose,
-    evaluate_humanart,
-    evaluate_posetrack18,
-    evaluate_wholebody,
+    evaluate_detections,
     evaluate_with_backend,
     load_ground_truth,
-    load_posetrack18,
 )
 from mmpose.evaluation.metrics.oks_metric import OksMetric
 from mmpose.registry import METRICS
@@ -62,8 +56,25 @@ class CocoMetric(OksMetric):
         )
 
 
+class ProtocolMetric(OksMetric):
+    """Metric with a protocol of its own.
+
+    Attributes:
+        kind: The protocol, as ``functional.evaluate_detections`` takes it.
+    """
+
+    kind: ClassVar[str]
+
+    def evaluate_detections(
+        self, detections: KeypointDetections, sigmas: np.ndarray
+    ) -> dict[str, float]:
+        return evaluate_detections(
+            self.kind, self._annotation_file(), detections, sigmas, self._layout()
+        )
+
+
 @METRICS.register_module()
-class CocoWholeBodyMetric(OksMetric):
+class CocoWholeBodyMetric(ProtocolMetric):
     """COCO-WholeBody AP and AR of all 133 keypoints and of their parts.
 
     The ten values of COCO for each of ``body``, ``foot``, ``face``, ``left hand`` and
@@ -74,17 +85,12 @@ class CocoWholeBodyMetric(OksMetric):
     """
 
     default_prefix = 'coco-wholebody'
+    kind = 'coco_wholebody'
     keypoint_fields = WHOLEBODY_FIELDS
-
-    def evaluate_detections(
-        self, detections: KeypointDetections, sigmas: np.ndarray
-    ) -> dict[str, float]:
-        gt = load_ground_truth(self._annotation_file(), WHOLEBODY_FIELDS, layout=self._layout())
-        return evaluate_wholebody(gt, detections, sigmas)
 
 
 @METRICS.register_module()
-class CrowdPoseMetric(OksMetric):
+class CrowdPoseMetric(ProtocolMetric):
     """CrowdPose AP and AR; the annotation file states the ``crowdIndex`` of each image.
 
     Metrics: ``crowdpose/AP``, ``AP .5``, ``AP .75``, ``AR``, ``AR .5``, ``AR .75``, ``AP(E)``,
@@ -92,17 +98,12 @@ class CrowdPoseMetric(OksMetric):
     """
 
     default_prefix = 'crowdpose'
+    kind = 'crowdpose'
     use_area = False
-
-    def evaluate_detections(
-        self, detections: KeypointDetections, sigmas: np.ndarray
-    ) -> dict[str, float]:
-        gt = load_ground_truth(self._annotation_file(), len(sigmas), image_extras=(CROWD_INDEX,))
-        return evaluate_crowdpose(gt, detections, sigmas)
 
 
 @METRICS.register_module()
-class HumanArtMetric(OksMetric):
+class HumanArtMetric(ProtocolMetric):
     """HumanArt AP; the folders in the file names tell the scenario and its group.
 
     Metrics: the ten of COCO, ``humanart/AP``, ``AP .5``, ..., ``AR (L)``; then ``{group} AP``, such
@@ -111,16 +112,11 @@ class HumanArtMetric(OksMetric):
     """
 
     default_prefix = 'humanart'
-
-    def evaluate_detections(
-        self, detections: KeypointDetections, sigmas: np.ndarray
-    ) -> dict[str, float]:
-        gt = load_ground_truth(self._annotation_file(), len(sigmas), image_extras=(FILE_NAME,))
-        return evaluate_humanart(gt, detections, sigmas)
+    kind = 'humanart'
 
 
 @METRICS.register_module()
-class PoseTrack18Metric(OksMetric):
+class PoseTrack18Metric(ProtocolMetric):
     """PoseTrack18 AP of keypoint groups; annotations state the head box (``bbox_head``).
 
     Metrics, in percent: ``posetrack18/Head AP``, ``Shou AP``, ``Elb AP``, ``Wri AP``, ``Hip AP``,
@@ -129,8 +125,4 @@ class PoseTrack18Metric(OksMetric):
     """
 
     default_prefix = 'posetrack18'
-
-    def evaluate_detections(
-        self, detections: KeypointDetections, sigmas: np.ndarray
-    ) -> dict[str, float]:
-        return evaluate_posetrack18(load_posetrack18(self._annotation_file()), detections)
+    kind = 'posetrack18'

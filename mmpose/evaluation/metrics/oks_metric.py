@@ -11,12 +11,7 @@ import numpy as np
 
 from mmpose.evaluation.functional import KeypointDetections, oks_nms, soft_oks_nms, write_detections
 from mmpose.evaluation.metrics.gathered_metric import GatheredMetric
-from mmpose.evaluation.metrics.pose_arrays import (
-    PoseColumns,
-    mean_scores,
-    result_path,
-    to_detections,
-)
+from mmpose.evaluation.metrics.pose_arrays import PoseColumns, result_path, to_detections
 
 SCORE_MODES = ('bbox_keypoint', 'bbox', 'keypoint')
 NMS_MODES = ('oks_nms', 'soft_oks_nms', 'none')
@@ -91,7 +86,7 @@ class OksMetric(GatheredMetric):
         Returns:
             The metrics; nothing if ``format_only``.
         """
-        sigmas = self._sigmas()
+        sigmas = self._skeleton().oks_sigmas('; use another metric, such as PCKAccuracy')
         detections = self._detections(results, sigmas)
         if self.outfile_prefix is not None:
             path = result_path(self.outfile_prefix)
@@ -112,15 +107,6 @@ class OksMetric(GatheredMetric):
 
     def _annotation_file(self) -> str:
         return str(self.ann_file or self._from_dataset('ann_file'))
-
-    def _sigmas(self) -> np.ndarray:
-        skeleton = self._skeleton()
-        if skeleton.sigmas is None:
-            raise ValueError(
-                f"skeleton '{skeleton.name}' has no sigmas, which OKS needs; use another metric, "
-                'such as PCKAccuracy'
-            )
-        return skeleton.sigmas
 
     def _detections(self, poses: PoseColumns, sigmas: np.ndarray) -> KeypointDetections:
         detections = to_detections(poses, self._pose_scores(poses))
@@ -145,7 +131,9 @@ class OksMetric(GatheredMetric):
             return poses['keypoint_scores'].mean(axis=1, dtype=np.float64)
         if 'pose_score' in poses:
             return bbox_score * poses['pose_score']
-        return bbox_score * mean_scores(poses['keypoint_scores'], self.keypoint_score_thr)
+        is_confident = poses['keypoint_scores'] > self.keypoint_score_thr  # (N, K)
+        total = np.where(is_confident, poses['keypoint_scores'], 0).sum(axis=1, dtype=np.float64)
+        return bbox_score * (total / np.maximum(is_confident.sum(axis=1), 1))
 
     def _check_choice(self, name: str, value: str, choices: tuple[str, ...]) -> None:
         if value not in choices:

@@ -52,13 +52,6 @@ def to_detections(
     )
 
 
-def mean_scores(keypoint_scores: np.ndarray, above: float) -> np.ndarray:
-    """Mean of the scores above a threshold: (N, K) -> (N,); 0 where there is none."""
-    is_confident = keypoint_scores > above  # (N, K)
-    total = np.where(is_confident, keypoint_scores, 0).sum(axis=1, dtype=np.float64)
-    return total / np.maximum(is_confident.sum(axis=1), 1)
-
-
 def concatenate_poses(parts: Sequence[PoseColumns]) -> PoseColumns:
     """Concatenation of at least one part, in order.
 
