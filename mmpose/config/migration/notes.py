@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmengine.registry import Registry
+
 NO_COUNTERPART = 'has no counterpart here'
 
 
@@ -49,6 +51,14 @@ class Part:
         """Returns the dotted key of an entry."""
         return f'{self.where}.{key}' if self.where else key
 
+    def part(self, key: str) -> Part:
+        """Returns the part below an entry, which is empty without one."""
+        return Part(self.left.pop(key, None) or {}, self.place(key), self.notes)
+
+    def is_in(self, registry: Registry) -> bool:
+        """Whether the type is the name of a class that is registered here."""
+        return bool(self.kind) and registry.get(self.kind) is not None
+
     def note_kind(self, ours: str, inexact: str = '') -> None:
         """Notes what the type is here, and how that differs if it does."""
         if self.kind:
@@ -75,6 +85,11 @@ class Part:
         for key in found:
             self.take(key)
         return found
+
+    def keep_all(self, inexact: str = '') -> dict[str, Any]:
+        """Returns all that is left, under its type."""
+        self.note_kind(self.kind, inexact)
+        return {'type': self.kind, **self.keep(*self.left)}
 
     def drop(self, why: str, *keys: str) -> None:
         """Drops entries that have no effect on results."""

@@ -82,7 +82,7 @@ def translate_dataset(
     out['metainfo'] = _metainfo(part, row['metainfo'])
     out |= part.keep('ann_file', 'camera_file', 'joint_file')
     out['data_prefix'] = {'img': part.take('img_prefix', '', to='data_prefix.img')}
-    rules = Part(part.left.pop('data_cfg', None) or {}, part.place('data_cfg'), notes)
+    rules = part.part('data_cfg')
     _rules(rules, source, is_train)
     steps = part.left.pop('pipeline', None) or []
     out['pipeline'] = _pipeline(steps, part.place('pipeline'), source, is_train, notes)
@@ -236,8 +236,7 @@ def _transform(part: Part, source: Source, has_boxes: bool) -> Config | None:
                 out['fix_aspect'] = False
     elif kind in ('Albumentation', 'PhotometricDistortion'):
         part.expect('keymap', None)
-        part.note_kind(kind, AFTER_CROP)
-        return {'type': kind, **part.keep(*part.left)}
+        return part.keep_all(AFTER_CROP)
     else:
         part.refuse('type', f"'{kind}' has no counterpart here")
         part.left.clear()

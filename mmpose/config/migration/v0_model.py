@@ -50,11 +50,10 @@ def translate_model(config: Config, sources: list[Source], notes: MigrationNotes
         'data_preprocessor': {'type': 'PoseDataPreprocessor', **sources[0].preprocessor},
     }
     part.note_kind(out['type'])
-    tests = Part(part.left.pop('test_cfg', None) or {}, 'model.test_cfg', notes)
+    tests = part.part('test_cfg')
     out['flip_test'] = bool(tests.take('flip_test', True))
     codecs = _codecs(tests, sources)
-    backbone = Part(part.left.pop('backbone', None) or {}, 'model.backbone', notes)
-    out['backbone'] = _backbone(backbone, out)
+    out['backbone'] = _backbone(part.part('backbone'), out)
     metas = [load_metainfo(source.dataset['metainfo']) for source in sources]
     names = ['model.keypoint_head', *(
         f'model.associate_keypoint_head.{i}' for i in range(len(heads) - 1)
@@ -178,15 +177,15 @@ def _reading(part: Part, rule: Config, unbiased: bool, is_first: bool) -> Config
 
 def _backbone(part: Part, out: Config) -> Config:
     kind = VITS.get(part.kind, part.kind)
-    built = MODELS.get(kind)
+    built = MODELS.get(kind) if kind else None
     if built is None:
         weights = {} if out['pretrained'] is None else {'checkpoint': out['pretrained']}
         theirs = {'type': kind, **part.left, 'init_cfg': weights}
         out['pretrained'] = pretrained_weights(theirs)
         return translate_backbone(theirs, part.notes)
-    part.note_kind(kind)
     if kind not in VITS.values():
-        return {'type': kind, **part.keep(*part.left)}
+        return part.keep_all()
+    part.note_kind(kind)
     part.drop(UNREAD, 'style', 'num_classes')
     part.expect('hybrid_backbone', None)
     part.expect('norm_layer', None)
@@ -209,7 +208,7 @@ def _head(part: Part, codec: Config, meta: DatasetMeta, source: Source) -> Confi
     num = part.take('num_deconv_layers', 3, to='deconv_out_channels')
     widths = part.take('num_deconv_filters', CHANNELS, to='deconv_out_channels')
     kernels = part.take('num_deconv_kernels', KERNELS, to='deconv_kernel_sizes')
-    extra = Part(part.left.pop('extra', None) or {}, part.place('extra'), part.notes)
+    extra = part.part('extra')
     final = extra.take('final_conv_kernel', 1, to='final_layer')
     extra.expect('num_conv_layers', 0, why='there is no layer between')
     extra.drop('there is no layer between', 'num_conv_kernels')
@@ -237,11 +236,10 @@ def _head(part: Part, codec: Config, meta: DatasetMeta, source: Source) -> Confi
 
 
 def _loss(part: Part) -> Config:
-    loss = Part(part.left.pop('loss_keypoint', None) or {}, part.place('loss_keypoint'), part.notes)
+    loss = part.part('loss_keypoint')
     if loss.kind not in LOSSES:
         loss.refuse('type', f"'{loss.kind}' has no counterpart; there are {', '.join(LOSSES)}")
-    loss.note_kind(loss.kind)
-    return {'type': loss.kind, **loss.keep(*loss.left)}
+    return loss.keep_all()
 
 
 def _fit_channels(part: Part, out: Config, meta: DatasetMeta, source: Source) -> None:
@@ -269,8 +267,7 @@ def _language(part: Part, out: Config, meta: DatasetMeta) -> Config:
             'height and width of the crops; PGVL takes width and height, which changes how the '
             'position embeddings of a pre-trained backbone are resized'
         )
-    text = Part(part.left.pop('text_encoder', None) or {}, 'model.text_encoder', part.notes)
-    prompt = Part(part.left.pop('prompt_encoder', None) or {}, 'model.prompt_encoder', part.notes)
+    text, prompt = part.part('text_encoder'), part.part('prompt_encoder')
     width = text.take('transformer_width', 512, to='width')
     context = text.take('context_length', CLIP_CONTEXT)
     encoder = {

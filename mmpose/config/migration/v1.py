@@ -92,7 +92,7 @@ def translate_v1(cfg: Config, notes: MigrationNotes) -> Config:
     out['model'] = _model(top, first, notes)
     _targets(cfg, out['model'], notes)
     if 'optim_wrapper' in top.left:
-        out['optim_wrapper'] = _optim_wrapper(top.left.pop('optim_wrapper'), out['model'], notes)
+        out['optim_wrapper'] = _optim_wrapper(top.part('optim_wrapper'), out['model'])
     out['default_hooks'] = {
         name: hook
         for name, config in (top.left.pop('default_hooks', None) or {}).items()
@@ -149,7 +149,7 @@ _NO_LOOP = 'has no counterpart; trainings count epochs, and there is one loop to
 def _loader(config: Config, where: str, notes: MigrationNotes) -> Config:
     part = Part(config, where, notes)
     out = part.keep(*LOADER)
-    sampler = Part(part.left.pop('sampler', None) or {}, part.place('sampler'), notes)
+    sampler = part.part('sampler')
     if sampler.kind not in ('', 'DefaultSampler', 'PoseSampler'):
         sampler.refuse('type', f'{sampler.kind} has no counterpart; shares of data sets are set '
                        'by CombinedDataset.ratios here')  # fmt: skip
@@ -186,8 +186,8 @@ def _dataset_options(part: Part, row: Row) -> Config:
     if part.left.get('metainfo'):
         out['metainfo'] = skeleton_of(part, 'metainfo', row.get('metainfo', 'coco'))
     part.drop('none', 'metainfo')
-    rule = Part(part.left.pop('filter_cfg', None) or {}, part.place('filter_cfg'), part.notes)
-    out.update(rule.keep('bbox_score_thr'))
+    rule = part.part('filter_cfg')
+    out |= rule.keep('bbox_score_thr')
     rule.finish()
     boxes = part.take('bbox_file', None)
     if boxes:
@@ -206,7 +206,7 @@ def _dataset_row(part: Part) -> Row:
             row['metainfo'] = DEEPFASHION_SUBSETS[part.take('subset', '', to='metainfo')]
         part.note_kind(f"{row['type']} with metainfo '{row['metainfo']}'")
         return row
-    if DATASETS.get(part.kind) and part.kind not in ('CombinedDataset', 'RepeatDataset'):
+    if part.is_in(DATASETS) and part.kind not in ('CombinedDataset', 'RepeatDataset'):
         part.note_kind(part.kind)
         return {'type': part.kind}
     reasons = {
@@ -236,9 +236,8 @@ def _transform(step: Config, where: str, dataset: Config, notes: MigrationNotes)
     if kind not in TRANSFORM:
         import mmcv.transforms  # registers those of mmcv  # noqa: F401
 
-        if TRANSFORMS.get(kind):
-            part.note_kind(kind)
-            return {'type': kind, **part.keep(*part.left)}
+        if part.is_in(TRANSFORMS):
+            return part.keep_all()
         part.refuse('type', f"'{step.get('type')}' has no counterpart here")
         return None
     part.note_kind(kind, INEXACT_TRANSFORM.get(kind, ''))
@@ -306,9 +305,8 @@ def _metric(config: Config, where: str, dataset: Config, notes: MigrationNotes) 
     part = Part(config, where, notes)
     kind = part.kind
     if kind not in METRIC:
-        if METRICS.get(kind):
-            part.note_kind(kind)
-            return {'type': kind, **part.keep(*part.left)}
+        if part.is_in(METRICS):
+            return part.keep_all()
         part.refuse('type', f"'{kind}' has no counterpart here")
         return {'type': kind}
     part.drop('results are gathered over the processes anyway', 'collect_device')
@@ -348,27 +346,32 @@ def _metric_files(part: Part, out: Config, dataset: Config) -> None:
             out['gt_mat'] = headbox
 
 
-def _optim_wrapper(config: Config, model: Config, notes: MigrationNotes) -> Config:
-    where = 'optim_wrapper'
-    part = Part(config, where, notes)
-    if part.kind:
-        part.note_kind(part.kind)
-    rule = part.left.get('paramwise_cfg')
-    out = {'type': part.kind or 'OptimWrapper', **part.keep(*part.left)}
+def _optim_wrapper(part: Part, model: Config) -> Config:
+    out = {**part.keep_all(), 'type': part.kind or 'OptimWrapper'}
+    rules = Part(out.get('paramwise_cfg') or {}, part.place('paramwise_cfg'), part.notes)
     if str(out.get('constructor', '')).endswith('LayerDecayOptimWrapperConstructor'):
-        decay = Part(rule or {}, f'{where}.paramwise_cfg', notes)
-        decay.drop('not read by this constructor in MMPose 1.x either', 'custom_keys')
-        out['paramwise_cfg'] = decay.keep('layer_decay_rate')
-        own = (model.get('backbone') or {}).get('depth')
-        layers = decay.take('num_layers', own, to='the depth of the backbone')
-        if own is not None and layers != own:
-            out['paramwise_cfg']['num_layers'] = layers
-        decay.finish()
-    elif rule and rule.get('custom_keys') and (model['backbone'].get('type') != 'ViT'):
-        notes.inexact[f'{where}.paramwise_cfg.custom_keys'] = (
+        out['paramwise_cfg'] = layer_decay(rules, model, 'MMPose 1.x')
+    elif rules.left.get('custom_keys') and model.get('backbone', {}).get('type') != 'ViT':
+        part.notes.inexact[rules.place('custom_keys')] = (
             'the same words, compared with the parameter names of timm'
         )
     return out
+
+
+def layer_decay(rules: Part, model: Config, who: str) -> Config:
+    """Returns ``paramwise_cfg`` of layer-wise learning rates.
+
+    Args:
+        rules: It, in the words of ``who``.
+        model: In our words.
+        who: MMPose 1.x or ViTPose.
+    """
+    rules.drop(f'not read by this constructor in {who} either', 'custom_keys')
+    depth = model.get('backbone', {}).get('depth')
+    layers = rules.take('num_layers', depth, to='the depth of the backbone')
+    out = rules.keep('layer_decay_rate')
+    rules.finish()
+    return out if layers == depth else {**out, 'num_layers': layers}
 
 
 def _hook(config: Config | None, where: str, notes: MigrationNotes) -> Config | None:
@@ -396,10 +399,9 @@ def _hook(config: Config | None, where: str, notes: MigrationNotes) -> Config | 
         part.expect('save_param_scheduler', True)
         part.finish()
         return out
-    if not HOOKS.get(part.kind):
+    if not part.is_in(HOOKS):
         part.refuse('type', f"'{config.get('type')}' has no counterpart here")
         return None
     if part.kind == 'EMAHook' and part.left.get('ema_type') == 'ExpMomentumEMA':
         part.refuse('ema_type', "'ExpMomentumEMA' has no counterpart here")
-    part.note_kind(part.kind)
-    return {'type': part.kind, **part.keep(*part.left)}
+    return part.keep_all()

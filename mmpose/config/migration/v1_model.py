@@ -55,9 +55,8 @@ def translate_model(config: Config, notes: MigrationNotes) -> Config:
     out |= {**part.keep(*OURS), **language}
     part.note_kind(out['type'])
     out['data_preprocessor'] = _preprocessor(part)
-    backbone = part.left.pop('image_encoder' if language else 'backbone', None) or {}
-    where = part.place('image_encoder' if language else 'backbone')
-    out['backbone'], pretrained = _backbone(backbone, where, notes)
+    backbone = part.part('image_encoder' if language else 'backbone')
+    out['backbone'], pretrained = _backbone(backbone)
     out['pretrained'] = pretrained if out['pretrained'] is None else out['pretrained']
     head = part.left.pop('head', None) or {}
     neck = part.left.pop('neck', None)
@@ -96,7 +95,7 @@ def _preprocessor(part: Part) -> Config:
 
 def _test_cfg(part: Part, codec: Config | None) -> Config:
     """Returns ``test_cfg`` with the defaults of MMPose 1.x, for a codec that can do it."""
-    inner = Part(part.left.pop('test_cfg', None) or {}, part.place('test_cfg'), part.notes)
+    inner = part.part('test_cfg')
     out: Config = {'flip_test': bool(inner.take('flip_test', False))}
     if out['flip_test']:
         out['flip_mode'] = inner.take('flip_mode', 'heatmap')
@@ -178,11 +177,10 @@ def _loss(config: Any, where: str, notes: MigrationNotes) -> Config | None:
         notes.refused[where] = 'is a list of losses; a head has one'
         return None
     part = Part(config, where, notes)
-    if part.kind not in LOSSES and not MODELS.get(part.kind):
+    if part.kind not in LOSSES and not part.is_in(MODELS):
         part.refuse('type', f"'{part.kind}' has no counterpart; there are {', '.join(LOSSES)}")
         return None
-    part.note_kind(part.kind)
-    return {'type': part.kind, **part.keep(*part.left)}
+    return part.keep_all()
 
 
 def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) -> Config:
@@ -217,13 +215,13 @@ def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) ->
     return {'upsample': int(factor)} if factor > 1 else {}
 
 
-def _backbone(config: Config, where: str, notes: MigrationNotes) -> tuple[Config, str | None]:
+def _backbone(part: Part) -> tuple[Config, str | None]:
     """Returns a backbone in our words, and the checkpoint that it starts from."""
-    part = Part(config, where, notes)
+    config = {'type': part.kind, **part.left}
     init = part.left.pop('init_cfg', None)
     pretrained = None
     for one in [init] if isinstance(init, Mapping) else init or ():
-        inner = Part(one, part.place('init_cfg'), notes)
+        inner = Part(one, part.place('init_cfg'), part.notes)
         if inner.kind == 'Pretrained':
             pretrained = inner.take('checkpoint', to='model.pretrained')
             inner.drop('the part of a file is found by its names', 'prefix')
@@ -232,10 +230,9 @@ def _backbone(config: Config, where: str, notes: MigrationNotes) -> tuple[Config
         inner.finish()
     if part.kind == 'VisionTransformer' or (part.kind == 'ViTPrompt' and 'arch' in part.left):
         return _vit(part), pretrained
-    if MODELS.get(part.kind):
-        part.note_kind(part.kind)
-        return {'type': part.kind, **part.keep(*part.left)}, pretrained
-    return translate_backbone(config, notes), pretrained_weights(config)
+    if part.is_in(MODELS):
+        return part.keep_all(), pretrained
+    return translate_backbone(config, part.notes), pretrained_weights(config)
 
 
 def _vit(part: Part) -> Config:
@@ -313,9 +310,7 @@ def _tuning(part: Part, prompts: Config | None, frozen: int, depth: int) -> Conf
 
 def _language(part: Part) -> Config:
     """Returns the parts of VLPose that read sentences."""
-    text = Part(part.left.pop('text_encoder', None) or {}, part.place('text_encoder'), part.notes)
-    matcher = part.left.pop('image_text_matcher', None) or {}
-    match = Part(matcher, part.place('image_text_matcher'), part.notes)
+    text, match = part.part('text_encoder'), part.part('image_text_matcher')
     text.expect('name', 'blip_feature_extractor', why='the text model is that of BLIP')
     text.expect('model_type', 'base', why='the text model is that of BLIP')
     text.drop('widths follow from the parts', 'text_embed', 'image_embed')
