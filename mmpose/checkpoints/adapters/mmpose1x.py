@@ -58,7 +58,7 @@ def from_mmpose1x(state: StateDict) -> Converted:
         else:
             renamed[name] = prepend_zero_row(tensor)
             notes.append('a zero row was put before pos_embed, which has none for a class token')
-    return Converted(renamed, 'mmpose1', dropped, tuple(notes))
+    return Converted(renamed, dropped, tuple(notes))
 
 
 def to_mmpose1x(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:

@@ -29,7 +29,7 @@ def from_pgvl(state: StateDict) -> Converted:
     """Returns a published PGVL model under our names: ``pgvl`` becomes ``my``, as in most files."""
     plain = from_vitpose(state)
     renamed = {re.sub(r'^pgvl\.', 'my.', name): tensor for name, tensor in plain.state.items()}
-    return Converted(renamed, 'pgvl', plain.dropped)
+    return Converted(renamed, plain.dropped)
 
 
 def parse_graph_options(state: StateDict) -> dict[str, Any] | None:

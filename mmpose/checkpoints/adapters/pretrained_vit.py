@@ -51,7 +51,7 @@ def from_dinov2(state: StateDict) -> Converted:
     Raises:
         ValueError: For the giant model, whose feed-forward part is gated.
     """
-    plain = _encoder(state, 'dinov2')
+    plain = from_encoder(state)
     folded = dict(plain.state)
     scales = [name for name in folded if re.search(r'\.ls[12]\.gamma$', name)]
     for name in scales:
@@ -66,7 +66,7 @@ def from_dinov2(state: StateDict) -> Converted:
         folded[f'{layer}.weight'] = folded[f'{layer}.weight'] * gamma[:, None]
         folded[f'{layer}.bias'] = folded[f'{layer}.bias'] * gamma
     note = f'{len(scales)} layer scales were folded into attn.proj and mlp.fc2'
-    return Converted(folded, 'dinov2', plain.dropped, (*plain.notes, note))
+    return Converted(folded, plain.dropped, (*plain.notes, note))
 
 
 def check_dinov2_heads(path: str, num_heads: int | None, embed_dim: int | None) -> None:
@@ -112,7 +112,7 @@ def zero_class_row(pos: Tensor, has_class_token: bool) -> tuple[Tensor, str | No
     return rest, 'the class-token row of pos_embed became zero: no token had it in pre-training'
 
 
-def _encoder(state: StateDict, name: str) -> Converted:
+def from_encoder(state: StateDict) -> Converted:
     """Returns an encoder ready to be used without a class token."""
     state = split_backbone(state)[0]
     kept, dropped = drop_names(
@@ -127,10 +127,10 @@ def _encoder(state: StateDict, name: str) -> Converted:
     if 'pos_embed' in kept:
         kept['pos_embed'], changed = zero_class_row(kept['pos_embed'], 'cls_token' in state)
         notes += [changed] if changed else []
-    return Converted(kept, name, dropped, tuple(notes))
+    return Converted(kept, dropped, tuple(notes))
 
 
 DINOV2 = Format('dinov2', 'DINOv2 ViT', is_dinov2, from_dinov2)
-HAP = Format('hap', 'HAP pre-trained ViT', is_hap, lambda state: _encoder(state, 'hap'))
-MAE = Format('mae', 'MAE or timm ViT', is_vit, lambda state: _encoder(state, 'mae'))
+HAP = Format('hap', 'HAP pre-trained ViT', is_hap, from_encoder)
+MAE = Format('mae', 'MAE or timm ViT', is_vit, from_encoder)
 PRETRAIN_FORMATS = (MAE.name, HAP.name, DINOV2.name)
