@@ -37,7 +37,8 @@ class Part:
         notes: Get what becomes of each key.
 
     Attributes:
-        kind: Its ``type`` without a scope such as ``mmpretrain.``; empty if it has none.
+        type: Its ``type``; empty if it has none.
+        kind: The same without a scope such as ``mmpretrain.``.
         left: Keys that are not taken yet.
     """
 
@@ -45,7 +46,8 @@ class Part:
         self.left = dict(config)
         self.where = where
         self.notes = notes
-        self.kind = str(self.left.pop('type', '')).rpartition('.')[2]
+        self.type = str(self.left.pop('type', ''))
+        self.kind = self.type.rpartition('.')[2]
 
     def place(self, key: str) -> str:
         """Returns the dotted key of an entry."""
@@ -54,6 +56,13 @@ class Part:
     def part(self, key: str) -> Part:
         """Returns the part below an entry, which is empty without one."""
         return Part(self.left.pop(key, None) or {}, self.place(key), self.notes)
+
+    def parts(self, key: str) -> list[Part]:
+        """Returns the parts below an entry that is a list of them, or one."""
+        value, place = self.left.pop(key, None) or (), self.place(key)
+        if isinstance(value, Mapping):
+            return [Part(value, place, self.notes)]
+        return [Part(one, f'{place}.{i}', self.notes) for i, one in enumerate(value)]
 
     def is_in(self, registry: Registry) -> bool:
         """Whether the type is the name of a class that is registered here."""

@@ -100,18 +100,10 @@ def translate_v0(cfg: Config, notes: MigrationNotes) -> Config:
 
 def _sources(data: Part, phase: str) -> list[Source]:
     """Returns the datasets of a phase in the order of their heads."""
-    config = data.left.pop(phase, None)
-    if not config:
-        return []
-    is_list, where = isinstance(config, (list, tuple)), f'data.{phase}'
-    configs = list(config) if is_list else [config]
-    found = [
-        translate_dataset(one, f'{where}.{i}' if is_list else where, phase == 'train', data.notes)
-        for i, one in enumerate(configs)
-    ]
+    found = [translate_dataset(part, phase == 'train') for part in data.parts(phase)]
     numbers = [source.number for source in found]
     if len(found) > 1 and sorted(numbers) != list(range(len(found))):
-        data.notes.refused[where] = (
+        data.notes.refused[data.place(phase)] = (
             f'has the dataset_idx {numbers}; expected each of 0 to {len(found) - 1} once, in '
             'data_cfg of the datasets, one for each head'
         )

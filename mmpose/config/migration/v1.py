@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from mmpose.config.merge import find
 from mmpose.config.migration.datasets import DATASETS_1X, DEEPFASHION_SUBSETS, REFUSED, Row
 from mmpose.config.migration.notes import MigrationNotes, Part
 from mmpose.config.migration.v0_data import skeleton_of
@@ -71,7 +72,6 @@ METRIC: dict[str, tuple[str, ...]] = {
 JHMDB_TORSO = (4, 5)
 SAVE_BEST = {'Mean PCK': 'PCK', 'posetrack18/Total AP': 'posetrack18/AP'}
 VARIABLE = 'a variable of the file; what it was used for is translated'
-ANYWAY = 'done here anyway'
 INNER_IMPORTS = 'mmpose.'  # modules of MMPose itself
 
 
@@ -93,14 +93,10 @@ def translate_v1(cfg: Config, notes: MigrationNotes) -> Config:
     _targets(cfg, out['model'], notes)
     if 'optim_wrapper' in top.left:
         out['optim_wrapper'] = _optim_wrapper(top.part('optim_wrapper'), out['model'])
-    out['default_hooks'] = {
-        name: hook
-        for name, config in (top.left.pop('default_hooks', None) or {}).items()
-        if (hook := _hook(config, f'default_hooks.{name}', notes)) is not None
-    }
-    hooks = top.left.pop('custom_hooks', None) or []
-    found = [_hook(one, f'custom_hooks.{i}', notes) for i, one in enumerate(hooks)]
-    out['custom_hooks'] = [hook for hook in found if hook is not None]
+    hooks = top.part('default_hooks')
+    names = [name for name, config in hooks.left.items() if config is not None]
+    out['default_hooks'] = {name: hook for name in names if (hook := _hook(hooks.part(name)))}
+    out['custom_hooks'] = [hook for part in top.parts('custom_hooks') if (hook := _hook(part))]
     top.drop('read by nothing in MMPose 1.x; --amp trains in mixed precision', 'fp16')
     top.drop(VARIABLE, *top.left)
     return out
@@ -117,37 +113,28 @@ def imports_of(top: Part) -> Config:
 
 def _phase(top: Part, phase: str, out: Config, datasets: dict[str, Config]) -> None:
     """Translates the loop, the loader and the evaluator of train, val or test."""
-    notes, loader = top.notes, top.left.pop(f'{phase}_dataloader', None)
-    loop = top.left.pop(f'{phase}_cfg', None)
-    if loop is not None:
-        part = Part(loop, f'{phase}_cfg', notes)
+    cfg, loader, evaluator = f'{phase}_cfg', f'{phase}_dataloader', f'{phase}_evaluator'
+    if top.left.get(cfg) is not None:
+        part = top.part(cfg)
         part.expect('by_epoch', True, why='trainings count epochs')
         if part.kind not in ('', 'EpochBasedTrainLoop', 'ValLoop', 'TestLoop', 'PoseTrainLoop'):
             part.refuse('type', f'{part.kind} {_NO_LOOP}')
         part.drop('see --amp', 'fp16')
-        out[f'{phase}_cfg'] = part.keep('max_epochs', 'val_interval', 'val_begin', 'max_iters')
+        out[cfg] = part.keep('max_epochs', 'val_interval', 'val_begin', 'max_iters')
         part.finish()
-    theirs: Config = {}
-    if loader:
-        theirs = loader.get('dataset') or {}
-        out[f'{phase}_dataloader'] = _loader(loader, f'{phase}_dataloader', notes)
-        datasets[phase] = out[f'{phase}_dataloader']['dataset']
-    evaluators = top.left.pop(f'{phase}_evaluator', None)
-    if evaluators:
-        many = [evaluators] if isinstance(evaluators, Mapping) else evaluators
-        where = f'{phase}_evaluator'
-        found = [
-            _metric(one, where if one is evaluators else f'{where}.{i}', theirs, notes)
-            for i, one in enumerate(many)
-        ]
-        out[where] = found[0] if isinstance(evaluators, Mapping) else found
+    theirs = find(top.left, f'{loader}.dataset') or {}
+    if top.left.get(loader):
+        out[loader] = _loader(top.part(loader))
+        datasets[phase] = out[loader]['dataset']
+    is_one = isinstance(top.left.get(evaluator), Mapping)
+    if found := [_metric(part, theirs) for part in top.parts(evaluator)]:
+        out[evaluator] = found[0] if is_one else found
 
 
 _NO_LOOP = 'has no counterpart; trainings count epochs, and there is one loop to evaluate'
 
 
-def _loader(config: Config, where: str, notes: MigrationNotes) -> Config:
-    part = Part(config, where, notes)
+def _loader(part: Part) -> Config:
     out = part.keep(*LOADER)
     sampler = part.part('sampler')
     if sampler.kind not in ('', 'DefaultSampler', 'PoseSampler'):
@@ -158,23 +145,20 @@ def _loader(config: Config, where: str, notes: MigrationNotes) -> Config:
     out['sampler'] = {'type': 'PoseSampler', **sampler.keep('shuffle', 'round_up', 'seed')}
     sampler.finish()
     part.drop('batches are packed by collate_poses', 'collate_fn')
-    out['dataset'] = _dataset(part.left.pop('dataset', None) or {}, part.place('dataset'), notes)
+    out['dataset'] = _dataset(part.part('dataset'))
     part.finish()
     return out
 
 
-def _dataset(config: Config, where: str, notes: MigrationNotes) -> Config:
-    part = Part(config, where, notes)
+def _dataset(part: Part) -> Config:
     row = _dataset_row(part)
     part.expect('data_mode', 'topdown', why='there are no bottom-up models')
-    steps = part.left.pop('pipeline', None) or []
+    steps = part.parts('pipeline')
     if part.kind in DATASETS_1X or row['type'] != part.kind:
         out = _dataset_options(part, row)
     else:  # a class of its user takes its arguments as in MMPose, one of ours in our words
         out = {**row, **part.keep(*part.left)}
-    found = [_transform(step, f'{part.place("pipeline")}.{i}', out, notes)
-             for i, step in enumerate(steps)]  # fmt: skip
-    out['pipeline'] = [step for step in found if step is not None]
+    out['pipeline'] = [found for step in steps if (found := _transform(step, out))]
     return out
 
 
@@ -228,8 +212,7 @@ def _below(path: str, data_root: str) -> str:
     return os.path.relpath(path, data_root)
 
 
-def _transform(step: Config, where: str, dataset: Config, notes: MigrationNotes) -> Config | None:
-    part = Part(step, where, notes)
+def _transform(part: Part, dataset: Config) -> Config | None:
     kind = part.kind
     if kind in ('GenerateTarget', 'PackPoseInputs'):
         return _last_step(part)
@@ -238,7 +221,7 @@ def _transform(step: Config, where: str, dataset: Config, notes: MigrationNotes)
 
         if part.is_in(TRANSFORMS):
             return part.keep_all()
-        part.refuse('type', f"'{step.get('type')}' has no counterpart here")
+        part.refuse('type', f"'{part.type}' has no counterpart here")
         return None
     part.note_kind(kind, INEXACT_TRANSFORM.get(kind, ''))
     if kind == 'LoadImage':
@@ -301,8 +284,7 @@ def _model(top: Part, dataset: Config, notes: MigrationNotes) -> Config:
     return model
 
 
-def _metric(config: Config, where: str, dataset: Config, notes: MigrationNotes) -> Config:
-    part = Part(config, where, notes)
+def _metric(part: Part, dataset: Config) -> Config:
     kind = part.kind
     if kind not in METRIC:
         if part.is_in(METRICS):
@@ -374,10 +356,7 @@ def layer_decay(rules: Part, model: Config, who: str) -> Config:
     return out if layers == depth else {**out, 'num_layers': layers}
 
 
-def _hook(config: Config | None, where: str, notes: MigrationNotes) -> Config | None:
-    if config is None:
-        return None
-    part = Part(config, where, notes)
+def _hook(part: Part) -> Config | None:
     drawing = {
         'PoseVisualizationHook': '--show-dir draws predictions',
         'BadCaseAnalysisHook': '--badcase draws the worst ones',
@@ -388,7 +367,7 @@ def _hook(config: Config | None, where: str, notes: MigrationNotes) -> Config | 
         part.drop(f'switched off; {drawing[part.kind]}', *part.left)
         return None
     if part.kind == 'SyncBuffersHook':
-        notes.dropped[where] = ANYWAY
+        part.notes.dropped[part.where] = 'done here anyway'
         return None
     if part.kind == 'CheckpointHook':
         out = {'type': part.kind}
@@ -400,7 +379,7 @@ def _hook(config: Config | None, where: str, notes: MigrationNotes) -> Config | 
         part.finish()
         return out
     if not part.is_in(HOOKS):
-        part.refuse('type', f"'{config.get('type')}' has no counterpart here")
+        part.refuse('type', f"'{part.type}' has no counterpart here")
         return None
     if part.kind == 'EMAHook' and part.left.get('ema_type') == 'ExpMomentumEMA':
         part.refuse('ema_type', "'ExpMomentumEMA' has no counterpart here")

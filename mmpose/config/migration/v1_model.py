@@ -58,15 +58,13 @@ def translate_model(config: Config, notes: MigrationNotes) -> Config:
     backbone = part.part('image_encoder' if language else 'backbone')
     out['backbone'], pretrained = _backbone(backbone)
     out['pretrained'] = pretrained if out['pretrained'] is None else out['pretrained']
-    head = part.left.pop('head', None) or {}
-    neck = part.left.pop('neck', None)
-    out['head'] = _head(head, notes)
-    kind = str((neck or {}).get('type'))
-    if neck and (neck.get('concat') or (kind != 'FeatureMapProcessor' and MODELS.get(kind))):
-        out['neck'] = dict(neck)
-        notes.exact[part.place('neck')] = 'model.neck'
+    out['head'] = _head(part.part('head'))
+    theirs, neck = part.left.get('neck'), part.part('neck')
+    if neck.left.get('concat') or (neck.kind != 'FeatureMapProcessor' and neck.is_in(MODELS)):
+        out['neck'] = dict(theirs)
+        notes.exact[neck.where] = 'model.neck'
     else:
-        out['head'] |= _upsampling(neck, out['backbone'], notes)
+        out['head'] |= _upsampling(neck, out['backbone'])
     out['test_cfg'] = _test_cfg(part, out['head'].get('decoder'))
     out.pop('flip_test', None)
     part.expect('init_cfg', None, {})
@@ -143,18 +141,18 @@ def as_codec(config: Any, where: str, notes: MigrationNotes) -> Config | None:
     return out
 
 
-def _head(config: Config, notes: MigrationNotes) -> Config:
-    part = Part(config, 'model.head', notes)
+def _head(part: Part) -> Config:
     kinds = {'HeatmapHead': 'HeatmapHead', 'VisionLanguageHeatmapHead': 'TwoBranchHead'}
-    is_own = part.kind not in kinds and MODELS.get(part.kind) is not None  # of the user's
+    is_own = part.kind not in kinds and part.is_in(MODELS)  # of the user's
     if part.kind not in kinds and not is_own:
         part.refuse('type', f"'{part.kind}' has no counterpart; heads are HeatmapHead")
         return {}
     out = {'type': kinds.get(part.kind, part.kind)}
     part.note_kind(out['type'])
     if out['type'] == 'TwoBranchHead':
+        is_whole = 'deconv_type' in part.left
         part.expect('deconv_type', 'first_amiddle_last_add')
-        if 'deconv_type' not in config:
+        if not is_whole:
             part.refuse('deconv_type', 'is missing; this file is a base of others')
         out['freeze_main_branch'] = part.take('freeze_main_branch', True)
     out |= part.keep('in_channels', 'out_channels', 'deconv_out_channels', 'deconv_kernel_sizes')
@@ -163,9 +161,9 @@ def _head(config: Config, notes: MigrationNotes) -> Config:
         out['deconv_kernel_sizes'] = None
     part.drop('heads draw their weights as published', 'init_cfg')
     if 'decoder' in part.left:
-        out['decoder'] = as_codec(part.left.pop('decoder'), part.place('decoder'), notes)
+        out['decoder'] = as_codec(part.left.pop('decoder'), part.place('decoder'), part.notes)
     loss = part.left.pop('loss', None) or {'type': LOSSES[0], 'use_target_weight': True}
-    out['loss'] = _loss(loss, part.place('loss'), notes)
+    out['loss'] = _loss(loss, part.place('loss'), part.notes)
     if is_own:
         return {**out, **part.keep(*part.left)}
     part.finish()
@@ -183,17 +181,16 @@ def _loss(config: Any, where: str, notes: MigrationNotes) -> Config | None:
     return part.keep_all()
 
 
-def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) -> Config:
+def _upsampling(part: Part, backbone: Config) -> Config:
     """Returns the argument of the head that stands for a neck that enlarges features.
 
     Of a backbone with several maps the one that is chosen stays, the last without a choice.
     """
     maps = backbone.get('out_indices')
-    if not neck:
+    if not part.type:
         if isinstance(maps, tuple):
             backbone['out_indices'] = maps[-1]
         return {}
-    part = Part(neck, 'model.neck', notes)
     if part.kind != 'FeatureMapProcessor':
         part.refuse('type', f"'{part.kind}' has no counterpart here")
         return {}
@@ -218,10 +215,8 @@ def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) ->
 def _backbone(part: Part) -> tuple[Config, str | None]:
     """Returns a backbone in our words, and the checkpoint that it starts from."""
     config = {'type': part.kind, **part.left}
-    init = part.left.pop('init_cfg', None)
     pretrained = None
-    for one in [init] if isinstance(init, Mapping) else init or ():
-        inner = Part(one, part.place('init_cfg'), part.notes)
+    for inner in part.parts('init_cfg'):
         if inner.kind == 'Pretrained':
             pretrained = inner.take('checkpoint', to='model.pretrained')
             inner.drop('the part of a file is found by its names', 'prefix')
