@@ -23,6 +23,7 @@ VITS = {'ViT': 'ViT', 'ViTMoE': 'ViTMoE', 'MY_VIT_VisionTransformer': 'ViT'}
 LOSSES = ('JointsMSELoss', 'CombinedTargetMSELoss', 'JointsOHKMMSELoss', 'AdaptiveWingLoss')
 CHANNELS = (256, 256, 256)
 KERNELS = (4, 4, 4)
+RADIUS = 0.0546875  # valid_radius_factor, and what the codec takes
 BLUR = 11  # modulate_kernel, and what the codecs take
 DIMS = (768, 512, 1024)  # of the graphs of the PGVL that was published first, fixed in its code
 CLIP_CONTEXT = 13
@@ -95,7 +96,7 @@ def _codecs(tests: Part, sources: list[Source]) -> list[Config]:
         'dark': tests.take('unbiased_decoding', False, to='decoder.decoder'),
         'blur': tests.take('modulate_kernel', BLUR, to='decoder.blur_kernel_size'),
         'shift': bool(tests.take('shift_heatmap', False, to='decoder.shift_heatmap')),
-        'radius': tests.take('valid_radius_factor', 0.0546875, to='decoder.radius_factor'),
+        'radius': tests.take('valid_radius_factor', RADIUS, to='decoder.radius_factor'),
     }
     tests.finish()
     codecs = []
@@ -114,13 +115,14 @@ def _codec(part: Part, source: Source, rule: Config, is_first: bool) -> Config:
         rule: What ``test_cfg`` says.
         is_first: Whether the head is evaluated there.
     """
-    has_targets = source.target is not None
-    if not has_targets and rule['udp']:
+    if source.target is None and rule['udp']:
         part.left |= {'encoding': 'UDP', 'target_type': rule['target']}
     encoding = str(part.take('encoding', 'MSRA', to='the type of the decoder')).upper()
     target = part.take('target_type', 'GaussianHeatmap', to='the type of the decoder')
     sigma, kernel = part.take('sigma', 2), part.take('kernel', (11, 11), to='kernel_size')
-    radius = part.take('valid_radius_factor', 0.0546875, to='radius_factor')
+    radius = part.take(
+        'valid_radius_factor', RADIUS if source.target else rule['radius'], to='radius_factor'
+    )
     unbiased = part.take('unbiased_encoding', False, to='unbiased')
     part.expect('downtarget', True, why='PGVL compares tokens with the names of the keypoints')
     part.drop('the tokens have the size of the feature map', 'downsize', 'same_dim', 'short_dim')
@@ -143,7 +145,7 @@ def _codec(part: Part, source: Source, rule: Config, is_first: bool) -> Config:
     if kind == 'MegviiHeatmap':
         return {**out, 'kernel_size': kernel[0]}
     if kind == 'UDPCombinedHeatmap':
-        out |= {} if radius == 0.0546875 else {'radius_factor': radius}
+        out |= {} if radius == RADIUS else {'radius_factor': radius}
     elif kind == 'MSRAHeatmap':
         out |= _reading(part, rule, unbiased, is_first)
     return out if rule['blur'] == BLUR else {**out, 'blur_kernel_size': rule['blur']}
