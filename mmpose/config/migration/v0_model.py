@@ -120,9 +120,8 @@ def _codec(part: Part, source: Source, rule: Config, is_first: bool) -> Config:
     encoding = str(part.take('encoding', 'MSRA', to='the type of the decoder')).upper()
     target = part.take('target_type', 'GaussianHeatmap', to='the type of the decoder')
     sigma, kernel = part.take('sigma', 2), part.take('kernel', (11, 11), to='kernel_size')
-    radius = part.take(
-        'valid_radius_factor', RADIUS if source.target else rule['radius'], to='radius_factor'
-    )
+    default = rule['radius'] if source.target is None else RADIUS
+    radius = part.take('valid_radius_factor', default, to='radius_factor')
     unbiased = part.take('unbiased_encoding', False, to='unbiased')
     part.expect('downtarget', True, why='PGVL compares tokens with the names of the keypoints')
     part.drop('the tokens have the size of the feature map', 'downsize', 'same_dim', 'short_dim')
