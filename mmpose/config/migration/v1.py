@@ -50,9 +50,6 @@ TRANSFORM: dict[str, tuple[str, ...]] = {
     ),
     'TopdownAffine': ('input_size', 'use_udp'),
 }  # fmt: skip
-INEXACT_TRANSFORM = {
-    'Albumentation': 'the library has to be 2.0 or newer, which renamed some arguments',
-}
 OKS = (
     'score_mode', 'keypoint_score_thr', 'nms_mode', 'nms_thr', 'format_only', 'outfile_prefix',
     'prefix',
@@ -71,6 +68,8 @@ METRIC: dict[str, tuple[str, ...]] = {
 # the neck and the belly of JHMDB, whose distance MMPose calls the torso
 JHMDB_TORSO = (4, 5)
 SAVE_BEST = {'Mean PCK': 'PCK', 'posetrack18/Total AP': 'posetrack18/AP'}
+NO_LOOP = 'has no counterpart; trainings count epochs, and there is one loop to evaluate'
+ALBUMENTATIONS = 'the library has to be 2.0 or newer, which renamed some arguments'
 VARIABLE = 'a variable of the file; what it was used for is translated'
 INNER_IMPORTS = 'mmpose.'  # modules of MMPose itself
 
@@ -118,7 +117,7 @@ def _phase(top: Part, phase: str, out: Config, datasets: dict[str, Config]) -> N
         part = top.part(cfg)
         part.expect('by_epoch', True, why='trainings count epochs')
         if part.kind not in ('', 'EpochBasedTrainLoop', 'ValLoop', 'TestLoop', 'PoseTrainLoop'):
-            part.refuse('type', f'{part.kind} {_NO_LOOP}')
+            part.refuse('type', f'{part.kind} {NO_LOOP}')
         part.drop('see --amp', 'fp16')
         out[cfg] = part.keep('max_epochs', 'val_interval', 'val_begin', 'max_iters')
         part.finish()
@@ -129,9 +128,6 @@ def _phase(top: Part, phase: str, out: Config, datasets: dict[str, Config]) -> N
     is_one = isinstance(top.left.get(evaluator), Mapping)
     if found := [_metric(part, theirs) for part in top.parts(evaluator)]:
         out[evaluator] = found[0] if is_one else found
-
-
-_NO_LOOP = 'has no counterpart; trainings count epochs, and there is one loop to evaluate'
 
 
 def _loader(part: Part) -> Config:
@@ -223,26 +219,23 @@ def _transform(part: Part, dataset: Config) -> Config | None:
             return part.keep_all()
         part.refuse('type', f"'{part.type}' has no counterpart here")
         return None
-    part.note_kind(kind, INEXACT_TRANSFORM.get(kind, ''))
+    part.note_kind(kind, ALBUMENTATIONS if kind == 'Albumentation' else '')
     if kind == 'LoadImage':
         part.expect('color_type', 'color')
         part.expect('imdecode_backend', None, 'cv2')
         part.expect('ignore_empty', False)
         part.drop('the network gets floats anyway', 'to_float32')
-    part.expect('keymap', None) if kind == 'Albumentation' else None
+    if kind == 'Albumentation':
+        part.expect('keymap', None)
     out = {'type': kind, **part.keep(*TRANSFORM[kind])}
     part.finish()
     if kind == 'RandomFlip' and out.get('direction', 'horizontal') != 'horizontal':
         part.refuse('direction', f'is {out["direction"]!r}; only horizontal flips are possible')
-    if kind == 'RandomHalfBody' and _has_untyped(dataset):
-        out['lower_is_rest'] = False
+    if kind == 'RandomHalfBody':
+        meta = load_metainfo(dataset.get('metainfo', 'coco'))
+        if len(meta.upper_body_ids) + len(meta.lower_body_ids) < meta.num_keypoints:
+            out['lower_is_rest'] = False  # some are in neither half of the body
     return out
-
-
-def _has_untyped(dataset: Config) -> bool:
-    """Whether a skeleton has keypoints that are in neither half of the body."""
-    meta = load_metainfo(dataset.get('metainfo', 'coco'))
-    return len(meta.upper_body_ids) + len(meta.lower_body_ids) < meta.num_keypoints
 
 
 def _last_step(part: Part) -> None:
