@@ -93,7 +93,7 @@ def prepend_zero_row(pos: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(pos[:, :1]), pos], dim=1)  # (1, T, D) -> (1, T + 1, D)
 
 
-def zero_class_row(pos: Tensor, has_class_token: bool) -> tuple[Tensor, str | None]:
+def zero_class_row(pos: Tensor, has_class_token: bool) -> tuple[Tensor, list[str]]:
     """Returns a position embedding with exactly one row before the grid, zero; and what was done.
 
     The pose model adds that row to every token, which pre-training never did. In MAE and HAP files
@@ -105,11 +105,11 @@ def zero_class_row(pos: Tensor, has_class_token: bool) -> tuple[Tensor, str | No
     """
     rows = pos.shape[1]
     if math.isqrt(rows) ** 2 == rows or not has_class_token:
-        return prepend_zero_row(pos), 'a zero row was put before pos_embed, which had none'
+        return prepend_zero_row(pos), ['a zero row was put before pos_embed, which had none']
     if not pos[:, :1].any():
-        return pos, None
+        return pos, []
     rest = prepend_zero_row(pos[:, 1:])
-    return rest, 'the class-token row of pos_embed became zero: no token had it in pre-training'
+    return rest, ['the class-token row of pos_embed became zero: no token had it in pre-training']
 
 
 def from_encoder(state: StateDict) -> Converted:
@@ -125,8 +125,7 @@ def from_encoder(state: StateDict) -> Converted:
     )
     notes = []
     if 'pos_embed' in kept:
-        kept['pos_embed'], changed = zero_class_row(kept['pos_embed'], 'cls_token' in state)
-        notes += [changed] if changed else []
+        kept['pos_embed'], notes = zero_class_row(kept['pos_embed'], 'cls_token' in state)
     return Converted(kept, dropped, tuple(notes))
 
 

@@ -73,7 +73,9 @@ def translate_dataset(part: Part, is_train: bool) -> Source:
     part.note_kind(row['type'])
     source = Source(part.kind, dict(row))
     out = source.dataset
-    out['metainfo'] = _metainfo(part, row['metainfo'])
+    if part.left.get('dataset_info') is None:
+        part.notes.inexact[part.place('dataset_info')] = f"'{row['metainfo']}', as it is absent"
+    out['metainfo'] = skeleton_of(part, 'dataset_info', row['metainfo'])
     out |= part.keep('ann_file', 'camera_file', 'joint_file')
     out['data_prefix'] = {'img': part.take('img_prefix', '', to='data_prefix.img')}
     rules = part.part('data_cfg')
@@ -85,12 +87,6 @@ def translate_dataset(part: Part, is_train: bool) -> Source:
     part.drop('every file here is in its own layout', 'coco_style')
     part.finish()
     return source
-
-
-def _metainfo(part: Part, own: str) -> Any:
-    if part.left.get('dataset_info') is None:
-        part.notes.inexact[part.place('dataset_info')] = f"'{own}', as it is absent"
-    return skeleton_of(part, 'dataset_info', own)
 
 
 def skeleton_of(part: Part, key: str, own: str) -> Any:
