@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from mmpose.config.merge import find
 from mmpose.config.migration.datasets import DATASETS_1X, DEEPFASHION_SUBSETS, REFUSED, Row
 from mmpose.config.migration.notes import MigrationNotes, Part
 from mmpose.config.migration.v0_data import skeleton_of
@@ -113,17 +112,18 @@ def imports_of(top: Part) -> Config:
 def _phase(top: Part, phase: str, out: Config, datasets: dict[str, Config]) -> None:
     """Translates the loop, the loader and the evaluator of train, val or test."""
     cfg, loader, evaluator = f'{phase}_cfg', f'{phase}_dataloader', f'{phase}_evaluator'
-    if top.left.get(cfg) is not None:
-        part = top.part(cfg)
+    has_loop, part = top.left.get(cfg) is not None, top.part(cfg)
+    if has_loop:
         part.expect('by_epoch', True, why='trainings count epochs')
         if part.kind not in ('', 'EpochBasedTrainLoop', 'ValLoop', 'TestLoop', 'PoseTrainLoop'):
             part.refuse('type', f'{part.kind} {NO_LOOP}')
         part.drop('see --amp', 'fp16')
         out[cfg] = part.keep('max_epochs', 'val_interval', 'val_begin', 'max_iters')
         part.finish()
-    theirs = find(top.left, f'{loader}.dataset') or {}
-    if top.left.get(loader):
-        out[loader] = _loader(top.part(loader))
+    part = top.part(loader)
+    theirs = part.left.get('dataset') or {}
+    if part.left:
+        out[loader] = _loader(part)
         datasets[phase] = out[loader]['dataset']
     is_one = isinstance(top.left.get(evaluator), Mapping)
     if found := [_metric(part, theirs) for part in top.parts(evaluator)]:

@@ -187,7 +187,7 @@ def _upsampling(part: Part, backbone: Config) -> Config:
     Of a backbone with several maps the one that is chosen stays, the last without a choice.
     """
     maps = backbone.get('out_indices')
-    if not part.type:
+    if not (part.type or part.left):
         if isinstance(maps, tuple):
             backbone['out_indices'] = maps[-1]
         return {}
