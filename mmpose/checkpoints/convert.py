@@ -69,11 +69,6 @@ EXPORTERS: dict[str, Callable[[StateDict], tuple[StateDict, tuple[str, ...]]]] =
 """Target of a conversion -> weights under our names to weights in it, and notes."""
 
 
-def detect_format(state: StateDict) -> str:
-    """Returns the key in FORMAT_NAMES of the code base that a state dict comes from."""
-    return _find_format(state).name
-
-
 def convert_state_dict(state: StateDict) -> Converted:
     """Returns a state dict under our parameter names, whatever code base it comes from.
 
@@ -85,9 +80,5 @@ def convert_state_dict(state: StateDict) -> Converted:
         converted = convert_state_dict({k: x for k, x in state.items() if k not in texts})
         return replace(converted, state=converted.state | texts)
     refuse_impossible({k: x for k, x in state.items() if not k.startswith(FOREIGN_BACKBONE)})
-    found = _find_format(state)
+    found = next(one for one in FORMATS if one.detect(state))
     return replace(found.to_ours(state), format=found.name)
-
-
-def _find_format(state: StateDict) -> Format:
-    return next(one for one in FORMATS if one.detect(state))
