@@ -20,7 +20,8 @@ class GroupedOptimWrapperConstructor:
     """Builds an optimizer wrapper from groups of parameters that a subclass makes.
 
     Each group holds ``group_name``, ``param_names`` and ``lr_scale`` besides what the optimizer
-    reads. (mmengine's own constructor makes a group, and lines in the log, per parameter.)
+    reads. (mmengine's own constructor makes a group, and lines in the log, per parameter.) The log
+    gets ``rule``, a few words of the subclass.
 
     Args:
         optim_wrapper_cfg: ``type`` (default OptimWrapper), ``optimizer`` with its ``lr``, and
@@ -29,6 +30,8 @@ class GroupedOptimWrapperConstructor:
     Raises:
         ValueError: If there is no learning rate.
     """
+
+    rule: str
 
     def __init__(self, optim_wrapper_cfg: dict[str, Any]) -> None:
         self.optim_wrapper_cfg = copy.deepcopy(optim_wrapper_cfg)
@@ -42,19 +45,14 @@ class GroupedOptimWrapperConstructor:
         """Returns the wrapped optimizer of a model, distributed wrappers included."""
         groups = self.param_groups(getattr(model, 'module', model))
         optimizer = OPTIMIZERS.build(dict(self.optimizer_cfg, params=groups))
-        wrapper_cfg = dict(self.optim_wrapper_cfg)
-        wrapper_cfg.setdefault('type', 'OptimWrapper')
+        wrapper_cfg = {'type': 'OptimWrapper', **self.optim_wrapper_cfg}
         rates = [group['lr'] for group in groups]
         print_log(
-            f'{self.describe()}: {len(groups)} parameter groups, '
+            f'{self.rule}: {len(groups)} parameter groups, '
             f'learning rates {min(rates):.4g} to {max(rates):.4g}',
             logger='current',
         )
         return OPTIM_WRAPPERS.build(wrapper_cfg, default_args=dict(optimizer=optimizer))
-
-    def describe(self) -> str:
-        """Returns the rule in a few words, for the log."""
-        raise NotImplementedError
 
     def param_groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Returns the groups of a bare model, in first-seen order."""
@@ -110,10 +108,7 @@ class LayerDecayOptimWrapperConstructor(GroupedOptimWrapperConstructor):
         options = dict(paramwise_cfg or {})
         self.num_layers: int | None = options.pop('num_layers', None)
         self.layer_decay_rate = _layer_decay_rate(options)
-
-    def describe(self) -> str:
-        """Returns the rate of the decay."""
-        return f'layer decay {self.layer_decay_rate}'
+        self.rule = f'layer decay {self.layer_decay_rate}'
 
     def param_groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Returns one group per depth and kind of weight decay, in first-seen order.
@@ -164,10 +159,7 @@ class KeywordOptimWrapperConstructor(GroupedOptimWrapperConstructor):
     ) -> None:
         super().__init__(optim_wrapper_cfg)
         self.keys = _custom_keys(paramwise_cfg)
-
-    def describe(self) -> str:
-        """Returns the keywords."""
-        return f'rates by {", ".join(self.keys)}'
+        self.rule = f'rates by {", ".join(self.keys)}'
 
     def param_groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Returns a group per keyword and one for the rest, in first-seen order.
@@ -176,15 +168,14 @@ class KeywordOptimWrapperConstructor(GroupedOptimWrapperConstructor):
             ValueError: If a keyword is in no name.
         """
         groups: dict[str, dict[str, Any]] = {}
-        names = []
         for name, parameter in trained_parameters(model):
-            names.append(name)
             key = next((key for key in self.keys if key in name), 'rest')
             if key not in groups:
                 factors = (self.keys.get(key, {}).get(option, 1.0) for option in OPTIONS)
                 groups[key] = self.new_group(key, *factors)
             groups[key]['params'].append(parameter)
             groups[key]['param_names'].append(name)
+        names = [name for group in groups.values() for name in group['param_names']]
         for key in self.keys:
             if not any(key in name for name in names):
                 raise ValueError(

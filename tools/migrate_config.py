@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from mmpose.config.load import read_config
-    from mmpose.config.migration.report import migrate_file, report_lines
+    from mmpose.config.migration.dialect import migrate_file, report_lines
 
     cfg = read_config(args.config, import_modules=False)
     dialect, notes = migrate_file(args.config, cfg, args.out)

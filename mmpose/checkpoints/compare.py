@@ -47,22 +47,15 @@ def explain_difference(state: StateDict, target: StateDict) -> str:
         )
     in_file, in_model = _describe(state), _describe(target)
     for name, value in in_file.items():
-        if value != in_model[name] and value is not None and in_model[name] is not None:
+        if None not in (value, in_model.get(name)) and value != in_model[name]:
             return f'{name} is {value} in the file and {in_model[name]} in the model'
-    for name in target:
-        is_final = name.startswith('heads.') and name.endswith('.final_layer.weight')
-        if is_final and name in state and len(state[name]) != len(target[name]):
-            head = name.removesuffix('.final_layer.weight')
-            return (
-                f'{head}.out_channels is {len(state[name])} in the file and {len(target[name])} '
-                'in the model'
-            )
     return 'names or shapes differ'
 
 
 def _describe(state: StateDict) -> dict[str, object]:
     """Returns what state dicts mostly differ in, the likeliest first; None where it is not seen."""
-    graph, final_layer = parse_graph_options(state), state.get('head.final_layer.weight')
+    graph, final = parse_graph_options(state), '.final_layer.weight'
+    widths = {k.removesuffix(final): len(x) for k, x in state.items() if k.endswith(final)}
     blocks = {m[1] for k in state if (m := re.search(r'(?:^|\.)blocks\.(\d+)\.', k))}
     embeds = (x.shape[-1] for k, x in state.items() if re.search(r'(^|\.)pos_embed$', k))
     parts = (len(x) for k, x in state.items() if k.endswith('.experts.0.weight'))
@@ -74,7 +67,8 @@ def _describe(state: StateDict) -> dict[str, object]:
         'number of experts': num_experts(state),
         'part_features': next(parts, None),
         'number of heads': num_heads_of(state),
-        'number of deconvolutions in the head': None if final_layer is None else len(deconvs),
-        'head.out_channels': None if final_layer is None else len(final_layer),
+        'number of deconvolutions in the head': len(deconvs) if 'head' in widths else None,
+        'head.out_channels': widths.get('head'),
         'model.visibility_head': 'there' if 'visibility_head.weight' in state else 'missing',
+        **{f'{head}.out_channels': width for head, width in widths.items()},
     }

@@ -37,28 +37,24 @@ def _is_our_vit(state: StateDict) -> bool:
     return is_vit(state) and has_name(state, r'(^|\.)last_norm\.')
 
 
-def _ours(name: str, title: str, detect: Callable[[StateDict], bool]) -> Format:
-    return Format(name, title, detect, lambda state: Converted(dict(state), name))
-
-
 OURS = 'pose model of this package'
 FORMATS = (
     CONVNET,
     HUGGINGFACE_PLUS,
     HUGGINGFACE,
-    _ours('mmpose-multi', 'multi-head pose model of this package', _is_multi_head),
-    _ours('mmpose', OURS, _is_pose_vit),
+    Format('mmpose-multi', 'multi-head pose model of this package', _is_multi_head),
+    Format('mmpose', OURS, _is_pose_vit),
     MMPOSE1X,
     VITPOSE_PLUS,
     PGVL,
     MULTI_TASK,
     VITPOSE,
-    _ours('mmpose', OURS, _is_pose_model),
+    Format('mmpose', OURS, _is_pose_model),
     DINOV2,
-    _ours('vit', 'ViT backbone of this package', _is_our_vit),
+    Format('vit', 'ViT backbone of this package', _is_our_vit),
     HAP,
     MAE,
-    _ours('unknown', 'unknown', lambda _: True),
+    Format('unknown', 'unknown', lambda _: True),
 )
 """In the order in which they are looked for: the first whose names fit is the format."""
 FORMAT_NAMES = {one.name: one.title for one in FORMATS} | {'clip': 'text tower of CLIP'}
@@ -73,11 +69,6 @@ EXPORTERS: dict[str, Callable[[StateDict], tuple[StateDict, tuple[str, ...]]]] =
 """Target of a conversion -> weights under our names to weights in it, and notes."""
 
 
-def detect_format(state: StateDict) -> str:
-    """Returns the key in FORMAT_NAMES of the code base that a state dict comes from."""
-    return _find_format(state).name
-
-
 def convert_state_dict(state: StateDict) -> Converted:
     """Returns a state dict under our parameter names, whatever code base it comes from.
 
@@ -85,13 +76,9 @@ def convert_state_dict(state: StateDict) -> Converted:
         ValueError: For a network that our ViT cannot reproduce.
     """
     texts = {name: tensor for name, tensor in state.items() if name.startswith(TEXT_ENCODER)}
-    if len(texts) < len(state) and texts:
-        rest = {name: tensor for name, tensor in state.items() if name not in texts}
-        converted = convert_state_dict(rest)
+    if 0 < len(texts) < len(state):
+        converted = convert_state_dict({k: x for k, x in state.items() if k not in texts})
         return replace(converted, state=converted.state | texts)
     refuse_impossible({k: x for k, x in state.items() if not k.startswith(FOREIGN_BACKBONE)})
-    return _find_format(state).to_ours(state)
-
-
-def _find_format(state: StateDict) -> Format:
-    return next(one for one in FORMATS if one.detect(state))
+    found = next(one for one in FORMATS if one.detect(state))
+    return replace(found.to_ours(state), format=found.name)

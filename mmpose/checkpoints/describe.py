@@ -123,6 +123,7 @@ def describe_weights(
     num_convs = sum(x.ndim == 4 for k, x in inner.items() if k.startswith('patch_embed.convs.'))
     patch_size = 2**num_convs if num_convs else kernel.shape[2]
     embed_dim = pos.shape[2]
+    guess = POSE_HEADS.get(embed_dim) if is_pose else None
     condition = inner.get('condition_embed')
     expert = inner.get('blocks.0.mlp.experts.0.weight')
     prefixes = ['head.'] if any(k.startswith('head.') for k in state) else []
@@ -130,7 +131,7 @@ def describe_weights(
     return Architecture(
         embed_dim=embed_dim,
         depth=depth,
-        num_heads=num_heads or _guess_num_heads(embed_dim, is_pose),
+        num_heads=num_heads or guess or max(embed_dim // HEAD_DIM, 1),
         is_guess=num_heads is None,
         mlp_ratio=len(fc1) / embed_dim,
         patch_size=patch_size,
@@ -162,12 +163,6 @@ def _grid(rows: int, patch_size: int, input_hw: tuple[int, int] | None) -> tuple
             f'pos_embed has {rows} positions, which is no grid of a published model; name the '
             'config that the checkpoint was trained with'
         ) from None
-
-
-def _guess_num_heads(embed_dim: int, is_pose: bool) -> int:
-    if is_pose and embed_dim in POSE_HEADS:
-        return POSE_HEADS[embed_dim]
-    return max(embed_dim // HEAD_DIM, 1)
 
 
 def _describe_head(state: StateDict, prefix: str) -> HeadShape:

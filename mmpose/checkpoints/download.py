@@ -15,6 +15,7 @@ import mmengine.dist
 import torch
 
 from mmpose.checkpoints.safe_pickle import looks_like
+from mmpose.structures.output_files import unfinished
 from mmpose.structures.progress import track
 
 HUB_SCHEME = 'hf'  # hf://organisation/name: a model of the Hugging Face hub
@@ -98,8 +99,7 @@ def _download(url: str, target: Path) -> None:
     ``torch.hub.download_url_to_file`` takes a transfer that breaks off for a complete one.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f'{target.name}.{os.getpid()}.part')
-    try:
+    with unfinished(target) as part:
         with urlopen(url, timeout=TIMEOUT_S) as response, part.open('wb') as file:
             announced = int(response.headers.get('Content-Length') or 0)
             chunks = iter(lambda: response.read(CHUNK), b'')
@@ -115,9 +115,6 @@ def _download(url: str, target: Path) -> None:
         what = looks_like(part) if size else 'empty'
         if what is not None:
             raise URLError(f'the answer is {what}')
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def hub_package(purpose: str) -> Any:

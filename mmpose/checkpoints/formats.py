@@ -17,15 +17,15 @@ class Converted:
 
     Attributes:
         state: Weights under our parameter names.
-        format: Name of the ``Format`` that they had.
         dropped: Name in the file -> why it was left out.
         notes: What was changed, one sentence each.
+        format: Name of the ``Format`` that they had, which ``convert_state_dict`` knows.
     """
 
     state: StateDict
-    format: str
     dropped: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    format: str = ''
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Format:
         name: By which reports call it.
         title: What a user reads.
         detect: Tells from the names of a state dict whether it has this format.
-        to_ours: Translates a state dict to our names; the argument stays as it is.
+        to_ours: Translates a state dict to our names, if it has others; changes no argument.
     """
 
     name: str
     title: str
     detect: Callable[[StateDict], bool]
-    to_ours: Callable[[StateDict], Converted]
+    to_ours: Callable[[StateDict], Converted] = lambda state: Converted(dict(state))
 
 
 def has_name(state: StateDict, pattern: str) -> bool:
@@ -95,10 +95,8 @@ def with_prefix(prefix: str, state: StateDict) -> StateDict:
 def split_backbone(state: StateDict) -> tuple[StateDict, StateDict]:
     """Returns what is in ``backbone.`` or ``encoder.``, without the prefix, and the others."""
     for prefix in ('backbone.', 'encoder.'):
-        if any(name.startswith(prefix) for name in state):
-            return below(state, prefix), {
-                k: x for k, x in state.items() if not k.startswith(prefix)
-            }
+        if inner := below(state, prefix):
+            return inner, {k: x for k, x in state.items() if not k.startswith(prefix)}
     return dict(state), {}
 
 

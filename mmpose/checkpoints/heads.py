@@ -55,14 +55,10 @@ def select_dataset(
         match = HEAD.match(name)
         if match is None or int(match[1]) == head:
             plain[HEAD.sub('head.', name)] = tensor
-    if num_keypoint_channels is None:
-        return plain
-    return {
-        name: _first_rows(name, tensor, num_keypoint_channels)
-        if name.startswith(f'head.{FINAL_LAYER}')
-        else tensor
-        for name, tensor in plain.items()
-    }
+    for name, tensor in plain.items() if num_keypoint_channels is not None else ():
+        if name.startswith(f'head.{FINAL_LAYER}'):
+            plain[name] = _first_rows(name, tensor, num_keypoint_channels)
+    return plain
 
 
 def fit_heads(
@@ -84,15 +80,10 @@ def fit_heads(
     """
     if has_experts(state) and not has_experts(target):
         refuse_experts()
-    is_multi = any(HEAD.match(name) for name in target)
-    if not is_multi:
-        wanted = f'heads.{dataset if num_heads_of(state) > 1 else 0}.'
-        others = [x for x in state if HEAD.match(x) and not x.startswith(wanted)]
-        kept = {
-            re.sub('^' + re.escape(wanted), 'head.', name): tensor
-            for name, tensor in state.items()
-            if name not in others
-        }
+    if not any(HEAD.match(name) for name in target):
+        wanted = str(dataset if num_heads_of(state) > 1 else 0)
+        others = [name for name in state if (match := HEAD.match(name)) and match[1] != wanted]
+        kept = {HEAD.sub('head.', name): x for name, x in state.items() if name not in others}
         return kept, dict.fromkeys(others, OTHER_DATASET), ()
     if num_heads_of(target) == 1:
         state = {re.sub(r'^head\.', 'heads.0.', name): tensor for name, tensor in state.items()}

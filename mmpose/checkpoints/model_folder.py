@@ -15,7 +15,7 @@ from mmpose.checkpoints.folder import OUR_KEY
 from mmpose.checkpoints.model_card import model_card, training_data
 from mmpose.metainfo import load_metainfo
 from mmpose.metainfo.info_dict import meta_table
-from mmpose.structures.output_files import writing
+from mmpose.structures.output_files import unfinished, writing
 from mmpose.version import __version__, code_commit
 
 USE = """```python
@@ -65,12 +65,8 @@ def save_folder(
     config, weights = (folder / file for file in HUB_FILES)
     with writing(config, weights, folder / CARD_FILE):
         folder.mkdir(parents=True, exist_ok=True)
-        part = weights.with_name(f'{weights.stem}.{os.getpid()}.part')
-        try:
+        with unfinished(weights) as part:
             save_safetensors(state, part)
-            part.replace(weights)
-        finally:
-            part.unlink(missing_ok=True)
         config.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
         (folder / CARD_FILE).write_text(text, encoding='utf-8')
     return folder

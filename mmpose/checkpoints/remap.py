@@ -25,14 +25,8 @@ def load_head(
     pairs = match_keypoints(source.keypoint_names, dataset_meta.keypoint_names)
     sizes = (source.num_keypoints, dataset_meta.num_keypoints)
     head.load_state_dict(remap_head(state, head.state_dict(), pairs, *sizes))
-    return '; '.join(
-        [
-            describe_match(
-                pairs, source.name, dataset_meta.name, dataset_meta.keypoint_names, name
-            ),
-            *notes,
-        ]
-    )
+    names = dataset_meta.keypoint_names
+    return '; '.join([describe_match(pairs, source.name, dataset_meta.name, names, name), *notes])
 
 
 def remap_head(

@@ -1,6 +1,7 @@
 """Resizing of position embeddings and patch kernels to another input size or patch size."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -127,10 +128,11 @@ def fit_embeddings(
     target = backbone.state_dict()
     fitted, notes = dict(state), []
     kernel, wanted = state.get('patch_embed.proj.weight'), target.get('patch_embed.proj.weight')
-    if kernel is not None and wanted is not None and _is_resizable(kernel, wanted):
+    is_resized = kernel is not None and wanted is not None and kernel.shape != wanted.shape
+    if is_resized and kernel.shape[:2] == wanted.shape[:2]:
         mode = getattr(backbone, 'patch_padding', 'pad')
         fitted['patch_embed.proj.weight'] = fit_patch_kernel(kernel, wanted.shape[2:], mode)
-        notes.append(f'patch kernel {_size(kernel)} -> {_size(wanted)} ({mode})')
+        notes.append(f'patch kernel {_by(kernel.shape[2:])} -> {_by(wanted.shape[2:])} ({mode})')
 
     pos, target_hw = state.get('pos_embed'), getattr(backbone, 'patch_shape', None)
     if pos is None or target_hw is None or 'pos_embed' not in target:
@@ -140,14 +142,9 @@ def fit_embeddings(
         source_hw = target_hw if is_same else source_grid(pos.shape[1] - 1, target_hw)
     if tuple(source_hw) != tuple(target_hw):
         fitted['pos_embed'] = resize_pos_embed(pos, target_hw, source_hw)
-        source, wanted_size = ('x'.join(map(str, x)) for x in (source_hw, target_hw))
-        notes.append(f'pos_embed {source} -> {wanted_size} (bicubic)')
+        notes.append(f'pos_embed {_by(source_hw)} -> {_by(target_hw)} (bicubic)')
     return fitted, notes
 
 
-def _is_resizable(kernel: Tensor, wanted: Tensor) -> bool:
-    return kernel.shape[2:] != wanted.shape[2:] and kernel.shape[:2] == wanted.shape[:2]
-
-
-def _size(kernel: Tensor) -> str:
-    return f'{kernel.shape[2]}x{kernel.shape[3]}'
+def _by(size_hw: Iterable[int]) -> str:
+    return 'x'.join(map(str, size_hw))

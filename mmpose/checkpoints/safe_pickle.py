@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -59,11 +60,8 @@ def harmless_globals() -> list[type | Callable[..., Any]]:
         np.dtype,
         *sorted(dtypes, key=lambda x: x.__name__),
         # NumPy 1 and 2 call the same functions by different names
-        *(_renamed(scalar, f'numpy.{core}.multiarray.scalar') for core in ('core', '_core')),
-        *(
-            _renamed(reconstruct, f'numpy.{core}.multiarray._reconstruct')
-            for core in ('core', '_core')
-        ),
+        *(_renamed(scalar, f'numpy.{x}.multiarray.scalar') for x in ('core', '_core')),
+        *(_renamed(reconstruct, f'numpy.{x}.multiarray._reconstruct') for x in ('core', '_core')),
         *_extra_classes,
     ]
 
@@ -89,17 +87,11 @@ def read_pickled(path: str, trust: bool = False) -> Any:
     refused: list[str] = []
     with torch.serialization.safe_globals(harmless_globals()):
         if zipfile.is_zipfile(path):
-            refused = _refused_classes(path)
+            with suppress(Exception):  # a damaged file fails in many ways; reading it says which
+                refused = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
         if not refused:
             return _load(path, weights_only=True)
     raise _refusal(path, refused)
-
-
-def _refused_classes(path: str) -> list[str]:
-    try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-    except Exception:  # a damaged file fails in many ways; reading it says which
-        return []
 
 
 def _load(path: str, weights_only: bool) -> Any:

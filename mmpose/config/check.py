@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from inspect import signature
 from typing import Any, NamedTuple
 
+from mmpose.config.merge import find
 from mmpose.config.renamed_words import find_renamed
 from mmpose.datasets.transforms.condition import CONDITION_CHANS
 from mmpose.evaluation.metrics import PerDatasetMetric
@@ -62,8 +63,7 @@ def check_config(cfg: Config) -> list[str]:
     Args:
         cfg: A whole config, composed and overridden.
     """
-    old = list(find_renamed(dict(cfg.items())))
-    return old or [problem for check in _CHECKS for problem in check(cfg)]
+    return list(find_renamed(cfg)) or [problem for check in _CHECKS for problem in check(cfg)]
 
 
 def _check_keys(cfg: Config) -> Iterator[str]:
@@ -104,8 +104,8 @@ def _heads(cfg: Config) -> list[_Head]:
 
 def _parts(cfg: Config, *loaders: str) -> Iterator[_Part]:
     for loader in loaders or LOADERS:
-        dataset = (cfg.get(loader) or {}).get('dataset') or {}
         where = f'{loader}.dataset'
+        dataset = find(cfg, where) or {}
         if 'datasets' not in dataset:
             yield _Part(loader, where, dataset.get('dataset_idx', 0), dataset)
             continue
@@ -116,12 +116,11 @@ def _parts(cfg: Config, *loaders: str) -> Iterator[_Part]:
 def _pairs(cfg: Config) -> Iterator[tuple[_Part, _Head]]:
     """Yields each dataset with the head that learns from it."""
     heads = _heads(cfg)
-    is_single = 'heads' not in (cfg.get('model') or {})
+    is_single = find(cfg, 'model.heads') is None
     for part in _parts(cfg):
-        if is_single:
-            yield part, heads[0]
-        elif part.number < len(heads):
-            yield part, heads[part.number]
+        number = 0 if is_single else part.number
+        if number < len(heads):
+            yield part, heads[number]
 
 
 def _check_counts(cfg: Config) -> Iterator[str]:
@@ -138,7 +137,7 @@ def _check_counts(cfg: Config) -> Iterator[str]:
             )
     for loader in LOADERS:
         parts = list(_parts(cfg, loader)) if cfg.get(loader) else []
-        is_mixture = 'datasets' in ((cfg.get(loader) or {}).get('dataset') or {})
+        is_mixture = find(cfg, f'{loader}.dataset.datasets') is not None
         if is_mixture and len(parts) != num:
             yield (
                 f'{loader}.dataset has {len(parts)} datasets but the model has {num} heads; give '
@@ -154,7 +153,7 @@ def _check_counts(cfg: Config) -> Iterator[str]:
 
 
 def _check_experts(cfg: Config) -> Iterator[str]:
-    experts = ((cfg.get('model') or {}).get('backbone') or {}).get('num_expert')
+    experts = find(cfg, 'model.backbone.num_expert')
     parts = list(_parts(cfg))
     if experts is None or not parts:
         return
@@ -181,7 +180,7 @@ def _check_head(cfg: Config) -> Iterator[str]:
 
 def _check_widths(cfg: Config) -> Iterator[str]:
     model = cfg.get('model') or {}
-    width = (model.get('backbone') or {}).get('embed_dim')
+    width = find(model, 'backbone.embed_dim')
     for where, head, _ in _heads(cfg):
         channels = head.get('in_channels')
         fits = width is None or channels is None or width == channels
@@ -203,7 +202,7 @@ def _crop_of(head: Config) -> tuple[tuple[int, ...], bool, str] | None:
 
 
 def _check_visibility(cfg: Config) -> Iterator[str]:
-    model, loader = cfg.get('model') or {}, cfg.get('train_dataloader')
+    model = cfg.get('model') or {}
     if not model.get('visibility_head'):
         return
     if 'heads' in model:
@@ -216,7 +215,7 @@ def _check_visibility(cfg: Config) -> Iterator[str]:
             'model.visibility_head is all that is trained where it is, but model.teacher teaches '
             'heatmaps; remove one of them'
         )
-    for part in _parts(cfg, 'train_dataloader') if loader else ():
+    for part in _parts(cfg, 'train_dataloader') if cfg.get('train_dataloader') else ():
         if not part.config.get('with_visibility'):
             yield (
                 'model.visibility_head learns from visibility flags, but the samples have none; '
@@ -225,7 +224,7 @@ def _check_visibility(cfg: Config) -> Iterator[str]:
 
 
 def _check_sizes(cfg: Config) -> Iterator[str]:
-    img_size = ((cfg.get('model') or {}).get('backbone') or {}).get('img_size')
+    img_size = find(cfg, 'model.backbone.img_size')
     for where, head, _ in _heads(cfg):
         crop = _crop_of(head)
         if crop is None or img_size is None:
@@ -260,7 +259,7 @@ def _check_crops(cfg: Config) -> Iterator[str]:
 
 
 def _check_conditions(cfg: Config) -> Iterator[str]:
-    wanted = ((cfg.get('model') or {}).get('backbone') or {}).get('condition_chans', 0)
+    wanted = find(cfg, 'model.backbone.condition_chans', 0)
     if wanted not in (0, CONDITION_CHANS):
         yield (
             f'model.backbone.condition_chans is {wanted} but AddCondition makes {CONDITION_CHANS}; '
@@ -325,7 +324,7 @@ def _check_skeletons(cfg: Config) -> Iterator[str]:
 
 
 def _check_categories(cfg: Config) -> Iterator[str]:
-    categories = (cfg.get('model') or {}).get('categories') or ()
+    categories = find(cfg, 'model.categories') or ()
     for part in _parts(cfg):
         if part.number < len(categories):
             own, given = categories[part.number], part.config.get('category')
@@ -341,7 +340,7 @@ def _check_evaluators(cfg: Config) -> Iterator[str]:
     for phase in ('val', 'test'):
         loader = f'{phase}_dataloader'
         parts = list(_parts(cfg, loader))
-        is_mixture = 'datasets' in ((cfg.get(loader) or {}).get('dataset') or {})
+        is_mixture = find(cfg, f'{loader}.dataset.datasets') is not None
         for evaluator in _as_list(cfg.get(f'{phase}_evaluator') or []):
             if with_type([evaluator], PerDatasetMetric):
                 yield from _check_mixture_metric(cfg, phase, evaluator, parts)
@@ -364,7 +363,7 @@ def _check_mixture_metric(
             f'{phase}_evaluator has metrics for {len(groups)} datasets and {len(names)} names but '
             f'the {phase} data have {len(parts)} datasets; list one of each per dataset'
         )
-    own = list((cfg.get('model') or {}).get('names', names))
+    own = list(find(cfg, 'model.names', names))
     if names != own:
         yield (
             f'{phase}_evaluator.names is {names} but model.names is {own}; give a dataset one name'
@@ -451,8 +450,8 @@ def _check_lora(cfg: Config) -> Iterator[str]:
     known = list(signature(add_lora).parameters)[1:]
     for key in sorted(set(lora) - set(known)):
         yield f"model.lora has no '{key}'; expected {', '.join(known)}"
-    sources = (model.get('pretrained'), model['backbone'].get('pretrained'), cfg.get('load_from'))
-    if not any(sources) and not cfg.get('resume'):
+    keys = ('model.pretrained', 'model.backbone.pretrained', 'load_from', 'resume')
+    if not any(find(cfg, key) for key in keys):
         yield (
             'model.lora freezes the backbone, whose weights would stay random; set '
             'model.pretrained to those that the adapters are for'

@@ -16,15 +16,14 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 
 from mmpose.checkpoints.folder import folder_config
 from mmpose.config.check import LOADERS, check_config
-from mmpose.config.merge import merge_options
-from mmpose.config.migration.dialect import OURS, check_refusals, find_dialect, translator_of
+from mmpose.config.merge import find, merge_options, walk
+from mmpose.config.migration.dialect import OURS, find_dialect, summary, translate
 from mmpose.config.migration.notes import MigrationNotes
-from mmpose.config.migration.report import summary
 from mmpose.config.migration.v1 import INNER_IMPORTS
 from mmpose.config.names import find_config
 from mmpose.config.overrides import evaluate_literal
@@ -113,7 +112,9 @@ def _migrated(cfg: Config, dialect: str, options: dict[str, Any]) -> tuple[Confi
         theirs = {k: v for k, v in theirs.items() if _has(cfg, k) or k not in notes.refused}
         notes = MigrationNotes()
     translated = _translated(cfg, dialect, theirs, notes)
-    check_refusals(dialect, notes)
+    if notes.refused:
+        reasons = '; '.join(f'{key} {why}' for key, why in notes.refused.items())
+        raise ValueError(f'this config of {dialect} cannot be run here: {reasons}')
     if os.environ.get('RANK', '0') == '0':
         print(summary(dialect, notes), file=sys.stderr)
     ours = {key: value for key, value in options.items() if key not in theirs}
@@ -126,33 +127,24 @@ def _translated(
     cfg = deepcopy(cfg)
     if options:
         merge_options(cfg, options)
-    _find_skeletons(cfg, Path(cfg.filename))
-    return translator_of(dialect)(cfg.to_dict(), notes)
+    _find_skeletons(cfg)
+    return translate(dialect, cfg.to_dict(), notes)
 
 
-def _find_skeletons(node: Any, config: Path) -> None:
+def _find_skeletons(cfg: Config) -> None:
     """Replaces files of skeletons that are not in the working folder by those beside a config.
 
     In MMPose they are relative to its repository, from which its tools are started.
     """
-    for value in node.values() if isinstance(node, (dict, Config)) else node:
-        if isinstance(value, dict) and isinstance(value.get('from_file'), str):
-            folders = [Path(), *config.resolve().parents]
-            found = (folder / value.from_file for folder in folders)
-            value.from_file = str(next((path for path in found if path.is_file()), value.from_file))
-        elif isinstance(value, (dict, list)):
-            _find_skeletons(value, config)
+    folders = [Path(), *Path(cfg.filename).resolve().parents]
+    for _, part in walk(cfg):
+        if isinstance(part, dict) and isinstance(part.get('from_file'), str):
+            found = (folder / part.from_file for folder in folders)
+            part.from_file = str(next((path for path in found if path.is_file()), part.from_file))
 
 
 def _has(node: Any, key: str) -> bool:
-    for name in key.split('.'):
-        if isinstance(node, list) and name.lstrip('-').isdigit() and int(name) < len(node):
-            node = node[int(name)]
-        elif isinstance(node, (dict, Config)) and name in node:
-            node = node[name]
-        else:
-            return False
-    return True
+    return find(node, key, default=_has) is not _has
 
 
 def _is_ours(translated: Any, cfg: Config, key: str) -> bool:
@@ -273,7 +265,7 @@ def _open_without_mark(file: Any, mode: str = 'r', **options: Any) -> Any:
 
 
 def _move_data(node: Any, data_root: str) -> None:
-    is_dict = isinstance(node, (Config, ConfigDict, dict))
+    is_dict = isinstance(node, (Config, dict))
     is_dataset = is_dict and 'type' in node and bool(node.get('data_root'))
     for key, value in list(node.items() if is_dict else enumerate(node)):
         if is_dataset and (isinstance(value, str) or key == 'data_prefix') and key != 'data_root':

@@ -31,7 +31,7 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
         path: node.get('type')
         for key in options
         for path in (key.rpartition('.')[0], key)
-        if isinstance(node := _find(cfg, path), Mapping)
+        if isinstance(node := find(cfg, path), Mapping)
     }
     aliases = _shared_parts(cfg)
     _merge(cfg, options)
@@ -45,14 +45,14 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
         if mirrored and not own:
             _merge(cfg, mirrored)
     for path, old in before.items():
-        _check_type(path, old, _find(cfg, path))
+        _check_type(path, old, find(cfg, path))
 
 
 def _merge(cfg: Config, options: dict[str, Any]) -> None:
     whole = {}
     for key, value in deepcopy(options).items():  # mmengine takes _delete_ out of what it gets
         path, _, name = key.rpartition('.')
-        parent = _find(cfg, path)
+        parent = find(cfg, path)
         if isinstance(parent, list) and not isinstance(value, dict):
             parent[int(name)] = value
         else:
@@ -60,33 +60,46 @@ def _merge(cfg: Config, options: dict[str, Any]) -> None:
     cfg.merge_from_dict(whole)
 
 
-def _find(node: Any, path: str) -> Any:
-    for name in path.split('.') if path else ():
-        if isinstance(node, list):
+def find(node: Any, key: str, default: Any = None) -> Any:
+    """Returns what a dotted key of a config leads to; the default if it leads nowhere."""
+    for name in key.split('.') if key else ():
+        if isinstance(node, Mapping | Config) and name in node:
+            node = node[name]
+        elif isinstance(node, list) and _is_index(name, node):
             node = node[int(name)]
         else:
-            node = node.get(name) if isinstance(node, Mapping | Config) else None
+            return default
     return node
+
+
+def _is_index(name: str, node: list[Any]) -> bool:
+    return re.fullmatch(r'-?\d+', name) is not None and -len(node) <= int(name) < len(node)
+
+
+def walk(node: Any, where: str = '') -> Iterator[tuple[str, Any]]:
+    """Yields dotted key and content of each dict and list in a config, itself first."""
+    yield where, node
+    for key, value in node.items() if isinstance(node, Mapping | Config) else enumerate(node):
+        if isinstance(value, Mapping | list | tuple):
+            yield from walk(value, f'{where}.{key}' if where else str(key))
 
 
 def _resolve(cfg: Config, key: str) -> str:
     """Returns a key with an index from 0 on for each one that counts from the end."""
-    node: Any = cfg
     names = key.split('.')
     for i, name in enumerate(names):
+        where = '.'.join(names[:i])
+        node = find(cfg, where)
         if isinstance(node, list | tuple):
-            where, length = '.'.join(names[:i]), len(node)
+            length = len(node)
             if isinstance(node, tuple):
                 raise ValueError(f"'{where}' is a tuple, so '{key}' cannot be set; set all of it")
-            if not re.fullmatch(r'-?\d+', name) or not -length <= int(name) < length:
+            if not _is_index(name, node):
                 raise ValueError(
                     f"'{key}' cannot be set: '{where}' is a list of {length}, so '{name}' should "
                     f'be an index from {-length} to {length - 1}'
                 )
             names[i] = str(int(name) % length)
-            node = node[int(name)]
-        else:
-            node = node.get(name) if isinstance(node, Mapping | Config) else None
     return '.'.join(names)
 
 
@@ -117,16 +130,7 @@ def _shared_parts(cfg: Config) -> dict[str, str]:
     pairs = {'test_dataloader': 'val_dataloader', 'test_evaluator': 'val_evaluator'}
     shared = {key: src for key, src in pairs.items() if cfg.get(key) == cfg.get(src) is not None}
     codec = cfg.get('codec')
-    places = _places_of(codec, cfg) if isinstance(codec, Mapping) else ()
-    return {**shared, **{place: 'codec' for place in places if place != 'codec'}}
-
-
-def _places_of(wanted: Any, node: Any, where: str = '') -> Iterator[str]:
-    """Yields the dotted keys of the parts of a config that equal one of them."""
-    is_list = isinstance(node, list)
-    for key, value in enumerate(node) if is_list else node.items():
-        place = f'{where}.{key}' if where else str(key)
-        if isinstance(value, Mapping) and value == wanted:
-            yield place
-        elif isinstance(value, Mapping | list):
-            yield from _places_of(wanted, value, place)
+    if isinstance(codec, Mapping):
+        places = (place for place, _ in walk(cfg) if find(cfg, place) == codec)
+        shared |= {place: 'codec' for place in places if place != 'codec'}
+    return shared

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmpose.config.merge import walk
+
 # class -> its name now
 TYPES = {
     'BoxToWindow': 'GetBBoxCenterScale',
@@ -47,27 +49,17 @@ ARGUMENTS_OF = {
 HEAD = re.compile(r'model\.heads?(\.\d+)?')
 
 
-def find_renamed(part: Any, where: str = '') -> Iterator[str]:
-    """Yields a sentence for each old word of a config.
-
-    Args:
-        part: A whole config, composed and overridden, or a part of it.
-        where: Dotted key of the part; empty for the whole.
-    """
-    if isinstance(part, Mapping):
+def find_renamed(cfg: Any) -> Iterator[str]:
+    """Yields a sentence for each old word of a whole config, composed and overridden."""
+    for where, part in walk(cfg):
+        if not isinstance(part, Mapping):
+            continue
         kind = str(part.get('type', ''))
         if kind in TYPES:
             yield f"type '{kind}' of {where} is now called {TYPES[kind]}"
         if HEAD.fullmatch(where):
             kind = 'head'
-        for key in part:
-            new = ARGUMENTS_OF.get((kind, str(key))) or ARGUMENTS.get(str(key))
+        for key in map(str, part):
+            new = ARGUMENTS_OF.get((kind, key)) or ARGUMENTS.get(key)
             if new:
-                yield f'{_join(where, key)} is now called {new}'
-    for key, value in part.items() if isinstance(part, Mapping) else enumerate(part):
-        if isinstance(value, (Mapping, list, tuple)):
-            yield from find_renamed(value, _join(where, key))
-
-
-def _join(where: str, key: Any) -> str:
-    return f'{where}.{key}' if where else str(key)
+                yield f'{where}.{key} is now called {new}'.removeprefix('.')

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 
 from mmpose.checkpoints.io import LAST_CHECKPOINT, read_checkpoint
+from mmpose.structures.output_files import UNFINISHED, unfinished
 
 LAST_EVALUATION = 'last_evaluation.json'
-UNFINISHED = '.part'
 NEEDED = ('state_dict', 'optimizer', 'meta')
 LAUNCH_TIME = 'MMPOSE_LAUNCH_TIME'  # set by tools/_launch.py
 
@@ -134,25 +133,13 @@ def _iterations(path: Path, trust: bool, warn: Callable[[str], None]) -> int | N
 
 
 def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    with _unfinished(path) as part:
-        with part.open('xb') as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+    with unfinished(path) as part, part.open('xb') as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
     with contextlib.suppress(OSError):  # some file systems, and Windows, do not sync folders
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-@contextlib.contextmanager
-def _unfinished(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` that no other process has; nothing is left there."""
-    part = path.with_name(f'{path.name}.{secrets.token_hex(8)}{UNFINISHED}')
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)

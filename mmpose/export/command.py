@@ -66,11 +66,9 @@ def run_export(config: str | Path, checkpoint: str | Path, options: ExportOption
         _refuse_for_weights(options)
     precision = 'int8' if options.int8 else 'fp16' if options.fp16 else 'fp32'
     path = Path(options.out or _default_path(checkpoint, options, precision))
-    cfg = (
-        None
-        if options.check_ap is None
-        else load_config(options.check_ap, data_root=options.data_root, check=False)
-    )
+    cfg = None
+    if options.check_ap is not None:
+        cfg = load_config(options.check_ap, data_root=options.data_root, check=False)
     source = load_source(
         config,
         checkpoint,

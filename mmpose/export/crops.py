@@ -17,31 +17,25 @@ from mmpose.structures.media_files import IMAGE_SUFFIXES
 from toy_pose.scene import render_scene
 
 
-def load_crops(
-    folder: str | Path | None,
-    num: int,
-    input_size: tuple[int, int],
-    padding: float = 1.25,
-    use_udp: bool = False,
-) -> Tensor:
+def load_crops(folder: str | Path | None, num: int, input_size: tuple[int, int]) -> Tensor:
     """Returns crops (N, 3, h, w) uint8 BGR of people, N <= ``num``.
 
     Args:
-        folder: Images of one person each, of which the first ones by name are taken; None takes
-            generated people.
+        folder: Images of one person each, of which the first ones by name are taken as a whole;
+            None takes generated people.
         num: Number of crops at most.
         input_size: Width and height of a crop, px.
-        padding: See ``CropWindow.from_bbox``; an image of a folder is taken without.
 
     Raises:
         FileNotFoundError: If the folder holds no image.
         ValueError: If an image cannot be read.
     """
-    crops = []
-    for image, box in _generated(num) if folder is None else _of_folder(Path(folder), num):
-        factor = padding if folder is None else 1.0
-        window = CropWindow.from_bbox(box, input_size, factor, use_udp)
-        crops.append(crop_image(image, window))
+    if folder is None:
+        people, padding = _generated(num), 1.25
+    else:
+        people, padding = _of_folder(Path(folder), num), 1.0
+    windows = [CropWindow.from_bbox(box, input_size, padding) for _, box in people]
+    crops = [crop_image(image, window) for (image, _), window in zip(people, windows, strict=True)]
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous()  # -> (N, 3, h, w)
 
 

@@ -240,17 +240,13 @@ def _check(metadata: ExportMetadata, path: Path, format: str, check_ap: Config |
         | {'decoder': getattr(dataset.build_codec(), 'decoder', None)}
         for dataset in metadata.datasets
     ]
-    if any(reading != readings[0] for reading in readings):
-        for flag, value in (
-            ('decode-in-graph', metadata.decoded),
-            ('flip-test', metadata.flip_test),
-        ):
-            if value:
-                kinds = ', '.join(f'{x.name}: {x.codec["type"]}' for x in metadata.datasets)
-                raise ValueError(
-                    f'the datasets have different codecs ({kinds}), so one program for all cannot '
-                    f'have --{flag}; leave it out or choose one with --dataset'
-                )
+    if (metadata.decoded or metadata.flip_test) and any(x != readings[0] for x in readings):
+        kinds = ', '.join(f'{x.name}: {x.codec["type"]}' for x in metadata.datasets)
+        flag = '--decode-in-graph' if metadata.decoded else '--flip-test'
+        raise ValueError(
+            f'the datasets have different codecs ({kinds}), so one program for all cannot '
+            f'have {flag}; leave it out or choose one with --dataset'
+        )
 
 
 def _write(
@@ -258,14 +254,12 @@ def _write(
 ) -> None:
     is_half = metadata.precision == 'fp16' and format != 'openvino'
     dtype = torch.float16 if is_half else torch.float32
-    is_plain = len(source.models) == 1
-    program = (
-        PoseProgram(source.models[0], metadata.decoded, dtype)
-        if is_plain
-        else SwitchedProgram(source.models, metadata.decoded, dtype)
-    ).eval()
-    if metadata.precision == 'int8':
-        inputs = source.models[0].data_preprocessor.normalize(crops)
-        write_int8(program, metadata, path, inputs)
+    first = source.models[0]
+    if len(source.models) == 1:
+        program = PoseProgram(first, metadata.decoded, dtype)
     else:
-        FORMATS[format].write(program, metadata, path)
+        program = SwitchedProgram(source.models, metadata.decoded, dtype)
+    if metadata.precision == 'int8':
+        write_int8(program.eval(), metadata, path, first.data_preprocessor.normalize(crops))
+    else:
+        FORMATS[format].write(program.eval(), metadata, path)

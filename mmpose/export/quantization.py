@@ -26,16 +26,9 @@ def quantize_dynamic(source: Path, target: Path) -> None:
 
     Weights have a scale per output channel. Nothing is calibrated.
     """
-    quantization = _quantization(target)
+    quantization, options = _quantization(source, target)
     with _quiet():
-        quantization.quantize_dynamic(
-            source,
-            target,
-            weight_type=quantization.QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
-            nodes_to_quantize=linear_layers(source),
-        )
+        quantization.quantize_dynamic(source, target, **options)
 
 
 def quantize_static(source: Path, target: Path, inputs: Sequence[Tensor]) -> None:
@@ -44,7 +37,7 @@ def quantize_static(source: Path, target: Path, inputs: Sequence[Tensor]) -> Non
     Args:
         inputs: Batches (B, 3, h, w) of normalised crops on which the ranges are measured.
     """
-    quantization = _quantization(target)
+    quantization, options = _quantization(source, target)
     batches = iter(inputs)
 
     class Reader(quantization.CalibrationDataReader):
@@ -53,16 +46,8 @@ def quantize_static(source: Path, target: Path, inputs: Sequence[Tensor]) -> Non
             return None if batch is None else {'input': batch.numpy()}
 
     with _quiet():
-        quantization.quantize_static(
-            source,
-            target,
-            Reader(),
-            quant_format=quantization.QuantFormat.QDQ,
-            weight_type=quantization.QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
-            nodes_to_quantize=linear_layers(source),
-        )
+        kind = quantization.QuantFormat.QDQ
+        quantization.quantize_static(source, target, Reader(), quant_format=kind, **options)
 
 
 def linear_layers(path: Path) -> list[str]:
@@ -85,12 +70,17 @@ def linear_layers(path: Path) -> list[str]:
     return names
 
 
-def _quantization(target: Path) -> Any:
+def _quantization(source: Path, target: Path) -> tuple[Any, dict[str, Any]]:
+    """Returns onnxruntime's module and what both kinds of quantization are told."""
     require('onnxruntime', target)
-    require('onnx', target)
     from onnxruntime import quantization
 
-    return quantization
+    return quantization, {
+        'weight_type': quantization.QuantType.QInt8,
+        'per_channel': True,
+        'reduce_range': True,
+        'nodes_to_quantize': linear_layers(source),
+    }
 
 
 @contextmanager

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 from mmpose.structures.cache_folder import cache_root
 
+UNFINISHED = '.part'  # suffix of what is being written
 RECORDS = 'made_files'  # below the cache folder: per folder, name -> size, time, inode
 
 
@@ -114,9 +116,19 @@ def _write_record(folder: Path, files: dict[str, list[int]]) -> None:
     old = {name: x for name, x in _read_record(folder).items() if (folder / name).exists()}
     path = _record_path(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    part.write_text(json.dumps(old | files) + '\n', encoding='utf-8')
-    part.replace(path)
+    with unfinished(path) as part:
+        part.write_text(json.dumps(old | files) + '\n', encoding='utf-8')
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Lends a name beside a file that no other process has; when all went well it is the file's."""
+    part = path.with_name(f'{path.name}.{secrets.token_hex(8)}{UNFINISHED}')
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def writing(*outputs: str | Path | None, inputs: Iterable[str | Path | None] = ()) -> OutputFiles:

@@ -20,7 +20,6 @@ from mmpose.checkpoints.convert import (
     EXPORTERS,
     FORMAT_NAMES,
     convert_state_dict,
-    detect_format,
 )
 from mmpose.checkpoints.load import BACKBONE_FITS
 
@@ -54,7 +53,7 @@ FORMATS = {
 
 @pytest.mark.parametrize(('name', 'make'), FORMATS.items())
 def test_formats_are_told_apart(name, make):
-    assert detect_format(make()) == name
+    assert convert_state_dict(make()).format == name
     assert name in FORMAT_NAMES
 
 

@@ -149,6 +149,13 @@ def test_targets_and_post_processing_become_one_codec(leaf, target, tests, expec
     assert codec == expected
 
 
+def test_radius_of_discs_without_training(leaf):
+    del leaf['data']['train']
+    leaf['model']['test_cfg'] |= dict(target_type='CombinedTarget', valid_radius_factor=0.1)
+    leaf['model']['keypoint_head']['out_channels'] = 51
+    assert translate(leaf)['model']['head']['decoder']['radius_factor'] == 0.1
+
+
 REFUSED = [
     ('model.type', 'AssociativeEmbedding', 'models are top-down with heatmaps'),
     ('model.backbone.type', 'HourglassNet', "'HourglassNet': timm has no such"),

@@ -157,6 +157,20 @@ def test_all_refusals_are_listed_at_once(tmp_path):
         load_config(path)
 
 
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ([("'TopdownPoseEstimator'", "'BottomupPoseEstimator'"),
+          ("constructor='LayerDecayOptimWrapperConstructor',", '')],
+         r"model\.type 'BottomupPoseEstimator' has no counterpart"),
+        ([("type='CocoMetric', ", '')], r"val_evaluator\.type '' has no counterpart"),
+    ],
+)  # fmt: skip
+def test_refused_by_name_without_backbone_or_type(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        load_config(write_config(tmp_path, *changes))
+
+
 def test_targets_of_another_codec_are_refused(tmp_path):
     path = write_config(tmp_path, ('encoder=codec', 'encoder=dict(codec, sigma=3)'))
     with pytest.raises(ValueError, match=r'pipeline\.6\.encoder is not the decoder of the head'):

@@ -16,7 +16,9 @@ from mmpose.checkpoints.formats import (
     StateDict,
     drop_names,
     has_name,
+    split_backbone,
     translate,
+    with_prefix,
 )
 
 # timm's name, MMPose's, of a network with a stem of three convolutions, whose shortcuts have a
@@ -51,14 +53,12 @@ def from_convnet(state: StateDict) -> Converted:
     kept, dropped = drop_names(state, CLASSIFIER)
     is_deep = has_name(state, r'^(backbone\.)?stem\.0\.conv\.')
     is_whole = has_name(state, r'^backbone\.')
-    renamed: StateDict = {}
-    for name, tensor in kept.items():
-        if is_whole and not name.startswith('backbone.'):
-            renamed[re.sub(r'^keypoint_head\.', 'head.', name)] = tensor
-            continue
-        inner = _rename(name.removeprefix('backbone.'), is_deep, is_import=True)
-        renamed[f'backbone.model.{inner}' if is_whole else f'model.{inner}'] = tensor
-    return Converted(renamed, CONVNET.name, dropped)
+    inner, others = split_backbone(kept) if is_whole else (kept, {})
+    renamed = {f'model.{_rename(k, is_deep, is_import=True)}': x for k, x in inner.items()}
+    if is_whole:
+        heads = {re.sub(r'^keypoint_head\.', 'head.', k): x for k, x in others.items()}
+        renamed = with_prefix('backbone.', renamed) | heads
+    return Converted(renamed, dropped)
 
 
 def to_convnet(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:

@@ -64,10 +64,9 @@ def from_huggingface(state: StateDict) -> Converted:
         elif re.search(r'\.attention\.attention\.(key|value)\.', name):
             continue
         renamed[translate(name, NAMES, is_import=True)] = tensor
-    if not has_experts(state):
-        return Converted(renamed, HUGGINGFACE.name)
-    first = {re.sub(r'^head\.', 'heads.0.', name): tensor for name, tensor in renamed.items()}
-    return Converted(first, HUGGINGFACE_PLUS.name)
+    if has_experts(state):
+        renamed = {re.sub(r'^head\.', 'heads.0.', name): x for name, x in renamed.items()}
+    return Converted(renamed)
 
 
 def to_huggingface(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:

@@ -53,12 +53,12 @@ def from_mmpose1x(state: StateDict) -> Converted:
         if not is_pos_embed(name, tensor):
             continue
         if has_class_token:
-            renamed[name], changed = zero_class_row(tensor, True)
-            notes += [changed] if changed else []
+            renamed[name], changes = zero_class_row(tensor, True)
+            notes += changes
         else:
             renamed[name] = prepend_zero_row(tensor)
             notes.append('a zero row was put before pos_embed, which has none for a class token')
-    return Converted(renamed, 'mmpose1', dropped, tuple(notes))
+    return Converted(renamed, dropped, tuple(notes))
 
 
 def to_mmpose1x(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:

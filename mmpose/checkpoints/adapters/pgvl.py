@@ -12,6 +12,7 @@ from mmpose.checkpoints.formats import Converted, Format, StateDict
 OTHER_PARTS = ('backbone.', 'neck.', 'head.', 'heads.')  # than language
 # A row per keypoint, but never read: may differ.
 UNREAD = 'prompt_encoder.positional_embedding'
+INCOMING = re.compile(r'^my\.(linear_transform_t\.0\.\d+|up_t\.0)\.weight$')
 GRAPH = re.compile(r'^(my|pgvl)\.parse_layers\.0\.(\d+)\.')
 
 
@@ -29,7 +30,7 @@ def from_pgvl(state: StateDict) -> Converted:
     """Returns a published PGVL model under our names: ``pgvl`` becomes ``my``, as in most files."""
     plain = from_vitpose(state)
     renamed = {re.sub(r'^pgvl\.', 'my.', name): tensor for name, tensor in plain.state.items()}
-    return Converted(renamed, 'pgvl', plain.dropped)
+    return Converted(renamed, plain.dropped)
 
 
 def parse_graph_options(state: StateDict) -> dict[str, Any] | None:
@@ -48,7 +49,9 @@ def parse_graph_options(state: StateDict) -> dict[str, Any] | None:
     dims = tuple(len(state[f'{root}.norm1.weight']) for root in roots)
     is_fuse = f'{roots[0]}.downv.weight' in state
     levels = max(name.count('.block.') for name in state if GRAPH.match(name)) + 1
-    dim = _incoming(state, dims)
+    # of the tokens that come into the graphs; what nothing is projected into has the first width
+    incoming = (x.shape[1] for name, x in state.items() if INCOMING.match(name))
+    dim = next(incoming, dims[0])
     options: dict[str, Any] = dict(variant='fuse' if is_fuse else 'guided', dims=dims, dim=dim)
     if is_fuse:
         same = [j for j, width in zip(graphs, dims, strict=True) if width == dim]
@@ -74,14 +77,6 @@ def plain_options(config: Mapping[str, Any]) -> dict[str, Any]:
         return {'project_all': False, **options}
     merged = {4: 3, 5: 3 if len(options['dims']) == 1 else 2}
     return {**options, 'mode': merged.get(options['mode'], options['mode'])}
-
-
-def _incoming(state: StateDict, dims: tuple[int, ...]) -> int:
-    """Returns the channels of the tokens that come into the graphs."""
-    for name, tensor in state.items():
-        if re.match(r'^my\.(linear_transform_t\.0\.\d+|up_t\.0)\.weight$', name):
-            return tensor.shape[1]
-    return dims[0]  # what nothing is projected into
 
 
 def start_language(model: nn.Module, state: StateDict) -> tuple[set[str], list[str]]:

@@ -51,7 +51,7 @@ def from_dinov2(state: StateDict) -> Converted:
     Raises:
         ValueError: For the giant model, whose feed-forward part is gated.
     """
-    plain = _encoder(state, 'dinov2')
+    plain = from_encoder(state)
     folded = dict(plain.state)
     scales = [name for name in folded if re.search(r'\.ls[12]\.gamma$', name)]
     for name in scales:
@@ -66,7 +66,7 @@ def from_dinov2(state: StateDict) -> Converted:
         folded[f'{layer}.weight'] = folded[f'{layer}.weight'] * gamma[:, None]
         folded[f'{layer}.bias'] = folded[f'{layer}.bias'] * gamma
     note = f'{len(scales)} layer scales were folded into attn.proj and mlp.fc2'
-    return Converted(folded, 'dinov2', plain.dropped, (*plain.notes, note))
+    return Converted(folded, plain.dropped, (*plain.notes, note))
 
 
 def check_dinov2_heads(path: str, num_heads: int | None, embed_dim: int | None) -> None:
@@ -93,7 +93,7 @@ def prepend_zero_row(pos: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(pos[:, :1]), pos], dim=1)  # (1, T, D) -> (1, T + 1, D)
 
 
-def zero_class_row(pos: Tensor, has_class_token: bool) -> tuple[Tensor, str | None]:
+def zero_class_row(pos: Tensor, has_class_token: bool) -> tuple[Tensor, list[str]]:
     """Returns a position embedding with exactly one row before the grid, zero; and what was done.
 
     The pose model adds that row to every token, which pre-training never did. In MAE and HAP files
@@ -105,14 +105,14 @@ def zero_class_row(pos: Tensor, has_class_token: bool) -> tuple[Tensor, str | No
     """
     rows = pos.shape[1]
     if math.isqrt(rows) ** 2 == rows or not has_class_token:
-        return prepend_zero_row(pos), 'a zero row was put before pos_embed, which had none'
+        return prepend_zero_row(pos), ['a zero row was put before pos_embed, which had none']
     if not pos[:, :1].any():
-        return pos, None
+        return pos, []
     rest = prepend_zero_row(pos[:, 1:])
-    return rest, 'the class-token row of pos_embed became zero: no token had it in pre-training'
+    return rest, ['the class-token row of pos_embed became zero: no token had it in pre-training']
 
 
-def _encoder(state: StateDict, name: str) -> Converted:
+def from_encoder(state: StateDict) -> Converted:
     """Returns an encoder ready to be used without a class token."""
     state = split_backbone(state)[0]
     kept, dropped = drop_names(
@@ -125,12 +125,11 @@ def _encoder(state: StateDict, name: str) -> Converted:
     )
     notes = []
     if 'pos_embed' in kept:
-        kept['pos_embed'], changed = zero_class_row(kept['pos_embed'], 'cls_token' in state)
-        notes += [changed] if changed else []
-    return Converted(kept, name, dropped, tuple(notes))
+        kept['pos_embed'], notes = zero_class_row(kept['pos_embed'], 'cls_token' in state)
+    return Converted(kept, dropped, tuple(notes))
 
 
 DINOV2 = Format('dinov2', 'DINOv2 ViT', is_dinov2, from_dinov2)
-HAP = Format('hap', 'HAP pre-trained ViT', is_hap, lambda state: _encoder(state, 'hap'))
-MAE = Format('mae', 'MAE or timm ViT', is_vit, lambda state: _encoder(state, 'mae'))
+HAP = Format('hap', 'HAP pre-trained ViT', is_hap, from_encoder)
+MAE = Format('mae', 'MAE or timm ViT', is_vit, from_encoder)
 PRETRAIN_FORMATS = (MAE.name, HAP.name, DINOV2.name)

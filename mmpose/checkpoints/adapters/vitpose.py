@@ -43,7 +43,12 @@ def is_multi_task(state: StateDict) -> bool:
 
 def from_vitpose(state: StateDict) -> Converted:
     """Returns a pose model with one head under our names."""
-    return _renamed(state, 'vitpose', 'head.', SPLIT_REASONS)
+    return _renamed(state, 'head.', SPLIT_REASONS)
+
+
+def from_multi_head(state: StateDict) -> Converted:
+    """Returns a pose model with a head per dataset under our names."""
+    return _renamed(state, 'heads.0.', {})
 
 
 def to_vitpose(state: StateDict) -> tuple[StateDict, tuple[str, ...]]:
@@ -82,7 +87,7 @@ def fit_condition(state: StateDict, backbone: nn.Module) -> tuple[StateDict, lis
     return {**state, 'condition_embed': torch.zeros_like(own)}, [note]
 
 
-def _renamed(state: StateDict, name: str, first_head: str, reasons: dict[str, str]) -> Converted:
+def _renamed(state: StateDict, first_head: str, reasons: dict[str, str]) -> Converted:
     kept, dropped = drop_names(state, {r'(^|\.)cls_token$': NO_CLASS_TOKEN, **reasons})
 
     def renamed(key: str) -> str:
@@ -92,19 +97,11 @@ def _renamed(state: StateDict, name: str, first_head: str, reasons: dict[str, st
             re.sub(r'^keypoint_head\.', first_head, key),
         )
 
-    return Converted({renamed(key): tensor for key, tensor in kept.items()}, name, dropped)
+    return Converted({renamed(key): tensor for key, tensor in kept.items()}, dropped)
 
 
 VITPOSE = Format('vitpose', 'ViTPose or mmpose 0.x pose model', is_vitpose, from_vitpose)
 MULTI_TASK = Format(
-    'vitpose-multi',
-    'ViTPose model with a head per dataset',
-    is_multi_task,
-    lambda state: _renamed(state, 'vitpose-multi', 'heads.0.', {}),
+    'vitpose-multi', 'ViTPose model with a head per dataset', is_multi_task, from_multi_head
 )
-VITPOSE_PLUS = Format(
-    'vitpose+',
-    'ViTPose+ model with experts',
-    has_experts,
-    lambda state: _renamed(state, 'vitpose+', 'heads.0.', {}),
-)
+VITPOSE_PLUS = Format('vitpose+', 'ViTPose+ model with experts', has_experts, from_multi_head)

@@ -23,11 +23,8 @@ def has_experts(state: StateDict) -> bool:
     Experts that were left over beside a whole ``fc2``, as the published splitter leaves them, take
     part in nothing and do not count.
     """
-    for name in state:
-        match = _EXPERT.fullmatch(name)
-        if match is None:
-            continue
-        fc1, fc2 = (state.get(f'{match["mlp"]}.{layer}.weight') for layer in ('fc1', 'fc2'))
+    for mlp in {match['mlp'] for name in state if (match := _EXPERT.fullmatch(name))}:
+        fc1, fc2 = (state.get(f'{mlp}.{layer}.weight') for layer in ('fc1', 'fc2'))
         if fc1 is None or fc2 is None or fc2.shape[0] != fc1.shape[1]:
             return True
     return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from mmpose.config.migration.notes import MigrationNotes
+from mmpose.config.migration.notes import MigrationNotes, Part
 
 KEY = 'model.backbone'
 TORCHVISION = 'torchvision://'
@@ -105,20 +105,19 @@ def translate_backbone(cfg: Mapping[str, Any], notes: MigrationNotes) -> dict[st
         cfg: ``model.backbone`` of MMPose, type included.
         notes: Gets what was done.
     """
-    rest = _plain(cfg)
-    kind = str(rest.pop('type', '')).rpartition('.')[2]
-    init = rest.pop('init_cfg', None)
-    if kind not in _NETS:
-        why = 'timm has no such network' if kind in MISSING else 'it is unknown here'
-        notes.refused[f'{KEY}.type'] = f"'{kind}': {why}; docs/extending.md shows how to add it"
+    part = Part(_plain(cfg), KEY, notes)
+    if part.kind not in _NETS:
+        why = 'timm has no such network' if part.kind in MISSING else 'it is unknown here'
+        part.refuse('type', f"'{part.kind}': {why}; docs/extending.md shows how to add it")
         return dict(cfg)
-    result = _translate_net(kind, rest, notes)
-    _add_weights(result, init, kind, notes)
-    for key, value in rest.items():
+    init = part.left.pop('init_cfg', None)
+    result = _translate_net(part)
+    _add_weights(result, init, part)
+    for key, value in list(part.left.items()):
         if key not in _NEUTRAL or (_NEUTRAL[key] is not None and value not in _NEUTRAL[key]):
-            notes.refused[f'{KEY}.{key}'] = f'{kind} has no {key}={value!r} here'
+            part.refuse(key, f'{part.kind} has no {key}={value!r} here')
         else:
-            notes.dropped[f'{KEY}.{key}'] = 'as in the network that is built'
+            part.drop('as in the network that is built', key)
     return result
 
 
@@ -129,52 +128,48 @@ def pretrained_weights(cfg: Mapping[str, Any]) -> str | None:
     return None if found is None or str(found).startswith(TORCHVISION) else str(found)
 
 
-def _translate_net(kind: str, rest: dict[str, Any], notes: MigrationNotes) -> dict[str, Any]:
-    family = _NETS[kind]
+def _translate_net(part: Part) -> dict[str, Any]:
+    kind, rest, family = part.kind, part.left, _NETS[part.kind]
     args: dict[str, Any] = {}
-    choice = _choose(kind, rest, args, notes)
+    choice = _choose(part, args)
     name = family.models.get(choice)
     if name is None:
         known = ', '.join(str(x) for x in family.models)
-        notes.refused[f'{KEY}.{family.key}'] = f'{kind} of timm has {known}, not {choice}'
+        part.refuse(family.key, f'{kind} of timm has {known}, not {choice}')
         name = next(iter(family.models.values()))
-    if kind == 'VGG':
-        name += '_bn' if _norm(rest, None, notes) else ''
-    else:
-        _norm(rest, 'BN', notes)
+    has_norms = _norm(part, None if kind == 'VGG' else 'BN')
+    if kind == 'VGG' and has_norms:
+        name += '_bn'
     wanted = rest.pop('out_indices', family.out_indices) or family.out_indices
     wanted = (wanted,) if isinstance(wanted, int) else wanted
     indices: Any = tuple(family.first_map + index for index in wanted)
-    if (
-        kind == 'MobileNetV2'
-    ):  # its layers 1 to 6 end the strides 2, 4, 8, 16, 16, 32; 7 is the last
+    if kind == 'MobileNetV2':
+        # its layers 1 to 6 end the strides 2, 4, 8, 16, 16, 32; 7 is the last
         strides = {1: 0, 2: 1, 3: 2, 5: 3, 7: None}
         indices = tuple(strides.get(index, -1) for index in wanted)
         if -1 in indices or (None in indices and len(indices) > 1):
-            notes.refused[f'{KEY}.out_indices'] = f'timm gives no map {wanted} of {kind}'
+            part.refuse('out_indices', f'timm gives no map {wanted} of {kind}')
     if kind == 'VGG':
-        indices = -1
+        indices = (-1,)
     if kind == 'HRNet' and rest.pop('multiscale', False):
         indices = (1, 2, 3, 4)
-    is_single = isinstance(indices, tuple) and len(indices) == 1
     result = {'type': 'TimmBackbone', 'name': name}
-    result['out_indices'] = indices[0] if is_single else indices
-    for key in ('frozen_stages', 'norm_eval'):
-        if key in rest:
-            result[key] = rest.pop(key)
+    result['out_indices'] = indices[0] if len(indices) == 1 else indices
+    result |= {key: rest.pop(key) for key in ('frozen_stages', 'norm_eval') if key in rest}
     if rest.get('upsample'):
         result['upsample_mode'] = rest.pop('upsample')
     if args:
         result['model_args'] = args
-    notes.exact[KEY] = f"TimmBackbone '{name}', out_indices={result['out_indices']}"
+    part.notes.exact[KEY] = f"TimmBackbone '{name}', out_indices={result['out_indices']}"
     return result
 
 
-def _choose(kind: str, rest: dict[str, Any], args: dict[str, Any], notes: MigrationNotes) -> Any:
+def _choose(part: Part, args: dict[str, Any]) -> Any:
     """Returns what chooses the model of a family, and fills the arguments of the model."""
+    kind, rest = part.kind, part.left
     if kind == 'HRNet':
         args['head'] = ''
-        return _hrnet_width(rest, notes)
+        return _hrnet_width(part)
     if kind == 'MobileNetV2':
         return float(rest.pop('widen_factor', 1.0))
     if kind == 'PyramidVisionTransformerV2':
@@ -193,9 +188,9 @@ def _choose(kind: str, rest: dict[str, Any], args: dict[str, Any], notes: Migrat
     return depth
 
 
-def _hrnet_width(rest: dict[str, Any], notes: MigrationNotes) -> Any:
+def _hrnet_width(part: Part) -> Any:
     """Returns the channels of the finest branch, if the network has timm's numbers of blocks."""
-    extra = rest.pop('extra', {})
+    extra = part.left.pop('extra', {})
     width = next(iter(extra.get('stage2', {}).get('num_channels', (0,))))
     expected = {
         f'stage{n}': dict(
@@ -210,36 +205,35 @@ def _hrnet_width(rest: dict[str, Any], notes: MigrationNotes) -> Any:
     for stage, wanted in expected.items():
         own = dict(extra.get(stage, {}))
         if own.pop('multiscale_output', False):
-            rest['multiscale'] = True
-        own = {k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in own.items()}
+            part.left['multiscale'] = True
         if own != wanted:
-            notes.refused[f'{KEY}.extra.{stage}'] = f'{own}; hrnet_w{width} of timm has {wanted}'
+            part.refuse(f'extra.{stage}', f'{own}; hrnet_w{width} of timm has {wanted}')
     mode = extra.get('upsample', {}).get('mode', 'nearest')
     if mode != 'nearest':
-        rest['upsample'] = mode
+        part.left['upsample'] = mode
     return width
 
 
-def _norm(rest: dict[str, Any], default: str | None, notes: MigrationNotes) -> bool:
+def _norm(part: Part, default: str | None) -> bool:
     """Takes ``norm_cfg`` and tells whether there are batch norms."""
-    norm = rest.pop('norm_cfg', None) or {'type': default}
-    if norm['type'] == 'SyncBN':
-        notes.inexact[f'{KEY}.norm_cfg'] = 'set sync_bn=True, which joins the batch norms of ranks'
-    elif norm['type'] not in ('BN', 'LN', None):
-        notes.refused[f'{KEY}.norm_cfg'] = (
-            f'{norm["type"]}; the models of timm have their own norms'
-        )
-    return norm['type'] is not None
+    kind = (part.left.pop('norm_cfg', None) or {'type': default})['type']
+    if kind == 'SyncBN':
+        why = 'set sync_bn=True, which joins the batch norms of ranks'
+        part.notes.inexact[part.place('norm_cfg')] = why
+    elif kind not in ('BN', 'LN', None):
+        part.refuse('norm_cfg', f'{kind}; the models of timm have their own norms')
+    return kind is not None
 
 
-def _add_weights(result: dict[str, Any], init: Any, kind: str, notes: MigrationNotes) -> None:
+def _add_weights(result: dict[str, Any], init: Any, part: Part) -> None:
     checkpoint = str(init.get('checkpoint', '')) if isinstance(init, Mapping) else ''
+    place = part.place('init_cfg')
     if checkpoint.startswith(TORCHVISION):
         result['pretrained'] = True
         result['name'] += '.tv_in1k'
-        notes.exact[f'{KEY}.init_cfg'] = f"timm's '{result['name']}', the weights of torchvision"
+        part.notes.exact[place] = f"timm's '{result['name']}', the weights of torchvision"
     elif not checkpoint:
-        notes.inexact[f'{KEY}.init_cfg'] = f'random weights of {kind} are drawn as timm draws them'
+        part.notes.inexact[place] = f'random weights of {part.kind} are drawn as timm draws them'
 
 
 def _plain(node: Any) -> Any:

@@ -1,14 +1,18 @@
-"""Dialects of configs: MMPose 0.x, MMPose 1.x and ours; recognition and translation."""
+"""Dialects of configs: MMPose 0.x, MMPose 1.x and ours; recognition, translation, reports on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from mmpose.config.migration.notes import MigrationNotes
-from mmpose.config.migration.v1 import translate_v1
+from mmengine.config import Config
 
-Config = dict[str, Any]
+from mmpose.config.merge import walk
+from mmpose.config.migration.notes import MigrationNotes
+from mmpose.config.migration.v0 import translate_v0
+from mmpose.config.migration.v1 import translate_v1
+from mmpose.structures.output_files import writing
 
 OURS, V1, V0 = 'ours', 'MMPose 1.x', 'MMPose 0.x'
 # top-level keys that only MMPose 0.x has
@@ -18,6 +22,12 @@ _TYPES_0 = {'TopDown', 'TopDownMoE', 'PGVL'}
 # types that no config of ours names
 _TYPES_1 = {'BadCaseAnalysisHook', 'MultiSourceSampler', 'PoseVisualizationHook',
             'SyncBuffersHook', 'VisionTransformer'}  # fmt: skip
+KINDS = {
+    'exact': 'exact',
+    'inexact': 'not exact',
+    'dropped': 'no effect',
+    'refused': 'no counterpart',
+}
 _SCOPES = ('mmpretrain.', 'mmcls.', 'mmdet.')
 
 
@@ -35,37 +45,64 @@ def find_dialect(cfg: Mapping[str, Any]) -> str:
         return OURS
     if (cfg.get('train_cfg') or {}).get('by_epoch'):
         return V1
-    return V1 if any(_is_of_1x(part) for part in _parts(dict(cfg.items()))) else OURS
+    return V1 if any(_is_of_1x(part) for _, part in walk(cfg)) else OURS
 
 
-def _is_of_1x(part: Mapping[str, Any]) -> bool:
+def _is_of_1x(part: Any) -> bool:
+    if not isinstance(part, Mapping):
+        return False
     kind = str(part.get('type', ''))
     if kind.startswith(_SCOPES) or kind.rpartition('.')[2] in _TYPES_1:
         return True
     return 'data_mode' in part and ('ann_file' in part or 'datasets' in part)
 
 
-def _parts(node: Any) -> Iterator[Mapping[str, Any]]:
-    """Yields each dict in a config."""
-    if isinstance(node, Mapping):
-        yield node
-    children = node.values() if isinstance(node, Mapping) else node
-    for child in children:
-        if isinstance(child, (Mapping, list, tuple)):
-            yield from _parts(child)
+def translate(dialect: str, cfg: dict[str, Any], notes: MigrationNotes) -> dict[str, Any]:
+    """Returns a composed config of MMPose in our words; with ``refused`` notes it is incomplete."""
+    return {V1: translate_v1, V0: translate_v0}[dialect](cfg, notes)
 
 
-def check_refusals(dialect: str, notes: MigrationNotes) -> None:
-    """Raises a ValueError that names each key without a counterpart, if there are any."""
-    if notes.refused:
-        reasons = '; '.join(f'{key} {why}' for key, why in notes.refused.items())
-        raise ValueError(f'this config of {dialect} cannot be run here: {reasons}')
+def summary(dialect: str, notes: MigrationNotes) -> str:
+    """Returns what a run says of a migration: how much is exact, and each thing that is not."""
+    inexact = [f'  {key} -> {how}' for key, how in notes.inexact.items()]
+    head = (
+        f'config of {dialect}, translated: {len(notes.exact)} keys exact, {len(notes.dropped)} '
+        f'without effect, {len(inexact)} not exact'
+    )
+    return '\n'.join([head + (':' if inexact else ''), *inexact])
 
 
-def translator_of(dialect: str) -> Callable[[Config, MigrationNotes], Config]:
-    """Returns what translates a dialect."""
-    if dialect == V1:
-        return translate_v1
-    from mmpose.config.migration.v0 import translate_v0
+def report_lines(notes: MigrationNotes) -> Iterator[str]:
+    """Yields a line per key of the foreign config, what is exact first."""
+    for kind, label in KINDS.items():
+        for key, how in getattr(notes, kind).items():
+            arrow = ' ->' if kind in ('exact', 'inexact') else ':'
+            yield f'{label:<15}{key}{arrow} {how}'
 
-    return translate_v0
+
+def migrate_file(source: str | Path, cfg: Config, target: str | Path) -> tuple[str, MigrationNotes]:
+    """Writes a foreign config in our words, unless something in it has no counterpart.
+
+    Args:
+        source: Its file, which is named at the top of the new one.
+        cfg: What the file holds, composed.
+        target: Path of the new file.
+
+    Returns:
+        The dialect, and what became of each key. With ``refused`` ones nothing is written.
+
+    Raises:
+        FileExistsError: If the new file exists and no command of this project has made it.
+        ValueError: If it is a config of ours.
+    """
+    dialect = find_dialect(cfg)
+    if dialect == OURS:
+        raise ValueError(f'{source} is in the words of this project; there is nothing to migrate')
+    notes = MigrationNotes()
+    translated = translate(dialect, cfg.to_dict(), notes)
+    if not notes.refused:
+        title = f'"""{Path(source).stem}, a config of {dialect}, in the words of this project."""\n'
+        with writing(target, inputs=[source]):
+            text = title + Config(translated).pretty_text
+            Path(target).write_text(text, encoding='utf-8')
+    return dialect, notes

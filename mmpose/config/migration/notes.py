@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmengine.registry import Registry
+
 NO_COUNTERPART = 'has no counterpart here'
 
 
@@ -35,7 +37,8 @@ class Part:
         notes: Get what becomes of each key.
 
     Attributes:
-        kind: Its ``type`` without a scope such as ``mmpretrain.``; empty if it has none.
+        type: Its ``type``; empty if it has none.
+        kind: The same without a scope such as ``mmpretrain.``.
         left: Keys that are not taken yet.
     """
 
@@ -43,11 +46,27 @@ class Part:
         self.left = dict(config)
         self.where = where
         self.notes = notes
-        self.kind = str(self.left.pop('type', '')).rpartition('.')[2]
+        self.type = str(self.left.pop('type', ''))
+        self.kind = self.type.rpartition('.')[2]
 
     def place(self, key: str) -> str:
         """Returns the dotted key of an entry."""
         return f'{self.where}.{key}' if self.where else key
+
+    def part(self, key: str) -> Part:
+        """Returns the part below an entry, which is empty without one."""
+        return Part(self.left.pop(key, None) or {}, self.place(key), self.notes)
+
+    def parts(self, key: str) -> list[Part]:
+        """Returns the parts below an entry that is a list of them, or one."""
+        value, place = self.left.pop(key, None) or (), self.place(key)
+        if isinstance(value, Mapping):
+            return [Part(value, place, self.notes)]
+        return [Part(one, f'{place}.{i}', self.notes) for i, one in enumerate(value)]
+
+    def is_in(self, registry: Registry) -> bool:
+        """Whether the type is the name of a class that is registered here."""
+        return bool(self.kind) and registry.get(self.kind) is not None
 
     def note_kind(self, ours: str, inexact: str = '') -> None:
         """Notes what the type is here, and how that differs if it does."""
@@ -75,6 +94,11 @@ class Part:
         for key in found:
             self.take(key)
         return found
+
+    def keep_all(self, inexact: str = '') -> dict[str, Any]:
+        """Returns all that is left, under its type."""
+        self.note_kind(self.kind, inexact)
+        return {'type': self.kind, **self.keep(*self.left)}
 
     def drop(self, why: str, *keys: str) -> None:
         """Drops entries that have no effect on results."""

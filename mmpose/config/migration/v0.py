@@ -12,13 +12,12 @@ from typing import Any
 from mmpose.config.migration.notes import NO_COUNTERPART, MigrationNotes, Part
 from mmpose.config.migration.v0_data import Source, translate_dataset
 from mmpose.config.migration.v0_model import MODEL_TYPES, translate_model
-from mmpose.config.migration.v1 import JHMDB_TORSO, SAVE_BEST, imports_of
+from mmpose.config.migration.v1 import JHMDB_TORSO, SAVE_BEST, VARIABLE, imports_of, layer_decay
 from mmpose.evaluation.metrics.metric_info import metric_class
 
 Config = dict[str, Any]
 
 PHASES = ('train', 'val', 'test')
-VARIABLE = 'a variable of the file; what it was used for is translated'
 LOADER_WORDS = {
     'samples_per_gpu': 'batch_size', 'workers_per_gpu': 'num_workers', 'shuffle': 'sampler.shuffle',
     'drop_last': 'drop_last', 'pin_memory': 'done anyway', 'persistent_workers': 'done anyway',
@@ -66,7 +65,7 @@ def translate_v0(cfg: Config, notes: MigrationNotes) -> Config:
             f'{", ".join(MODEL_TYPES)}'
         )
         return {}
-    data = Part(top.left.pop('data', None) or {}, 'data', notes)
+    data = top.part('data')
     sources = {phase: _sources(data, phase) for phase in PHASES}
     out: Config = {'default_scope': 'mmpose', 'custom_imports': imports_of(top)}
     first = sources['train'] or sources['val'] or sources['test']
@@ -82,7 +81,7 @@ def translate_v0(cfg: Config, notes: MigrationNotes) -> Config:
     for key in (*(f'{phase}_dataloader' for phase in PHASES), *LOADER_WORDS):
         data.left.pop(key, None)
     data.finish()
-    evaluation = Part(top.left.pop('evaluation', None) or {}, 'evaluation', notes)
+    evaluation = top.part('evaluation')
     _evaluators(evaluation, sources, out)
     _training(top, evaluation, out)
     out['default_hooks'] = {
@@ -101,18 +100,10 @@ def translate_v0(cfg: Config, notes: MigrationNotes) -> Config:
 
 def _sources(data: Part, phase: str) -> list[Source]:
     """Returns the datasets of a phase in the order of their heads."""
-    config = data.left.pop(phase, None)
-    if not config:
-        return []
-    is_list, where = isinstance(config, (list, tuple)), f'data.{phase}'
-    configs = list(config) if is_list else [config]
-    found = [
-        translate_dataset(one, f'{where}.{i}' if is_list else where, phase == 'train', data.notes)
-        for i, one in enumerate(configs)
-    ]
+    found = [translate_dataset(part, phase == 'train') for part in data.parts(phase)]
     numbers = [source.number for source in found]
     if len(found) > 1 and sorted(numbers) != list(range(len(found))):
-        data.notes.refused[where] = (
+        data.notes.refused[data.place(phase)] = (
             f'has the dataset_idx {numbers}; expected each of 0 to {len(found) - 1} once, in '
             'data_cfg of the datasets, one for each head'
         )
@@ -180,7 +171,7 @@ def _metric(name: str, source: Source, evaluation: Part) -> Config:
 
 def _training(top: Part, evaluation: Part, out: Config) -> None:
     """Adds epochs, optimizer and schedule."""
-    runner = Part(top.left.pop('runner', None) or {}, 'runner', top.notes)
+    runner = top.part('runner')
     epochs = top.take('total_epochs', runner.take('max_epochs'), to='train_cfg.max_epochs')
     if epochs is None or runner.kind not in ('', 'EpochBasedRunner'):
         top.notes.refused['total_epochs'] = 'is missing; trainings count epochs here'
@@ -193,13 +184,11 @@ def _training(top: Part, evaluation: Part, out: Config) -> None:
         out['train_cfg']['val_begin'] = evaluation.take('start')
     evaluation.expect('by_epoch', True)
     out['optim_wrapper'] = _optim_wrapper(top, out['model'])
-    out['param_scheduler'] = _schedule(
-        Part(top.left.pop('lr_config', None) or {'policy': 'fixed'}, 'lr_config', top.notes), epochs
-    )
+    out['param_scheduler'] = _schedule(top.part('lr_config'), epochs)
 
 
 def _optim_wrapper(top: Part, model: Config) -> Config:
-    part = Part(top.left.pop('optimizer', None) or {}, 'optimizer', top.notes)
+    part = top.part('optimizer')
     out: Config = {'type': 'OptimWrapper', 'optimizer': {'type': part.kind}}
     if not part.kind:
         part.refuse('type', 'is missing; there is one optimizer here')
@@ -208,7 +197,8 @@ def _optim_wrapper(top: Part, model: Config) -> Config:
     out['optimizer'] |= part.keep(*part.left)
     if constructor.startswith('LayerDecay'):
         out['constructor'] = 'LayerDecayOptimWrapperConstructor'
-        out['paramwise_cfg'] = _layer_decay(rules or {}, model.get('backbone') or {}, top.notes)
+        rules = Part(rules or {}, part.place('paramwise_cfg'), top.notes)
+        out['paramwise_cfg'] = layer_decay(rules, model, 'ViTPose')
     elif rules and set(rules) == {'custom_keys'}:
         keys = {k: v for k, v in rules['custom_keys'].items() if k != 'text_encoder'}
         out['constructor'] = 'KeywordOptimWrapperConstructor'
@@ -219,7 +209,7 @@ def _optim_wrapper(top: Part, model: Config) -> Config:
             top.notes.dropped[place] = 'the text encoder is frozen, which a rate of 0 amounts to'
     elif rules:
         out['paramwise_cfg'] = rules
-    step = Part(top.left.pop('optimizer_config', None) or {}, 'optimizer_config', top.notes)
+    step = top.part('optimizer_config')
     clip = step.take('grad_clip', None, to='optim_wrapper.clip_grad')
     if clip:
         out['clip_grad'] = clip
@@ -231,16 +221,6 @@ def _optim_wrapper(top: Part, model: Config) -> Config:
         step.left.clear()
     step.finish()
     return out
-
-
-def _layer_decay(rules: Config, backbone: Config, notes: MigrationNotes) -> Config:
-    part = Part(rules, 'optimizer.paramwise_cfg', notes)
-    part.drop('not read by this constructor in ViTPose either', 'custom_keys')
-    depth = backbone.get('depth')
-    layers = part.take('num_layers', depth, to='the depth of the backbone')
-    out = part.keep('layer_decay_rate')
-    part.finish()
-    return out if layers == depth else {**out, 'num_layers': layers}
 
 
 def _schedule(part: Part, epochs: int) -> list[Config]:
@@ -277,7 +257,7 @@ def _schedule(part: Part, epochs: int) -> list[Config]:
 
 
 def _logger(top: Part, out: Config) -> Config:
-    part = Part(top.left.pop('log_config', None) or {}, 'log_config', top.notes)
+    part = top.part('log_config')
     hooks = [one.get('type') for one in part.take('hooks', [], to='vis_backends')]
     unknown = [one for one in hooks if one not in LOGGERS and one != 'TextLoggerHook']
     if unknown:
@@ -291,7 +271,7 @@ def _logger(top: Part, out: Config) -> Config:
 
 
 def _checkpoint(top: Part, evaluation: Part, out: Config) -> Config:
-    part = Part(top.left.pop('checkpoint_config', None) or {}, 'checkpoint_config', top.notes)
+    part = top.part('checkpoint_config')
     hook: Config = {'type': 'CheckpointHook', 'interval': part.take('interval', 1)}
     hook |= part.keep('max_keep_ckpts', 'by_epoch')
     part.drop('last_checkpoint names the newest one', 'create_symlink', 'save_optimizer')
@@ -310,7 +290,7 @@ def _checkpoint(top: Part, evaluation: Part, out: Config) -> Config:
 
 def _start(top: Part, out: Config) -> None:
     """Adds what a run starts from and how its processes start."""
-    cluster = Part(top.left.pop('dist_params', None) or {}, 'dist_params', top.notes)
+    cluster = top.part('dist_params')
     out['env_cfg'] = {
         'cudnn_benchmark': top.take('cudnn_benchmark', False, to='env_cfg.cudnn_benchmark'),
         'mp_cfg': {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,7 @@ from mmpose.config.migration.datasets import (
     DEEPFASHION_SUBSETS,
     REFUSED,
 )
-from mmpose.config.migration.notes import MigrationNotes, Part
+from mmpose.config.migration.notes import Part
 from mmpose.metainfo import load_metainfo
 
 Config = dict[str, Any]
@@ -57,21 +56,16 @@ class Source:
     num_padded: int | None = None
 
 
-def translate_dataset(
-    config: Mapping[str, Any], where: str, is_train: bool, notes: MigrationNotes
-) -> Source:
+def translate_dataset(part: Part, is_train: bool) -> Source:
     """Returns a dataset of MMPose 0.x in our words.
 
     Args:
-        config: The dataset there.
-        where: Its dotted key.
+        part: The dataset there.
         is_train: Whether it is trained on.
-        notes: Get what became of each key.
     """
-    part = Part(config, where, notes)
     if part.kind not in DATASETS_0X:
         why = REFUSED.get(part.kind, 'has no counterpart here')
-        part.refuse('type', f"'{config.get('type')}' {why}")
+        part.refuse('type', f"'{part.type}' {why}")
         return Source(part.kind, {})
     row = {k: v for k, v in DATASETS_0X[part.kind].items() if (k, v) != ('bbox_clip', '0.x')}
     if part.kind == 'DeepFashionDataset':
@@ -79,25 +73,20 @@ def translate_dataset(
     part.note_kind(row['type'])
     source = Source(part.kind, dict(row))
     out = source.dataset
-    out['metainfo'] = _metainfo(part, row['metainfo'])
+    if part.left.get('dataset_info') is None:
+        part.notes.inexact[part.place('dataset_info')] = f"'{row['metainfo']}', as it is absent"
+    out['metainfo'] = skeleton_of(part, 'dataset_info', row['metainfo'])
     out |= part.keep('ann_file', 'camera_file', 'joint_file')
     out['data_prefix'] = {'img': part.take('img_prefix', '', to='data_prefix.img')}
-    rules = Part(part.left.pop('data_cfg', None) or {}, part.place('data_cfg'), notes)
+    rules = part.part('data_cfg')
     _rules(rules, source, is_train)
-    steps = part.left.pop('pipeline', None) or []
-    out['pipeline'] = _pipeline(steps, part.place('pipeline'), source, is_train, notes)
+    out['pipeline'] = _pipeline(part, source, is_train)
     if not is_train:
         out['test_mode'] = True
     part.drop('tools set it', 'test_mode')
     part.drop('every file here is in its own layout', 'coco_style')
     part.finish()
     return source
-
-
-def _metainfo(part: Part, own: str) -> Any:
-    if part.left.get('dataset_info') is None:
-        part.notes.inexact[part.place('dataset_info')] = f"'{own}', as it is absent"
-    return skeleton_of(part, 'dataset_info', own)
 
 
 def skeleton_of(part: Part, key: str, own: str) -> Any:
@@ -156,19 +145,16 @@ def _rules(rules: Part, source: Source, is_train: bool) -> None:
     rules.finish()
 
 
-def _pipeline(
-    steps: Any, where: str, source: Source, is_train: bool, notes: MigrationNotes
-) -> list[Config]:
+def _pipeline(dataset: Part, source: Source, is_train: bool) -> list[Config]:
     padding = BBOX_PADDING_0X.get(source.kind, 1.25)
     window: Config = {'type': 'GetBBoxCenterScale', 'padding': padding}
     out: list[Config] = [{'type': 'LoadImage'}, window]
     has_boxes = source.dataset['type'] != 'MpiiDataset'
     if is_train and has_boxes and source.dataset.get('bbox_field') != 'center_scale':
         out.append({'type': 'RandomShiftBboxCenter', 'factor': 0.4, 'prob': 0.3})
-        notes.inexact[where] = f'RandomShiftBboxCenter: {PER_VISIT}'
+        dataset.notes.inexact[dataset.place('pipeline')] = f'RandomShiftBboxCenter: {PER_VISIT}'
     late: list[Config] = []
-    for i, step in enumerate(steps):
-        part = Part(step, f'{where}.{i}', notes)
+    for part in dataset.parts('pipeline'):
         found = _step(part, source, has_boxes)
         is_late = part.kind in ('Albumentation', 'PhotometricDistortion')
         if found is not None:
@@ -236,8 +222,7 @@ def _transform(part: Part, source: Source, has_boxes: bool) -> Config | None:
                 out['fix_aspect'] = False
     elif kind in ('Albumentation', 'PhotometricDistortion'):
         part.expect('keymap', None)
-        part.note_kind(kind, AFTER_CROP)
-        return {'type': kind, **part.keep(*part.left)}
+        return part.keep_all(AFTER_CROP)
     else:
         part.refuse('type', f"'{kind}' has no counterpart here")
         part.left.clear()

@@ -23,6 +23,7 @@ VITS = {'ViT': 'ViT', 'ViTMoE': 'ViTMoE', 'MY_VIT_VisionTransformer': 'ViT'}
 LOSSES = ('JointsMSELoss', 'CombinedTargetMSELoss', 'JointsOHKMMSELoss', 'AdaptiveWingLoss')
 CHANNELS = (256, 256, 256)
 KERNELS = (4, 4, 4)
+RADIUS = 0.0546875  # valid_radius_factor, and what the codec takes
 BLUR = 11  # modulate_kernel, and what the codecs take
 DIMS = (768, 512, 1024)  # of the graphs of the PGVL that was published first, fixed in its code
 CLIP_CONTEXT = 13
@@ -50,11 +51,10 @@ def translate_model(config: Config, sources: list[Source], notes: MigrationNotes
         'data_preprocessor': {'type': 'PoseDataPreprocessor', **sources[0].preprocessor},
     }
     part.note_kind(out['type'])
-    tests = Part(part.left.pop('test_cfg', None) or {}, 'model.test_cfg', notes)
+    tests = part.part('test_cfg')
     out['flip_test'] = bool(tests.take('flip_test', True))
     codecs = _codecs(tests, sources)
-    backbone = Part(part.left.pop('backbone', None) or {}, 'model.backbone', notes)
-    out['backbone'] = _backbone(backbone, out)
+    out['backbone'] = _backbone(part.part('backbone'), out)
     metas = [load_metainfo(source.dataset['metainfo']) for source in sources]
     names = ['model.keypoint_head', *(
         f'model.associate_keypoint_head.{i}' for i in range(len(heads) - 1)
@@ -96,7 +96,7 @@ def _codecs(tests: Part, sources: list[Source]) -> list[Config]:
         'dark': tests.take('unbiased_decoding', False, to='decoder.decoder'),
         'blur': tests.take('modulate_kernel', BLUR, to='decoder.blur_kernel_size'),
         'shift': bool(tests.take('shift_heatmap', False, to='decoder.shift_heatmap')),
-        'radius': tests.take('valid_radius_factor', 0.0546875, to='decoder.radius_factor'),
+        'radius': tests.take('valid_radius_factor', RADIUS, to='decoder.radius_factor'),
     }
     tests.finish()
     codecs = []
@@ -115,13 +115,13 @@ def _codec(part: Part, source: Source, rule: Config, is_first: bool) -> Config:
         rule: What ``test_cfg`` says.
         is_first: Whether the head is evaluated there.
     """
-    has_targets = source.target is not None
-    if not has_targets and rule['udp']:
+    if source.target is None and rule['udp']:
         part.left |= {'encoding': 'UDP', 'target_type': rule['target']}
     encoding = str(part.take('encoding', 'MSRA', to='the type of the decoder')).upper()
     target = part.take('target_type', 'GaussianHeatmap', to='the type of the decoder')
     sigma, kernel = part.take('sigma', 2), part.take('kernel', (11, 11), to='kernel_size')
-    radius = part.take('valid_radius_factor', 0.0546875, to='radius_factor')
+    default = rule['radius'] if source.target is None else RADIUS
+    radius = part.take('valid_radius_factor', default, to='radius_factor')
     unbiased = part.take('unbiased_encoding', False, to='unbiased')
     part.expect('downtarget', True, why='PGVL compares tokens with the names of the keypoints')
     part.drop('the tokens have the size of the feature map', 'downsize', 'same_dim', 'short_dim')
@@ -144,7 +144,7 @@ def _codec(part: Part, source: Source, rule: Config, is_first: bool) -> Config:
     if kind == 'MegviiHeatmap':
         return {**out, 'kernel_size': kernel[0]}
     if kind == 'UDPCombinedHeatmap':
-        out |= {} if radius == 0.0546875 else {'radius_factor': radius}
+        out |= {} if radius == RADIUS else {'radius_factor': radius}
     elif kind == 'MSRAHeatmap':
         out |= _reading(part, rule, unbiased, is_first)
     return out if rule['blur'] == BLUR else {**out, 'blur_kernel_size': rule['blur']}
@@ -178,15 +178,15 @@ def _reading(part: Part, rule: Config, unbiased: bool, is_first: bool) -> Config
 
 def _backbone(part: Part, out: Config) -> Config:
     kind = VITS.get(part.kind, part.kind)
-    built = MODELS.get(kind)
+    built = MODELS.get(kind) if kind else None
     if built is None:
         weights = {} if out['pretrained'] is None else {'checkpoint': out['pretrained']}
         theirs = {'type': kind, **part.left, 'init_cfg': weights}
         out['pretrained'] = pretrained_weights(theirs)
         return translate_backbone(theirs, part.notes)
-    part.note_kind(kind)
     if kind not in VITS.values():
-        return {'type': kind, **part.keep(*part.left)}
+        return part.keep_all()
+    part.note_kind(kind)
     part.drop(UNREAD, 'style', 'num_classes')
     part.expect('hybrid_backbone', None)
     part.expect('norm_layer', None)
@@ -209,7 +209,7 @@ def _head(part: Part, codec: Config, meta: DatasetMeta, source: Source) -> Confi
     num = part.take('num_deconv_layers', 3, to='deconv_out_channels')
     widths = part.take('num_deconv_filters', CHANNELS, to='deconv_out_channels')
     kernels = part.take('num_deconv_kernels', KERNELS, to='deconv_kernel_sizes')
-    extra = Part(part.left.pop('extra', None) or {}, part.place('extra'), part.notes)
+    extra = part.part('extra')
     final = extra.take('final_conv_kernel', 1, to='final_layer')
     extra.expect('num_conv_layers', 0, why='there is no layer between')
     extra.drop('there is no layer between', 'num_conv_kernels')
@@ -237,11 +237,10 @@ def _head(part: Part, codec: Config, meta: DatasetMeta, source: Source) -> Confi
 
 
 def _loss(part: Part) -> Config:
-    loss = Part(part.left.pop('loss_keypoint', None) or {}, part.place('loss_keypoint'), part.notes)
+    loss = part.part('loss_keypoint')
     if loss.kind not in LOSSES:
         loss.refuse('type', f"'{loss.kind}' has no counterpart; there are {', '.join(LOSSES)}")
-    loss.note_kind(loss.kind)
-    return {'type': loss.kind, **loss.keep(*loss.left)}
+    return loss.keep_all()
 
 
 def _fit_channels(part: Part, out: Config, meta: DatasetMeta, source: Source) -> None:
@@ -269,8 +268,7 @@ def _language(part: Part, out: Config, meta: DatasetMeta) -> Config:
             'height and width of the crops; PGVL takes width and height, which changes how the '
             'position embeddings of a pre-trained backbone are resized'
         )
-    text = Part(part.left.pop('text_encoder', None) or {}, 'model.text_encoder', part.notes)
-    prompt = Part(part.left.pop('prompt_encoder', None) or {}, 'model.prompt_encoder', part.notes)
+    text, prompt = part.part('text_encoder'), part.part('prompt_encoder')
     width = text.take('transformer_width', 512, to='width')
     context = text.take('context_length', CLIP_CONTEXT)
     encoder = {

@@ -49,9 +49,6 @@ TRANSFORM: dict[str, tuple[str, ...]] = {
     ),
     'TopdownAffine': ('input_size', 'use_udp'),
 }  # fmt: skip
-INEXACT_TRANSFORM = {
-    'Albumentation': 'the library has to be 2.0 or newer, which renamed some arguments',
-}
 OKS = (
     'score_mode', 'keypoint_score_thr', 'nms_mode', 'nms_thr', 'format_only', 'outfile_prefix',
     'prefix',
@@ -70,8 +67,9 @@ METRIC: dict[str, tuple[str, ...]] = {
 # the neck and the belly of JHMDB, whose distance MMPose calls the torso
 JHMDB_TORSO = (4, 5)
 SAVE_BEST = {'Mean PCK': 'PCK', 'posetrack18/Total AP': 'posetrack18/AP'}
+NO_LOOP = 'has no counterpart; trainings count epochs, and there is one loop to evaluate'
+ALBUMENTATIONS = 'the library has to be 2.0 or newer, which renamed some arguments'
 VARIABLE = 'a variable of the file; what it was used for is translated'
-ANYWAY = 'done here anyway'
 INNER_IMPORTS = 'mmpose.'  # modules of MMPose itself
 
 
@@ -92,15 +90,11 @@ def translate_v1(cfg: Config, notes: MigrationNotes) -> Config:
     out['model'] = _model(top, first, notes)
     _targets(cfg, out['model'], notes)
     if 'optim_wrapper' in top.left:
-        out['optim_wrapper'] = _optim_wrapper(top.left.pop('optim_wrapper'), out['model'], notes)
-    out['default_hooks'] = {
-        name: hook
-        for name, config in (top.left.pop('default_hooks', None) or {}).items()
-        if (hook := _hook(config, f'default_hooks.{name}', notes)) is not None
-    }
-    hooks = top.left.pop('custom_hooks', None) or []
-    found = [_hook(one, f'custom_hooks.{i}', notes) for i, one in enumerate(hooks)]
-    out['custom_hooks'] = [hook for hook in found if hook is not None]
+        out['optim_wrapper'] = _optim_wrapper(top.part('optim_wrapper'), out['model'])
+    hooks = top.part('default_hooks')
+    names = [name for name, config in hooks.left.items() if config is not None]
+    out['default_hooks'] = {name: hook for name in names if (hook := _hook(hooks.part(name)))}
+    out['custom_hooks'] = [hook for part in top.parts('custom_hooks') if (hook := _hook(part))]
     top.drop('read by nothing in MMPose 1.x; --amp trains in mixed precision', 'fp16')
     top.drop(VARIABLE, *top.left)
     return out
@@ -117,39 +111,28 @@ def imports_of(top: Part) -> Config:
 
 def _phase(top: Part, phase: str, out: Config, datasets: dict[str, Config]) -> None:
     """Translates the loop, the loader and the evaluator of train, val or test."""
-    notes, loader = top.notes, top.left.pop(f'{phase}_dataloader', None)
-    loop = top.left.pop(f'{phase}_cfg', None)
-    if loop is not None:
-        part = Part(loop, f'{phase}_cfg', notes)
+    cfg, loader, evaluator = f'{phase}_cfg', f'{phase}_dataloader', f'{phase}_evaluator'
+    has_loop, part = top.left.get(cfg) is not None, top.part(cfg)
+    if has_loop:
         part.expect('by_epoch', True, why='trainings count epochs')
         if part.kind not in ('', 'EpochBasedTrainLoop', 'ValLoop', 'TestLoop', 'PoseTrainLoop'):
-            part.refuse('type', f'{part.kind} {_NO_LOOP}')
+            part.refuse('type', f'{part.kind} {NO_LOOP}')
         part.drop('see --amp', 'fp16')
-        out[f'{phase}_cfg'] = part.keep('max_epochs', 'val_interval', 'val_begin', 'max_iters')
+        out[cfg] = part.keep('max_epochs', 'val_interval', 'val_begin', 'max_iters')
         part.finish()
-    theirs: Config = {}
-    if loader:
-        theirs = loader.get('dataset') or {}
-        out[f'{phase}_dataloader'] = _loader(loader, f'{phase}_dataloader', notes)
-        datasets[phase] = out[f'{phase}_dataloader']['dataset']
-    evaluators = top.left.pop(f'{phase}_evaluator', None)
-    if evaluators:
-        many = [evaluators] if isinstance(evaluators, Mapping) else evaluators
-        where = f'{phase}_evaluator'
-        found = [
-            _metric(one, where if one is evaluators else f'{where}.{i}', theirs, notes)
-            for i, one in enumerate(many)
-        ]
-        out[where] = found[0] if isinstance(evaluators, Mapping) else found
+    part = top.part(loader)
+    theirs = part.left.get('dataset') or {}
+    if part.left:
+        out[loader] = _loader(part)
+        datasets[phase] = out[loader]['dataset']
+    is_one = isinstance(top.left.get(evaluator), Mapping)
+    if found := [_metric(part, theirs) for part in top.parts(evaluator)]:
+        out[evaluator] = found[0] if is_one else found
 
 
-_NO_LOOP = 'has no counterpart; trainings count epochs, and there is one loop to evaluate'
-
-
-def _loader(config: Config, where: str, notes: MigrationNotes) -> Config:
-    part = Part(config, where, notes)
+def _loader(part: Part) -> Config:
     out = part.keep(*LOADER)
-    sampler = Part(part.left.pop('sampler', None) or {}, part.place('sampler'), notes)
+    sampler = part.part('sampler')
     if sampler.kind not in ('', 'DefaultSampler', 'PoseSampler'):
         sampler.refuse('type', f'{sampler.kind} has no counterpart; shares of data sets are set '
                        'by CombinedDataset.ratios here')  # fmt: skip
@@ -158,23 +141,20 @@ def _loader(config: Config, where: str, notes: MigrationNotes) -> Config:
     out['sampler'] = {'type': 'PoseSampler', **sampler.keep('shuffle', 'round_up', 'seed')}
     sampler.finish()
     part.drop('batches are packed by collate_poses', 'collate_fn')
-    out['dataset'] = _dataset(part.left.pop('dataset', None) or {}, part.place('dataset'), notes)
+    out['dataset'] = _dataset(part.part('dataset'))
     part.finish()
     return out
 
 
-def _dataset(config: Config, where: str, notes: MigrationNotes) -> Config:
-    part = Part(config, where, notes)
+def _dataset(part: Part) -> Config:
     row = _dataset_row(part)
     part.expect('data_mode', 'topdown', why='there are no bottom-up models')
-    steps = part.left.pop('pipeline', None) or []
+    steps = part.parts('pipeline')
     if part.kind in DATASETS_1X or row['type'] != part.kind:
         out = _dataset_options(part, row)
     else:  # a class of its user takes its arguments as in MMPose, one of ours in our words
         out = {**row, **part.keep(*part.left)}
-    found = [_transform(step, f'{part.place("pipeline")}.{i}', out, notes)
-             for i, step in enumerate(steps)]  # fmt: skip
-    out['pipeline'] = [step for step in found if step is not None]
+    out['pipeline'] = [found for step in steps if (found := _transform(step, out))]
     return out
 
 
@@ -186,8 +166,8 @@ def _dataset_options(part: Part, row: Row) -> Config:
     if part.left.get('metainfo'):
         out['metainfo'] = skeleton_of(part, 'metainfo', row.get('metainfo', 'coco'))
     part.drop('none', 'metainfo')
-    rule = Part(part.left.pop('filter_cfg', None) or {}, part.place('filter_cfg'), part.notes)
-    out.update(rule.keep('bbox_score_thr'))
+    rule = part.part('filter_cfg')
+    out |= rule.keep('bbox_score_thr')
     rule.finish()
     boxes = part.take('bbox_file', None)
     if boxes:
@@ -206,7 +186,7 @@ def _dataset_row(part: Part) -> Row:
             row['metainfo'] = DEEPFASHION_SUBSETS[part.take('subset', '', to='metainfo')]
         part.note_kind(f"{row['type']} with metainfo '{row['metainfo']}'")
         return row
-    if DATASETS.get(part.kind) and part.kind not in ('CombinedDataset', 'RepeatDataset'):
+    if part.is_in(DATASETS) and part.kind not in ('CombinedDataset', 'RepeatDataset'):
         part.note_kind(part.kind)
         return {'type': part.kind}
     reasons = {
@@ -228,39 +208,34 @@ def _below(path: str, data_root: str) -> str:
     return os.path.relpath(path, data_root)
 
 
-def _transform(step: Config, where: str, dataset: Config, notes: MigrationNotes) -> Config | None:
-    part = Part(step, where, notes)
+def _transform(part: Part, dataset: Config) -> Config | None:
     kind = part.kind
     if kind in ('GenerateTarget', 'PackPoseInputs'):
         return _last_step(part)
     if kind not in TRANSFORM:
         import mmcv.transforms  # registers those of mmcv  # noqa: F401
 
-        if TRANSFORMS.get(kind):
-            part.note_kind(kind)
-            return {'type': kind, **part.keep(*part.left)}
-        part.refuse('type', f"'{step.get('type')}' has no counterpart here")
+        if part.is_in(TRANSFORMS):
+            return part.keep_all()
+        part.refuse('type', f"'{part.type}' has no counterpart here")
         return None
-    part.note_kind(kind, INEXACT_TRANSFORM.get(kind, ''))
+    part.note_kind(kind, ALBUMENTATIONS if kind == 'Albumentation' else '')
     if kind == 'LoadImage':
         part.expect('color_type', 'color')
         part.expect('imdecode_backend', None, 'cv2')
         part.expect('ignore_empty', False)
         part.drop('the network gets floats anyway', 'to_float32')
-    part.expect('keymap', None) if kind == 'Albumentation' else None
+    if kind == 'Albumentation':
+        part.expect('keymap', None)
     out = {'type': kind, **part.keep(*TRANSFORM[kind])}
     part.finish()
     if kind == 'RandomFlip' and out.get('direction', 'horizontal') != 'horizontal':
         part.refuse('direction', f'is {out["direction"]!r}; only horizontal flips are possible')
-    if kind == 'RandomHalfBody' and _has_untyped(dataset):
-        out['lower_is_rest'] = False
+    if kind == 'RandomHalfBody':
+        meta = load_metainfo(dataset.get('metainfo', 'coco'))
+        if len(meta.upper_body_ids) + len(meta.lower_body_ids) < meta.num_keypoints:
+            out['lower_is_rest'] = False  # some are in neither half of the body
     return out
-
-
-def _has_untyped(dataset: Config) -> bool:
-    """Whether a skeleton has keypoints that are in neither half of the body."""
-    meta = load_metainfo(dataset.get('metainfo', 'coco'))
-    return len(meta.upper_body_ids) + len(meta.lower_body_ids) < meta.num_keypoints
 
 
 def _last_step(part: Part) -> None:
@@ -302,13 +277,11 @@ def _model(top: Part, dataset: Config, notes: MigrationNotes) -> Config:
     return model
 
 
-def _metric(config: Config, where: str, dataset: Config, notes: MigrationNotes) -> Config:
-    part = Part(config, where, notes)
+def _metric(part: Part, dataset: Config) -> Config:
     kind = part.kind
     if kind not in METRIC:
-        if METRICS.get(kind):
-            part.note_kind(kind)
-            return {'type': kind, **part.keep(*part.left)}
+        if part.is_in(METRICS):
+            return part.keep_all()
         part.refuse('type', f"'{kind}' has no counterpart here")
         return {'type': kind}
     part.drop('results are gathered over the processes anyway', 'collect_device')
@@ -348,33 +321,35 @@ def _metric_files(part: Part, out: Config, dataset: Config) -> None:
             out['gt_mat'] = headbox
 
 
-def _optim_wrapper(config: Config, model: Config, notes: MigrationNotes) -> Config:
-    where = 'optim_wrapper'
-    part = Part(config, where, notes)
-    if part.kind:
-        part.note_kind(part.kind)
-    rule = part.left.get('paramwise_cfg')
-    out = {'type': part.kind or 'OptimWrapper', **part.keep(*part.left)}
+def _optim_wrapper(part: Part, model: Config) -> Config:
+    out = {**part.keep_all(), 'type': part.kind or 'OptimWrapper'}
+    rules = Part(out.get('paramwise_cfg') or {}, part.place('paramwise_cfg'), part.notes)
     if str(out.get('constructor', '')).endswith('LayerDecayOptimWrapperConstructor'):
-        decay = Part(rule or {}, f'{where}.paramwise_cfg', notes)
-        decay.drop('not read by this constructor in MMPose 1.x either', 'custom_keys')
-        out['paramwise_cfg'] = decay.keep('layer_decay_rate')
-        own = (model.get('backbone') or {}).get('depth')
-        layers = decay.take('num_layers', own, to='the depth of the backbone')
-        if own is not None and layers != own:
-            out['paramwise_cfg']['num_layers'] = layers
-        decay.finish()
-    elif rule and rule.get('custom_keys') and (model['backbone'].get('type') != 'ViT'):
-        notes.inexact[f'{where}.paramwise_cfg.custom_keys'] = (
+        out['paramwise_cfg'] = layer_decay(rules, model, 'MMPose 1.x')
+    elif rules.left.get('custom_keys') and model.get('backbone', {}).get('type') != 'ViT':
+        part.notes.inexact[rules.place('custom_keys')] = (
             'the same words, compared with the parameter names of timm'
         )
     return out
 
 
-def _hook(config: Config | None, where: str, notes: MigrationNotes) -> Config | None:
-    if config is None:
-        return None
-    part = Part(config, where, notes)
+def layer_decay(rules: Part, model: Config, who: str) -> Config:
+    """Returns ``paramwise_cfg`` of layer-wise learning rates.
+
+    Args:
+        rules: It, in the words of ``who``.
+        model: In our words.
+        who: MMPose 1.x or ViTPose.
+    """
+    rules.drop(f'not read by this constructor in {who} either', 'custom_keys')
+    depth = model.get('backbone', {}).get('depth')
+    layers = rules.take('num_layers', depth, to='the depth of the backbone')
+    out = rules.keep('layer_decay_rate')
+    rules.finish()
+    return out if layers == depth else {**out, 'num_layers': layers}
+
+
+def _hook(part: Part) -> Config | None:
     drawing = {
         'PoseVisualizationHook': '--show-dir draws predictions',
         'BadCaseAnalysisHook': '--badcase draws the worst ones',
@@ -385,7 +360,7 @@ def _hook(config: Config | None, where: str, notes: MigrationNotes) -> Config | 
         part.drop(f'switched off; {drawing[part.kind]}', *part.left)
         return None
     if part.kind == 'SyncBuffersHook':
-        notes.dropped[where] = ANYWAY
+        part.notes.dropped[part.where] = 'done here anyway'
         return None
     if part.kind == 'CheckpointHook':
         out = {'type': part.kind}
@@ -396,10 +371,9 @@ def _hook(config: Config | None, where: str, notes: MigrationNotes) -> Config | 
         part.expect('save_param_scheduler', True)
         part.finish()
         return out
-    if not HOOKS.get(part.kind):
-        part.refuse('type', f"'{config.get('type')}' has no counterpart here")
+    if not part.is_in(HOOKS):
+        part.refuse('type', f"'{part.type}' has no counterpart here")
         return None
     if part.kind == 'EMAHook' and part.left.get('ema_type') == 'ExpMomentumEMA':
         part.refuse('ema_type', "'ExpMomentumEMA' has no counterpart here")
-    part.note_kind(part.kind)
-    return {'type': part.kind, **part.keep(*part.left)}
+    return part.keep_all()

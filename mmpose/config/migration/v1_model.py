@@ -55,19 +55,16 @@ def translate_model(config: Config, notes: MigrationNotes) -> Config:
     out |= {**part.keep(*OURS), **language}
     part.note_kind(out['type'])
     out['data_preprocessor'] = _preprocessor(part)
-    backbone = part.left.pop('image_encoder' if language else 'backbone', None) or {}
-    where = part.place('image_encoder' if language else 'backbone')
-    out['backbone'], pretrained = _backbone(backbone, where, notes)
+    backbone = part.part('image_encoder' if language else 'backbone')
+    out['backbone'], pretrained = _backbone(backbone)
     out['pretrained'] = pretrained if out['pretrained'] is None else out['pretrained']
-    head = part.left.pop('head', None) or {}
-    neck = part.left.pop('neck', None)
-    out['head'] = _head(head, notes)
-    kind = str((neck or {}).get('type'))
-    if neck and (neck.get('concat') or (kind != 'FeatureMapProcessor' and MODELS.get(kind))):
-        out['neck'] = dict(neck)
-        notes.exact[part.place('neck')] = 'model.neck'
+    out['head'] = _head(part.part('head'))
+    theirs, neck = part.left.get('neck'), part.part('neck')
+    if neck.left.get('concat') or (neck.kind != 'FeatureMapProcessor' and neck.is_in(MODELS)):
+        out['neck'] = dict(theirs)
+        notes.exact[neck.where] = 'model.neck'
     else:
-        out['head'] |= _upsampling(neck, out['backbone'], notes)
+        out['head'] |= _upsampling(neck, out['backbone'])
     out['test_cfg'] = _test_cfg(part, out['head'].get('decoder'))
     out.pop('flip_test', None)
     part.expect('init_cfg', None, {})
@@ -96,7 +93,7 @@ def _preprocessor(part: Part) -> Config:
 
 def _test_cfg(part: Part, codec: Config | None) -> Config:
     """Returns ``test_cfg`` with the defaults of MMPose 1.x, for a codec that can do it."""
-    inner = Part(part.left.pop('test_cfg', None) or {}, part.place('test_cfg'), part.notes)
+    inner = part.part('test_cfg')
     out: Config = {'flip_test': bool(inner.take('flip_test', False))}
     if out['flip_test']:
         out['flip_mode'] = inner.take('flip_mode', 'heatmap')
@@ -144,18 +141,18 @@ def as_codec(config: Any, where: str, notes: MigrationNotes) -> Config | None:
     return out
 
 
-def _head(config: Config, notes: MigrationNotes) -> Config:
-    part = Part(config, 'model.head', notes)
+def _head(part: Part) -> Config:
     kinds = {'HeatmapHead': 'HeatmapHead', 'VisionLanguageHeatmapHead': 'TwoBranchHead'}
-    is_own = part.kind not in kinds and MODELS.get(part.kind) is not None  # of the user's
+    is_own = part.kind not in kinds and part.is_in(MODELS)  # of the user's
     if part.kind not in kinds and not is_own:
         part.refuse('type', f"'{part.kind}' has no counterpart; heads are HeatmapHead")
         return {}
     out = {'type': kinds.get(part.kind, part.kind)}
     part.note_kind(out['type'])
     if out['type'] == 'TwoBranchHead':
+        is_whole = 'deconv_type' in part.left
         part.expect('deconv_type', 'first_amiddle_last_add')
-        if 'deconv_type' not in config:
+        if not is_whole:
             part.refuse('deconv_type', 'is missing; this file is a base of others')
         out['freeze_main_branch'] = part.take('freeze_main_branch', True)
     out |= part.keep('in_channels', 'out_channels', 'deconv_out_channels', 'deconv_kernel_sizes')
@@ -164,9 +161,9 @@ def _head(config: Config, notes: MigrationNotes) -> Config:
         out['deconv_kernel_sizes'] = None
     part.drop('heads draw their weights as published', 'init_cfg')
     if 'decoder' in part.left:
-        out['decoder'] = as_codec(part.left.pop('decoder'), part.place('decoder'), notes)
+        out['decoder'] = as_codec(part.left.pop('decoder'), part.place('decoder'), part.notes)
     loss = part.left.pop('loss', None) or {'type': LOSSES[0], 'use_target_weight': True}
-    out['loss'] = _loss(loss, part.place('loss'), notes)
+    out['loss'] = _loss(loss, part.place('loss'), part.notes)
     if is_own:
         return {**out, **part.keep(*part.left)}
     part.finish()
@@ -178,24 +175,22 @@ def _loss(config: Any, where: str, notes: MigrationNotes) -> Config | None:
         notes.refused[where] = 'is a list of losses; a head has one'
         return None
     part = Part(config, where, notes)
-    if part.kind not in LOSSES and not MODELS.get(part.kind):
+    if part.kind not in LOSSES and not part.is_in(MODELS):
         part.refuse('type', f"'{part.kind}' has no counterpart; there are {', '.join(LOSSES)}")
         return None
-    part.note_kind(part.kind)
-    return {'type': part.kind, **part.keep(*part.left)}
+    return part.keep_all()
 
 
-def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) -> Config:
+def _upsampling(part: Part, backbone: Config) -> Config:
     """Returns the argument of the head that stands for a neck that enlarges features.
 
     Of a backbone with several maps the one that is chosen stays, the last without a choice.
     """
     maps = backbone.get('out_indices')
-    if not neck:
+    if not (part.type or part.left):
         if isinstance(maps, tuple):
             backbone['out_indices'] = maps[-1]
         return {}
-    part = Part(neck, 'model.neck', notes)
     if part.kind != 'FeatureMapProcessor':
         part.refuse('type', f"'{part.kind}' has no counterpart here")
         return {}
@@ -217,13 +212,11 @@ def _upsampling(neck: Config | None, backbone: Config, notes: MigrationNotes) ->
     return {'upsample': int(factor)} if factor > 1 else {}
 
 
-def _backbone(config: Config, where: str, notes: MigrationNotes) -> tuple[Config, str | None]:
+def _backbone(part: Part) -> tuple[Config, str | None]:
     """Returns a backbone in our words, and the checkpoint that it starts from."""
-    part = Part(config, where, notes)
-    init = part.left.pop('init_cfg', None)
+    config = {'type': part.kind, **part.left}
     pretrained = None
-    for one in [init] if isinstance(init, Mapping) else init or ():
-        inner = Part(one, part.place('init_cfg'), notes)
+    for inner in part.parts('init_cfg'):
         if inner.kind == 'Pretrained':
             pretrained = inner.take('checkpoint', to='model.pretrained')
             inner.drop('the part of a file is found by its names', 'prefix')
@@ -232,10 +225,9 @@ def _backbone(config: Config, where: str, notes: MigrationNotes) -> tuple[Config
         inner.finish()
     if part.kind == 'VisionTransformer' or (part.kind == 'ViTPrompt' and 'arch' in part.left):
         return _vit(part), pretrained
-    if MODELS.get(part.kind):
-        part.note_kind(part.kind)
-        return {'type': part.kind, **part.keep(*part.left)}, pretrained
-    return translate_backbone(config, notes), pretrained_weights(config)
+    if part.is_in(MODELS):
+        return part.keep_all(), pretrained
+    return translate_backbone(config, part.notes), pretrained_weights(config)
 
 
 def _vit(part: Part) -> Config:
@@ -313,9 +305,7 @@ def _tuning(part: Part, prompts: Config | None, frozen: int, depth: int) -> Conf
 
 def _language(part: Part) -> Config:
     """Returns the parts of VLPose that read sentences."""
-    text = Part(part.left.pop('text_encoder', None) or {}, part.place('text_encoder'), part.notes)
-    matcher = part.left.pop('image_text_matcher', None) or {}
-    match = Part(matcher, part.place('image_text_matcher'), part.notes)
+    text, match = part.part('text_encoder'), part.part('image_text_matcher')
     text.expect('name', 'blip_feature_extractor', why='the text model is that of BLIP')
     text.expect('model_type', 'base', why='the text model is that of BLIP')
     text.drop('widths follow from the parts', 'text_embed', 'image_embed')
