@@ -238,7 +238,7 @@ class Problem:
         return self.state(rotations, state.root + step[:, 0], angles)
 
     def normal_equations(self, state: State) -> tuple[Array, Array]:
-        """Returns the matrix (P, C, C), 0 below the diagonal, and the right side (P, C)."""
+        """Returns the matrix (P, C, C), valid where ``is_above``, and the right side (P, C)."""
         layout, num_people, num_bones = self.layout, *state.world.shape[:2]
         # Levers: what a turn moves a point, along x, y and z, is linear in the point and 1.
         levers = np.empty((num_people, num_bones, 9, 4))
@@ -255,7 +255,6 @@ class Problem:
         along = levers.reshape(num_people, -1, 12)
         moved = (levers @ spread).reshape(along.shape)
         matrix = along @ moved.swapaxes(1, 2)
-        matrix *= layout.is_above
         vector = levers.reshape(num_people, num_bones, 3, 12) @ sums[..., 16:, None]
         return matrix, vector.reshape(num_people, -1)
 
@@ -268,7 +267,7 @@ class Problem:
         stiff = diagonal + (mean * diagonal.sum(axis=1, keepdims=True) + 1e-12)
         step, is_free = vector.copy(), np.ones(vector.shape, bool)
         turns = step[:, 3:]
-        _solve(matrix, stiff, step, range(len(step)))
+        self._solve(matrix, stiff, step, range(len(step)))
         # An angle that would leave its limits goes up to them, and the others make up for it.
         for number in range(1, NUM_LIMIT_ROUNDS + 1):
             clipped = np.minimum(np.maximum(turns, low), high)
@@ -281,16 +280,15 @@ class Problem:
             stiff = np.where(is_free, diagonal + (mean_free + 1e-12), FIXED)
             rows = np.flatnonzero(leaves.any(axis=1)).tolist()
             side = np.where(is_free, vector, FIXED * step)
-            _solve(matrix, stiff, side, rows)
+            self._solve(matrix, stiff, side, rows)
             step[rows] = side[rows]
         return step
 
+    def _solve(self, matrix: Array, diagonal: Array, vector: Array, rows: Iterable[int]) -> None:
+        """Solves the equations of some people, with another diagonal, in place of the vectors."""
+        from scipy.linalg.lapack import dposv  # in half the time of NumPy's, which does not know it
 
-def _solve(matrices: Array, diagonals: Array, vectors: Array, rows: Iterable[int]) -> None:
-    """Solves the equations of some people, with another diagonal, in place of the vectors."""
-    from scipy.linalg.lapack import dposv  # in half the time of NumPy's, which does not know it
-
-    for row in rows:
-        matrix = matrices[row].copy()
-        matrix.reshape(-1)[:: len(matrix) + 1] = diagonals[row]
-        dposv(matrix.T, vectors[row], lower=1, overwrite_a=1, overwrite_b=1)
+        for row in rows:
+            own = matrix[row] * self.layout.is_above
+            own.reshape(-1)[:: len(own) + 1] = diagonal[row]
+            dposv(own.T, vector[row], lower=1, overwrite_a=1, overwrite_b=1)

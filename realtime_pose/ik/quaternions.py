@@ -24,6 +24,8 @@ PRODUCT[
 MATRIX = np.einsum('acm,mbr,b->abrc', PRODUCT[:, :3], PRODUCT[..., :3], [-1.0, -1, -1, 1])
 MATRIX = 0.5 * (MATRIX + MATRIX.swapaxes(0, 1)).reshape(16, 9)
 PRODUCT = PRODUCT.reshape(16, 4)
+# The factors of the 16 pairs.
+FIRST, SECOND = np.repeat(np.eye(4), 4, axis=1), np.tile(np.eye(4), 4)
 UNIT = np.eye(4).reshape(16)
 # Sums of x, y and z as products, which are faster than sums and ``einsum``.
 ONES, QUARTERS = np.ones(3), np.full((3, 1), 0.25)
@@ -43,8 +45,7 @@ def conjugate(quaternions: ArrayLike) -> Array:
 def multiply(first: ArrayLike, second: ArrayLike) -> Array:
     """Returns the products ``first * second``."""
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    pairs = a[..., :, None] * b[..., None, :]
-    return (pairs.reshape(-1, 16) @ PRODUCT).reshape(pairs.shape[:-1])
+    return np.asarray(((a @ FIRST) * (b @ SECOND)) @ PRODUCT)
 
 
 def rotate(quaternions: ArrayLike, vectors: ArrayLike) -> Array:
@@ -87,8 +88,7 @@ def to_rotvec(quaternions: ArrayLike) -> Array:
 def to_matrix(quaternions: ArrayLike) -> Array:
     """Returns rotation matrices (..., 3, 3)."""
     q = np.asarray(quaternions, np.float64)
-    pairs = q[..., :, None] * q[..., None, :]
-    return (pairs.reshape(-1, 16) @ MATRIX).reshape(*q.shape[:-1], 3, 3)
+    return (((q @ FIRST) * (q @ SECOND)) @ MATRIX).reshape(*q.shape[:-1], 3, 3)
 
 
 def from_matrix(matrices: ArrayLike) -> Array:
