@@ -238,9 +238,6 @@ class WebcamStream:
             for frame, damage in frames:
                 if damage:
                     continue  # its image is that of the frame before
-                if is_paced:
-                    stop.wait(max(0.0, due_s - time.monotonic()))
-                    due_s = max(due_s + step_s, time.monotonic() - MAX_LAG_S)
                 if stop.is_set():
                     return
                 if was_away:
@@ -248,6 +245,10 @@ class WebcamStream:
                     logger.warning('%s is back', self.name)
                     was_away, self.problem = False, ''
                 queue.put(self._stamped(source, frame))
+                if is_paced:
+                    # Before the next frame is read or drawn, which would slow the work on this one.
+                    due_s = max(due_s + step_s, time.monotonic() - MAX_LAG_S)
+                    stop.wait(max(0.0, due_s - time.monotonic()))
         for problem in source.problems:
             if problem not in self.problems:  # a file that is looped has the same each time
                 self._note(problem)

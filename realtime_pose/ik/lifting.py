@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.pose_guess import END, FACE, MIDDLE, START
-from realtime_pose.ik.quaternions import cross, from_rotvec, to_matrix
+from realtime_pose.ik.quaternions import cross, dot, from_rotvec, to_matrix
 from realtime_pose.ik.rig import HEAD_HEIGHT, NOSE_REACH, SHOULDER_HEIGHT, Proportions, Rig
 
 Array = NDArray[np.float64]
@@ -66,13 +66,13 @@ SHOULDERS, HIPS = slice(0, 2), slice(6, 8)  # rows of ``BodyJoints.names``
 TRUNK, MIDDLES, ENDS = slice(0, 3), slice(3, 7), slice(7, 11)
 FORWARD = np.array([0.0, 0.0, 1.0])
 # Rows of turns about x, y, z for a residual in x are (0, z, -y), in y (-z, 0, x). Their products,
-# and those with the residuals, from the products of x, y, z with x, y, z, and the seen x and y, all
-# in one array (3, 5), flat.
-TURN_MATRIX, TURN_VECTOR = np.zeros((15, 9)), np.zeros((15, 3))
-TURN_MATRIX[12, [0, 4]] = TURN_MATRIX[[0, 6], 8] = 1
-TURN_MATRIX[2, [2, 6]] = TURN_MATRIX[7, [5, 7]] = -1
-TURN_VECTOR[[14, 13, 8, 4], [0, 1, 2, 2]] = -1, 1, -1, 1
-TURN_VECTOR[[11, 10, 5, 1], [0, 1, 2, 2]] = 1, -1, 1, -1  # less what is there
+# nine, and those with the residuals, three, from the products of x, y, z with x, y, z, and the seen
+# x and y, all in one array (3, 5), flat.
+TURNS = np.zeros((15, 12))
+TURNS[12, [0, 4]] = TURNS[[0, 6], 8] = 1
+TURNS[2, [2, 6]] = TURNS[7, [5, 7]] = -1
+TURNS[[14, 13, 8, 4], [9, 10, 11, 11]] = -1, 1, -1, 1
+TURNS[[11, 10, 5, 1], [9, 10, 11, 11]] = 1, -1, 1, -1  # less what is there
 
 
 class BoneLengthLifter:
@@ -276,7 +276,7 @@ class _Lift:
         twist = np.sum((_unit(hip) - _unit(shoulder)) ** 2, axis=-1)
         forward = _forward(np.where(np.isnan(shoulder), hip, shoulder))
         facing = (forward[..., 0] - self._nose_yaw()[:, None]) ** 2
-        lean = np.maximum(0, -_dot(_unit(trunk), forward))
+        lean = np.maximum(0, -dot(_unit(trunk), forward))
         for weight, part in ((UNTWISTED, twist), (FACES_ITS_NOSE, facing), (LEANS_FORWARD, lean)):
             cost = cost + weight * np.where(np.isnan(part), 0, part)
         return cost
@@ -302,8 +302,8 @@ class _Lift:
         across = np.where(np.isnan(across), across[:, ::-1], across)
         forward = np.where(np.isnan(across), FORWARD, _forward(across))[:, [0, 0, 1, 1]]
         cost = self._keeping(MIDDLES, upper[..., 2], lengths[:, 0])
-        cost = cost + IN_FRONT * np.maximum(0, -_dot(_unit(upper), forward[:, None]))
-        bend = _dot(_unit(lower) - _unit(upper), forward[:, None])
+        cost = cost + IN_FRONT * np.maximum(0, -dot(_unit(upper), forward[:, None]))
+        bend = dot(_unit(lower) - _unit(upper), forward[:, None])
         bend[..., :2] = ELBOWS_BEND_FORWARD * np.maximum(0, -bend[..., :2])
         bend[..., 2:] = KNEES_BEND_BACK * np.maximum(0, bend[..., 2:])
         cost = cost + self._keeping(ENDS, lower[..., 2], lengths[:, 1])
@@ -394,25 +394,22 @@ def fit_rotation(
     middle, middle_seen = (np.sum(share * x, axis=-2, keepdims=True) for x in (offsets, seen))
     centred = np.where(is_known, offsets - middle, 0)
     spread = centred.swapaxes(-1, -2) @ centred
-    shared = centred.swapaxes(-1, -2) @ (seen - middle_seen)
+    moments = np.concatenate([spread, centred.swapaxes(-1, -2) @ (seen - middle_seen)], axis=-1)
     damping = 1e-3 * np.trace(spread, axis1=-2, axis2=-1)[..., None, None] * np.eye(3)
     rotation = start
     for _ in range(num_steps):
         # Sums over the points of x, y, z times x, y, z, and times what is seen in x and y.
-        sums = np.concatenate([spread @ rotation.swapaxes(-1, -2), shared], axis=-1)
-        sums = (rotation @ sums).reshape(*rotation.shape[:-2], 15)
-        normal = (sums @ TURN_MATRIX).reshape(rotation.shape) + damping
-        step = np.linalg.solve(normal, (sums @ TURN_VECTOR)[..., None])[..., 0]
+        sums = rotation @ moments
+        sums[..., :3] = sums[..., :3] @ rotation.swapaxes(-1, -2)
+        turns = sums.reshape(*rotation.shape[:-2], 15) @ TURNS
+        normal = turns[..., :9].reshape(rotation.shape) + damping
+        step = np.linalg.solve(normal, turns[..., 9:, None])[..., 0]
         rotation = to_matrix(from_rotvec(step)) @ rotation
     return rotation, (middle_seen - (middle @ rotation.swapaxes(-1, -2))[..., :2])[..., 0, :]
 
 
-def _dot(a: Array, b: Array) -> Array:
-    return np.einsum('...i,...i->...', a, b)
-
-
 def _unit(vectors: Array) -> Array:
-    return vectors / np.maximum(np.sqrt(_dot(vectors, vectors)), 1e-12)[..., None]
+    return vectors / np.maximum(np.sqrt(dot(vectors, vectors)), 1e-12)[..., None]
 
 
 def _forward(across: Array) -> Array:

@@ -11,6 +11,7 @@ from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.quaternions import (
     SMALLEST,
     cross,
+    dot,
     from_matrix,
     from_rotvec,
     to_matrix,
@@ -207,20 +208,16 @@ def _bend_plane(pole: Array, hinge: Array, way: Array, onward: Array) -> tuple[A
         onward: (P, L, 3). Directions of the lower bones.
     """
     normal = cross(way, onward)
-    bend = np.arctan2(np.sqrt(_dot(normal, normal)), _dot(way, onward))
-    measured = np.arctan2(_dot(cross(hinge, normal), pole), _dot(hinge, normal))
+    bend = np.arctan2(np.sqrt(dot(normal, normal)), dot(way, onward))
+    measured = np.arctan2(dot(cross(hinge, normal), pole), dot(hinge, normal))
     share = (bend - BEND_IS_NOISE) / (BEND_IS_CLEAR - BEND_IS_NOISE)
     share = np.minimum(np.maximum(share, 0), 1)
     return measured, share * share * (3 - 2 * share)
 
 
-def _dot(a: Array, b: Array) -> Array:
-    return np.einsum('...i,...i->...', a, b)
-
-
 def _unit(vectors: Array) -> Array:
     """Returns vectors of length 1; up where there is none or it is unknown."""
-    square = _dot(vectors, vectors)[..., None]
+    square = dot(vectors, vectors)[..., None]
     return np.where(square > 0, vectors / np.sqrt(square + SMALLEST), UP)
 
 
@@ -234,7 +231,7 @@ def _transposed(matrices: Array) -> Array:
 
 def _shortest(start: Array, end: Array) -> Array:
     """Returns the smallest rotations that turn unit vectors into others."""
-    axis, cosine = cross(start, end), _dot(start, end)[..., None, None]
+    axis, cosine = cross(start, end), dot(start, end)[..., None, None]
     skew = (axis @ SKEW).reshape(*axis.shape, 3)
     is_opposite = cosine < -1 + 1e-9
     turned = EYE + skew + skew @ skew / np.where(is_opposite, 1, 1 + cosine)
@@ -248,14 +245,14 @@ def _half(rotations: Array) -> Array:
     """Returns the square root of rotations: applied twice it is the given one."""
     q = from_matrix(rotations)
     q[..., 3] += 1
-    return to_matrix(q / np.sqrt(_dot(q, q))[..., None])
+    return to_matrix(q / np.sqrt((q * q).sum(axis=-1, keepdims=True)))
 
 
 def _frame(x_axis: Array, up: Array) -> tuple[Array, Mask]:
     """Returns rotations (P, 3, 3) with the given x axis and the y axis near ``up``, and whether
     there is one (P, 1, 1): not if the two are parallel or unknown."""
     z_axis = cross(x_axis, up)
-    is_sure = (_dot(x_axis, x_axis) >= 1e-18) & (_dot(z_axis, z_axis) >= 1e-18)
+    is_sure = (dot(x_axis, x_axis) >= 1e-18) & (dot(z_axis, z_axis) >= 1e-18)
     x_axis = np.where(is_sure[:, None], _unit(x_axis), (1, 0, 0))
     z_axis = np.where(is_sure[:, None], _unit(z_axis), (0, 0, 1))
     return np.stack([x_axis, cross(z_axis, x_axis), z_axis], axis=-1), is_sure[:, None, None]

@@ -8,6 +8,7 @@ turned from there against its parent. Bone names are those of VRM 1.0
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from realtime_pose.ik.quaternions import SMALLEST, TINY, to_matrix
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 # bone: (parent, twist axis, limits in degrees of the rotation about x, y and z). The limits are
 # rounded from tables of clinical ranges of motion (such as AAOS 1965), with some slack, because a
@@ -58,18 +60,17 @@ TWIST_AXES = np.array([np.eye(3)['xyz'.index(axis)] for _, axis, _ in _BONES.val
 LIMITS = np.radians(np.array([limits for _, _, limits in _BONES.values()]))  # (B, 3, 2)
 
 
-def _jumps() -> list[Array]:
-    """Returns, per bone, its ancestor 1, 2 and 4 steps up; the last index where there is none."""
-    jump = np.array([*PARENTS, len(PARENTS)]) % (len(PARENTS) + 1)
-    jump[0] = len(PARENTS)
+def jumps_of(parents: Sequence[int]) -> tuple[Indices, ...]:
+    """Returns the ancestors 1, 2 and 4 steps up of the world, which is 0, and of bones, from 1."""
+    jump = np.array([0, *(parent + 1 for parent in parents)])
     jumps = []
-    while (jump < len(PARENTS)).any():
+    while jump.any():
         jumps.append(jump)
         jump = jump[jump]
-    return jumps
+    return tuple(jumps)
 
 
-JUMPS = _jumps()
+JUMPS = jumps_of(PARENTS)
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,13 @@ class Rig:
         Returns:
             World positions (..., B, 3), m, and world rotations as matrices (..., B, 3, 3).
         """
-        world = world_transforms(rotations, root, self.offsets)[..., :-1, :3, :]
+        turned = to_matrix(rotations)
+        local = np.empty((*turned.shape[:-3], len(PARENTS) + 1, 4, 4))
+        local[...] = np.eye(4)
+        local[..., 1:, :3, :3] = turned
+        local[..., 1:, :3, 3] = self.offsets
+        local[..., 1, :3, 3] = root
+        world = chained(local, JUMPS)[..., 1:, :3, :]
         return world[..., 3], world[..., :3]
 
     def marker_positions(
@@ -239,80 +246,101 @@ def rest_pose() -> Array:
     return np.tile([0.0, 0.0, 0.0, 1.0], (len(BONE_NAMES), 1))
 
 
-def world_transforms(rotations: ArrayLike, root: ArrayLike, offsets: Array) -> Array:
-    """Computes forward kinematics as homogeneous matrices.
+def chained(local: Array, jumps: Sequence[Indices]) -> Array:
+    """Computes forward kinematics: homogeneous matrices (..., B + 1, 4, 4) to the world.
 
     Args:
-        rotations: (..., B, 4) local.
-        root: (..., 3), m. Position of ``hips``.
-        offsets: (..., B, 3), m. See :class:`Rig`.
-
-    Returns:
-        Matrices (..., B + 1, 4, 4) from bones to the world; the last is the identity.
+        local: (..., B + 1, 4, 4). Matrices to the parents; the first is that of the world.
+        jumps: See :func:`jumps_of`.
     """
-    turned = to_matrix(rotations)
-    world = np.empty((*turned.shape[:-3], len(PARENTS) + 1, 4, 4))
-    world[...] = np.eye(4)
-    world[..., :-1, :3, :3] = turned
-    world[..., :-1, :3, 3] = offsets
-    world[..., 0, :3, 3] = root
-    for above in JUMPS:  # each product doubles the number of ancestors that a matrix spans
-        world = world.take(above, axis=-3) @ world
-    return world
+    for above in jumps:  # each product doubles the number of ancestors that a matrix spans
+        local = local.take(above, axis=-3) @ local
+    return local
 
 
-# Entries of flat rotations (B, 4) in the order w, twist, and the next two axes in cyclic order, and
-# back; the same of angles (B, 3). With w + i twist and the other two as complex numbers a and b, a
-# quaternion is a + b j: products are few, and the sign of a twist needs no branches.
-_AXIS = np.argmax(TWIST_AXES, axis=-1)[:, None]
-_FIRST, _FIRST_XYZ = (n * np.arange(len(PARENTS))[:, None] for n in (4, 3))
-_AS_PAIRS = _FIRST + np.concatenate([np.full_like(_AXIS, 3), (_AXIS + np.arange(3)) % 3], axis=-1)
-_FROM_PAIRS = _FIRST + np.append(1 + (np.arange(3) - _AXIS) % 3, np.zeros_like(_AXIS), axis=-1)
-_TWIST_FIRST = _FIRST_XYZ + (_AXIS + np.arange(3)) % 3
-_XYZ = _FIRST_XYZ + (np.arange(3) - _AXIS) % 3
-
-
-def _reordered(values: Array, order: NDArray[np.int64]) -> Array:
-    return values.reshape(*values.shape[:-2], -1).take(order, axis=-1)
-
-
-def limit_vectors(rotations: ArrayLike) -> Array:
-    """Returns the angles (..., B, 3), rad, to which limits apply.
+@dataclass(frozen=True, eq=False)
+class JointLimits:
+    """Limits of B bones, of the angles into which their rotations are split.
 
     A rotation is split into a swing and a twist about the bone. The twist fills the component of
     its axis, the rotation vector of the swing the other two.
+
+    With w + i twist and the other two as complex numbers a and b, a quaternion is a + b j: products
+    are few, and the sign of a twist needs no branches.
+
+    Attributes:
+        limits: (2, B, 3), rad. Lowest and highest, twist first.
+        as_pairs: (B, 4). Entries of flat rotations (B, 4) in the order w, twist, and the next two
+            axes in cyclic order.
+        from_pairs: (B, 4). The way back.
+        xyz: (B, 3). The way back of angles, from the twist first to x, y and z.
     """
-    pairs = _reordered(np.asarray(rotations, np.float64), _AS_PAIRS).view(np.complex128)
-    lengths = np.abs(pairs)
-    cosine, sine = lengths[..., 0], lengths[..., 1]  # of half the swing
-    twist = pairs[..., 0] / (cosine + SMALLEST)
-    if cosine.min() < TINY:  # half a turn of swing leaves the twist open; none is as good as any
-        twist = np.where(cosine < TINY, 1, twist)
-    swing = pairs[..., 1] * twist * (2 * np.arctan2(sine, cosine) / (sine + SMALLEST))
-    twist = twist * twist
-    vectors = np.empty((*cosine.shape, 3))
-    vectors[..., 0] = np.arctan2(twist.imag, twist.real)
-    vectors[..., 1], vectors[..., 2] = swing.real, swing.imag
-    return _reordered(vectors, _XYZ)
+
+    limits: Array
+    as_pairs: Indices
+    from_pairs: Indices
+    xyz: Indices
+
+    @classmethod
+    def of(cls, bones: Iterable[int]) -> JointLimits:
+        """Returns the limits of some bones of the rig."""
+        rows = np.array(list(bones))
+        axis = np.argmax(TWIST_AXES[rows], axis=-1)[:, None]
+        first, after, back = np.arange(len(rows))[:, None], axis + np.arange(3), np.arange(3) - axis
+        as_pairs = 4 * first + np.concatenate([np.full_like(axis, 3), after % 3], axis=-1)
+        from_pairs = 4 * first + np.append(1 + back % 3, np.zeros_like(axis), axis=-1)
+        limits = np.take_along_axis(LIMITS[rows], after[..., None] % 3, axis=1)
+        return cls(np.moveaxis(limits, -1, 0).copy(), as_pairs, from_pairs, 3 * first + back % 3)
+
+    def angles(self, rotations: Array) -> Array:
+        """Returns the angles (..., B, 3), rad, of rotations (..., B, 4)."""
+        return _reordered(self._twist_first(rotations), self.xyz)
+
+    def clamped(self, rotations: Array) -> tuple[Array, Array]:
+        """Returns rotations with each angle in its limits, and these angles (..., B, 3), rad."""
+        angles = self._twist_first(rotations)
+        clamped = np.minimum(np.maximum(angles, self.limits[0]), self.limits[1])
+        is_inside = clamped == angles
+        if not is_inside.all():
+            halves = 0.5 * clamped
+            twist, swing = np.exp(1j * halves[..., 0]), halves[..., 1:].view(np.complex128)[..., 0]
+            half = np.abs(swing) + SMALLEST
+            pairs = np.empty((*half.shape, 2), np.complex128)
+            np.multiply(np.cos(half), twist, out=pairs[..., 0])
+            np.multiply(np.sin(half) / half * swing, twist.conj(), out=pairs[..., 1])
+            turned = _reordered(pairs.view(np.float64), self.from_pairs)
+            rotations = np.where(is_inside.all(axis=-1, keepdims=True), rotations, turned)
+        return rotations, _reordered(clamped, self.xyz)
+
+    def _twist_first(self, rotations: Array) -> Array:
+        pairs = _reordered(rotations, self.as_pairs).view(np.complex128)
+        lengths = np.abs(pairs)
+        cosine, sine = lengths[..., 0], lengths[..., 1]  # of half the swing
+        twist = pairs[..., 0] / (cosine + SMALLEST)
+        if np.count_nonzero(
+            cosine < TINY
+        ):  # half a turn of swing leaves the twist open; none is as good as any
+            twist = np.where(cosine < TINY, 1, twist)
+        swing = pairs[..., 1] * twist * (2 * np.arctan2(sine, cosine) / (sine + SMALLEST))
+        twist = twist * twist
+        angles = np.empty((*cosine.shape, 3))
+        np.arctan2(twist.imag, twist.real, out=angles[..., 0])
+        angles[..., 1:] = swing[..., None].view(np.float64)
+        return angles
+
+
+def _reordered(values: Array, order: Indices) -> Array:
+    return values.reshape(*values.shape[:-2], -1).take(order, axis=-1)
+
+
+ALL_LIMITS = JointLimits.of(range(len(PARENTS)))
+
+
+def limit_vectors(rotations: ArrayLike) -> Array:
+    """Returns the angles (..., B, 3), rad, to which limits apply; see :class:`JointLimits`."""
+    return ALL_LIMITS.angles(np.asarray(rotations, np.float64))
 
 
 def clamp_to_limits(rotations: ArrayLike) -> Array:
     """Returns the rotations (..., B, 4) with each angle of :func:`limit_vectors` in its limits."""
-    return clamped_with_angles(np.asarray(rotations, np.float64))[0]
-
-
-def clamped_with_angles(rotations: Array) -> tuple[Array, Array]:
-    """Returns what :func:`clamp_to_limits` does, and the clamped angles (..., B, 3), rad."""
-    vectors = limit_vectors(rotations)
-    clamped = np.minimum(np.maximum(vectors, LIMITS[..., 0]), LIMITS[..., 1])
-    is_inside = (clamped == vectors).all(axis=-1, keepdims=True)
-    if is_inside.all():
-        return rotations, vectors
-    halves = 0.5 * _reordered(clamped, _TWIST_FIRST)
-    twist, swing = np.exp(1j * halves[..., 0]), halves[..., 1] + 1j * halves[..., 2]
-    half = np.abs(swing) + SMALLEST
-    pairs = np.empty((*half.shape, 2), np.complex128)
-    pairs[..., 0] = np.cos(half) * twist
-    pairs[..., 1] = np.sin(half) / half * swing * twist.conj()
-    turned = _reordered(pairs.view(np.float64), _FROM_PAIRS)
-    return np.where(is_inside, rotations, turned), clamped
+    return ALL_LIMITS.clamped(np.asarray(rotations, np.float64))[0]

@@ -171,7 +171,7 @@ def _solve(solvers: Sequence[RigSolver], points: Array, share: Array) -> list[Ri
         has_last = np.array([x._has_last for x in solvers])
         rotations = np.where(has_last[:, None, None], slowed, rotations)
     rotations = same_hemisphere(rotations, last)
-    state = problem.state(rotations, root, np.empty(0))
+    state = problem.state(rotations[:, problem.layout.bones], root, np.empty(0))
     for solver, own in zip(solvers, rotations, strict=True):
         solver._last, solver._has_last = own, True
     parts = zip(rotations, root, state.error.tolist(), state.markers, strict=True)

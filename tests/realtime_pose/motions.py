@@ -2,12 +2,17 @@
 
 import numpy as np
 
-from realtime_pose.ik.quaternions import from_rotvec, multiply
+from realtime_pose.ik.quaternions import conjugate, from_rotvec, multiply, to_rotvec
 from realtime_pose.ik.rig import BONE_INDEX, LIMITS, TWIST_AXES, rest_pose
 
 
 def turn(x=0, y=0, z=0):
     return from_rotvec(np.radians([x, y, z]))
+
+
+def angle_between(first, second):
+    """Returns the angles, rad, between rotations (...)."""
+    return np.linalg.norm(to_rotvec(multiply(conjugate(first), second)), axis=-1)
 
 
 def pose(**rotations):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from motions import pose, random_pose, walking
+from motions import angle_between, pose, random_pose, walking
 
 from realtime_pose.ik import Proportions, Rig
-from realtime_pose.ik.quaternions import angle_between, from_rotvec, to_matrix
+from realtime_pose.ik.quaternions import from_rotvec, to_matrix
 from realtime_pose.ik.rig import BONE_INDEX, BONE_NAMES
 from realtime_pose.model3d import Motion, motion_of_clip, read_bvh, write_bvh
 from realtime_pose.model3d.bvh import euler_angles

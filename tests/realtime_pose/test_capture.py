@@ -150,6 +150,21 @@ def test_the_end_of_a_source_is_told():
             stream.read()
 
 
+def test_the_next_frame_is_not_drawn_while_the_last_one_is_worked_on():
+    class Counted(SyntheticSource):
+        num_drawn = 0
+
+        def frame_at(self, index):
+            self.num_drawn += 1
+            return super().frame_at(index)
+
+    source = Counted(1, (64, 48), fps=0.5)
+    with WebcamStream(source=source) as stream:
+        stream.capture(5)
+        time.sleep(0.2)
+        assert source.num_drawn == 1  # the next one is due in 2 s
+
+
 def test_paths_lead_nowhere_but_into_the_allowed_folders(tmp_path):
     inside, outside = tmp_path / 'in', tmp_path / 'out'
     for folder in (inside, outside):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from motions import pose, walking
+from motions import angle_between, pose, walking
 
 from realtime_pose.ik import (
     BodyJoints,
@@ -15,7 +15,7 @@ from realtime_pose.ik import (
     solve_ik,
 )
 from realtime_pose.ik.lifting import fit_rotation
-from realtime_pose.ik.quaternions import angle_between, from_rotvec, to_matrix
+from realtime_pose.ik.quaternions import from_rotvec, to_matrix
 from realtime_pose.ik.rig import BONE_NAMES, LIMITS, limit_vectors
 
 RIG = Rig.default()

@@ -17,7 +17,7 @@ from realtime_pose.ik import (
     RigSolver,
     SimpleIKSolver,
 )
-from realtime_pose.ik.quaternions import swing_twist, to_rotvec
+from realtime_pose.ik.quaternions import conjugate, multiply, to_rotvec
 from realtime_pose.ik.rig import BONE_NAMES, TWIST_AXES, limit_vectors, rest_pose
 from realtime_pose.inference.stages import LiftStage, LiveFrame
 
@@ -154,11 +154,21 @@ def test_solvers_of_different_kinds_are_not_mixed():
         SimpleIKSolver.solve_all(pair, joints[..., :2])
 
 
+def swing_twist(rotations, axes):
+    """Returns swing and twist with ``q = swing * twist``: twist turns about unit axes (B, 3)."""
+    along = np.sum(rotations[..., :3] * axes, axis=-1, keepdims=True)
+    twist = np.concatenate([along * axes, rotations[..., 3:]], axis=-1)
+    length = np.linalg.norm(twist, axis=-1, keepdims=True)
+    twist = np.where(length > 1e-12, twist / np.maximum(length, 1e-12), [0, 0, 0, 1])
+    return multiply(rotations, conjugate(twist)), twist
+
+
 def test_limits_apply_to_swing_and_twist():
     rng = np.random.default_rng(0)
     local = np.stack([rest_pose(), *(random_pose(rng, 1.5) for _ in range(50))])
     local[1, :, :] = [0, 0, 1, 0]  # half a turn of swing
     local[2:10] *= -1
     swing, twist = swing_twist(local, TWIST_AXES)
+    np.testing.assert_allclose(np.sum(swing[..., :3] * TWIST_AXES, axis=-1), 0, atol=1e-12)
     expected = np.where(TWIST_AXES > 0, to_rotvec(twist), to_rotvec(swing))
     np.testing.assert_allclose(limit_vectors(local), expected, atol=1e-12)

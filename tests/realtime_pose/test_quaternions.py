@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from motions import angle_between
 
 from realtime_pose.ik import quaternions as q
 
@@ -21,7 +22,6 @@ def test_products_and_vectors(pairs):
     np.testing.assert_allclose(q.to_matrix(q.multiply(a, b)), expected, **EXACT)
     vectors = b[:, :3]
     np.testing.assert_allclose(q.rotate(a, vectors), Rotation.from_quat(a).apply(vectors), **EXACT)
-    np.testing.assert_allclose(q.angle_between(a, a), 0, atol=1e-7)
 
 
 def test_conversions(pairs):
@@ -43,15 +43,10 @@ def test_shortest_rotation(pairs):
     np.testing.assert_allclose(q.rotate(q.between(a, -a), a), -a, **EXACT)
 
 
-def test_slerp_and_twist(pairs):
+def test_slerp(pairs):
     a, b = pairs
     middle = q.slerp(a, b, 0.5)
-    np.testing.assert_allclose(q.angle_between(a, middle), q.angle_between(middle, b), atol=1e-9)
-    axis = np.array([0.6, 0, 0.8])
-    swing, twist = q.swing_twist(a, axis)
-    np.testing.assert_allclose(np.abs(np.sum(q.multiply(swing, twist) * a, -1)), 1, **EXACT)
-    np.testing.assert_allclose(np.cross(twist[:, :3], axis), 0, **EXACT)
-    np.testing.assert_allclose(swing[:, :3] @ axis, 0, **EXACT)
+    np.testing.assert_allclose(angle_between(a, middle), angle_between(middle, b), atol=1e-9)
 
 
 def test_signs_of_a_sequence():

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from motions import walking
+from motions import angle_between, walking
 from pose_messages import make_message
 from skinned import animate, world_matrices
 
@@ -19,7 +19,6 @@ from realtime_pose import __main__ as live
 from realtime_pose import recording
 from realtime_pose.communication import Person, PoseMessage, UdpReceiver
 from realtime_pose.ik import BodyJoints, Proportions, Rig, SimpleIKSolver
-from realtime_pose.ik.quaternions import angle_between
 from realtime_pose.ik.rig import BONE_NAMES
 from realtime_pose.model3d import build_humanoid, motion_of, motion_of_clip, read_bvh, read_glb
 from realtime_pose.recording import Recorder, csv_rows, read_recording, replay

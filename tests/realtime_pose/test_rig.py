@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from motions import pose, random_pose, turn, walking
+from motions import angle_between, pose, random_pose, turn, walking
 
 from mmpose.metainfo import load_metainfo
 from realtime_pose.ik import BodyJoints, Proportions, Rig, RigSolver, measure_body
-from realtime_pose.ik.quaternions import angle_between
 from realtime_pose.ik.rig import (
     BONE_INDEX,
     BONE_NAMES,
