@@ -7,6 +7,7 @@ import warnings
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from torch.utils.data import Dataset, get_worker_info
 from mmpose.coco.instance_layout import CONFIDENCE
 from mmpose.datasets.annotation_cache import load_or_build
 from mmpose.datasets.annotations import AnnotationStore
-from mmpose.datasets.crop_buffer import CropBuffer, num_crop_steps
+from mmpose.datasets.crop_buffer import CropBuffer, CropSteps, split_steps
 from mmpose.datasets.instance_masks import unpack_masks
 from mmpose.datasets.sample import (
     FROM_ANNOTATION,
@@ -208,8 +209,7 @@ class KeypointDataset(Dataset[Sample]):
     @property
     def crop_wh(self) -> tuple[int, int] | None:
         """Size of the crops that persons of an image can leave for each other; None if none can."""
-        steps = self.pipeline.transforms[: num_crop_steps(self.pipeline.transforms)]
-        return steps[-1].input_size if steps else None
+        return self._steps.crop[-1].input_size if self._steps else None
 
     def use_crops(self, crops: CropBuffer | None) -> None:
         """Takes the crops that other persons of an image have left."""
@@ -262,34 +262,54 @@ class KeypointDataset(Dataset[Sample]):
             width, height = sample['image_wh']
             sample['image'] = np.zeros((max(height, 1), max(width, 1), 3), np.uint8)
             sample['bbox_score'] = 0.0
-        num_steps = num_crop_steps(self.pipeline.transforms)
-        if not num_steps:
+        if self._steps is None:
             return self.pipeline(sample)
+        _, crop, rest = self._steps
         decoded = sample['decoded'] = {}
         if self.crops is not None:
             self.crops.read(index, sample)
-        sample = self.pipeline(sample)
-        if self.crops is not None and 'crop' not in decoded:
-            self._leave_crops(index, decoded, num_steps)
-        return sample
+        sample, siblings = self._shape_window(sample), {}
+        if 'crop' not in decoded:
+            siblings = self._shape_siblings(index, decoded)
+            if self._steps.window:
+                together = (sample, *siblings.values())
+                decoded['num_rows'] = max(crop[-1].num_rows(x) for x in together)
+        sample = self.pipeline(sample, crop)
+        for other, sibling in siblings.items():
+            with suppress(BadImageError, RuntimeError):  # is said when its turn comes
+                sibling = self.pipeline(sibling, crop)
+                self.crops.write(other, sibling['image'], sibling['image_wh'])
+        return self.pipeline(sample, rest)
 
-    def _leave_crops(
-        self, index: SampleIndex, decoded: dict[int, np.ndarray], num_steps: int
-    ) -> None:
-        """Crops a decoded image for its other persons of the epoch."""
-        for other in index.siblings():
-            if other in self.crops:
-                continue
-            sample = {**self.get_sample(other.index), 'rng': other.generator(), 'decoded': decoded}
-            try:
-                sample = self.pipeline(sample, num_steps)
-            except (BadImageError, RuntimeError):
-                continue  # is said when its turn comes
-            self.crops.write(other, sample['image'], sample['image_wh'])
+    @cached_property
+    def _steps(self) -> CropSteps | None:
+        return split_steps(self.pipeline.transforms)
+
+    def _shape_window(self, sample: Sample) -> Sample:
+        """Runs what needs no pixels; a size that is not annotated is that of the decoded image."""
+        window, crop, _ = self._steps
+        has_size = sample['image_wh'] != (0, 0) or not window
+        return self.pipeline(sample, window if has_size else [crop[0], *window])
+
+    def _shape_siblings(
+        self, index: SampleIndex, decoded: dict[Any, Any]
+    ) -> dict[SampleIndex, Sample]:
+        """Other samples of the image and the epoch whose crops are not there yet."""
+        siblings = {}
+        for other in index.siblings() if self.crops is not None else ():
+            if other not in self.crops:
+                sample = {**self.get_sample(other.index), 'rng': other.generator()}
+                with suppress(BadImageError, RuntimeError):  # is said when its turn comes
+                    siblings[other] = self._shape_window({**sample, 'decoded': decoded})
+        return siblings
 
     def has_step_that_reads(self, key: str) -> bool:
         """Returns whether a transform of the pipeline declares that it reads a key."""
-        return any(key in getattr(step, 'reads', ()) for step in self.pipeline.transforms)
+        return key in self._read_keys
+
+    @cached_property
+    def _read_keys(self) -> set[str]:
+        return set().union(*(getattr(step, 'reads', ()) for step in self.pipeline.transforms))
 
     @cached_property
     def _rows_by_image(self) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.dist import all_gather_object, get_rank
@@ -20,20 +20,32 @@ from mmpose.datasets.transforms import LoadImage, TopdownAffine
 HEADER = 3  # int64 of a slot: tag, width and height of the image
 
 
-def num_crop_steps(transforms: Sequence[Any]) -> int:
-    """Number of first transforms that a crop of the buffer stands for.
+class CropSteps(NamedTuple):
+    """Transforms of a pipeline in the order of work: of the window, of its pixels, of the crop."""
 
-    0 if one of them is not ours or reads the whole image, so that it may need more than a crop.
+    window: Sequence[Any]
+    crop: Sequence[Any]
+    rest: Sequence[Any]
+
+
+def split_steps(transforms: Sequence[Any]) -> CropSteps | None:
+    """Splits a pipeline so that the window of a crop is known before its image is decoded.
+
+    None if a transform up to ``TopdownAffine`` is not ours or reads the whole image, so that it may
+    need more than a crop. A ``LoadImage`` that depends on the window stays where it is.
     """
-    for done, step in enumerate(transforms):
+    others: dict[bool, list[Any]] = {True: [], False: []}
+    for done, step in enumerate(transforms, 1):
+        is_load = type(step) is LoadImage
         if type(step) is TopdownAffine:
-            return done + 1
+            if [load.reduced_for_wh for load in others[True]] == [None]:
+                return CropSteps(others[False], [*others[True], step], transforms[done:])
+            return CropSteps([], transforms[:done], transforms[done:])
         is_ours = type(step).__module__.startswith('mmpose.datasets.transforms.')
-        if not is_ours or (
-            type(step) is not LoadImage and 'image' in getattr(step, 'reads', 'image')
-        ):
-            return 0
-    return 0
+        if not is_ours or (not is_load and 'image' in getattr(step, 'reads', 'image')):
+            return None
+        others[is_load].append(step)
+    return None
 
 
 class CropBuffer:

@@ -38,7 +38,8 @@ SAMPLE_KEYS = {
     'dataset_meta': 'DatasetMeta. The skeleton.',
     'rng': 'np.random.Generator. The only source of randomness.',
     'image': '(H, W, 3) uint8, BGR. The image; after the crop (h, w, 3), or more with a condition.',
-    'decoded': 'dict. What samples of one image share: shrink -> image; ``crop`` if it is there.',
+    'decoded': 'dict. What samples of one image share: shrink -> image, of which they need '
+    '``num_rows`` from the top; ``crop`` if it is there.',
     'shrink': 'int. Factor by which ``image`` was decoded smaller; 1 if absent.',
     'center': '(2,) float64, img px. Centre of the crop window.',
     'scale': '(2,) float64, img px. Width and height of the window, padding included.',
@@ -83,7 +84,10 @@ class SampleIndex(NamedTuple):
     def generator(self) -> np.random.Generator:
         """Returns the random number generator of the sample, at its start."""
         repeat = (self.repeat,) if self.repeat else ()
-        return np.random.default_rng((self.seed, self.epoch, self.index, *repeat))
+        entropy: Any = (self.seed, self.epoch, self.index, *repeat)
+        if self.seed < 1 << 32:
+            entropy = np.array(entropy, np.uint32)  # the same numbers, sooner
+        return np.random.default_rng(entropy)
 
     def siblings(self) -> Iterator[SampleIndex]:
         """Yields the samples of the same image that come later."""

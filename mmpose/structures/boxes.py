@@ -113,7 +113,10 @@ def xywh_to_center_wh(bbox_xywh: Array) -> tuple[Array, Array]:
 def fix_aspect_ratio(box_wh: Array, aspect: float) -> Array:
     """Enlarges the short side of sizes (..., 2) until width / height equals ``aspect``."""
     width, height = box_wh[..., 0], box_wh[..., 1]
-    return np.stack([np.maximum(width, height * aspect), np.maximum(height, width / aspect)], -1)
+    enlarged = np.empty(box_wh.shape, np.result_type(box_wh, aspect))
+    enlarged[..., 0] = np.maximum(width, height * aspect)
+    enlarged[..., 1] = np.maximum(height, width / aspect)
+    return enlarged
 
 
 def clip_xywh(bbox_xywh: Array, image_wh: Array, includes_end: bool = False) -> Array:

@@ -42,7 +42,7 @@ class CropWindow:
     def __post_init__(self) -> None:
         object.__setattr__(self, 'center', np.asarray(self.center, np.float64).reshape(2))
         object.__setattr__(self, 'scale', np.asarray(self.scale, np.float64).reshape(2))
-        if not (self.scale > 0).all():
+        if not all(size > 0 for size in self.scale.tolist()):
             raise ValueError(f'a crop window needs a positive size, got {self.scale.tolist()}')
 
     @classmethod
@@ -97,15 +97,18 @@ def window_matrices(
     in_wh = np.array(input_size, np.float64)
     if use_udp:
         factors = (in_wh - 1) / scale  # (..., 2)
-        turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
         target = (in_wh - 1) / 2
     else:
         factors = in_wh[0] / scale[..., :1]  # (..., 1)
-        turn = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2)
+        sin = -sin
         target = in_wh / 2
-    linear = factors[..., None] * turn  # (..., 2, 2)
-    offset = target[..., None] - linear @ center[..., None]
-    return np.concatenate([linear, offset], axis=-1)
+    matrices = np.empty((*center.shape[:-1], 2, 3))
+    linear = matrices[..., :2]
+    linear[..., 0, 0] = linear[..., 1, 1] = cos
+    linear[..., 0, 1], linear[..., 1, 0] = -sin, sin
+    linear *= factors[..., None]
+    matrices[..., 2:] = target[..., None] - linear @ center[..., None]
+    return matrices
 
 
 def transform_points(points: ArrayLike, matrix: Array) -> Array:

@@ -35,8 +35,8 @@ class Compose:
         self.transforms: list[Transform] = [_build(step) for step in transforms]
         self._check_order(set(keys))
 
-    def __call__(self, sample: Sample, num_steps: int | None = None) -> Sample:
-        for transform in self.transforms[:num_steps]:
+    def __call__(self, sample: Sample, steps: Sequence[Transform] | None = None) -> Sample:
+        for transform in self.transforms if steps is None else steps:
             try:
                 sample = transform(sample)
             except BadImageError:

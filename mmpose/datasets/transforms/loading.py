@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Mapping
 from functools import cache
+from math import prod
 from threading import local
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,9 @@ from mmpose.registry import TRANSFORMS
 
 LOCAL = (None, {'backend': 'local'}, {'backend': 'disk'})
 MEMORY = local()  # into which images are decoded that nobody keeps
+END_OF_IMAGE, BASELINE_FRAME, SCAN = b'\xff\xd9', 0xC0, 0xDA  # markers of JPEG
+EVERY_ROW = 1 << 16  # of any JPEG
+CUT_MARGIN = 16  # rows: colours of a row may be mixed from those of the next ones
 REDUCED_FLAGS = {4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
 
@@ -90,12 +94,12 @@ def _simplejpeg() -> ModuleType | None:
     return simplejpeg
 
 
-def _decode_jpeg(data: bytes, to_keep: bool) -> NDArray[np.uint8] | None:
+def _decode_jpeg(data: bytes, num_rows: int | None) -> NDArray[np.uint8] | None:
     """Decodes a plain JPEG as OpenCV does, but sooner; None for what is OpenCV's to decode.
 
     Args:
         data: Content of the file.
-        to_keep: False if the image is not needed after the next one of this thread is decoded.
+        num_rows: As of :meth:`LoadImage._decode`.
     """
     decoder = _simplejpeg()
     if decoder is None or not data.startswith(b'\xff\xd8') or b'Exif\0' in data:
@@ -104,13 +108,44 @@ def _decode_jpeg(data: bytes, to_keep: bool) -> NDArray[np.uint8] | None:
         height, width, colors, _ = decoder.decode_jpeg_header(data)
         if colors != 'YCbCr':
             return None
-        size = height * width * 3
-        memory = None if to_keep else getattr(MEMORY, 'buffer', b'')
-        if memory is not None and len(memory) < size:
-            memory = MEMORY.buffer = np.empty(size, np.uint8)
-        return decoder.decode_jpeg(data, colorspace='BGR', buffer=memory)
+        if num_rows is None:
+            return decoder.decode_jpeg(data, colorspace='BGR')
+        image = _reused_memory((height, width, 4))
+        upper = _cut_below(data, height, num_rows + CUT_MARGIN)
+        options = dict(colorspace='BGRA', buffer=image.reshape(-1), strict=upper is None)
+        decoder.decode_jpeg(upper or data, **options)
     except ValueError:
         return None
+    return image
+
+
+def _cut_below(data: bytes, height: int, num_rows: int) -> bytearray | None:
+    """Returns a JPEG of the first rows of another, by another height in its header.
+
+    The decoder does not come to the data of the rows below. None if it would: if there are none,
+    or several scans; and if the file is truncated, which nobody would see any more.
+    """
+    if num_rows >= height or not data.endswith(END_OF_IMAGE):
+        return None
+    place, frame, last = 2, 0, len(data) - 10
+    while place < last and data[place] == 0xFF and data[place + 1] != SCAN:
+        frame = place if data[place + 1] == BASELINE_FRAME else frame
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], 'big')
+    is_known = data[frame + 5 : frame + 7] == height.to_bytes(2, 'big')
+    if not frame or not is_known or data[place + 4] != data[frame + 9]:  # components
+        return None
+    upper = bytearray(data)
+    upper[frame + 5 : frame + 7] = num_rows.to_bytes(2, 'big')
+    return upper
+
+
+def _reused_memory(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Returns an array that lasts until the next one of this thread."""
+    size = prod(shape)
+    memory = getattr(MEMORY, 'pixels', None)
+    if memory is None or len(memory) < size:
+        memory = MEMORY.pixels = np.empty(size, np.uint8)
+    return memory[:size].reshape(shape)
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -165,7 +200,8 @@ class LoadImage:
         elif shrink in decoded:
             image = decoded[shrink]
         else:
-            image = decoded[shrink] = self._decode(sample['image_file'], shrink, to_keep=False)
+            num_rows = decoded.get('num_rows', EVERY_ROW)
+            image = decoded[shrink] = self._decode(sample['image_file'], shrink, num_rows=num_rows)
         found_wh = image.shape[1::-1]
         annotated_wh = tuple(sample['image_wh'])
         if annotated_wh == (0, 0):
@@ -182,10 +218,19 @@ class LoadImage:
         room = min(np.asarray(sample['scale']) / self.reduced_for_wh)
         return next((factor for factor in REDUCED_FLAGS if room >= factor), 1)
 
-    def _decode(self, path: str, shrink: int, to_keep: bool = True) -> NDArray[np.uint8]:
+    def _decode(self, path: str, shrink: int, num_rows: int | None = None) -> NDArray[np.uint8]:
+        """Reads and decodes an image.
+
+        Args:
+            path: The file.
+            shrink: 1, or 2 or 4 for an image of half or a quarter of the size.
+            num_rows: None for a plain image, (H, W, 3). A number if nobody needs the rows below,
+                nor the image once this thread decodes the next one: at its whole size that is
+                (H, W, 4), which OpenCV warps sooner, with anything below and in the last channel.
+        """
         is_local = self.backend_args is None and '://' not in path
         content = read_file(path) if is_local else fetch_file(path, self.backend_args)
-        image = _decode_jpeg(content, to_keep) if shrink == 1 else None
+        image = _decode_jpeg(content, num_rows) if shrink == 1 else None
         if image is not None:
             return image
         flag = REDUCED_FLAGS.get(shrink, cv2.IMREAD_COLOR)
@@ -203,7 +248,11 @@ class LoadImage:
                 f'image {path} ({data.size} bytes) cannot be decoded; it is damaged, truncated or '
                 'not an image'
             )
-        return image
+        if num_rows is None or shrink > 1:
+            return image
+        padded = _reused_memory((*image.shape[:2], 4))
+        cv2.cvtColor(image[:num_rows], cv2.COLOR_BGR2BGRA, dst=padded[:num_rows])
+        return padded
 
     def _fail_size(
         self, path: str, found_wh: tuple[int, ...], annotated_wh: tuple[int, ...], shrink: int

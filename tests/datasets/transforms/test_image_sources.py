@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mmengine.fileio import BaseStorageBackend, register_backend
 
-from mmpose.datasets.transforms import BadImageError, LoadImage, loading
+from mmpose.datasets.transforms import BadImageError, LoadImage, TopdownAffine, loading
 from mmpose.registry import DATASETS
 from tests.datasets import tiny_coco
 from tests.datasets.test_combined import equal_samples
@@ -53,14 +53,64 @@ def jpeg(wh, sampling=SAMPLINGS[0], progressive=0, quality=90):
     return cv2.imencode('.jpg', image, [*options, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive])[1]
 
 
-@pytest.mark.parametrize('to_keep', [True, False])
-def test_both_decoders_give_the_same_pixels(to_keep):
+@pytest.mark.parametrize('num_rows', [None, 1 << 16])
+def test_both_decoders_give_the_same_pixels(num_rows):
     pytest.importorskip('simplejpeg')
     sizes = [(64, 48), (33, 17), (1, 1)]
     for wh, sampling, progressive in itertools.product(sizes, SAMPLINGS, (0, 1)):
         data = jpeg(wh, sampling, progressive)
-        image = loading._decode_jpeg(data.tobytes(), to_keep)
-        np.testing.assert_array_equal(image, cv2.imdecode(data, cv2.IMREAD_COLOR))
+        image = loading._decode_jpeg(data.tobytes(), num_rows)
+        np.testing.assert_array_equal(image[..., :3], cv2.imdecode(data, cv2.IMREAD_COLOR))
+
+
+@pytest.mark.parametrize('decoder', ['simplejpeg', 'OpenCV'])
+def test_the_rows_that_are_needed_are_the_same(decoder, tmp_path, monkeypatch):
+    """Colours of a row are mixed from those of the next one, which a cut must leave."""
+    if decoder == 'OpenCV':
+        monkeypatch.setattr(loading, '_simplejpeg', lambda: None)
+    else:
+        pytest.importorskip('simplejpeg')
+    rng, path = np.random.default_rng(0), tmp_path / 'image.jpg'
+    for sampling, progressive, colours in itertools.product(SAMPLINGS, (0, 1), (3, 1)):
+        options = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+        options += [cv2.IMWRITE_JPEG_PROGRESSIVE, progressive, cv2.IMWRITE_JPEG_RST_INTERVAL, 3]
+        cv2.imwrite(str(path), rng.integers(0, 256, (150, 50, colours), np.uint8), options)
+        expected = cv2.imread(str(path))
+        for num_rows in (1, 17, 90, 133, 134, 149, 200):
+            image = LoadImage()._decode(str(path), 1, num_rows=num_rows)
+            assert image.shape == (150, 50, 4)
+            np.testing.assert_array_equal(image[:num_rows, :, :3], expected[:num_rows])
+
+
+def test_what_is_cut_below():
+    data = jpeg((40, 80)).tobytes()
+    upper = loading._cut_below(data, 80, 30)
+    assert cv2.imdecode(np.frombuffer(upper, np.uint8), cv2.IMREAD_COLOR).shape == (30, 40, 3)
+    assert loading._cut_below(data, 80, 80) is None
+    assert loading._cut_below(data, 81, 30) is None, 'another height in the header'
+    assert loading._cut_below(data[:-2], 80, 30) is None, 'a truncated file has to be noticed'
+    assert loading._cut_below(jpeg((40, 80), progressive=1).tobytes(), 80, 30) is None
+
+
+@pytest.mark.parametrize('use_udp', [True, False])
+@pytest.mark.parametrize('fix_aspect', [True, False])
+def test_a_crop_touches_no_row_below(use_udp, fix_aspect):
+    rng = np.random.default_rng(0)
+    affine = TopdownAffine((48, 64), use_udp, fix_aspect)
+    num_cut = 0
+    for _ in range(300):
+        image = rng.integers(0, 256, (90, 70, 3), np.uint8)
+        window = dict(center=rng.uniform(-20, 100, 2), scale=rng.uniform(5, 90, 2))
+        window |= dict(rotation=rng.uniform(-180, 180), flipped=rng.random() < 0.5)
+        window |= dict(image_wh=(70, 90))
+        expected = affine({**window, 'image': image})['image']
+        num_rows = affine.num_rows(window)
+        num_cut += num_rows < 90
+        image = np.where(np.arange(90)[:, None, None] < num_rows, image, 0)
+        np.testing.assert_array_equal(affine({**window, 'image': image})['image'], expected)
+    assert num_cut > 50
+    nowhere = {**window, 'center': np.full(2, np.nan)}
+    assert affine.num_rows(nowhere) > loading.EVERY_ROW, 'whoever makes the crop says what is wrong'
 
 
 def odd_files():
@@ -76,7 +126,7 @@ def odd_files():
 
 @pytest.mark.parametrize(('name', 'data'), odd_files().items())
 def test_the_rest_is_left_to_opencv(name, data):
-    assert loading._decode_jpeg(data, True) is None
+    assert loading._decode_jpeg(data, None) is None
 
 
 def test_an_image_that_is_kept_stays(tmp_path):
