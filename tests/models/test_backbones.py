@@ -79,7 +79,7 @@ def test_forward_is_the_published_arithmetic():
     expected = norm(x, model.last_norm).unflatten(1, (4, 3)).permute(0, 3, 1, 2)
 
     output = model(images)
-    assert output.is_contiguous()
+    assert output.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(output, expected, rtol=0, atol=1e-12)  # float64 rounding
 
 
