@@ -16,7 +16,7 @@ def keep_freed_memory() -> bool:
 
     PyTorch keeps the freed memory of a GPU, but that of a CPU goes back to the C library, and glibc
     gives large blocks back to the system. A training step frees and takes the same blocks again
-    and again, and the system clears them page by page each time, which takes up to a fifth of the
+    and again, and the system clears them page by page each time, which takes up to a tenth of the
     step of a small model. No number changes. The process keeps the memory of its largest step
     until it ends.
 
