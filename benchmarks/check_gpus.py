@@ -151,6 +151,7 @@ def make_stages(place: Workplace, worker: Worker, done: list[Row]) -> dict[str, 
         stages[f'step, {name}'] = lambda name=name: worker(
             measures.measure_step, name, has_gpu, _loader_speed(done)
         )
+    stages['CUDA graphs'] = partial(worker, measures.measure_cuda_graphs, has_gpu)
     stages['codec'] = partial(worker, measures.measure_codec, has_gpu)
     stages['evaluation'] = partial(worker, measures.measure_evaluation, has_gpu)
     return stages

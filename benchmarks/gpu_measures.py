@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,12 @@ from benchmarks.measured_models import (
     rows_per_head,
 )
 from benchmarks.report import Report
+from benchmarks.timing import interleave, stopwatch
 from benchmarks.training import benchmark_training
 from mmpose.apis.train import prepare_training
 from mmpose.backends import pick_device
+from mmpose.backends.cuda_graphs import NO_GPU
+from mmpose.backends.pytorch import TorchBackend
 from mmpose.config.load import load_config
 from mmpose.engine.distributed import init_distributed, leave_distributed
 from mmpose.version import PROJECT
@@ -126,6 +131,62 @@ def measure_step(name: str, has_gpu: bool, loader_speed: float | None) -> tuple[
     if loader_speed is not None:
         row['data_wait, expected'] = max(0.0, 1 - loader_speed / speed)
     return f'batch {size}: {speed:.4g} images/s', [row]
+
+
+def measure_cuda_graphs(has_gpu: bool) -> tuple[str, list[Row]]:
+    """Compares poses by CUDA graphs with those without, and times batches of 1 and 8 crops.
+
+    Without a GPU there is nothing to compare with, and the stage says why.
+
+    Raises:
+        ValueError: If the network could not be recorded, or the heatmaps differ.
+    """
+    torch.manual_seed(0)
+    model = build_model(read_config('ViTPose-B', has_gpu).model.to_dict()).eval()
+    model.to(pick_device(None))
+    backends = {'as it is': TorchBackend(model)}
+    if has_gpu:
+        backends['CUDA graphs'] = TorchBackend(model, cuda_graphs=True)
+    rows = []
+    for size in (1, 8) if has_gpu else (1,):
+        rows += _time_backends(backends, size, 0.5 if has_gpu else 0.0)
+    if not has_gpu:
+        return NO_GPU, rows
+    gap = max(row['gap'] for row in rows)
+    speeds = ', '.join(f'batch {row["batch"]}, {row["run"]}: {row["ms"]:.3g} ms' for row in rows)
+    return f'{speeds}; largest difference {gap:.1e} of the largest value', rows
+
+
+def _time_backends(backends: dict[str, TorchBackend], size: int, min_seconds: float) -> list[Row]:
+    width, height = backends['as it is'].input_size
+    crops = [torch.randint(0, 256, (size, 3, height, width), dtype=torch.uint8) for _ in range(2)]
+    gaps = dict.fromkeys(backends, 0.0)
+    for one in crops:  # the second is a replay
+        maps = {name: backend.predict(one, True).heatmaps for name, backend in backends.items()}
+        largest = float(maps['as it is'].abs().max())
+        for name in backends:
+            gap = float((maps[name] - maps['as it is']).abs().max()) / largest
+            gaps[name] = worst([gaps[name], gap])
+    for name, backend in backends.items():
+        if backend.graphs is not None and backend.graphs.problem is not None:
+            raise ValueError(f'no CUDA graph was recorded: {backend.graphs.problem}')
+        if not gaps[name] <= MAX_GAP:
+            raise ValueError(
+                f'heatmaps of {name} differ by {gaps[name]:.1e} of the largest value in a batch of '
+                f'{size}; expected at most {MAX_GAP:g}'
+            )
+    wait = synchronizer(backends['as it is'].device)
+    seconds = interleave(
+        {
+            name: stopwatch(partial(backend.predict, crops[0]), min_seconds, wait)
+            for name, backend in backends.items()
+        },
+        3 if min_seconds else 1,
+    )
+    return [
+        {'run': name, 'batch': size, 'ms': 1000 * statistics.median(seconds[name]), 'gap': gap}
+        for name, gap in gaps.items()
+    ]
 
 
 def measure_loader(folder: str, has_gpu: bool) -> tuple[str, list[Row]]:

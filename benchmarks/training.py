@@ -35,6 +35,7 @@ from benchmarks.report import Report, start_report
 from benchmarks.timing import interleave, limit_threads, stopwatch
 from mmpose.backends import pick_device
 from mmpose.engine.compilation import compile_parts
+from mmpose.engine.cpu_memory import keep_freed_memory
 from mmpose.engine.runner import prefer_fused
 from mmpose.models.pose_estimators.base import PoseEstimator
 
@@ -78,6 +79,8 @@ def benchmark_training(
         Images/s, ms per step, peak memory, TFLOP/s and utilisation; the ratio to a plain ViT.
     """
     where = pick_device(device)
+    if where.type == 'cpu':
+        keep_freed_memory()  # as the runner does
     mixed = cfg.optim_wrapper.type == MIXED_PRECISION
     if mixed and where.type != get_device():
         raise ValueError(

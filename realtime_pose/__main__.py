@@ -82,6 +82,7 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--checkpoint', help='weights of --model')
     group.add_argument('--device', help='such as cpu or cuda:0; a GPU by default, if there is one')
     group.add_argument('--dtype', choices=('float32', 'bfloat16', 'float16'))
+    group.add_argument('--cuda-graphs', action='store_true', help='faster small batches on a GPU')
     group.add_argument(
         '--detector', help='whole-image, torchvision, FILE.onnx, ...; see docs/detectors.md'
     )
@@ -157,7 +158,8 @@ def estimator_of(args: argparse.Namespace) -> ViTPoseEstimator:
         name, model, checkpoint = choice.name, choice.config, args.checkpoint or choice.checkpoint
     else:
         name, model, checkpoint = args.model, Path(args.model), args.checkpoint
-    estimator = ViTPoseEstimator(str(model), checkpoint, args.device, dtype=args.dtype)
+    options = dict(dtype=args.dtype, cuda_graphs=args.cuda_graphs)
+    estimator = ViTPoseEstimator(str(model), checkpoint, args.device, **options)
     is_random = str(model).endswith('.py') and checkpoint is None
     print(f'model {name} on {estimator.device}', flush=True)
     if is_random:

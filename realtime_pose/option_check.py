@@ -30,8 +30,8 @@ SOURCES_OF_OPTION = {
     'cameras': (SYNTHETIC, CAMERA, STREAM, VIDEO, IMAGES),
     **dict.fromkeys(
         (
-            'model', 'checkpoint', 'device', 'dtype', 'detector', 'det_every', 'max_people', 'lock',
-            'no_smoothing', 'method_3d', 'target_fps', 'record_frames',
+            'model', 'checkpoint', 'device', 'dtype', 'cuda_graphs', 'detector', 'det_every',
+            'max_people', 'lock', 'no_smoothing', 'method_3d', 'target_fps', 'record_frames',
         ),
         WITH_FRAMES,
     ),

@@ -48,6 +48,9 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], help='precision')
     group.add_argument('--compile', action='store_true', help='torch.compile backbone and heads')
     group.add_argument(
+        '--cuda-graphs', action='store_true', help='faster batches of up to 32 instances on a GPU'
+    )
+    group.add_argument(
         '--flip-test',
         action=argparse.BooleanOptionalAction,
         help='average with the mirror image; as the config says by default',

@@ -45,6 +45,7 @@ def load_backend(
     dataset: str | None = None,
     dtype: str | None = None,
     compile_model: bool = False,
+    cuda_graphs: bool = False,
     flip_test: bool | None = None,
     input_size: tuple[int, int] | None = None,
     trust_checkpoint: bool = False,
@@ -67,6 +68,7 @@ def load_backend(
         settled = {
             'dtype': dtype,
             'compile': compile_model or None,
+            'cuda_graphs': cuda_graphs or None,
             'flip_test': flip_test,
             'input_size': input_size,
         }
@@ -97,6 +99,7 @@ def load_backend(
             trust_checkpoint=trust_checkpoint,
             dtype=dtype,
             compile_model=compile_model,
+            cuda_graphs=cuda_graphs,
             flip_test=flip_test,
             input_size=input_size,
         )
@@ -153,6 +156,7 @@ def init_model(
     trust_checkpoint: bool = False,
     dtype: str | None = None,
     compile_model: bool = False,
+    cuda_graphs: bool = False,
     flip_test: bool | None = None,
     input_size: tuple[int, int] | None = None,
 ) -> TopdownPoseEstimator:
@@ -168,8 +172,10 @@ def init_model(
         trust_checkpoint: Whether the checkpoint may run code when it is read.
         dtype: ``float32``, the default; or ``bfloat16`` or ``float16`` (GPU only) for mixed
             precision.
-        compile_model: Whether ``torch.compile`` makes the backbone faster; the first batch takes
-            minutes then.
+        compile_model: Whether ``torch.compile`` makes backbone and head faster; the first batch
+            takes minutes then.
+        cuda_graphs: Whether a GPU runs batches of up to 32 crops by CUDA graphs, see
+            ``CudaGraphs``; the first batch of each size takes a few times as long then.
         flip_test: Whether heatmaps are averaged with those of the mirror image, which takes twice
             as long; None does what the config says.
         input_size: Width and height of the crops, px, instead of the config's. Position embeddings
@@ -203,7 +209,9 @@ def init_model(
         )
     model.cfg = cfg
     model.to(where).eval()
-    model.backend = TorchBackend(model, rule.padding, rule.stretch, dtype, compile_model)
+    model.backend = TorchBackend(
+        model, rule.padding, rule.stretch, dtype, compile_model, cuda_graphs
+    )
     return model
 
 

@@ -44,6 +44,7 @@ from mmpose.engine.checkpoint_files import (
     write_atomically,
 )
 from mmpose.engine.compilation import compile_parts
+from mmpose.engine.cpu_memory import keep_freed_memory
 from mmpose.engine.distributed import init_worker
 from mmpose.engine.optim_wrapper import PoseOptimWrapper
 from mmpose.engine.resume import (
@@ -329,6 +330,8 @@ class PoseRunner(Runner):
             torch.backends.cudnn.allow_tf32 = env_cfg['tf32']
         if sys.platform == 'darwin' and 'mp_cfg' in env_cfg:
             env_cfg['mp_cfg']['mp_start_method'] = 'spawn'
+        if get_device() == 'cpu':
+            keep_freed_memory()
         super().setup_env(env_cfg)
 
     def _log_env(self, env_cfg: dict[str, Any]) -> None:

@@ -44,6 +44,7 @@ class ViTPoseEstimator:
         device: Device, such as ``cuda:0`` or ``cpu``; None takes a GPU where there is one.
         flip_test: Whether heatmaps are averaged with those of the flipped image, at twice the cost.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
+        cuda_graphs: See ``init_model``.
         batch_size: Crops per batch.
 
     Attributes:
@@ -61,6 +62,7 @@ class ViTPoseEstimator:
         device: str | None = None,
         flip_test: bool | None = None,
         dtype: str | None = None,
+        cuda_graphs: bool = False,
         batch_size: int = 32,
     ) -> None:
         where = pick_device(device)
@@ -68,7 +70,12 @@ class ViTPoseEstimator:
             # The application shows this warning itself, in large letters.
             warnings.filterwarnings('ignore', message='RANDOM WEIGHTS')
             self.backend: PoseBackend = load_backend(
-                config_path, checkpoint_path, where, dtype=dtype, flip_test=flip_test
+                config_path,
+                checkpoint_path,
+                where,
+                dtype=dtype,
+                cuda_graphs=cuda_graphs,
+                flip_test=flip_test,
             )
         self.device = str(where)
         self.dataset_meta: DatasetMeta = self.backend.dataset_meta

@@ -196,6 +196,7 @@ def test_a_used_model_can_be_copied_moved_and_cast():
     [
         dict(checkpoint='no-such-file.pth'), dict(dtype='bfloat16'), dict(input_size=(96, 128)),
         dict(flip_test=False), dict(dataset='coco'), dict(compile_model=True),
+        dict(cuda_graphs=True),
     ],
 )  # fmt: skip
 def test_options_beside_a_model_object_are_refused(option):

@@ -92,7 +92,8 @@ def test_every_stage_runs_at_a_tiny_size(kind, tmp_path, capsys, request):
 
 def kind_of(name):
     kind = name.split(',')[0]
-    return 'networks' if kind in ('forward', 'step', 'codec', 'evaluation') else 'commands'
+    networks = ('forward', 'step', 'CUDA graphs', 'codec', 'evaluation')
+    return 'networks' if kind in networks else 'commands'
 
 
 @pytest.mark.parametrize(
@@ -211,3 +212,37 @@ def test_a_part_that_is_not_compiled_is_a_failure(place):
     (place.place.logs / 'compile.txt').write_text(text)
     with pytest.raises(ValueError, match=r'^the head runs without compilation: why$'):
         gpu_trainings.train_compiled(place.place)
+
+
+@pytest.mark.parametrize(
+    ('factor', 'problem', 'message'),
+    [
+        (1.0, None, None),
+        (
+            1.01,
+            None,
+            'heatmaps of CUDA graphs differ by 1.0e-02 of the largest value in a batch of 8',
+        ),
+        (float('nan'), None, 'differ by nan'),
+        (1.0, 'not permitted', 'no CUDA graph was recorded: not permitted'),
+    ],
+)
+def test_graphs_are_compared(factor, problem, message):
+    def backend(factor, problem=None):
+        def predict(crops, with_heatmaps=False):
+            return SimpleNamespace(heatmaps=factor * crops.float())
+
+        graphs = SimpleNamespace(problem=problem)
+        device = gpu_measures.torch.device('cpu')
+        return SimpleNamespace(input_size=(4, 6), device=device, graphs=graphs, predict=predict)
+
+    backends = {'as it is': backend(1.0), 'CUDA graphs': backend(factor, problem)}
+    if message is None:
+        rows = gpu_measures._time_backends(backends, 8, 0.0)
+        assert [(row['run'], row['batch'], row['gap']) for row in rows] == [
+            ('as it is', 8, 0.0),
+            ('CUDA graphs', 8, 0.0),
+        ]
+        return
+    with pytest.raises(ValueError, match=message):
+        gpu_measures._time_backends(backends, 8, 0.0)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MessageHub
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -119,6 +120,24 @@ def test_losses_stay_on_the_gpu(name):
     (loss, values), copies = on_fake_gpu(model, make_batch(model, heads), losses)
     assert {x.device.type for x in (loss, *values.values())} == {'cuda'}
     assert copies == []
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_heads_compute_channels_last(name):
+    model, heads = build(name)
+    seen = []
+
+    def note(module, inputs, output):
+        seen.append((str(module), output.is_contiguous(memory_format=torch.channels_last)))
+
+    layers = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.ReLU)
+    for module in nn.ModuleList(model.all_heads()).modules():
+        if isinstance(module, layers):
+            module.register_forward_hook(note)
+
+    on_fake_gpu(model, make_batch(model, heads), losses)
+    assert len(seen) >= len(model.all_heads())
+    assert [name for name, is_last in seen if not is_last] == []
 
 
 @pytest.mark.parametrize('name', FAMILIES)

@@ -3,9 +3,10 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from mmpose.models.backbones import HuggingFaceBackbone, TimmBackbone, ViT
-from mmpose.models.backbones.vit_layers import DropPath
+from mmpose.models.backbones.vit_layers import Attention, DropPath
 from mmpose.registry import MODELS
 
 SIZES = {
@@ -79,8 +80,33 @@ def test_forward_is_the_published_arithmetic():
     expected = norm(x, model.last_norm).unflatten(1, (4, 3)).permute(0, 3, 1, 2)
 
     output = model(images)
-    assert output.is_contiguous()
+    assert output.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(output, expected, rtol=0, atol=1e-12)  # float64 rounding
+
+
+@pytest.mark.parametrize('is_training', [True, False])
+def test_attention_in_bfloat16_on_a_cpu(is_training, monkeypatch):
+    torch.manual_seed(0)
+    layer, tokens = Attention(32, 4), torch.randn(2, 12, 32)
+    attend, dtypes = functional.scaled_dot_product_attention, []
+
+    def noted(query, *args, **kwargs):
+        dtypes.append(query.dtype)
+        return attend(query, *args, **kwargs)
+
+    expected = layer(tokens)
+    expected.square().sum().backward()
+    gradient = layer.qkv.weight.grad.clone()
+    layer.zero_grad()
+    monkeypatch.setattr(functional, 'scaled_dot_product_attention', noted)
+    with torch.set_grad_enabled(is_training), torch.autocast('cpu', torch.bfloat16):
+        output = layer(tokens)
+    assert dtypes == [torch.float32 if is_training else torch.bfloat16]
+    assert output.dtype == torch.bfloat16
+    assert (output.float() - expected).abs().max() < 0.02 * expected.abs().max()
+    if is_training:
+        output.float().square().sum().backward()
+        assert (layer.qkv.weight.grad - gradient).abs().max() < 0.03 * gradient.abs().max()
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ REFUSED = {  # option -> those of the sources that have no use for it
     '--allow-network': ('figure', 'camera', 'video', 'images', 'replay', 'messages'),
     **dict.fromkeys(
         (
-            '--model', '--device', '--dtype', '--detector', '--det-every', '--max-people', '--lock',
-            '--no-smoothing', '--3d', '--target-fps',
+            '--model', '--device', '--dtype', '--cuda-graphs', '--detector', '--det-every',
+            '--max-people', '--lock', '--no-smoothing', '--3d', '--target-fps',
         ),
         ('messages',),
     ),

@@ -44,6 +44,7 @@ def inferencer_of(args: argparse.Namespace) -> tuple[list[str], PoseInferencer]:
         dataset=args.dataset,
         dtype=args.dtype,
         compile_model=args.compile,
+        cuda_graphs=args.cuda_graphs,
         flip_test=args.flip_test,
         input_size=args.input_size and tuple(args.input_size),
         batch_size=args.batch_size,

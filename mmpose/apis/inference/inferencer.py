@@ -57,7 +57,7 @@ class PoseInferencer:
         dataset: Which head of a model of several datasets. None is the first, and of a model with
             a head per category the one of the category of each box.
         dtype: ``float32``, ``bfloat16`` or ``float16``; see ``init_model``.
-        compile_model, flip_test, input_size: See ``init_model``.
+        compile_model, cuda_graphs, flip_test, input_size: See ``init_model``.
         batch_size: Instances, and frames, at a time.
         categories: See ``build_detector``; None follows the skeleton: people, animals, hands.
         bbox_threshold: Boxes with a lower score are dropped.
@@ -98,6 +98,7 @@ class PoseInferencer:
         dataset: str | None = None,
         dtype: str | None = None,
         compile_model: bool = False,
+        cuda_graphs: bool = False,
         flip_test: bool | None = None,
         input_size: tuple[int, int] | None = None,
         batch_size: int = 32,
@@ -133,6 +134,7 @@ class PoseInferencer:
             'dataset': dataset,
             'dtype': dtype,
             'compile_model': compile_model,
+            'cuda_graphs': cuda_graphs,
             'flip_test': flip_test,
             'input_size': input_size,
             'trust_checkpoint': trust_checkpoint,
@@ -290,7 +292,7 @@ def _backend_of(model: Any, options: Mapping[str, Any], device: torch.device | N
             f'the model is a {type(model).__name__}, expected a name, a path, what init_model '
             'returns, or a PoseBackend'
         )
-    off = {'compile_model': False, 'trust_checkpoint': False}
+    off = {'compile_model': False, 'cuda_graphs': False, 'trust_checkpoint': False}
     asked = [name for name, value in options.items() if value is not off.get(name)]
     if asked:
         raise ValueError(

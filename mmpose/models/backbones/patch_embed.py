@@ -1,5 +1,6 @@
 """Patch embedding and convolutional stem: an image becomes a grid of tokens."""
 
+import torch
 from torch import Tensor, nn
 
 
@@ -40,7 +41,8 @@ class ConvStem(nn.Module):
 
     Early convolutions help transformers see better, Xiao et al. 2021: small models learn faster
     and need less tuning than with one large-stride convolution. Each convolution is followed by
-    batch norm and ReLU, and doubles the channels.
+    batch norm and ReLU, and doubles the channels. They compute channels last, which is the faster
+    layout on CPUs and GPUs.
 
     Args:
         embed_dim: D, width of a token.
@@ -70,4 +72,4 @@ class ConvStem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the grid of tokens (B, D, h / stride, w / stride) of images (B, C, h, w)."""
-        return self.proj(self.convs(x))
+        return self.proj(self.convs(x.contiguous(memory_format=torch.channels_last)))

@@ -136,7 +136,7 @@ class ViT(FrozenParts):
             x: (B, C, h, w). Normalised images, followed by the channels of the condition.
 
         Returns:
-            (B, D, h / stride, w / stride), contiguous.
+            (B, D, h / stride, w / stride), in the memory of the tokens: channels last.
         """
         return self._encode(x)
 
@@ -155,7 +155,7 @@ class ViT(FrozenParts):
         x = x + pos_embed[:, 1:] + pos_embed[:, :1]
         x = self._transform(x, *group_sizes)
         x = self.last_norm(x)
-        return rearrange(x, 'b (h w) d -> b d h w', h=grid_hw[0], w=grid_hw[1]).contiguous()
+        return rearrange(x, 'b (h w) d -> b d h w', h=grid_hw[0], w=grid_hw[1])
 
     def _embed(self, x: Tensor) -> Tensor:
         """Returns the grid of tokens (B, D, H, W) of images with their conditions."""

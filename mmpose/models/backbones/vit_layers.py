@@ -1,5 +1,8 @@
 """Parts of a vision transformer block."""
 
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -70,9 +73,17 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Returns the attended tokens, (B, T, D) like ``x``."""
         split = 'b t (qkv heads d) -> qkv b heads t d'
-        query, key, value = rearrange(self.qkv(x), split, qkv=3, heads=self.num_heads).unbind(0)
+        qkv = self.qkv(x)
+        precision: AbstractContextManager[None] = nullcontext()
+        if qkv.device.type == 'cpu' and qkv.dtype == torch.bfloat16 and qkv.requires_grad:
+            # PyTorch's kernel of the backward pass is up to five times slower in bfloat16
+            qkv, precision = qkv.float(), torch.autocast('cpu', enabled=False)
+        query, key, value = rearrange(qkv, split, qkv=3, heads=self.num_heads).unbind(0)
         drop = self.attn_drop if self.training else 0.0
-        x = F.scaled_dot_product_attention(query, key, value, dropout_p=drop, scale=self.qk_scale)
+        with precision:
+            x = F.scaled_dot_product_attention(
+                query, key, value, dropout_p=drop, scale=self.qk_scale
+            )
         return self.proj_drop(self.proj(rearrange(x, 'b heads t d -> b t (heads d)')))
 
 

@@ -131,7 +131,7 @@ class ViTMoE(ViT):
                 read; on another device it is waited for. None takes ``default_dataset``.
 
         Returns:
-            (B, D, h / stride, w / stride), contiguous, in the order of the images.
+            (B, D, h / stride, w / stride), channels last, in the order of the images.
 
         Raises:
             ValueError: If there is no expert for an index, or no index.

@@ -28,6 +28,9 @@ class HeatmapHead(PoseHead):
     decoder has none: ``deconv_out_channels=(), deconv_kernel_sizes=(), upsample=4,
     final_layer=dict(kernel_size=3)``.
 
+    The layers compute channels last, the layout of tokens and the faster one on GPUs and CPUs. The
+    weights keep the common layout, so that optimizers, FSDP and checkpoints see nothing of it.
+
     Attributes:
         decoder: Codec that draws the targets and reads the predictions.
         num_keypoints: K, from ``out_channels`` and the codec.
@@ -105,7 +108,7 @@ class HeatmapHead(PoseHead):
             cls.takes_maps = True  # it begins with feats[-1], as MMPose 1.x teaches
 
     def forward(self, feats: Tensor | Sequence[Tensor]) -> Tensor:
-        """Returns heatmaps (B, C, H, W).
+        """Returns heatmaps (B, C, H, W), stored map by map.
 
         Args:
             feats: (B, in_channels, H', W'), or several, of which the last counts.
@@ -118,7 +121,7 @@ class HeatmapHead(PoseHead):
             feats = F.interpolate(
                 F.relu(feats), scale_factor=self.upsample, mode='bilinear', align_corners=False
             )
-        heatmaps = self.final_layer(self.conv_layers(self.deconv_layers(feats)))
+        heatmaps = self.final_layer(self.conv_layers(self.deconv_layers(feats))).contiguous()
         size_wh = (heatmaps.shape[3], heatmaps.shape[2])
         if size_wh != self.decoder.heatmap_size:
             raise ValueError(
@@ -130,8 +133,9 @@ class HeatmapHead(PoseHead):
         return heatmaps
 
     def _chosen(self, feats: Tensor | Sequence[Tensor]) -> Any:
-        """Returns what the layers read of the features: the last map of several."""
-        return feats if isinstance(feats, Tensor) else feats[-1]
+        """Returns what the layers read of the features, channels last: the last map of several."""
+        feats = feats if isinstance(feats, Tensor) else feats[-1]
+        return feats.contiguous(memory_format=torch.channels_last)
 
     def loss(
         self,

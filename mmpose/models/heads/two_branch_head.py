@@ -94,7 +94,7 @@ class TwoBranchHead(FrozenParts, HeatmapHead):
 
     def _chosen(self, feats: Any) -> Any:
         """Returns both maps: the layers read the pair."""
-        return feats
+        return tuple(map(super()._chosen, feats))
 
     def _frozen_modules(self) -> list[nn.Module]:
         blocks = self.deconv_layers if self.freeze_main_branch else ()
