@@ -246,9 +246,10 @@ def _check_crops(cfg: Config) -> Iterator[str]:
         input_size, is_udp, name = crop_of_head
         where = f'{part.where}.pipeline'
         for crop in part.steps('TopdownAffine'):
-            if tuple(crop['input_size']) != input_size:
+            size = crop.get('input_size')
+            if not isinstance(size, (tuple, list)) or tuple(size) != input_size:
                 yield (
-                    f'{where} crops to {tuple(crop["input_size"])} but the {name} of {head.where} '
+                    f'{where} crops to {size} but the {name} of {head.where} '
                     f'reads {input_size}; use the pipeline of the fragment that holds the codec'
                 )
             if bool(crop.get('use_udp', False)) != is_udp:
@@ -419,7 +420,8 @@ def _check_evaluator(phase: str, evaluator: Config, dataset: Config) -> Iterator
     if kind is None:
         return
     others = [one.__name__ for one in metric_classes() if one.needs_gt_boxes]
-    layout = getattr(DATASETS.get(str(dataset.get('type', ''))), 'layout', kind.annotation_layout)
+    dataset_class = DATASETS.get(str(dataset['type'])) if dataset.get('type') else None
+    layout = getattr(dataset_class, 'layout', kind.annotation_layout)
     if kind.annotation_layout not in (None, layout) and not ann_file:
         yield (
             f'{phase}_evaluator is {kind.__name__}, which reads {kind.annotation_layout} '

@@ -36,14 +36,20 @@ def find_dialect(cfg: Mapping[str, Any]) -> str:
 
     Args:
         cfg: A whole config, composed.
+
+    Raises:
+        ValueError: If ``model`` or ``train_cfg`` is no dict.
     """
-    model = cfg.get('model') or {}
-    model_type = model.get('type')
+    model, train_cfg = (cfg.get(key) or {} for key in ('model', 'train_cfg'))
+    for key, part in (('model', model), ('train_cfg', train_cfg)):
+        if not isinstance(part, Mapping):
+            raise ValueError(f'{key} is {part!r}, expected a dict; fix it in the config')
+    model_type = str(model.get('type'))
     if _KEYS_0 & set(cfg) or model_type in _TYPES_0:
         return V0
     if isinstance(model.get('metainfo'), (str, list, tuple)):  # there it is a dict, if at all
         return OURS
-    if (cfg.get('train_cfg') or {}).get('by_epoch'):
+    if train_cfg.get('by_epoch'):
         return V1
     return V1 if any(_is_of_1x(part) for _, part in walk(cfg)) else OURS
 
@@ -58,8 +64,18 @@ def _is_of_1x(part: Any) -> bool:
 
 
 def translate(dialect: str, cfg: dict[str, Any], notes: MigrationNotes) -> dict[str, Any]:
-    """Returns a composed config of MMPose in our words; with ``refused`` notes it is incomplete."""
-    return {V1: translate_v1, V0: translate_v0}[dialect](cfg, notes)
+    """Returns a composed config of MMPose in our words; with ``refused`` notes it is incomplete.
+
+    Raises:
+        ValueError: If a part of it is not what MMPose takes there.
+    """
+    try:
+        return {V1: translate_v1, V0: translate_v0}[dialect](cfg, notes)
+    except (AttributeError, KeyError, IndexError, TypeError) as error:
+        raise ValueError(
+            f'a part of the config near {notes.last} is not as {dialect} has it '
+            f'({type(error).__name__}: {error}); compare it with a published config'
+        ) from error
 
 
 def summary(dialect: str, notes: MigrationNotes) -> str:

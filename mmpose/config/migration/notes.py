@@ -20,12 +20,14 @@ class MigrationNotes:
         inexact: Key to what it is here, and how the effect differs.
         dropped: Key to why it has no effect on results, there or here.
         refused: Key to why it has no counterpart; such a config does not load.
+        last: The key that was looked at last.
     """
 
     exact: dict[str, str] = field(default_factory=dict)
     inexact: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    last: str = ''
 
 
 class Part:
@@ -40,9 +42,14 @@ class Part:
         type: Its ``type``; empty if it has none.
         kind: The same without a scope such as ``mmpretrain.``.
         left: Keys that are not taken yet.
+
+    Raises:
+        ValueError: If it is no dict.
     """
 
     def __init__(self, config: Mapping[str, Any], where: str, notes: MigrationNotes) -> None:
+        if not isinstance(config, Mapping):
+            raise ValueError(f'{where} is {config!r}, expected a dict; fix it in the config')
         self.left = dict(config)
         self.where = where
         self.notes = notes
@@ -51,7 +58,8 @@ class Part:
 
     def place(self, key: str) -> str:
         """Returns the dotted key of an entry."""
-        return f'{self.where}.{key}' if self.where else key
+        self.notes.last = f'{self.where}.{key}' if self.where else key
+        return self.notes.last
 
     def part(self, key: str) -> Part:
         """Returns the part below an entry, which is empty without one."""

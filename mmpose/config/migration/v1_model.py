@@ -138,6 +138,11 @@ def as_codec(config: Any, where: str, notes: MigrationNotes) -> Config | None:
         out.setdefault('decoder', 'quarter_per_axis')
     out = READING.get(kind, {}) | out
     part.finish()
+    try:
+        CODECS.build(dict(out))
+    except TypeError as error:  # a size that is missing, or none
+        notes.refused[where] = f'cannot be built: {error}'
+        return None
     return out
 
 
