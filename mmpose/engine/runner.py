@@ -13,7 +13,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import cached_property, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -386,7 +386,7 @@ class PoseRunner(Runner):
                 'seed': self.seed,
                 **self._batches(),
                 'optimizer': type(self.optim_wrapper.optimizer).__name__,
-                'cfg': self._config_text,
+                'cfg': self.cfg.pretty_text,
                 'dataset_meta': self.bare_model.dataset_meta.name,
                 'mmpose_version': __version__,
                 'time': time.strftime('%Y-%m-%d %H:%M:%S'),
@@ -398,10 +398,6 @@ class PoseRunner(Runner):
         checkpoint['log_window'] = self._log_window()
         if self.rank == 0:
             write_atomically(to_cpu(checkpoint), Path(self.work_dir, name))
-
-    @cached_property
-    def _config_text(self) -> str:
-        return self.cfg.pretty_text  # which takes seconds for a mixture, at each checkpoint
 
     def _gather_state(self) -> dict[str, Any]:
         state = self._model_and_optimizer()

@@ -116,15 +116,12 @@ class PoseInferencer:
         with_heatmaps: bool = False,
         trust_checkpoint: bool = False,
     ) -> None:
-        least = {
-            'batch_size': (batch_size, 1),
-            'det_every': (det_every, 1),
-            'max_instances': (max_instances or 1, 1),
-            'refine': (refine, 0),
-        }
-        for name, (value, lowest) in least.items():
-            if value < lowest:
-                raise ValueError(f'{name} is {value}, expected {lowest} or more')
+        _check_least(
+            batch_size=(batch_size, 1),
+            det_every=(det_every, 1),
+            max_instances=(max_instances or 1, 1),
+            refine=(refine, 0),
+        )
         if not tracking and (smoothing or max_gap):
             raise ValueError(
                 'smoothing and max_gap follow instances by their numbers; set tracking'
@@ -277,6 +274,12 @@ class PoseInferencer:
                     yield FrameResult(
                         job.frame, job.poses, self.dataset_meta, job.problem, self.heads
                     )
+
+
+def _check_least(**values: tuple[int, int]) -> None:
+    for name, (value, lowest) in values.items():
+        if value < lowest:
+            raise ValueError(f'{name} is {value}, expected {lowest} or more')
 
 
 def _backend_of(model: Any, options: Mapping[str, Any], device: torch.device | None) -> PoseBackend:
