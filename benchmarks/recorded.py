@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def record(
 
     Raises:
         ValueError: If there is no such command, or one fails.
+        FileExistsError: If a file of that name in the folder is no report.
     """
     unknown = [name for name in names if name not in COMMANDS]
     if unknown:
@@ -72,15 +74,19 @@ def record(
         command = COMMANDS[name]
         if baseline_python is None:
             command = command.replace(' --peer-python PYTHON', '')
-        path = Path(folder, f'{name}.json').absolute()
+        path = Path(folder, f'{name}.json')
+        if path.exists() and 'command' not in json.loads(path.read_text(encoding='utf-8')):
+            raise FileExistsError(f'{path} is no report that this command has kept; remove it')
         words = [own.get(word, word) for word in command.split()]
         print(f'{name}: python {command}', flush=True)
-        done = subprocess.run(
-            [sys.executable, *words, '--out', str(path)], cwd=PROJECT, env=environment, check=False
-        )
-        if done.returncode:
-            raise ValueError(f'the command of {name} failed with exit status {done.returncode}')
-        report = json.loads(path.read_text(encoding='utf-8'))
+        with tempfile.TemporaryDirectory() as made:
+            fresh = Path(made, path.name)
+            done = subprocess.run(
+                [sys.executable, *words, '--out', fresh], cwd=PROJECT, env=environment, check=False
+            )
+            if done.returncode:
+                raise ValueError(f'the command of {name} failed with exit status {done.returncode}')
+            report = json.loads(fresh.read_text(encoding='utf-8'))
         report['command'] = f'OMP_NUM_THREADS=1 python {command}'
         write_report(path, report)
         reports.append(report)

@@ -163,3 +163,6 @@ def test_a_command_that_fails_or_does_not_exist_is_named(script, tmp_path):
         recorded.record(['three'])
     with pytest.raises(ValueError, match=r'^the command of two failed with exit status 1$'):
         recorded.record(['two'], folder=tmp_path)
+    (tmp_path / 'two.json').write_text('{}')
+    with pytest.raises(FileExistsError, match='is no report that this command has kept'):
+        recorded.record(['two'], folder=tmp_path)
