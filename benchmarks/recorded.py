@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.report import write_report
 from mmpose.version import PROJECT
 
-FIGURES = 'benchmarks/figures'  # of a checkout
+FIGURES = 'docs/figures'  # of a checkout
 COCO = 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap/coco'
 VITPOSE_B = f'{COCO}/ViTPose_base_coco_256x192.py'
 LOADER = f'tools/benchmark.py loader {VITPOSE_B} --data-root DATA --peer-python PYTHON'

@@ -69,9 +69,7 @@ def parse_args() -> argparse.Namespace:
     every = commands.add_parser('all', parents=[baseline], help='the figures of docs/benchmarks.md')
     every.add_argument('names', nargs='*', metavar='NAME', help='some of them, as loader; all')
     every.add_argument('--data-root', default='data', help='folder that holds coco/')
-    every.add_argument(
-        '--out-dir', default='benchmarks/figures', help='folder of reports (benchmarks/figures)'
-    )
+    every.add_argument('--out-dir', default='docs/figures', help='folder of reports (docs/figures)')
     args = parser.parse_args()
     if args.benchmark == 'table' and bool(args.reports) == bool(args.write):
         parser.error('table needs reports to print, or --write PAGE')
