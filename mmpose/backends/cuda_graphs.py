@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmpose.models.pose_estimators.base import PoseEstimator
 
@@ -29,7 +29,7 @@ class CudaGraphs:
 
     A GPU computes a small batch sooner than Python can launch its kernels one by one. A graph
     reads the weights where they are, so changed values count at once; weights in other places, and
-    another ``flip_test``, are recorded anew.
+    another ``flip_test``, are recorded anew. Modules may not be replaced after the first batch.
 
     Attributes:
         problem: Why the function runs as it is, once it could not be recorded; else None.
@@ -38,11 +38,12 @@ class CudaGraphs:
     def __init__(self) -> None:
         self.problem: str | None = None
         self._recordings: dict[tuple[Any, ...], Recording] = {}
+        self._slots: list[tuple[dict[str, Any], str]] = []  # of the weights in their modules
         self._places = 0
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns what copies and pickles get: no recordings, which belong to one process."""
-        return {**vars(self), '_recordings': {}}
+        return {**vars(self), '_recordings': {}, '_slots': []}
 
     def __call__(
         self, function: Function, model: PoseEstimator, batch: Tensor, *options: Any
@@ -59,8 +60,9 @@ class CudaGraphs:
         size = next((size for size in SIZES if size >= len(batch)), None)
         if self.problem is not None or size is None or not len(batch):
             return function(batch, *options)
-        tensors = (*model.parameters(), *model.buffers())
-        places = hash((model.flip_test, *(tensor.data_ptr() for tensor in tensors)))
+        if not self._slots:  # to walk through the modules takes about as long as a small batch
+            self._slots = weight_slots(model)
+        places = hash((model.flip_test, *(owner[name].data_ptr() for owner, name in self._slots)))
         if places != self._places:
             self._recordings, self._places = {}, places
         key = (batch.device, size, *batch.shape[1:], *options)
@@ -76,6 +78,17 @@ class CudaGraphs:
             inputs[: len(batch)].copy_(batch)
             graph.replay()
             return _first_rows(outputs, len(batch))
+
+
+def weight_slots(model: nn.Module) -> list[tuple[dict[str, Any], str]]:
+    """Returns where modules keep their parameters and buffers: dicts and the names in them."""
+    return [
+        (owner, name)
+        for module in model.modules()
+        for owner in (module._parameters, module._buffers)
+        for name, tensor in owner.items()
+        if tensor is not None
+    ]
 
 
 def record(function: Function, inputs: Tensor, *options: Any) -> Recording:
