@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -20,6 +21,11 @@ FILE = re.compile(rf'(?<![\w/.-])(?:{FOLDERS}|toy_pose|tests|docs)/[\w/+.-]+\.(?
 # programs of others that the pages type
 FOREIGN = 'cd|curl|ffmpeg|ls|pip|pre-commit|source|tensorboard|trtexec|wandb'
 OURS = re.compile(r'(?:python3?|bash|sh|pose|topdown-pose|torchrun|streamlit)\s')
+NAME = re.compile(r'`((?:mmpose|mmcv_custom|realtime_pose|toy_pose)(?:\.[A-Za-z]\w*)+)`')
+NO_NAMES = ['mmpose.plugins', 'mmpose.json']  # the group of entry points, and a file
+IMPORT = re.compile(
+    r'^from ((?:mmpose|mmcv_custom|realtime_pose|toy_pose)[\w.]*) import ([\w, ]+)', re.MULTILINE
+)
 HIDDEN = {
     'configs': '--copy --help',
     '--help': '',
@@ -123,10 +129,28 @@ def usage(*command):
     return text + (usage(f'tools/{launched[1]}.py') if launched else '')
 
 
+def unknown_names(text):
+    """Returns the names of ours, in sentences and imports, that do not exist."""
+    names = [x for x in NAME.findall(text) if x not in NO_NAMES]
+    for module, imported in IMPORT.findall(text):
+        names += [f'{module}.{x.split(" as ")[0].strip()}' for x in imported.split(',')]
+    unknown = []
+    for name in names:
+        try:
+            resolve_name(name)
+        except (ImportError, AttributeError):
+            unknown.append(f'no name {name}')
+    return unknown
+
+
 def faults_of_page(text):
     missing = [x for x in FILE.findall(text) if not (ROOT / x).is_file() and '/NAME' not in x]
     lines = [(line, fault) for line in command_lines(text) for fault in faults_of(line)]
-    return [*(f'no file {x}' for x in missing), *(f'{fault}: {line}' for line, fault in lines)]
+    return [
+        *(f'no file {x}' for x in missing),
+        *(f'{fault}: {line}' for line, fault in lines),
+        *unknown_names(text),
+    ]
 
 
 def broken_links(text, folder):
@@ -158,6 +182,8 @@ PLANTED = {
     '`python tools/export.py CONFIG CKPT --fp17`': 'no flag --fp17',
     '`C=configs/body` `python tools/test.py $C/coco/no.py x`': 'no file configs/body/coco/no.py',
     'in `mmpose/apis/no.py`': 'no file mmpose/apis/no.py',
+    'see `mmpose.structures.CropWindows`': 'no name mmpose.structures.CropWindows',
+    '```python\nfrom mmpose.apis import init_model, init\n```': 'no name mmpose.apis.init',
 }  # fmt: skip
 
 
