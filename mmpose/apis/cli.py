@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,9 @@ from mmpose.config.overrides import ConfigOptions
 INFERENCE_OUT = 'work_dirs/infer'  # where tools/infer.py writes
 TRACEBACK_VARIABLE = 'MMPOSE_TRACEBACK'
 USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPointError)
+USER_ERRORS += (AssertionError,)  # mmengine checks arguments so
 MACHINE_ERRORS = (RuntimeError, MemoryError, OSError)
+_ABSENT = re.compile(r"'Config(?:Dict)?' object has no attribute '(\w+)'")
 _WINDOWS = 'opens no windows; --show-dir FOLDER writes the pictures, and tools/infer.py IMAGES '
 _WINDOWS += '--model WORK_DIR --show opens windows'
 _GATHER = 'is not needed: the processes gather results over their network'
@@ -117,9 +120,11 @@ def run_tool(main: Callable[[], None]) -> None:
     except BrokenPipeError:  # the reader of a pipe, such as head, has enough
         os._exit(1)
     except Exception as error:
-        is_users = isinstance(error, USER_ERRORS)
         sentence = machine_error(error) if isinstance(error, MACHINE_ERRORS) else None
-        sentence = one_sentence(error) if sentence is None and is_users else sentence
+        if sentence is None and isinstance(error, USER_ERRORS):
+            sentence = one_sentence(error)
+        if absent := isinstance(error, AttributeError) and _ABSENT.search(str(error)):
+            sentence = f"this command needs '{absent[1]}', which the config, or a part of it, lacks"
         if sentence is None or os.environ.get(TRACEBACK_VARIABLE):
             raise
         if is_first_to_tell(error):

@@ -163,7 +163,9 @@ def read_config(path: str | Path, import_modules: bool = True) -> Config:
         import_modules: Whether to import what ``custom_imports`` names.
 
     Raises:
-        ValueError: If a file is no Python, or a module does not import; the message says where.
+        FileNotFoundError: If a file is not there.
+        ValueError: If a file cannot be run or read, or a module does not import; the message says
+            where.
     """
     # mmengine opens configs and their bases itself; Python skips such marks in source files.
     mmengine_config.open = _open_without_mark
@@ -174,11 +176,10 @@ def read_config(path: str | Path, import_modules: bool = True) -> Config:
             raise ValueError(f'{path}: {error}; define it, or put its value there') from error
         with _placeholder(error.name, path):
             return read_config(path, import_modules)
-    except SyntaxError as error:
-        where = f'{error.filename or path}, line {error.lineno}' if error.lineno else path
-        raise ValueError(f'{where}: {error.msg}; it was read as Python') from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path}, or a base of it, is no UTF-8 ({error}); save it so') from error
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(_unread(path, error)) from error
     if import_modules:
         _import_modules(cfg, OURS)
     return cfg
@@ -197,6 +198,21 @@ def _name_skeletons(cfg: Config, dialect: str) -> None:
             found.append(dataset['metainfo'])
     if found and dialect == OURS and 'heads' not in cfg.model:
         cfg.model.setdefault('metainfo', found[0])
+
+
+def _unread(path: str | Path, error: Exception) -> str:
+    either = f'{path}, or a base of it'
+    if isinstance(error, SyntaxError):
+        is_named = error.filename not in (None, '<unknown>') and error.lineno
+        where = error.filename if is_named else either
+        return f'{where}, line {error.lineno or 1}: {error.msg}; it was read as Python'
+    if isinstance(error, UnicodeDecodeError):
+        return f'{either}, is no UTF-8 ({error}); save it so'
+    skipped = (__file__, str(Path(mmengine_config.__file__).parents[1]))
+    frames = [x for x in extract_tb(error.__traceback__) if not x.filename.startswith(skipped)]
+    is_program = Path(path).suffix == '.py' and frames
+    where = f'{frames[-1].filename}, line {frames[-1].lineno}' if is_program else either
+    return f'{where}: {type(error).__name__}: {error}'
 
 
 def _cause(name: str, error: Exception) -> str:

@@ -28,6 +28,29 @@ def test_what_is_no_python_is_said_in_a_sentence(tmp_path):
         read_config(path)
 
 
+@pytest.mark.parametrize(
+    ('name', 'text', 'message'),
+    [
+        ('a.py', 'x = [1]\ny = x[\n    3]\n', r'a\.py, line [23]: IndexError'),
+        ('a.py', 'x = 1\ny = x + "1"\n', r'a\.py, line 2: TypeError'),
+        ('a.py', '_base_ = ["base.py"]\n', r'base\.py, line 2: ZeroDivisionError'),
+        ('a.py', '_base_ = ["base.py"', r'a\.py, or a base of it, line 1: .* read as Python'),
+        ('a.py', '_base_ = 3', r'a\.py, or a base of it: TypeError'),
+        ('a.py', '_base_ = ["good.py"]\ny = {{_base_.y}}', r'a\.py, or a base of it: KeyError'),
+        ('a.py', '_base_ = ["good.py"]\ny = _base_.y', r'a\.py, line 2: AttributeError'),
+        ('a.json', '[1]', r'a\.json, or a base of it: AttributeError'),
+        ('a.json', '{"_base_": 3}', r'a\.json, or a base of it: TypeError'),
+        ('a.yaml', 'x: [\n', r'a\.yaml, or a base of it: ParserError'),
+    ],
+)
+def test_what_does_not_compose_is_said_with_its_place(tmp_path, name, text, message):
+    tmp_path.joinpath('good.py').write_text('x = 1\n')
+    tmp_path.joinpath('base.py').write_text('x = 1\ny = x / 0\n')
+    tmp_path.joinpath(name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_config(tmp_path / name)
+
+
 def test_the_config_of_a_run_is_read_without_running_it(tmp_path):
     path = tmp_path / 'config.py'
     values = dict(

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmpose.apis.cli import one_sentence, run_tool
 from mmpose.apis.machine_errors import is_first_to_tell
@@ -110,6 +111,7 @@ FULL = 'the memory is full; lower the batch size'
         (RuntimeError('[gloo/pair.cc:534] Connection closed by peer [::1]:1'), 'another rank has'),
         (FileNotFoundError(2, 'No such file', '/dev/shm/a'), '.*No such file.*/dev/shm/a'),
         (ValueError('a is 1; expected 2'), 'a is 1; expected 2'),
+        (AssertionError('interval must be 1 or more'), 'interval must be 1 or more'),
     ],
 )
 def test_machine_and_user_get_one_sentence(error, sentence, monkeypatch, capsys):
@@ -125,6 +127,14 @@ def test_machine_and_user_get_one_sentence(error, sentence, monkeypatch, capsys)
     first, hint = capsys.readouterr().err.splitlines()
     assert re.match(f'error: {sentence}', first), first
     assert 'MMPOSE_TRACEBACK=1' in hint
+
+
+def test_a_key_that_the_config_lacks_is_named(capsys):
+    with pytest.raises(SystemExit):
+        run_tool(lambda: Config(dict(model=dict())).model.backbone)
+    assert "error: this command needs 'backbone', which the config" in capsys.readouterr().err
+    with pytest.raises(AttributeError):  # of anything else
+        run_tool(lambda: SimpleNamespace().backbone)
 
 
 def test_faults_of_the_program_keep_their_traceback():
