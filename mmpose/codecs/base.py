@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -169,8 +170,8 @@ def check_kernel(name: str, size: int, heatmap_size: tuple[int, int]) -> int:
     Raises:
         ValueError: If the size is even, not positive, or too large for the heatmap.
     """
-    if size < 1 or size % 2 == 0:
-        raise ValueError(f'codec.{name} is {size}; expected an odd number of cells')
+    if not isinstance(size, Integral) or size < 1 or size % 2 == 0:
+        raise ValueError(f'codec.{name} is {size!r}; expected an odd number of cells')
     if size // 2 + 3 > min(heatmap_size):
         raise ValueError(
             f'codec.{name} is {size}, too large for heatmap_size {heatmap_size}; '
@@ -180,6 +181,11 @@ def check_kernel(name: str, size: int, heatmap_size: tuple[int, int]) -> int:
 
 
 def _as_size(name: str, size_wh: Sequence[int]) -> tuple[int, int]:
-    if len(size_wh) != 2 or any(int(side) != side or side < 2 for side in size_wh):
-        raise ValueError(f'codec.{name} is {tuple(size_wh)}; expected (width, height) in whole px')
-    return int(size_wh[0]), int(size_wh[1])
+    try:
+        width, height = size_wh
+        is_size = min(size_wh) >= 2 and (int(width), int(height)) == (width, height)
+    except (TypeError, ValueError):
+        is_size = False
+    if not is_size:
+        raise ValueError(f'codec.{name} is {size_wh!r}; expected (width, height) in whole px')
+    return int(width), int(height)

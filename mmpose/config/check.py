@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from inspect import signature
 from typing import Any, NamedTuple
 
+from mmpose.config.kinds import find_wrong_kinds
 from mmpose.config.merge import find
 from mmpose.config.renamed_words import find_renamed
 from mmpose.datasets.transforms.condition import CONDITION_CHANS
@@ -63,7 +64,11 @@ def check_config(cfg: Config) -> list[str]:
     Args:
         cfg: A whole config, composed and overridden.
     """
-    return list(find_renamed(cfg)) or [problem for check in _CHECKS for problem in check(cfg)]
+    for checks in _CHECKS:
+        found = [problem for check in checks for problem in check(cfg)]
+        if found:
+            return found
+    return []
 
 
 def _check_keys(cfg: Config) -> Iterator[str]:
@@ -79,15 +84,19 @@ def _check_types(cfg: Config) -> Iterator[str]:
     model = cfg.get('model') or {}
     built = [('model', model)]
     built += [(f'model.{name}', model[name]) for name in ('backbone', 'neck') if name in model]
-    built += [(head.where, head.config) for head in _heads(cfg)]
+    for head in _heads(cfg):
+        built += [(head.where, head.config)]
+        built += [(f'{head.where}.{x}', head.config[x]) for x in ('decoder',) if x in head.config]
     for part in _parts(cfg):
         steps = part.config.get('pipeline', [])
         built += [(part.where, part.config)]
         built += [(f'{part.where}.pipeline.{i}', step) for i, step in enumerate(steps)]
     for where, config in built:
-        is_there = config or (where == 'model' and 'model' in cfg)
-        if is_there and isinstance(config, Mapping) and 'type' not in config:
-            yield f'{where} has no type; set {where}.type to the name of a class that is registered'
+        is_there = config or where.endswith('.decoder') or (where == 'model' and 'model' in cfg)
+        kind = config.get('type') if is_there and isinstance(config, Mapping) else ''
+        if not isinstance(kind, (str, type)):
+            what = 'has no type' if kind is None else f'has the type {kind!r}'
+            yield f'{where} {what}; set {where}.type to the name of a class that is registered'
 
 
 def _heads(cfg: Config) -> list[_Head]:
@@ -230,7 +239,9 @@ def _check_sizes(cfg: Config) -> Iterator[str]:
         if crop is None or img_size is None:
             continue
         input_size, _, name = crop
-        if tuple(img_size)[::-1] != input_size:
+        if not isinstance(img_size, (list, tuple)):
+            yield f'model.backbone.img_size is {img_size!r}, expected (height, width), px'
+        elif tuple(img_size)[::-1] != input_size:
             yield (
                 f'the {name} reads inputs of {input_size[0]}x{input_size[1]} px (w x h, {where}) '
                 f'but model.backbone.img_size is {tuple(img_size)} (h, w); set it to '
@@ -460,22 +471,26 @@ def _check_lora(cfg: Config) -> Iterator[str]:
         )
 
 
-_CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
-    _check_keys,
-    _check_types,
-    _check_counts,
-    _check_experts,
-    _check_head,
-    _check_widths,
-    _check_visibility,
-    _check_sizes,
-    _check_crops,
-    _check_conditions,
-    _check_targets,
-    _check_windows,
-    _check_skeletons,
-    _check_categories,
-    _check_evaluators,
-    _check_teacher,
-    _check_lora,
+# Each group relies on what those before it have found to be right.
+_CHECKS: tuple[tuple[Callable[[Config], Iterator[str]], ...], ...] = (
+    (find_renamed,),
+    (find_wrong_kinds,),
+    (_check_keys, _check_types),
+    (
+        _check_counts,
+        _check_experts,
+        _check_head,
+        _check_widths,
+        _check_visibility,
+        _check_sizes,
+        _check_crops,
+        _check_conditions,
+        _check_targets,
+        _check_windows,
+        _check_skeletons,
+        _check_categories,
+        _check_evaluators,
+        _check_teacher,
+        _check_lora,
+    ),
 )
