@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.pose_guess import END, FACE, MIDDLE, START
-from realtime_pose.ik.quaternions import cross, dot, from_rotvec, to_matrix
+from realtime_pose.ik.quaternions import ONES, cross, dot, from_rotvec, to_matrix
 from realtime_pose.ik.rig import HEAD_HEIGHT, NOSE_REACH, SHOULDER_HEIGHT, Proportions, Rig
 
 Array = NDArray[np.float64]
@@ -64,7 +64,7 @@ TRUNK_SIGNS, LIMB_SIGNS = (np.array(list(itertools.product((1.0, -1.0), repeat=n
 SHOULDERS, HIPS = slice(0, 2), slice(6, 8)  # rows of ``BodyJoints.names``
 # A row of the remembered depths for each line of the trunk, and for the lower joints of the limbs.
 TRUNK, MIDDLES, ENDS = slice(0, 3), slice(3, 7), slice(7, 11)
-FORWARD = np.array([0.0, 0.0, 1.0])
+FORWARD, IDENTITY = np.array([0.0, 0.0, 1.0]), np.eye(3)
 # Rows of turns about x, y, z for a residual in x are (0, z, -y), in y (-z, 0, x). Their products,
 # nine, and those with the residuals, three, from the products of x, y, z with x, y, z, and the seen
 # x and y, all in one array (3, 5), flat.
@@ -97,7 +97,7 @@ class BoneLengthLifter:
         self.joints = joints
         self.rig = Rig.from_proportions(body or Proportions())
         self.min_score = min_score
-        self._markers = np.array([self.rig.markers[name][1] for name in joints.names])
+        self._lengths = _Lengths.flat(self.rig, joints)
         self.reset()
 
     @property
@@ -146,8 +146,9 @@ class BoneLengthLifter:
         points = np.where(is_known[..., None], points, np.nan)
         is_placed = is_known[:, HIPS].any(axis=1) | is_known[:, SHOULDERS].any(axis=1)
         scale = np.array([x._scale for x in lifters])
-        bodies = _Lengths.of(lifters)
-        scale = np.where(is_placed, np.maximum(bodies.scale_of(points), SCALE_DECAY * scale), scale)
+        lengths = np.stack([x._lengths for x in lifters])
+        seen = _Lengths.of(lengths).scale_of(points)
+        scale = np.where(is_placed, np.maximum(seen, SCALE_DECAY * scale), scale)
         for lifter, own in zip(lifters, scale.tolist(), strict=True):
             lifter._scale = own
         rows = np.flatnonzero(is_placed & (scale > 0))
@@ -158,7 +159,7 @@ class BoneLengthLifter:
         origin = np.where(np.isnan(hips), shoulders, hips)[:, None]
         flat = (points[rows] - origin) * (1, -1) / scale[rows, None, None]
         memory = np.stack([lifters[i]._depths for i in rows])
-        found = _Lift(joints, bodies.of_people(rows), flat, memory).joints_3d()
+        found = _Lift(joints, _Lengths.of(lengths[rows]), flat, memory).joints_3d()
         for row, own, depths in zip(rows, found, memory, strict=True):
             lifted[row] = joints.place(own)
             lifters[row]._depths = depths
@@ -182,23 +183,20 @@ class _Lengths:
     markers: Array
 
     @classmethod
-    def of(cls, lifters: Sequence[BoneLengthLifter]) -> _Lengths:
-        bodies = [x.rig.proportions for x in lifters]
-        return cls(
-            np.array([[x.hip_width, x.shoulder_width, x.trunk] for x in bodies]),
-            np.array(
-                [
-                    [2 * [x.upper_arm] + 2 * [x.thigh], 2 * [x.forearm] + 2 * [x.shank]]
-                    for x in bodies
-                ]
-            ),
-            np.array([x.height for x in bodies]),
-            np.stack([x._markers for x in lifters]),
-        )
+    def flat(cls, rig: Rig, joints: BodyJoints) -> Array:
+        """Returns the lengths of one person, in one row."""
+        body = rig.proportions
+        arms_legs = 2 * [body.upper_arm], 2 * [body.thigh], 2 * [body.forearm], 2 * [body.shank]
+        markers = [rig.markers[name][1] for name in joints.names]
+        trunk = body.hip_width, body.shoulder_width, body.trunk
+        return np.concatenate([trunk, *arms_legs, [body.height], *markers])
 
-    def of_people(self, rows: NDArray[np.int64]) -> _Lengths:
-        """Returns the lengths of some people."""
-        return _Lengths(*(x[rows] for x in vars(self).values()))
+    @classmethod
+    def of(cls, rows: Array) -> _Lengths:
+        """Returns the lengths of people from a row of each."""
+        num_people = len(rows)
+        limbs, markers = rows[:, 3:11].reshape(-1, 2, 4), rows[:, 12:].reshape(num_people, -1, 3)
+        return cls(rows[:, :3], limbs, rows[:, 11], markers)
 
     def scale_of(self, points: Array) -> Array:
         """Returns pixels per metre (P,), so that one bone at most looks longer than it is."""
@@ -255,10 +253,10 @@ class _Lift:
     def _lift_trunk(self) -> None:
         """Places hips and shoulders: the likeliest of the eight sign choices of three depths."""
         hips, shoulders = self.flat[:, HIPS], self.flat[:, SHOULDERS]
-        trunk = _middle(shoulders) - _middle(hips)
-        vectors = np.stack(
-            [hips[:, 0] - hips[:, 1], shoulders[:, 0] - shoulders[:, 1], trunk], axis=1
-        )
+        vectors = np.empty((len(hips), 3, 2))
+        np.subtract(hips[:, 0], hips[:, 1], out=vectors[:, 0])
+        np.subtract(shoulders[:, 0], shoulders[:, 1], out=vectors[:, 1])
+        np.subtract(_middle(shoulders), _middle(hips), out=vectors[:, 2])
         lines = _signed(*_clipped(vectors, self.bodies.trunk), TRUNK_SIGNS)  # (P, S, 3, 3)
         best = _cheapest(lines, self._trunk_cost(lines))
         self._remember(TRUNK, best[..., 2])
@@ -271,12 +269,13 @@ class _Lift:
 
     def _trunk_cost(self, lines: Array) -> Array:
         """Returns the costs (P, S) of hips, shoulders and trunk."""
-        cost = self._keeping(TRUNK, lines[..., 2], self.bodies.trunk).sum(axis=-1)
-        hip, shoulder, trunk = (lines[:, :, i] for i in range(3))
-        twist = np.sum((_unit(hip) - _unit(shoulder)) ** 2, axis=-1)
+        cost = self._keeping(TRUNK, lines[..., 2], self.bodies.trunk) @ ONES
+        hip, shoulder, trunk = _unit(lines).transpose(2, 0, 1, 3)
         forward = _forward(np.where(np.isnan(shoulder), hip, shoulder))
+        apart = hip - shoulder
+        twist = dot(apart, apart)
         facing = (forward[..., 0] - self._nose_yaw()[:, None]) ** 2
-        lean = np.maximum(0, -dot(_unit(trunk), forward))
+        lean = np.maximum(0, -dot(trunk, forward))
         for weight, part in ((UNTWISTED, twist), (FACES_ITS_NOSE, facing), (LEANS_FORWARD, lean)):
             cost = cost + weight * np.where(np.isnan(part), 0, part)
         return cost
@@ -389,13 +388,14 @@ def fit_rotation(
         The rotations (..., 3, 3) and the projections of the origins (..., 2).
     """
     is_known = ~np.isnan(seen[..., :1])
-    share = is_known / is_known.sum(axis=-2, keepdims=True)
-    seen = np.where(is_known, seen, 0)
-    middle, middle_seen = (np.sum(share * x, axis=-2, keepdims=True) for x in (offsets, seen))
-    centred = np.where(is_known, offsets - middle, 0)
-    spread = centred.swapaxes(-1, -2) @ centred
-    moments = np.concatenate([spread, centred.swapaxes(-1, -2) @ (seen - middle_seen)], axis=-1)
-    damping = 1e-3 * np.trace(spread, axis1=-2, axis2=-1)[..., None, None] * np.eye(3)
+    share = (is_known / is_known.sum(axis=-2, keepdims=True)).swapaxes(-1, -2)
+    points = np.concatenate([offsets, np.where(is_known, seen, 0)], axis=-1)
+    middles = share @ points
+    middle, middle_seen = middles[..., :3], middles[..., 3:]
+    centred = np.where(is_known, points - middles, 0)
+    moments = centred[..., :3].swapaxes(-1, -2) @ centred
+    spread = (moments.reshape(*start.shape[:-2], 15)[..., :13:6] @ ONES)[..., None, None]
+    damping = 1e-3 * spread * IDENTITY
     rotation = start
     for _ in range(num_steps):
         # Sums over the points of x, y, z times x, y, z, and times what is seen in x and y.

@@ -17,11 +17,11 @@ from realtime_pose.ik.quaternions import (
     to_matrix,
 )
 from realtime_pose.ik.rig import (
+    ALL_LIMITS,
     BONE_INDEX,
     LIMITS,
     PARENTS,
     TWIST_AXES,
-    clamp_to_limits,
     limit_vectors,
 )
 
@@ -70,7 +70,7 @@ class Bodies:
     trunk: Array
 
 
-def guess_poses(bodies: Bodies, points: Array, last: Array) -> tuple[Array, Array]:
+def guess_poses(bodies: Bodies, points: Array, last: Array) -> tuple[Array, Array, Array]:
     """Returns poses near the joints, within the limits.
 
     Args:
@@ -79,13 +79,14 @@ def guess_poses(bodies: Bodies, points: Array, last: Array) -> tuple[Array, Arra
         last: (P, B, 4) local rotations of the frame before, kept where joints are unknown.
 
     Returns:
-        Local rotations (P, B, 4) and positions of the hips (P, 3).
+        Local rotations (P, B, 4), their angles (P, B, 3), see :class:`JointLimits`, and positions
+        of the hips (P, 3).
     """
     guess = _Guess(bodies, points, last)
     guess.place_trunk()
     guess.place_head()
     guess.place_limbs(limit_vectors(last))
-    return clamp_to_limits(from_matrix(guess.local)), guess.positions[:, HIPS]
+    return *ALL_LIMITS.clamped(from_matrix(guess.local)), guess.positions[:, HIPS]
 
 
 class _Guess:

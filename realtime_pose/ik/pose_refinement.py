@@ -31,7 +31,12 @@ FIXED = 1e20  # on the diagonal: an unknown that the others, of about 1, do not 
 
 
 def refined(
-    problem: Problem, rotations: Array, root: Array, num_steps: int, tolerance: float
+    problem: Problem,
+    rotations: Array,
+    angles: Array,
+    root: Array,
+    num_steps: int,
+    tolerance: float,
 ) -> tuple[Array, Array]:
     """Levenberg-Marquardt over all bones and the root; every step keeps to the limits.
 
@@ -40,8 +45,7 @@ def refined(
     """
     bones = problem.layout.bones
     rotations, root = rotations.copy(), root.copy()
-    turned = rotations[:, bones]
-    state = problem.state(turned, root.copy(), problem.layout.limits.angles(turned))
+    state = problem.state(rotations[:, bones], root.copy(), angles[:, bones])
     people, normal = np.arange(len(root)), None
     searches = [_Search(cost, num_steps) for cost in state.cost.tolist()]
     while True:
