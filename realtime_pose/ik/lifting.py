@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from realtime_pose.ik.body_joints import BodyJoints
-from realtime_pose.ik.pose_guess import END, FACE, MIDDLE, START
-from realtime_pose.ik.quaternions import ONES, cross, dot, from_rotvec, to_matrix
+from realtime_pose.ik.pose_guess import END, MIDDLE, START, face_rows
+from realtime_pose.ik.quaternions import ONES, dot, from_rotvec, to_matrix
 from realtime_pose.ik.rig import HEAD_HEIGHT, NOSE_REACH, SHOULDER_HEIGHT, Proportions, Rig
 
 Array = NDArray[np.float64]
@@ -61,9 +61,10 @@ UNTWISTED = 1.0  # hips and shoulders are turned alike
 SCALE_DECAY = 0.995
 # Signs of the depths of the lines of hips and shoulders and of the trunk, and of those of a limb.
 TRUNK_SIGNS, LIMB_SIGNS = (np.array(list(itertools.product((1.0, -1.0), repeat=n))) for n in (3, 2))
+LIMB_SIGNS = LIMB_SIGNS.repeat(4, axis=1)
 SHOULDERS, HIPS = slice(0, 2), slice(6, 8)  # rows of ``BodyJoints.names``
-# A row of the remembered depths for each line of the trunk, and for the lower joints of the limbs.
-TRUNK, MIDDLES, ENDS = slice(0, 3), slice(3, 7), slice(7, 11)
+# A row of the depths for each line of the trunk, and for the upper and lower bones of the limbs.
+TRUNK, LIMBS = slice(0, 3), slice(3, 11)
 FORWARD, IDENTITY = np.array([0.0, 0.0, 1.0]), np.eye(3)
 # Rows of turns about x, y, z for a residual in x are (0, z, -y), in y (-z, 0, x). Their products,
 # nine, and those with the residuals, three, from the products of x, y, z with x, y, z, and the seen
@@ -172,7 +173,7 @@ class _Lengths:
 
     Attributes:
         trunk: (P, 3). Hip width, shoulder width and trunk.
-        limbs: (P, 2, 4). Upper and lower bones.
+        limbs: (P, 8). Upper and lower bones.
         height: (P,). Of the body.
         markers: (P, M, 3). Joints relative to the bones that they move with.
     """
@@ -194,9 +195,8 @@ class _Lengths:
     @classmethod
     def of(cls, rows: Array) -> _Lengths:
         """Returns the lengths of people from a row of each."""
-        num_people = len(rows)
-        limbs, markers = rows[:, 3:11].reshape(-1, 2, 4), rows[:, 12:].reshape(num_people, -1, 3)
-        return cls(rows[:, :3], limbs, rows[:, 11], markers)
+        markers = rows[:, 12:].reshape(len(rows), -1, 3)
+        return cls(rows[:, :3], rows[:, 3:11], rows[:, 11], markers)
 
     def scale_of(self, points: Array) -> Array:
         """Returns pixels per metre (P,), so that one bone at most looks longer than it is."""
@@ -206,7 +206,7 @@ class _Lengths:
         middles = points[:, MIDDLE]
         limbs = (middles - points[:, START], points[:, END] - middles)
         vectors = np.concatenate([*limbs, width[:, None], trunk[:, None]], axis=1)
-        lengths = np.concatenate([self.limbs.reshape(-1, 8), self.trunk[:, 1:]], axis=1)
+        lengths = np.concatenate([self.limbs, self.trunk[:, 1:]], axis=1)
         ratios = np.sqrt(vectors[..., None, :] @ vectors[..., None])[..., 0, 0] / lengths
         # The second longest, so that one wrong keypoint does not shrink the person.
         longest = np.sort(np.where(np.isnan(ratios), -1, ratios), axis=1)
@@ -229,11 +229,13 @@ class _Lift:
         self.flat = flat
         self.memory = memory
         self.found = np.full((*flat.shape[:2], 3), np.nan)
+        self.depths = np.empty((len(flat), 11))
 
     def joints_3d(self) -> Array:
         """Returns the joints (P, M, 3), m."""
         self._lift_trunk()
         self._lift_limbs()
+        self._remember()
         self._lift_head()
         return self.found
 
@@ -243,12 +245,12 @@ class _Lift:
         cost = KEEPS_DEPTH * ((depths - (last + MOMENTUM * change)) / lengths[:, None]) ** 2
         return np.where(np.isnan(cost), 0, cost)
 
-    def _remember(self, rows: slice, depths: Array) -> None:
-        """Stores the depths (P, N) that are known."""
-        last, change = self.memory[:, 0, rows], self.memory[:, 1, rows]
-        new = np.where(np.isnan(last), 0, depths - last)
-        change[:] = np.where(np.isnan(depths), change, new)
-        last[:] = np.where(np.isnan(depths), last, depths)
+    def _remember(self) -> None:
+        """Stores the depths that are known."""
+        last, change = self.memory[:, 0], self.memory[:, 1]
+        is_known = ~np.isnan(self.depths)
+        np.copyto(change, np.where(np.isnan(last), 0, self.depths - last), where=is_known)
+        np.copyto(last, self.depths, where=is_known)
 
     def _lift_trunk(self) -> None:
         """Places hips and shoulders: the likeliest of the eight sign choices of three depths."""
@@ -259,7 +261,7 @@ class _Lift:
         np.subtract(_middle(shoulders), _middle(hips), out=vectors[:, 2])
         lines = _signed(*_clipped(vectors, self.bodies.trunk), TRUNK_SIGNS)  # (P, S, 3, 3)
         best = _cheapest(lines, self._trunk_cost(lines))
-        self._remember(TRUNK, best[..., 2])
+        self.depths[:, TRUNK] = best[..., 2]
         hip, shoulder, trunk = best.swapaxes(0, 1)
         centre = np.where(np.isnan(trunk), 0, trunk)
         halves = np.array([[0.5], [-0.5]])
@@ -294,28 +296,27 @@ class _Lift:
         """Places the middles and the ends of limbs whose starts are placed."""
         starts, middles, ends = (self.flat[:, rows] for rows in (START, MIDDLE, END))
         lengths = self.bodies.limbs
-        upper = _signed(*_clipped(middles - starts, lengths[:, 0]), LIMB_SIGNS[:, :1])
-        lower = _signed(*_clipped(ends - middles, lengths[:, 1]), LIMB_SIGNS[:, 1:])
-        lower = np.where(np.isnan(upper), np.nan, lower)  # (P, S, 4, 3)
+        vectors = np.concatenate([middles - starts, ends - middles], axis=1)
+        lines = _signed(*_clipped(vectors, lengths), LIMB_SIGNS)  # (P, S, 8, 3)
+        lines[:, :, 4:][np.isnan(lines[:, :, :4])] = np.nan
         across = self.found[:, [0, 6]] - self.found[:, [1, 7]]  # of shoulders and hips
         across = np.where(np.isnan(across), across[:, ::-1], across)
         forward = np.where(np.isnan(across), FORWARD, _forward(across))[:, [0, 0, 1, 1]]
-        cost = self._keeping(MIDDLES, upper[..., 2], lengths[:, 0])
-        cost = cost + IN_FRONT * np.maximum(0, -dot(_unit(upper), forward[:, None]))
-        bend = dot(_unit(lower) - _unit(upper), forward[:, None])
+        units, change = _unit(lines), self._keeping(LIMBS, lines[..., 2], lengths)
+        cost = change[..., :4] + IN_FRONT * np.maximum(0, -dot(units[:, :, :4], forward[:, None]))
+        bend = dot(units[:, :, 4:] - units[:, :, :4], forward[:, None])
         bend[..., :2] = ELBOWS_BEND_FORWARD * np.maximum(0, -bend[..., :2])
         bend[..., 2:] = KNEES_BEND_BACK * np.maximum(0, bend[..., 2:])
-        cost = cost + self._keeping(ENDS, lower[..., 2], lengths[:, 1])
-        cost = cost + np.where(np.isnan(bend), 0, bend)
-        upper, lower = _cheapest(np.stack([upper, lower], axis=-2), cost).swapaxes(0, 1)
+        cost = cost + change[..., 4:] + np.where(np.isnan(bend), 0, bend)
+        # (P, S, 8, 3) -> (P, S, 2, 4, 3) -> (2, P, 4, 3)
+        upper, lower = _cheapest(lines.reshape(*lines.shape[:2], 2, 4, 3), cost)
         self.found[:, MIDDLE] = self.found[:, START] + upper
         self.found[:, END] = self.found[:, MIDDLE] + lower
-        self._remember(MIDDLES, upper[..., 2])
-        self._remember(ENDS, lower[..., 2])
+        self.depths[:, LIMBS] = np.concatenate([upper[..., 2], lower[..., 2]], axis=1)
 
     def _lift_head(self) -> None:
         """Places faces as rigid bodies, rotated to fit the image."""
-        rows = [self.names.index(name) for name in FACE if name in self.names]
+        rows = face_rows(self.names)
         is_seen = ~np.isnan(self.flat[:, rows, 0])
         is_placed = ~np.isnan(self.found[:, SHOULDERS, 0]).any(axis=1)
         is_face = (is_seen.sum(axis=1) >= 3) & is_placed
@@ -364,13 +365,13 @@ def _signed(vectors: Array, depths: Array, signs: Array) -> Array:
 
 
 def _cheapest(lines: Array, cost: Array) -> Array:
-    """Returns the choice (P, ...) of lines (P, S, ...) of the lowest cost (P, S[, 4])."""
+    """Returns the choice (P, N, 3) of lines (P, S, N, 3) of the lowest cost (P, S); (2, P, 4, 3) of
+    (P, S, 2, 4, 3) and (P, S, 4)."""
     best = np.argmin(cost, axis=1)
     if best.ndim == 1:
         return lines[np.arange(len(best)), best]
-    # (P, 4, 2, 3) -> upper and lower bones next to people
-    chosen = lines[np.arange(len(best))[:, None], best, np.arange(best.shape[1])]
-    return chosen.swapaxes(1, 2)
+    chosen = lines[np.arange(len(best))[:, None], best, :, np.arange(best.shape[1])]
+    return chosen.transpose(2, 0, 1, 3)  # (P, 4, 2, 3) -> (2, P, 4, 3)
 
 
 def fit_rotation(
@@ -420,5 +421,7 @@ def _forward(across: Array) -> Array:
 
 
 def _upright_rotation(forward: Array) -> Array:
-    up = np.broadcast_to((0.0, 1.0, 0.0), forward.shape)
-    return np.stack([cross(up, forward), up, forward], axis=-1)
+    turned = np.zeros((*forward.shape, 3))
+    turned[..., 0, 0], turned[..., 1, 1], turned[..., 2, 0] = forward[..., 2], 1, -forward[..., 0]
+    turned[..., 2] = forward
+    return turned

@@ -154,7 +154,7 @@ def _solve(solvers: Sequence[RigSolver], points: Array, share: Array) -> list[Ri
         np.array([[x.rig.proportions.trunk] for x in solvers]),
     )
     last = np.stack([x._last for x in solvers])
-    problem = Problem.of(bodies, np.nan_to_num(points), share)
+    problem = Problem.of(bodies, np.where(np.isnan(points), 0, points), share)
     guess = guess_poses(bodies, points, last)
     rotations, root = refined(problem, *guess, first.num_steps, first.tolerance)
     rotations = same_hemisphere(rotations, last)
