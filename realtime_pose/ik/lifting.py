@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.pose_guess import END, MIDDLE, START, face_rows
-from realtime_pose.ik.quaternions import ONES, dot, from_rotvec, to_matrix
+from realtime_pose.ik.quaternions import ONES, dot
 from realtime_pose.ik.rig import HEAD_HEIGHT, NOSE_REACH, SHOULDER_HEIGHT, Proportions, Rig
 
 Array = NDArray[np.float64]
@@ -65,15 +65,7 @@ LIMB_SIGNS = LIMB_SIGNS.repeat(4, axis=1)
 SHOULDERS, HIPS = slice(0, 2), slice(6, 8)  # rows of ``BodyJoints.names``
 # A row of the depths for each line of the trunk, and for the upper and lower bones of the limbs.
 TRUNK, LIMBS = slice(0, 3), slice(3, 11)
-FORWARD, IDENTITY = np.array([0.0, 0.0, 1.0]), np.eye(3)
-# Rows of turns about x, y, z for a residual in x are (0, z, -y), in y (-z, 0, x). Their products,
-# nine, and those with the residuals, three, from the products of x, y, z with x, y, z, and the seen
-# x and y, all in one array (3, 5), flat.
-TURNS = np.zeros((15, 12))
-TURNS[12, [0, 4]] = TURNS[[0, 6], 8] = 1
-TURNS[2, [2, 6]] = TURNS[7, [5, 7]] = -1
-TURNS[[14, 13, 8, 4], [9, 10, 11, 11]] = -1, 1, -1, 1
-TURNS[[11, 10, 5, 1], [9, 10, 11, 11]] = 1, -1, 1, -1  # less what is there
+FORWARD = np.array([0.0, 0.0, 1.0])
 
 
 class BoneLengthLifter:
@@ -395,18 +387,49 @@ def fit_rotation(
     middle, middle_seen = middles[..., :3], middles[..., 3:]
     centred = np.where(is_known, points - middles, 0)
     moments = centred[..., :3].swapaxes(-1, -2) @ centred
-    spread = (moments.reshape(*start.shape[:-2], 15)[..., :13:6] @ ONES)[..., None, None]
-    damping = 1e-3 * spread * IDENTITY
-    rotation = start
-    for _ in range(num_steps):
-        # Sums over the points of x, y, z times x, y, z, and times what is seen in x and y.
-        sums = rotation @ moments
-        sums[..., :3] = sums[..., :3] @ rotation.swapaxes(-1, -2)
-        turns = sums.reshape(*rotation.shape[:-2], 15) @ TURNS
-        normal = turns[..., :9].reshape(rotation.shape) + damping
-        step = np.linalg.solve(normal, turns[..., 9:, None])[..., 0]
-        rotation = to_matrix(from_rotvec(step)) @ rotation
+    rows = zip(start.reshape(-1, 9).tolist(), moments.reshape(-1, 15).tolist(), strict=True)
+    rotation = np.array([_fitted(*x, num_steps) for x in rows]).reshape(start.shape)
     return rotation, (middle_seen - (middle @ rotation.swapaxes(-1, -2))[..., :2])[..., 0, :]
+
+
+def _fitted(rotation: Sequence[float], moments: Sequence[float], num_steps: int) -> list[float]:
+    """Returns a rotation (9,) after Gauss-Newton steps, in plain numbers, as these are few.
+
+    Args:
+        rotation: (9,). Initial rotation.
+        moments: (15,). Sums over the points of x, y, z times x, y, z and what is seen in x and y.
+        num_steps: Gauss-Newton steps.
+    """
+    ax, ay, az, bx, by, bz, cx, cy, cz = rotation
+    sxx, sxy, sxz, ux, vx, _, syy, syz, uy, vy, _, _, szz, uz, vz = moments
+    spread = sxx + syy + szz
+    for _ in range(num_steps):
+        # Turns about x, y and z move the projection of a point by (0, -z), (z, 0) and (-y, x). So
+        # the equations have sums of products with z, and the first two unknowns are not coupled.
+        tx, ty = sxx * cx + sxy * cy + sxz * cz, sxy * cx + syy * cy + syz * cz
+        tz = sxz * cx + syz * cy + szz * cz
+        xz, yz = ax * tx + ay * ty + az * tz, bx * tx + by * ty + bz * tz
+        zz = cx * tx + cy * ty + cz * tz
+        first, second = yz - (cx * vx + cy * vy + cz * vz), cx * ux + cy * uy + cz * uz - xz
+        third = ax * vx + ay * vy + az * vz - (bx * ux + by * uy + bz * uz)
+        stiff = zz + 1e-3 * spread
+        rest = spread - zz + 1e-3 * spread - (xz * xz + yz * yz) / stiff
+        z = (third + (xz * first + yz * second) / stiff) / rest
+        x, y = (first + xz * z) / stiff, (second + yz * z) / stiff
+        # The turn by (x, y, z), row by row.
+        half = 0.5 * math.sqrt(x * x + y * y + z * z)
+        sine = math.sin(half) / half if half else 1.0
+        onto, sine = 0.5 * sine * sine, sine * math.cos(half)
+        cosine = 1 - 4 * onto * half * half
+        turn = (
+            (cosine + onto * x * x, onto * x * y - sine * z, onto * x * z + sine * y),
+            (onto * x * y + sine * z, cosine + onto * y * y, onto * y * z - sine * x),
+            (onto * x * z - sine * y, onto * y * z + sine * x, cosine + onto * z * z),
+        )
+        ax, bx, cx = [i * ax + j * bx + k * cx for i, j, k in turn]
+        ay, by, cy = [i * ay + j * by + k * cy for i, j, k in turn]
+        az, bz, cz = [i * az + j * bz + k * cz for i, j, k in turn]
+    return [ax, ay, az, bx, by, bz, cx, cy, cz]
 
 
 def _unit(vectors: Array) -> Array:
