@@ -51,7 +51,7 @@ def refined(
     while True:
         errors = state.error.tolist()  # some numbers are quicker one by one
         left = [i for i, x in enumerate(searches) if x.is_on and errors[i] >= tolerance]
-        if len(left) < len(searches):
+        if not left or len(left) < len(searches):
             rotations[people[:, None], bones], root[people] = state.rotations, state.root
             if not left:
                 return rotations, root
