@@ -81,6 +81,7 @@ class SimpleIKSolver:
         self.rig = Rig.from_proportions(body or Proportions())
         self.lifter = lifter or BoneLengthLifter(self.joints, self.rig.proportions, min_score)
         is_guess = '(approximate)' in self.lifter.method
+        self._feet = [self.joints.names.index(f'{side}_ankle') for side in ('left', 'right')]
         self._solver = RigSolver(self.rig, self.joints, max_turn=MAX_TURN if is_guess else None)
 
     def reset(self) -> None:
@@ -157,8 +158,7 @@ class SimpleIKSolver:
         origin."""
         is_unknown = ~np.isfinite(solution.joints_3d).all(axis=-1)
         solution.use(pose)
-        feet = [self.joints.names.index(f'{side}_ankle') for side in ('left', 'right')]
-        lowest = pose.markers[feet, 1].min() - pose.root[1]
+        lowest = min(pose.markers[self._feet, 1].tolist()) - pose.root[1]
         solution.root = np.array([0.0, self.rig.ankle_height - lowest, 0.0])
         joints = self.joints.place(pose.markers + (solution.root - pose.root))
         joints[is_unknown] = np.nan

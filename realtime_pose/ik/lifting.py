@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from realtime_pose.ik.body_joints import BodyJoints
-from realtime_pose.ik.pose_guess import END, FACE, MIDDLE, START
-from realtime_pose.ik.quaternions import cross, dot, from_rotvec, to_matrix
+from realtime_pose.ik.pose_guess import END, MIDDLE, START, face_rows
+from realtime_pose.ik.quaternions import ONES, dot
 from realtime_pose.ik.rig import HEAD_HEIGHT, NOSE_REACH, SHOULDER_HEIGHT, Proportions, Rig
 
 Array = NDArray[np.float64]
@@ -61,18 +61,11 @@ UNTWISTED = 1.0  # hips and shoulders are turned alike
 SCALE_DECAY = 0.995
 # Signs of the depths of the lines of hips and shoulders and of the trunk, and of those of a limb.
 TRUNK_SIGNS, LIMB_SIGNS = (np.array(list(itertools.product((1.0, -1.0), repeat=n))) for n in (3, 2))
+LIMB_SIGNS = LIMB_SIGNS.repeat(4, axis=1)
 SHOULDERS, HIPS = slice(0, 2), slice(6, 8)  # rows of ``BodyJoints.names``
-# A row of the remembered depths for each line of the trunk, and for the lower joints of the limbs.
-TRUNK, MIDDLES, ENDS = slice(0, 3), slice(3, 7), slice(7, 11)
+# A row of the depths for each line of the trunk, and for the upper and lower bones of the limbs.
+TRUNK, LIMBS = slice(0, 3), slice(3, 11)
 FORWARD = np.array([0.0, 0.0, 1.0])
-# Rows of turns about x, y, z for a residual in x are (0, z, -y), in y (-z, 0, x). Their products,
-# nine, and those with the residuals, three, from the products of x, y, z with x, y, z, and the seen
-# x and y, all in one array (3, 5), flat.
-TURNS = np.zeros((15, 12))
-TURNS[12, [0, 4]] = TURNS[[0, 6], 8] = 1
-TURNS[2, [2, 6]] = TURNS[7, [5, 7]] = -1
-TURNS[[14, 13, 8, 4], [9, 10, 11, 11]] = -1, 1, -1, 1
-TURNS[[11, 10, 5, 1], [9, 10, 11, 11]] = 1, -1, 1, -1  # less what is there
 
 
 class BoneLengthLifter:
@@ -97,7 +90,7 @@ class BoneLengthLifter:
         self.joints = joints
         self.rig = Rig.from_proportions(body or Proportions())
         self.min_score = min_score
-        self._markers = np.array([self.rig.markers[name][1] for name in joints.names])
+        self._lengths = _Lengths.flat(self.rig, joints)
         self.reset()
 
     @property
@@ -146,8 +139,9 @@ class BoneLengthLifter:
         points = np.where(is_known[..., None], points, np.nan)
         is_placed = is_known[:, HIPS].any(axis=1) | is_known[:, SHOULDERS].any(axis=1)
         scale = np.array([x._scale for x in lifters])
-        bodies = _Lengths.of(lifters)
-        scale = np.where(is_placed, np.maximum(bodies.scale_of(points), SCALE_DECAY * scale), scale)
+        lengths = np.stack([x._lengths for x in lifters])
+        seen = _Lengths.of(lengths).scale_of(points)
+        scale = np.where(is_placed, np.maximum(seen, SCALE_DECAY * scale), scale)
         for lifter, own in zip(lifters, scale.tolist(), strict=True):
             lifter._scale = own
         rows = np.flatnonzero(is_placed & (scale > 0))
@@ -158,7 +152,7 @@ class BoneLengthLifter:
         origin = np.where(np.isnan(hips), shoulders, hips)[:, None]
         flat = (points[rows] - origin) * (1, -1) / scale[rows, None, None]
         memory = np.stack([lifters[i]._depths for i in rows])
-        found = _Lift(joints, bodies.of_people(rows), flat, memory).joints_3d()
+        found = _Lift(joints, _Lengths.of(lengths[rows]), flat, memory).joints_3d()
         for row, own, depths in zip(rows, found, memory, strict=True):
             lifted[row] = joints.place(own)
             lifters[row]._depths = depths
@@ -171,7 +165,7 @@ class _Lengths:
 
     Attributes:
         trunk: (P, 3). Hip width, shoulder width and trunk.
-        limbs: (P, 2, 4). Upper and lower bones.
+        limbs: (P, 8). Upper and lower bones.
         height: (P,). Of the body.
         markers: (P, M, 3). Joints relative to the bones that they move with.
     """
@@ -182,23 +176,19 @@ class _Lengths:
     markers: Array
 
     @classmethod
-    def of(cls, lifters: Sequence[BoneLengthLifter]) -> _Lengths:
-        bodies = [x.rig.proportions for x in lifters]
-        return cls(
-            np.array([[x.hip_width, x.shoulder_width, x.trunk] for x in bodies]),
-            np.array(
-                [
-                    [2 * [x.upper_arm] + 2 * [x.thigh], 2 * [x.forearm] + 2 * [x.shank]]
-                    for x in bodies
-                ]
-            ),
-            np.array([x.height for x in bodies]),
-            np.stack([x._markers for x in lifters]),
-        )
+    def flat(cls, rig: Rig, joints: BodyJoints) -> Array:
+        """Returns the lengths of one person, in one row."""
+        body = rig.proportions
+        arms_legs = 2 * [body.upper_arm], 2 * [body.thigh], 2 * [body.forearm], 2 * [body.shank]
+        markers = [rig.markers[name][1] for name in joints.names]
+        trunk = body.hip_width, body.shoulder_width, body.trunk
+        return np.concatenate([trunk, *arms_legs, [body.height], *markers])
 
-    def of_people(self, rows: NDArray[np.int64]) -> _Lengths:
-        """Returns the lengths of some people."""
-        return _Lengths(*(x[rows] for x in vars(self).values()))
+    @classmethod
+    def of(cls, rows: Array) -> _Lengths:
+        """Returns the lengths of people from a row of each."""
+        markers = rows[:, 12:].reshape(len(rows), -1, 3)
+        return cls(rows[:, :3], rows[:, 3:11], rows[:, 11], markers)
 
     def scale_of(self, points: Array) -> Array:
         """Returns pixels per metre (P,), so that one bone at most looks longer than it is."""
@@ -208,7 +198,7 @@ class _Lengths:
         middles = points[:, MIDDLE]
         limbs = (middles - points[:, START], points[:, END] - middles)
         vectors = np.concatenate([*limbs, width[:, None], trunk[:, None]], axis=1)
-        lengths = np.concatenate([self.limbs.reshape(-1, 8), self.trunk[:, 1:]], axis=1)
+        lengths = np.concatenate([self.limbs, self.trunk[:, 1:]], axis=1)
         ratios = np.sqrt(vectors[..., None, :] @ vectors[..., None])[..., 0, 0] / lengths
         # The second longest, so that one wrong keypoint does not shrink the person.
         longest = np.sort(np.where(np.isnan(ratios), -1, ratios), axis=1)
@@ -231,11 +221,13 @@ class _Lift:
         self.flat = flat
         self.memory = memory
         self.found = np.full((*flat.shape[:2], 3), np.nan)
+        self.depths = np.empty((len(flat), 11))
 
     def joints_3d(self) -> Array:
         """Returns the joints (P, M, 3), m."""
         self._lift_trunk()
         self._lift_limbs()
+        self._remember()
         self._lift_head()
         return self.found
 
@@ -245,23 +237,23 @@ class _Lift:
         cost = KEEPS_DEPTH * ((depths - (last + MOMENTUM * change)) / lengths[:, None]) ** 2
         return np.where(np.isnan(cost), 0, cost)
 
-    def _remember(self, rows: slice, depths: Array) -> None:
-        """Stores the depths (P, N) that are known."""
-        last, change = self.memory[:, 0, rows], self.memory[:, 1, rows]
-        new = np.where(np.isnan(last), 0, depths - last)
-        change[:] = np.where(np.isnan(depths), change, new)
-        last[:] = np.where(np.isnan(depths), last, depths)
+    def _remember(self) -> None:
+        """Stores the depths that are known."""
+        last, change = self.memory[:, 0], self.memory[:, 1]
+        is_known = ~np.isnan(self.depths)
+        np.copyto(change, np.where(np.isnan(last), 0, self.depths - last), where=is_known)
+        np.copyto(last, self.depths, where=is_known)
 
     def _lift_trunk(self) -> None:
         """Places hips and shoulders: the likeliest of the eight sign choices of three depths."""
         hips, shoulders = self.flat[:, HIPS], self.flat[:, SHOULDERS]
-        trunk = _middle(shoulders) - _middle(hips)
-        vectors = np.stack(
-            [hips[:, 0] - hips[:, 1], shoulders[:, 0] - shoulders[:, 1], trunk], axis=1
-        )
+        vectors = np.empty((len(hips), 3, 2))
+        np.subtract(hips[:, 0], hips[:, 1], out=vectors[:, 0])
+        np.subtract(shoulders[:, 0], shoulders[:, 1], out=vectors[:, 1])
+        np.subtract(_middle(shoulders), _middle(hips), out=vectors[:, 2])
         lines = _signed(*_clipped(vectors, self.bodies.trunk), TRUNK_SIGNS)  # (P, S, 3, 3)
         best = _cheapest(lines, self._trunk_cost(lines))
-        self._remember(TRUNK, best[..., 2])
+        self.depths[:, TRUNK] = best[..., 2]
         hip, shoulder, trunk = best.swapaxes(0, 1)
         centre = np.where(np.isnan(trunk), 0, trunk)
         halves = np.array([[0.5], [-0.5]])
@@ -271,12 +263,13 @@ class _Lift:
 
     def _trunk_cost(self, lines: Array) -> Array:
         """Returns the costs (P, S) of hips, shoulders and trunk."""
-        cost = self._keeping(TRUNK, lines[..., 2], self.bodies.trunk).sum(axis=-1)
-        hip, shoulder, trunk = (lines[:, :, i] for i in range(3))
-        twist = np.sum((_unit(hip) - _unit(shoulder)) ** 2, axis=-1)
+        cost = self._keeping(TRUNK, lines[..., 2], self.bodies.trunk) @ ONES
+        hip, shoulder, trunk = _unit(lines).transpose(2, 0, 1, 3)
         forward = _forward(np.where(np.isnan(shoulder), hip, shoulder))
+        apart = hip - shoulder
+        twist = dot(apart, apart)
         facing = (forward[..., 0] - self._nose_yaw()[:, None]) ** 2
-        lean = np.maximum(0, -dot(_unit(trunk), forward))
+        lean = np.maximum(0, -dot(trunk, forward))
         for weight, part in ((UNTWISTED, twist), (FACES_ITS_NOSE, facing), (LEANS_FORWARD, lean)):
             cost = cost + weight * np.where(np.isnan(part), 0, part)
         return cost
@@ -295,28 +288,27 @@ class _Lift:
         """Places the middles and the ends of limbs whose starts are placed."""
         starts, middles, ends = (self.flat[:, rows] for rows in (START, MIDDLE, END))
         lengths = self.bodies.limbs
-        upper = _signed(*_clipped(middles - starts, lengths[:, 0]), LIMB_SIGNS[:, :1])
-        lower = _signed(*_clipped(ends - middles, lengths[:, 1]), LIMB_SIGNS[:, 1:])
-        lower = np.where(np.isnan(upper), np.nan, lower)  # (P, S, 4, 3)
+        vectors = np.concatenate([middles - starts, ends - middles], axis=1)
+        lines = _signed(*_clipped(vectors, lengths), LIMB_SIGNS)  # (P, S, 8, 3)
+        lines[:, :, 4:][np.isnan(lines[:, :, :4])] = np.nan
         across = self.found[:, [0, 6]] - self.found[:, [1, 7]]  # of shoulders and hips
         across = np.where(np.isnan(across), across[:, ::-1], across)
         forward = np.where(np.isnan(across), FORWARD, _forward(across))[:, [0, 0, 1, 1]]
-        cost = self._keeping(MIDDLES, upper[..., 2], lengths[:, 0])
-        cost = cost + IN_FRONT * np.maximum(0, -dot(_unit(upper), forward[:, None]))
-        bend = dot(_unit(lower) - _unit(upper), forward[:, None])
+        units, change = _unit(lines), self._keeping(LIMBS, lines[..., 2], lengths)
+        cost = change[..., :4] + IN_FRONT * np.maximum(0, -dot(units[:, :, :4], forward[:, None]))
+        bend = dot(units[:, :, 4:] - units[:, :, :4], forward[:, None])
         bend[..., :2] = ELBOWS_BEND_FORWARD * np.maximum(0, -bend[..., :2])
         bend[..., 2:] = KNEES_BEND_BACK * np.maximum(0, bend[..., 2:])
-        cost = cost + self._keeping(ENDS, lower[..., 2], lengths[:, 1])
-        cost = cost + np.where(np.isnan(bend), 0, bend)
-        upper, lower = _cheapest(np.stack([upper, lower], axis=-2), cost).swapaxes(0, 1)
+        cost = cost + change[..., 4:] + np.where(np.isnan(bend), 0, bend)
+        # (P, S, 8, 3) -> (P, S, 2, 4, 3) -> (2, P, 4, 3)
+        upper, lower = _cheapest(lines.reshape(*lines.shape[:2], 2, 4, 3), cost)
         self.found[:, MIDDLE] = self.found[:, START] + upper
         self.found[:, END] = self.found[:, MIDDLE] + lower
-        self._remember(MIDDLES, upper[..., 2])
-        self._remember(ENDS, lower[..., 2])
+        self.depths[:, LIMBS] = np.concatenate([upper[..., 2], lower[..., 2]], axis=1)
 
     def _lift_head(self) -> None:
         """Places faces as rigid bodies, rotated to fit the image."""
-        rows = [self.names.index(name) for name in FACE if name in self.names]
+        rows = face_rows(self.names)
         is_seen = ~np.isnan(self.flat[:, rows, 0])
         is_placed = ~np.isnan(self.found[:, SHOULDERS, 0]).any(axis=1)
         is_face = (is_seen.sum(axis=1) >= 3) & is_placed
@@ -365,13 +357,13 @@ def _signed(vectors: Array, depths: Array, signs: Array) -> Array:
 
 
 def _cheapest(lines: Array, cost: Array) -> Array:
-    """Returns the choice (P, ...) of lines (P, S, ...) of the lowest cost (P, S[, 4])."""
+    """Returns the choice (P, N, 3) of lines (P, S, N, 3) of the lowest cost (P, S); (2, P, 4, 3) of
+    (P, S, 2, 4, 3) and (P, S, 4)."""
     best = np.argmin(cost, axis=1)
     if best.ndim == 1:
         return lines[np.arange(len(best)), best]
-    # (P, 4, 2, 3) -> upper and lower bones next to people
-    chosen = lines[np.arange(len(best))[:, None], best, np.arange(best.shape[1])]
-    return chosen.swapaxes(1, 2)
+    chosen = lines[np.arange(len(best))[:, None], best, :, np.arange(best.shape[1])]
+    return chosen.transpose(2, 0, 1, 3)  # (P, 4, 2, 3) -> (2, P, 4, 3)
 
 
 def fit_rotation(
@@ -389,23 +381,55 @@ def fit_rotation(
         The rotations (..., 3, 3) and the projections of the origins (..., 2).
     """
     is_known = ~np.isnan(seen[..., :1])
-    share = is_known / is_known.sum(axis=-2, keepdims=True)
-    seen = np.where(is_known, seen, 0)
-    middle, middle_seen = (np.sum(share * x, axis=-2, keepdims=True) for x in (offsets, seen))
-    centred = np.where(is_known, offsets - middle, 0)
-    spread = centred.swapaxes(-1, -2) @ centred
-    moments = np.concatenate([spread, centred.swapaxes(-1, -2) @ (seen - middle_seen)], axis=-1)
-    damping = 1e-3 * np.trace(spread, axis1=-2, axis2=-1)[..., None, None] * np.eye(3)
-    rotation = start
-    for _ in range(num_steps):
-        # Sums over the points of x, y, z times x, y, z, and times what is seen in x and y.
-        sums = rotation @ moments
-        sums[..., :3] = sums[..., :3] @ rotation.swapaxes(-1, -2)
-        turns = sums.reshape(*rotation.shape[:-2], 15) @ TURNS
-        normal = turns[..., :9].reshape(rotation.shape) + damping
-        step = np.linalg.solve(normal, turns[..., 9:, None])[..., 0]
-        rotation = to_matrix(from_rotvec(step)) @ rotation
+    share = (is_known / is_known.sum(axis=-2, keepdims=True)).swapaxes(-1, -2)
+    points = np.concatenate([offsets, np.where(is_known, seen, 0)], axis=-1)
+    middles = share @ points
+    middle, middle_seen = middles[..., :3], middles[..., 3:]
+    centred = np.where(is_known, points - middles, 0)
+    moments = centred[..., :3].swapaxes(-1, -2) @ centred
+    rows = zip(start.reshape(-1, 9).tolist(), moments.reshape(-1, 15).tolist(), strict=True)
+    rotation = np.array([_fitted(*x, num_steps) for x in rows]).reshape(start.shape)
     return rotation, (middle_seen - (middle @ rotation.swapaxes(-1, -2))[..., :2])[..., 0, :]
+
+
+def _fitted(rotation: Sequence[float], moments: Sequence[float], num_steps: int) -> list[float]:
+    """Returns a rotation (9,) after Gauss-Newton steps, in plain numbers, as these are few.
+
+    Args:
+        rotation: (9,). Initial rotation.
+        moments: (15,). Sums over the points of x, y, z times x, y, z and what is seen in x and y.
+        num_steps: Gauss-Newton steps.
+    """
+    ax, ay, az, bx, by, bz, cx, cy, cz = rotation
+    sxx, sxy, sxz, ux, vx, _, syy, syz, uy, vy, _, _, szz, uz, vz = moments
+    spread = sxx + syy + szz
+    for _ in range(num_steps):
+        # Turns about x, y and z move the projection of a point by (0, -z), (z, 0) and (-y, x). So
+        # the equations have sums of products with z, and the first two unknowns are not coupled.
+        tx, ty = sxx * cx + sxy * cy + sxz * cz, sxy * cx + syy * cy + syz * cz
+        tz = sxz * cx + syz * cy + szz * cz
+        xz, yz = ax * tx + ay * ty + az * tz, bx * tx + by * ty + bz * tz
+        zz = cx * tx + cy * ty + cz * tz
+        first, second = yz - (cx * vx + cy * vy + cz * vz), cx * ux + cy * uy + cz * uz - xz
+        third = ax * vx + ay * vy + az * vz - (bx * ux + by * uy + bz * uz)
+        stiff = zz + 1e-3 * spread
+        rest = spread - zz + 1e-3 * spread - (xz * xz + yz * yz) / stiff
+        z = (third + (xz * first + yz * second) / stiff) / rest
+        x, y = (first + xz * z) / stiff, (second + yz * z) / stiff
+        # The turn by (x, y, z), row by row.
+        half = 0.5 * math.sqrt(x * x + y * y + z * z)
+        sine = math.sin(half) / half if half else 1.0
+        onto, sine = 0.5 * sine * sine, sine * math.cos(half)
+        cosine = 1 - 4 * onto * half * half
+        turn = (
+            (cosine + onto * x * x, onto * x * y - sine * z, onto * x * z + sine * y),
+            (onto * x * y + sine * z, cosine + onto * y * y, onto * y * z - sine * x),
+            (onto * x * z - sine * y, onto * y * z + sine * x, cosine + onto * z * z),
+        )
+        ax, bx, cx = [i * ax + j * bx + k * cx for i, j, k in turn]
+        ay, by, cy = [i * ay + j * by + k * cy for i, j, k in turn]
+        az, bz, cz = [i * az + j * bz + k * cz for i, j, k in turn]
+    return [ax, ay, az, bx, by, bz, cx, cy, cz]
 
 
 def _unit(vectors: Array) -> Array:
@@ -420,5 +444,7 @@ def _forward(across: Array) -> Array:
 
 
 def _upright_rotation(forward: Array) -> Array:
-    up = np.broadcast_to((0.0, 1.0, 0.0), forward.shape)
-    return np.stack([cross(up, forward), up, forward], axis=-1)
+    turned = np.zeros((*forward.shape, 3))
+    turned[..., 0, 0], turned[..., 1, 1], turned[..., 2, 0] = forward[..., 2], 1, -forward[..., 0]
+    turned[..., 2] = forward
+    return turned

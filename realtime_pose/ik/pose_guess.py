@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,12 +18,11 @@ from realtime_pose.ik.quaternions import (
     to_matrix,
 )
 from realtime_pose.ik.rig import (
+    ALL_LIMITS,
     BONE_INDEX,
     LIMITS,
     PARENTS,
     TWIST_AXES,
-    clamp_to_limits,
-    limit_vectors,
 )
 
 Array = NDArray[np.float64]
@@ -70,7 +70,7 @@ class Bodies:
     trunk: Array
 
 
-def guess_poses(bodies: Bodies, points: Array, last: Array) -> tuple[Array, Array]:
+def guess_poses(bodies: Bodies, points: Array, last: Array) -> tuple[Array, Array, Array]:
     """Returns poses near the joints, within the limits.
 
     Args:
@@ -79,13 +79,14 @@ def guess_poses(bodies: Bodies, points: Array, last: Array) -> tuple[Array, Arra
         last: (P, B, 4) local rotations of the frame before, kept where joints are unknown.
 
     Returns:
-        Local rotations (P, B, 4) and positions of the hips (P, 3).
+        Local rotations (P, B, 4), their angles (P, B, 3), see :class:`JointLimits`, and positions
+        of the hips (P, 3).
     """
     guess = _Guess(bodies, points, last)
     guess.place_trunk()
     guess.place_head()
-    guess.place_limbs(limit_vectors(last))
-    return clamp_to_limits(from_matrix(guess.local)), guess.positions[:, HIPS]
+    guess.place_limbs(_twists(last[:, UPPER]))
+    return *ALL_LIMITS.clamped(from_matrix(guess.local)), guess.positions[:, HIPS]
 
 
 class _Guess:
@@ -109,14 +110,14 @@ class _Guess:
         up = np.where(np.isnan(up), before, up)
         below = shoulders - self.bodies.trunk * up
         self.positions[:, HIPS] = np.where(has_hips, hips, below)
-        pelvis, is_sure = _frame(np.where(has_hips, across_hips, across_shoulders), up)
-        pelvis = np.where(is_sure, pelvis, self.local[:, HIPS])
+        across = [np.where(has_hips, across_hips, across_shoulders), across_shoulders]
+        (pelvis, chest), (has_pelvis, has_chest) = _frame(np.stack(across), up)
+        pelvis = np.where(has_pelvis, pelvis, self.local[:, HIPS])
         self.local[:, HIPS] = self.turned[:, HIPS] = pelvis
         self._arrive(SPINE)
-        chest, is_sure = _frame(across_shoulders, up)
-        self._turn(SPINE, pelvis @ _half(_transposed(pelvis) @ chest), is_sure)
+        self._turn(SPINE, pelvis @ _half(_transposed(pelvis) @ chest), has_chest)
         self._arrive(CHEST)
-        self._turn(CHEST, chest, is_sure)
+        self._turn(CHEST, chest, has_chest)
         self._arrive(SHOULDERS)
         self._turn(SHOULDERS)
 
@@ -130,7 +131,7 @@ class _Guess:
 
     def _head_rotation(self, chest: Array) -> tuple[Array, Mask]:
         names = self.bodies.joints.names
-        rows = [names.index(name) for name in FACE if name in names]
+        rows = face_rows(names)
         is_known = self.is_known[:, rows]
         is_face = is_known.sum(axis=1)[:, None, None] >= 3
         head, is_sure = chest, np.zeros_like(is_face)
@@ -147,21 +148,20 @@ class _Guess:
         return head, is_sure
 
     def place_limbs(self, angles: Array) -> None:
-        """Aims arms and legs; ``angles`` (P, B, 3) are those of the frame before."""
+        """Aims arms and legs; the twists ``angles`` (P, L) are those of the frame before."""
         middles, ends = self.points[:, MIDDLE], self.points[:, END]
         has_middle, has_end = (self.is_known[:, rows, None, None] for rows in (MIDDLE, END))
         self._arrive(UPPER)
         way = _unit(middles - self.positions[:, UPPER])
         aimed = self._aimed(UPPER, LOWER, way)
-        angle = np.einsum('pli,li->pl', angles[:, UPPER], TWISTS)
         measured, weight = _bend_plane(
             _applied(aimed, TWISTS), _applied(aimed, HINGES), way, _unit(ends - middles)
         )
         excess = np.maximum(np.maximum(LOWEST - measured, measured - HIGHEST), 0)
         weight = weight * np.maximum(0, 1 - excess / WRONG_WAY)
-        change = (measured - angle + np.pi) % (2 * np.pi) - np.pi
-        bent = np.minimum(np.maximum(angle + weight * change, LOWEST), HIGHEST)
-        angle = np.where(has_end[..., 0, 0], bent, angle)
+        change = (measured - angles + np.pi) % (2 * np.pi) - np.pi
+        bent = np.minimum(np.maximum(angles + weight * change, LOWEST), HIGHEST)
+        angle = np.where(has_end[..., 0, 0], bent, angles)
         twist = to_matrix(from_rotvec(angle[..., None] * TWISTS))
         self._turn(UPPER, aimed @ twist, has_middle)
         self._arrive(LOWER)
@@ -191,11 +191,23 @@ class _Guess:
         self.turned[:, bones] = parents @ self.local[:, bones]
 
 
+@lru_cache(maxsize=16)
+def face_rows(names: tuple[str, ...]) -> Indices:
+    """Returns the rows of the joints of the head."""
+    return np.array([names.index(name) for name in FACE if name in names], np.int64)
+
+
 def _line(points: Array, row: int) -> tuple[Array, Array, Mask]:
     """Returns middles of pairs of joints, lines from right to left, and where both are known."""
     left, right = points[:, row], points[:, row + 1]
     across = left - right
     return 0.5 * (left + right), across, ~np.isnan(across)
+
+
+def _twists(rotations: Array) -> Array:
+    """Returns the twists (P, L), rad, of upper bones of limbs; see :class:`JointLimits`."""
+    cosine, sine = rotations[..., 3], dot(rotations[..., :3], TWISTS)  # of half the twist, scaled
+    return np.arctan2(2 * sine * cosine, cosine * cosine - sine * sine)
 
 
 def _bend_plane(pole: Array, hinge: Array, way: Array, onward: Array) -> tuple[Array, Array]:
@@ -249,13 +261,15 @@ def _half(rotations: Array) -> Array:
 
 
 def _frame(x_axis: Array, up: Array) -> tuple[Array, Mask]:
-    """Returns rotations (P, 3, 3) with the given x axis and the y axis near ``up``, and whether
-    there is one (P, 1, 1): not if the two are parallel or unknown."""
+    """Returns rotations (..., P, 3, 3) of the given x axes and the y axes near ``up``, and whether
+    there is one (..., P, 1, 1): not if the two are parallel or unknown."""
     z_axis = cross(x_axis, up)
     is_sure = (dot(x_axis, x_axis) >= 1e-18) & (dot(z_axis, z_axis) >= 1e-18)
-    x_axis = np.where(is_sure[:, None], _unit(x_axis), (1, 0, 0))
-    z_axis = np.where(is_sure[:, None], _unit(z_axis), (0, 0, 1))
-    return np.stack([x_axis, cross(z_axis, x_axis), z_axis], axis=-1), is_sure[:, None, None]
+    x_axis = np.where(is_sure[..., None], _unit(x_axis), (1, 0, 0))
+    z_axis = np.where(is_sure[..., None], _unit(z_axis), (0, 0, 1))
+    turned = np.empty((*x_axis.shape, 3))
+    turned[..., 0], turned[..., 1], turned[..., 2] = x_axis, cross(z_axis, x_axis), z_axis
+    return turned, is_sure[..., None, None]
 
 
 def best_rotation(rest: Array, points: Array, is_known: ArrayLike) -> tuple[Array, Mask]:

@@ -9,7 +9,6 @@ bodies of Featherstone, *Rigid Body Dynamics Algorithms*, 2008), not from the fa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,51 +25,88 @@ Indices = NDArray[np.int64]
 
 NUM_LIMIT_ROUNDS = 4
 FIRST_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-4, 1e-7, 10.0
+LOWER, RAISE = 0.25, 8.0  # factors on the damping after accepted and rejected steps
 MIN_GAIN = 1e-3  # share of the cost: joints that no such body can have are not come any nearer to
 FIXED = 1e20  # on the diagonal: an unknown that the others, of about 1, do not move
 
 
 def refined(
-    problem: Problem, rotations: Array, root: Array, num_steps: int, tolerance: float
+    problem: Problem,
+    rotations: Array,
+    angles: Array,
+    root: Array,
+    num_steps: int,
+    tolerance: float,
 ) -> tuple[Array, Array]:
     """Levenberg-Marquardt over all bones and the root; every step keeps to the limits.
 
-    Each person has an own damping, and is left out when done.
+    Each person has an own damping, and is left out when done. A step that is likely to be rejected
+    is computed together with the one that would follow.
     """
     bones = problem.layout.bones
     rotations, root = rotations.copy(), root.copy()
-    turned = rotations[:, bones]
-    state = problem.state(turned, root.copy(), problem.layout.limits.angles(turned))
-    people, damping, normal = np.arange(len(root)), len(root) * [FIRST_DAMPING], None
-    cost, error = state.cost.tolist(), state.error.tolist()  # some numbers are quicker one by one
-    is_done = len(root) * [False]
-    for _ in range(num_steps):
-        is_left = [
-            not done and mean >= tolerance and own <= MAX_DAMPING
-            for done, mean, own in zip(is_done, error, damping, strict=True)
-        ]
-        if not all(is_left):
+    state = problem.state(rotations[:, bones], root.copy(), angles[:, bones])
+    people, normal = np.arange(len(root)), None
+    searches = [_Search(cost, num_steps) for cost in state.cost.tolist()]
+    while True:
+        errors = state.error.tolist()  # some numbers are quicker one by one
+        left = [i for i, x in enumerate(searches) if x.is_on and errors[i] >= tolerance]
+        if not left or len(left) < len(searches):
             rotations[people[:, None], bones], root[people] = state.rotations, state.root
-            if not any(is_left):
+            if not left:
                 return rotations, root
-            kept = np.flatnonzero(is_left)
-            cost, error, damping = ([x[i] for i in kept] for x in (cost, error, damping))
-            problem, state, people = problem.of_people(kept), state.of_people(kept), people[kept]
-            normal = normal and (normal[0][kept], normal[1][kept])
+            rows, searches = np.array(left), [searches[i] for i in left]
+            problem, state, people = problem.of_people(rows), state.of_people(rows), people[rows]
+            normal = normal and (normal[0][rows], normal[1][rows])
         normal = normal or problem.normal_equations(state)
-        moved = problem.moved(state, problem.step(state, *normal, np.array(damping)))
-        costs = [*zip(cost, moved.cost.tolist(), strict=True)]
-        is_better = [new < old for old, new in costs]
-        is_done = [0 < old - new < MIN_GAIN * old for old, new in costs]
-        damping = [
-            max(own / 4, MIN_DAMPING) if better else 8 * own
-            for own, better in zip(damping, is_better, strict=True)
-        ]
-        if any(is_better):
-            state = moved if all(is_better) else state.updated(moved, np.array(is_better))
-            cost, error, normal = state.cost.tolist(), state.error.tolist(), None
-    rotations[people[:, None], bones], root[people] = state.rotations, state.root
-    return rotations, root
+        doubtful = [i for i, x in enumerate(searches) if x.is_doubtful]
+        tried = [*range(len(searches)), *doubtful]
+        damping = [x.damping for x in searches] + [RAISE * searches[i].damping for i in doubtful]
+        moved = problem.moved(state, *normal, np.array(tried), np.array(damping))
+        better: dict[int, int] = {}
+        for place, (i, cost) in enumerate(zip(tried, moved.cost.tolist(), strict=True)):
+            if i not in better and searches[i].accepts(cost):
+                better[i] = place
+        if better:
+            state, normal = state.updated(moved, better), None
+
+
+@dataclass
+class _Search:
+    """Search of the pose of one person.
+
+    Attributes:
+        cost: m^2. So far.
+        num_left: Steps that it may still take.
+        damping: Of the next step.
+        is_doubtful: Whether the next step is likely to be rejected, as the damping was lowered.
+        is_done: Whether the last step gained hardly anything.
+    """
+
+    cost: float
+    num_left: int
+    damping: float = FIRST_DAMPING
+    is_doubtful: bool = False
+    is_done: bool = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a next step."""
+        return not self.is_done and self.num_left > 0 and self.damping <= MAX_DAMPING
+
+    def accepts(self, cost: float) -> bool:
+        """Takes the cost after the next step, if there is one; returns whether it is lower."""
+        if not self.is_on:
+            return False
+        self.num_left -= 1
+        gain, is_first = self.cost - cost, self.damping == FIRST_DAMPING
+        if not gain > 0:
+            self.damping, self.is_doubtful = RAISE * self.damping, False
+            return False
+        self.is_done = gain < MIN_GAIN * self.cost
+        self.cost, self.is_doubtful = cost, not is_first
+        self.damping = max(LOWER * self.damping, MIN_DAMPING)
+        return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +141,17 @@ class State:
         """Returns the state of some people."""
         return State(*(x.take(rows, axis=0) for x in vars(self).values()))
 
-    def updated(self, other: State, is_other: Mask) -> State:
-        """Returns the state with that of some people from another."""
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return State(
-            *(np.where(is_other.reshape(-1, *(1,) * (x.ndim - 1)), y, x) for x, y in pairs)
-        )
+    def updated(self, other: State, places: dict[int, int]) -> State:
+        """Returns the state, itself changed, with people from another, from its ``places``."""
+        num_people = len(self.cost)
+        if len(places) == num_people:
+            if len(other.cost) == num_people:
+                return other
+            return other.of_people(np.array([places[i] for i in range(num_people)]))
+        rows, chosen = np.array([*places]), np.array([*places.values()])
+        for own, new in zip(vars(self).values(), vars(other).values(), strict=True):
+            own[rows] = new.take(chosen, axis=0)
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +170,11 @@ class _Layout:
         moves: (N + 1, M). 1 where a bone moves a joint, else 0.
         is_above: (C, C). 1 where the unknown of the row moves all that the one of the column does,
             and is not behind it, else 0.
-        axes: (N + 1, 9, 3). Entries of the flat transforms of a person: with ``signs``, the
-            matrices of the cross products with the axes of the unknowns, one below the other.
-        signs: (N + 1, 9, 3).
-        angle_limits: (2, 3 N), rad.
+        axes: (N + 1, 9, 4). Entries of the flat transforms of a person: with ``signs``, the
+            matrices of the cross products with the axes of the unknowns, one below the other, and
+            a column of 0.
+        signs: (N + 1, 9, 4).
+        angle_limits: (2, 1, 3 N), rad.
     """
 
     bones: Indices
@@ -166,16 +208,18 @@ class _Layout:
         is_above = np.triu(np.kron(chains.T, np.ones((3, 3))))
         # Turning a bone by w moves a point at x by w x x. Row (i, k), column j: of what a turn
         # about axis i of the parent moves along k, per coordinate j.
-        component, signs = np.zeros((3, 3), int), np.zeros((3, 3))
+        component, signs = np.zeros((3, 4), int), np.zeros((3, 4))
         for k, j, m in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
             component[[k, j], [j, k]], signs[[k, j], [j, k]] = m, (-1, 1)
         axes = 16 * np.append(0, parents)[:, None, None, None] + 4 * component
-        axes = (axes + np.arange(3)[:, None, None]).reshape(-1, 9, 3)
+        axes = (axes + np.arange(3)[:, None, None]).reshape(-1, 9, 4)
         signs = np.tile(signs, (len(place), 3, 1))
-        signs[0] = 0  # the root moves all alike
+        signs[0], axes[0] = 0, 0  # the root moves all alike along x, y, z; entry 0 is 1
+        signs[0, ::4, 3] = -1
         return cls(
             bones, jumps_of(parents - 1), JointLimits.of(bones), carriers, heads,
-            chains[carriers].T.copy(), is_above, axes, signs, LIMITS[bones].reshape(-1, 2).T.copy(),
+            chains[carriers].T.copy(), is_above, axes, signs,
+            LIMITS[bones].reshape(-1, 1, 2).T.copy(),
         )  # fmt: skip
 
 
@@ -230,22 +274,25 @@ class Problem:
         cost, error = ((x @ self.share)[:, 0, 0] for x in (square, np.sqrt(square)))
         return State(rotations, root, angles, world, joints, cost, error)
 
-    def moved(self, state: State, step: Array) -> State:
-        """Returns the state after a step (P, C)."""
-        step = step.reshape(len(step), -1, 3)
-        turned = multiply(from_rotvec(step[:, 1:]), state.rotations)
+    def moved(
+        self, state: State, matrix: Array, vector: Array, rows: Indices, damping: Array
+    ) -> State:
+        """Returns the states after a step of some people with some damping each, from the normal
+        equations of all."""
+        step = self.step(state.angles.take(rows, axis=0), matrix, vector, rows, damping)
+        step = step.reshape(len(rows), -1, 3)
+        turned = multiply(from_rotvec(step[:, 1:]), state.rotations.take(rows, axis=0))
         rotations, angles = self.layout.limits.clamped(turned)
-        return self.state(rotations, state.root + step[:, 0], angles)
+        problem = self if len(rows) == len(matrix) else self.of_people(rows)
+        return problem.state(rotations, state.root.take(rows, axis=0) + step[:, 0], angles)
 
     def normal_equations(self, state: State) -> tuple[Array, Array]:
-        """Returns the matrix (P, C, C), valid where ``is_above``, and the right side (P, C)."""
+        """Returns the upper triangle of the matrix (P, C, C), and the right side (P, C)."""
         layout, num_people, num_bones = self.layout, *state.world.shape[:2]
         # Levers: what a turn moves a point, along x, y and z, is linear in the point and 1.
-        levers = np.empty((num_people, num_bones, 9, 4))
-        axes = state.world.reshape(num_people, -1).take(layout.axes, axis=1)
-        turns = np.multiply(axes, layout.signs, out=levers[..., :3])
-        np.negative(turns @ state.world[..., :3, 3:], out=levers[..., 3:])
-        levers[:, 0, ::4, 3] = 1  # the root along x, y, z
+        levers = state.world.reshape(num_people, -1).take(layout.axes, axis=1)
+        levers *= layout.signs
+        np.negative(levers @ state.world[..., 3:], out=levers[..., 3:])
         # Sums over the joints that a bone moves: of the products of points, and of these with what
         # is missing.
         joints = state.joints
@@ -255,40 +302,38 @@ class Problem:
         along = levers.reshape(num_people, -1, 12)
         moved = (levers @ spread).reshape(along.shape)
         matrix = along @ moved.swapaxes(1, 2)
+        matrix *= layout.is_above
         vector = levers.reshape(num_people, num_bones, 3, 12) @ sums[..., 16:, None]
         return matrix, vector.reshape(num_people, -1)
 
-    def step(self, state: State, matrix: Array, vector: Array, damping: Array) -> Array:
-        """Returns the shift of the root and rotation vectors of the bones, in the frames of their
-        parents (P, C)."""
-        low, high = (x - state.angles.reshape(len(vector), -1) for x in self.layout.angle_limits)
-        diagonal = matrix.reshape(len(vector), -1)[:, :: vector.shape[1] + 1]
+    def step(
+        self, angles: Array, matrix: Array, vector: Array, rows: Indices, damping: Array
+    ) -> Array:
+        """Returns shifts of the root and rotation vectors of the bones, in the frames of their
+        parents (S, C), of the people ``rows``, who have the angles (S, N, 3)."""
+        from scipy.linalg.lapack import dposv  # in half the time of NumPy's, which does not know it
+
+        size = vector.shape[1]
+        low, high = self.layout.angle_limits - angles.reshape(len(rows), -1)
+        diagonal = matrix.reshape(len(matrix), -1)[:, :: size + 1].take(rows, axis=0)
+        side, step = vector.take(rows, axis=0), np.empty((len(rows), size))
         mean = damping[:, None] / (3 * self.share.shape[1])  # over the equations, of the diagonal
-        stiff = diagonal + (mean * diagonal.sum(axis=1, keepdims=True) + 1e-12)
-        step, is_free = vector.copy(), np.ones(vector.shape, bool)
-        turns = step[:, 3:]
-        self._solve(matrix, stiff, step, range(len(step)))
-        # An angle that would leave its limits goes up to them, and the others make up for it.
+        own, turns, solved = np.empty((size, size)), step[:, 3:], range(len(rows))
+        own_diagonal, people = own.reshape(-1)[:: size + 1], rows.tolist()
         for number in range(1, NUM_LIMIT_ROUNDS + 1):
+            free = diagonal * (diagonal < FIXED)
+            stiff = diagonal + (mean * free.sum(axis=1, keepdims=True) + 1e-12)
+            for i in solved:
+                own[:], own_diagonal[:], step[i] = matrix[people[i]], stiff[i], side[i]
+                dposv(own.T, step[i], lower=1, overwrite_a=1, overwrite_b=1)
+            # An angle that would leave its limits goes up to them, and the others make up for it.
             clipped = np.minimum(np.maximum(turns, low), high)
-            leaves = (clipped != turns) & is_free[:, 3:]
+            leaves = clipped != turns
+            leaves &= diagonal[:, 3:] < FIXED
             turns[:] = clipped
             if number == NUM_LIMIT_ROUNDS or not np.count_nonzero(leaves):
                 break
-            is_free[:, 3:] ^= leaves
-            mean_free = mean * (diagonal * is_free).sum(axis=1, keepdims=True)
-            stiff = np.where(is_free, diagonal + (mean_free + 1e-12), FIXED)
-            rows = np.flatnonzero(leaves.any(axis=1)).tolist()
-            side = np.where(is_free, vector, FIXED * step)
-            self._solve(matrix, stiff, side, rows)
-            step[rows] = side[rows]
+            solved = np.flatnonzero(leaves.any(axis=1)).tolist()
+            np.copyto(diagonal[:, 3:], FIXED, where=leaves)
+            np.copyto(side[:, 3:], FIXED * clipped, where=leaves)
         return step
-
-    def _solve(self, matrix: Array, diagonal: Array, vector: Array, rows: Iterable[int]) -> None:
-        """Solves the equations of some people, with another diagonal, in place of the vectors."""
-        from scipy.linalg.lapack import dposv  # in half the time of NumPy's, which does not know it
-
-        for row in rows:
-            own = matrix[row] * self.layout.is_above
-            own.reshape(-1)[:: len(own) + 1] = diagonal[row]
-            dposv(own.T, vector[row], lower=1, overwrite_a=1, overwrite_b=1)

@@ -300,8 +300,8 @@ class JointLimits:
         """Returns rotations with each angle in its limits, and these angles (..., B, 3), rad."""
         angles = self._twist_first(rotations)
         clamped = np.minimum(np.maximum(angles, self.limits[0]), self.limits[1])
-        is_inside = clamped == angles
-        if not is_inside.all():
+        leaves = clamped != angles
+        if np.count_nonzero(leaves):
             halves = 0.5 * clamped
             twist, swing = np.exp(1j * halves[..., 0]), halves[..., 1:].view(np.complex128)[..., 0]
             half = np.abs(swing) + SMALLEST
@@ -309,23 +309,23 @@ class JointLimits:
             np.multiply(np.cos(half), twist, out=pairs[..., 0])
             np.multiply(np.sin(half) / half * swing, twist.conj(), out=pairs[..., 1])
             turned = _reordered(pairs.view(np.float64), self.from_pairs)
-            rotations = np.where(is_inside.all(axis=-1, keepdims=True), rotations, turned)
+            is_outside = np.logical_or.reduce(leaves, axis=-1, keepdims=True)
+            rotations = np.where(is_outside, turned, rotations)
         return rotations, _reordered(clamped, self.xyz)
 
     def _twist_first(self, rotations: Array) -> Array:
         pairs = _reordered(rotations, self.as_pairs).view(np.complex128)
         lengths = np.abs(pairs)
         cosine, sine = lengths[..., 0], lengths[..., 1]  # of half the swing
-        twist = pairs[..., 0] / (cosine + SMALLEST)
-        if np.count_nonzero(
-            cosine < TINY
-        ):  # half a turn of swing leaves the twist open; none is as good as any
-            twist = np.where(cosine < TINY, 1, twist)
-        swing = pairs[..., 1] * twist * (2 * np.arctan2(sine, cosine) / (sine + SMALLEST))
-        twist = twist * twist
-        angles = np.empty((*cosine.shape, 3))
-        np.arctan2(twist.imag, twist.real, out=angles[..., 0])
-        angles[..., 1:] = swing[..., None].view(np.float64)
+        half = np.arctan2(sine, cosine)
+        is_open = cosine < TINY
+        if np.count_nonzero(is_open):  # half a turn of swing leaves the twist open: take none
+            cosine[is_open] = pairs[is_open, 0] = 1
+        products = (pairs * pairs[..., :1]).view(np.float64)  # with twice the twist, and the swing
+        angles = np.empty((*half.shape, 3))
+        np.arctan2(products[..., 1], products[..., 0], out=angles[..., 0])
+        factor = (half + half) / (sine * cosine + SMALLEST)
+        np.multiply(products[..., 2:], factor[..., None], out=angles[..., 1:])
         return angles
 
 

@@ -21,13 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from realtime_pose.ik.body_joints import BodyJoints
 from realtime_pose.ik.pose_guess import Bodies, guess_poses
 from realtime_pose.ik.pose_refinement import Problem, refined
-from realtime_pose.ik.quaternions import (
-    conjugate,
-    from_rotvec,
-    multiply,
-    same_hemisphere,
-    to_rotvec,
-)
+from realtime_pose.ik.quaternions import same_hemisphere
 from realtime_pose.ik.rig import Rig, rest_pose
 
 Array = NDArray[np.float64]
@@ -160,17 +154,16 @@ def _solve(solvers: Sequence[RigSolver], points: Array, share: Array) -> list[Ri
         np.array([[x.rig.proportions.trunk] for x in solvers]),
     )
     last = np.stack([x._last for x in solvers])
-    problem = Problem.of(bodies, np.nan_to_num(points), share)
-    rotations, root = guess_poses(bodies, points, last)
-    rotations, root = refined(problem, rotations, root, first.num_steps, first.tolerance)
-    if first.max_turn is not None:
-        way = to_rotvec(multiply(conjugate(last), rotations))
-        turns = np.sqrt((way * way).sum(axis=-1, keepdims=True))
-        way *= first.max_turn / np.maximum(turns, first.max_turn)
-        slowed = multiply(last, from_rotvec(way))
-        has_last = np.array([x._has_last for x in solvers])
-        rotations = np.where(has_last[:, None, None], slowed, rotations)
+    problem = Problem.of(bodies, np.where(np.isnan(points), 0, points), share)
+    guess = guess_poses(bodies, points, last)
+    rotations, root = refined(problem, *guess, first.num_steps, first.tolerance)
     rotations = same_hemisphere(rotations, last)
+    if first.max_turn is not None:  # half angles, of which none is above half of pi
+        most = np.array([[[min(first.max_turn, np.pi) if x._has_last else np.pi]] for x in solvers])
+        most *= 0.5
+        half = np.arccos(np.minimum((last * rotations).sum(axis=-1, keepdims=True), 1))
+        half = np.maximum(half, most)  # where it is less, nothing changes
+        rotations = (np.sin(half - most) * last + np.sin(most) * rotations) / np.sin(half)
     state = problem.state(rotations[:, problem.layout.bones], root, np.empty(0))
     for solver, own in zip(solvers, rotations, strict=True):
         solver._last, solver._has_last = own, True
