@@ -334,13 +334,3 @@ def _reordered(values: Array, order: Indices) -> Array:
 
 
 ALL_LIMITS = JointLimits.of(range(len(PARENTS)))
-
-
-def limit_vectors(rotations: ArrayLike) -> Array:
-    """Returns the angles (..., B, 3), rad, to which limits apply; see :class:`JointLimits`."""
-    return ALL_LIMITS.angles(np.asarray(rotations, np.float64))
-
-
-def clamp_to_limits(rotations: ArrayLike) -> Array:
-    """Returns the rotations (..., B, 4) with each angle of :func:`limit_vectors` in its limits."""
-    return ALL_LIMITS.clamped(np.asarray(rotations, np.float64))[0]

@@ -6,14 +6,7 @@ from motions import angle_between, pose, random_pose, turn, walking
 
 from mmpose.metainfo import load_metainfo
 from realtime_pose.ik import BodyJoints, Proportions, Rig, RigSolver, measure_body
-from realtime_pose.ik.rig import (
-    BONE_INDEX,
-    BONE_NAMES,
-    LIMITS,
-    clamp_to_limits,
-    limit_vectors,
-    rest_pose,
-)
+from realtime_pose.ik.rig import ALL_LIMITS, BONE_INDEX, BONE_NAMES, LIMITS, rest_pose
 
 RIG = Rig.default()
 COCO = BodyJoints.of_skeleton('coco')
@@ -100,7 +93,7 @@ def test_straight_arm_keeps_its_twist():
     for bend in np.linspace(80, 0, 17):
         local = pose(leftUpperArm=(60, 0, -40), leftLowerArm=(0, -bend, 0))
         solved = solver.solve(joints_of(local))
-    twist = np.degrees(limit_vectors(solved.rotations)[BONE_INDEX['leftUpperArm'], 0])
+    twist = np.degrees(ALL_LIMITS.angles(solved.rotations)[BONE_INDEX['leftUpperArm'], 0])
     assert twist == pytest.approx(60, abs=3)
 
 
@@ -112,7 +105,7 @@ def test_noise_shows_what_unreachable_costs():
         wanted = joints_of(walking(i / 4)) + rng.normal(0, 0.03, (17, 3))
         solved = RigSolver(RIG, COCO).solve(wanted)
         errors.append(errors_of(solved, wanted).mean())
-        angles = limit_vectors(solved.rotations)
+        angles = ALL_LIMITS.angles(solved.rotations)
         assert np.all(angles >= LIMITS[..., 0] - 1e-6)
         assert np.all(angles <= LIMITS[..., 1] + 1e-6)
     assert np.mean(errors) < 0.03 * np.sqrt(3) / HEIGHT  # nearer than the noise itself
@@ -120,8 +113,8 @@ def test_noise_shows_what_unreachable_costs():
 
 def test_limits():
     local = pose(leftLowerLeg=(-40, 0, 0), rightLowerArm=(0, 170, 0), head=(0, 20, 0))
-    clamped = clamp_to_limits(local)
-    angles = np.degrees(limit_vectors(clamped))
+    clamped, _ = ALL_LIMITS.clamped(local)
+    angles = np.degrees(ALL_LIMITS.angles(clamped))
     assert angles[BONE_INDEX['leftLowerLeg'], 0] == pytest.approx(-5)
     assert angles[BONE_INDEX['rightLowerArm'], 1] == pytest.approx(155)
     np.testing.assert_array_equal(clamped[BONE_INDEX['head']], turn(y=20))
@@ -132,7 +125,7 @@ def test_backward_knee_is_not_followed():
     ankle, knee = 15, 13
     joints[ankle] = joints[knee] + (0, -0.3, 0.28)  # bent forwards by 70 degrees
     solved = RigSolver(RIG, COCO).solve(joints)
-    knee_angles = np.degrees(limit_vectors(solved.rotations)[BONE_INDEX['leftLowerLeg']])
+    knee_angles = np.degrees(ALL_LIMITS.angles(solved.rotations)[BONE_INDEX['leftLowerLeg']])
     assert -5.1 < knee_angles[0] < 156
 
 
