@@ -47,8 +47,8 @@ def build_detector(
             - None, which is ``torchvision``.
         device: Where networks run, such as ``cpu`` or ``cuda:0``.
         score_threshold: Boxes with a lower score are dropped.
-        nms_threshold: Of two boxes that overlap (IoU) by more than this, the one with the lower
-            score is dropped; None keeps both. Boxes of files and callables are left alone.
+        nms_threshold: Of two boxes of a category that overlap (IoU) by more than this, the
+            one with the lower score is dropped; None keeps both. Those of files and callables stay.
         categories: What to look for: names, COCO ids, ``animal`` for all the animals of COCO, or
             ``any``; or a dict of names and the ids that boxes get.
         class_names: Names of the classes of a ``.onnx`` file in their order, where they are not

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmpose.detectors.categories import Categories
+from mmpose.detectors.categories import COCO_IDS, GROUPS, Categories
 from mmpose.structures import Boxes, box_iou_xywh
 
 
@@ -20,8 +20,8 @@ class Selection:
     Attributes:
         categories: As for ``choose_classes``.
         score_threshold: Boxes with a lower score are dropped.
-        nms_threshold: Of two boxes that overlap (IoU) by more than this, whatever their
-            categories, the one with the lower score is dropped. None keeps both.
+        nms_threshold: Of two boxes of a category that overlap (IoU) by more than this, the one
+            with the lower score is dropped, see ``suppress``. None keeps both.
 
     Raises:
         ValueError: If a threshold is outside 0..1.
@@ -68,11 +68,17 @@ class Selection:
 
 
 def suppress(boxes: Boxes, max_iou: float) -> Boxes:
-    """Non-maximum suppression (NMS) of boxes by IoU, given by descending score."""
+    """Non-maximum suppression (NMS) of boxes by IoU in each category, given by descending score.
+
+    COCO's animals count as one category: a horse that is also found as a cow is one animal.
+    """
+    animals = [COCO_IDS[name] for name in GROUPS['animal']]
+    kinds = np.where(np.isin(boxes.category_ids, animals), animals[0], boxes.category_ids)
     left = np.arange(len(boxes))
     kept: list[NDArray[np.int64]] = []
     while len(left):
         best, left = left[:1], left[1:]
         kept.append(best)
-        left = left[box_iou_xywh(boxes.xywh[best], boxes.xywh[left]) <= max_iou]
+        is_other = kinds[left] != kinds[best]
+        left = left[is_other | (box_iou_xywh(boxes.xywh[best], boxes.xywh[left]) <= max_iou)]
     return boxes.select(np.concatenate(kept) if kept else [])

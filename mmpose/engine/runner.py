@@ -56,9 +56,9 @@ from mmpose.engine.resume import (
 )
 from mmpose.engine.sharding import (
     STRATEGIES,
-    full_state,
     is_sharded,
-    load_full_state,
+    load_optimizer_state,
+    optimizer_state,
     replicate_model,
     shard_model,
     to_cpu,
@@ -396,22 +396,20 @@ class PoseRunner(Runner):
         }
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         checkpoint['log_window'] = self._log_window()
+        if self.rank == 0 or is_sharded(self.model):
+            checkpoint = to_cpu(checkpoint)
         if self.rank == 0:
-            write_atomically(to_cpu(checkpoint), Path(self.work_dir, name))
+            write_atomically(checkpoint, Path(self.work_dir, name))
 
     def _gather_state(self) -> dict[str, Any]:
-        state = self._model_and_optimizer()
-        if isinstance(self.optim_wrapper, PoseOptimWrapper):
-            state['accumulation'] = self.optim_wrapper.accumulation_state(self.bare_model)
+        own, state = self.optim_wrapper, {'state_dict': self.bare_model.state_dict()}
+        is_spread = is_sharded(self.model)
+        state['optimizer'] = (
+            optimizer_state(self.model, own.optimizer) if is_spread else own.state_dict()
+        )
+        if isinstance(own, PoseOptimWrapper):
+            state['accumulation'] = own.accumulation_state(self.bare_model)
         return state
-
-    def _model_and_optimizer(self) -> dict[str, Any]:
-        if is_sharded(self.model):
-            return full_state(self.model, self.optim_wrapper.optimizer)
-        return {
-            'state_dict': self.bare_model.state_dict(),
-            'optimizer': self.optim_wrapper.state_dict(),
-        }
 
     def _log_window(self) -> dict[str, torch.Tensor]:
         """The latest values of what the log averages, so that it goes on with the same averages."""
@@ -499,10 +497,11 @@ class PoseRunner(Runner):
             checkpoint['state_dict'].update({n.removeprefix('module.'): averaged[n] for n in names})
             yield 'the config has no EMAHook, so the averaged weights are left out'
         settings = group_settings(self.optim_wrapper.optimizer)
+        self.bare_model.load_state_dict(checkpoint['state_dict'], strict=True)
         if is_sharded(self.model):
-            load_full_state(self.model, self.optim_wrapper.optimizer, checkpoint)
+            optimizer, state = self.optim_wrapper.optimizer, checkpoint['optimizer']
+            load_optimizer_state(self.model, optimizer, state)
         else:
-            self.bare_model.load_state_dict(checkpoint['state_dict'], strict=True)
             self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
         length = len(self.train_dataloader)
         steps = steps_until(

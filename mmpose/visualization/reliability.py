@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpose.visualization.curves import COLORS, DPI, INK, decorate_axes
+from mmpose.visualization.run_curves import COLORS, DPI, INK, decorate_axes
 
 
 def plot_reliability(

@@ -89,6 +89,26 @@ def test_suppression_against_torchvision():
     assert len(suppress(Boxes.from_xywh([]), 0.5)) == 0
 
 
+def test_suppression_by_category_against_torchvision():
+    import torch
+    from torchvision.ops import batched_nms
+
+    rng = np.random.default_rng(1)
+    scores = np.sort(rng.uniform(size=300))[::-1].astype(np.float32)
+    xywh = np.concatenate([rng.integers(0, 200, (300, 2)), rng.integers(5, 90, (300, 2))], 1)
+    boxes = Boxes.from_xywh(xywh, scores, rng.choice([1, 2, 44], 300))
+    corners = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], 1).astype(np.float32)
+    ids = torch.tensor(boxes.category_ids)
+    kept = batched_nms(torch.tensor(corners), torch.tensor(scores.copy()), ids, 0.5).numpy()
+    np.testing.assert_array_equal(suppress(boxes, 0.5).xywh, boxes.xywh[kept])
+
+
+@pytest.mark.parametrize(('ids', 'num'), [([1, 1], 1), ([1, 18], 2), ([19, 21], 1)])
+def test_a_horse_that_is_also_a_cow_is_one_animal_beside_its_rider(ids, num):
+    boxes = Boxes.from_xywh([[0, 0, 90, 90], [0, 0, 90, 80]], [0.9, 0.8], ids)
+    assert len(suppress(boxes, 0.65)) == num
+
+
 def test_overlap_of_boxes():
     first = np.array([[0, 0, 10, 10], [0, 0, 0, 0.0]])
     second = np.array([[5, 0, 10, 10], [0, 0, 10, 10], [50, 0, 10, 10.0]])

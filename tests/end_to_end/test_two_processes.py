@@ -48,10 +48,18 @@ def test_two_ranks_resume(two_ranks, toy, tmp_path):
     assert (two_ranks / 'epoch_2.pth').is_file()
 
 
-def test_sharded_training_saves_a_plain_checkpoint_and_resumes(toy, tmp_path):
-    options = train_options(toy, 'strategy=fsdp', 'train_cfg.max_epochs=1')
+@pytest.mark.parametrize('averages', [[], ["custom_hooks=[dict(type='EMAHook',momentum=0.1)]"]])
+def test_sharded_training_saves_a_plain_checkpoint_and_resumes(toy, tmp_path, averages):
+    options = train_options(toy, 'strategy=fsdp', 'train_cfg.max_epochs=1', *averages)
     command = [2, 'train', options[0], '--work-dir', tmp_path]
     ranks(*command, *options[1:])
+    if averages:
+        ranks(*command[:4], tmp_path / 'ddp', *options[1:], 'strategy=ddp')
+        state, wanted = (
+            read_checkpoint(folder / 'epoch_1.pth') for folder in (tmp_path, tmp_path / 'ddp')
+        )
+        for key in ('state_dict', 'ema_state_dict'):  # the averages; the last weights
+            torch.testing.assert_close(dict(state[key]), dict(wanted[key]), atol=1e-4, rtol=1e-3)
     done = ranks(*command, '--resume', *options[1:], 'train_cfg.max_epochs=2')
     assert 'resumed from' in done.stdout
     tested = ranks(

@@ -50,7 +50,7 @@ def blue_rows(path):
         (train_records() + val_records(), True, True),
         (train_records(), True, True),  # one panel fills the height
         (val_records(), True, True),
-        (train_records(1, 1), False, False),  # one faint dot
+        (train_records(1, 1), True, False),  # one dot in the middle, and its name
     ],
 )
 def test_curves_are_in_their_panels(tmp_path, records, upper, lower):
