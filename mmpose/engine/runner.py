@@ -482,7 +482,7 @@ class PoseRunner(Runner):
         batches_done, changes = batches_done_now(meta, self._batches())
         yield from changes
         epoch, iteration = meta['epoch'], meta['iter']
-        self.is_resuming = True
+        self.is_resuming = self._resume = True  # the latter is what mmengine's EMAHook asks
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         owed = meta.get('owed_evaluation', '')
         states = noted_evaluation(folder, owed)

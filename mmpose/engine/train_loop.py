@@ -161,5 +161,7 @@ class PoseTrainLoop(EpochBasedTrainLoop):
         """Gives every rank the BatchNorm statistics of rank 0, which are those in checkpoints."""
         if self.runner.world_size == 1:
             return
-        for buffer in self.runner.model.buffers():
-            broadcast(buffer, src=0)
+        averaged = [hook.ema_model for hook in self.runner.hooks if hasattr(hook, 'ema_model')]
+        for model in (self.runner.model, *averaged):
+            for buffer in model.buffers():
+                broadcast(buffer, src=0)

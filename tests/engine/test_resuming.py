@@ -6,6 +6,8 @@ import shutil
 import pytest
 from training import EACH_ITERATION, losses, rates, records, train
 
+from mmpose.engine.checkpoint_files import LAUNCH_TIME
+
 BUFFER = {'train_dataloader.sampler.image_buffer': 5, **EACH_ITERATION}
 ACCUMULATING = {'optim_wrapper.accumulative_counts': 3, **EACH_ITERATION}
 
@@ -197,10 +199,23 @@ def test_damaged_checkpoints_are_not_replaced(whole, data_root, tmp_path):
     assert (tmp_path / 'epoch_1.pth').read_bytes() == b'half'
 
 
-def test_raw_weights_go_on_where_averaging_ends(data_root, tmp_path):
-    def average(cfg):
-        cfg.custom_hooks = [{'type': 'EMAHook', 'momentum': 0.1}]
+def average(cfg):
+    cfg.custom_hooks = [{'type': 'EMAHook', 'momentum': 0.1}]
 
+
+def test_raw_weights_go_on_after_a_restart_by_torchrun(data_root, tmp_path, monkeypatch):
+    """Such a run is not told to resume."""
+    train(data_root, tmp_path / 'a', EACH_ITERATION, prepare=average)
+    work_dir = start_at(tmp_path / 'a', tmp_path / 'b', 'iter_3.pth')
+    for name, value in (('RESTART_COUNT', '1'), ('MAX_RESTARTS', '2')):
+        monkeypatch.setenv(f'TORCHELASTIC_{name}', value)
+    monkeypatch.setenv(LAUNCH_TIME, '0')
+    train(data_root, work_dir, EACH_ITERATION, prepare=average)
+    expected = losses(tmp_path / 'a')
+    assert losses(work_dir) == {step: expected[step] for step in range(4, 9)}
+
+
+def test_raw_weights_go_on_where_averaging_ends(data_root, tmp_path):
     train(data_root, tmp_path / 'a', EACH_ITERATION, prepare=average)
     work_dir = start_at(tmp_path / 'a', tmp_path / 'b', 'iter_3.pth')
     train(data_root, work_dir, EACH_ITERATION, 'auto')

@@ -12,6 +12,7 @@ from mmpose.apis.cli import one_sentence, run_tool
 from mmpose.apis.machine_errors import is_first_to_tell
 from mmpose.engine import LossGuardHook, MixedPrecisionOptimWrapper
 from mmpose.engine.distributed import init_distributed
+from mmpose.engine.train_loop import PoseTrainLoop
 
 
 def test_launcher_must_be_known():
@@ -39,6 +40,17 @@ def test_impossible_precision_is_refused(dtype, message, monkeypatch):
     monkeypatch.setattr('mmpose.engine.amp.get_device', lambda: 'cpu')
     with pytest.raises(ValueError, match=message):
         MixedPrecisionOptimWrapper(optimizer(), dtype=dtype)
+
+
+def test_ranks_share_the_statistics_of_both_models(monkeypatch):
+    """Also those that an EMAHook averages, by which ranks validate and which are saved."""
+    shared = []
+    monkeypatch.setattr('mmpose.engine.train_loop.broadcast', lambda x, src: shared.append(id(x)))
+    models = [torch.nn.BatchNorm2d(2), torch.nn.BatchNorm2d(2)]
+    hooks = [SimpleNamespace(), SimpleNamespace(ema_model=models[1])]
+    runner = SimpleNamespace(world_size=2, model=models[0], hooks=hooks)
+    PoseTrainLoop._share_buffers(SimpleNamespace(runner=runner))
+    assert shared == [id(buffer) for model in models for buffer in model.buffers()]
 
 
 def test_bfloat16_runs_on_a_cpu(monkeypatch):
