@@ -77,9 +77,9 @@ def _plain_sections(path: Path, num: int) -> Iterator[tuple[str, Items]]:
     text = path.read_bytes()
     start = text.index(b'[', text.index(b'"annotations"'))
     end = next(LIST_END.finditer(text, start)).end()
-    content = fast_loads()(text[:start] + b'0.125' + text[end:])
     parts = number_columns(BytesIO(text[start:end]), WHOLE)
     columns = join_columns(parts, (end - start) / json_file.PIECE)
+    content = fast_loads()(text[:start] + b'0.125' + text[end:])
     if content.pop('annotations') != 0.125 or columns['keypoints'].shape[1] != num:
         raise LookupError
     for name, value in content.items():
