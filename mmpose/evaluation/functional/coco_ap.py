@@ -30,7 +30,7 @@ from mmpose.evaluation.functional.coco_matching import (
     pose_boxes,
 )
 from mmpose.evaluation.functional.oks import keypoint_variances
-from mmpose.evaluation.functional.ragged import best_in_groups, rank_in_group
+from mmpose.evaluation.functional.ragged import best_in_groups, descending, rank_in_group
 
 OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_POINTS = np.linspace(0, 1, 101)
@@ -135,7 +135,7 @@ class MatchedPoses:
         for category_id in np.unique(self.gt.category_ids):
             rows = np.flatnonzero(self.dt.category_id == category_id)
             is_member = self.gt.category_id == category_id
-            yield rows[np.argsort(-self.dt.scores[rows], kind='stable')], is_member
+            yield rows[descending(self.dt.scores[rows])], is_member
 
 
 def evaluate_coco(
