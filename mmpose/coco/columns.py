@@ -21,6 +21,7 @@ from mmpose.coco.json_fields import (
     MAX_INTEGER,
     MAX_NUMBER,
     FieldError,
+    Items,
     Json,
     flag,
     identifier,
@@ -63,10 +64,10 @@ class Columns:
     Args:
         path: The file, for messages.
         what: Word for an entry, such as ``annotation``.
+        items: The entries, or the values of their fields: lists, or (N, D) numbers for lists of D.
         report: Gets every problem; None raises the first one.
         numbers: Numbers of the entries, by which they are named; None where their ``id`` does it.
         kind: Kind of a problem unless another one is given.
-        values: Values of fields that were read already.
 
     Attributes:
         bad: (N,). Entries with a problem; what the columns hold there means nothing.
@@ -76,17 +77,19 @@ class Columns:
         self,
         path: Path,
         what: str,
-        items: Sequence[Any],
+        items: Items,
         report: Report | None = None,
         numbers: Sequence[int] | None = None,
         kind: str = 'malformed_annotation',
-        values: dict[str, list[Any]] | None = None,
     ) -> None:
         self.path, self.what, self.report, self.kind = path, what, report, kind
         self.entry_numbers = numbers
+        self._is_table = isinstance(items, dict)
+        self._values: dict[str, Any] = items if isinstance(items, dict) else {}
+        if isinstance(items, dict):
+            items = [{}] * len(next(iter(items.values())))
         self.bad: Bools = np.zeros(len(items), np.bool_)
         self.items: Sequence[Json] = items
-        self._values = {} if values is None else values
         if not set(map(type, items)) <= {dict}:
             for row, item in enumerate(items):
                 if type(item) is not dict:
@@ -129,7 +132,7 @@ class Columns:
         found = f"field '{key}' holds NaN or infinity"
         self.check(good, lambda row: found, f'finite numbers up to {MAX_NUMBER:g}', kind)
 
-    def values(self, key: str) -> list[Any]:
+    def values(self, key: str) -> Any:
         """Values of a field as they are; None where an entry has none."""
         if key not in self._values:
             try:
@@ -155,9 +158,10 @@ class Columns:
         """Ids of a field: N integers or N strings."""
         values = self.values(key)
         kinds = set(map(type, values))
-        if kinds <= {int} and (not values or max(-min(values), max(values)) < MAX_INTEGER):
-            return values
-        return values if kinds == {str} and all(values) else self._each(key, identifier, 0)
+        is_whole = kinds <= {int} and (not values or max(-min(values), max(values)) < MAX_INTEGER)
+        if is_whole or (kinds == {str} and all(values)):
+            return [*values]
+        return self._each(key, identifier, 0)
 
     def numbers(self, key: str, default: float | None = None) -> Floats:
         """Numbers of a field: (N,); the default, if there is one, where there is none."""
@@ -187,6 +191,8 @@ class Columns:
         """Lists of numbers of a field: (N, length); zeros in the rows to skip."""
         zeros = [0.0] * length
         rows = self.values(key)
+        if self.has_lists(key, length) and isinstance(rows, np.ndarray):
+            return rows
         if skip is not None and skip.any():
             rows = [zeros if out else row for row, out in zip(rows, skip, strict=True)]
         if set(map(type, rows)) <= {list}:
@@ -199,6 +205,13 @@ class Columns:
                 return np.frombuffer(packed, count=len(rows) * length).reshape(-1, length)
         read = partial(numbers, length=length)
         return np.array(self._each(key, read, zeros, skip, kind), np.float64).reshape(-1, length)
+
+    def has_lists(self, key: str, length: int) -> bool:
+        """Whether a field is a list of this length in every entry."""
+        values = self.values(key)
+        if isinstance(values, np.ndarray):
+            return bool(values.shape[1:] == (length,))
+        return set(map(type, values)) <= {list} and set(map(len, values)) <= {length}
 
     def tables(self, key: str, shape: tuple[int, int]) -> Floats:
         """Lists of lists of finite numbers of a field: (N, *shape)."""
@@ -214,6 +227,8 @@ class Columns:
         kind: str | None = None,
     ) -> list[Any]:
         """Reads a field entry by entry; ``instead`` stands for those that fail or are skipped."""
+        if self._is_table:
+            raise LookupError(f"field '{key}' has another form than numbers")
         found = [instead] * len(self.items)
         for row, item in enumerate(self.items):
             if skip is not None and skip[row]:

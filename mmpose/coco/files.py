@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 
+from mmpose.coco import json_file
 from mmpose.coco.columns import Columns, id_array
 from mmpose.coco.instance_layout import InstanceLayout, plain_keypoints
-from mmpose.coco.json_fields import Json
-from mmpose.coco.json_file import list_pieces, load_elements, to_json, without_garbage_collection
+from mmpose.coco.json_fields import Items, Json
+from mmpose.coco.json_file import (
+    fast_loads,
+    load_elements,
+    to_json,
+    without_garbage_collection,
+)
 from mmpose.coco.keypoint_arrays import KeypointDetections, KeypointGroundTruth
+from mmpose.coco.number_table import NOT_PLAIN, join_columns, number_columns
 from mmpose.coco.reader import AnnotationReader
 
 # K, or the fields that hold the keypoints one after the other, with the number of each; of a whole
 # body all may stand in the first one
 KeypointFields = int | Mapping[str, int]
-SIMDJSON_BYTES = 1 << 23  # of a smaller file, the import takes longer than it saves
+WHOLE = ('image_id', 'category_id', 'id', 'ann_id', 'iscrowd')  # fields that are integers
+EXTRA = 'extras.'
+LIST_END = re.compile(rb'}[ \t\n\r]*]')
 
 
 def load_ground_truth(
@@ -47,8 +60,31 @@ def load_ground_truth(
         FileNotFoundError: If the file is missing.
         ValueError: If it is not such a file; the message names the field.
     """
-    reader = AnnotationReader(path, num_keypoints, purpose='evaluation', layout=layout)
-    return reader.read(extras, image_extras, optional_image_extras)
+    make = partial(AnnotationReader, path, num_keypoints, purpose='evaluation', layout=layout)
+    wanted = (extras, image_extras, optional_image_extras)
+    if isinstance(num_keypoints, int) and layout in (None, InstanceLayout()):
+        with suppress(*NOT_PLAIN):
+            return make().read(*wanted, _plain_sections(Path(path), 3 * num_keypoints))
+    return make().read(*wanted)
+
+
+def _plain_sections(path: Path, num: int) -> Iterator[tuple[str, Items]]:
+    """Sections of a file whose annotations hold nothing but numbers, ``num`` of them as keypoints.
+
+    Raises:
+        One of ``NOT_PLAIN``: If it is another file, or a small one.
+    """
+    text = path.read_bytes()
+    start = text.index(b'[', text.index(b'"annotations"'))
+    end = next(LIST_END.finditer(text, start)).end()
+    parts = number_columns(BytesIO(text[start:end]), WHOLE)
+    columns = join_columns(parts, (end - start) / json_file.PIECE)
+    content = fast_loads()(text[:start] + b'0.125' + text[end:])
+    if content.pop('annotations') != 0.125 or columns['keypoints'].shape[1] != num:
+        raise LookupError
+    for name, value in content.items():
+        yield name, value if isinstance(value, list) else [value]
+    yield 'annotations', {key: x.tolist() if x.ndim == 1 else x for key, x in columns.items()}
 
 
 def load_detections(
@@ -74,79 +110,71 @@ def load_detections(
         ValueError: If it is not such a file; the message names the field.
     """
     fields = {'keypoints': num_keypoints} if isinstance(num_keypoints, int) else num_keypoints
-    names, num = list(extras), 0
     with without_garbage_collection():
-        parts = [] if optional_extras else _read_plain(Path(path), fields, names)
-        for records in () if parts else load_elements(Path(path), 'result file'):
-            if not isinstance(records, list):
-                raise ValueError(
-                    f'{path}: not a COCO result file; expected a list of poses but found '
-                    f'{type(records).__name__}'
-                )
-            if not parts and records and isinstance(records[0], dict):
-                names += [name for name in optional_extras if name in records[0]]
-            places = range(num, num + len(records))
-            rows = Columns(Path(path), 'pose', plain_keypoints(records, fields), numbers=places)
-            points = np.concatenate([rows.lists(name, 3 * n) for name, n in fields.items()], axis=1)
-            before = parts[0]['image_id'][:1].tolist() if parts else []
-            parts.append(_pose_columns(rows, points, names, before))
-            num += len(records)
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    found = {name: columns.pop(f'extras.{name}') for name in names}
+        try:
+            with Path(path).open('rb') as file:
+                parts = _plain_poses(file, fields, extras, optional_extras)
+                columns = join_columns(parts, Path(path).stat().st_size / json_file.PIECE)
+        except NOT_PLAIN:
+            columns = _poses(Path(path), fields, extras, optional_extras)
+    names = [name for name in columns if name.startswith(EXTRA)]
+    found = {name.removeprefix(EXTRA): columns.pop(name) for name in names}
     return KeypointDetections(**columns, source=str(path), extras=found)
 
 
-def _read_plain(
-    path: Path, fields: Mapping[str, int], extras: Sequence[str]
-) -> list[dict[str, np.ndarray]]:
-    """Columns of poses of which none has a fault, read by simdjson without a Python float each.
+def _plain_poses(
+    file: BinaryIO, fields: Mapping[str, int], extras: Sequence[str], optional: Sequence[str]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields arrays of the poses of a file of nothing but numbers; of another one, an error."""
+    for columns in number_columns(file, WHOLE):
+        names = [*extras, *(name for name in optional if name in columns)]
+        shapes: dict[str, tuple[int, ...]] = {name: (3 * num,) for name, num in fields.items()}
+        shapes |= dict.fromkeys(('score', *names), ())
+        if any(columns[name].shape[1:] != shape for name, shape in shapes.items()):
+            raise LookupError
+        lists = [columns[name] for name in fields]
+        points = lists[0] if len(lists) == 1 else np.concatenate(lists, axis=1)
+        yield _pose_columns(columns, points, names)
 
-    Returns:
-        Nothing if it is not installed or there may be a fault, which the slower way then names.
-    """
-    columns = {name: list[Any]() for name in ('image_id', 'category_id', 'score', *extras)}
-    packed, num = bytearray(), 3 * fields.get('keypoints', 0)
-    try:
-        if path.stat().st_size < SIMDJSON_BYTES:
-            return []
-        import simdjson
 
-        parser: Any = simdjson.Parser()
-        for text in list_pieces(path) if len(fields) == 1 else ():
-            poses = list(parser.parse(text))
-            for name, column in columns.items():
-                column += [pose[name] for pose in poses]
-            lists = [pose['keypoints'] for pose in poses]
-            # a list in a list would pass for its numbers
-            num_lists = sum(isinstance(value, list) for value in poses[0].values())
-            found = np.count_nonzero(np.frombuffer(text, np.uint8) == ord('['))
-            if set(map(len, lists)) != {num} or found != 1 + num_lists * len(poses):
-                return []
-            packed += b''.join([numbers.as_buffer(of_type='d') for numbers in lists])
-            del poses, lists  # which frees the parser
-        items: list[Json] = [{}] * len(columns['score'])
-        rows = Columns(path, 'pose', items, numbers=range(len(items)), values=columns)
-        points = np.frombuffer(packed, count=len(packed) // 8).reshape(len(items), -1)
-        return [_pose_columns(rows, points, extras, [])] if packed else []
-    except (ImportError, OSError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
-        return []
+def _poses(
+    path: Path, fields: Mapping[str, int], extras: Sequence[str], optional: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Arrays of the poses of any file."""
+    names, num, parts = list(extras), 0, list[dict[str, np.ndarray]]()
+    for records in load_elements(path, 'result file'):
+        if not isinstance(records, list):
+            raise ValueError(
+                f'{path}: not a COCO result file; expected a list of poses but found '
+                f'{type(records).__name__}'
+            )
+        if not parts and records and isinstance(records[0], dict):
+            names += [name for name in optional if name in records[0]]
+        places = range(num, num + len(records))
+        rows = Columns(path, 'pose', plain_keypoints(records, fields), numbers=places)
+        points = np.concatenate([rows.lists(name, 3 * n) for name, n in fields.items()], axis=1)
+        before = parts[0]['image_id'][:1].tolist() if parts else []
+        columns = {'image_id': _checked_ids(rows, before)}
+        for name in ('category_id', 'score', *names):
+            is_whole = name in ('category_id', 'ann_id')
+            columns[name] = rows.integers(name) if is_whole else rows.numbers(name)
+        parts.append(_pose_columns(columns, points, names))
+        num += len(records)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _pose_columns(
-    rows: Columns, points: np.ndarray, extras: Sequence[str], before: list[int | str]
+    columns: Mapping[str, np.ndarray], points: np.ndarray, extras: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Arrays of poses by the names of ``KeypointDetections``; ``before`` has ids that came."""
+    """Arrays of poses by the names of ``KeypointDetections``, and of extras."""
     points = points.reshape(len(points), points.shape[1] // 3, 3)  # (N, 3K) -> (N, K, 3)
     return {
-        'image_id': _checked_ids(rows, before),
-        'category_id': rows.integers('category_id'),
+        'image_id': columns['image_id'],
+        'category_id': columns['category_id'],
         'keypoints': points[..., :2],
         'keypoint_scores': points[..., 2],
-        'scores': rows.numbers('score'),
-        **{
-            f'extras.{name}': rows.integers(name) if name == 'ann_id' else rows.numbers(name)
-            for name in extras
-        },
+        'scores': columns['score'],
+        **{EXTRA + name: columns[name] for name in extras},
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmpose.coco.columns import Columns, EntryProblem, Integers, Report
+from mmpose.coco.json_fields import Items
 
 MAX_SIDE = 1 << 31
 
@@ -34,9 +35,7 @@ class ImageTable:
         self.ids: list[int | str] = []
         self.wh = array('q')
 
-    def add(
-        self, items: Sequence[Any], needs_name: bool = True, needs_size: bool = True
-    ) -> Columns:
+    def add(self, items: Items, needs_name: bool = True, needs_size: bool = True) -> Columns:
         """Appends entries of ``images`` that are in order; returns all of them as columns.
 
         Args:

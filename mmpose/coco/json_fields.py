@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Json = dict[str, Any]
+Items = Sequence[Any] | dict[str, Any]  # entries of a list, or the values of their fields
 
 MAX_INTEGER = 1 << 62  # ids go into int64, and InterHand2.6M doubles them
 MAX_SHOWN = 12  # of a longer list of numbers a message tells the length

@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mmpose.coco.json_fields import Json, show_value
 from mmpose.coco.json_stream import stream_json
 
-PIECE = 1 << 16  # bytes
+PIECE = 1 << 17  # bytes
 
 
 def read_json(path: Path, what: str = 'annotation file') -> Any:
@@ -27,7 +27,7 @@ def read_json(path: Path, what: str = 'annotation file') -> Any:
         raise FileNotFoundError(f'{what} {path} does not exist')
     text = path.read_bytes()
     try:
-        return _fast_loads()(text)
+        return fast_loads()(text)
     except ValueError:
         pass
     # json reads NaN, which the checks of the columns then name; the stream says where a text ends
@@ -47,36 +47,36 @@ def load_elements(path: Path, what: str) -> Iterator[Any]:
         FileNotFoundError: If the file is missing.
         ValueError: If it is not JSON.
     """
-    num, loads = 0, _fast_loads()
+    num, loads = 0, fast_loads()
     with suppress(OSError, ValueError):
-        for text in list_pieces(path):
-            elements = loads(text)
-            yield elements
-            num += len(elements)
+        with path.open('rb') as file:
+            for text in list_pieces(file):
+                elements = loads(text)
+                yield elements
+                num += len(elements)
         return
     content = read_json(path, what)
     yield content[num:] if isinstance(content, list) else content
 
 
-def list_pieces(path: Path) -> Iterator[bytes]:
+def list_pieces(file: BinaryIO) -> Iterator[bytes]:
     """Yields JSON texts, lists of some of the elements of a list; together they are all of them.
 
     Raises:
         ValueError: If the file is no list, or its elements are not told apart this way.
     """
-    with path.open('rb') as file:
-        if file.read(1) != b'[':
+    if file.read(1) != b'[':
+        raise ValueError
+    text = file.read(PIECE)
+    while more := file.read(PIECE):
+        # only whole elements parse, so that a brace inside an element or a string is an error
+        end = text.rfind(b'{')
+        piece = text[:end].rstrip() if end > 0 else b''
+        if not piece[:-1].strip() or not piece.endswith(b','):
             raise ValueError
-        text = file.read(PIECE)
-        while more := file.read(PIECE):
-            # only whole elements parse, so that a brace inside an element or a string is an error
-            end = text.rfind(b'{')
-            piece = text[:end].rstrip() if end > 0 else b''
-            if not piece[:-1].strip() or not piece.endswith(b','):
-                raise ValueError
-            yield b'[' + piece[:-1] + b']'
-            text = text[end:] + more
-        yield b'[' + text
+        yield b'[%b]' % piece[:-1]
+        text = text[end:] + more
+    yield b'[' + text
 
 
 def load_sections(path: Path) -> Iterator[tuple[str, list[Any]]]:
@@ -136,7 +136,8 @@ def without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _fast_loads() -> Callable[[bytes], Any]:
+def fast_loads() -> Callable[[bytes], Any]:
+    """Reader of JSON texts; a ValueError of it may be for a text that json takes, such as NaN."""
     try:
         import orjson
     except ImportError:

@@ -65,6 +65,9 @@ class _Instances:
                 )
         _check_rows(self.extras, shape[0], self.source)
         for name in finite:
+            with np.errstate(over='ignore', invalid='ignore'):
+                if np.isfinite(getattr(self, name).sum()):  # so is each number
+                    continue
             is_finite = np.isfinite(getattr(self, name))
             if not is_finite.all():
                 row = int(np.argwhere(~is_finite)[0, 0])

@@ -30,7 +30,7 @@ from mmpose.coco.instance_layout import (
     InstanceLayout,
     plain_keypoints,
 )
-from mmpose.coco.json_fields import MAX_INTEGER, FieldError, Json, show
+from mmpose.coco.json_fields import MAX_INTEGER, FieldError, Items, Json, show
 from mmpose.coco.json_file import load_sections, without_garbage_collection
 from mmpose.coco.json_stream import stream_batches
 from mmpose.coco.keypoint_arrays import KeypointGroundTruth
@@ -104,6 +104,7 @@ class AnnotationReader:
         extras: Sequence[str] = (),
         image_extras: Sequence[str] = (),
         optional_image_extras: Sequence[str] = (),
+        sections: Iterable[tuple[str, Items]] | None = None,
     ) -> KeypointGroundTruth:
         """Returns the annotations in the order of the file.
 
@@ -113,6 +114,8 @@ class AnnotationReader:
             image_extras: Further fields of every image, numbers or strings.
             optional_image_extras: Further fields of anything, as objects; None where an image has
                 none.
+            sections: The lists of the file with their keys, of entries or of the values of their
+                fields; None reads them.
 
         Raises:
             FileNotFoundError: If the file does not exist.
@@ -122,9 +125,10 @@ class AnnotationReader:
         is_training = self.purpose == 'training'
         self._wanted = find_categories(self.path, self.layout.category)
         with without_garbage_collection():
-            batches = stream_batches(self.path) if is_training else load_sections(self.path)
+            if sections is None:
+                sections = stream_batches(self.path) if is_training else load_sections(self.path)
             try:
-                self._take(batches, extras, image_extras, optional_image_extras)
+                self._take(sections, extras, image_extras, optional_image_extras)
             except (OSError, ValueError) as error:
                 if self.report is None:
                     raise
@@ -137,7 +141,7 @@ class AnnotationReader:
 
     def _take(
         self,
-        batches: Iterable[tuple[str, list[Any]]],
+        batches: Iterable[tuple[str, Items]],
         extras: Sequence[str],
         image_extras: Sequence[str],
         optional_image_extras: Sequence[str],
@@ -182,7 +186,7 @@ class AnnotationReader:
             self._image_extras[name] = np.empty(len(rows.items), dtype=object)
             self._image_extras[name][:] = rows.values(name)
 
-    def _add_categories(self, items: Sequence[Any]) -> None:
+    def _add_categories(self, items: Items) -> None:
         rows = Columns(self.path, 'category', items, self.report)
         for row, category_id in enumerate(rows.integers('id').tolist()):
             names = rows.items[row].get('keypoints') or []
@@ -191,12 +195,13 @@ class AnnotationReader:
             if not rows.bad[row] and (self._wanted is None or category_id in self._wanted):
                 self.categories[category_id] = rows.items[row]
 
-    def _add_annotations(self, items: Sequence[Any], extras: Sequence[str]) -> None:
-        if self._wanted is not None:
-            items = of_categories(items, self._wanted)
-        self.num_annotations += len(items)
-        instances = plain_keypoints(self.layout.instances(items), self.fields)
-        rows = Columns(self.path, 'annotation', instances, self.report)
+    def _add_annotations(self, items: Items, extras: Sequence[str]) -> None:
+        if not isinstance(items, dict):
+            if self._wanted is not None:
+                items = of_categories(items, self._wanted)
+            self.num_annotations += len(items)
+            items = plain_keypoints(self.layout.instances(items), self.fields)
+        rows = Columns(self.path, 'annotation', items, self.report)
         ids, image_ids = rows.integers('id'), rows.identifiers('image_id')
         category = rows.integers('category_id')
         crowd = rows.flags('iscrowd')
@@ -249,7 +254,7 @@ class AnnotationReader:
         values = rows.values(self.first)
         width = 3 * self.fields[self.first]
         skip, is_bare = np.zeros(len(values), np.bool_), np.zeros(len(values), np.bool_)
-        if not (set(map(type, values)) <= {list} and set(map(len, values)) <= {width}):
+        if not rows.has_lists(self.first, width):
             is_bare = np.array([value is None for value in values], np.bool_)
             lengths = [len(value) if isinstance(value, list) else width for value in values]
             skip = is_bare | (np.array(lengths) == 0) | (is_left_out & (np.array(lengths) != width))
@@ -259,10 +264,9 @@ class AnnotationReader:
         return points.reshape(len(points), points.shape[1] // 3, 3), is_bare  # (N, 3K) -> (N, K, 3)
 
     def _part(self, rows: Columns, field: str, num: int, skip: Bools) -> Floats:
-        values = rows.values(field)
-        if not (set(map(type, values)) <= {list} and set(map(len, values)) <= {3 * num}):
+        if not rows.has_lists(field, 3 * num):
             skip = skip.copy()
-            for row, value in enumerate(values):
+            for row, value in enumerate(rows.values(field)):
                 if isinstance(value, list) and len(value) != 3 * num and not skip[row]:
                     self._note_misfit(rows, row, field, len(value))
                     skip[row] = True
@@ -328,7 +332,7 @@ class AnnotationReader:
             return np.zeros((len(is_left_out), 4))
         if key in (CENTER_SCALE, CENTER_ZOOM):
             return self._windows(rows, is_left_out)
-        skip = is_left_out | (self.purpose == 'conversion')
+        skip = (is_left_out | (self.purpose == 'conversion')) & (not rows.has_lists(key, 4))
         if skip.any():
             skip &= np.array([not value for value in rows.values(key)], np.bool_)
         boxes = rows.lists(key, 4, skip)
@@ -514,7 +518,7 @@ class AnnotationReader:
             entry, image_id = f'annotation {ann_ids[row]}', self._image_ids[row]
             expected = 'the id of one of the images'
             self._problem('unlisted_image', entry, f'image_id {image_id}', expected, image_id)
-        if len(np.unique(ann_ids)) < len(ann_ids):
+        if (np.diff(np.sort(ann_ids)) == 0).any():
             self._check_repeated(ann_ids.tolist(), rows.tolist())
         return rows >= 0
 

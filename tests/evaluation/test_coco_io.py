@@ -6,7 +6,7 @@ import pytest
 from evaluation_cases import POSE, SIDE, annotation_file, detections, shifted
 
 from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
-from mmpose.coco import files, json_file
+from mmpose.coco import files, json_file, number_table
 from mmpose.evaluation.functional import (
     load_detections,
     load_ground_truth,
@@ -24,7 +24,7 @@ def reader(request, monkeypatch):
     """Each reader of JSON."""
     if request.param != 'json':
         pytest.importorskip(request.param, reason=f'{request.param} is not installed')
-    monkeypatch.setattr(files, 'SIMDJSON_BYTES', 0)
+    monkeypatch.setattr(number_table, 'MIN_BYTES', 0)
     missing = READERS[: READERS.index(request.param)]
     real_import = builtins.__import__
 
@@ -276,7 +276,7 @@ def test_results_without_faults_are_read_by_simdjson_alone(tmp_path, monkeypatch
     path = tmp_path / 'results.json'
     path.write_text(json.dumps([{**record, **more} for record in _records(20)]))
     monkeypatch.setattr(json_file, 'PIECE', 5000)
-    monkeypatch.setattr(files, 'SIMDJSON_BYTES', 0)
+    monkeypatch.setattr(number_table, 'MIN_BYTES', 0)
     extras = ['ann_id'] if 'ann_id' in more else []
     expected = load_detections(path, 17, extras)
     monkeypatch.setattr(files, 'load_elements', None)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mmpose.evaluation.functional.ragged import (
+    descending,
     expand_ranges,
     iterate_pairs,
     rank_in_group,
@@ -36,3 +37,10 @@ def test_chunks_hold_all_pairs_once_and_in_order(pairs_per_chunk):
     assert np.concatenate([np.stack(chunk, axis=1) for chunk in chunks]).tolist() == expected
     # a chunk exceeds the limit only if it is a single row
     assert all(len(rows) <= pairs_per_chunk or len(set(rows)) == 1 for rows, _ in chunks)
+
+
+@pytest.mark.parametrize('num', [0, 1, 2, 1000])
+@pytest.mark.parametrize('decimals', [0, 1, 9])
+def test_rows_by_descending_score_are_those_of_a_stable_sort(num, decimals):
+    scores = np.random.default_rng(num).normal(size=num).round(decimals)  # with -0.0 and 0.0
+    assert descending(scores).tolist() == np.argsort(-scores, kind='stable').tolist()

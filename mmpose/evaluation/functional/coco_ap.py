@@ -8,7 +8,7 @@ equal those of xtcocotools and faster-coco-eval.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ from mmpose.evaluation.functional.coco_matching import (
     pose_boxes,
 )
 from mmpose.evaluation.functional.oks import keypoint_variances
-from mmpose.evaluation.functional.ragged import best_in_groups, rank_in_group
+from mmpose.evaluation.functional.ragged import best_in_groups, descending, rank_in_group
 
 OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_POINTS = np.linspace(0, 1, 101)
@@ -99,7 +99,7 @@ class MatchedPoses:
 
     Attributes:
         gt: Ground truth in the order of the matching.
-        dt: The detections that were kept, in the order of the matching.
+        dt: The detections that were kept, in the order of the matching; without keypoints.
         matches: Outcome for ``dt``.
         gt_ignored: (A, G). True where an annotation does not count in an area range.
     """
@@ -135,7 +135,7 @@ class MatchedPoses:
         for category_id in np.unique(self.gt.category_ids):
             rows = np.flatnonzero(self.dt.category_id == category_id)
             is_member = self.gt.category_id == category_id
-            yield rows[np.argsort(-self.dt.scores[rows], kind='stable')], is_member
+            yield rows[descending(self.dt.scores[rows])], is_member
 
 
 def evaluate_coco(
@@ -181,17 +181,17 @@ def match_poses(
     gt, gt_group = gt.take(order), group[order]
     group = group_index(gt, dt)
     kept = best_in_groups(group, dt.scores, max_detections)
-    dt, dt_group = dt.take(kept), group[kept]
-    boxes = pose_boxes(dt.keypoints)
+    dt_group, boxes = group[kept], np.take(pose_boxes(dt.keypoints), kept, axis=1)
     dt_extents = _box_areas(boxes) if dt_extents is None else dt_extents[kept]
 
     gt_area = _object_areas(gt, use_area)
     variances, min_oks = keypoint_variances(sigmas), float(OKS_THRESHOLDS.min())
-    pairs = find_pairs(gt, gt_group, gt_area, dt, dt_group, boxes, variances, min_oks)
+    pairs = find_pairs(gt, gt_group, gt_area, dt, dt_group, boxes, variances, min_oks, kept)
     gt_ignored = _outside_ranges(gt_area) | (gt.num_labelled == 0) | gt.iscrowd  # (A, G)
     dt_rank, dt_outside = rank_in_group(dt_group), _outside_ranges(dt_extents)
     matches = match_detections(pairs, dt_rank, dt_outside, gt_ignored, gt.iscrowd, OKS_THRESHOLDS)
-    return MatchedPoses(gt, dt, matches, gt_ignored)
+    none = {name: getattr(dt, name)[:, :0] for name in ('keypoints', 'keypoint_scores')}
+    return MatchedPoses(gt, replace(dt, extras={}, **none).take(kept), matches, gt_ignored)
 
 
 def extents(keypoints: FloatArray) -> FloatArray:
@@ -233,12 +233,12 @@ def _accumulate(matched: MatchedPoses) -> CocoScores:
     precision = np.full((*shape, len(RECALL_POINTS)), -1.0)
     recall = np.full(shape, -1.0)
     for c, (rows, is_member) in enumerate(matched.by_category()):
-        matches = matched.matches.take(rows)
         num_annotations = (~matched.gt_ignored[:, is_member]).sum(axis=1)  # (A,)
         for a in np.flatnonzero(num_annotations):
-            num_counted = np.cumsum(~matches.is_ignored[a], axis=1)  # (T, d)
-            for t, hits in enumerate(map(np.flatnonzero, matches.is_true[a])):
-                precision[c, a, t] = precision_at_recalls(num_counted[t, hits], num_annotations[a])
+            for t in range(len(OKS_THRESHOLDS)):
+                counted = rows.compress(~matched.matches.is_ignored[a, t][rows])
+                hits = np.flatnonzero(matched.matches.is_true[a, t][counted])
+                precision[c, a, t] = precision_at_recalls(hits + 1, num_annotations[a])
                 recall[c, a, t] = len(hits) / num_annotations[a]
     return CocoScores(category_ids, precision, recall)
 

@@ -34,8 +34,8 @@ def evaluate_files(
     Args:
         sigmas: (K,). OKS constants of the skeleton.
         use_area: Whether the annotated area is the object area; else 0.53 of the box is.
-        backend: One of ``BACKENDS``. ``hotcoco`` reads the two files itself, which is faster and
-            checks less of what is in them.
+        backend: One of ``BACKENDS``. ``hotcoco`` reads the two files itself, and checks
+            less of what is in them.
 
     Returns:
         ``AP``, ``AP .5``, ..., ``AR (L)``; -1 where nothing is annotated.

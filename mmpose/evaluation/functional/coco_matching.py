@@ -8,7 +8,9 @@ are dropped first, which leaves far fewer pairs than there are.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +23,11 @@ from mmpose.coco.keypoint_arrays import (
     KeypointGroundTruth,
 )
 from mmpose.evaluation.functional.oks import EPS, enlarged_box, oks_to_ground_truth
-from mmpose.evaluation.functional.ragged import iterate_group_pairs, segment_starts
+from mmpose.evaluation.functional.ragged import iterate_group_pairs, rank_in_group, segment_starts
 
 CEILING = 1 - 1e-10  # an OKS of 1 must pass a threshold of 1 in spite of rounding
 POSES_PER_CHUNK = 2048  # 0.5 MB of 17 keypoints
 MAX_TABLE = 1 << 20  # ids within such a range are looked up, others are searched for
-COUNTED = 1 << 30  # added to the preference for an annotation that counts, above any rank
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def find_pairs(
     dt_boxes: FloatArray,
     variances: FloatArray,
     min_oks: float,
+    dt_rows: IntArray | None = None,
 ) -> OksPairs:
     """Pairs of the same group with an OKS of at least ``min_oks``.
 
@@ -107,19 +109,21 @@ def find_pairs(
         dt_boxes: (4, D), image px. ``pose_boxes`` of the detections.
         variances: (K,), of ``oks.keypoint_variances``.
         min_oks: Above 0.
+        dt_rows: (D,). Rows of ``dt`` that the detections are; None for all in their order.
     """
     min_oks = min(min_oks, CEILING)
     kept = [OksPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
-    low, high, reach = _reaches(gt, gt_area, float(variances.max()), min_oks)
+    boxes, reach = _reaches(gt, gt_area, float(variances.max()), min_oks)
+    poses, targets = (x.keypoints.reshape(-1, 2 * len(variances)) for x in (dt, gt))
     for detection, annotation in iterate_group_pairs(dt_group, gt_group):
-        before = [low[i, annotation] - dt_boxes[i + 2, detection] for i in (0, 1)]
-        behind = [dt_boxes[i, detection] - high[i, annotation] for i in (0, 1)]
-        gaps = map(np.maximum, before, behind)
-        near = sum(gap.clip(0) ** 2 for gap in gaps) <= reach[annotation]
+        box, other = np.take(dt_boxes, detection, axis=1), np.take(boxes, annotation, axis=1)
+        gaps = np.maximum(box[:2] - other[2:], other[:2] - box[2:]).clip(0)  # (2, P)
+        near = np.square(gaps, out=gaps).sum(axis=0) <= reach[annotation]
         detection, annotation = detection[near], annotation[near]
+        rows = detection if dt_rows is None else dt_rows[detection]
         oks = oks_to_ground_truth(
-            dt.keypoints[detection],
-            gt.keypoints[annotation],
+            np.take(poses, rows, axis=0).reshape(-1, len(variances), 2),
+            np.take(targets, annotation, axis=0).reshape(-1, len(variances), 2),
             gt.keypoints_visible[annotation],
             gt_area[annotation],
             gt.bbox_xywh[annotation],
@@ -146,23 +150,22 @@ def pose_boxes(keypoints: FloatArray) -> FloatArray:
 
 def _reaches(
     gt: KeypointGroundTruth, gt_area: FloatArray, variance: float, min_oks: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray]:
     """Boxes that keypoints are compared with, and the square of the distance from which all miss.
 
     Where no keypoint of a detection comes that close, none has a similarity of ``min_oks``, and
     so neither has their mean.
 
     Returns:
-        Low corners (2, G), high corners (2, G) and squared distances (G,).
+        Low and high corners (4, G), as of ``pose_boxes``, and squared distances (G,).
     """
-    visible = gt.keypoints_visible[..., None]
-    low, high = (corner.T for corner in enlarged_box(gt.bbox_xywh))
-    low = np.minimum(low, high)
-    labelled = gt.keypoints_visible.any(axis=1)
-    low = np.where(labelled, pose_boxes(np.where(visible, gt.keypoints, np.inf))[:2], low)
-    high = np.where(labelled, pose_boxes(np.where(visible, gt.keypoints, -np.inf))[2:], high)
+    visible = gt.keypoints_visible
+    one = gt.keypoints[np.arange(len(visible)), visible.argmax(axis=1)]  # (G, 2), labelled if any
+    labelled = pose_boxes(np.where(visible[..., None], gt.keypoints, one[:, None]))
+    enlarged = pose_boxes(np.stack(enlarged_box(gt.bbox_xywh), axis=1))
+    boxes = np.where(visible.any(axis=1), labelled, enlarged)
     reach = -2.000001 * np.log(min_oks) * variance * (gt_area + EPS)
-    return low, high, np.where(gt_area < 0, np.inf, reach)
+    return boxes, np.where(gt_area < 0, np.inf, reach)
 
 
 def match_detections(
@@ -188,34 +191,40 @@ def match_detections(
     Returns:
         True and ignored detections per range and threshold.
     """
-    num_ranges, num_detections = dt_outside.shape
-    preference = _preferences(pairs, gt_ignored)  # (P, A)
-    best = np.zeros((num_detections, num_ranges, len(thresholds)), dtype=np.int32)
-    taken = np.zeros((len(gt_iscrowd), num_ranges, len(thresholds)), dtype=np.bool_)
-    limits = np.minimum(thresholds, CEILING)
-    order = np.argsort(dt_rank[pairs.detection], kind='stable')
-    rank_starts = segment_starts(dt_rank[pairs.detection][order])
-    for rows in np.split(order, rank_starts[1:]) if len(order) else []:
-        annotation = pairs.annotation[rows]
-        is_free = ~taken[annotation] & (pairs.oks[rows, None, None] >= limits)  # (p, A, T)
-        claim = np.where(is_free, preference[rows, :, None], 0)
-        starts = segment_starts(pairs.detection[rows])
-        winner = np.maximum.reduceat(claim, starts, axis=0)  # (d, A, T)
-        best[pairs.detection[rows[starts]]] = winner
-        sizes = np.diff(np.append(starts, len(rows)))
-        has_won = is_free & (claim == np.repeat(winner, sizes, axis=0))
+    bits = 1 << np.arange(len(dt_outside) * len(thresholds)).reshape(len(dt_outside), -1)  # (A, T)
+    assert bits.min() > 0, 'each range and threshold needs a bit of an integer'
+    reached = (pairs.oks >= np.minimum(thresholds, CEILING)[:, None]).T @ bits.sum(axis=0)  # (P,)
+    ignored, outside = (bits.sum(axis=1) @ x for x in (gt_ignored, dt_outside))  # (G,) and (D,)
+    taken = np.zeros(len(gt_iscrowd), np.int64)
+    won, is_true = np.zeros((2, len(dt_rank)), np.int64)
+    for rows, counts in _turns(pairs, dt_rank):
+        detection, annotation = pairs.detection[rows], pairs.annotation[rows]
+        claim = reached[rows] & ~(won[detection] | taken[annotation])
+        claim &= ~ignored[annotation] if counts else ignored[annotation]
+        won[detection] |= claim
+        is_true[detection] |= claim * counts
         # one detection per group and rank: no annotation occurs twice among these rows
-        taken[annotation] |= has_won & ~gt_iscrowd[annotation, None, None]
-    is_true = best > COUNTED
-    is_ignored = np.where(best == 0, dt_outside.T[..., None], ~is_true)
-    # (D, A, T) -> (A, T, D)
-    return Matches(*(np.ascontiguousarray(x.transpose(1, 2, 0)) for x in (is_true, is_ignored)))
+        taken[annotation] |= claim * ~gt_iscrowd[annotation]
+    outcome = is_true, won ^ is_true | outside & ~won
+    # (D,) -> (A, T, D)
+    return Matches(*(np.stack([[x & bit != 0 for bit in row] for row in bits]) for x in outcome))
 
 
-def _preferences(pairs: OksPairs, gt_ignored: BoolArray) -> IntArray:
-    """Rank of each pair among all pairs by (OKS, annotation), from 1, ``COUNTED`` on top."""
-    order = np.lexsort((pairs.annotation, pairs.oks))
-    rank = np.empty(len(order), dtype=np.int32)
-    rank[order] = np.arange(1, len(order) + 1, dtype=np.int32)
-    counts = ~gt_ignored[:, pairs.annotation].T  # (P, A)
-    return np.asarray(rank[:, None] + np.where(counts, COUNTED, 0).astype(np.int32))
+def _turns(pairs: OksPairs, dt_rank: IntArray) -> Iterator[tuple[IntArray, bool]]:
+    """Yields rows of pairs in the order in which detections may claim, and whether what counts.
+
+    The rows of a turn have the same rank, and the same place in the preference of a detection.
+    """
+    rank, place = dt_rank[pairs.detection], np.zeros(len(pairs.oks), np.int64)
+    rows = np.flatnonzero(np.bincount(pairs.detection)[pairs.detection] > 1)
+    better = np.lexsort((-pairs.annotation[rows], -pairs.oks[rows], pairs.detection[rows]))
+    place[rows[better]] = rank_in_group(pairs.detection[rows[better]])
+    turn = rank * (place.max(initial=0) + 1) + place
+    turn = turn.astype(np.min_scalar_type(turn.max(initial=0)))  # 16 bits sort much faster
+    order = np.argsort(turn, kind='stable')
+    turns = np.split(order, segment_starts(turn[order])[1:]) if len(order) else []
+    for _, same in groupby(turns, lambda rows: rank[rows[0]]):
+        of_rank = list(same)
+        for counts in (True, False):
+            for rows in of_rank:
+                yield rows, counts

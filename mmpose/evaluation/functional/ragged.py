@@ -53,6 +53,15 @@ def expand_ranges(starts: IntArray, counts: IntArray) -> IntArray:
     return np.asarray(np.arange(total) + np.repeat(starts - offsets, counts), dtype=np.int64)
 
 
+def descending(scores: FloatArray) -> IntArray:
+    """Rows by descending score, of equal ones the earlier first; sooner than by a stable sort."""
+    order = np.argsort(-scores)
+    ordered = scores[order]
+    order[1:] += np.cumsum(ordered[1:] != ordered[:-1]) * len(order)
+    order.sort()
+    return np.asarray(order % max(len(order), 1), dtype=np.int64)
+
+
 def best_in_groups(groups: IntArray, scores: FloatArray, num: int) -> IntArray:
     """Rows of the ``num`` best scores of each group, by group and descending score.
 
@@ -60,7 +69,7 @@ def best_in_groups(groups: IntArray, scores: FloatArray, num: int) -> IntArray:
         groups: (N,), from 0.
         scores: (N,). Of equal ones the earlier is better.
     """
-    rows = np.argsort(-scores, kind='stable')
+    rows = descending(scores)
     small = np.min_scalar_type(groups.max(initial=0))  # 16 bits sort much faster
     rows = rows[np.argsort(groups[rows].astype(small), kind='stable')]
     return rows[rank_in_group(groups[rows]) < num]
