@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -180,6 +181,6 @@ def check_kernel(name: str, size: int, heatmap_size: tuple[int, int]) -> int:
 
 
 def _as_size(name: str, size_wh: Sequence[int]) -> tuple[int, int]:
-    if len(size_wh) != 2 or any(int(side) != side or side < 2 for side in size_wh):
+    if len(size_wh) != 2 or not all(isinstance(x, Real) and x == x // 1 >= 2 for x in size_wh):
         raise ValueError(f'codec.{name} is {tuple(size_wh)}; expected (width, height) in whole px')
     return int(size_wh[0]), int(size_wh[1])

@@ -24,13 +24,14 @@ from mmpose.config.check import LOADERS, check_config
 from mmpose.config.merge import find, merge_options, walk
 from mmpose.config.migration.dialect import OURS, find_dialect, summary, translate
 from mmpose.config.migration.notes import MigrationNotes
-from mmpose.config.migration.v1 import INNER_IMPORTS
+from mmpose.config.migration.v1 import INNER_IMPORTS, modules_to_import
 from mmpose.config.names import find_config
 from mmpose.config.overrides import evaluate_literal
 from mmpose.registry import DATASETS
 
 DATA_ROOT_VARIABLE = 'MMPOSE_DATA_ROOT'
 DATA_PREFIX = 'data/'
+UNNAMED = (None, '<unknown>')  # what a SyntaxError calls a text without a file
 PLACEHOLDER = re.compile('YOUR_[A-Z_]+')
 
 
@@ -84,9 +85,8 @@ def _import_modules(cfg: Config, dialect: str) -> None:
     Raises:
         ValueError: If a module does not import; the message says why, and where.
     """
-    config = dict(cfg.get('custom_imports') or {})
-    names = config.get('imports') or []
-    names = [names] if isinstance(names, str) else names
+    config = cfg.get('custom_imports') or {}
+    names = modules_to_import(config)
     own = [name for name in names if dialect == OURS or not name.startswith(INNER_IMPORTS)]
     for name in own:
         try:
@@ -163,7 +163,9 @@ def read_config(path: str | Path, import_modules: bool = True) -> Config:
         import_modules: Whether to import what ``custom_imports`` names.
 
     Raises:
-        ValueError: If a file is no Python, or a module does not import; the message says where.
+        FileNotFoundError: If it, or a base of it, does not exist.
+        ValueError: If a file does not run as Python, or a module does not import; the message says
+            where.
     """
     # mmengine opens configs and their bases itself; Python skips such marks in source files.
     mmengine_config.open = _open_without_mark
@@ -175,10 +177,20 @@ def read_config(path: str | Path, import_modules: bool = True) -> Config:
         with _placeholder(error.name, path):
             return read_config(path, import_modules)
     except SyntaxError as error:
-        where = f'{error.filename or path}, line {error.lineno}' if error.lineno else path
+        name = f'{path}, or a base of it' if error.filename in UNNAMED else error.filename
+        where = f'{name}, line {error.lineno}' if error.lineno else path
         raise ValueError(f'{where}: {error.msg}; it was read as Python') from error
     except UnicodeDecodeError as error:
         raise ValueError(f'{path}, or a base of it, is no UTF-8 ({error}); save it so') from error
+    except Exception as error:  # of any line of a config, or of its bases
+        lines = [x for x in extract_tb(error.__traceback__) if x.name == '<module>']
+        where = f'{lines[0].filename}, line {lines[0].lineno}' if lines else path
+        if isinstance(error, OSError) and not lines:
+            if error.filename is None or os.path.abspath(error.filename) == os.path.abspath(path):
+                raise
+            base = os.path.normpath(error.filename)
+            raise type(error)(f'{path}: its _base_ {base}: {error.strerror}') from error
+        raise ValueError(f'{where}: {type(error).__name__}: {error}') from error
     if import_modules:
         _import_modules(cfg, OURS)
     return cfg
@@ -188,14 +200,14 @@ def _name_skeletons(cfg: Config, dialect: str) -> None:
     """Writes out the skeleton that a dataset class has as METAINFO, in MMPose's way."""
     found = []
     for loader in LOADERS:
-        dataset = (cfg.get(loader) or {}).get('dataset') or {}
-        kind = dataset.get('type')
+        dataset = find(cfg, f'{loader}.dataset')
+        kind = find(dataset, 'type')
         kind = DATASETS.get(kind) if kind and isinstance(kind, str) else kind
         info = getattr(kind, 'METAINFO', None)
         if info:
             dataset.setdefault('metainfo', dict(info))
             found.append(dataset['metainfo'])
-    if found and dialect == OURS and 'heads' not in cfg.model:
+    if found and dialect == OURS and find(cfg, 'model') and 'heads' not in cfg.model:
         cfg.model.setdefault('metainfo', found[0])
 
 

@@ -28,6 +28,42 @@ def test_what_is_no_python_is_said_in_a_sentence(tmp_path):
         read_config(path)
 
 
+FILES = {
+    'no base': ("_base_ = ['nothing.py']\n", r'top\.py: its _base_ .*nothing\.py: No such file'),
+    'base no path': ('_base_ = 3\n', r'top\.py: TypeError'),
+    'base without a name': ("_base_ = ['base.py']\na = {{_base_.b}}\n", r"top\.py: KeyError: 'b'"),
+    'base no Python': (
+        "_base_ = ['broken.py']\n",
+        r'top\.py, or a base of it, line 2: .* never closed',
+    ),
+    'base of itself': ("_base_ = ['top.py']\n", r'top\.py: RecursionError'),
+    'error': ('a = 1\nb = a / 0\n', r'top\.py, line 2: ZeroDivisionError: division by zero'),
+    'error in a base': ("_base_ = ['failing.py']\n", r'failing\.py, line 2: AttributeError'),
+    'import': (
+        "_base_ = ['base.py']\nimport nothing_there\n",
+        r'top\.py, line 2: ModuleNotFoundError',
+    ),
+    'other file': ("open('nothing')\n", r'top\.py, line 1: FileNotFoundError'),
+}
+
+
+@pytest.mark.parametrize(('text', 'message'), FILES.values(), ids=FILES)
+def test_what_does_not_run_is_said_with_its_place(tmp_path, text, message):
+    (tmp_path / 'base.py').write_text('a = 1\n')
+    (tmp_path / 'broken.py').write_text('a = 1\nb = (\n')
+    (tmp_path / 'failing.py').write_text('data = dict()\na = data.train\n')
+    (tmp_path / 'top.py').write_text(text)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        read_config(tmp_path / 'top.py')
+
+
+@pytest.mark.parametrize('text', ['[1]', '3', '{"model": [}'])
+def test_json_that_is_no_config(tmp_path, text):
+    (tmp_path / 'top.json').write_text(text)
+    with pytest.raises(ValueError, match=r'top\.json: '):
+        read_config(tmp_path / 'top.json')
+
+
 def test_the_config_of_a_run_is_read_without_running_it(tmp_path):
     path = tmp_path / 'config.py'
     values = dict(

@@ -43,7 +43,7 @@ def find_dialect(cfg: Mapping[str, Any]) -> str:
     model, train_cfg = (cfg.get(key) or {} for key in ('model', 'train_cfg'))
     for key, part in (('model', model), ('train_cfg', train_cfg)):
         if not isinstance(part, Mapping):
-            raise ValueError(f'{key} is {part!r}, expected a dict; fix it in the config')
+            raise ValueError(f'{key} is {part!r:.99}, expected a dict; fix it in the config')
     model_type = str(model.get('type'))
     if _KEYS_0 & set(cfg) or model_type in _TYPES_0:
         return V0
