@@ -154,7 +154,14 @@ class KeypointDataset(Dataset[Sample]):
             'ann_file': str(self.ann_file),
             'dataset_type': type(self).__name__,
             'ground_truth': self.ground_truth,
+            'chosen_images': self._chosen_images(),
         }
+
+    def _chosen_images(self) -> np.ndarray | None:
+        """Returns the ids of the images whose samples ``indices`` leaves; None if it leaves all."""
+        if len(self) == len(self.candidates()):
+            return None
+        return self.store.image_ids[np.unique(self.image_indices())]
 
     def ground_truth(self) -> KeypointGroundTruth:
         """Returns all instances of the store, in its order, as the evaluation takes them."""
