@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from mmpose.coco.category_choice import Category
 from mmpose.coco.files import KeypointFields
 from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.coco.json_file import read_json
+from mmpose.datasets.transforms import LoadImage
 from mmpose.evaluation.functional import (
     KeypointDetections,
     KeypointGroundTruth,
@@ -108,7 +110,7 @@ def report_errors(
     if image_folder is not None and worst:
         page.heading('Pictures of the worst images')
         page.text(HOW_TO_READ)
-        add_pictures(page, analysis, worst, Path(image_folder), dataset_meta)
+        add_pictures(page, analysis, worst, image_folder, LoadImage(), dataset_meta)
     page.write(out_dir / PAGE_FILE)
     files.record()
     lines = [str(out_dir / name) for name in (PAGE_FILE, JSON_FILE, BAR_FILE)]
@@ -199,18 +201,6 @@ def check_images(folder: str | Path, names: Sequence[str], ann_file: str | Path)
             )
 
 
-def read_image(path: Path) -> Image:
-    """Reads an image, (H, W, 3) uint8 BGR.
-
-    Raises:
-        ValueError: If the file cannot be read as one.
-    """
-    pixels = cv2.imread(str(path))
-    if pixels is None:
-        raise ValueError(f'{path}: cannot be read as an image; write it again')
-    return pixels
-
-
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes the content of a report for programs."""
     text = json_tricks.dumps(content, primitives=True, allow_nan=True, indent=2)
@@ -227,7 +217,8 @@ def add_pictures(
     page: HtmlReport,
     analysis: ErrorAnalysis,
     images: Sequence[WorstImage],
-    folder: Path,
+    folder: str | Path,
+    loader: LoadImage,
     dataset_meta: DatasetMeta,
     quality: int = 88,
 ) -> None:
@@ -236,12 +227,13 @@ def add_pictures(
     Args:
         images: Of ``find_worst_images`` or ``describe_images``.
         folder: Folder that their file names start from.
+        loader: Reads the images.
 
     Raises:
         ValueError: If a file cannot be read as an image.
     """
     for image in images:
-        pixels = read_image(folder / image.file_name)
+        pixels = loader.read(os.path.join(folder, image.file_name))
         picture = draw_errors(pixels, analysis, image.people, image.poses, dataset_meta)
         errors = [f'{num} {TITLES.get(k, k)}' for k, num in image.counts.items() if num]
         hidden = hidden_false_positives(analysis, image.poses)

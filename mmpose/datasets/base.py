@@ -29,6 +29,7 @@ from mmpose.datasets.sample import (
     as_sample_index,
 )
 from mmpose.datasets.transforms import BadImageError, Compose
+from mmpose.datasets.transforms.loading import LoadImage, image_loader
 from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
@@ -56,6 +57,12 @@ def image_prefix(
     if not isinstance(data_prefix, Mapping) or not set(data_prefix) <= {'img'}:
         raise ValueError(f'dataset.data_prefix is {data_prefix!r}, expected dict(img=...)')
     return data_prefix.get('img', '')
+
+
+def stored_folder(data_root: str, prefix: str, loader: LoadImage) -> str | None:
+    """Folder of images as the file backend that has them takes it; None for a local one."""
+    joined = prefix if '://' in f'{prefix}' else os.path.join(data_root, prefix)
+    return None if loader.is_local(joined) else joined
 
 
 class KeypointDataset(Dataset[Sample]):
@@ -345,10 +352,9 @@ class KeypointDataset(Dataset[Sample]):
 
     def _image_folder(self, prefix: str) -> str:
         """Folder of the images, or what a file backend of mmengine takes for one."""
-        joined = prefix if '://' in f'{prefix}' else os.path.join(self.data_root, prefix)
-        steps = self.pipeline.transforms
-        if '://' in joined or any(getattr(step, 'backend_args', None) for step in steps):
-            return joined
+        stored = stored_folder(self.data_root, prefix, image_loader(self))
+        if stored is not None:
+            return stored
         folder = str(self._path('data_prefix', prefix))
         if not os.path.isdir(folder):
             raise FileNotFoundError(
