@@ -76,7 +76,7 @@ class KeypointDataset(Dataset[Sample]):
         data_root: Folder that the other paths start from.
         data_prefix: ``dict(img=...)``: image folder that the file names in the annotations start
             from.
-        metainfo: Name, path or object of the skeleton.
+        metainfo: Name, path or object of the skeleton; ``default_metainfo`` if None.
         pipeline: Configs of the transforms.
         test_mode: Samples come without ``keypoints`` and ``keypoints_visible``.
         indices: Only the first n instances, or those in a list.
@@ -98,6 +98,7 @@ class KeypointDataset(Dataset[Sample]):
         crops: Crops that other persons of an image have left; None without an image buffer.
     """
 
+    default_metainfo = 'coco'
     crops: CropBuffer | None = None
     sample_extras: tuple[str, ...] = ()
     layout = 'coco'
@@ -107,7 +108,7 @@ class KeypointDataset(Dataset[Sample]):
         ann_file: str,
         data_root: str = '',
         data_prefix: Mapping[str, str] | None = None,
-        metainfo: str | Path | DatasetMeta = 'coco',
+        metainfo: str | Path | DatasetMeta | None = None,
         pipeline: Sequence[Any] = (),
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
@@ -122,7 +123,7 @@ class KeypointDataset(Dataset[Sample]):
             )
         self.data_root = data_root
         self.ann_file = self._path('ann_file', ann_file)
-        self.dataset_meta = load_metainfo(metainfo)
+        self.dataset_meta = load_metainfo(metainfo or self.default_metainfo)
         self.test_mode = test_mode
         self.with_visibility = with_visibility and not test_mode
         self.on_bad_image = on_bad_image
@@ -155,20 +156,16 @@ class KeypointDataset(Dataset[Sample]):
     @property
     def metainfo(self) -> dict[str, Any]:
         """Metainfo for metrics and visualizers: that of MMPose 1.x, and more."""
-        return {
+        meta = {
             **self.dataset_meta.metainfo(),
             'dataset_meta': self.dataset_meta,
             'ann_file': str(self.ann_file),
             'dataset_type': type(self).__name__,
             'ground_truth': self.ground_truth,
-            'chosen_images': self._chosen_images(),
         }
-
-    def _chosen_images(self) -> np.ndarray | None:
-        """Returns the ids of the images whose samples ``indices`` leaves; None if it leaves all."""
-        if len(self) == len(self.candidates()):
-            return None
-        return self.store.image_ids[np.unique(self.image_indices())]
+        if len(self) != len(self.candidates()):  # ids of the images of which ``indices`` are
+            meta['chosen_images'] = self.store.image_ids[np.unique(self.image_indices())]
+        return meta
 
     def ground_truth(self) -> KeypointGroundTruth:
         """Returns all instances of the store, in its order, as the evaluation takes them."""

@@ -23,11 +23,8 @@ _TYPES_0 = {'TopDown', 'TopDownMoE', 'PGVL'}
 _TYPES_1 = {'BadCaseAnalysisHook', 'MultiSourceSampler', 'PoseVisualizationHook',
             'SyncBuffersHook', 'VisionTransformer'}  # fmt: skip
 KINDS = {
-    'exact': 'exact',
-    'inexact': 'not exact',
-    'dropped': 'no effect',
-    'refused': 'no counterpart',
-}
+    'exact': 'exact', 'inexact': 'not exact', 'dropped': 'no effect', 'refused': 'no counterpart',
+}  # fmt: skip
 _SCOPES = ('mmpretrain.', 'mmcls.', 'mmdet.')
 
 

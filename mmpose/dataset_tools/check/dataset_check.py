@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from inspect import signature
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -145,13 +144,12 @@ def _read_split(name: str, dataset: Config, log: IssueLog) -> tuple[Split, int |
     root = Path(dataset.get('data_root', '')).expanduser()
     prefix, loader = _image_prefix(dataset), image_loader(dataset)
     kind = DATASETS.get(dataset['type'])
-    usual = signature(kind).parameters['metainfo'].default
     split = Split(
         name=name,
         ann_file=Path(os.path.abspath(root / dataset['ann_file'])),
         image_folder=stored_folder(dataset.get('data_root', ''), prefix, loader)
         or os.path.abspath(root / prefix),
-        dataset_meta=load_metainfo(dataset.get('metainfo', usual)),
+        dataset_meta=load_metainfo(dataset.get('metainfo') or kind.default_metainfo),
         log=log,
         loader=loader,
     )

@@ -64,29 +64,23 @@ EPE = DistanceMetric('EPE', 'mean', 1.0)
 HAND = (PCK, AUC, EPE)
 WHOLE_IMAGE = InstanceLayout(bbox_field=IMAGE)
 
+PLAIN = ('coco', 'ap10k', 'animalpose', 'halpe', 'halpe26', 'macaque', 'atrw')
+LIKE_HANDS = ('interhand2d', 'onehand10k', 'rhd', 'coco_wholebody_hand', 'fly', 'deepfashion_upper',
+              'deepfashion_lower', 'deepfashion2', 'deepfashion_full')  # fmt: skip
 EVAL_CONFIGS = {
-    'coco': EvalConfig('coco'),
+    **{name: EvalConfig(name) for name in PLAIN},
+    **{name: EvalConfig(name, 'keypoints', metrics=HAND) for name in LIKE_HANDS},
     'ochuman': EvalConfig('coco'),
     'aic': EvalConfig('aic', use_area=False),
     'crowdpose': EvalConfig('crowdpose', 'crowdpose', use_area=False),
-    'ap10k': EvalConfig('ap10k'),
     'apt36k': EvalConfig('ap10k'),
-    'animalpose': EvalConfig('animalpose'),
     'coco_wholebody': EvalConfig('coco_wholebody', 'coco_wholebody'),
     'humanart': EvalConfig('coco', 'humanart'),
     'mpii': EvalConfig('mpii', 'mpii'),
     'posetrack18': EvalConfig('posetrack18', 'posetrack18'),
-    'halpe': EvalConfig('halpe'),
-    'halpe26': EvalConfig('halpe26'),
     'exlpose': EvalConfig('exlpose', use_area=False),
     'mhp': EvalConfig('mhp', use_area=False),
-    'macaque': EvalConfig('macaque'),
-    'atrw': EvalConfig('atrw'),
-    'interhand2d': EvalConfig('interhand2d', 'keypoints', metrics=HAND),
     'freihand': EvalConfig('freihand', 'keypoints', metrics=HAND, layout=WHOLE_IMAGE),
-    'onehand10k': EvalConfig('onehand10k', 'keypoints', metrics=HAND),
-    'rhd': EvalConfig('rhd', 'keypoints', metrics=HAND),
-    'coco_wholebody_hand': EvalConfig('coco_wholebody_hand', 'keypoints', metrics=HAND),
     'panoptic_hand': EvalConfig('panoptic_hand', 'keypoints', metrics=(PCKH, AUC, EPE)),
     'jhmdb': EvalConfig(
         'jhmdb', 'keypoints', metrics=(PCK, TORSO_PCK), layout=InstanceLayout(first_pixel=1)
@@ -94,13 +88,8 @@ EVAL_CONFIGS = {
     'h36m': EvalConfig('h36m', 'keypoints', metrics=(PCK, EPE)),
     'horse10': EvalConfig('horse10', 'keypoints', metrics=(PCK, nme((0, 1)))),
     'animalkingdom': EvalConfig('animalkingdom', 'keypoints', metrics=(replace(PCK, thr=0.05),)),
-    'fly': EvalConfig('fly', 'keypoints', metrics=HAND),
     'locust': EvalConfig('locust', 'keypoints', metrics=HAND, layout=WHOLE_IMAGE),
     'zebra': EvalConfig('zebra', 'keypoints', metrics=HAND, layout=WHOLE_IMAGE),
-    'deepfashion_upper': EvalConfig('deepfashion_upper', 'keypoints', metrics=HAND),
-    'deepfashion_lower': EvalConfig('deepfashion_lower', 'keypoints', metrics=HAND),
-    'deepfashion2': EvalConfig('deepfashion2', 'keypoints', metrics=HAND),
-    'deepfashion_full': EvalConfig('deepfashion_full', 'keypoints', metrics=HAND),
     # the outer corners of the eyes; COFW takes the pupils, AFLW the stated size of the box
     '300w': EvalConfig('300w', 'keypoints', metrics=(nme((36, 45)),)),
     'wflw': EvalConfig('wflw', 'keypoints', metrics=(nme((60, 72)),)),
