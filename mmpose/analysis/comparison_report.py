@@ -10,9 +10,8 @@ import numpy as np
 
 from mmpose.analysis.comparison import CONFIDENCE, Comparison, MetricChange, compare_files
 from mmpose.analysis.error_pictures import draw_both
-from mmpose.analysis.error_report import check_images, image_names, write_json
+from mmpose.analysis.error_report import check_images, image_names, read_image, write_json
 from mmpose.analysis.error_tables import Table, format_table, in_points
-from mmpose.datasets.transforms import LoadImage
 from mmpose.structures.output_files import writing
 from mmpose.visualization import HtmlReport
 
@@ -227,7 +226,7 @@ def _add_pictures(
         image_id = found.image_ids[row]
         people = np.flatnonzero(gt.image_id == image_id)
         poses = [np.flatnonzero(one.dt.image_id == image_id) for one in found.analyses]
-        pixels = LoadImage().read(str(folder / files[row]))
+        pixels = read_image(folder / files[row])
         picture = draw_both(pixels, analyses, people, poses, found.dataset_meta)
         first, second = found.losses[row]
         page.picture(picture, f'{files[row]}: loss {first:.2f} -> {second:.2f}')

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from mmpose.coco.category_choice import Category
 from mmpose.coco.files import KeypointFields
 from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.coco.json_file import read_json
-from mmpose.datasets.transforms import LoadImage
 from mmpose.evaluation.functional import (
     KeypointDetections,
     KeypointGroundTruth,
@@ -110,7 +108,9 @@ def report_errors(
     if image_folder is not None and worst:
         page.heading('Pictures of the worst images')
         page.text(HOW_TO_READ)
-        add_pictures(page, analysis, worst, image_folder, LoadImage(), dataset_meta)
+        add_pictures(
+            page, analysis, worst, lambda name: read_image(Path(image_folder, name)), dataset_meta
+        )
     page.write(out_dir / PAGE_FILE)
     files.record()
     lines = [str(out_dir / name) for name in (PAGE_FILE, JSON_FILE, BAR_FILE)]
@@ -201,6 +201,14 @@ def check_images(folder: str | Path, names: Sequence[str], ann_file: str | Path)
             )
 
 
+def read_image(path: str | Path) -> Image:
+    """Reads an image, (H, W, 3) uint8 BGR; raises a ValueError if it is none."""
+    pixels = cv2.imread(str(path))
+    if pixels is None:
+        raise ValueError(f'{path}: cannot be read as an image; write it again')
+    return pixels
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes the content of a report for programs."""
     text = json_tricks.dumps(content, primitives=True, allow_nan=True, indent=2)
@@ -217,8 +225,7 @@ def add_pictures(
     page: HtmlReport,
     analysis: ErrorAnalysis,
     images: Sequence[WorstImage],
-    folder: str | Path,
-    loader: LoadImage,
+    read: Callable[[str], Image],
     dataset_meta: DatasetMeta,
     quality: int = 88,
 ) -> None:
@@ -226,14 +233,13 @@ def add_pictures(
 
     Args:
         images: Of ``find_worst_images`` or ``describe_images``.
-        folder: Folder that their file names start from.
-        loader: Reads the images.
+        read: Reads an image by its file name.
 
     Raises:
         ValueError: If a file cannot be read as an image.
     """
     for image in images:
-        pixels = loader.read(os.path.join(folder, image.file_name))
+        pixels = read(image.file_name)
         picture = draw_errors(pixels, analysis, image.people, image.poses, dataset_meta)
         errors = [f'{num} {TITLES.get(k, k)}' for k, num in image.counts.items() if num]
         hidden = hidden_false_positives(analysis, image.poses)

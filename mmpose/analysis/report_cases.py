@@ -23,7 +23,6 @@ from mmpose.analysis.error_tables import (
 from mmpose.analysis.summary import GRID_COLUMNS, Tested, draw_predictions
 from mmpose.coco.keypoint_arrays import FloatArray
 from mmpose.dataset_tools.browse import build_annotated
-from mmpose.datasets.transforms.loading import image_loader
 from mmpose.evaluation.functional.error_kinds import counted
 from mmpose.evaluation.functional.oks_errors import ErrorAnalysis, keypoint_average_precision
 from mmpose.evaluation.metrics.metric_info import with_type
@@ -80,16 +79,15 @@ def add_dataset(
     _add_keypoints(page, keypoints.columns, keypoints.rows, keypoint_average_precision(analysis))
     for table in (sizes, crowding):
         table.add_to(page, is_part=True)
-    images = dataset.image_folder, image_loader(dataset)
     page.heading(f'{label}Worst images')
     page.text(worst_table.explanation)
     page.table(worst_table.columns, worst_table.rows)
     page.text(HOW_TO_READ)
-    add_pictures(page, analysis, worst, *images, dataset_meta, PICTURE_QUALITY)
+    add_pictures(page, analysis, worst, dataset.read_image, dataset_meta, PICTURE_QUALITY)
     page.heading(f'{label}Random images')
     chosen = random_images(analysis, num_random, seed)
     described = describe_images(analysis, names, chosen)
-    add_pictures(page, analysis, described, *images, dataset_meta, PICTURE_QUALITY)
+    add_pictures(page, analysis, described, dataset.read_image, dataset_meta, PICTURE_QUALITY)
 
 
 def _add_predictions(page: HtmlReport, tested: Tested, label: str, num: int) -> None:

@@ -226,6 +226,10 @@ class KeypointDataset(Dataset[Sample]):
         """Takes the crops that other persons of an image have left."""
         self.crops = crops if crops is not None and crops.crop_wh == self.crop_wh else None
 
+    def read_image(self, file_name: str) -> np.ndarray:
+        """Returns an image by its name in the annotations, (H, W, 3) uint8 BGR."""
+        return image_loader(self).read(os.path.join(self.image_folder, file_name))
+
     def image_indices(self) -> np.ndarray:
         """Returns the image of each sample, (len(self),)."""
         return self.store.image_index[self.indices]

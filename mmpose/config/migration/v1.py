@@ -54,16 +54,12 @@ OKS = (
     'prefix',
 )  # fmt: skip
 METRIC: dict[str, tuple[str, ...]] = {
-    'AUC': ('norm_factor', 'num_thrs', 'prefix'),
-    'CocoMetric': ('use_area', *OKS),
-    'CocoWholeBodyMetric': OKS,
-    'EPE': ('prefix',),
-    'JhmdbPCKAccuracy': ('thr', 'norm_item', 'prefix'),
-    'MpiiPCKAccuracy': ('thr', 'prefix'),
+    'AUC': ('norm_factor', 'num_thrs', 'prefix'), 'CocoMetric': ('use_area', *OKS),
+    'CocoWholeBodyMetric': OKS, 'EPE': ('prefix',),
+    'JhmdbPCKAccuracy': ('thr', 'norm_item', 'prefix'), 'MpiiPCKAccuracy': ('thr', 'prefix'),
     'NME': ('norm_mode', 'norm_item', 'keypoint_indices', 'prefix'),
-    'PCKAccuracy': ('thr', 'norm_item', 'prefix'),
-    'PoseTrack18Metric': OKS,
-}
+    'PCKAccuracy': ('thr', 'norm_item', 'prefix'), 'PoseTrack18Metric': OKS,
+}  # fmt: skip
 # the neck and the belly of JHMDB, whose distance MMPose calls the torso
 JHMDB_TORSO = (4, 5)
 SAVE_BEST = {'Mean PCK': 'PCK', 'posetrack18/Total AP': 'posetrack18/AP'}

@@ -23,10 +23,9 @@ SHORT = {'s': 'small', 'b': 'base', 'l': 'large', 'h': 'huge',
 ARCH_KEYS = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')
 CODEC = {
     'MSRAHeatmap': ('sigma', 'unbiased', 'blur_kernel_size', 'decoder', 'shift_heatmap'),
-    'MegviiHeatmap': ('kernel_size',),
-    'UDPHeatmap': ('sigma', 'blur_kernel_size', 'blur_border'),
+    'MegviiHeatmap': ('kernel_size',), 'UDPHeatmap': ('sigma', 'blur_kernel_size', 'blur_border'),
     'UDPCombinedHeatmap': ('radius_factor', 'blur_kernel_size', 'blur_offsets'),
-}
+}  # fmt: skip
 # how MMPose 1.x reads heatmaps where it differs from 0.x
 READING: dict[str, Config] = {
     'UDPHeatmap': {'blur_border': 'zero'},

@@ -64,14 +64,15 @@ EPE = DistanceMetric('EPE', 'mean', 1.0)
 HAND = (PCK, AUC, EPE)
 WHOLE_IMAGE = InstanceLayout(bbox_field=IMAGE)
 
-PLAIN = ('coco', 'ap10k', 'animalpose', 'halpe', 'halpe26', 'macaque', 'atrw')
+PLAIN = ('ap10k', 'animalpose', 'halpe', 'halpe26', 'macaque', 'atrw')
 LIKE_HANDS = ('interhand2d', 'onehand10k', 'rhd', 'coco_wholebody_hand', 'fly', 'deepfashion_upper',
               'deepfashion_lower', 'deepfashion2', 'deepfashion_full')  # fmt: skip
 EVAL_CONFIGS = {
-    **{name: EvalConfig(name) for name in PLAIN},
-    **{name: EvalConfig(name, 'keypoints', metrics=HAND) for name in LIKE_HANDS},
+    'coco': EvalConfig('coco'),
     'ochuman': EvalConfig('coco'),
     'aic': EvalConfig('aic', use_area=False),
+    **{name: EvalConfig(name) for name in PLAIN},
+    **{name: EvalConfig(name, 'keypoints', metrics=HAND) for name in LIKE_HANDS},
     'crowdpose': EvalConfig('crowdpose', 'crowdpose', use_area=False),
     'apt36k': EvalConfig('ap10k'),
     'coco_wholebody': EvalConfig('coco_wholebody', 'coco_wholebody'),
