@@ -6,6 +6,7 @@ python tools/analyze_errors.py results.json --ann person_keypoints_val2017.json 
 import argparse
 
 from mmpose.analysis.error_report import report_errors
+from mmpose.coco.category_choice import as_category
 
 
 def parse_args() -> argparse.Namespace:
@@ -15,6 +16,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--ann', required=True, help='annotation file in COCO format')
     parser.add_argument(
         '--dataset', default='coco', help='dataset, or skeleton by name or .csv file'
+    )
+    parser.add_argument(
+        '--category',
+        nargs='+',
+        type=as_category,
+        help='ids or names of the categories to evaluate; default: all of the annotation file',
     )
     parser.add_argument('--images', help='folder of the images; without it there are no pictures')
     parser.add_argument('--out', help='folder of the report; default: beside the result file')
@@ -37,6 +44,7 @@ def main() -> None:
             out_dir=args.out,
             num_worst=args.num_worst,
             use_area=False if args.no_area else None,
+            category=args.category,
         )
     )
 

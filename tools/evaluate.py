@@ -13,6 +13,7 @@ import json
 import warnings
 from pathlib import Path
 
+from mmpose.coco.category_choice import as_category
 from mmpose.evaluation.functional import (
     BACKENDS,
     EVAL_CONFIGS,
@@ -46,6 +47,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--no-area', action='store_true', help='take 0.53 of the box as the object area'
     )
+    parser.add_argument(
+        '--category',
+        nargs='+',
+        type=as_category,
+        help='ids or names of the categories to evaluate; default: all of the annotation file',
+    )
     parser.add_argument('--gt-mat', help='mpii_gt_val.mat, if it is not beside the annotations')
     return parser.parse_args()
 
@@ -70,6 +77,8 @@ def main() -> None:
     args = parse_args()
     with writing(args.out, inputs=[args.ann, args.results, args.gt_mat]):
         if args.dataset == 'interhand2d' and args.ann.endswith(INTERHAND_DATA):
+            if args.category:
+                raise ValueError('--category is for annotations in the format of COCO')
             gt = read_interhand(str(Path(args.ann).resolve()))
             metrics = evaluate_keypoints(find_eval_config(args.dataset), gt, args.results)
         else:
@@ -80,6 +89,7 @@ def main() -> None:
                 use_area=False if args.no_area else None,
                 backend=args.backend,
                 mat_file=args.gt_mat,
+                category=args.category,
             )
         print(format_scores(metrics))
         if args.out:

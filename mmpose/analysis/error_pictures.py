@@ -28,16 +28,11 @@ from mmpose.visualization.shapes import (
 
 # BGR; most are of the palette of Okabe and Ito (2008), made for common colour deficiencies
 COLORS: dict[str, Color] = {
-    'AP': (115, 158, 0),
-    'miss': (0, 94, 213),
-    'swap': (233, 180, 86),
-    'inversion': (167, 121, 204),
-    'jitter': (66, 228, 240),
-    'score': (178, 114, 0),
-    'false_positive': (205, 90, 150),
-    'false_negative': (0, 159, 230),
+    'AP': (115, 158, 0), 'miss': (0, 94, 213), 'swap': (233, 180, 86),
+    'inversion': (167, 121, 204), 'jitter': (66, 228, 240), 'score': (178, 114, 0),
+    'false_positive': (205, 90, 150), 'false_negative': (0, 159, 230),
     'within human error': (205, 205, 205),
-}
+}  # fmt: skip
 TITLES = {'false_positive': 'false positive', 'false_negative': 'missed person'}
 NEUTRAL: Color = (215, 215, 215)  # grey of the skeleton on which errors stand out
 SHADE = 0.55  # brightness of the image below the errors

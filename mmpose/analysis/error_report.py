@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from mmpose.analysis.error_tables import (
     report_summary,
     report_tables,
 )
+from mmpose.coco.category_choice import Category
 from mmpose.coco.files import KeypointFields
+from mmpose.coco.instance_layout import InstanceLayout
 from mmpose.coco.json_file import read_json
 from mmpose.evaluation.functional import (
     KeypointDetections,
@@ -54,6 +56,7 @@ def report_errors(
     out_dir: str | Path | None = None,
     num_worst: int = 20,
     use_area: bool | None = None,
+    category: Sequence[Category] | None = None,
 ) -> str:
     """Writes ``errors.json``, ``errors.html`` and ``errors.png``.
 
@@ -66,6 +69,7 @@ def report_errors(
         out_dir: Where to write; None is a folder beside the result file.
         use_area: Whether the annotated area is the object area; else 0.53 of the box is. None
             does as the evaluation of the dataset.
+        category: Ids or names of the categories to analyse; None for all.
 
     Raises:
         FileNotFoundError: If a file, the image folder, or an image in it is missing.
@@ -73,10 +77,11 @@ def report_errors(
     """
     if num_worst < 0:
         raise ValueError(f'--num-worst is {num_worst}; expected 0 or more images')
-    eval_config = find_eval_config(str(dataset))
+    eval_config = find_eval_config(str(dataset), category)
     dataset_meta = load_metainfo(eval_config.skeleton)
     use_area = eval_config.use_area if use_area is None else use_area
-    analysis = analyze_files(result_file, ann_file, dataset_meta, use_area)
+    layout = None if category is None else eval_config.layout
+    analysis = analyze_files(result_file, ann_file, dataset_meta, use_area, layout=layout)
     worst = find_worst_images(analysis, image_names(ann_file), num_worst)
     if image_folder is not None:
         check_images(image_folder, [image.file_name for image in worst], ann_file)
@@ -103,7 +108,9 @@ def report_errors(
     if image_folder is not None and worst:
         page.heading('Pictures of the worst images')
         page.text(HOW_TO_READ)
-        add_pictures(page, analysis, worst, Path(image_folder), dataset_meta)
+        add_pictures(
+            page, analysis, worst, lambda name: read_image(Path(image_folder, name)), dataset_meta
+        )
     page.write(out_dir / PAGE_FILE)
     files.record()
     lines = [str(out_dir / name) for name in (PAGE_FILE, JSON_FILE, BAR_FILE)]
@@ -118,9 +125,10 @@ def analyze_files(
     dataset_meta: DatasetMeta,
     use_area: bool,
     keypoints: KeypointFields | None = None,
+    layout: InstanceLayout | None = None,
 ) -> ErrorAnalysis:
     """Reads both files and finds the errors; arguments and errors as in :func:`read_files`."""
-    gt, (dt,) = read_files([result_file], ann_file, dataset_meta, use_area, keypoints)
+    gt, (dt,) = read_files([result_file], ann_file, dataset_meta, use_area, keypoints, layout)
     return analyze_errors(gt, dt, dataset_meta.sigmas, dataset_meta.flip_indices, use_area)
 
 
@@ -130,6 +138,7 @@ def read_files(
     dataset_meta: DatasetMeta,
     use_area: bool,
     keypoints: KeypointFields | None = None,
+    layout: InstanceLayout | None = None,
 ) -> tuple[KeypointGroundTruth, list[KeypointDetections]]:
     """Reads annotations and results, and checks what an analysis of errors needs.
 
@@ -139,6 +148,7 @@ def read_files(
         use_area: Whether the annotated area is the object area; else 0.53 of the box is.
         keypoints: Fields of the keypoints, as ``load_ground_truth`` takes them; all of them in
             ``keypoints`` if None.
+        layout: Where the instances of an annotation stand, and of which categories they are.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -147,13 +157,15 @@ def read_files(
     dataset_meta.oks_sigmas()
     keypoints = dataset_meta.num_keypoints if keypoints is None else keypoints
     try:
-        gt = load_ground_truth(ann_file, keypoints)
+        gt = load_ground_truth(ann_file, keypoints, layout=layout)
         results = [load_detections(file, keypoints) for file in result_files]
     except ValueError as error:
         raise ValueError(
             f"{error} (read with the skeleton '{dataset_meta.name}' of "
             f'{dataset_meta.num_keypoints} keypoints; --dataset names another)'
         ) from None
+    if layout and layout.category:
+        results = [dt.of_categories(gt.category_ids) for dt in results]
     missing = gt.ann_id[~np.isfinite(gt.area)]
     if use_area and len(missing):
         raise ValueError(
@@ -189,12 +201,8 @@ def check_images(folder: str | Path, names: Sequence[str], ann_file: str | Path)
             )
 
 
-def read_image(path: Path) -> Image:
-    """Reads an image, (H, W, 3) uint8 BGR.
-
-    Raises:
-        ValueError: If the file cannot be read as one.
-    """
+def read_image(path: str | Path) -> Image:
+    """Reads an image, (H, W, 3) uint8 BGR; raises a ValueError if it is none."""
     pixels = cv2.imread(str(path))
     if pixels is None:
         raise ValueError(f'{path}: cannot be read as an image; write it again')
@@ -217,7 +225,7 @@ def add_pictures(
     page: HtmlReport,
     analysis: ErrorAnalysis,
     images: Sequence[WorstImage],
-    folder: Path,
+    read: Callable[[str], Image],
     dataset_meta: DatasetMeta,
     quality: int = 88,
 ) -> None:
@@ -225,13 +233,13 @@ def add_pictures(
 
     Args:
         images: Of ``find_worst_images`` or ``describe_images``.
-        folder: Folder that their file names start from.
+        read: Reads an image by its file name.
 
     Raises:
         ValueError: If a file cannot be read as an image.
     """
     for image in images:
-        pixels = read_image(folder / image.file_name)
+        pixels = read(image.file_name)
         picture = draw_errors(pixels, analysis, image.people, image.poses, dataset_meta)
         errors = [f'{num} {TITLES.get(k, k)}' for k, num in image.counts.items() if num]
         hidden = hidden_false_positives(analysis, image.poses)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,16 +79,15 @@ def add_dataset(
     _add_keypoints(page, keypoints.columns, keypoints.rows, keypoint_average_precision(analysis))
     for table in (sizes, crowding):
         table.add_to(page, is_part=True)
-    folder = Path(dataset.image_folder)
     page.heading(f'{label}Worst images')
     page.text(worst_table.explanation)
     page.table(worst_table.columns, worst_table.rows)
     page.text(HOW_TO_READ)
-    add_pictures(page, analysis, worst, folder, dataset_meta, PICTURE_QUALITY)
+    add_pictures(page, analysis, worst, dataset.read_image, dataset_meta, PICTURE_QUALITY)
     page.heading(f'{label}Random images')
     chosen = random_images(analysis, num_random, seed)
     described = describe_images(analysis, names, chosen)
-    add_pictures(page, analysis, described, folder, dataset_meta, PICTURE_QUALITY)
+    add_pictures(page, analysis, described, dataset.read_image, dataset_meta, PICTURE_QUALITY)
 
 
 def _add_predictions(page: HtmlReport, tested: Tested, label: str, num: int) -> None:

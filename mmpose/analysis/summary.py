@@ -18,6 +18,7 @@ from mmpose.apis.train import METRICS_FILE, RESULTS_FILE
 from mmpose.config.load import read_recorded_config
 from mmpose.dataset_tools.browse import build_annotated, dataset_parts
 from mmpose.datasets import KeypointDataset
+from mmpose.datasets.transforms.loading import image_loader
 from mmpose.engine.runner import TEST_CONFIG
 from mmpose.evaluation.functional import KeypointDetections, load_detections
 from mmpose.evaluation.metrics import PerDatasetMetric, primary_metric
@@ -142,11 +143,9 @@ def draw_predictions(tested: Tested, num: int) -> Iterator[tuple[str, Image]]:
     fields = [getattr(METRICS.get(own['type']), 'keypoint_fields', None) for own in tested.metrics]
     keypoints = next(filter(None, fields), dataset_meta.num_keypoints)
     poses = load_detections(tested.results_path, keypoints)
-    files = _first_images(dataset, num)
+    files, loader = _first_images(dataset, num), image_loader(dataset)
     for img_id, path in files:
-        image = cv2.imread(path)
-        if image is None:
-            raise FileNotFoundError(f'{path} is missing or no image; it belongs to the test set')
+        image = loader.read(path)
         rows = np.flatnonzero(poses.image_id == img_id).tolist()
         results = [_to_result(poses, row) for row in rows]
         yield tested.name, draw_results(image, results, dataset_meta)

@@ -12,6 +12,11 @@ from mmpose.coco.json_stream import stream_batches
 Category = int | str
 
 
+def as_category(text: str) -> Category:
+    """Returns the category that a word of a command line names, by id or by name."""
+    return int(text) if text.isdecimal() else text
+
+
 def find_categories(path: str | Path, wanted: Sequence[Category] | None) -> list[int] | None:
     """Returns the ids of the categories of a file that are wanted; None for all.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -115,6 +115,15 @@ class KeypointGroundTruth(_Instances):
 
     shared = ('image_ids', 'category_ids')
 
+    def of_images(self, wanted: IdArray | None) -> KeypointGroundTruth:
+        """Returns some of the images with their instances; all for None."""
+        if wanted is None:
+            return self
+        kept = np.isin(self.image_ids, wanted)
+        extras = {name: array[kept] for name, array in self.image_extras.items()}
+        part = self.take(np.flatnonzero(np.isin(self.image_id, wanted)))
+        return replace(part, image_ids=self.image_ids[kept], image_extras=extras)
+
     def __post_init__(self) -> None:
         self._check_columns(('keypoints', 'bbox_xywh'))
         _check_rows(self.image_extras, len(self.image_ids), self.source)
@@ -145,6 +154,10 @@ class KeypointDetections(_Instances):
     scores: FloatArray
     source: str = 'detections'
     extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def of_categories(self, wanted: IntArray) -> KeypointDetections:
+        """Returns the poses of some categories."""
+        return self.take(np.flatnonzero(np.isin(self.category_id, wanted)))
 
     def __post_init__(self) -> None:
         self._check_columns(('keypoints', 'keypoint_scores', 'scores'))

@@ -473,24 +473,8 @@ def _check_lora(cfg: Config) -> Iterator[str]:
 
 # Each group relies on what those before it have found to be right.
 _CHECKS: tuple[tuple[Callable[[Config], Iterator[str]], ...], ...] = (
-    (find_renamed,),
-    (find_wrong_kinds,),
-    (_check_keys, _check_types),
-    (
-        _check_counts,
-        _check_experts,
-        _check_head,
-        _check_widths,
-        _check_visibility,
-        _check_sizes,
-        _check_crops,
-        _check_conditions,
-        _check_targets,
-        _check_windows,
-        _check_skeletons,
-        _check_categories,
-        _check_evaluators,
-        _check_teacher,
-        _check_lora,
-    ),
-)
+    (find_renamed,), (find_wrong_kinds,), (_check_keys, _check_types),
+    (_check_counts, _check_experts, _check_head, _check_widths, _check_visibility, _check_sizes,
+     _check_crops, _check_conditions, _check_targets, _check_windows, _check_skeletons,
+     _check_categories, _check_evaluators, _check_teacher, _check_lora),
+)  # fmt: skip

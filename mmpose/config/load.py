@@ -24,13 +24,14 @@ from mmpose.config.check import LOADERS, check_config
 from mmpose.config.merge import find, merge_options, walk
 from mmpose.config.migration.dialect import OURS, find_dialect, summary, translate
 from mmpose.config.migration.notes import MigrationNotes
-from mmpose.config.migration.v1 import INNER_IMPORTS
+from mmpose.config.migration.v1 import INNER_IMPORTS, modules_to_import
 from mmpose.config.names import find_config
 from mmpose.config.overrides import evaluate_literal
 from mmpose.registry import DATASETS
 
 DATA_ROOT_VARIABLE = 'MMPOSE_DATA_ROOT'
 DATA_PREFIX = 'data/'
+UNNAMED = (None, '<unknown>')  # what a SyntaxError calls a text without a file
 PLACEHOLDER = re.compile('YOUR_[A-Z_]+')
 
 
@@ -84,9 +85,8 @@ def _import_modules(cfg: Config, dialect: str) -> None:
     Raises:
         ValueError: If a module does not import; the message says why, and where.
     """
-    config = dict(cfg.get('custom_imports') or {})
-    names = config.get('imports') or []
-    names = [names] if isinstance(names, str) else names
+    config = cfg.get('custom_imports') or {}
+    names = modules_to_import(config)
     own = [name for name in names if dialect == OURS or not name.startswith(INNER_IMPORTS)]
     for name in own:
         try:
@@ -163,7 +163,7 @@ def read_config(path: str | Path, import_modules: bool = True) -> Config:
         import_modules: Whether to import what ``custom_imports`` names.
 
     Raises:
-        FileNotFoundError: If a file is not there.
+        FileNotFoundError: If it, or a base of it, does not exist.
         ValueError: If a file cannot be run or read, or a module does not import; the message says
             where.
     """
@@ -176,10 +176,15 @@ def read_config(path: str | Path, import_modules: bool = True) -> Config:
             raise ValueError(f'{path}: {error}; define it, or put its value there') from error
         with _placeholder(error.name, path):
             return read_config(path, import_modules)
-    except OSError:
-        raise
     except Exception as error:
-        raise ValueError(_unread(path, error)) from error
+        lines = [x for x in extract_tb(error.__traceback__) if x.name == '<module>']
+        if isinstance(error, OSError) and not lines:
+            if error.filename is None or os.path.abspath(error.filename) == os.path.abspath(path):
+                raise
+            base = os.path.normpath(error.filename)
+            raise type(error)(f'{path}: its _base_ {base}: {error.strerror}') from error
+        where = f'{lines[-1].filename}, line {lines[-1].lineno}' if lines else ''
+        raise ValueError(_unread(path, error, where)) from error
     if import_modules:
         _import_modules(cfg, OURS)
     return cfg
@@ -189,30 +194,25 @@ def _name_skeletons(cfg: Config, dialect: str) -> None:
     """Writes out the skeleton that a dataset class has as METAINFO, in MMPose's way."""
     found = []
     for loader in LOADERS:
-        dataset = (cfg.get(loader) or {}).get('dataset') or {}
-        kind = dataset.get('type')
+        dataset = find(cfg, f'{loader}.dataset')
+        kind = find(dataset, 'type')
         kind = DATASETS.get(kind) if kind and isinstance(kind, str) else kind
         info = getattr(kind, 'METAINFO', None)
         if info:
             dataset.setdefault('metainfo', dict(info))
             found.append(dataset['metainfo'])
-    if found and dialect == OURS and 'heads' not in cfg.model:
+    if found and dialect == OURS and find(cfg, 'model') and 'heads' not in cfg.model:
         cfg.model.setdefault('metainfo', found[0])
 
 
-def _unread(path: str | Path, error: Exception) -> str:
+def _unread(path: str | Path, error: Exception, where: str) -> str:
     either = f'{path}, or a base of it'
     if isinstance(error, SyntaxError):
-        is_named = error.filename not in (None, '<unknown>') and error.lineno
-        where = error.filename if is_named else either
-        return f'{where}, line {error.lineno or 1}: {error.msg}; it was read as Python'
+        place = either if error.filename in UNNAMED else error.filename
+        return f'{place}, line {error.lineno or 1}: {error.msg}; it was read as Python'
     if isinstance(error, UnicodeDecodeError):
         return f'{either}, is no UTF-8 ({error}); save it so'
-    skipped = (__file__, str(Path(mmengine_config.__file__).parents[1]))
-    frames = [x for x in extract_tb(error.__traceback__) if not x.filename.startswith(skipped)]
-    is_program = Path(path).suffix == '.py' and frames
-    where = f'{frames[-1].filename}, line {frames[-1].lineno}' if is_program else either
-    return f'{where}: {type(error).__name__}: {error}'
+    return f'{where or either}: {type(error).__name__}: {error}'
 
 
 def _cause(name: str, error: Exception) -> str:

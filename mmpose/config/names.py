@@ -101,10 +101,7 @@ def model_names() -> dict[str, tuple[str, str | None]]:
     base, plus = names['vitpose-b'], names['vitpose+-b'][0]
     hand = f'{HAND}/interhand2d/ViTPose_base_interhand2d_all_256x192.py'
     return names | {
-        'vitpose': base,
-        'human': base,
-        'body': base,
-        'body17': base,
+        **dict.fromkeys(('vitpose', 'human', 'body', 'body17'), base),
         'animal': (plus, 'ap10k'),
         'wholebody': (plus, 'wholebody'),
         'hand': (hand, None),

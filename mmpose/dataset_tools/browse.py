@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from copy import copy
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from mmpose.codecs import Codec
 from mmpose.datasets import CocoDataset, KeypointDataset, SampleIndex
 from mmpose.datasets.sample import Sample
-from mmpose.datasets.transforms import LoadImage
 from mmpose.datasets.transforms.condition import shaded
+from mmpose.datasets.transforms.loading import image_loader
 from mmpose.registry import CODECS, DATASETS
 from mmpose.structures.output_files import OutputFiles
 from mmpose.structures.progress import track
@@ -142,10 +141,7 @@ def _draw_annotation(
         Two pictures of the same width or less, and their titles.
     """
     sample = dataset.get_sample(row)
-    steps = (copy(step) for step in dataset.pipeline.transforms if isinstance(step, LoadImage))
-    loading = next(steps, LoadImage())
-    loading.reduced_for_wh = None
-    image, box = loading(dict(sample))['image'], sample['bbox_xywh']
+    image, box = image_loader(dataset)(dict(sample))['image'], sample['bbox_xywh']
     whole = _view(image, most_width=round(IMAGE_WIDTH_IN_CROPS * crop_width))
     margin, width = BOX_MARGIN * box[2:].max(), whole.image_bgr.shape[1]
     around = _view(image, box, most_width=width, margin=float(margin))

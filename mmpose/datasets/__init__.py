@@ -10,13 +10,6 @@ from mmpose.datasets.mpii import MpiiDataset
 from mmpose.datasets.samplers import PoseSampler, SampleIndex
 
 __all__ = [
-    'CocoDataset',
-    'CocoWholeBodyDataset',
-    'CombinedDataset',
-    'InterHand2DDataset',
-    'KeypointDataset',
-    'MpiiDataset',
-    'PoseSampler',
-    'SampleIndex',
-    'collate_poses',
-]
+    'CocoDataset', 'CocoWholeBodyDataset', 'CombinedDataset', 'InterHand2DDataset',
+    'KeypointDataset', 'MpiiDataset', 'PoseSampler', 'SampleIndex', 'collate_poses',
+]  # fmt: skip

@@ -29,6 +29,7 @@ from mmpose.datasets.sample import (
     as_sample_index,
 )
 from mmpose.datasets.transforms import BadImageError, Compose
+from mmpose.datasets.transforms.loading import LoadImage, image_loader
 from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
@@ -58,6 +59,12 @@ def image_prefix(
     return data_prefix.get('img', '')
 
 
+def stored_folder(data_root: str, prefix: str, loader: LoadImage) -> str | None:
+    """Folder of images as the file backend that has them takes it; None for a local one."""
+    joined = prefix if '://' in f'{prefix}' else os.path.join(data_root, prefix)
+    return None if loader.is_local(joined) else joined
+
+
 class KeypointDataset(Dataset[Sample]):
     """Top-down dataset: one sample per instance of its annotations.
 
@@ -69,7 +76,7 @@ class KeypointDataset(Dataset[Sample]):
         data_root: Folder that the other paths start from.
         data_prefix: ``dict(img=...)``: image folder that the file names in the annotations start
             from.
-        metainfo: Name, path or object of the skeleton.
+        metainfo: Name, path or object of the skeleton; ``default_metainfo`` if None.
         pipeline: Configs of the transforms.
         test_mode: Samples come without ``keypoints`` and ``keypoints_visible``.
         indices: Only the first n instances, or those in a list.
@@ -91,6 +98,7 @@ class KeypointDataset(Dataset[Sample]):
         crops: Crops that other persons of an image have left; None without an image buffer.
     """
 
+    default_metainfo = 'coco'
     crops: CropBuffer | None = None
     sample_extras: tuple[str, ...] = ()
     layout = 'coco'
@@ -100,7 +108,7 @@ class KeypointDataset(Dataset[Sample]):
         ann_file: str,
         data_root: str = '',
         data_prefix: Mapping[str, str] | None = None,
-        metainfo: str | Path | DatasetMeta = 'coco',
+        metainfo: str | Path | DatasetMeta | None = None,
         pipeline: Sequence[Any] = (),
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
@@ -115,7 +123,7 @@ class KeypointDataset(Dataset[Sample]):
             )
         self.data_root = data_root
         self.ann_file = self._path('ann_file', ann_file)
-        self.dataset_meta = load_metainfo(metainfo)
+        self.dataset_meta = load_metainfo(metainfo or self.default_metainfo)
         self.test_mode = test_mode
         self.with_visibility = with_visibility and not test_mode
         self.on_bad_image = on_bad_image
@@ -148,13 +156,16 @@ class KeypointDataset(Dataset[Sample]):
     @property
     def metainfo(self) -> dict[str, Any]:
         """Metainfo for metrics and visualizers: that of MMPose 1.x, and more."""
-        return {
+        meta = {
             **self.dataset_meta.metainfo(),
             'dataset_meta': self.dataset_meta,
             'ann_file': str(self.ann_file),
             'dataset_type': type(self).__name__,
             'ground_truth': self.ground_truth,
         }
+        if len(self) != len(self.candidates()):  # ids of the images of which ``indices`` are
+            meta['chosen_images'] = self.store.image_ids[np.unique(self.image_indices())]
+        return meta
 
     def ground_truth(self) -> KeypointGroundTruth:
         """Returns all instances of the store, in its order, as the evaluation takes them."""
@@ -214,6 +225,10 @@ class KeypointDataset(Dataset[Sample]):
     def use_crops(self, crops: CropBuffer | None) -> None:
         """Takes the crops that other persons of an image have left."""
         self.crops = crops if crops is not None and crops.crop_wh == self.crop_wh else None
+
+    def read_image(self, file_name: str) -> np.ndarray:
+        """Returns an image by its name in the annotations, (H, W, 3) uint8 BGR."""
+        return image_loader(self).read(os.path.join(self.image_folder, file_name))
 
     def image_indices(self) -> np.ndarray:
         """Returns the image of each sample, (len(self),)."""
@@ -338,10 +353,9 @@ class KeypointDataset(Dataset[Sample]):
 
     def _image_folder(self, prefix: str) -> str:
         """Folder of the images, or what a file backend of mmengine takes for one."""
-        joined = prefix if '://' in f'{prefix}' else os.path.join(self.data_root, prefix)
-        steps = self.pipeline.transforms
-        if '://' in joined or any(getattr(step, 'backend_args', None) for step in steps):
-            return joined
+        stored = stored_folder(self.data_root, prefix, image_loader(self))
+        if stored is not None:
+            return stored
         folder = str(self._path('data_prefix', prefix))
         if not os.path.isdir(folder):
             raise FileNotFoundError(

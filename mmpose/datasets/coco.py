@@ -73,7 +73,7 @@ class CocoDataset(KeypointDataset):
         ann_file: str,
         data_root: str = '',
         data_prefix: Mapping[str, str] | None = None,
-        metainfo: str | Path | DatasetMeta = 'coco',
+        metainfo: str | Path | DatasetMeta | None = None,
         test_mode: bool = False,
         bbox_file: str | None = None,
         bbox_score_thr: float = 0.0,
@@ -113,6 +113,12 @@ class CocoDataset(KeypointDataset):
             self._warn_of_corners()
 
     def parse(self) -> AnnotationStore:
+        dataset_meta, expected = self.dataset_meta, sum((self.parts or {}).values())
+        if self.parts and dataset_meta.num_keypoints != expected:
+            raise ValueError(
+                f"dataset.metainfo '{dataset_meta.name}' has {dataset_meta.num_keypoints} "
+                f"keypoints, expected the {expected} of '{self.default_metainfo}'"
+            )
         reads_masks = self.has_step_that_reads(MASKS)
         if self.bbox_file is not None:
             if reads_masks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.base import KeypointDataset
 from mmpose.datasets.interhand_json import read_interhand
 from mmpose.registry import DATASETS
-from mmpose.structures import DatasetMeta
 
 
 @DATASETS.register_module()
@@ -29,7 +27,7 @@ class InterHand2DDataset(KeypointDataset):
     The other arguments are those of ``KeypointDataset``.
     """
 
-    layout = 'interhand2d'
+    layout = default_metainfo = 'interhand2d'
 
     def __init__(
         self,
@@ -37,14 +35,12 @@ class InterHand2DDataset(KeypointDataset):
         camera_file: str,
         joint_file: str,
         data_root: str = '',
-        data_prefix: Mapping[str, str] | None = None,
-        metainfo: str | Path | DatasetMeta = 'interhand2d',
         **kwargs: Any,
     ) -> None:
         self.data_root = data_root
         self.camera_file = self._path('camera_file', camera_file)
         self.joint_file = self._path('joint_file', joint_file)
-        super().__init__(ann_file, data_root, data_prefix, metainfo, **kwargs)
+        super().__init__(ann_file, data_root, **kwargs)
 
     def parse(self) -> AnnotationStore:
         return read_interhand(self.ann_file, self.camera_file, self.joint_file, self.dataset_meta)

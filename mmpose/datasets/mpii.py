@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +14,6 @@ from mmpose.datasets.annotations import AnnotationStore
 from mmpose.datasets.base import KeypointDataset
 from mmpose.evaluation.functional.mpii import MAT_FILE, with_official_mat
 from mmpose.registry import DATASETS
-from mmpose.structures import DatasetMeta
 
 MAX_MEDIAN_DISTANCE = 5.0  # px; the two files of one set agree far better, others not at all
 
@@ -35,17 +32,7 @@ class MpiiDataset(KeypointDataset):
     test set, needs ``test_mode=True``.
     """
 
-    layout = 'mpii'
-
-    def __init__(
-        self,
-        ann_file: str,
-        data_root: str = '',
-        data_prefix: Mapping[str, str] | None = None,
-        metainfo: str | Path | DatasetMeta = 'mpii',
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(ann_file, data_root, data_prefix, metainfo, **kwargs)
+    layout = default_metainfo = 'mpii'
 
     def parse(self) -> AnnotationStore:
         found = read_mpii(self.ann_file, self.dataset_meta.num_keypoints)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.datasets.combined import CombinedDataset
+from mmpose.datasets.transforms.loading import LoadImage, image_loader
 from mmpose.evaluation.functional import KeypointGroundTruth, load_ground_truth
 from mmpose.evaluation.functional.oks import keypoint_variances, oks_to_ground_truth
 from mmpose.structures import DatasetMeta, PoseResult, box_iou_xywh
@@ -96,19 +97,25 @@ class AnnotationTable:
     Args:
         truth: Annotations of the dataset.
         metric: ``oks``, ``error``, or ``auto`` for OKS where the skeleton has sigmas.
+        loader: Reads the images of the dataset; from local files if None.
 
     Raises:
         ValueError: If OKS is asked for and the skeleton has no sigmas.
     """
 
     def __init__(
-        self, truth: KeypointGroundTruth, dataset_meta: DatasetMeta, metric: str = 'auto'
+        self,
+        truth: KeypointGroundTruth,
+        dataset_meta: DatasetMeta,
+        metric: str = 'auto',
+        loader: LoadImage | None = None,
     ) -> None:
         if metric not in METRICS:
             raise ValueError(f"metric is '{metric}', expected one of {', '.join(METRICS)}")
         if metric == 'oks':
             dataset_meta.oks_sigmas("; set metric='error'")
         self.dataset_meta = dataset_meta
+        self.loader = loader or LoadImage()
         self.metric = (
             ('error' if dataset_meta.sigmas is None else 'oks') if metric == 'auto' else metric
         )
@@ -179,11 +186,12 @@ class AnnotationTable:
 
 def tables_of(dataset: Any, metric: str) -> list[AnnotationTable | None]:
     """Returns a table for each dataset of a mixture, or one; None for one without samples."""
-    if not isinstance(dataset, CombinedDataset):
-        return [AnnotationTable(_annotations(dataset), dataset.dataset_meta, metric)]
+    parts = dataset.parts if isinstance(dataset, CombinedDataset) else [dataset]
     return [
-        None if part is None else AnnotationTable(_annotations(part), part.dataset_meta, metric)
-        for part in dataset.parts
+        None
+        if part is None
+        else AnnotationTable(_annotations(part), part.dataset_meta, metric, image_loader(part))
+        for part in parts
     ]
 
 

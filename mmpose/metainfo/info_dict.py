@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mmpose.structures import DatasetMeta
 Info = Mapping[str, Any]
 
 COLOR = (255, 128, 0)  # of MMPose, where a keypoint or link has none
+LISTS = (list, tuple, np.ndarray)
 ARITHMETIC: dict[type, Any] = {
     ast.Add: operator.add, ast.Div: operator.truediv, ast.Mult: operator.mul, ast.Sub: operator.sub
 }  # fmt: skip
@@ -45,14 +47,14 @@ def meta_from_info(info: Info) -> DatasetMeta:
             f'a skeleton has the keys {", ".join(info)}, but no {" and no ".join(missing)}; '
             'expected a dict as dataset_info and METAINFO of MMPose are, or the name of a table'
         )
-    name, points = str(info['dataset_name']), _in_order(info['keypoint_info'])
+    name = str(info['dataset_name'])
+    where = f"skeleton '{name}'"
+    points = _in_order(where, info, 'keypoint_info', _is_point, 'name')
     points = [{**point, 'swap': point.get('swap') or None} for point in points]
-    links, sigmas = _in_order(info.get('skeleton_info', {})), info.get('sigmas')
-    weights = info.get('joint_weights') or [1.0] * len(points)
-    has_sigmas = sigmas is not None and len(sigmas) > 0
-    return build_meta(
-        name, f"skeleton '{name}'", points, links, weights, sigmas if has_sigmas else None
-    )
+    links = _in_order(where, info, 'skeleton_info', _is_link, 'link=(name, name)')
+    weights = _numbers(where, info, 'joint_weights')
+    weights = [1.0] * len(points) if weights is None else weights
+    return build_meta(name, where, points, links, weights, _numbers(where, info, 'sigmas'))
 
 
 def build_meta(
@@ -100,8 +102,45 @@ def build_meta(
     )
 
 
-def _in_order(parts: Info) -> list[Info]:
-    return [parts[key] for key in sorted(parts, key=int)]
+def _in_order(
+    where: str, info: Info, key: str, is_right: Callable[[Info], bool], expected: str
+) -> list[Info]:
+    """Returns the keypoints or links of a skeleton in the order of their numbers."""
+    parts = info.get(key) or {}
+    if not isinstance(parts, Mapping) or not all(str(number).isdecimal() for number in parts):
+        raise ValueError(f'{where}: {key} is {parts!r:.200}, expected a dict by number')
+    for number, part in parts.items():
+        if not isinstance(part, Mapping) or not is_right(part) or not _has_color(part):
+            raise ValueError(
+                f'{where}: {key}.{number} is {part!r:.200}, expected a dict with {expected}, and '
+                'color=[red, green, blue] from 0 to 255 if any'
+            )
+    return [parts[number] for number in sorted(parts, key=int)]
+
+
+def _is_point(part: Info) -> bool:
+    return isinstance(part.get('name'), (str, int)) and isinstance(part.get('swap') or '', str)
+
+
+def _is_link(part: Info) -> bool:
+    link: Any = part.get('link')
+    is_pair = isinstance(link, LISTS) and len(link) == 2
+    return is_pair and all(isinstance(name, str) for name in link)
+
+
+def _has_color(part: Info) -> bool:
+    color: Any = part.get('color', COLOR)
+    is_triple = isinstance(color, LISTS) and len(color) == 3
+    return is_triple and all(isinstance(x, Real) and 0 <= float(x) <= 255 for x in color)
+
+
+def _numbers(where: str, info: Info, key: str) -> Sequence[float] | None:
+    """Returns the weights or sigmas of a skeleton; None if there are none."""
+    values: Any = info.get(key)
+    values = () if values is None else values
+    if not isinstance(values, LISTS) or not all(isinstance(value, Real) for value in values):
+        raise ValueError(f'{where}: {key} is {values!r:.200}, expected a number for each keypoint')
+    return list(values) if len(values) else None
 
 
 def _colors(parts: Sequence[Info]) -> np.ndarray:

@@ -143,6 +143,6 @@ def test_untested_mixture_is_refused(mixture):
 
 
 def test_missing_image_is_named(mixture, monkeypatch):
-    monkeypatch.setattr(summary.cv2, 'imread', lambda path: None)
-    with pytest.raises(FileNotFoundError, match=r'jpg is missing or no image'):
+    monkeypatch.setattr(summary, '_first_images', lambda *_: [(1, '/nowhere/1.jpg')])
+    with pytest.raises(FileNotFoundError, match=r'nowhere/1\.jpg does not exist'):
         summary.summarize_run(mixture)

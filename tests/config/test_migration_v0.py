@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from v0_configs import read_leaf, write_config
+from v0_configs import TARGET, pgvl_of, read_leaf, several_datasets, write_config
 
 from mmpose.apis.test import prepare_test, run_test
 from mmpose.apis.train import prepare_training, run_training
@@ -18,7 +18,6 @@ from mmpose.registry import MODELS
 from toy_pose import ToySpec, generate_toy_dataset
 
 LEAVES = Path(__file__).parents[2] / 'configs/body/2d_kpt_sview_rgb_img/topdown_heatmap'
-TARGET = 7  # step of the pipeline
 
 
 @pytest.fixture(scope='module')
@@ -249,26 +248,7 @@ def test_schedules_and_optimizers(leaf):
 
 @pytest.fixture
 def several(leaf):
-    """ViTPose+ on COCO and AI Challenger, whose 14 keypoints are padded to 17."""
-    leaf['model'] |= dict(type='TopDownMoE')
-    leaf['model']['backbone'] |= dict(
-        type='ViTMoE', num_expert=2, part_features=6, img_size=(64, 48), embed_dim=24, depth=1,
-        num_heads=3,
-    )  # fmt: skip
-    first = leaf['model']['keypoint_head']
-    first |= dict(in_channels=24, num_deconv_filters=(8, 8))
-    leaf['model']['associate_keypoint_head'] = [copy.deepcopy(first)]
-    sizes = dict(image_size=[48, 64], heatmap_size=[12, 16])
-    for phase in ('train', 'val', 'test'):
-        leaf['data'][phase]['data_cfg'] |= dict(sizes, max_num_joints=17, dataset_idx=0)
-    second = copy.deepcopy(leaf['data']['train'])
-    second['type'] = 'TopDownAicDataset'
-    second['data_cfg'] |= dict(dataset_idx=1, use_gt_bbox=True)
-    second['pipeline'][4] = dict(type='TopDownAffine')
-    second['pipeline'][TARGET] = dict(type='TopDownGenerateTarget', sigma=2)
-    del second['dataset_info']
-    leaf['data']['train'] = [second, leaf['data']['train']]  # out of order
-    return leaf
+    return several_datasets(leaf)
 
 
 def test_several_datasets_have_a_head_each(several):
@@ -301,28 +281,7 @@ def test_datasets_without_a_head_are_refused(several):
 
 @pytest.fixture
 def pgvl(leaf):
-    model = leaf['model']
-    model |= dict(
-        type='PGVL', clip_pretrained='clip.pt', context_length=5, CL_ratio=0.0005,
-        parse_dim_list=[32], ew=[2], gp_list=[[2, 2]], num_heads=2, target_dim=32,
-        src_to_dim=[24, 32], mode=3, class_names=['nose'] * 17, context_decoder=None,
-        text_encoder=dict(
-            type='CLIPTextContextEncoder', context_length=13, embed_dim=32, transformer_width=32,
-            transformer_heads=2, transformer_layers=1, pretrained='clip.pt', style='pytorch'),
-        prompt_encoder=dict(
-            type='PromptEncoderWithoutPositionemb', prompt_num=17, transformer_width=32,
-            transformer_heads=2, transformer_layers=1, embed_dim=32, style='pytorch'),
-    )  # fmt: skip
-    model['backbone'] = dict(
-        type='MY_VIT_VisionTransformer', img_size=(192, 256), embed_dim=24, depth=1, num_heads=3,
-        pretrained='mae.pth', style='pytorch',
-    )  # fmt: skip
-    model['keypoint_head'] |= dict(in_channels=32, num_deconv_filters=(8, 8))
-    del leaf['optimizer']['constructor']
-    leaf['optimizer']['paramwise_cfg'] = dict(
-        custom_keys={'text_encoder': dict(lr_mult=0.0), 'backbone': dict(lr_mult=0.1)}
-    )
-    return leaf
+    return pgvl_of(leaf)
 
 
 def test_pgvl(pgvl):

@@ -38,6 +38,15 @@ def test_what_is_no_python_is_said_in_a_sentence(tmp_path):
         ('a.py', '_base_ = 3', r'a\.py, or a base of it: TypeError'),
         ('a.py', '_base_ = ["good.py"]\ny = {{_base_.y}}', r'a\.py, or a base of it: KeyError'),
         ('a.py', '_base_ = ["good.py"]\ny = _base_.y', r'a\.py, line 2: AttributeError'),
+        ('a.py', '_base_ = ["a.py"]', r'a\.py, or a base of it: RecursionError'),
+        ('a.py', '_base_ = ["no.py"]', r'a\.py: its _base_ .*no\.py: No such file'),
+        (
+            'a.py',
+            '_base_ = ["good.py"]\nimport nothing_there',
+            r'a\.py, line 2: ModuleNotFoundError',
+        ),
+        ('a.py', "x = open('nothing')\n", r'a\.py, line 1: FileNotFoundError'),
+        ('a.json', '{"model": [}', r'a\.json, or a base of it: JSONDecodeError'),
         ('a.json', '[1]', r'a\.json, or a base of it: AttributeError'),
         ('a.json', '{"_base_": 3}', r'a\.json, or a base of it: TypeError'),
         ('a.yaml', 'x: [\n', r'a\.yaml, or a base of it: ParserError'),
@@ -47,7 +56,7 @@ def test_what_does_not_compose_is_said_with_its_place(tmp_path, name, text, mess
     tmp_path.joinpath('good.py').write_text('x = 1\n')
     tmp_path.joinpath('base.py').write_text('x = 1\ny = x / 0\n')
     tmp_path.joinpath(name).write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
         read_config(tmp_path / name)
 
 

@@ -1,9 +1,11 @@
 """Writes a small config in the words of MMPose 0.x, as its users have them, with base files."""
 
+import copy
 from pathlib import Path
 
 from mmpose.config.load import read_config
 
+TARGET = 7  # step of the pipeline
 RUNTIME = """
 checkpoint_config = dict(interval=10)
 log_config = dict(interval=50, hooks=[dict(type='TextLoggerHook')])
@@ -147,3 +149,115 @@ def read_leaf(folder: Path) -> dict:
     """Returns the composed leaf for COCO as a plain dict."""
     path = write_config(folder, f'dataset_info = {coco_info()!r}')
     return read_config(path).to_dict()
+
+
+def several_datasets(leaf: dict) -> dict:
+    """ViTPose+ on COCO and AI Challenger, whose 14 keypoints are padded to 17."""
+    leaf['model'] |= dict(type='TopDownMoE')
+    leaf['model']['backbone'] |= dict(
+        type='ViTMoE', num_expert=2, part_features=6, img_size=(64, 48), embed_dim=24, depth=1,
+        num_heads=3,
+    )  # fmt: skip
+    first = leaf['model']['keypoint_head']
+    first |= dict(in_channels=24, num_deconv_filters=(8, 8))
+    leaf['model']['associate_keypoint_head'] = [copy.deepcopy(first)]
+    sizes = dict(image_size=[48, 64], heatmap_size=[12, 16])
+    for phase in ('train', 'val', 'test'):
+        leaf['data'][phase]['data_cfg'] |= dict(sizes, max_num_joints=17, dataset_idx=0)
+    second = copy.deepcopy(leaf['data']['train'])
+    second['type'] = 'TopDownAicDataset'
+    second['data_cfg'] |= dict(dataset_idx=1, use_gt_bbox=True)
+    second['pipeline'][4] = dict(type='TopDownAffine')
+    second['pipeline'][TARGET] = dict(type='TopDownGenerateTarget', sigma=2)
+    second.pop('dataset_info', None)
+    leaf['data']['train'] = [second, leaf['data']['train']]  # out of order
+    return leaf
+
+
+def pgvl_of(leaf: dict) -> dict:
+    """PGVL with few and narrow layers."""
+    model = leaf['model']
+    model |= dict(
+        type='PGVL', clip_pretrained='clip.pt', context_length=5, CL_ratio=0.0005,
+        parse_dim_list=[32], ew=[2], gp_list=[[2, 2]], num_heads=2, target_dim=32,
+        src_to_dim=[24, 32], mode=3, class_names=['nose'] * 17, context_decoder=None,
+        text_encoder=dict(
+            type='CLIPTextContextEncoder', context_length=13, embed_dim=32, transformer_width=32,
+            transformer_heads=2, transformer_layers=1, pretrained='clip.pt', style='pytorch'),
+        prompt_encoder=dict(
+            type='PromptEncoderWithoutPositionemb', prompt_num=17, transformer_width=32,
+            transformer_heads=2, transformer_layers=1, embed_dim=32, style='pytorch'),
+    )  # fmt: skip
+    model['backbone'] = dict(
+        type='MY_VIT_VisionTransformer', img_size=(192, 256), embed_dim=24, depth=1, num_heads=3,
+        pretrained='mae.pth', style='pytorch',
+    )  # fmt: skip
+    model['keypoint_head'] |= dict(in_channels=32, num_deconv_filters=(8, 8))
+    del leaf['optimizer']['constructor']
+    leaf['optimizer']['paramwise_cfg'] = dict(
+        custom_keys={'text_encoder': dict(lr_mult=0.0), 'backbone': dict(lr_mult=0.1)}
+    )
+    return leaf
+
+
+def _without_skeletons(folder: Path, kind: str) -> dict:
+    """Returns the leaf for a dataset class, whose own skeleton it takes."""
+    leaf = read_config(write_config(folder)).to_dict()
+    for phase in ('train', 'val', 'test'):
+        leaf['data'][phase]['type'] = kind
+        del leaf['data'][phase]['dataset_info']
+    del leaf['dataset_info']
+    return leaf
+
+
+def lamps(folder: Path) -> dict:
+    """A skeleton of the user's own."""
+    leaf = read_config(write_config(folder)).to_dict()
+    leaf['model']['keypoint_head']['out_channels'] = 4
+    return leaf
+
+
+def mpii(folder: Path) -> dict:
+    leaf = _without_skeletons(folder, 'TopDownMpiiDataset')
+    leaf['model']['keypoint_head']['out_channels'] = 16
+    leaf['evaluation'] |= dict(metric='PCKh', save_best='PCKh')
+    leaf['fp16'] = dict(loss_scale='dynamic')
+    leaf['lr_config'] = dict(policy='CosineAnnealing', min_lr=1e-6, warmup=None)
+    return leaf
+
+
+def wholebody(folder: Path) -> dict:
+    leaf = _without_skeletons(folder, 'TopDownCocoWholeBodyDataset')
+    leaf['model']['keypoint_head']['out_channels'] = 133
+    return leaf
+
+
+def ap10k(folder: Path) -> dict:
+    """With HRNet, whose backbone is one of timm."""
+    leaf = _without_skeletons(folder, 'AnimalAP10KDataset')
+    widths = {2: (32, 64), 3: (32, 64, 128), 4: (32, 64, 128, 256)}
+    stages = {
+        f'stage{n}': dict(
+            num_modules=modules, num_branches=n, block='BASIC', num_blocks=(4,) * n,
+            num_channels=widths[n])
+        for n, modules in ((2, 1), (3, 4), (4, 3))
+    }  # fmt: skip
+    first = dict(
+        num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(4,), num_channels=(64,)
+    )
+    leaf['model']['backbone'] = dict(
+        type='HRNet', in_channels=3, extra=dict(stage1=first, **stages)
+    )
+    leaf['model']['keypoint_head'] |= dict(in_channels=32, num_deconv_layers=0)
+    leaf['optimizer'] = dict(type='Adam', lr=5e-4)
+    return leaf
+
+
+KINDS = {
+    'lamps': lamps,
+    'MPII': mpii,
+    'whole-body': wholebody,
+    'AP-10K': ap10k,
+    'ViTPose+': lambda folder: several_datasets(_without_skeletons(folder, 'TopDownCocoDataset')),
+    'PGVL': lambda folder: pgvl_of(_without_skeletons(folder, 'TopDownCocoDataset')),
+}

@@ -16,7 +16,9 @@ from mmpose.dataset_tools.check.images import exif_orientation, inspect_image
 from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
 from mmpose.dataset_tools.check.split import Split
 from mmpose.datasets.annotations import AnnotationStore
+from mmpose.datasets.transforms import LoadImage
 from mmpose.metainfo import load_metainfo
+from tests.datasets import image_storage
 from tests.metainfo.test_keypoint_names import spell
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'check_dataset.py'
@@ -215,10 +217,40 @@ def test_exif_orientation_of_both_byte_orders(tmp_path):
     assert kinds == {'exif_rotation': 1}
 
 
+@pytest.mark.parametrize('faults', [(), ('missing_image', 'corrupt_image', 'exif_rotation')])
+@pytest.mark.parametrize('storage', ['server', 'of the user'])
+def test_images_of_other_storage(tmp_path, storage, faults):
+    planted = [fault for fault in faulty_dataset.FAULTS if fault.kind in faults]
+    cfg = faulty_dataset.write(tmp_path, planted)
+    local = check_dataset(cfg, workers=2)
+    pictures = local.write(tmp_path / 'local', 'local').read_text().count('<img')
+    with image_storage.served(tmp_path) as address:
+        for name in ('train', 'val'):
+            dataset = cfg[f'{name}_dataloader'].dataset
+            dataset.ann_file = str(tmp_path / dataset.ann_file)
+            if storage == 'server':
+                dataset.data_root = address
+            else:
+                dataset.data_root = ''
+                dataset.pipeline[0]['backend_args'] = image_storage.turn(
+                    tmp_path / name, tmp_path / 'stored', name
+                )
+        found = check_dataset(cfg, workers=2)
+        page = found.write(tmp_path / 'report', 'other storage')
+    assert found.status == local.status
+    assert found.log.counts == local.log.counts
+    assert {issue.kind for issue in found.log.issues} >= {*faults}
+    assert [(x.entry, x.image) for x in found.log.issues] == [
+        (x.entry, x.image) for x in local.log.issues
+    ]
+    assert found.statistics == local.statistics
+    assert page.read_text().count('<img') == pictures
+
+
 @pytest.mark.parametrize('content', [b'', b'no image', b'\xff\xd8\xff\xd9'])
 def test_what_is_no_image(tmp_path, content):
     (tmp_path / 'a.jpg').write_bytes(content)
-    assert inspect_image(tmp_path / 'a.jpg').issue == 'corrupt_image'
+    assert inspect_image(str(tmp_path / 'a.jpg'), LoadImage()).issue == 'corrupt_image'
 
 
 def test_the_tool_says_what_it_found(tmp_path):

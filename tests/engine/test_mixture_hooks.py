@@ -9,12 +9,17 @@ import pytest
 import torch
 
 from mmpose.codecs import UDPHeatmap
+from mmpose.datasets.transforms import LoadImage
 from mmpose.engine import CheckpointHook
+from mmpose.engine.bad_cases import tables_of
 from mmpose.engine.hooks import drawing_hook, preview_hook
+from mmpose.engine.hooks.bad_case_hook import write_cases
+from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.evaluation.metrics import PerDatasetMetric, primary_metric
 from mmpose.metainfo import load_metainfo
 from mmpose.models.heads import PoseHead
 from mmpose.structures import PoseResult
+from tests.datasets import image_storage
 
 NAMES = ('coco', 'aic', 'wholebody')
 METAS = [load_metainfo(name) for name in ('coco', 'aic', 'coco_wholebody')]
@@ -125,6 +130,35 @@ def test_results_of_one_dataset_stay_in_one_folder(tmp_path):
     result = replace(pose(1, str(tmp_path / 'a.png')), dataset_idx=5)
     drawing_hook.ResultDrawingHook(str(tmp_path / 'out')).after_test_iter(runner, 0, None, [result])
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['a.png']
+
+
+def test_images_of_other_storage_are_drawn(tmp_path):
+    (tmp_path / 'photos').mkdir()
+    cv2.imwrite(str(tmp_path / 'photos/a.png'), np.zeros((70, 70, 3), np.uint8))
+    backend = image_storage.turn(tmp_path / 'photos', tmp_path / 'stored', 'bucket')
+    loader = LoadImage(backend_args=backend)
+    dataset = SimpleNamespace(image_folder='bucket', pipeline=SimpleNamespace(transforms=[loader]))
+    runner = SimpleNamespace(
+        bare_model=SimpleNamespace(dataset_meta=METAS[1]),
+        test_dataloader=SimpleNamespace(dataset=dataset),
+    )
+    result = pose(1, 'bucket/a.png')
+    drawing_hook.ResultDrawingHook(str(tmp_path / 'out')).after_test_iter(runner, 0, None, [result])
+    assert cv2.imread(str(tmp_path / 'out/a.png')).any()
+    num = METAS[1].num_keypoints
+    truth = KeypointGroundTruth(
+        **dict.fromkeys(('image_ids', 'category_ids', 'ann_id', 'image_id'), np.array([1])),
+        **dict.fromkeys(('category_id', 'num_labelled'), np.array([1])),
+        keypoints=result.keypoints[None].astype(float),
+        keypoints_visible=np.ones((1, num), np.bool_),
+        area=np.array([3600.0]),
+        bbox_xywh=result.bbox_xywh[None].astype(float),
+        iscrowd=np.zeros(1, np.bool_),
+    )
+    dataset.ground_truth, dataset.dataset_meta = lambda: truth, METAS[1]
+    (table,) = tables_of(dataset, 'auto')
+    write_cases(table.compare([result]), table, tmp_path / 'cases')
+    assert cv2.imread(str(tmp_path / 'cases/worst_001.jpg')).any()
 
 
 def loader_of(folder):

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +18,9 @@ from evaluation_cases import (
 from mmengine.evaluator import Evaluator
 
 from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
-from mmpose.evaluation.functional import (
-    evaluate_files,
-    evaluate_results,
-)
+from mmpose.evaluation.functional import WHOLEBODY_FIELDS, evaluate_files, evaluate_results
 from mmpose.metainfo import load_metainfo
-from mmpose.registry import METRICS
+from mmpose.registry import DATASETS, METRICS
 
 NUM_IMAGES, NUM_PEOPLE = 3, 2
 
@@ -258,3 +256,55 @@ def test_expected_oks_of_a_calibrated_model_ranks_its_poses(dataset_meta, tmp_pa
     _evaluate(dataset_meta, poses, score_mode=mode, outfile_prefix=str(tmp_path / 'a'))
     written = json.loads((tmp_path / 'a_keypoints.json').read_text())
     assert [row['score'] for row in written] == pytest.approx([expected] * len(poses))
+
+
+def _of_people(folder, **changes):
+    """A dataset of three images with two people each; 17 keypoints are the first of 133."""
+    path = annotation_file(folder, NUM_IMAGES, NUM_PEOPLE)
+    content = json.loads(path.read_text())
+    for image in content['images']:
+        name = f'HumanArt/images/2D_virtual_human/cartoon/{image["file_name"]}'
+        image |= {'file_name': name, 'crowdIndex': 0.5, 'width': 400, 'height': 300}
+    for person in content['annotations']:
+        person['bbox_head'] = [10, 10, 20, 20]
+        parts = {name: [0] * 3 * n for name, n in WHOLEBODY_FIELDS.items() if name != 'keypoints'}
+        person |= parts | {name.replace('_kpts', '_valid'): False for name in parts}
+    path.write_text(json.dumps(content))
+    return DATASETS.build({'type': 'CocoDataset', 'ann_file': str(path), **changes})
+
+
+KINDS = {
+    'CocoMetric': 'coco',
+    'CocoWholeBodyMetric': 'coco_wholebody',
+    'CrowdPoseMetric': 'coco',
+    'HumanArtMetric': 'coco',
+    'PoseTrack18Metric': 'posetrack18',
+}
+
+
+@pytest.mark.parametrize(('metric', 'skeleton'), KINDS.items())
+def test_images_that_indices_leave_out_do_not_count_as_missed(tmp_path, metric, skeleton, recwarn):
+    num = load_metainfo(skeleton).num_keypoints
+    poses = [
+        replace(
+            pose,
+            keypoints=np.resize(pose.keypoints, (num, 2)),
+            keypoint_scores=np.resize(pose.keypoint_scores, num),
+        )
+        for pose in _poses(noise=2)
+    ]
+    kind = 'CocoWholeBodyDataset' if num == 133 else 'CocoDataset'
+
+    def figures(poses, **changes):
+        dataset = _of_people(tmp_path, type=kind, metainfo=skeleton, test_mode=True, **changes)
+        return _evaluate(dataset.metainfo, poses, type=metric)
+
+    whole = figures(poses)
+    assert figures(poses, indices=100) == whole
+    assert not recwarn.list
+    part = figures(poses[2:4], indices=[2, 3])
+    ap = next(name for name in whole if name.endswith('/AP'))
+    assert part[ap] > 0.9 * whole[ap] > 0
+    assert figures(poses[:3], indices=3)[ap] < part[ap]  # the second person of image 2 is missed
+    text = f'{metric}: dataset.indices chooses samples of 1 images of .*; only these are evaluated'
+    assert re.search(text, str(recwarn.list[0].message))

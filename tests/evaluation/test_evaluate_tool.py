@@ -9,6 +9,7 @@ from evaluation_cases import SIGMAS
 from instance_cases import estimates, write_instances
 
 from benchmarks.synthetic_coco import make_synthetic_coco, write_synthetic_coco
+from mmpose.analysis.error_report import report_errors
 from mmpose.evaluation.functional import (
     EVAL_CONFIGS,
     evaluate_files,
@@ -18,6 +19,7 @@ from mmpose.evaluation.functional import (
 )
 from mmpose.metainfo import load_metainfo
 from mmpose.registry import METRICS
+from tools import analyze_errors, evaluate
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,3 +133,71 @@ def test_starts_without_torch():
         check=True,
     )
     assert done.stdout.splitlines()[-1] == 'False True'
+
+
+@pytest.fixture
+def animals(tmp_path):
+    """Annotations of two categories, and a result whose poses of the second one are far off."""
+    gt, dt = make_synthetic_coco(20, 60, 200, seed=8)
+    files = write_synthetic_coco(gt, dt, tmp_path)
+    content, poses = (json.loads(path.read_text()) for path in files)
+    content['categories'].append(content['categories'][0] | {'id': 2, 'name': 'horse'})
+    for entries in (content['annotations'], poses):
+        for entry in entries:
+            entry['category_id'] = 1 + entry['image_id'] % 2
+    for pose in poses:
+        if pose['category_id'] == 2:
+            pose['keypoints'] = [value + 30 for value in pose['keypoints']]
+    return files[0], files[1], content, poses
+
+
+def _write(files, content, poses):
+    for path, value in zip(files, (content, poses), strict=True):
+        path.write_text(json.dumps(value))
+
+
+@pytest.mark.parametrize('backend', ['numpy', 'xtcocotools'])
+def test_chosen_categories(animals, tmp_path, backend):
+    *files, content, poses = animals
+    _write(files, content, poses)
+    name = content['categories'][0]['name']
+    figures = [
+        evaluate_results('coco', files[1], files[0], backend=backend, category=chosen)
+        for chosen in (None, [1], [name], ['horse'], [1, 'horse'])
+    ]
+    assert figures[1] == figures[2]
+    assert figures[0] == figures[4]
+    assert figures[1]['AP'] > 2 * figures[3]['AP']
+    alone = [{**content, 'categories': content['categories'][:1]}, poses]
+    alone[0]['annotations'] = [x for x in content['annotations'] if x['category_id'] == 1]
+    _write(files, alone[0], [x for x in poses if x['category_id'] == 1])
+    assert evaluate_results('coco', files[1], files[0], backend=backend) == figures[1]
+
+
+def test_category_of_the_command(animals, tmp_path, monkeypatch, capsys):
+    *files, content, poses = animals
+    _write(files, content, poses)
+    out = tmp_path / 'metrics.json'
+    command = [str(files[1]), '--ann', str(files[0])]
+    monkeypatch.setattr('sys.argv', ['evaluate.py', *command, '--category', '1', '--out', str(out)])
+    evaluate.main()
+    expected = evaluate_results('coco', files[1], files[0], category=[1])
+    assert json.loads(out.read_text()) == expected
+    monkeypatch.setattr('sys.argv', ['evaluate.py', *command, '--category', 'dog'])
+    with pytest.raises(ValueError, match=r"has no category 'dog', it lists .*'horse' \(2\)"):
+        evaluate.main()
+    monkeypatch.setattr('sys.argv', ['analyze_errors.py', *command, '--category', 'horse'])
+    analyze_errors.main()
+    horses = capsys.readouterr().out
+    monkeypatch.setattr('sys.argv', ['analyze_errors.py', *command])
+    analyze_errors.main()
+    assert horses != capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"has no category 'dog'"):
+        report_errors(files[1], files[0], category=['dog'])
+
+
+def test_category_where_there_are_none(animals):
+    with pytest.raises(ValueError, match=r"'mpii' has no categories; leave --category out"):
+        find_eval_config('mpii', ['person'])
+    with pytest.raises(ValueError, match='take another for --category'):
+        evaluate_results('coco', animals[1], animals[0], backend='hotcoco', category=[1])

@@ -140,8 +140,9 @@ def _translate_net(part: Part) -> dict[str, Any]:
     has_norms = _norm(part, None if kind == 'VGG' else 'BN')
     if kind == 'VGG' and has_norms:
         name += '_bn'
-    wanted = rest.pop('out_indices', family.out_indices) or family.out_indices
-    wanted = (wanted,) if isinstance(wanted, int) else wanted
+    if isinstance(index := rest.get('out_indices'), int):
+        rest['out_indices'] = (index,)
+    wanted = part.take('out_indices', family.out_indices) or family.out_indices
     indices: Any = tuple(family.first_map + index for index in wanted)
     if kind == 'MobileNetV2':
         # its layers 1 to 6 end the strides 2, 4, 8, 16, 16, 32; 7 is the last
@@ -166,32 +167,37 @@ def _translate_net(part: Part) -> dict[str, Any]:
 
 def _choose(part: Part, args: dict[str, Any]) -> Any:
     """Returns what chooses the model of a family, and fills the arguments of the model."""
-    kind, rest = part.kind, part.left
+    kind = part.kind
     if kind == 'HRNet':
         args['head'] = ''
         return _hrnet_width(part)
     if kind == 'MobileNetV2':
-        return float(rest.pop('widen_factor', 1.0))
+        return float(part.take('widen_factor', 1.0, to='name'))
     if kind == 'PyramidVisionTransformerV2':
-        return rest.pop('embed_dims', 64), tuple(rest.pop('num_layers', (3, 4, 6, 3)))
+        layers = tuple(part.take('num_layers', (3, 4, 6, 3), to='name'))
+        return part.take('embed_dims', 64, to='name'), layers
     if kind == 'SwinTransformer':
         # MMPose pads images of any size to whole windows, and drops 0.1 of the paths by default
         args.update(strict_img_size=False, always_partition=True)
-        args['window_size'] = rest.pop('window_size', 7)
-        args['drop_path_rate'] = rest.pop('drop_path_rate', 0.1)
-        return rest.pop('embed_dims', 96), tuple(rest.pop('depths', (2, 2, 6, 2)))
-    depth = rest.pop('depth', 50)
+        args['window_size'] = part.take('window_size', 7)
+        args['drop_path_rate'] = part.take('drop_path_rate', 0.1)
+        depths = tuple(part.take('depths', (2, 2, 6, 2), to='name'))
+        return part.take('embed_dims', 96, to='name'), depths
+    depth = part.take('depth', 50, to='name')
     if kind == 'ResNeXt':
-        args.update(cardinality=rest.pop('groups', 32), base_width=rest.pop('width_per_group', 4))
+        args['cardinality'] = part.take('groups', 32, to='cardinality')
+        args['base_width'] = part.take('width_per_group', 4, to='base_width')
     if kind == 'ResNeSt' and depth > 50:  # timm's have a stem of 128 channels, MMPose's of 64
-        args['stem_width'] = rest.pop('stem_channels', 64) // 2
+        args['stem_width'] = part.take('stem_channels', 64, to='stem_width') // 2
     return depth
 
 
 def _hrnet_width(part: Part) -> Any:
     """Returns the channels of the finest branch, if the network has timm's numbers of blocks."""
-    extra = part.left.pop('extra', {})
-    width = next(iter(extra.get('stage2', {}).get('num_channels', (0,))))
+    extra = part.part('extra')
+    stages = {f'stage{n}': extra.part(f'stage{n}').left for n in range(1, 5)}
+    widths = stages['stage2'].get('num_channels')
+    width = widths[0] if isinstance(widths, tuple) and {*map(type, widths)} == {int} else 0
     expected = {
         f'stage{n}': dict(
             num_modules=modules,
@@ -203,12 +209,12 @@ def _hrnet_width(part: Part) -> Any:
         for n, modules in ((1, 1), (2, 1), (3, 4), (4, 3))
     }
     for stage, wanted in expected.items():
-        own = dict(extra.get(stage, {}))
+        own = stages[stage]
         if own.pop('multiscale_output', False):
             part.left['multiscale'] = True
         if own != wanted:
             part.refuse(f'extra.{stage}', f'{own}; hrnet_w{width} of timm has {wanted}')
-    mode = extra.get('upsample', {}).get('mode', 'nearest')
+    mode = extra.part('upsample').left.get('mode', 'nearest')
     if mode != 'nearest':
         part.left['upsample'] = mode
     return width
@@ -216,7 +222,7 @@ def _hrnet_width(part: Part) -> Any:
 
 def _norm(part: Part, default: str | None) -> bool:
     """Takes ``norm_cfg`` and tells whether there are batch norms."""
-    kind = (part.left.pop('norm_cfg', None) or {'type': default})['type']
+    kind = part.part('norm_cfg').kind or default
     if kind == 'SyncBN':
         why = 'set sync_bn=True, which joins the batch norms of ranks'
         part.notes.inexact[part.place('norm_cfg')] = why

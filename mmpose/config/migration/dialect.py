@@ -23,11 +23,8 @@ _TYPES_0 = {'TopDown', 'TopDownMoE', 'PGVL'}
 _TYPES_1 = {'BadCaseAnalysisHook', 'MultiSourceSampler', 'PoseVisualizationHook',
             'SyncBuffersHook', 'VisionTransformer'}  # fmt: skip
 KINDS = {
-    'exact': 'exact',
-    'inexact': 'not exact',
-    'dropped': 'no effect',
-    'refused': 'no counterpart',
-}
+    'exact': 'exact', 'inexact': 'not exact', 'dropped': 'no effect', 'refused': 'no counterpart',
+}  # fmt: skip
 _SCOPES = ('mmpretrain.', 'mmcls.', 'mmdet.')
 
 
@@ -43,7 +40,7 @@ def find_dialect(cfg: Mapping[str, Any]) -> str:
     model, train_cfg = (cfg.get(key) or {} for key in ('model', 'train_cfg'))
     for key, part in (('model', model), ('train_cfg', train_cfg)):
         if not isinstance(part, Mapping):
-            raise ValueError(f'{key} is {part!r}, expected a dict; fix it in the config')
+            raise ValueError(f'{key} is {part!r:.99}, expected a dict; fix it in the config')
     model_type = str(model.get('type'))
     if _KEYS_0 & set(cfg) or model_type in _TYPES_0:
         return V0

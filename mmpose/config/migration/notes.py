@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 from mmengine.registry import Registry
@@ -49,7 +50,7 @@ class Part:
 
     def __init__(self, config: Mapping[str, Any], where: str, notes: MigrationNotes) -> None:
         if not isinstance(config, Mapping):
-            raise ValueError(f'{where} is {config!r}, expected a dict; fix it in the config')
+            raise ValueError(f'{where} is {config!r:.99}, expected a dict; fix it in the config')
         self.left = dict(config)
         self.where = where
         self.notes = notes
@@ -70,6 +71,8 @@ class Part:
         value, place = self.left.pop(key, None) or (), self.place(key)
         if isinstance(value, Mapping):
             return [Part(value, place, self.notes)]
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f'{place} is {value!r:.99}, expected dicts; fix it in the config')
         return [Part(one, f'{place}.{i}', self.notes) for i, one in enumerate(value)]
 
     def is_in(self, registry: Registry) -> bool:
@@ -81,20 +84,34 @@ class Part:
         if self.kind:
             self._note('type', ours, inexact)
 
-    def take(self, key: str, default: Any = None, to: str = '', inexact: str = '') -> Any:
+    def take(
+        self, key: str, default: Any = None, to: str = '', inexact: str = '', like: Any = None
+    ) -> Any:
         """Returns an entry, noted as exact unless ``inexact`` says how it differs.
+
+        One of another kind than its default is refused; the default is returned then.
 
         Args:
             key: The entry.
             default: What is returned without it, or where it is None.
             to: What it is called here; empty for the same.
             inexact: How its effect differs.
+            like: A value of its kind, where the default is none.
         """
         if key not in self.left:
             return default
+        value, like = self.left.pop(key), default if like is None else like
+        if value is not None and not _is_like(value, like):
+            self.refuse(key, f'is {value!r:.99}, expected something like {like!r}')
+            return like if default is None else default
         self._note(key, to or key, inexact)
-        value = self.left.pop(key)
         return default if value is None else value
+
+    def take_size(self, key: str, default: int) -> tuple[int, ...]:
+        """Returns an entry that is one number, or two, as a tuple of two."""
+        if isinstance(size := self.left.get(key), int):
+            self.left[key] = (size, size)
+        return tuple(self.take(key, (default, default)))
 
     def keep(self, *keys: str) -> dict[str, Any]:
         """Returns those of the entries that are there, under the same names."""
@@ -138,3 +155,13 @@ class Part:
     def _note(self, key: str, ours: str, inexact: str) -> None:
         table = self.notes.inexact if inexact else self.notes.exact
         table[self.place(key)] = f'{ours}: {inexact}' if inexact else ours
+
+
+def _is_like(value: Any, example: Any) -> bool:
+    """Whether a value is of the kind of another: a number, whole or not, a text, a list, a dict."""
+    if isinstance(example, (list, tuple)):
+        is_list = isinstance(value, (list, tuple))
+        return is_list and all(_is_like(one, first) for first in example[:1] for one in value)
+    kinds: tuple[type, ...] = (str, Mapping, bool, Integral, Real)
+    kind = next((kind for kind in kinds if isinstance(example, kind)), object)
+    return isinstance(value, Real if kind is bool else kind)

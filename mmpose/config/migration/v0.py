@@ -59,10 +59,10 @@ def translate_v0(cfg: Config, notes: MigrationNotes) -> Config:
     """
     top = Part(cfg, '', notes)
     model = top.left.pop('model', None) or {}
-    if model.get('type') not in MODEL_TYPES:
+    kind = str(model.get('type'))
+    if kind not in MODEL_TYPES:
         notes.refused['model.type'] = (
-            f"is '{model.get('type')}', but models are top-down with heatmaps here: "
-            f'{", ".join(MODEL_TYPES)}'
+            f"is '{kind}', but models are top-down with heatmaps here: {', '.join(MODEL_TYPES)}"
         )
         return {}
     data = top.part('data')
@@ -78,7 +78,7 @@ def translate_v0(cfg: Config, notes: MigrationNotes) -> Config:
     for phase in PHASES:
         if sources[phase]:
             out[f'{phase}_dataloader'] = _loader(data, phase, sources[phase], is_multi)
-    for key in (*(f'{phase}_dataloader' for phase in PHASES), *LOADER_WORDS):
+    for key in LOADER_WORDS:
         data.left.pop(key, None)
     data.finish()
     evaluation = top.part('evaluation')
@@ -111,23 +111,24 @@ def _sources(data: Part, phase: str) -> list[Source]:
 
 
 def _loader(data: Part, phase: str, sources: list[Source], is_multi: bool) -> Config:
-    is_train, own = phase == 'train', data.left.get(f'{phase}_dataloader') or {}
+    is_train, own = phase == 'train', data.part(f'{phase}_dataloader').left
     common = {key: data.left[key] for key in SHARED_WORDS[phase] if key in data.left}
-    words = {**common, **own}
+    words = Part({**common, **own}, f'data ({phase})', MigrationNotes())
     for key in own:
         table = data.notes.exact if key in LOADER_WORDS else data.notes.refused
         table[data.place(f'{phase}_dataloader.{key}')] = LOADER_WORDS.get(key, NO_COUNTERPART)
     data.notes.exact |= {data.place(key): LOADER_WORDS[key] for key in common}
     out = {
-        'batch_size': words.get('samples_per_gpu', 1),
-        'num_workers': words.get('workers_per_gpu', 1),
+        'batch_size': words.take('samples_per_gpu', 1),
+        'num_workers': words.take('workers_per_gpu', 1),
         'persistent_workers': True,
-        'sampler': {'type': 'PoseSampler', 'shuffle': bool(words.get('shuffle', is_train))},
+        'sampler': {'type': 'PoseSampler', 'shuffle': bool(words.take('shuffle', is_train))},
     }
     if not is_train:
         out['sampler']['round_up'] = False
-    if words.get('drop_last'):
+    if words.take('drop_last', False):
         out['drop_last'] = True
+    data.notes.refused |= words.notes.refused
     datasets = [source.dataset for source in sources]
     out['dataset'] = datasets[0]
     if len(datasets) > 1:
@@ -138,8 +139,11 @@ def _loader(data: Part, phase: str, sources: list[Source], is_multi: bool) -> Co
 
 
 def _evaluators(evaluation: Part, sources: dict[str, list[Source]], out: Config) -> None:
-    names = evaluation.take('metric', 'mAP', to='val_evaluator')
-    names = [names] if isinstance(names, str) else list(names)
+    names = evaluation.left.get('metric')
+    if isinstance(names, (list, tuple)):
+        names = evaluation.take('metric', [''], to='val_evaluator')
+    else:
+        names = [evaluation.take('metric', 'mAP', to='val_evaluator')]
     for phase in ('val', 'test'):
         if not sources[phase]:
             continue
@@ -172,7 +176,8 @@ def _metric(name: str, source: Source, evaluation: Part) -> Config:
 def _training(top: Part, evaluation: Part, out: Config) -> None:
     """Adds epochs, optimizer and schedule."""
     runner = top.part('runner')
-    epochs = top.take('total_epochs', runner.take('max_epochs'), to='train_cfg.max_epochs')
+    epochs = runner.take('max_epochs', like=210)
+    epochs = top.take('total_epochs', epochs, to='train_cfg.max_epochs', like=210)
     if epochs is None or runner.kind not in ('', 'EpochBasedRunner'):
         top.notes.refused['total_epochs'] = 'is missing; trainings count epochs here'
         return
@@ -180,8 +185,9 @@ def _training(top: Part, evaluation: Part, out: Config) -> None:
         'max_epochs': epochs,
         'val_interval': evaluation.take('interval', 1, to='train_cfg.val_interval'),
     }
-    if evaluation.take('start', None, to='train_cfg.val_begin') is not None:
-        out['train_cfg']['val_begin'] = evaluation.take('start')
+    start = evaluation.take('start', None, to='train_cfg.val_begin', like=1)
+    if start is not None:
+        out['train_cfg']['val_begin'] = start
     evaluation.expect('by_epoch', True)
     out['optim_wrapper'] = _optim_wrapper(top, out['model'])
     out['param_scheduler'] = _schedule(top.part('lr_config'), epochs)
@@ -193,29 +199,29 @@ def _optim_wrapper(top: Part, model: Config) -> Config:
     if not part.kind:
         part.refuse('type', 'is missing; there is one optimizer here')
     constructor = part.take('constructor', '', to='optim_wrapper.constructor')
-    rules = part.left.pop('paramwise_cfg', None)
+    rules = part.part('paramwise_cfg')
     out['optimizer'] |= part.keep(*part.left)
     if constructor.startswith('LayerDecay'):
         out['constructor'] = 'LayerDecayOptimWrapperConstructor'
-        rules = Part(rules or {}, part.place('paramwise_cfg'), top.notes)
         out['paramwise_cfg'] = layer_decay(rules, model, 'ViTPose')
-    elif rules and set(rules) == {'custom_keys'}:
-        keys = {k: v for k, v in rules['custom_keys'].items() if k != 'text_encoder'}
+    elif set(rules.left) == {'custom_keys'}:
+        theirs = rules.take('custom_keys', {})
+        keys = {k: v for k, v in theirs.items() if k != 'text_encoder'}
         out['constructor'] = 'KeywordOptimWrapperConstructor'
         out['paramwise_cfg'] = {'custom_keys': keys}
         top.notes.exact['optimizer.paramwise_cfg'] = 'optim_wrapper.paramwise_cfg'
-        if len(keys) < len(rules['custom_keys']):
+        if len(keys) < len(theirs):
             place = 'optimizer.paramwise_cfg.custom_keys.text_encoder'
             top.notes.dropped[place] = 'the text encoder is frozen, which a rate of 0 amounts to'
-    elif rules:
-        out['paramwise_cfg'] = rules
+    elif rules.left:
+        out['paramwise_cfg'] = rules.left
     step = top.part('optimizer_config')
-    clip = step.take('grad_clip', None, to='optim_wrapper.clip_grad')
+    clip = step.take('grad_clip', {}, to='optim_wrapper.clip_grad')
     if clip:
         out['clip_grad'] = clip
     if step.kind == 'GradientCumulativeOptimizerHook':
         out['accumulative_counts'] = step.take('cumulative_iters', 1, to='accumulative_counts')
-    half = step.left if step.kind == 'Fp16OptimizerHook' else top.take('fp16', None)
+    half = step.left if step.kind == 'Fp16OptimizerHook' else top.take('fp16', None, like={})
     if half is not None:
         out |= {'type': 'AmpOptimWrapper', 'loss_scale': dict(half).pop('loss_scale', 512.0)}
         step.left.clear()
@@ -241,8 +247,10 @@ def _schedule(part: Part, epochs: int) -> list[Config]:
     part.expect('by_epoch', True)
     part.drop('there is no warm-up', 'warmup_iters', 'warmup_ratio')
     if policy == 'step':
-        steps = part.take('step', (), to='milestones')
-        steps = list(range(steps, epochs, steps)) if isinstance(steps, int) else list(steps)
+        steps = part.left.get('step')
+        if isinstance(steps, int) and steps > 0:
+            part.left['step'] = list(range(steps, epochs, steps))
+        steps = list(part.take('step', (), to='milestones', like=(0,)))
         gamma = part.take('gamma', 0.1)
         out.append({'type': 'MultiStepLR', **span, 'milestones': steps, 'gamma': gamma})
     elif policy == 'cosineannealing':
@@ -258,10 +266,11 @@ def _schedule(part: Part, epochs: int) -> list[Config]:
 
 def _logger(top: Part, out: Config) -> Config:
     part = top.part('log_config')
-    hooks = [one.get('type') for one in part.take('hooks', [], to='vis_backends')]
+    hooks = part.take('hooks', (), to='vis_backends', like=({},))
+    hooks = [str(one.get('type')) for one in hooks]
     unknown = [one for one in hooks if one not in LOGGERS and one != 'TextLoggerHook']
     if unknown:
-        part.refuse('hooks', f'has {", ".join(map(str, unknown))}; there are {", ".join(LOGGERS)}')
+        part.refuse('hooks', f'has {", ".join(unknown)}; there are {", ".join(LOGGERS)}')
     backends = ['LocalVisBackend', *(LOGGERS[one] for one in hooks if one in LOGGERS)]
     out['vis_backends'] = [{'type': one} for one in backends]
     out['visualizer'] = {'type': 'PoseLocalVisualizer', 'vis_backends': out['vis_backends']}
@@ -276,7 +285,7 @@ def _checkpoint(top: Part, evaluation: Part, out: Config) -> Config:
     hook |= part.keep('max_keep_ckpts', 'by_epoch')
     part.drop('last_checkpoint names the newest one', 'create_symlink', 'save_optimizer')
     part.finish()
-    older = evaluation.take('key_indicator', None, to='save_best')
+    older = evaluation.take('key_indicator', '', to='save_best')
     best = evaluation.take('save_best', older, to='default_hooks.checkpoint.save_best')
     evaluators = out.get('val_evaluator')
     if best and evaluators:
@@ -301,10 +310,10 @@ def _start(top: Part, out: Config) -> None:
     }
     cluster.finish()
     out |= top.keep('log_level', 'work_dir', 'find_unused_parameters')
-    resumed = top.take('resume_from', None, to='load_from and resume=True')
-    out['load_from'] = resumed or top.take('load_from')
+    resumed = top.take('resume_from', like='', to='load_from and resume=True')
+    out['load_from'] = resumed or top.take('load_from', like='')
     out['resume'] = resumed is not None
-    seed = top.take('seed', None, to='randomness.seed')
+    seed = top.take('seed', to='randomness.seed', like=0)
     if seed is not None:
         out['randomness'] = {'seed': seed}
     top.drop('use --gpus or CUDA_VISIBLE_DEVICES', 'gpu_ids')

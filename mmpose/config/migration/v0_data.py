@@ -119,12 +119,17 @@ def _rules(rules: Part, source: Source, is_train: bool) -> None:
         'input_size': tuple(rules.take('image_size', (192, 256), to='decoder.input_size')),
         'heatmap_size': tuple(rules.take('heatmap_size', (48, 64), to='decoder.heatmap_size')),
     }
+    for key, size in zip(('image_size', 'heatmap_size'), source.sizes.values(), strict=True):
+        if len(size) != 2:
+            rules.refuse(key, f'is {size}, expected width and height')
     source.number = rules.take('dataset_idx', 0, to='the place of the dataset')
-    source.num_padded = rules.take('max_num_joints', to='each head has the keypoints of its own')
+    source.num_padded = rules.take(
+        'max_num_joints', to='each head has the keypoints of its own', like=17
+    )
     weights = 'set it to False, and model.use_dataset_keypoint_weights=True'
     rules.expect('use_different_joint_weights', False, why=weights)
     is_given = rules.take('use_gt_bbox', False, to='bbox_file')
-    boxes, score = rules.take('bbox_file'), rules.take('det_bbox_thr', 0.0, to='bbox_score_thr')
+    boxes, score = rules.take('bbox_file', ''), rules.take('det_bbox_thr', 0.0, to='bbox_score_thr')
     if boxes and not is_given and not is_train and source.kind in DETECTED:
         source.dataset['bbox_file'] = boxes
         if score:
@@ -176,8 +181,10 @@ def _step(part: Part, source: Source, has_boxes: bool) -> Config | None:
         return None
     if kind == 'NormalizeTensor':
         for key in ('mean', 'std'):
-            values = part.take(key, to=f'data_preprocessor.{key}, times 255')
+            values = part.take(key, (), to=f'data_preprocessor.{key}, times 255', like=(0.5,))
             source.preprocessor[key] = [round(255 * x, 6) for x in values]
+            if len(values) != 3:
+                part.refuse(key, f'is {values!r}, expected a number for each of three channels')
         part.note_kind('data_preprocessor')
         return None
     if kind in ('ToTensor', 'Collect'):

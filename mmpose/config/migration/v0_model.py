@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 from mmpose.config.migration.backbones import pretrained_weights, translate_backbone
@@ -39,7 +39,7 @@ def translate_model(config: Config, sources: list[Source], notes: MigrationNotes
         notes: Get what became of each key.
     """
     part = Part(config, 'model', notes)
-    heads = [part.left.pop('keypoint_head', None), *part.left.pop('associate_keypoint_head', ())]
+    heads = [part.part('keypoint_head'), *part.parts('associate_keypoint_head')]
     if len(heads) != len(sources):
         notes.refused['data.train'] = (
             f'has {len(sources)} datasets for {len(heads)} heads; each dataset has a head here'
@@ -47,7 +47,7 @@ def translate_model(config: Config, sources: list[Source], notes: MigrationNotes
         return {}
     out: Config = {
         'type': MODEL_TYPES[part.kind],
-        'pretrained': part.take('pretrained'),
+        'pretrained': part.take('pretrained', like=''),
         'data_preprocessor': {'type': 'PoseDataPreprocessor', **sources[0].preprocessor},
     }
     part.note_kind(out['type'])
@@ -56,22 +56,14 @@ def translate_model(config: Config, sources: list[Source], notes: MigrationNotes
     codecs = _codecs(tests, sources)
     out['backbone'] = _backbone(part.part('backbone'), out)
     metas = [load_metainfo(source.dataset['metainfo']) for source in sources]
-    names = ['model.keypoint_head', *(
-        f'model.associate_keypoint_head.{i}' for i in range(len(heads) - 1)
-    )]  # fmt: skip
-    found = [
-        _head(Part(head or {}, name, notes), codec, meta, source)
-        for head, name, codec, meta, source in zip(
-            heads, names, codecs, metas, sources, strict=True
-        )
-    ]
+    found = [_head(*each) for each in zip(heads, codecs, metas, sources, strict=True)]
     skeletons = [source.dataset['metainfo'] for source in sources]
     if part.kind == 'TopDownMoE':
         out |= {'heads': found, 'metainfo': skeletons, 'names': _names(metas)}
     else:
         out |= {'head': found[0], 'metainfo': skeletons[0]}
     if part.kind == 'PGVL':
-        out |= _language(part, out, metas[0])
+        out |= _language(part, out, metas[0], sources[0])
     part.expect('neck', None, why='a head reads the features of the backbone')
     part.expect('train_cfg', None, {})
     part.expect('loss_pose', None, why='see keypoint_head.loss_keypoint')
@@ -103,6 +95,12 @@ def _codecs(tests: Part, sources: list[Source]) -> list[Config]:
     for i, source in enumerate(sources):
         where = 'TopDownGenerateTarget' + (f' of dataset {source.number}' if i else '')
         codecs.append(_codec(Part(source.target or {}, where, tests.notes), source, rule, i == 0))
+        try:
+            CODECS.build(dict(codecs[-1]))
+        except (TypeError, ValueError) as error:
+            why = f'give a codec that cannot be: {error}'
+            tests.notes.refused[f'{where}, data_cfg and model.test_cfg'] = why
+            codecs[-1].clear()
     return codecs
 
 
@@ -119,14 +117,12 @@ def _codec(part: Part, source: Source, rule: Config, is_first: bool) -> Config:
         part.left |= {'encoding': 'UDP', 'target_type': rule['target']}
     encoding = str(part.take('encoding', 'MSRA', to='the type of the decoder')).upper()
     target = part.take('target_type', 'GaussianHeatmap', to='the type of the decoder')
-    sigma, kernel = part.take('sigma', 2), part.take('kernel', (11, 11), to='kernel_size')
+    sigma, kernel = part.take('sigma', 2, like=2.0), part.take('kernel', (11, 11), to='kernel_size')
     default = rule['radius'] if source.target is None else RADIUS
     radius = part.take('valid_radius_factor', default, to='radius_factor')
     unbiased = part.take('unbiased_encoding', False, to='unbiased')
     part.expect('downtarget', True, why='PGVL compares tokens with the names of the keypoints')
     part.drop('the tokens have the size of the feature map', 'downsize', 'same_dim', 'short_dim')
-    if isinstance(sigma, (list, tuple)):
-        part.refuse('sigma', 'is a list; a head has one target')
     part.finish()
     is_udp = encoding == 'UDP'
     kind = {'MSRA': 'MSRAHeatmap', 'UDP': 'UDPHeatmap', 'MEGVII': 'MegviiHeatmap'}.get(encoding)
@@ -142,7 +138,7 @@ def _codec(part: Part, source: Source, rule: Config, is_first: bool) -> Config:
     else:
         part.notes.inexact[f'{part.where}: model.test_cfg'] = OWN_DECODER
     if kind == 'MegviiHeatmap':
-        return {**out, 'kernel_size': kernel[0]}
+        return {**out, 'kernel_size': next(iter(kernel), 0)}
     if kind == 'UDPCombinedHeatmap':
         out |= {} if radius == RADIUS else {'radius_factor': radius}
     elif kind == 'MSRAHeatmap':
@@ -190,11 +186,15 @@ def _backbone(part: Part, out: Config) -> Config:
     part.drop(UNREAD, 'style', 'num_classes')
     part.expect('hybrid_backbone', None)
     part.expect('norm_layer', None)
-    pretrained = part.take('pretrained', to='model.pretrained')
-    if pretrained:
-        out['pretrained'] = pretrained
-    known = {*signature(built).parameters, *signature(MODELS.get('ViT')).parameters} - {'kwargs'}
-    found = {'type': kind, **part.keep(*(key for key in list(part.left) if key in known))}
+    out['pretrained'] = part.take('pretrained', out['pretrained'], 'model.pretrained', like='')
+    known = {**signature(MODELS.get('ViT')).parameters, **signature(built).parameters}
+    known.pop('kwargs', None)
+    found: Config = {'type': kind}
+    if 'img_size' in part.left:
+        found['img_size'] = part.take_size('img_size', 224)
+    for key in [key for key in part.left if key in known]:
+        example = known[key].default
+        found[key] = part.take(key, like=None if example is Parameter.empty else example)
     if part.kind == 'MY_VIT_VisionTransformer':
         found['norm_eps'] = 1e-5
     part.finish()
@@ -216,8 +216,8 @@ def _head(part: Part, codec: Config, meta: DatasetMeta, source: Source) -> Confi
     extra.finish()
     out: Config = {
         'type': 'HeatmapHead',
-        'in_channels': part.take('in_channels'),
-        'out_channels': part.take('out_channels'),
+        'in_channels': part.take('in_channels', like=768),
+        'out_channels': part.take('out_channels', like=17),
         'decoder': codec,
         'deconv_out_channels': tuple(widths[:num]),
         'deconv_kernel_sizes': tuple(kernels[:num]),
@@ -240,12 +240,15 @@ def _loss(part: Part) -> Config:
     loss = part.part('loss_keypoint')
     if loss.kind not in LOSSES:
         loss.refuse('type', f"'{loss.kind}' has no counterpart; there are {', '.join(LOSSES)}")
-    return loss.keep_all()
+    given = {'loss_weight': loss.take('loss_weight', 1.0)} if 'loss_weight' in loss.left else {}
+    return {**loss.keep_all(), **given}
 
 
 def _fit_channels(part: Part, out: Config, meta: DatasetMeta, source: Source) -> None:
     """Gives a head that is padded to the keypoints of others its own, with an equal loss."""
     theirs = out['out_channels']
+    if not out['decoder']:
+        return
     own = CODECS.build(dict(out['decoder'])).num_channels(meta.num_keypoints)
     if theirs == own or theirs is None:
         return
@@ -260,10 +263,10 @@ def _fit_channels(part: Part, out: Config, meta: DatasetMeta, source: Source) ->
     )
 
 
-def _language(part: Part, out: Config, meta: DatasetMeta) -> Config:
+def _language(part: Part, out: Config, meta: DatasetMeta, source: Source) -> Config:
     """Returns what PGVL has beside a top-down model, and mends its image size."""
     if 'img_size' in out['backbone']:
-        out['backbone']['img_size'] = out['head']['decoder']['input_size'][::-1]
+        out['backbone']['img_size'] = source.sizes['input_size'][::-1]
         part.notes.inexact['model.backbone.img_size'] = (
             'height and width of the crops; PGVL takes width and height, which changes how the '
             'position embeddings of a pre-trained backbone are resized'

@@ -54,16 +54,12 @@ OKS = (
     'prefix',
 )  # fmt: skip
 METRIC: dict[str, tuple[str, ...]] = {
-    'AUC': ('norm_factor', 'num_thrs', 'prefix'),
-    'CocoMetric': ('use_area', *OKS),
-    'CocoWholeBodyMetric': OKS,
-    'EPE': ('prefix',),
-    'JhmdbPCKAccuracy': ('thr', 'norm_item', 'prefix'),
-    'MpiiPCKAccuracy': ('thr', 'prefix'),
+    'AUC': ('norm_factor', 'num_thrs', 'prefix'), 'CocoMetric': ('use_area', *OKS),
+    'CocoWholeBodyMetric': OKS, 'EPE': ('prefix',),
+    'JhmdbPCKAccuracy': ('thr', 'norm_item', 'prefix'), 'MpiiPCKAccuracy': ('thr', 'prefix'),
     'NME': ('norm_mode', 'norm_item', 'keypoint_indices', 'prefix'),
-    'PCKAccuracy': ('thr', 'norm_item', 'prefix'),
-    'PoseTrack18Metric': OKS,
-}
+    'PCKAccuracy': ('thr', 'norm_item', 'prefix'), 'PoseTrack18Metric': OKS,
+}  # fmt: skip
 # the neck and the belly of JHMDB, whose distance MMPose calls the torso
 JHMDB_TORSO = (4, 5)
 SAVE_BEST = {'Mean PCK': 'PCK', 'posetrack18/Total AP': 'posetrack18/AP'}
@@ -102,11 +98,22 @@ def translate_v1(cfg: Config, notes: MigrationNotes) -> Config:
 
 def imports_of(top: Part) -> Config:
     """Returns the modules to import: those of MMPose are replaced by ours."""
-    config = dict(top.take('custom_imports', {}))
-    names = config.get('imports', [])
-    names = [names] if isinstance(names, str) else list(names)
-    own = [name for name in names if not name.startswith(INNER_IMPORTS)]
+    config = top.take('custom_imports', {})
+    own = [name for name in modules_to_import(config) if not name.startswith(INNER_IMPORTS)]
     return {'allow_failed_imports': False, **config, 'imports': ['mmcv_custom', *own]}
+
+
+def modules_to_import(config: Any) -> list[str]:
+    """Returns the names in ``custom_imports``.
+
+    Raises:
+        ValueError: If it is no dict of them.
+    """
+    names = (config.get('imports') or []) if isinstance(config, Mapping) else None
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f'custom_imports is {config!r}, expected dict(imports=[module, ...])')
+    return list(names)
 
 
 def _phase(top: Part, phase: str, out: Config, datasets: dict[str, Config]) -> None:
@@ -169,9 +176,9 @@ def _dataset_options(part: Part, row: Row) -> Config:
     rule = part.part('filter_cfg')
     out |= rule.keep('bbox_score_thr')
     rule.finish()
-    boxes = part.take('bbox_file', None)
+    boxes = part.take('bbox_file', '')
     if boxes:
-        out['bbox_file'] = _below(boxes, out.get('data_root') or '')
+        out['bbox_file'] = _below(boxes, str(out.get('data_root') or ''))
     part.drop('MpiiPCKAccuracy reads it', 'headbox_file')
     part.finish()
     return out
@@ -311,7 +318,7 @@ def _metric_files(part: Part, out: Config, dataset: Config) -> None:
     """Takes the files of a metric, which are those of the dataset unless they differ."""
     root = str(dataset.get('data_root') or '')
     own = os.path.join(root, str(dataset.get('ann_file') or ''))
-    ann_file = part.take('ann_file', None, to='that of the dataset')
+    ann_file = part.take('ann_file', '', to='that of the dataset')
     if ann_file and os.path.normpath(ann_file) != os.path.normpath(own):
         out['ann_file'] = ann_file
     headbox = dataset.get('headbox_file')

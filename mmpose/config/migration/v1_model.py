@@ -23,10 +23,9 @@ SHORT = {'s': 'small', 'b': 'base', 'l': 'large', 'h': 'huge',
 ARCH_KEYS = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')
 CODEC = {
     'MSRAHeatmap': ('sigma', 'unbiased', 'blur_kernel_size', 'decoder', 'shift_heatmap'),
-    'MegviiHeatmap': ('kernel_size',),
-    'UDPHeatmap': ('sigma', 'blur_kernel_size', 'blur_border'),
+    'MegviiHeatmap': ('kernel_size',), 'UDPHeatmap': ('sigma', 'blur_kernel_size', 'blur_border'),
     'UDPCombinedHeatmap': ('radius_factor', 'blur_kernel_size', 'blur_offsets'),
-}
+}  # fmt: skip
 # how MMPose 1.x reads heatmaps where it differs from 0.x
 READING: dict[str, Config] = {
     'UDPHeatmap': {'blur_border': 'zero'},
@@ -201,9 +200,9 @@ def _upsampling(part: Part, backbone: Config) -> Config:
         return {}
     part.note_kind('head.upsample')
     part.expect('concat', False)
-    chosen = part.take('select_index', -1, to='backbone.out_indices')
+    chosen = part.take('select_index', to='backbone.out_indices')
     if isinstance(maps, tuple):
-        chosen = [chosen] if isinstance(chosen, int) else chosen
+        chosen = chosen if isinstance(chosen, (list, tuple)) else [-1 if chosen is None else chosen]
         if len(chosen) > 1:
             part.refuse('select_index', f'is {chosen}; without concat heads read one map')
         backbone['out_indices'] = maps[chosen[-1]]
@@ -237,23 +236,25 @@ def _backbone(part: Part) -> tuple[Config, str | None]:
 
 def _vit(part: Part) -> Config:
     """Returns mmpretrain's VisionTransformer, or that of VLPose, in our words."""
-    arch = part.take('arch', 'base', to='embed_dim, depth, num_heads, mlp_ratio')
+    arch = part.take('arch', to='embed_dim, depth, num_heads, mlp_ratio') or 'base'
     if not isinstance(arch, Mapping):
         name = SHORT.get(str(arch).lower(), str(arch).lower())
         if name not in ARCHS:
             part.refuse('arch', f"'{arch}' has no counterpart; there are {', '.join(ARCHS)}")
         arch = dict(zip(ARCH_KEYS, ARCHS.get(name, ARCHS['base']), strict=True))
-    width, depth, heads, hidden = (arch[key] for key in ARCH_KEYS)
-    img_size = part.take('img_size', 224)
+    sizes = Part(arch, part.place('arch'), part.notes)
+    for key in [key for key in ARCH_KEYS if arch.get(key) is None]:
+        sizes.refuse(key, 'is missing')
+    width, depth, heads, hidden = (sizes.take(key, 1) for key in ARCH_KEYS)
     out: Config = {
         'type': 'ViT',
-        'img_size': (img_size, img_size) if isinstance(img_size, int) else tuple(img_size),
+        'img_size': part.take_size('img_size', 224),
         'patch_size': part.take('patch_size', 16),
         'in_chans': part.take('in_channels', 3, to='in_chans'),
         'embed_dim': width,
         'depth': depth,
         'num_heads': heads,
-        'mlp_ratio': hidden / width,
+        'mlp_ratio': hidden / max(width, 1),
         **part.keep('qkv_bias', 'drop_rate', 'drop_path_rate'),
     }
     why = 'the tokens of the image become a feature map'

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from inspect import signature
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ from mmpose.dataset_tools.check.skeleton import check_sides, check_skeleton
 from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics, gather_statistics
 from mmpose.datasets import CocoDataset, KeypointDataset
-from mmpose.datasets.base import image_prefix
+from mmpose.datasets.base import image_prefix, stored_folder
+from mmpose.datasets.transforms.loading import image_loader
 from mmpose.engine.training_length import TrainingLength
 from mmpose.evaluation.metrics.metric_info import metric_class
 from mmpose.metainfo import load_metainfo
@@ -102,10 +102,9 @@ def check_dataset(cfg: Config, with_images: bool = True, workers: int | None = N
         if split.dataset_meta.name not in skeletons:
             skeletons.add(split.dataset_meta.name)
             check_skeleton(split.dataset_meta, log, _needs_sigmas(cfg))
-        padding, input_size, apply_exif = _crop_options(dataset)
-        check_geometry(split, padding, input_size)
+        check_geometry(split, *_crop_options(dataset))
         sides = check_sides(split)
-        decoded.append(_decode_images(split, workers, apply_exif) if with_images else {})
+        decoded.append(_decode_images(split, workers) if with_images else {})
         splits.append(split)
         statistics.append(gather_statistics(split, len(decoded[-1]), num_samples, sides))
     pairs = product(zip(splits, decoded, strict=True), repeat=2)
@@ -143,14 +142,16 @@ def _needs_sigmas(cfg: Config) -> bool:
 
 def _read_split(name: str, dataset: Config, log: IssueLog) -> tuple[Split, int | None]:
     root = Path(dataset.get('data_root', '')).expanduser()
+    prefix, loader = _image_prefix(dataset), image_loader(dataset)
     kind = DATASETS.get(dataset['type'])
-    usual = signature(kind).parameters['metainfo'].default
     split = Split(
         name=name,
         ann_file=Path(os.path.abspath(root / dataset['ann_file'])),
-        image_folder=Path(os.path.abspath(root / _image_prefix(dataset))),
-        dataset_meta=load_metainfo(dataset.get('metainfo', usual)),
+        image_folder=stored_folder(dataset.get('data_root', ''), prefix, loader)
+        or os.path.abspath(root / prefix),
+        dataset_meta=load_metainfo(dataset.get('metainfo') or kind.default_metainfo),
         log=log,
+        loader=loader,
     )
     is_coco = issubclass(kind, CocoDataset)
     if is_coco:
@@ -170,7 +171,8 @@ def _build(split: Split, dataset: Config) -> KeypointDataset | None:
     try:
         with warnings.catch_warnings():  # what they say is found and counted here anyway
             warnings.simplefilter('ignore')
-            return DATASETS.build({**dataset, 'pipeline': []})
+            loading = {'type': 'LoadImage', 'backend_args': split.loader.backend_args}
+            return DATASETS.build({**dataset, 'pipeline': [loading]})
     except (ValueError, TypeError, KeyError, OSError) as error:
         found = f'{type(error).__name__}: {error}'
         split.report('reader_refuses', '', found, 'a dataset to train on')
@@ -179,28 +181,27 @@ def _build(split: Split, dataset: Config) -> KeypointDataset | None:
 
 def _take_from_reader(split: Split, dataset: KeypointDataset) -> None:
     split.from_reader = True
-    split.image_folder = Path(dataset.image_folder)
+    split.image_folder = dataset.image_folder
     split.dataset_meta = dataset.dataset_meta
     split.num_annotations = len(dataset.store)
     if dataset.store.num_keypoints == split.dataset_meta.num_keypoints:
         split.store = dataset.store
 
 
-def _crop_options(dataset: Config) -> tuple[float, tuple[int, int] | None, bool]:
+def _crop_options(dataset: Config) -> tuple[float, tuple[int, int] | None]:
     steps = {step['type']: step for step in dataset.get('pipeline', []) if 'type' in step}
     crop = steps.get('TopdownAffine', {})
     return (
         steps.get('GetBBoxCenterScale', {}).get('padding', 1.25),
         crop.get('input_size') if crop.get('fix_aspect', True) else None,
-        steps.get('LoadImage', {}).get('apply_exif', True),
     )
 
 
-def _decode_images(split: Split, workers: int, apply_exif: bool) -> Facts:
-    if not split.image_folder.is_dir():
+def _decode_images(split: Split, workers: int) -> Facts:
+    if split.loader.is_local(split.image_folder) and not os.path.isdir(split.image_folder):
         found, expected = 'no such folder', f'a folder with {len(split.store.image_ids)} images'
         split.report('missing_image', '', found, expected, file=split.image_folder)
         return {}
-    decoded = check_images(split, workers, apply_exif)
+    decoded = check_images(split, workers)
     check_copies_within(split, decoded)
     return decoded

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mmpose.dataset_tools.check.split import Split
+from mmpose.datasets.transforms.loading import BadImageError, LoadImage, MissingImageError
 from mmpose.structures.progress import track
 
 HEADER_BYTES = 1 << 16
@@ -50,12 +50,11 @@ class ImageFacts:
     is_flat: bool = True
 
 
-def check_images(split: Split, workers: int, apply_exif: bool = True) -> dict[int, ImageFacts]:
+def check_images(split: Split, workers: int) -> dict[int, ImageFacts]:
     """Decodes every image of a split in threads.
 
     Args:
         workers: Number of threads.
-        apply_exif: Whether training turns images by their EXIF orientation.
 
     Returns:
         Facts about each image that could be decoded, by its row, to find it in other splits.
@@ -67,7 +66,7 @@ def check_images(split: Split, workers: int, apply_exif: bool = True) -> dict[in
             split.report_image(facts.issue, image, facts.found, 'a whole image')
         else:
             kept[image] = facts
-            _check_orientation(split, image, facts, apply_exif)
+            _check_orientation(split, image, facts)
     return kept
 
 
@@ -78,17 +77,19 @@ def _inspect_all(split: Split, workers: int) -> Iterator[tuple[int, ImageFacts]]
         for start in range(0, len(split.store.image_ids), step):
             batch = range(start, min(start + step, len(split.store.image_ids)))
             paths = [split.image_path(image) for image in batch]
-            yield from zip(batch, pool.map(inspect_image, paths), strict=True)
+            facts = pool.map(inspect_image, paths, [split.loader] * len(paths))
+            yield from zip(batch, facts, strict=True)
 
 
-def inspect_image(path: Path) -> ImageFacts:
+def inspect_image(path: str, loader: LoadImage) -> ImageFacts:
     """Returns the facts about a file; never raises for a bad one."""
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+        data = loader.content(path)
+    except MissingImageError:
         return ImageFacts('missing_image', 'no such file')
-    except OSError as error:
-        return ImageFacts('corrupt_image', f'a file that cannot be read ({error.strerror})')
+    except BadImageError as error:
+        reason = getattr(error.__cause__, 'strerror', None) or error
+        return ImageFacts('corrupt_image', f'a file that cannot be read ({reason})')
     if _is_cut(data):
         return ImageFacts('corrupt_image', f'{len(data)} bytes without an end: the file is cut off')
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -143,9 +144,9 @@ def _is_cut(data: bytes) -> bool:
     return False
 
 
-def _check_orientation(split: Split, image: int, facts: ImageFacts, apply_exif: bool) -> None:
+def _check_orientation(split: Split, image: int, facts: ImageFacts) -> None:
     """Finds another size than the annotated one, and images that are stored turned."""
-    turned = facts.orientation > 4
+    turned, apply_exif = facts.orientation > 4, split.loader.apply_exif
     used_wh = facts.wh[::-1] if turned and apply_exif else facts.wh
     annotated_wh = tuple(split.store.image_wh[image].tolist())
     if annotated_wh not in ((0, 0), used_wh):

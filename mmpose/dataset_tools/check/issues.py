@@ -29,110 +29,72 @@ class Kind(NamedTuple):
     remedy: str
 
 
-KINDS: dict[str, Kind] = {
-    'unreadable_annotations': Kind(
-        ERROR, 'annotation file cannot be read', 'fix the file or the path in the config'
-    ),
-    'reader_refuses': Kind(
-        ERROR, 'the dataset reader stops', 'training would stop with the same message'
-    ),
-    'malformed_image_entry': Kind(ERROR, 'malformed image entry', 'fix the entry in the JSON'),
-    'malformed_annotation': Kind(ERROR, 'malformed annotation', 'fix the entry in the JSON'),
-    'wrong_keypoint_count': Kind(
-        ERROR, 'wrong number of keypoints', 'set dataset.metainfo to the skeleton of this file'
-    ),
-    'bad_box': Kind(ERROR, 'box is NaN or negative', 'fix or remove the annotation'),
-    'bad_keypoints': Kind(ERROR, 'keypoints cannot be read', 'fix the annotation'),
-    'bad_visibility': Kind(WARNING, 'visibility is not 0, 1 or 2', 'fix the annotation'),
-    'duplicate_image_id': Kind(ERROR, 'image id occurs twice', 'give every image its own id'),
-    'duplicate_annotation_id': Kind(
-        ERROR, 'annotation id occurs twice', 'give every annotation its own id'
-    ),
-    'repeated_annotation_id': Kind(
-        WARNING,
-        'annotation id occurs in several images',
-        'PCK, AUC, EPE and NME need an id of its own for every annotation',
-    ),
-    'unlisted_image': Kind(
-        ERROR, 'annotation on an image that is not listed', 'list the image or drop the annotation'
-    ),
-    'missing_image': Kind(
-        ERROR,
-        'image file is missing',
-        'set dataset.data_root and dataset.data_prefix.img, or fetch it',
-    ),
-    'corrupt_image': Kind(ERROR, 'image is damaged or truncated', 'fetch the file again'),
-    'image_size': Kind(
-        ERROR, 'image has another size than annotated', 'use the images that were annotated'
-    ),
-    'flip_pairs': Kind(
-        ERROR, 'flip pairs contradict the names', 'fix the swap column of the skeleton table'
-    ),
-    'leak': Kind(
-        ERROR, 'the same image is in both splits', 'remove it from one; its score means nothing'
-    ),
-    'few_leaks': Kind(
-        WARNING, 'the same image is in both splits (under 1 %)', 'remove it from one of them'
-    ),
-    'near_leak': Kind(
-        WARNING,
-        'looks like a re-encoded copy in both splits',
-        'look at both: remove one, or hold out a whole video',
-    ),
-    'duplicate_image': Kind(
-        WARNING, 'same picture under two names', 'keep one; annotations may contradict each other'
-    ),
-    'duplicate_file_name': Kind(WARNING, 'file name occurs twice', 'list every image once'),
-    'exif_rotation': Kind(
-        WARNING,
-        'image is turned by its EXIF orientation',
-        'look whether the keypoints fit the upright picture (tools/browse_dataset.py)',
-    ),
-    'duplicate_annotation': Kind(WARNING, 'annotation occurs twice', 'drop one of them'),
-    'empty_box': Kind(WARNING, 'box or area is empty', 'it is left out; fix the annotation'),
-    'box_outside_image': Kind(
-        WARNING, 'box lies outside the image', 'it is left out; is it [x, y, width, height]?'
-    ),
-    'box_leaves_image': Kind(
-        WARNING,
-        'more than a tenth of the box is outside the image',
-        'it is clipped; is it [x, y, width, height] rather than corners?',
-    ),
-    'keypoint_outside_box': Kind(
-        WARNING, 'labelled keypoint far outside its box', 'fix the box or the keypoint'
-    ),
-    'keypoint_outside_image': Kind(
-        WARNING, 'labelled keypoint outside the image', 'set its visibility to 0, or fix it'
-    ),
-    'no_visible_keypoint': Kind(
-        WARNING, 'no labelled keypoint although num_keypoints promises some', 'it is left out'
-    ),
-    'empty_target': Kind(
-        WARNING, 'all labelled keypoints leave the crop', 'it teaches nothing; fix the box'
-    ),
-    'num_keypoints': Kind(
-        NOTE,  # CrowdPose leaves head and neck out, others what is hidden; only 0 has a meaning
-        'num_keypoints is not the number of labelled keypoints',
-        'fix the field if it is yours',
-    ),
-    'unknown_category': Kind(WARNING, 'category is not listed', 'list it under categories'),
-    'keypoint_names': Kind(
-        ERROR,
-        'keypoints are in another order than in the skeleton',
-        'set dataset.metainfo to the skeleton of this file',
-    ),
-    'left_right': Kind(
-        WARNING,
+KINDS: dict[str, Kind] = {kind: Kind(*row) for kind, row in {
+    'unreadable_annotations': (ERROR, 'annotation file cannot be read',
+        'fix the file or the path in the config'),
+    'reader_refuses': (ERROR, 'the dataset reader stops',
+        'training would stop with the same message'),
+    'malformed_image_entry': (ERROR, 'malformed image entry', 'fix the entry in the JSON'),
+    'malformed_annotation': (ERROR, 'malformed annotation', 'fix the entry in the JSON'),
+    'wrong_keypoint_count': (ERROR, 'wrong number of keypoints',
+        'set dataset.metainfo to the skeleton of this file'),
+    'bad_box': (ERROR, 'box is NaN or negative', 'fix or remove the annotation'),
+    'bad_keypoints': (ERROR, 'keypoints cannot be read', 'fix the annotation'),
+    'bad_visibility': (WARNING, 'visibility is not 0, 1 or 2', 'fix the annotation'),
+    'duplicate_image_id': (ERROR, 'image id occurs twice', 'give every image its own id'),
+    'duplicate_annotation_id': (ERROR, 'annotation id occurs twice',
+        'give every annotation its own id'),
+    'repeated_annotation_id': (WARNING, 'annotation id occurs in several images',
+        'PCK, AUC, EPE and NME need an id of its own for every annotation'),
+    'unlisted_image': (ERROR, 'annotation on an image that is not listed',
+        'list the image or drop the annotation'),
+    'missing_image': (ERROR, 'image file is missing',
+        'set dataset.data_root and dataset.data_prefix.img, or fetch it'),
+    'corrupt_image': (ERROR, 'image is damaged or truncated', 'fetch the file again'),
+    'image_size': (ERROR, 'image has another size than annotated',
+        'use the images that were annotated'),
+    'flip_pairs': (ERROR, 'flip pairs contradict the names',
+        'fix the swap column of the skeleton table'),
+    'leak': (ERROR, 'the same image is in both splits',
+        'remove it from one; its score means nothing'),
+    'few_leaks': (WARNING, 'the same image is in both splits (under 1 %)',
+        'remove it from one of them'),
+    'near_leak': (WARNING, 'looks like a re-encoded copy in both splits',
+        'look at both: remove one, or hold out a whole video'),
+    'duplicate_image': (WARNING, 'same picture under two names',
+        'keep one; annotations may contradict each other'),
+    'duplicate_file_name': (WARNING, 'file name occurs twice', 'list every image once'),
+    'exif_rotation': (WARNING, 'image is turned by its EXIF orientation',
+        'look whether the keypoints fit the upright picture (tools/browse_dataset.py)'),
+    'duplicate_annotation': (WARNING, 'annotation occurs twice', 'drop one of them'),
+    'empty_box': (WARNING, 'box or area is empty', 'it is left out; fix the annotation'),
+    'box_outside_image': (WARNING, 'box lies outside the image',
+        'it is left out; is it [x, y, width, height]?'),
+    'box_leaves_image': (WARNING, 'more than a tenth of the box is outside the image',
+        'it is clipped; is it [x, y, width, height] rather than corners?'),
+    'keypoint_outside_box': (WARNING, 'labelled keypoint far outside its box',
+        'fix the box or the keypoint'),
+    'keypoint_outside_image': (WARNING, 'labelled keypoint outside the image',
+        'set its visibility to 0, or fix it'),
+    'no_visible_keypoint': (WARNING, 'no labelled keypoint although num_keypoints promises some',
+        'it is left out'),
+    'empty_target': (WARNING, 'all labelled keypoints leave the crop',
+        'it teaches nothing; fix the box'),
+    # CrowdPose leaves head and neck out, others what is hidden; only 0 has a meaning
+    'num_keypoints': (NOTE, 'num_keypoints is not the number of labelled keypoints',
+        'fix the field if it is yours'),
+    'unknown_category': (WARNING, 'category is not listed', 'list it under categories'),
+    'keypoint_names': (ERROR, 'keypoints are in another order than in the skeleton',
+        'set dataset.metainfo to the skeleton of this file'),
+    'left_right': (WARNING,
         'left and right of a pair stand the other way round than those of the other pairs',
-        'look at pictures; the pair may be exchanged in the table or in the annotations',
-    ),
-    'sigmas': Kind(
-        WARNING, 'sigmas are missing or meaningless', 'OKS and AP of this skeleton mean little'
-    ),
-    'unlabelled': Kind(NOTE, 'no keypoint is labelled', 'left out, as usual'),
-    'no_area': Kind(NOTE, 'annotations without area', 'the area of the box stands for it'),
-    'crowd': Kind(NOTE, 'crowd region', 'left out, as usual'),
-}
+        'look at pictures; the pair may be exchanged in the table or in the annotations'),
+    'sigmas': (WARNING, 'sigmas are missing or meaningless',
+        'OKS and AP of this skeleton mean little'),
+    'unlabelled': (NOTE, 'no keypoint is labelled', 'left out, as usual'),
+    'no_area': (NOTE, 'annotations without area', 'the area of the box stands for it'),
+    'crowd': (NOTE, 'crowd region', 'left out, as usual'),
+}.items()}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from mmpose.dataset_tools.check.issues import ERROR, KINDS, NOTE, WARNING, Issue, IssueLog
 from mmpose.dataset_tools.check.split import Split
 from mmpose.dataset_tools.check.statistics import Statistics
+from mmpose.datasets.transforms import BadImageError
 from mmpose.visualization import HtmlReport, Viewport, draw_pose
 
 STATUS_STYLES = {'OK': 'good', 'WARNINGS': 'warn', 'DO NOT TRAIN': 'bad'}
@@ -96,9 +97,9 @@ def draw_issue(split: Split, issue: Issue) -> np.ndarray | None:
     Returns:
         (H, W, 3) uint8 BGR of a common height, or None if the image cannot be read.
     """
-    path = split.image_folder / issue.image
-    image = cv2.imread(str(path)) if path.is_file() else None
-    if image is None:
+    try:
+        image = split.loader.read(os.path.join(split.image_folder, issue.image))
+    except BadImageError:
         return None
     view = Viewport.around(image, (), PICTURE_HEIGHT, inf, inf)
     rows = [row for row in range(len(split.store.ann_ids)) if split.entry(row) == issue.entry]

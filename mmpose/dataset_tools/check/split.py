@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from mmpose.dataset_tools.check.issues import Issue, IssueLog
 from mmpose.datasets.annotations import AnnotationStore
+from mmpose.datasets.transforms.loading import LoadImage
 from mmpose.structures import DatasetMeta
 
 
@@ -19,9 +21,10 @@ class Split:
     Attributes:
         name: train, val or test.
         ann_file: Annotation file.
-        image_folder: Folder that the file names start from.
+        image_folder: Folder that the file names start from, as ``loader`` takes it.
         dataset_meta: The skeleton of the config.
         log: Gets what is wrong in it.
+        loader: Reads the images as training does.
         store: The instances; straight from the file, crowds and unlabelled ones left out, unless
             ``from_reader``. Empty until they are read.
         categories: Name of each category id.
@@ -32,9 +35,10 @@ class Split:
 
     name: str
     ann_file: Path
-    image_folder: Path
+    image_folder: str
     dataset_meta: DatasetMeta
     log: IssueLog
+    loader: LoadImage = field(default_factory=LoadImage)
     store: AnnotationStore = field(init=False)
     categories: dict[int, str] = field(default_factory=dict)
     from_reader: bool = False
@@ -49,9 +53,9 @@ class Split:
             keypoints_visible=nothing[..., 0],
         )
 
-    def image_path(self, image: int) -> Path:
+    def image_path(self, image: int) -> str:
         """Returns the path of an image by its row."""
-        return self.image_folder / self.store.file_name(image)
+        return os.path.join(self.image_folder, self.store.file_name(image))
 
     def entry(self, row: int) -> str:
         """Returns what an instance is called in reports."""
@@ -64,7 +68,7 @@ class Split:
         found: str,
         expected: str,
         image: str = '',
-        file: Path | None = None,
+        file: str | None = None,
     ) -> None:
         """Logs an issue; the file is that of the annotations if no other is named."""
         path = str(file or self.ann_file)

@@ -7,10 +7,6 @@ from mmpose.dataset_tools.official.apt36k import split_apt36k
 from mmpose.dataset_tools.official.mpii import convert_mpii
 
 __all__ = [
-    'check_ap10k',
-    'convert_aic',
-    'convert_animalpose',
-    'convert_mpii',
-    'split_ap10k',
+    'check_ap10k', 'convert_aic', 'convert_animalpose', 'convert_mpii', 'split_ap10k',
     'split_apt36k',
-]
+]  # fmt: skip

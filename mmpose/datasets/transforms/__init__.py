@@ -16,20 +16,8 @@ from mmpose.datasets.transforms.window import (
 )
 
 __all__ = [
-    'AddCondition',
-    'AddTeacherKeypoints',
-    'Albumentation',
-    'BadImageError',
-    'Compose',
-    'GenerateTarget',
-    'GetBBoxCenterScale',
-    'LoadImage',
-    'MissingImageError',
-    'PackPoseInputs',
-    'PhotometricDistortion',
-    'RandomBBoxTransform',
-    'RandomFlip',
-    'RandomHalfBody',
-    'RandomShiftBboxCenter',
-    'TopdownAffine',
-]
+    'AddCondition', 'AddTeacherKeypoints', 'Albumentation', 'BadImageError', 'Compose',
+    'GenerateTarget', 'GetBBoxCenterScale', 'LoadImage', 'MissingImageError', 'PackPoseInputs',
+    'PhotometricDistortion', 'RandomBBoxTransform', 'RandomFlip', 'RandomHalfBody',
+    'RandomShiftBboxCenter', 'TopdownAffine',
+]  # fmt: skip

@@ -212,6 +212,22 @@ class LoadImage:
         sample['shrink'] = shrink
         return sample
 
+    def read(self, path: str) -> NDArray[np.uint8]:
+        """Returns a whole image, (H, W, 3) BGR.
+
+        Raises:
+            BadImageError: If it cannot be read.
+        """
+        return self._decode(path, 1)
+
+    def content(self, path: str) -> bytes:
+        """Returns the bytes of an image file; errors as in :func:`fetch_file`."""
+        return read_file(path) if self.is_local(path) else fetch_file(path, self.backend_args)
+
+    def is_local(self, path: str) -> bool:
+        """Says whether a path is that of a local file or folder."""
+        return self.backend_args is None and '://' not in path
+
     def _shrink(self, sample: Sample) -> int:
         if self.reduced_for_wh is None or tuple(sample['image_wh']) == (0, 0):
             return 1
@@ -228,8 +244,7 @@ class LoadImage:
                 nor the image once this thread decodes the next one: at its whole size that is
                 (H, W, 4), which OpenCV warps sooner, with anything below and in the last channel.
         """
-        is_local = self.backend_args is None and '://' not in path
-        content = read_file(path) if is_local else fetch_file(path, self.backend_args)
+        content = self.content(path)
         image = _decode_jpeg(content, num_rows) if shrink == 1 else None
         if image is not None:
             return image
@@ -272,3 +287,19 @@ class LoadImage:
             f'image {path} is {size} px (width x height) but the annotation file says '
             f'{"x".join(map(str, annotated_wh))}{hint}'
         )
+
+
+def image_loader(dataset: Any) -> LoadImage:
+    """Returns what reads whole images as the pipeline of a dataset does, whatever stores them.
+
+    Args:
+        dataset: The dataset, or its config.
+    """
+    is_config = isinstance(dataset, Mapping)
+    pipeline = dataset.get('pipeline') if is_config else getattr(dataset, 'pipeline', ())
+    for step in getattr(pipeline, 'transforms', pipeline) or ():
+        words = step if isinstance(step, Mapping) else getattr(step, '__dict__', {})
+        is_one = isinstance(step, LoadImage) or words.get('type') in ('LoadImage', LoadImage)
+        if is_one or words.get('backend_args'):
+            return LoadImage(words.get('apply_exif', True), backend_args=words.get('backend_args'))
+    return LoadImage()

@@ -12,15 +12,10 @@ from mmpose.datasets.sample import Sample
 
 # MMPose's key -> ours, where both have the same values; those in LISTED have one row there.
 NAMES = {
-    'img': 'image',
-    'img_path': 'image_file',
-    'id': 'ann_id',
-    'bbox_center': 'center',
-    'bbox_scale': 'scale',
-    'bbox_rotation': 'rotation',
-    'keypoints_visible': 'keypoints_visible',
+    'img': 'image', 'img_path': 'image_file', 'id': 'ann_id', 'bbox_center': 'center',
+    'bbox_scale': 'scale', 'bbox_rotation': 'rotation', 'keypoints_visible': 'keypoints_visible',
     'bbox_score': 'bbox_score',
-}
+}  # fmt: skip
 LISTED = {'bbox_center', 'bbox_scale', 'bbox_rotation', 'keypoints_visible', 'bbox_score'}
 DERIVED = ('img_shape', 'ori_shape', 'bbox', 'flip_indices', 'upper_body_ids', 'lower_body_ids')
 

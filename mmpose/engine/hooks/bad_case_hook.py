@@ -12,6 +12,7 @@ import numpy as np
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmpose.datasets.transforms import BadImageError
 from mmpose.engine.bad_cases import AnnotationTable, Case, Collection, merged, tables_of
 from mmpose.evaluation.metrics.gather import gather_to_main
 from mmpose.registry import HOOKS
@@ -134,7 +135,7 @@ def write_cases(
         record[group], pictures[group] = [], {}
         for rank, case in enumerate(cases, start=1):
             entry = {'rank': rank, **_entry(case, table.dataset_meta), 'picture': None}
-            picture = _picture(case, table.dataset_meta)
+            picture = _picture(case, table)
             if picture is not None:
                 entry['picture'] = f'{group}_{rank:03d}.jpg'
                 title = f'{rank}. {_severity(case)}, {Path(case.result.image_file).name}'
@@ -165,14 +166,15 @@ def _severity(case: Case) -> str:
     return f'error {case.error:.3f}' if case.oks is None else f'OKS {case.oks:.3f}'
 
 
-def _picture(case: Case, dataset_meta: DatasetMeta) -> np.ndarray | None:
+def _picture(case: Case, table: AnnotationTable) -> np.ndarray | None:
     """Returns annotation and prediction side by side; None if the image is gone."""
-    image = cv2.imread(case.result.image_file)
-    if image is None:
+    try:
+        image = table.loader.read(case.result.image_file)
+    except BadImageError:
         return None
     viewport = Viewport.around(
         image, [case.bbox_xywh, case.result.bbox_xywh], TILE_HEIGHT, 2 * TILE_HEIGHT
     )
     return compare_poses(
-        image, case.truth(), [case.result], dataset_meta, 0.0, viewport, matches=[0]
+        image, case.truth(), [case.result], table.dataset_meta, 0.0, viewport, matches=[0]
     )

@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmpose.datasets import CombinedDataset
+from mmpose.datasets.transforms.loading import image_loader
 from mmpose.registry import HOOKS
 from mmpose.structures import DatasetMeta, PoseResult
 from mmpose.structures.output_files import OutputFiles
@@ -44,16 +45,16 @@ class ResultDrawingHook(Hook):
         outputs: Sequence[PoseResult] | None = None,
     ) -> None:
         """Draws the results of a batch, image by image."""
-        model, root = runner.bare_model, _image_folders(runner.test_dataloader.dataset)
+        model, parts = runner.bare_model, _parts(runner.test_dataloader.dataset)
         groups: dict[tuple[int, str], list[PoseResult]] = {}
         for result in outputs:
             groups.setdefault((result.dataset_idx, result.image_file), []).append(result)
         for (index, file), results in groups.items():
             if hasattr(model, 'heads'):
                 folder = self.out_dir / model.names[index]
-                self._draw(file, root, results, model.metas[index], folder)
+                self._draw(file, parts, results, model.metas[index], folder)
             else:
-                self._draw(file, root, results, model.dataset_meta, self.out_dir)
+                self._draw(file, parts, results, model.dataset_meta, self.out_dir)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Records the pictures as made here."""
@@ -62,7 +63,7 @@ class ResultDrawingHook(Hook):
     def _draw(
         self,
         file: str,
-        roots: list[Path],
+        parts: list[Any],
         results: list[PoseResult],
         dataset_meta: DatasetMeta,
         folder: Path,
@@ -72,18 +73,20 @@ class ResultDrawingHook(Hook):
         if is_new and len(drawn) >= self.max_images:
             return
         if is_new:
+            part = parts[results[0].dataset_idx] if len(parts) > 1 else parts[0]
+            image = image_loader(part).read(file)
             self._files.add_inputs([file])
+            roots = [Path(one.image_folder) for one in parts if hasattr(one, 'image_folder')]
             drawn[file] = self._files.claim(folder / _name_below(Path(file), roots))
         target = drawn[file]
         target.parent.mkdir(parents=True, exist_ok=True)
-        image = cv2.imread(str(file if is_new else target))
+        image = image if is_new else cv2.imread(str(target))
         cv2.imwrite(str(target), draw_results(image, results, dataset_meta))
 
 
-def _image_folders(dataset: Any) -> list[Path]:
-    """Returns the image folders of a dataset, or of those that it combines."""
-    parts = dataset.parts if isinstance(dataset, CombinedDataset) else [dataset]
-    return [Path(part.image_folder) for part in parts if hasattr(part, 'image_folder')]
+def _parts(dataset: Any) -> list[Any]:
+    """Returns the datasets that a dataset combines, or itself."""
+    return list(dataset.parts) if isinstance(dataset, CombinedDataset) else [dataset]
 
 
 def _name_below(file: Path, roots: list[Path]) -> Path:

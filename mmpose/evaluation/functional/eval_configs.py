@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from mmpose.coco.category_choice import Category
 from mmpose.coco.files import load_detections, load_ground_truth
 from mmpose.coco.instance_layout import IMAGE, InstanceLayout
-from mmpose.coco.keypoint_arrays import HEAD_SIZE, KeypointDetections, KeypointGroundTruth
+from mmpose.coco.keypoint_arrays import HEAD_SIZE, IdArray, KeypointDetections, KeypointGroundTruth
 from mmpose.evaluation.functional.coco_backends import evaluate_files
 from mmpose.evaluation.functional.crowdpose import CROWD_INDEX, evaluate_crowdpose
 from mmpose.evaluation.functional.humanart import FILE_NAME, evaluate_humanart
@@ -62,29 +64,24 @@ EPE = DistanceMetric('EPE', 'mean', 1.0)
 HAND = (PCK, AUC, EPE)
 WHOLE_IMAGE = InstanceLayout(bbox_field=IMAGE)
 
+PLAIN = ('ap10k', 'animalpose', 'halpe', 'halpe26', 'macaque', 'atrw')
+LIKE_HANDS = ('interhand2d', 'onehand10k', 'rhd', 'coco_wholebody_hand', 'fly', 'deepfashion_upper',
+              'deepfashion_lower', 'deepfashion2', 'deepfashion_full')  # fmt: skip
 EVAL_CONFIGS = {
     'coco': EvalConfig('coco'),
     'ochuman': EvalConfig('coco'),
     'aic': EvalConfig('aic', use_area=False),
+    **{name: EvalConfig(name) for name in PLAIN},
+    **{name: EvalConfig(name, 'keypoints', metrics=HAND) for name in LIKE_HANDS},
     'crowdpose': EvalConfig('crowdpose', 'crowdpose', use_area=False),
-    'ap10k': EvalConfig('ap10k'),
     'apt36k': EvalConfig('ap10k'),
-    'animalpose': EvalConfig('animalpose'),
     'coco_wholebody': EvalConfig('coco_wholebody', 'coco_wholebody'),
     'humanart': EvalConfig('coco', 'humanart'),
     'mpii': EvalConfig('mpii', 'mpii'),
     'posetrack18': EvalConfig('posetrack18', 'posetrack18'),
-    'halpe': EvalConfig('halpe'),
-    'halpe26': EvalConfig('halpe26'),
     'exlpose': EvalConfig('exlpose', use_area=False),
     'mhp': EvalConfig('mhp', use_area=False),
-    'macaque': EvalConfig('macaque'),
-    'atrw': EvalConfig('atrw'),
-    'interhand2d': EvalConfig('interhand2d', 'keypoints', metrics=HAND),
     'freihand': EvalConfig('freihand', 'keypoints', metrics=HAND, layout=WHOLE_IMAGE),
-    'onehand10k': EvalConfig('onehand10k', 'keypoints', metrics=HAND),
-    'rhd': EvalConfig('rhd', 'keypoints', metrics=HAND),
-    'coco_wholebody_hand': EvalConfig('coco_wholebody_hand', 'keypoints', metrics=HAND),
     'panoptic_hand': EvalConfig('panoptic_hand', 'keypoints', metrics=(PCKH, AUC, EPE)),
     'jhmdb': EvalConfig(
         'jhmdb', 'keypoints', metrics=(PCK, TORSO_PCK), layout=InstanceLayout(first_pixel=1)
@@ -92,13 +89,8 @@ EVAL_CONFIGS = {
     'h36m': EvalConfig('h36m', 'keypoints', metrics=(PCK, EPE)),
     'horse10': EvalConfig('horse10', 'keypoints', metrics=(PCK, nme((0, 1)))),
     'animalkingdom': EvalConfig('animalkingdom', 'keypoints', metrics=(replace(PCK, thr=0.05),)),
-    'fly': EvalConfig('fly', 'keypoints', metrics=HAND),
     'locust': EvalConfig('locust', 'keypoints', metrics=HAND, layout=WHOLE_IMAGE),
     'zebra': EvalConfig('zebra', 'keypoints', metrics=HAND, layout=WHOLE_IMAGE),
-    'deepfashion_upper': EvalConfig('deepfashion_upper', 'keypoints', metrics=HAND),
-    'deepfashion_lower': EvalConfig('deepfashion_lower', 'keypoints', metrics=HAND),
-    'deepfashion2': EvalConfig('deepfashion2', 'keypoints', metrics=HAND),
-    'deepfashion_full': EvalConfig('deepfashion_full', 'keypoints', metrics=HAND),
     # the outer corners of the eyes; COFW takes the pupils, AFLW the stated size of the box
     '300w': EvalConfig('300w', 'keypoints', metrics=(nme((36, 45)),)),
     'wflw': EvalConfig('wflw', 'keypoints', metrics=(nme((60, 72)),)),
@@ -110,16 +102,23 @@ EVAL_CONFIGS = {
 ALIASES = {**NAMES, 'wholebody': 'coco_wholebody'}  # as MMPose and the models are called
 
 
-def find_eval_config(dataset: str) -> EvalConfig:
+def find_eval_config(dataset: str, category: Sequence[Category] | None = None) -> EvalConfig:
     """EvalConfig of a dataset.
 
     Args:
         dataset: A name of ``EVAL_CONFIGS``, or the name or file of a skeleton, which is evaluated
             as COCO is.
+        category: Ids or names of the categories to evaluate; None for all.
 
     Raises:
-        ValueError: If there is no such dataset or skeleton.
+        ValueError: If there is no such dataset or skeleton, or it has no categories.
     """
+    if category is not None:
+        config = find_eval_config(dataset)
+        if config.kind in ('mpii', 'posetrack18'):
+            raise ValueError(f"'{dataset}' has no categories; leave --category out")
+        layout = config.layout or InstanceLayout()
+        return replace(config, layout=replace(layout, category=tuple(category)))
     if dataset not in EVAL_CONFIGS:
         dataset = ALIASES.get(dataset, dataset)
     if dataset in EVAL_CONFIGS:
@@ -162,6 +161,7 @@ def evaluate_results(
     use_area: bool | None = None,
     backend: str = 'numpy',
     mat_file: str | Path | None = None,
+    category: Sequence[Category] | None = None,
 ) -> dict[str, float]:
     """Official metrics of a result file.
 
@@ -172,12 +172,13 @@ def evaluate_results(
         use_area: Overrules the config where the kind is ``coco``.
         backend: Evaluator where the kind is ``coco``.
         mat_file: ``mpii_gt_val.mat``, for MPII.
+        category: Ids or names of the categories to evaluate; None for all.
 
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If a file is malformed or does not fit the dataset.
     """
-    eval_config = find_eval_config(dataset)
+    eval_config = find_eval_config(dataset, category)
     dataset_meta = load_metainfo(eval_config.skeleton)
     if eval_config.kind == 'keypoints':
         extras, num = stated_lengths(eval_config.metrics), dataset_meta.num_keypoints
@@ -192,11 +193,13 @@ def evaluate_results(
     sigmas = dataset_meta.oks_sigmas().astype('float64')
     if eval_config.kind == 'coco':
         area = eval_config.use_area if use_area is None else use_area
-        return evaluate_files(annotation_file, result_file, sigmas, area, backend)
+        return evaluate_files(
+            annotation_file, result_file, sigmas, area, backend, eval_config.layout
+        )
     is_whole = eval_config.kind == 'coco_wholebody'
     fields = WHOLEBODY_FIELDS if is_whole else dataset_meta.num_keypoints
     dt = load_detections(result_file, fields, optional_extras=PART_SCORES if is_whole else ())
-    return evaluate_detections(eval_config.kind, annotation_file, dt, sigmas)
+    return evaluate_detections(eval_config.kind, annotation_file, dt, sigmas, eval_config.layout)
 
 
 def evaluate_keypoints(
@@ -210,6 +213,8 @@ def evaluate_keypoints(
         result_file: COCO results with ``ann_id``.
     """
     dt = load_detections(result_file, gt.num_keypoints, ('ann_id',))
+    if eval_config.layout and eval_config.layout.category:
+        dt = dt.of_categories(gt.category_ids)
     paired = pair_detections(gt, dt)
     return {one.name: one.evaluate(dt.keypoints, paired) for one in eval_config.metrics}
 
@@ -220,6 +225,7 @@ def evaluate_detections(
     dt: KeypointDetections,
     sigmas: npt.NDArray[np.floating],
     layout: InstanceLayout | None = None,
+    image_ids: IdArray | None = None,
 ) -> dict[str, float]:
     """Metrics of detections by a protocol of its own.
 
@@ -227,15 +233,17 @@ def evaluate_detections(
         kind: ``coco_wholebody``, ``posetrack18``, ``crowdpose`` or ``humanart``.
         sigmas: (K,). OKS constants of the skeleton.
         layout: Where the instances of an annotation stand; PoseTrack18 has one layout only.
+        image_ids: Images to evaluate; None for all.
     """
     if kind == 'posetrack18':
-        return evaluate_posetrack18(load_posetrack18(annotation_file), dt)
-    if kind == 'coco_wholebody':
-        gt = load_ground_truth(annotation_file, WHOLEBODY_FIELDS, layout=layout)
-        return evaluate_wholebody(gt, dt, sigmas)
-    evaluate, extra = {
-        'crowdpose': (evaluate_crowdpose, CROWD_INDEX),
-        'humanart': (evaluate_humanart, FILE_NAME),
+        return evaluate_posetrack18(load_posetrack18(annotation_file).of_images(image_ids), dt)
+    evaluate, extras = {
+        'coco_wholebody': (evaluate_wholebody, ()),
+        'crowdpose': (evaluate_crowdpose, (CROWD_INDEX,)),
+        'humanart': (evaluate_humanart, (FILE_NAME,)),
     }[kind]
-    gt = load_ground_truth(annotation_file, len(sigmas), image_extras=(extra,), layout=layout)
-    return evaluate(gt, dt, sigmas)
+    num = WHOLEBODY_FIELDS if kind == 'coco_wholebody' else len(sigmas)
+    gt = load_ground_truth(annotation_file, num, image_extras=extras, layout=layout)
+    if layout and layout.category:
+        dt = dt.of_categories(gt.category_ids)
+    return evaluate(gt.of_images(image_ids), dt, sigmas)

@@ -36,14 +36,10 @@ MAT_JOINTS = (
 )
 # keypoints of each published group, whose value is the mean of their PCKh
 KEYPOINT_GROUPS = {
-    'Head': ('head',),
-    'Shoulder': ('lsho', 'rsho'),
-    'Elbow': ('lelb', 'relb'),
-    'Wrist': ('lwri', 'rwri'),
-    'Hip': ('lhip', 'rhip'),
-    'Knee': ('lkne', 'rkne'),
+    'Head': ('head',), 'Shoulder': ('lsho', 'rsho'), 'Elbow': ('lelb', 'relb'),
+    'Wrist': ('lwri', 'rwri'), 'Hip': ('lhip', 'rhip'), 'Knee': ('lkne', 'rkne'),
     'Ankle': ('lank', 'rank'),
-}
+}  # fmt: skip
 LEFT_OUT = ('pelvis', 'thorax')
 
 

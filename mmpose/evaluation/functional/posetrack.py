@@ -35,14 +35,9 @@ IGNORED = ('ignore_regions_x', 'ignore_regions_y')  # of an image: corners of ea
 MAX_HEADS = 0.5  # distance of a correct keypoint
 # keypoints of each published metric, which is the mean of their AP
 KEYPOINT_GROUPS = {
-    'Head AP': (0, 1, 2),  # nose, neck (head_bottom), head_top
-    'Shou AP': (5, 6),
-    'Elb AP': (7, 8),
-    'Wri AP': (9, 10),
-    'Hip AP': (11, 12),
-    'Knee AP': (13, 14),
-    'Ankl AP': (15, 16),
-}
+    'Head AP': (0, 1, 2), 'Shou AP': (5, 6), 'Elb AP': (7, 8), 'Wri AP': (9, 10),
+    'Hip AP': (11, 12), 'Knee AP': (13, 14), 'Ankl AP': (15, 16),
+}  # fmt: skip
 KEYPOINTS = tuple(keypoint for group in KEYPOINT_GROUPS.values() for keypoint in group)
 
 

@@ -19,24 +19,17 @@ from mmpose.evaluation.functional.coco_ap import extents, match_poses
 
 # fields of annotation and result files that hold the keypoints, in order, with the number of each
 WHOLEBODY_FIELDS = {
-    'keypoints': 17,
-    'foot_kpts': 6,
-    'face_kpts': 68,
-    'lefthand_kpts': 21,
-    'righthand_kpts': 21,
-}
+    'keypoints': 17, 'foot_kpts': 6, 'face_kpts': 68, 'lefthand_kpts': 21, 'righthand_kpts': 21,
+}  # fmt: skip
 
 
 WHOLE = 'whole'
 # keypoints of each part, and the field of a result that ranks it if it is there
 PARTS = {
-    'body': (slice(0, 17), 'score'),
-    'foot': (slice(17, 23), 'foot_score'),
-    'face': (slice(23, 91), 'face_score'),
-    'left hand': (slice(91, 112), 'lefthand_score'),
-    'right hand': (slice(112, 133), 'righthand_score'),
-    WHOLE: (slice(0, 133), 'wholebody_score'),
-}
+    'body': (slice(0, 17), 'score'), 'foot': (slice(17, 23), 'foot_score'),
+    'face': (slice(23, 91), 'face_score'), 'left hand': (slice(91, 112), 'lefthand_score'),
+    'right hand': (slice(112, 133), 'righthand_score'), WHOLE: (slice(0, 133), 'wholebody_score'),
+}  # fmt: skip
 PART_SCORES = tuple(name for _, name in PARTS.values() if name != 'score')
 NUM_BODY, NUM_WHOLEBODY = 17, 133
 

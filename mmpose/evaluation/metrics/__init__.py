@@ -13,19 +13,7 @@ from mmpose.evaluation.metrics.metric_info import greater_is_better, primary_met
 from mmpose.evaluation.metrics.per_dataset import PerDatasetMetric
 
 __all__ = [
-    'AUC',
-    'EPE',
-    'NME',
-    'CocoMetric',
-    'CocoWholeBodyMetric',
-    'CrowdPoseMetric',
-    'GatheredMetric',
-    'HumanArtMetric',
-    'MpiiPCKAccuracy',
-    'PCKAccuracy',
-    'PerDatasetMetric',
-    'PoseTrack18Metric',
-    'PredictionDump',
-    'greater_is_better',
-    'primary_metric',
-]
+    'AUC', 'EPE', 'NME', 'CocoMetric', 'CocoWholeBodyMetric', 'CrowdPoseMetric', 'GatheredMetric',
+    'HumanArtMetric', 'MpiiPCKAccuracy', 'PCKAccuracy', 'PerDatasetMetric', 'PoseTrack18Metric',
+    'PredictionDump', 'greater_is_better', 'primary_metric',
+]  # fmt: skip

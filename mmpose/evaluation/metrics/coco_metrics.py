@@ -51,9 +51,8 @@ class CocoMetric(OksMetric):
         ann_file = self._annotation_file()
         if self._ground_truth is None or self._ground_truth.source != ann_file:
             self._ground_truth = load_ground_truth(ann_file, len(sigmas), layout=self._layout())
-        return evaluate_with_backend(
-            self._ground_truth, detections, sigmas, self.use_area, self.backend
-        )
+        gt = self._ground_truth.of_images(self._image_ids())
+        return evaluate_with_backend(gt, detections, sigmas, self.use_area, self.backend)
 
 
 class ProtocolMetric(OksMetric):
@@ -68,9 +67,8 @@ class ProtocolMetric(OksMetric):
     def evaluate_detections(
         self, detections: KeypointDetections, sigmas: np.ndarray
     ) -> dict[str, float]:
-        return evaluate_detections(
-            self.kind, self._annotation_file(), detections, sigmas, self._layout()
-        )
+        file, layout = self._annotation_file(), self._layout()
+        return evaluate_detections(self.kind, file, detections, sigmas, layout, self._image_ids())
 
 
 @METRICS.register_module()

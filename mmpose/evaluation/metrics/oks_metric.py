@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,6 +108,17 @@ class OksMetric(GatheredMetric):
 
     def _annotation_file(self) -> str:
         return str(self.ann_file or self._from_dataset('ann_file'))
+
+    def _image_ids(self) -> np.ndarray | None:
+        """The images of the samples that ``dataset.indices`` chooses; None for all of the file."""
+        image_ids: np.ndarray | None = (self.dataset_meta or {}).get('chosen_images')
+        if image_ids is not None:
+            warnings.warn(
+                f'{type(self).__name__}: dataset.indices chooses samples of {len(image_ids)} '
+                f'images of {self._annotation_file()}; only these are evaluated',
+                stacklevel=2,
+            )
+        return image_ids
 
     def _detections(self, poses: PoseColumns, sigmas: np.ndarray) -> KeypointDetections:
         detections = to_detections(poses, self._pose_scores(poses))

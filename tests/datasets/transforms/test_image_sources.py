@@ -1,50 +1,24 @@
 """Decoders give the same pixels; images come from other storage by mmengine's file backends."""
 
 import itertools
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from mmengine.fileio import BaseStorageBackend, register_backend
 
 from mmpose.datasets.transforms import BadImageError, LoadImage, TopdownAffine, loading
 from mmpose.registry import DATASETS
-from tests.datasets import tiny_coco
+from tests.datasets import image_storage, tiny_coco
 from tests.datasets.test_combined import equal_samples
 
 SAMPLINGS = [getattr(cv2, f'IMWRITE_JPEG_SAMPLING_FACTOR_{n}') for n in (444, 422, 420, 440, 411)]
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def server(tmp_path):
     """Address of a server of the folder of the test."""
-    with ThreadingHTTPServer(('127.0.0.1', 0), partial(Quiet, directory=tmp_path)) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{http.server_port}'
-        http.shutdown()
-
-
-@register_backend('upside_down')
-class UpsideDown(BaseStorageBackend):
-    """A user's storage: names and bytes are stored backwards."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-
-    def get(self, filepath):
-        return (self.folder / filepath[::-1]).read_bytes()[::-1]
-
-    def get_text(self, filepath, encoding='utf-8'):
-        return self.get(filepath).decode(encoding)
+    with image_storage.served(tmp_path) as address:
+        yield address
 
 
 def jpeg(wh, sampling=SAMPLINGS[0], progressive=0, quality=90):
@@ -163,11 +137,7 @@ def test_images_of_a_server(prefix, server, tiny, tmp_path):
 
 def test_images_of_a_backend_of_the_user(tiny, tmp_path):
     expected = loads(tiny, pipeline=tiny_coco.PIPELINE)
-    for path in (tmp_path / 'data/images').iterdir():
-        stored = tmp_path / 'stored' / f'bucket/{path.name}'[::-1]
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        stored.write_bytes(path.read_bytes()[::-1])
-    backend = dict(backend='upside_down', folder=str(tmp_path / 'stored'))
+    backend = image_storage.turn(tmp_path / 'data/images', tmp_path / 'stored', 'bucket')
     pipeline = [dict(type='LoadImage', backend_args=backend), *tiny_coco.PIPELINE[1:]]
     changes = dict(data_root='', ann_file=str(tmp_path / 'data/ann.json'))
     found = loads(tiny, pipeline=pipeline, data_prefix=dict(img='bucket'), **changes)
