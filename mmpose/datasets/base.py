@@ -35,6 +35,7 @@ from mmpose.metainfo import load_metainfo
 from mmpose.structures import DatasetMeta
 
 MASKS = 'masks'  # among the extra arrays of a store
+NOT_STORED = {'dataset_meta', 'others_xywh', MASKS}  # keys of a crop that the dataset gives again
 MAX_REPLACEMENTS = 10
 MIN_OTHER_SCORE = 0.3  # of a detected box that stands for another instance; as at inference
 
@@ -254,11 +255,7 @@ class KeypointDataset(Dataset[Sample]):
             'dataset_idx': self.dataset_idx,
             'dataset_meta': self.dataset_meta,
         }
-        if self.has_step_that_reads('others_xywh'):
-            others = self._others_of(row)
-            sample['others_xywh'] = store.bbox_xywh[others]
-            if MASKS in store.extras:
-                sample['masks'] = unpack_masks(store.extras[MASKS][[row, *others]])
+        self._add_others(sample, row)
         if not self.test_mode:
             sample['keypoints'] = store.keypoints[row].copy()
             confidence = store.extras.get(CONFIDENCE)
@@ -271,6 +268,9 @@ class KeypointDataset(Dataset[Sample]):
         return sample
 
     def _prepare(self, index: SampleIndex, blank: bool = False) -> Sample:
+        stored = self._read_crop(index)
+        if stored is not None:
+            return self.pipeline(stored, self._steps.rest)
         sample = self.get_sample(index.index)
         sample['rng'] = index.generator()
         if blank:
@@ -279,22 +279,29 @@ class KeypointDataset(Dataset[Sample]):
             sample['bbox_score'] = 0.0
         if self._steps is None:
             return self.pipeline(sample)
-        _, crop, rest = self._steps
+        window, crop, rest = self._steps
         decoded = sample['decoded'] = {}
-        if self.crops is not None:
-            self.crops.read(index, sample)
-        sample, siblings = self._shape_window(sample), {}
-        if 'crop' not in decoded:
-            siblings = self._shape_siblings(index, decoded)
-            if self._steps.window:
-                together = (sample, *siblings.values())
-                decoded['num_rows'] = max(crop[-1].num_rows(x) for x in together)
+        sample = self._shape_window(sample)
+        siblings = self._shape_siblings(index, decoded)
+        if window:
+            decoded['num_rows'] = max(map(crop[-1].num_rows, (sample, *siblings.values())))
         sample = self.pipeline(sample, crop)
         for other, sibling in siblings.items():
             with suppress(BadImageError, RuntimeError):  # is said when its turn comes
                 sibling = self.pipeline(sibling, crop)
-                self.crops.write(other, sibling['image'], sibling['image_wh'])
+                sibling['rng'] = sibling['rng'].bit_generator.state
+                self.crops.write(other, {k: x for k, x in sibling.items() if k not in NOT_STORED})
         return self.pipeline(sample, rest)
+
+    def _read_crop(self, index: SampleIndex) -> Sample | None:
+        """Returns a sample after ``TopdownAffine``, if another one of its image has left it."""
+        sample = None if self.crops is None else self.crops.read(index)
+        if sample is None:
+            return None
+        rng = index.generator()
+        rng.bit_generator.state = sample['rng']
+        self._add_others(sample, int(self.indices[index.index]))
+        return {**sample, 'rng': rng, 'dataset_meta': self.dataset_meta}
 
     @cached_property
     def _steps(self) -> CropSteps | None:
@@ -313,9 +320,10 @@ class KeypointDataset(Dataset[Sample]):
         siblings = {}
         for other in index.siblings() if self.crops is not None else ():
             if other not in self.crops:
-                sample = {**self.get_sample(other.index), 'rng': other.generator()}
+                sample = self.get_sample(other.index)
+                sample['rng'], sample['decoded'] = other.generator(), decoded
                 with suppress(BadImageError, RuntimeError):  # is said when its turn comes
-                    siblings[other] = self._shape_window({**sample, 'decoded': decoded})
+                    siblings[other] = self._shape_window(sample)
         return siblings
 
     def has_step_that_reads(self, key: str) -> bool:
@@ -333,12 +341,17 @@ class KeypointDataset(Dataset[Sample]):
         rows = rows[np.argsort(self.store.image_index[rows], kind='stable')]
         return rows, self.store.image_index[rows]
 
-    def _others_of(self, row: int) -> np.ndarray:
-        """Returns the rows (M,) of the other instances of an image."""
+    def _add_others(self, sample: Sample, row: int) -> None:
+        """Adds boxes and masks of the other instances of an image, if a transform reads them."""
+        if not self.has_step_that_reads('others_xywh'):
+            return
         rows, images = self._rows_by_image
         image = self.store.image_index[row]
         own = rows[slice(*np.searchsorted(images, [image, image + 1]))]
-        return own[own != row]
+        others = own[own != row]
+        sample['others_xywh'] = self.store.bbox_xywh[others]
+        if MASKS in self.store.extras:
+            sample['masks'] = unpack_masks(self.store.extras[MASKS][[row, *others]])
 
     def _replacement(self, index: SampleIndex, attempt: int) -> SampleIndex:
         rng = np.random.default_rng((index.seed, index.epoch, index.index, attempt))

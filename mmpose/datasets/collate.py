@@ -70,10 +70,11 @@ def _check_keys(samples: Sequence[Sample]) -> None:
 
 def _stack(samples: Sequence[Sample], key: str, dtype: type) -> Tensor:
     values = [sample[key] for sample in samples]
-    shapes = {np.shape(value) for value in values}
-    if len(shapes) > 1:
-        raise ValueError(f"'{key}' has different shapes within a batch: {sorted(shapes)}")
-    return torch.from_numpy(np.array(values, dtype))
+    try:
+        return torch.from_numpy(np.array(values, dtype))
+    except ValueError as error:
+        shapes = sorted({np.shape(value) for value in values})
+        raise ValueError(f"'{key}' has different shapes within a batch: {shapes}") from error
 
 
 def _stack_new(values: list[Any]) -> Tensor | list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import pickle
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from mmpose.datasets.sample import Sample, SampleIndex
 from mmpose.datasets.transforms import LoadImage, TopdownAffine
 
-HEADER = 3  # int64 of a slot: tag, width and height of the image
+HEADER = 2  # int64 of a slot: tag, and bytes of the sample
+ROOM = 4096  # bytes for a sample without its pixels
 
 
 class CropSteps(NamedTuple):
@@ -49,11 +51,11 @@ def split_steps(transforms: Sequence[Any]) -> CropSteps | None:
 
 
 class CropBuffer:
-    """Ring of crops in memory that all processes of a machine share.
+    """Ring of cropped samples in memory that all processes of a machine share.
 
-    A sample has the slot of its place in the epoch, and a tag says whose crop is there. A crop that
-    is not there is no error: whoever needs it decodes the image. The memory has no name, so nothing
-    is left of it when its processes have ended, however they did.
+    A sample has the slot of its place in the epoch, and a tag says whose crop is there. A sample
+    that is not there is no error: whoever needs it decodes the image. The memory has no name, so
+    nothing is left of it when its processes have ended, however they did.
 
     Args:
         num_slots: Crops.
@@ -69,7 +71,8 @@ class CropBuffer:
     ) -> None:
         self.num_slots, self.crop_wh = num_slots, crop_wh
         shape = (num_slots, crop_wh[1], crop_wh[0], 3)
-        self.num_bytes = int(np.prod(shape)) + num_slots * HEADER * 8
+        heads = num_slots * HEADER * 8
+        self.num_bytes = heads + num_slots * ROOM + int(np.prod(shape))
         if address is None:
             if not hasattr(os, 'memfd_create'):
                 raise OSError('shared memory without a name is a matter of Linux')
@@ -89,8 +92,9 @@ class CropBuffer:
                 raise OSError(f'process {address[0]} has another file')
         self.address = address
         memory = np.frombuffer(mmap.mmap(self._file.fileno(), self.num_bytes), np.uint8)
-        heads, pixels = np.split(memory, [num_slots * HEADER * 8])
+        heads, keys, pixels = np.split(memory, [heads, heads + num_slots * ROOM])
         self._heads = heads.view(np.int64).reshape(num_slots, HEADER)
+        self._keys = keys.reshape(num_slots, ROOM)
         self._pixels = pixels.reshape(shape)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -99,19 +103,25 @@ class CropBuffer:
     def __contains__(self, index: SampleIndex) -> bool:
         return bool(self._heads[index.place % self.num_slots, 0] == _tag(index))
 
-    def read(self, index: SampleIndex, sample: Sample) -> None:
-        """Gives a sample its crop, under ``decoded``, and the size of its image, if it is there."""
+    def read(self, index: SampleIndex) -> Sample | None:
+        """Returns a sample as it was stored; None if it is not there."""
+        if index not in self:
+            return None
         with self._locked(index) as slot:
-            if index in self:
-                sample['decoded']['crop'] = self._pixels[slot].copy()
-                sample['image_wh'] = tuple(self._heads[slot, 1:].tolist())
+            tag, num_bytes = self._heads[slot].tolist()
+            image, stored = self._pixels[slot].copy(), self._keys[slot, :num_bytes].tobytes()
+        return {**pickle.loads(stored), 'image': image} if tag == _tag(index) else None
 
-    def write(self, index: SampleIndex, crop: NDArray[np.uint8], image_wh: Sequence[int]) -> None:
-        """Stores the crop of a sample, (h, w, 3)."""
+    def write(self, index: SampleIndex, sample: Sample) -> None:
+        """Stores a sample, its ``image`` (h, w, 3); not one whose other keys exceed the room."""
+        stored = pickle.dumps({key: value for key, value in sample.items() if key != 'image'})
+        if len(stored) > ROOM:
+            return
         with self._locked(index) as slot:
-            self._heads[slot, 0] = 0  # a process that dies here leaves no half crop
-            self._pixels[slot] = crop
-            self._heads[slot] = _tag(index), *image_wh
+            self._heads[slot, 0] = 0  # a process that dies here leaves no half sample
+            self._pixels[slot] = sample['image']
+            self._keys[slot, : len(stored)] = np.frombuffer(stored, np.uint8)
+            self._heads[slot] = _tag(index), len(stored)
 
     @contextmanager
     def _locked(self, index: SampleIndex) -> Iterator[int]:

@@ -38,8 +38,7 @@ SAMPLE_KEYS = {
     'dataset_meta': 'DatasetMeta. The skeleton.',
     'rng': 'np.random.Generator. The only source of randomness.',
     'image': '(H, W, 3) uint8, BGR. The image; after the crop (h, w, 3), or more with a condition.',
-    'decoded': 'dict. What samples of one image share: shrink -> image, of which they need '
-    '``num_rows`` from the top; ``crop`` if it is there.',
+    'decoded': 'dict. shrink -> image that samples share; they need ``num_rows`` from its top.',
     'shrink': 'int. Factor by which ``image`` was decoded smaller; 1 if absent.',
     'center': '(2,) float64, img px. Centre of the crop window.',
     'scale': '(2,) float64, img px. Width and height of the window, padding included.',

@@ -40,7 +40,7 @@ class PoseSampler(Sampler[SampleIndex]):
         round_up: Repeats the first samples at the end until every rank has the same number.
         image_buffer: Samples of a shuffled epoch within which the persons of an image come, so that
             it is decoded once for all of them: their crops wait in shared memory. 4096 crops of
-            192 x 256 px take 576 MiB. Several times the batch size times the workers of all ranks.
+            192 x 256 px take 592 MiB. Several times the batch size times the workers of all ranks.
             0 for a plain permutation, in which each person decodes its image.
 
     Attributes:

@@ -28,6 +28,7 @@ PIPELINES = {
     'plain': tiny_coco.PIPELINE,
     'photometric': [*tiny_coco.PIPELINE, {'type': 'PhotometricDistortion'}],
     'reduced': REDUCED,
+    'condition': [*tiny_coco.PIPELINE, {'type': 'AddCondition', 'jitter': 0.1}],
 }
 
 
@@ -76,6 +77,8 @@ def test_samples_are_what_they_were(name, config, num_decoded):
         for draw, sample in samples:
             expected = plain[SampleIndex(draw.index, epoch, 3)]
             equal_samples({**sample, 'shrink': 0}, {**expected, 'shrink': 0})
+            np.testing.assert_array_equal(sample['crop'].matrix(), expected['crop'].matrix())
+            assert sample['dataset_meta'] is dataset.dataset_meta
             assert sample['rng'].random() == expected['rng'].random()
 
 
@@ -189,26 +192,24 @@ def test_a_buffer_that_others_cannot_open(config):
         CropBuffer(4, (24, 32), (2**22 + 1, descriptor, inode))
 
 
-def read(buffer, draw):
-    sample = {'decoded': {}}
-    buffer.read(draw, sample)
-    return sample
-
-
 def test_what_is_not_there_is_missed():
     buffer = CropBuffer(4, (24, 32))
     shared = pickle.loads(pickle.dumps(buffer))
     draw = SampleIndex(7, 1, 3, 0, 6)
-    crop = np.full((32, 24, 3), 9, np.uint8)
-    assert read(buffer, draw) == {'decoded': {}}
-    buffer.write(draw, crop, (80, 60))
-    found = read(shared, draw)
-    np.testing.assert_array_equal(found['decoded']['crop'], crop)
-    assert found['image_wh'] == (80, 60)
+    sample = {
+        'image': np.full((32, 24, 3), 9, np.uint8),
+        'keypoints': np.arange(34, dtype=np.float32).reshape(17, 2),
+        'image_wh': (80, 60),
+    }
+    assert buffer.read(draw) is None
+    buffer.write(draw, sample)
+    equal_samples(shared.read(draw), sample)
     others = [draw._replace(**{key: 2}) for key in ('index', 'epoch', 'seed', 'repeat', 'place')]
-    assert [read(shared, other) for other in others] == [{'decoded': {}}] * 5
+    assert [shared.read(other) for other in others] == [None] * 5
     buffer._heads[2, 0] = 0  # as a process leaves it that dies while it writes
-    assert read(shared, draw) == {'decoded': {}}
+    assert shared.read(draw) is None
+    buffer.write(draw, {**sample, 'more': 'x' * crop_buffer.ROOM})
+    assert shared.read(draw) is None, 'too large'
 
 
 def test_more_than_half_of_the_memory_is_left_alone(config, monkeypatch):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmpose.datasets.sample import Sample
 from mmpose.datasets.transforms.loading import EVERY_ROW
 from mmpose.registry import TRANSFORMS
-from mmpose.structures import CropWindow, fix_aspect_ratio, transform_points
+from mmpose.structures import CropWindow, transform_points
 
 
 @TRANSFORMS.register_module()
@@ -43,27 +43,24 @@ class TopdownAffine:
         self.fix_aspect = fix_aspect
 
     def __call__(self, sample: Sample) -> Sample:
-        scale = self._window_wh(sample)
         rotation = float(sample.get('rotation', 0.0))
-        window = CropWindow(sample['center'], scale, self.input_size, rotation, self.use_udp)
+        wh = np.array(self._window_wh(sample))
+        window = CropWindow(sample['center'], wh, self.input_size, rotation, self.use_udp)
         matrix = window.matrix()
         if 'keypoints' in sample:
             moved = transform_points(sample['keypoints'], matrix)
             sample['keypoints'] = moved.astype(np.float32)
-        stored = sample.pop('decoded', {})
-        if 'crop' in stored:
-            sample['image'] = stored['crop']
-        else:
-            crop = cv2.warpAffine(
-                sample['image'],
-                _from_stored_pixels(matrix, sample),
-                self.input_size,
-                flags=cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_CONSTANT,
-                borderValue=0,
-            )
-            is_padded = crop.shape[2] == 4  # by LoadImage
-            sample['image'] = cv2.cvtColor(crop, cv2.COLOR_BGRA2BGR) if is_padded else crop
+        sample.pop('decoded', None)
+        crop = cv2.warpAffine(
+            sample['image'],
+            _from_stored_pixels(matrix, sample),
+            self.input_size,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=0,
+        )
+        is_padded = crop.shape[2] == 4  # by LoadImage
+        sample['image'] = cv2.cvtColor(crop, cv2.COLOR_BGRA2BGR) if is_padded else crop
         sample['center'], sample['scale'] = window.center, window.scale
         sample['rotation'] = rotation
         sample['crop'] = window
@@ -71,7 +68,7 @@ class TopdownAffine:
 
     def num_rows(self, sample: Sample) -> int:
         """Returns how many rows of an image, from its top, the crop of a sample may touch."""
-        width, height = self._window_wh(sample).tolist()
+        width, height = self._window_wh(sample)
         if not self.use_udp:  # one factor for both axes, see CropWindow
             height = width * self.input_size[1] / self.input_size[0]
         angle = radians(sample.get('rotation', 0.0))
@@ -79,11 +76,12 @@ class TopdownAffine:
         bottom = min(EVERY_ROW, float(sample['center'][1]) + reach)  # also of NaN
         return max(ceil(bottom) + 2, 1)  # 2: the row that is mixed in
 
-    def _window_wh(self, sample: Sample) -> NDArray[np.float64]:
-        scale = np.asarray(sample['scale'], np.float64)
-        if self.fix_aspect:
-            scale = fix_aspect_ratio(scale, self.input_size[0] / self.input_size[1])
-        return scale
+    def _window_wh(self, sample: Sample) -> tuple[float, float]:
+        width, height = map(float, sample['scale'])
+        if not self.fix_aspect:
+            return width, height
+        aspect = self.input_size[0] / self.input_size[1]
+        return max(width, height * aspect), max(height, width / aspect)
 
 
 def _from_stored_pixels(matrix: NDArray[np.float64], sample: Sample) -> NDArray[np.float64]:

@@ -102,7 +102,8 @@ def _decode_jpeg(data: bytes, num_rows: int | None) -> NDArray[np.uint8] | None:
         num_rows: As of :meth:`LoadImage._decode`.
     """
     decoder = _simplejpeg()
-    if decoder is None or not data.startswith(b'\xff\xd8') or b'Exif\0' in data:
+    is_jpeg = data.startswith(b'\xff\xd8')
+    if decoder is None or not is_jpeg or b'Exif\0' in data[: _find_header(data)[1]]:
         return None
     try:
         height, width, colors, _ = decoder.decode_jpeg_header(data)
@@ -127,16 +128,24 @@ def _cut_below(data: bytes, height: int, num_rows: int) -> bytearray | None:
     """
     if num_rows >= height or not data.endswith(END_OF_IMAGE):
         return None
-    place, frame, last = 2, 0, len(data) - 10
-    while place < last and data[place] == 0xFF and data[place + 1] != SCAN:
-        frame = place if data[place + 1] == BASELINE_FRAME else frame
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], 'big')
+    frame, scan = _find_header(data)
     is_known = data[frame + 5 : frame + 7] == height.to_bytes(2, 'big')
-    if not frame or not is_known or data[place + 4] != data[frame + 9]:  # components
+    if not frame or not is_known or data[scan + 4] != data[frame + 9]:  # components
         return None
     upper = bytearray(data)
     upper[frame + 5 : frame + 7] = num_rows.to_bytes(2, 'big')
     return upper
+
+
+def _find_header(data: bytes) -> tuple[int, int]:
+    """Returns where the baseline frame and the first scan of a JPEG start; 0 and its end if not."""
+    place, frame, last = 2, 0, len(data) - 10
+    while place < last and data[place] == 0xFF:
+        if data[place + 1] == SCAN:
+            return frame, place
+        frame = place if data[place + 1] == BASELINE_FRAME else frame
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], 'big')
+    return 0, len(data)
 
 
 def _reused_memory(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -188,13 +197,11 @@ class LoadImage:
             self.reads = (*self.reads, 'scale')
 
     def __call__(self, sample: Sample) -> Sample:
-        decoded = sample.get('decoded')
-        if 'image' in sample or (decoded and 'crop' in decoded):
-            if 'image' in sample:
-                sample['image_wh'] = sample['image'].shape[1::-1]
+        if 'image' in sample:
+            sample['image_wh'] = sample['image'].shape[1::-1]
             sample['shrink'] = 1
             return sample
-        shrink = self._shrink(sample)
+        decoded, shrink = sample.get('decoded'), self._shrink(sample)
         if decoded is None:
             image = self._decode(sample['image_file'], shrink)
         elif shrink in decoded:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mmpose.datasets.sample import Sample
 from mmpose.registry import TRANSFORMS
-from mmpose.structures import DatasetMeta, xywh_to_center_wh
+from mmpose.structures import DatasetMeta
 
 
 @TRANSFORMS.register_module()
@@ -28,11 +28,11 @@ class GetBBoxCenterScale:
         self.padding = padding
 
     def __call__(self, sample: Sample) -> Sample:
-        center, box_wh = xywh_to_center_wh(np.asarray(sample['bbox_xywh'], np.float64))
-        if box_wh.max() <= 0:
+        x, y, width, height = map(float, sample['bbox_xywh'])
+        if max(width, height) <= 0:
             raise ValueError(f'the box {sample["bbox_xywh"]} (x, y, width, height) has no size')
-        sample['center'] = center
-        sample['scale'] = box_wh * self.padding
+        sample['center'] = np.array([x + width / 2, y + height / 2])
+        sample['scale'] = np.array([width * self.padding, height * self.padding])
         sample['rotation'] = 0.0
         return sample
 
@@ -160,7 +160,7 @@ class RandomHalfBody:
 
     def __call__(self, sample: Sample) -> Sample:
         is_visible, rng = sample['keypoints_visible'] > 0, sample['rng']
-        if is_visible.sum() < self.min_total_keypoints or rng.random() >= self.prob:
+        if np.count_nonzero(is_visible) < self.min_total_keypoints or rng.random() >= self.prob:
             return sample
         prefers_upper = rng.random() < self.upper_prioritized_prob
         ids = self._choose(is_visible, sample['dataset_meta'], prefers_upper)
