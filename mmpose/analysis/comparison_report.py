@@ -214,11 +214,7 @@ def comparison_content(
 
 
 def _add_pictures(
-    page: HtmlReport,
-    found: Comparison,
-    rows: Sequence[int],
-    files: Sequence[str],
-    folder: Path,
+    page: HtmlReport, found: Comparison, rows: Sequence[int], files: Sequence[str], folder: Path
 ) -> None:
     analyses = dict(zip(found.names, found.analyses, strict=True))
     gt = found.analyses[0].gt

@@ -137,10 +137,8 @@ def num_parameters(module: nn.Module) -> int:
 def complexity_table(found: Complexity) -> Table:
     """Returns parameters, multiply-adds and operations of each part and of all."""
     total_parameters, total_flops = sum(found.parameters.values()), sum(found.flops.values())
-    rows = [
-        [part, *_cells(found.parameters[part], found.flops[part], total_flops)]
-        for part in found.flops
-    ]
+    parts = found.flops.items()
+    rows = [[part, *_cells(found.parameters[part], own, total_flops)] for part, own in parts]
     height, width = found.input_hw
     return Table(
         f'Cost of an image of {height}x{width} px (height x width)',

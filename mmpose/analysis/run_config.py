@@ -42,12 +42,8 @@ def find_base(work_dir: Path, root: Path = CONFIGS) -> Path | None:
         for path in work_dir.glob('*/*.log')
         for match in EXPERIMENT.finditer(path.read_text(encoding='utf-8', errors='replace'))
     }
-    found = [
-        path
-        for name in names
-        for path in root.rglob(f'{name}.py')
-        if BASE_FOLDER not in path.relative_to(root).parts
-    ]
+    paths = (path for name in names for path in root.rglob(f'{name}.py'))
+    found = [path for path in paths if BASE_FOLDER not in path.relative_to(root).parts]
     return found[0] if len(found) == 1 else None
 
 

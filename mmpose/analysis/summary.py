@@ -74,11 +74,8 @@ def summarize_run(work_dir: str | Path) -> str:
     found = [one for one in tested if one.results_path.is_file()]
     _check_tested((found or tested)[0].results_path)
     lines = [format_tables(json.loads(metrics_path.read_text()), names)]
-    scalars = [
-        record
-        for path in sorted(work_dir.glob('*/vis_data/scalars.json'))
-        for record in read_scalars(path)
-    ]
+    files = sorted(work_dir.glob('*/vis_data/scalars.json'))
+    scalars = [record for path in files for record in read_scalars(path)]
     if any('loss' in record for record in scalars):
         scalars, keys = _primary_curves(scalars, names)
         curves = plot_training(scalars, work_dir / CURVES_FILE, keys)

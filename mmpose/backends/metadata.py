@@ -173,10 +173,7 @@ def _dataset_from_dict(values: dict[str, Any]) -> ExportedDataset:
     for key, dtype in _ARRAYS.items():
         if skeleton[key] is not None:
             skeleton[key] = np.array(skeleton[key], dtype)
-    for key, columns in (
-        ('skeleton_links', 2),
-        ('keypoint_colors', 3),
-        ('skeleton_link_colors', 3),
-    ):
+    widths = {'skeleton_links': 2, 'keypoint_colors': 3, 'skeleton_link_colors': 3}
+    for key, columns in widths.items():
         skeleton[key] = skeleton[key].reshape(-1, columns)
     return ExportedDataset(**{**values, 'dataset_meta': DatasetMeta(**skeleton)})

@@ -126,7 +126,7 @@ class TorchScriptRuntime:
         return list(self._module(*inputs))
 
 
-class TorchExportRuntime:
+class TorchExportRuntime(TorchScriptRuntime):
     """Runs a file of ``torch.export``; see ``TorchScriptRuntime``."""
 
     def __init__(self, path: Path, device: str = 'cpu', threads: int | None = None) -> None:
@@ -140,10 +140,6 @@ class TorchExportRuntime:
             program = move_to_device_pass(program, device)
         self._module = program.module()
         _set_threads(threads)
-
-    def __call__(self, inputs: list[Tensor]) -> list[Tensor]:
-        """See ``Runtime``."""
-        return list(self._module(*inputs))
 
 
 class TensorRtRuntime:

@@ -97,20 +97,12 @@ def run_export(config: str | Path, checkpoint: str | Path, options: ExportOption
 
 def _refuse_for_weights(options: ExportOptions) -> None:
     """Names options of programs where only weights are written."""
-    flags = {
-        '--decode-in-graph': options.decode_in_graph,
-        '--flip-test': options.flip_test,
-        '--fp16': options.fp16,
-        '--int8': options.int8,
-        '--input-size': options.input_size,
-        '--check-ap': options.check_ap,
-        '--cfg-options': options.cfg_options,
-        '--dataset': options.dataset,
-    }
-    given = [flag for flag, value in flags.items() if value]
+    names = ('decode_in_graph', 'flip_test', 'fp16', 'int8', 'input_size', 'check_ap')
+    given = [name for name in (*names, 'cfg_options', 'dataset') if getattr(options, name)]
     if given:
+        flags = ', '.join('--' + name.replace('_', '-') for name in given)
         raise ValueError(
-            f'--format {options.format} holds weights and no program; omit {", ".join(given)} '
+            f'--format {options.format} holds weights and no program; omit {flags} '
             '(tools/model_split.py extracts single datasets)'
         )
 

@@ -28,6 +28,7 @@ from mmpose.export.formats import (
 )
 from mmpose.export.models import Source
 from mmpose.export.network import PoseProgram, SwitchedProgram
+from mmpose.export.quantization import with_int8_layers
 from mmpose.models.pose_estimators.base import NUM_COLORS
 from mmpose.structures.output_files import writing
 
@@ -163,15 +164,15 @@ def export_model(
         backends = [open_exported(path, device, dataset=x.name) for x in metadata.datasets]
         comparisons = [
             compare(
-                reference,
+                model.backend,
                 model.head.decoder,
                 backend,
                 crops[:NUM_COMPARED],
                 dataset.name,
                 has_maps=not decode_in_graph,
             )
-            for reference, model, backend, dataset in zip(
-                source.backends(), source.models, backends, metadata.datasets, strict=True
+            for model, backend, dataset in zip(
+                source.models, backends, metadata.datasets, strict=True
             )
         ]
         require_same(comparisons, precision, path)
@@ -180,7 +181,7 @@ def export_model(
         raise
     report = ExportReport(path, format, metadata, comparisons)
     if check_ap is not None:
-        reference = source.backends()[0]
+        reference = source.models[0].backend
         report.metrics = evaluate_backends(check_ap, {'PyTorch': reference, format: backends[0]})
     report.write()
     made.record()
@@ -214,9 +215,7 @@ def _files_of(path: Path) -> list[Path]:
 
 def num_bytes(path: Path) -> int:
     """Returns the size of an export, with what lies beside it."""
-    files = list(path.rglob('*')) if path.is_dir() else [path]
-    files += [path.with_suffix('.bin')] if path.suffix == '.xml' else []
-    files += [path.with_name(f'{path.name}.data')]
+    files = list(path.rglob('*')) if path.is_dir() else _files_of(path)
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
@@ -254,12 +253,14 @@ def _write(
 ) -> None:
     is_half = metadata.precision == 'fp16' and format != 'openvino'
     dtype = torch.float16 if is_half else torch.float32
-    first = source.models[0]
-    if len(source.models) == 1:
-        program = PoseProgram(first, metadata.decoded, dtype)
+    models = list(source.models)
+    if metadata.precision == 'int8' and format == 'onnx':
+        models = [with_int8_layers(model) for model in models]
+    if len(models) == 1:
+        program = PoseProgram(models[0], metadata.decoded, dtype)
     else:
-        program = SwitchedProgram(source.models, metadata.decoded, dtype)
+        program = SwitchedProgram(models, metadata.decoded, dtype)
     if metadata.precision == 'int8':
-        write_int8(program.eval(), metadata, path, first.data_preprocessor.normalize(crops))
+        write_int8(program.eval(), metadata, path, models[0].data_preprocessor.normalize(crops))
     else:
         FORMATS[format].write(program.eval(), metadata, path)

@@ -12,14 +12,17 @@ from torch import Tensor, nn
 
 from mmpose.backends.metadata import KEY, ExportMetadata
 from mmpose.backends.runtimes import EXTRA_FILE, require, sidecar
-from mmpose.export.quantization import quantize_dynamic, quantize_static
+from mmpose.export.quantization import quantize
 
+INT8_OPSET = 23  # the first one with Attention
 TRACED_BATCH = 2  # a batch of one would be taken for a constant
 # Batches for which a TensorRT engine is built: smallest, best, largest.
 TENSORRT_BATCHES = (1, 8, 64)
 
 
-def write_onnx(program: nn.Module, metadata: ExportMetadata, path: Path) -> None:
+def write_onnx(
+    program: nn.Module, metadata: ExportMetadata, path: Path, opset: int | None = None
+) -> None:
     """Writes an ONNX file; weights beyond 2 GB go into a file beside it."""
     require('onnx', path)
     require('onnxscript', path)
@@ -30,6 +33,7 @@ def write_onnx(program: nn.Module, metadata: ExportMetadata, path: Path) -> None
         input_names=metadata.input_names,
         output_names=metadata.output_names,
         dynamo=True,
+        opset_version=opset,
         verbose=False,
     )
     exported.model.metadata_props[KEY] = metadata.to_json()
@@ -88,13 +92,14 @@ def write_int8(program: nn.Module, metadata: ExportMetadata, path: Path, inputs:
     """
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder, 'plain.onnx'), Path(folder, 'int8.onnx')
-        write_onnx(program, metadata, plain)
         if path.suffix == '.onnx':
-            quantize_dynamic(plain, path)
-        else:
-            size = metadata.batch_size or 1
-            quantize_static(plain, small, inputs[: len(inputs) // size * size].split(size))
-            _convert_to_openvino(small, metadata, path)
+            write_onnx(program, metadata, plain, INT8_OPSET)
+            quantize(plain, path)
+            return
+        write_onnx(program, metadata, plain)
+        size = metadata.batch_size or 1
+        quantize(plain, small, inputs[: len(inputs) // size * size].split(size))
+        _convert_to_openvino(small, metadata, path)
 
 
 def _convert_to_openvino(onnx_file: Path, metadata: ExportMetadata, path: Path) -> None:

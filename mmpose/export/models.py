@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmpose.backends import PoseBackend, init_model
+from mmpose.backends import init_model
 from mmpose.backends.categories import categories_of_head
 from mmpose.backends.metadata import ExportedDataset, ExportMetadata
 from mmpose.checkpoints.io import checkpoint_sha256
@@ -29,10 +29,6 @@ class Source:
 
     models: tuple[TopdownPoseEstimator, ...]
     metadata: ExportMetadata
-
-    def backends(self) -> list[PoseBackend]:
-        """Returns the models as backends."""
-        return [model.backend for model in self.models]
 
 
 def load_source(

@@ -97,4 +97,4 @@ def _reopen(
     if format == 'huggingface' and has_transformers and is_plain:
         return [ExportedBackend(TransformersRuntime(path, source.metadata))]
     chosen = names[0] if len(names) < len(source.models) else None
-    return load_source(config, path, dataset=chosen).backends()
+    return [model.backend for model in load_source(config, path, dataset=chosen).models]
