@@ -32,10 +32,11 @@ from mmpose.datasets.transforms import BadImageError, Compose
 from mmpose.datasets.transforms.loading import LoadImage, image_loader
 from mmpose.evaluation.functional import KeypointGroundTruth
 from mmpose.metainfo import load_metainfo
-from mmpose.structures import DatasetMeta
+from mmpose.structures import CropWindow, DatasetMeta
 
 MASKS = 'masks'  # among the extra arrays of a store
-NOT_STORED = {'dataset_meta', 'others_xywh', MASKS}  # keys of a crop that the dataset gives again
+# What a stored sample need not hold, because the dataset has it or it follows from the rest.
+NOT_STORED = {'dataset_meta', 'others_xywh', MASKS, 'crop'}
 MAX_REPLACEMENTS = 10
 MIN_OTHER_SCORE = 0.3  # of a detected box that stands for another instance; as at inference
 
@@ -268,9 +269,10 @@ class KeypointDataset(Dataset[Sample]):
         return sample
 
     def _prepare(self, index: SampleIndex, blank: bool = False) -> Sample:
-        stored = self._read_crop(index)
-        if stored is not None:
-            return self.pipeline(stored, self._steps.rest)
+        if self.crops is not None:
+            stored = self._read_crop(index)
+            if stored is not None:
+                return self.pipeline(stored, self._steps.rest)
         sample = self.get_sample(index.index)
         sample['rng'] = index.generator()
         if blank:
@@ -288,20 +290,24 @@ class KeypointDataset(Dataset[Sample]):
         sample = self.pipeline(sample, crop)
         for other, sibling in siblings.items():
             with suppress(BadImageError, RuntimeError):  # is said when its turn comes
-                sibling = self.pipeline(sibling, crop)
-                sibling['rng'] = sibling['rng'].bit_generator.state
-                self.crops.write(other, {k: x for k, x in sibling.items() if k not in NOT_STORED})
+                self._write_crop(other, self.pipeline(sibling, crop))
         return self.pipeline(sample, rest)
+
+    def _write_crop(self, index: SampleIndex, sample: Sample) -> None:
+        stored = {key: value for key, value in sample.items() if key not in NOT_STORED}
+        self.crops.write(index, {**stored, 'rng': sample['rng'].bit_generator.state})
 
     def _read_crop(self, index: SampleIndex) -> Sample | None:
         """Returns a sample after ``TopdownAffine``, if another one of its image has left it."""
-        sample = None if self.crops is None else self.crops.read(index)
+        sample = self.crops.read(index)
         if sample is None:
             return None
-        rng = index.generator()
+        rng, affine = index.generator(), self._steps.crop[-1]
         rng.bit_generator.state = sample['rng']
+        window = (sample['center'], sample['scale'], affine.input_size, sample['rotation'])
         self._add_others(sample, int(self.indices[index.index]))
-        return {**sample, 'rng': rng, 'dataset_meta': self.dataset_meta}
+        own = dict(rng=rng, crop=CropWindow(*window, affine.use_udp))
+        return {**sample, **own, 'dataset_meta': self.dataset_meta}
 
     @cached_property
     def _steps(self) -> CropSteps | None:
