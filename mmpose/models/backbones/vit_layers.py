@@ -72,13 +72,14 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the attended tokens, (B, T, D) like ``x``."""
-        split = 'b t (qkv heads d) -> qkv b heads t d'
+        split = 'b t (qkv heads d) -> b t qkv heads d'  # one copy in the backward pass, not two
         qkv = self.qkv(x)
         precision: AbstractContextManager[None] = nullcontext()
         if qkv.device.type == 'cpu' and qkv.dtype == torch.bfloat16 and qkv.requires_grad:
             # PyTorch's kernel of the backward pass is up to five times slower in bfloat16
             qkv, precision = qkv.float(), torch.autocast('cpu', enabled=False)
-        query, key, value = rearrange(qkv, split, qkv=3, heads=self.num_heads).unbind(0)
+        qkv = rearrange(qkv, split, qkv=3, heads=self.num_heads)
+        query, key, value = (x.transpose(1, 2) for x in qkv.unbind(2))  # (B, heads, T, d)
         drop = self.attn_drop if self.training else 0.0
         with precision:
             x = F.scaled_dot_product_attention(

@@ -127,8 +127,7 @@ class HeatmapHead(PoseHead):
             raise ValueError(
                 f'head produces heatmaps of (width, height) {size_wh} but the codec expects '
                 f'{self.decoder.heatmap_size}; set codec.heatmap_size, or codec.input_size '
-                'together with '
-                'the crop and the backbone'
+                'together with the crop and the backbone'
             )
         return heatmaps
 
@@ -300,8 +299,7 @@ def deconv_sizes(
     if len(channels) != len(kernels):
         raise ValueError(
             f'head.deconv_out_channels has {len(channels)} entries but '
-            'head.deconv_kernel_sizes has '
-            f'{len(kernels)}; expected one kernel per layer'
+            f'head.deconv_kernel_sizes has {len(kernels)}; expected one kernel per layer'
         )
     for width, kernel in zip(channels, kernels, strict=True):
         if kernel not in DECONV_PADDING:
