@@ -14,7 +14,7 @@ CORE = ('mmpose', 'mmcv_custom')
 MAX_UNIT_SHARE = 0.15  # of the lines of all packages; realtime_pose is an application of its own
 MAX_API_FILES = 20
 SMALL_FILE_LINES, MAX_SMALL_SHARE = 60, 0.08
-MAX_CORE_LINES = 51_640  # 41_000 without what brings files of others in, and what comes after AP
+MAX_CORE_LINES = 52_030  # 41_000 without what brings files of others in, and what comes after AP
 
 
 def find_cycles(sources: dict[str, str]) -> list[str]:
