@@ -16,7 +16,7 @@ from realtime_pose.ik import (
 )
 from realtime_pose.ik.lifting import fit_rotation
 from realtime_pose.ik.quaternions import from_rotvec, to_matrix
-from realtime_pose.ik.rig import BONE_NAMES, LIMITS, limit_vectors
+from realtime_pose.ik.rig import ALL_LIMITS, BONE_NAMES, LIMITS
 
 RIG = Rig.default()
 COCO = BodyJoints.of_skeleton('coco')
@@ -54,7 +54,7 @@ def test_lifted_walking(yaw):
     assert np.mean(errors) < 0.12
     for solution in solved:
         np.testing.assert_allclose(lengths(solution.joints_3d)[:8], lengths(truth)[:8], atol=1e-9)
-        angles = limit_vectors(np.stack(list(solution.rotations.values())))
+        angles = ALL_LIMITS.angles(np.stack(list(solution.rotations.values())))
         assert np.all((angles > LIMITS[..., 0] - 1e-6) & (angles < LIMITS[..., 1] + 1e-6))
     rotations = np.stack([np.stack(list(s.rotations.values())) for s in solved])
     assert np.sum(rotations[1:] * rotations[:-1], axis=-1).min() > 0

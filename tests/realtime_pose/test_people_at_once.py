@@ -18,7 +18,7 @@ from realtime_pose.ik import (
     SimpleIKSolver,
 )
 from realtime_pose.ik.quaternions import conjugate, multiply, to_rotvec
-from realtime_pose.ik.rig import BONE_NAMES, TWIST_AXES, limit_vectors, rest_pose
+from realtime_pose.ik.rig import ALL_LIMITS, BONE_NAMES, TWIST_AXES, rest_pose
 from realtime_pose.inference.stages import LiftStage, LiveFrame
 
 RIG = Rig.default()
@@ -171,4 +171,4 @@ def test_limits_apply_to_swing_and_twist():
     swing, twist = swing_twist(local, TWIST_AXES)
     np.testing.assert_allclose(np.sum(swing[..., :3] * TWIST_AXES, axis=-1), 0, atol=1e-12)
     expected = np.where(TWIST_AXES > 0, to_rotvec(twist), to_rotvec(swing))
-    np.testing.assert_allclose(limit_vectors(local), expected, atol=1e-12)
+    np.testing.assert_allclose(ALL_LIMITS.angles(local), expected, atol=1e-12)
