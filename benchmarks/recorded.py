@@ -24,8 +24,8 @@ TRAIN = 'tools/benchmark.py train --threads 2 --repeat 3'
 COMMANDS = {
     'loader': f'{LOADER} --samples 344 --annotations 262465'
     ' --cfg-options train_dataloader.num_workers=2',
-    'image_buffer': f'{LOADER} --samples 860 --cfg-options train_dataloader.num_workers=2'
-    ' train_dataloader.sampler.image_buffer=4096',
+    'image_buffer': f'{LOADER} --samples 860 --repeat 15'
+    ' --cfg-options train_dataloader.num_workers=2 train_dataloader.sampler.image_buffer=4096',
     'codec': f'tools/benchmark.py codec {VITPOSE_B} --peer-python PYTHON',
     'eval': 'tools/benchmark.py eval',
     'live': 'tools/benchmark.py live',
