@@ -26,7 +26,7 @@ def main() -> None:
     print('\n'.join(report_lines(notes)))
     counts = f'{len(notes.exact)} exact, {len(notes.inexact)} not exact'
     if notes.refused:
-        sys.exit(f'error: {args.config} ({dialect}): {len(notes.refused)} keys have no counterpart')
+        sys.exit(f'error: {args.config} ({dialect}): keys without a counterpart: {len(notes.refused)}')
     print(f'{args.config} ({dialect}) is written to {args.out}: {counts}')
 
 
