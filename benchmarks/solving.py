@@ -63,8 +63,11 @@ def _keypoints(num_people: int, num_frames: int) -> np.ndarray:
 
 
 def _run(frames: np.ndarray, at_once: bool) -> Callable[[], None]:
+    solvers = [SimpleIKSolver() for _ in frames[0]]
+
     def run() -> None:
-        solvers = [SimpleIKSolver() for _ in frames[0]]
+        for solver in solvers:
+            solver.reset()
         for people in frames:
             if at_once:
                 SimpleIKSolver.solve_all(solvers, people)

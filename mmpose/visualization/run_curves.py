@@ -43,6 +43,7 @@ class Panel:
         curves: (N, 2) places and values by label.
         smaller_is_better: Whether the best value, which is marked, is the lowest.
         marks_best: Whether to mark the best value at all.
+        y_label: What the values are; the key if empty.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Panel:
     curves: Mapping[str, Curve]
     smaller_is_better: bool = False
     marks_best: bool = False
+    y_label: str = ''
 
 
 def plot_training(
@@ -97,8 +99,9 @@ def plot_training(
     loss = curve_of(train, 'loss', epoch_ends)
     curves = {key: curve_of([r for r in val if key in r], key, None) for key in keys}
     unit = 'epoch' if epoch_ends is not None or not train else 'iteration'
-    panels = [Panel('Training loss', unit, {'loss': loss})] if len(loss) else []
-    panels += [Panel('Validation', unit, curves, marks_best=True)] if curves else []
+    name = next(iter(curves)) if len(curves) == 1 else 'metric'
+    panels = [Panel('Training loss', unit, {'loss': loss}, y_label='loss')] if len(loss) else []
+    panels += [Panel('Validation', unit, curves, marks_best=True, y_label=name)] if curves else []
     return _save(panels, (size_px[0] / DPI, size_px[1] / DPI), out_png)
 
 
@@ -197,7 +200,7 @@ def _draw_panel(axes: Axes, panel: Panel, is_own: bool) -> None:
     values = np.concatenate([curve[:, 1] for curve in panel.curves.values()])
     is_finite = np.isfinite(values)
     is_loss = 'loss' in panel.key.lower() and bool(is_finite.any() and values[is_finite].min() > 0)
-    label = f'{panel.key} (log scale)' if is_loss else panel.key
+    label = (panel.y_label or panel.key) + ' (log scale)' * is_loss
     if is_own:
         decorate_axes(axes, panel.key, label)
     else:
