@@ -153,7 +153,7 @@ def test_the_place_is_named_in_0x(tmp_path, monkeypatch, capsys, old, new, messa
         migrate_config.main()
         assert (tmp_path / 'out.py').is_file()
         return
-    with pytest.raises(SystemExit, match='have no counterpart'):
+    with pytest.raises(SystemExit, match='keys without a counterpart'):
         migrate_config.main()
     lines = capsys.readouterr().out.splitlines()
     assert any(re.search(message, line) for line in lines), lines
