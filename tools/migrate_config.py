@@ -26,7 +26,8 @@ def main() -> None:
     print('\n'.join(report_lines(notes)))
     counts = f'{len(notes.exact)} exact, {len(notes.inexact)} not exact'
     if notes.refused:
-        sys.exit(f'error: {args.config} ({dialect}): keys without a counterpart: {len(notes.refused)}')
+        num = len(notes.refused)
+        sys.exit(f'error: {args.config} ({dialect}): keys without a counterpart: {num}')
     print(f'{args.config} ({dialect}) is written to {args.out}: {counts}')
 
 
