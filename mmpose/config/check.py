@@ -86,7 +86,8 @@ def _check_types(cfg: Config) -> Iterator[str]:
     built += [(f'model.{name}', model[name]) for name in ('backbone', 'neck') if name in model]
     for head in _heads(cfg):
         built += [(head.where, head.config)]
-        built += [(f'{head.where}.{x}', head.config[x]) for x in ('decoder',) if x in head.config]
+        if 'decoder' in head.config:
+            built += [(f'{head.where}.decoder', head.config['decoder'])]
     for part in _parts(cfg):
         steps = part.config.get('pipeline', [])
         built += [(part.where, part.config)]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmpose.config.merge import walk
+
 _DATASET = r'(train|val|test)_dataloader\.dataset(\.datasets\.\d+)?'
 _HEAD = r'model\.head(s\.\d+)?'
 DICTS = (
@@ -28,16 +30,10 @@ KINDS = {
 
 def find_wrong_kinds(cfg: Mapping[str, Any]) -> Iterator[str]:
     """Yields a sentence for each part of a config that is no dict or list, but has to be one."""
-    return _wrong_kinds(cfg, '')
-
-
-def _wrong_kinds(node: Any, where: str) -> Iterator[str]:
-    entries = enumerate(node) if isinstance(node, (list, tuple)) else node.items()
-    for key, value in entries:
-        place = f'{where}{key}'
-        for kind, (pattern, types) in KINDS.items():
-            is_wrong = not isinstance(value, types) and pattern.fullmatch(place)
-            if is_wrong and (value is not None or NEVER_NONE.fullmatch(place)):
-                yield f'{place} is {value!r}, expected {kind}'
-        if isinstance(value, (Mapping, list, tuple)) and place != 'model.metainfo':
-            yield from _wrong_kinds(value, f'{place}.')
+    for where, node in walk(cfg):
+        for key, value in enumerate(node) if isinstance(node, (list, tuple)) else node.items():
+            place = f'{where}.{key}' if where else str(key)
+            for kind, (pattern, types) in KINDS.items():
+                is_wrong = not isinstance(value, types) and pattern.fullmatch(place)
+                if is_wrong and (value is not None or NEVER_NONE.fullmatch(place)):
+                    yield f'{place} is {value!r}, expected {kind}'
